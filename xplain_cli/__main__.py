@@ -1,0 +1,5 @@
+"""``python -m xplain_cli`` is ``xplain``."""
+
+from xplain_cli.main import main
+
+main()

@@ -1,0 +1,68 @@
+"""The errors that a user can act on, each with the exit code of the process.
+
+XplainError (5)
+  x UsageError (2)      the command line, the project file, or a clash of plans
+  x RefusedError (3)    a file, a table or a model that is refused, unreadable or unwritable
+  x GateMissedError (1) the run finished and a --fail-on condition holds
+  x FailedRowsError (4) the run finished, or stopped, with too many failed rows
+
+A message says what is wrong, where, and what to do: one line, lower case, no full stop.
+"""
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from types import ModuleType
+
+
+class XplainError(Exception):
+    """An error with a message for the user; its class decides the exit code."""
+
+    exit_code = 5
+
+
+class UsageError(XplainError):
+    """The command line, the environment or the project file asks for something impossible."""
+
+    exit_code = 2
+
+
+class RefusedError(XplainError):
+    """A file is refused, unreadable or unwritable."""
+
+    exit_code = 3
+
+
+class GateMissedError(XplainError):
+    """A condition of --fail-on holds."""
+
+    exit_code = 1
+
+
+class FailedRowsError(XplainError):
+    """More rows failed than --max-failed tolerates."""
+
+    exit_code = 4
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the known words nearest to *word*, else ``""``."""
+    close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def require(package: str, extra: str) -> ModuleType:
+    """
+    Import an optional package.
+
+    Raises
+    ------
+    UsageError
+        The package is not installed; the message names the extra that brings it.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise UsageError(
+            f"this needs the package {package!r}: pip install 'xplain-cli[{extra}]'"
+        ) from error

@@ -1,0 +1,140 @@
+"""The values that flow: what a method says of rows, and the columns that a run keeps of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+
+WEIGHT_COLUMNS = (
+    "run_id",
+    "row_id",
+    "target",
+    "rank",
+    "feature_index",
+    "feature",
+    "feature_value",
+    "weight",
+    "std_error",
+    "ci_low",
+    "ci_high",
+    "std_over_seeds",
+    "sign_probability",
+    "top_k_probability",
+)
+"""Columns of weights.csv: a line per (row, target, feature); kept columns follow."""
+
+STABILITY_COLUMNS = (
+    "run_id",
+    "row_id",
+    "row",
+    "target_spec",
+    "target",
+    "method",
+    "output_scale",
+    "prediction",
+    "base_value",
+    "baseline",
+    "baseline_distance",
+    "local_r2",
+    "residual",
+    "n_repeats",
+    "n_samples",
+    "n_model_inputs",
+    "max_rel_se",
+    "topk_jaccard",
+    "kendall_tau",
+    "sign_flip_rate",
+    "sign_probability",
+    "locality",
+    "effective_share",
+    "n_omitted",
+    "weight_omitted",
+    "precision",
+    "fidelity",
+    "status",
+    "error",
+)
+"""Columns of stability.csv: a line per (row, target); kept columns follow."""
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """
+    What a method says of b rows with k targets and n features.
+
+    Attributes
+    ----------
+    weights : (b, k, n)
+        The weight of each feature on the target, all repeats pooled.
+    base : (b, k)
+        The surrogate's value when every feature is absent (the intercept).
+    factors : (s, b, k, n)
+        Error factors: the covariance of ``weights[i, t]`` is the sum over s of the outer products
+        of ``factors[:, i, t]``. Empty (s = 0) where the answer is exact.
+    degrees : float
+        Degrees of freedom of the errors; ``inf`` where they are known.
+    seed_spread : (b, k, n)
+        Standard deviation of one repeat's weight over the seeds; 0 where exact.
+    repeats : (r, b, k, n)
+        Each repeat's own weights; empty (r = 0) where the answer is exact.
+    local_r2 : (b, k)
+        Weighted R^2 of the surrogate on draws that it was not fitted on; NaN for a constant model.
+    locality : (b, k)
+        Share of the weights that the features' own bins alone determine; NaN where undefined.
+    effective_share : (b,)
+        Effective share of the draws, (sum w)^2 / (m sum w^2), in (0, 1].
+    selected : (b, k, n) bool
+        The features that the surrogate uses; the others have weight 0.
+    n_samples : int
+        Draws per repeat.
+    n_inputs : int
+        Model inputs that one row caused, its own prediction aside; a shared pool counts nothing.
+    exact : bool
+        True for a closed form or an enumeration: no sampling error.
+    """
+
+    weights: FloatArray
+    base: FloatArray
+    factors: FloatArray
+    degrees: float
+    seed_spread: FloatArray
+    repeats: FloatArray
+    local_r2: FloatArray
+    locality: FloatArray
+    effective_share: FloatArray
+    selected: BoolArray
+    n_samples: int
+    n_inputs: int
+    exact: bool = False
+
+
+@dataclass(frozen=True)
+class Records:
+    """
+    What one chunk of rows yields, unescaped and in full: the content of a part.
+
+    Attributes
+    ----------
+    weights : DataFrame
+        ``WEIGHT_COLUMNS`` and the kept columns, a line per (row, target, feature), lines of one
+        (row, target) together and by ascending ``rank``. Missing numbers are NaN.
+    stability : DataFrame
+        ``STABILITY_COLUMNS`` and the kept columns, a line per (row, target), rows in input order.
+        A failed row has one line, with ``status`` "failed" and the reason in ``error``.
+        ``n_omitted`` and ``weight_omitted`` are 0 here; rendering fills them (``--top-k``).
+    lines : (len(stability),) int
+        How many lines of ``weights`` belong to each line of ``stability``, in the same order.
+    repeats : dict of arrays
+        Each repeat's weights when ``--write-repeats`` asks for them, else empty: "weights"
+        (r, lines of weights).
+    """
+
+    weights: pd.DataFrame
+    stability: pd.DataFrame
+    lines: IntArray
+    repeats: dict[str, FloatArray]
