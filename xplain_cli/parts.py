@@ -1,0 +1,255 @@
+"""Parts: the records of one chunk of rows as one file of plain arrays, and back, exactly."""
+
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xplain_cli.explanation import IntArray, Records
+
+SCHEMA = 1
+"""Version of the stored form; a part of another version is computed anew."""
+
+_DAMAGE = (zipfile.BadZipFile, zlib.error, OSError, ValueError, KeyError, EOFError, IndexError)
+_NULLS = (type(pd.NA), type(pd.NaT))
+_NATIVE_KINDS = "biufmM"
+_LINE_NAMES = ("row_id", "target", "feature")
+
+
+def _plain(value: Any) -> Any:
+    """Return a cell that JSON does not know as one that it knows."""
+    if isinstance(value, _NULLS):
+        return None
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+def _as_numbers(values: list[Any], types: set[type]) -> NDArray[Any] | None:
+    """Return cells of one number type as an array, else ``None``."""
+    if types and types <= {float, np.float64}:
+        return np.array(values, np.float64)
+    if types == {int} and max(map(abs, values)) < 2**62:
+        return np.array(values, np.int64)
+    return None
+
+
+class _Sheet:
+    """One frame taken apart: a block of lines per dtype, and the rest as plain JSON values."""
+
+    def __init__(self) -> None:
+        self.blocks: dict[str, list[NDArray[Any]]] = {}
+        self.columns: list[list[Any]] = []
+
+    def add(self, name: str, column: "pd.Series[Any]") -> None:
+        """Add a column by the densest form that gives it back exactly."""
+        dtype = column.dtype
+        if isinstance(dtype, np.dtype) and dtype.kind in _NATIVE_KINDS:
+            self._add(name, "array", str(dtype), column.to_numpy())
+            return
+        label = "object" if isinstance(dtype, pd.CategoricalDtype) else str(dtype)
+        values = column.tolist()
+        types = set(map(type, values))
+        numbers = _as_numbers(values, types)
+        if numbers is not None:
+            self._add(name, "numbers", label, numbers)
+        elif types == {str}:
+            codes = {word: code for code, word in enumerate(dict.fromkeys(values))}
+            found = np.fromiter(map(codes.__getitem__, values), np.int32, len(values))
+            self._add(name, "words", label, found)
+            self.columns[-1].append(list(codes))
+        else:
+            self.columns.append([name, "values", label, values])
+
+    def _add(self, name: str, how: str, label: str, array: NDArray[Any]) -> None:
+        block = self.blocks.setdefault(array.dtype.str, [])
+        self.columns.append([name, how, label, array.dtype.str, len(block)])
+        block.append(array)
+
+    def arrays(self, prefix: str) -> dict[str, NDArray[Any]]:
+        """Return the blocks (columns, lines) and the JSON, named under *prefix*."""
+        text = json.dumps(self.columns, default=_plain).encode()
+        out: dict[str, NDArray[Any]] = {f"{prefix}.columns": np.frombuffer(text, np.uint8)}
+        for dtype, block in self.blocks.items():
+            out[f"{prefix}.{dtype}"] = np.stack(block)
+        return out
+
+
+def _restore(entry: list[Any], block: Callable[[str], NDArray[Any]]) -> Any:
+    _, how, label, *rest = entry
+    if how == "values":
+        return pd.Series(rest[0], dtype=label)
+    array = block(rest[0])[rest[1]]
+    if how == "array":
+        return array
+    if how == "words":
+        return pd.Series(np.array(rest[2], dtype=object)[array], dtype=label)
+    return pd.Series(array.astype(object), dtype=label)
+
+
+def _frame(arrays: Mapping[str, NDArray[Any]], prefix: str) -> pd.DataFrame:
+    entries = json.loads(arrays[f"{prefix}.columns"].tobytes())
+    opened: dict[str, NDArray[Any]] = {}
+
+    def block(dtype: str) -> NDArray[Any]:
+        if dtype not in opened:
+            opened[dtype] = arrays[f"{prefix}.{dtype}"]
+        return opened[dtype]
+
+    # Numbered first: a kept column may carry the name of one of ours.
+    frame = pd.DataFrame({at: _restore(entry, block) for at, entry in enumerate(entries)})
+    frame.columns = pd.Index([entry[0] for entry in entries])
+    return frame
+
+
+def _write_arrays(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+
+
+def _header(arrays: Mapping[str, NDArray[Any]], identity: str) -> None:
+    found = json.loads(arrays["header"].tobytes())
+    if found != {"schema": SCHEMA, "identity": identity}:
+        raise ValueError("a part of another plan")
+
+
+def pack(records: Records, identity: str) -> bytes:
+    """
+    Return the bytes of a part: a ``.npz`` of plain arrays that carries the plan's identity.
+
+    Columns come back as they are, but categories as objects and index labels as line numbers.
+    """
+    header = json.dumps({"schema": SCHEMA, "identity": identity}).encode()
+    arrays: dict[str, NDArray[Any]] = {
+        "header": np.frombuffer(header, np.uint8),
+        "lines": records.lines,
+    }
+    for prefix, frame in (("weights", records.weights), ("stability", records.stability)):
+        sheet = _Sheet()
+        for at, name in enumerate(frame.columns):
+            sheet.add(str(name), frame.iloc[:, at])
+        arrays |= sheet.arrays(prefix)
+    arrays |= {f"repeats.{name}": array for name, array in records.repeats.items()}
+    buffer = io.BytesIO()
+    _write_arrays(buffer, arrays)
+    return buffer.getvalue()
+
+
+def is_whole(path: Path, identity: str) -> bool:
+    """Say whether *path* is an undamaged part of the plan *identity*: every byte is checked."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                return False
+        with np.load(path, allow_pickle=False) as arrays:
+            _header(arrays, identity)
+    except _DAMAGE:
+        return False
+    return True
+
+
+def unpack(path: Path, identity: str) -> Records:
+    """
+    Return the records of a part.
+
+    Raises
+    ------
+    ValueError
+        The part is missing, damaged, or of another plan.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            _header(arrays, identity)
+            named = [name for name in arrays.files if name.startswith("repeats.")]
+            return Records(
+                weights=_frame(arrays, "weights"),
+                stability=_frame(arrays, "stability"),
+                lines=arrays["lines"],
+                repeats={name.removeprefix("repeats."): arrays[name] for name in named},
+            )
+    except _DAMAGE as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def unpack_stability(path: Path, identity: str) -> pd.DataFrame:
+    """
+    Return the stability lines of a part without reading its weights.
+
+    Raises
+    ------
+    ValueError
+        The part is missing, damaged, or of another plan.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            _header(arrays, identity)
+            return _frame(arrays, "stability")
+    except _DAMAGE as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _append(
+    archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], arrays: Iterable[NDArray[Any]]
+) -> None:
+    """Write a member of known shape, its last axis in pieces, as one Fortran-ordered array."""
+    stream = iter(arrays)
+    first = next(stream)
+    head = {
+        "descr": np.lib.format.dtype_to_descr(first.dtype),
+        "fortran_order": True,
+        "shape": shape,
+    }
+    with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+        np.lib.format.write_array_header_1_0(member, head)
+        member.write(first.tobytes(order="F"))
+        for array in stream:
+            member.write(array.tobytes(order="F"))
+
+
+def _padded(records: Records, repeats: int) -> NDArray[np.float64]:
+    """Return the repeats' weights (repeats, lines), NaN where an exact row has none."""
+    out = np.full((repeats, len(records.weights)), np.nan)
+    found = records.repeats.get("weights")
+    if found is not None:
+        out[: len(found)] = found
+    return out
+
+
+def write_repeats(file: BinaryIO, paths: Sequence[Path], identity: str) -> None:
+    """
+    Join the repeats of all parts: "weights" (r, lines), and "row_id", "target", "feature" (lines,).
+
+    Lines are those of the complete weights, in input order. One part is in memory at a time.
+
+    Raises
+    ------
+    ValueError
+        A part is missing, damaged, or of another plan; or there is none.
+    """
+    if not paths:
+        raise ValueError("no parts")
+    repeats, total = 0, 0
+    widths: IntArray = np.ones(len(_LINE_NAMES), np.int64)
+    for path in paths:
+        records = unpack(path, identity)
+        repeats = max(repeats, len(records.repeats.get("weights", ())))
+        total += len(records.weights)
+        for at, name in enumerate(_LINE_NAMES):
+            longest = records.weights[name].astype(str).str.len().max()
+            widths[at] = max(widths[at], 0 if pd.isna(longest) else int(longest))
+    with zipfile.ZipFile(file, "w") as archive:
+        padded = (_padded(unpack(path, identity), repeats) for path in paths)
+        _append(archive, "weights", (repeats, total), padded)
+        for name, width in zip(_LINE_NAMES, widths.tolist(), strict=True):
+            words = (
+                unpack(path, identity).weights[name].to_numpy().astype(f"<U{width}")
+                for path in paths
+            )
+            _append(archive, name, (total,), words)

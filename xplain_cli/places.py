@@ -1,0 +1,242 @@
+"""Where the files of a run stand, the marker that names it, and writing whole files or none."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import math
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from xplain_cli.errors import RefusedError, UsageError
+
+DEFAULT_FOLDER = "xplain-out"
+SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
+MARKER = "run.json"
+SCHEMA = 1
+ASIDE = ".xplain-tmp"
+"""How the names of files end that are not in their place yet."""
+
+_RUN_ID = re.compile(r"[0-9a-f]{12}")
+_OTHER_SUFFIXES = (".tsv", ".txt", ".html", ".xls", ".xlsx", ".ndjson", ".feather", ".gz", ".zip")
+
+
+def unwritable(error: OSError, *paths: Path) -> RefusedError:
+    """Return what to tell of paths that could not be written."""
+    advice = "name another place with --output"
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        advice = "free some space and run the same command again: finished parts are kept"
+    elif error.errno == errno.ENOENT:
+        advice = "make its parent folder first, or name another place with --output"
+    names = ", ".join(map(str, paths))
+    return RefusedError(f"{names}: cannot be written: {error.strerror or error}; {advice}")
+
+
+@contextlib.contextmanager
+def writing(*paths: Path) -> Iterator[tuple[BinaryIO, ...]]:
+    """
+    Yield one open file per path; all take their places together at the end, or none does.
+
+    Raises
+    ------
+    RefusedError
+        A file cannot be written (no space, no folder, no permission), or is no regular file.
+    """
+    targets = [Path(os.path.realpath(path)) for path in paths]
+    token = secrets.token_hex(8)
+    asides = [path.with_name(f".{path.name[:120]}.{token}{ASIDE}") for path in targets]
+    for path, target in zip(paths, targets, strict=True):
+        if target.exists() and not target.is_file():
+            raise RefusedError(f"{path}: is not a regular file; name another with --output")
+    try:
+        with contextlib.ExitStack() as stack:
+            # Not tempfile: it makes files that only their owner may read.
+            files = tuple(stack.enter_context(aside.open("xb")) for aside in asides)
+            yield files
+            for file in files:
+                file.flush()
+                os.fsync(file.fileno())
+        for aside, target in zip(asides, targets, strict=True):
+            aside.replace(target)
+    except OSError as error:
+        raise unwritable(error, *paths) from error
+    finally:
+        for aside in asides:
+            with contextlib.suppress(OSError):
+                aside.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, data: bytes | Callable[[BinaryIO], None]) -> None:
+    """
+    Write a whole file or nothing: aside in the same folder, fsynced, then put in place.
+
+    Raises
+    ------
+    RefusedError
+        The file cannot be written; a file that was there before is untouched.
+    """
+    with writing(path) as (file,):
+        if isinstance(data, bytes):
+            file.write(data)
+        else:
+            data(file)
+
+
+def _finite(value: Any) -> Any:
+    """Return plain values with null for the numbers that JSON does not know."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write plain values as indented JSON, atomically; NaN and infinities as null."""
+    text = json.dumps(_finite(values), indent=2, ensure_ascii=False, allow_nan=False)
+    write_atomically(path, f"{text}\n".encode("utf-8", "backslashreplace"))
+
+
+def sha256(path: Path) -> str:
+    """
+    Return the SHA-256 (hex) of a file.
+
+    Raises
+    ------
+    RefusedError
+        The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise RefusedError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+@dataclass(frozen=True)
+class RunPlace:
+    """
+    Where a run's files stand.
+
+    Attributes
+    ----------
+    folder
+        The run folder; for ``-o out.csv`` the hidden ``.out.csv.xplain`` beside the file; ``None``
+        for standard output.
+    fmt
+        The format: csv, json, jsonl or parquet.
+    file
+        The file that the user named, if one was.
+    """
+
+    folder: Path | None
+    fmt: str
+    file: Path | None = None
+
+    @classmethod
+    def from_output(cls, output: str, fmt: str) -> "RunPlace":
+        """
+        Read ``--output``: ``-``, a file with one of ``SUFFIXES`` (which wins over *fmt*), a folder.
+
+        Raises
+        ------
+        UsageError
+            The name is that of a kind of file that is not written.
+        """
+        if output == "-":
+            return cls(None, fmt)
+        path = Path(output or DEFAULT_FOLDER)
+        suffix = path.suffix.lower()
+        if output.endswith(("/", os.sep)) or path.is_dir():
+            return cls(path, fmt)
+        if suffix in SUFFIXES:
+            return cls(path.with_name(f".{path.name}.xplain"), suffix[1:], path)
+        if suffix in _OTHER_SUFFIXES:
+            raise UsageError(
+                f"--output {output}: no files of kind {suffix} are written; name a folder,"
+                f" or a file in one of {', '.join(SUFFIXES)}"
+            )
+        return cls(path, fmt)
+
+    @property
+    def name(self) -> str:
+        """What messages call the place."""
+        return str(self.file or self.folder or "-")
+
+    def beside(self, name: str, suffix: str) -> Path:
+        """Return the path of the final file *name*: in the folder, or beside the user's file."""
+        if self.folder is None:
+            raise ValueError("standard output has no files")
+        if self.file is None:
+            return self.folder / f"{name}{suffix}"
+        return self.file.with_name(f"{self.file.stem}.{name}{suffix}")
+
+    @property
+    def weights(self) -> Path:
+        """The file of the weights."""
+        return self.file or self.beside("weights", f".{self.fmt}")
+
+    @property
+    def stability(self) -> Path:
+        """The file of the stability lines."""
+        return self.beside("stability", self.file.suffix if self.file else f".{self.fmt}")
+
+    @property
+    def manifest(self) -> Path:
+        """The file of the manifest."""
+        return self.beside("manifest", ".json")
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What ``run.json`` says: whose parts these are, and what was made of them."""
+
+    run_id: str
+    identity: str
+    plan: dict[str, Any]
+    chunk_rows: int
+    state: str = "running"  # or "finished"
+    n_parts: int = 0
+    rendering: str = ""
+    outputs: dict[str, str] = field(default_factory=dict)  # SHA-256 (hex) by file name
+    tool: str = "xplain"
+    schema: int = SCHEMA
+
+
+def _parse_marker(data: bytes) -> Marker:
+    marker = Marker(**json.loads(data))
+    known = (marker.tool, marker.schema) == ("xplain", SCHEMA)
+    if not (known and _RUN_ID.fullmatch(marker.run_id)):
+        raise ValueError("a run of another version")
+    return marker
+
+
+def read_marker(folder: Path) -> Marker | None:
+    """
+    Return the marker of a run folder, ``None`` where there is nothing yet.
+
+    Raises
+    ------
+    RefusedError
+        The folder holds other things, or is a file.
+    """
+    if not os.path.lexists(folder):
+        return None
+    try:
+        if all(path.name.endswith(ASIDE) for path in folder.iterdir()):
+            return None
+        return _parse_marker((folder / MARKER).read_bytes())
+    except NotADirectoryError as error:
+        raise RefusedError(
+            f"{folder}: is a file, not a run folder; name another place with --output"
+        ) from error
+    except (OSError, ValueError, TypeError) as error:
+        raise RefusedError(
+            f"{folder}: is not a run of this version of xplain (it holds no readable {MARKER});"
+            " nothing in it was touched; name another place with --output"
+        ) from error
