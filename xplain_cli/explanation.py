@@ -78,8 +78,6 @@ class Attribution:
         of ``factors[:, i, t]``. Empty (s = 0) where the answer is exact.
     degrees : float
         Degrees of freedom of the errors; ``inf`` where they are known.
-    seed_spread : (b, k, n)
-        Standard deviation of one repeat's weight over the seeds; 0 where exact.
     repeats : (r, b, k, n)
         Each repeat's own weights; empty (r = 0) where the answer is exact.
     local_r2 : (b, k)
@@ -90,8 +88,8 @@ class Attribution:
         Effective share of the draws, (sum w)^2 / (m sum w^2), in (0, 1].
     selected : (b, k, n) bool
         The features that the surrogate uses; the others have weight 0.
-    n_samples : int
-        Draws per repeat.
+    n_repeats, n_samples : int
+        Independent repeats, and draws in each.
     n_inputs : int
         Model inputs that one row caused, its own prediction aside; a shared pool counts nothing.
     exact : bool
@@ -102,12 +100,12 @@ class Attribution:
     base: FloatArray
     factors: FloatArray
     degrees: float
-    seed_spread: FloatArray
     repeats: FloatArray
     local_r2: FloatArray
     locality: FloatArray
     effective_share: FloatArray
     selected: BoolArray
+    n_repeats: int
     n_samples: int
     n_inputs: int
     exact: bool = False

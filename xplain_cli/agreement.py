@@ -1,0 +1,65 @@
+"""How alike two explanations are: top-k overlap and rank correlation, over many draws at once."""
+
+import numpy as np
+
+from xplain_cli.explanation import BoolArray, FloatArray
+
+_MOST_PAIRS = 2016
+
+
+def top_members(sizes: FloatArray, k: int) -> BoolArray:
+    """Return which features are among the k largest *sizes* (..., n); k < n, ties by position."""
+    if k == 1:
+        members = np.zeros(sizes.shape, dtype=bool)
+        np.put_along_axis(members, sizes.argmax(axis=-1)[..., None], values=True, axis=-1)
+        return members
+    chosen = np.argpartition(-sizes, k - 1, axis=-1)[..., :k]
+    members = np.zeros(sizes.shape, dtype=bool)
+    np.put_along_axis(members, chosen, values=True, axis=-1)
+    return members
+
+
+def mean_jaccard(members: BoolArray, k: int) -> FloatArray:
+    """
+    Return the mean Jaccard index over all pairs of g top-k sets.
+
+    Parameters
+    ----------
+    members : (..., g, n) bool
+        Which features belong to each set.
+    k
+        The size of every set.
+
+    Returns
+    -------
+    (...) float in [0, 1]
+    """
+    g = members.shape[-2]
+    sets = members.astype(np.float32)
+    common = sets @ np.swapaxes(sets, -1, -2)
+    jaccard = common / (2 * k - common)
+    total = jaccard.sum(axis=(-1, -2), dtype=np.float64) - g
+    return np.asarray(total / (g * (g - 1)), dtype=np.float64)
+
+
+def mean_tau(sizes: FloatArray) -> FloatArray:
+    """
+    Return Kendall's tau averaged over all pairs of g rankings of *sizes* (..., g, n).
+
+    The mean over pairs of rankings of the product of two signs is the squared mean sign, less
+    each ranking with itself. More than 64 features are sampled at 2016 evenly spaced pairs.
+    Pairs tied everywhere are left out (tau-b); NaN where all are.
+    """
+    g, n = sizes.shape[-2:]
+    first, second = np.triu_indices(n, 1)
+    if len(first) > _MOST_PAIRS:
+        spaced = np.linspace(0, len(first) - 1, _MOST_PAIRS).astype(np.int64)
+        first, second = first[spaced], second[spaced]
+    by_feature = np.ascontiguousarray(np.swapaxes(sizes, -1, -2))
+    left, right = by_feature[..., first, :], by_feature[..., second, :]
+    signs = (left > right).mean(axis=-1) - (left < right).mean(axis=-1)
+    untied = (left != right).any(axis=-1)
+    squares = np.where(untied, (g * signs**2 - 1) / (g - 1), 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        tau = squares.sum(axis=-1) / untied.sum(axis=-1)
+    return np.asarray(tau, dtype=np.float64)

@@ -1,0 +1,36 @@
+"""Where a number is cut: LIME's quartiles, deciles, entropy splits, or nowhere."""
+
+import numpy as np
+
+from xplain_cli.explanation import FloatArray, IntArray
+
+DISCRETIZERS = ("quartile", "decile", "entropy", "none")
+
+
+def quantile_edges(values: FloatArray, parts: int) -> FloatArray:
+    """Return the distinct inner quantiles that cut *values* (b,) into equal *parts*."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return np.empty(0)
+    shares = np.arange(1, parts) * (100.0 / parts)
+    return np.unique(np.percentile(known, shares))
+
+
+def entropy_edges(values: FloatArray, labels: IntArray) -> FloatArray:
+    """
+    Return the thresholds of a depth-3 entropy tree of *labels* (b,) on *values* (b,).
+
+    As ``lime``'s EntropyDiscretizer: at most 8 bins, the median where no split helps. Rows are
+    sorted first, so that their order decides nothing.
+    """
+    from sklearn.tree import DecisionTreeClassifier
+
+    known = ~np.isnan(values)
+    if not known.any():
+        return np.empty(0)
+    order = np.lexsort((labels[known], values[known]))
+    x, y = values[known][order], labels[known][order]
+    tree = DecisionTreeClassifier(criterion="entropy", max_depth=3, random_state=0)
+    fitted = tree.fit(x[:, None], y).tree_
+    edges = fitted.threshold[fitted.children_left > -1]
+    return np.unique(edges) if len(edges) else np.array([float(np.median(x))])

@@ -1,0 +1,320 @@
+"""Tables: each column is a feature, or a group of columns is; LIME's law of drawing rows."""
+
+import fnmatch
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.errors import RefusedError, UsageError, nearest
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+from xplain_cli.features import Block, Draw
+from xplain_cli.features.columns import (
+    Binned,
+    Categories,
+    Cell,
+    Gaussian,
+    Joint,
+    count,
+    cut,
+    join,
+)
+from xplain_cli.features.discretizers import entropy_edges, quantile_edges
+
+_PARTS = {"quartile": 4, "decile": 10}
+
+
+@dataclass(frozen=True)
+class TableLaw:
+    """
+    LIME's law for tables: features drawn independently from the background, row or no row.
+
+    The law does not depend on the row that is explained (only the match codes and the kernel
+    do), so one pool of draws serves every row of a dataset. Ribeiro et al. 2016,
+    arXiv:1602.04938; the constants are those of the package ``lime`` 0.2.0.1.
+
+    Attributes
+    ----------
+    names : feature names; a group counts as one
+    cells : how each feature is coded and drawn
+    columns : the model's input columns, in order
+    kinds : the kind of each of these columns
+    """
+
+    names: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    columns: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+    @property
+    def frequencies(self) -> tuple[FloatArray, ...]:
+        """Of each feature the frequency of each code."""
+        return tuple(cell.frequencies for cell in self.cells)
+
+    @property
+    def binned(self) -> bool:
+        """Whether every feature has bins or categories."""
+        return not any(isinstance(cell, Gaussian) for cell in self.cells)
+
+    def split(self, table: pd.DataFrame) -> Block:
+        """Split aligned rows (``columns``, in order) into features."""
+        n_rows = len(table)
+        codes = np.empty((n_rows, len(self.cells)), dtype=np.int64)
+        positions = np.ones((n_rows, len(self.cells)))
+        for j, cell in enumerate(self.cells):
+            codes[:, j] = cell.code(table)
+            if isinstance(cell, Gaussian):
+                positions[:, j] = cell.position(table)
+        shown = {c: _shown(table[c], k) for c, k in zip(self.columns, self.kinds, strict=True)}
+        values = [_feature_values(cell, shown, n_rows) for cell in self.cells]
+        return Block(
+            codes=codes,
+            positions=positions,
+            values=tuple(zip(*values, strict=True)),
+            inputs=table,
+            keys=row_keys(table),
+        )
+
+    def draw(
+        self, count: int, entropy: tuple[int, ...], row: pd.DataFrame | None = None
+    ) -> tuple[Draw, pd.DataFrame]:
+        """
+        Draw *count* rows by a scrambled Sobol sequence, one dimension a feature.
+
+        Parameters
+        ----------
+        count
+            Draws m; a power of two keeps the sequence balanced.
+        entropy
+            What seeds the scramble: the run's seed and the repeat, after the row's hash if any.
+        row
+            One row: numbers without bins are then centred on it (LIME's sample_around_instance).
+
+        Returns
+        -------
+        Draw, and the rows as a table with ``columns``.
+        """
+        from scipy.stats import qmc
+
+        rng = np.random.default_rng(np.random.SeedSequence(entropy))
+        sobol = qmc.Sobol(d=len(self.cells), scramble=True, rng=rng)
+        uniform = sobol.random_base2(int(np.ceil(np.log2(count))))[:count]
+        codes = np.empty((len(self.cells), count), dtype=np.int64)
+        positions = np.ones((0 if self.binned else len(self.cells), count))
+        drawn: dict[str, Any] = {}
+        for j, cell in enumerate(self.cells):
+            codes[j], values = cell.draw(uniform[:, j])
+            if isinstance(cell, Gaussian):
+                if row is not None:
+                    shift = float(row[cell.name].iloc[0]) - cell.mean
+                    values = {cell.name: values[cell.name] + shift}
+                positions[j] = (values[cell.name] - cell.mean) / cell.sd
+            drawn |= values
+        table = pd.DataFrame({c: drawn[c] for c in self.columns})
+        return Draw(_narrow(codes), positions), table
+
+    def interval(
+        self, feature: int, lower: FloatArray, upper: FloatArray, missing: BoolArray
+    ) -> FloatArray:
+        """
+        Return P(lower < x <= upper | code), (e, codes), for e intervals on a feature.
+
+        Raises
+        ------
+        UsageError
+            The feature is a group, or a number without bins.
+        """
+        cell = self.cells[feature]
+        if isinstance(cell, Binned | Categories):
+            return cell.interval(lower, upper, missing)
+        raise UsageError(
+            f"lime:exact=yes: feature {self.names[feature]!r} has no interval probabilities;"
+            " take lime:exact=no with --group"
+        )
+
+    def contrast(self, draw: Draw, block: Block, row: int) -> tuple[Any, FloatArray]:
+        """
+        Compare draws with a row.
+
+        Returns
+        -------
+        coordinates : (n, m) bool or float
+            True where the draw's bin is the row's; standardised values without bins.
+        distances : (m,) float
+            Squared Euclidean distance from the row in these coordinates.
+        """
+        own = block.codes[row].astype(draw.codes.dtype)
+        present = draw.codes == own[:, None]
+        if self.binned:
+            # counting in one byte is several times faster, where it can hold the count
+            counts = np.int8 if len(own) <= 127 else np.int32
+            absent = len(own) - np.add.reduce(present.view(np.int8), axis=0, dtype=counts)
+            return present, absent.astype(np.float64)
+        numbers = np.array([isinstance(cell, Gaussian) for cell in self.cells])
+        coordinates = np.where(numbers[:, None], draw.positions, present)
+        offsets = coordinates - block.positions[row][:, None]
+        return coordinates, np.einsum("nm,nm->m", offsets, offsets)
+
+
+def _narrow(codes: IntArray) -> Any:
+    """Keep codes in one byte where they fit: matching is bound by memory."""
+    return codes.astype(np.int8 if codes.size and codes.max() <= 127 else np.int32)
+
+
+def _shown(column: "pd.Series[Any]", kind: str) -> list[Any]:
+    """Return a column's values as the user knows them: integers whole, missing None."""
+    values = column.to_numpy().tolist()
+    if kind == "integer":
+        return [int(v) if math.isfinite(v) else None for v in values]
+    return [None if v is None or v != v else v for v in values]  # noqa: PLR0124 - NaN
+
+
+def _feature_values(cell: Cell, shown: Mapping[str, list[Any]], n_rows: int) -> list[Any]:
+    if len(cell.columns) == 1:
+        return shown[cell.columns[0]]
+    return [";".join(f"{c}={shown[c][i]}" for c in cell.columns) for i in range(n_rows)]
+
+
+def row_keys(table: pd.DataFrame) -> tuple[bytes, ...]:
+    """Return SHA-256 of each row's values: equal rows have equal keys, wherever they stand."""
+    numeric = [c for c in table.columns if table[c].dtype.kind in "fiub"]
+    other = [c for c in table.columns if c not in numeric]
+    numbers = table[numeric].to_numpy(dtype=np.float64) + 0.0  # -0.0 is 0.0
+    numbers[np.isnan(numbers)] = np.nan
+    texts = zip(*(table[c].tolist() for c in other), strict=True) if other else None
+    keys = []
+    for row in np.ascontiguousarray(numbers):
+        state = hashlib.sha256(row.tobytes())
+        if texts is not None:
+            state.update(repr(next(texts)).encode())
+        keys.append(state.digest())
+    return tuple(keys)
+
+
+def parse_groups(groups: Sequence[str], columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """
+    Read ``NAME=GLOB`` groups; several globs of one name add up.
+
+    Raises
+    ------
+    UsageError
+        A group that matches no column, or a column in two groups, or a name that is a column
+        outside the group.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for text in groups:
+        name, equals, pattern = text.partition("=")
+        if not equals or not name or not pattern:
+            raise UsageError(f"--group {text!r}: expected NAME=GLOB, such as city=city_*")
+        hits = tuple(c for c in columns if fnmatch.fnmatchcase(c, pattern))
+        if not hits:
+            raise UsageError(
+                f"--group {text!r} matches no column of the model{nearest(pattern, columns)}"
+            )
+        found[name] = tuple(dict.fromkeys(found.get(name, ()) + hits))
+    owner: dict[str, str] = {}
+    for name, members in found.items():
+        for column in members:
+            if owner.setdefault(column, name) != name:
+                raise UsageError(f"--group: column {column!r} is in {owner[column]!r} and {name!r}")
+        if name in columns and name not in members:
+            raise UsageError(f"--group {name!r} is also the name of a column outside the group")
+    return found
+
+
+def _discrete(kind: str) -> bool:
+    return kind not in {"number", "integer"}
+
+
+def _cell(
+    name: str, column: "pd.Series[Any]", kind: str, discretizer: str, labels: IntArray | None
+) -> Cell:
+    """Make the law of one column from its background values."""
+    if _discrete(kind):
+        return count(name, column)
+    values = column.to_numpy(dtype=np.float64)
+    if np.isinf(values).any():
+        raise RefusedError(
+            f"background: column {name!r} has infinite values; bins need finite numbers:"
+            f" --drop-columns {name}, or --na-values inf"
+        )
+    if discretizer == "none":
+        if np.isnan(values).any():
+            raise UsageError(
+                f"lime:discretizer=none: column {name!r} has missing values in the background;"
+                " a missing value has a bin but no place on a line: use discretizer=quartile"
+            )
+        ordered = np.sort(values)
+        return Gaussian(name, float(ordered.mean()), float(ordered.std()) or 1.0)
+    if discretizer == "entropy":
+        if labels is None:
+            raise UsageError("lime:discretizer=entropy needs classes; use quartile or decile")
+        return cut(name, values, entropy_edges(values, labels))
+    return cut(name, values, quantile_edges(values, _PARTS[discretizer]))
+
+
+def _joint(
+    members: tuple[str, ...], background: pd.DataFrame, kinds: Mapping[str, str], discretizer: str
+) -> Joint:
+    """Make one feature of several columns; a column of two values is matched by value."""
+    if discretizer == "none":
+        discretizer = "quartile"
+    cells: list[Binned | Categories] = []
+    for column in members:
+        few = background[column].nunique(dropna=False) <= 2
+        kind = "category" if few else kinds[column]
+        cell = _cell(column, background[column], kind, discretizer, None)
+        assert isinstance(cell, Binned | Categories)  # noqa: S101 - tells the type checker
+        cells.append(cell)
+    return join(tuple(cells), background)
+
+
+def table_law(
+    background: pd.DataFrame,
+    kinds: Mapping[str, str],
+    discretizer: str,
+    *,
+    groups: Mapping[str, tuple[str, ...]] | None = None,
+    labels: IntArray | None = None,
+) -> TableLaw:
+    """
+    Measure LIME's law on background rows.
+
+    Parameters
+    ----------
+    background : (b, columns) table
+        Typed rows that stand for the training distribution, columns in the model's order.
+    kinds
+        Of each column: "number" and "integer" are numbers, all else is discrete.
+    discretizer
+        "quartile", "decile", "entropy" or "none".
+    groups
+        Features that stand for several columns.
+    labels : (b,) int, optional
+        The model's predicted class of each background row (for "entropy").
+
+    Raises
+    ------
+    UsageError, RefusedError
+        A column that the discretizer cannot take, with the way out.
+    """
+    groups = groups or {}
+    owner = {column: name for name, members in groups.items() for column in members}
+    names: list[str] = []
+    cells: list[Cell] = []
+    for column in background.columns:
+        name = owner.get(column, column)
+        if name in names:
+            continue
+        names.append(name)
+        if column in owner:
+            cells.append(_joint(groups[name], background, kinds, discretizer))
+        else:
+            cell = _cell(column, background[column], kinds[column], discretizer, labels)
+            cells.append(cell)
+    columns = tuple(background.columns)
+    return TableLaw(tuple(names), tuple(cells), columns, tuple(kinds[c] for c in columns))

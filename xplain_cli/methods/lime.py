@@ -1,0 +1,129 @@
+"""LIME: a weighted linear surrogate, fitted on draws that all rows share.
+
+Ribeiro, Singh and Guestrin 2016, arXiv:1602.04938; constants as in the package ``lime`` 0.2.0.1.
+Where we differ: all rows share one pool of quasi-random draws (the law does not depend on the
+row), all features are fitted and none is selected unless asked, the explained row joins the fit
+once and not once a repeat, and every weight has its error.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.errors import UsageError
+from xplain_cli.features import Draw
+from xplain_cli.features.discretizers import DISCRETIZERS
+from xplain_cli.methods.closed_form import explain_exactly
+from xplain_cli.methods.neighbourhoods import Explaining, NeedOutputs, NeedPool, Pool, Task
+from xplain_cli.methods.selection import SELECTIONS
+from xplain_cli.methods.surrogate import Surrogate, concatenate, fit, slice_rows
+
+_AROUND_ROWS = 16
+
+
+@dataclass(frozen=True)
+class Lime:
+    """
+    The settings of LIME.
+
+    Attributes
+    ----------
+    kernel_width
+        In units of the coordinates; None: 0.75 sqrt(n features). Weight exp(-d^2 / (2 width^2)).
+    discretizer
+        quartile (default), decile, entropy, or none (the default of ``sample=around``).
+    ridge
+        Penalty of the surrogate, against a total weight of about 0.45 a draw.
+    features, select
+        Let the surrogate use at most this many features, chosen by forward selection, highest
+        weights or the lasso path; default: all features.
+    sample
+        background: draws from the background, shared by all rows. around: draws centred on the
+        row, its own pool per row.
+    exact
+        The infinite-sample answer in closed form, for tree models.
+    """
+
+    kernel_width: float | None = None
+    discretizer: str | None = field(default=None, metadata={"choices": DISCRETIZERS})
+    ridge: float = 1.0
+    features: int | None = None
+    select: str = field(default="auto", metadata={"choices": SELECTIONS})
+    sample: str = field(default="background", metadata={"choices": ("background", "around")})
+    exact: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse settings that contradict each other."""
+        if self.kernel_width is not None and not self.kernel_width > 0:
+            raise UsageError(f"lime:kernel_width={self.kernel_width:g}: must be above 0")
+        if not 0 <= self.ridge < np.inf:
+            raise UsageError(f"lime:ridge={self.ridge:g}: must be 0 or above")
+        if self.features is not None and self.features < 1:
+            raise UsageError(f"lime:features={self.features}: must be 1 or above")
+        if self.select != "auto" and self.features is None:
+            raise UsageError(f"lime:select={self.select} needs lime:features=K")
+        default = "none" if self.around else "quartile"
+        object.__setattr__(self, "discretizer", self.discretizer or default)
+        if self.around and self.discretizer != "none":
+            raise UsageError(
+                f"lime:sample=around has no effect on bins: leave discretizer={self.discretizer}"
+                " out, or take sample=background"
+            )
+        if self.exact and (self.discretizer == "none" or self.features is not None):
+            raise UsageError(
+                "lime:exact=yes needs bins and all features: leave discretizer=none and features="
+                " out"
+            )
+
+    @property
+    def around(self) -> bool:
+        """Whether each row has draws of its own."""
+        return self.sample == "around"
+
+    def default_budget(self) -> tuple[int, int]:
+        """Return the default (samples per repeat, repeats)."""
+        if self.exact:
+            return 1024, 1
+        return (128, 8) if self.around else (1024, 8)
+
+    def width(self, n: int) -> float:
+        """Return the kernel width for n features."""
+        return self.kernel_width or 0.75 * float(np.sqrt(n))
+
+    def explain(self, task: Task) -> Explaining:
+        """Explain a block of rows."""
+        width = self.width(len(task.law.names))
+        if self.exact:
+            pool = yield NeedPool()
+            return explain_exactly(task, pool, width)
+        surrogate = Surrogate(width, self.ridge, self.features, self.select)
+        parts = []
+        if self.around:
+            for start in range(0, len(task.block), _AROUND_ROWS):
+                rows = range(start, min(start + _AROUND_ROWS, len(task.block)))
+                draws = [_draw_around(task, i) for i in rows]
+                outputs = yield NeedOutputs([table for _, tables in draws for table in tables])
+                own = np.split(outputs, len(rows))
+                pools = [
+                    Pool(draw, part, task.repeats, ())
+                    for (draw, _), part in zip(draws, own, strict=True)
+                ]
+                parts.append(fit(task, surrogate, rows, pools, own_inputs=len(own[0])))
+        else:
+            pool = yield NeedPool()
+            step = slice_rows(len(task.law.names), task.pairs.shape[1], pool.repeats)
+            for start in range(0, len(task.block), step):
+                rows = range(start, min(start + step, len(task.block)))
+                parts.append(fit(task, surrogate, rows, [pool] * len(rows)))
+        return concatenate(parts)
+
+
+def _draw_around(task: Task, row: int) -> tuple[Draw, list[Any]]:
+    """Draw a row's own pool; its seed is the run's seed and the row's values, not its place."""
+    key = int.from_bytes(task.block.keys[row], "big")
+    inputs = task.block.inputs.iloc[[row]]
+    drawn = [task.law.draw(task.samples, (task.seed, key, r), inputs) for r in range(task.repeats)]
+    codes = np.concatenate([draw.codes for draw, _ in drawn], axis=1)
+    positions = np.concatenate([draw.positions for draw, _ in drawn], axis=1)
+    return Draw(codes, positions), [table for _, table in drawn]

@@ -1,0 +1,62 @@
+"""How local LIME is: the share of a row's weights that each feature's own bin alone determines."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from xplain_cli.explanation import FloatArray
+from xplain_cli.methods.neighbourhoods import Pool, Task
+from xplain_cli.targets import pair_values
+
+
+def own_bin_weights(task: Task, rows: Sequence[int], pool: Pool) -> FloatArray:
+    """
+    Return the weights that own bins alone would give, (r, b, t, n); NaN where undefined.
+
+    Each is a mean inside the row's bin less the mean outside it, over the draws of one repeat.
+    """
+    codes = task.block.codes[list(rows)]
+    pairs = task.pairs[list(rows)]
+    found = np.full((pool.repeats, *pairs.shape[:2], codes.shape[1]), np.nan)
+    for j, table in enumerate(pool.own_bin):
+        own = table[:, np.maximum(codes[:, j], 0)]  # (r, b, k)
+        for i, pair in enumerate(pairs):
+            found[:, i, :, j] = pair_values(own[:, i], pair, margin=task.margin).T
+        found[:, codes[:, j] < 0, :, j] = np.nan
+    return found
+
+
+def locality(
+    task: Task, rows: Sequence[int], pool: Pool, weights: FloatArray, repeats: FloatArray
+) -> FloatArray:
+    """
+    Estimate the share of sum(weights^2) that own bins alone determine, (b, t) in [0, 1].
+
+    The distance between the weights and the own-bin weights is measured within repeats, so that
+    what the two share of the sampling error cancels; what remains of it is subtracted.
+
+    Parameters
+    ----------
+    weights : (b, t, n), pooled; repeats : (r, b, t, n), of each repeat.
+
+    Returns
+    -------
+    (b, t) float
+        NaN without bins and for a constant model.
+    """
+    if not pool.levels or not task.law.binned:
+        return np.full(weights.shape[:2], np.nan)
+    gaps = repeats - own_bin_weights(task, rows, pool)
+    gaps = np.where(np.isnan(gaps).any(axis=0), 0.0, gaps)
+    squares = gaps.mean(axis=0) ** 2
+    if len(gaps) > 1:
+        squares -= gaps.var(axis=0, ddof=1) / len(gaps)
+    return share_determined(squares.sum(axis=-1), weights)
+
+
+def share_determined(gap: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return 1 - gap / sum(weights^2), clipped to [0, 1]; NaN where all weights are 0."""
+    size = (weights**2).sum(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(size > 0, 1 - np.maximum(gap, 0.0) / size, np.nan)
+    return np.clip(share, 0.0, 1.0)

@@ -1,0 +1,110 @@
+"""What a surrogate is fitted on: draws, their outputs, and the questions that fetch them."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.explanation import Attribution, FloatArray, IntArray
+from xplain_cli.features import Block, Draw, Law
+
+
+@dataclass(frozen=True)
+class NeedPool:
+    """Asks for the pool of draws that all rows of the run share; the answer is a ``Pool``."""
+
+
+@dataclass(frozen=True)
+class NeedOutputs:
+    """Asks for the model's outputs on inputs (m,); the answer is (m, k) on the explained scale."""
+
+    inputs: Any
+
+
+@dataclass(frozen=True)
+class Pool:
+    """
+    Draws that serve every row: their law does not depend on the row.
+
+    Attributes
+    ----------
+    draw : Draw
+        The draws of all repeats, one after the other: r * m of them.
+    outputs : (r * m, k) float
+        The model's outputs on the explained scale.
+    repeats : int
+        r, the number of independent scrambles.
+    levels : tuple of int
+        Of each feature the number of its codes.
+    """
+
+    draw: Draw
+    outputs: FloatArray
+    repeats: int
+    levels: tuple[int, ...]
+
+    @cached_property
+    def own_bin(self) -> tuple[FloatArray, ...]:
+        """
+        What each feature's own bin alone says: (r, levels, k) for each feature.
+
+        The mean output inside a bin less the mean outside it: the weight that LIME would give if
+        its kernel did not localise at all. NaN where a repeat lacks either side.
+        """
+        m = len(self.outputs) // self.repeats
+        outputs = self.outputs.reshape(self.repeats, m, -1)
+        codes = self.draw.codes.reshape(len(self.levels), self.repeats, m)
+        return tuple(
+            np.stack([_bin_contrast(codes[j, r], outputs[r], n) for r in range(self.repeats)])
+            for j, n in enumerate(self.levels)
+        )
+
+
+def _bin_contrast(codes: Any, outputs: FloatArray, levels: int) -> FloatArray:
+    """Return the mean output inside each bin less the mean outside it, (levels, k)."""
+    from scipy.sparse import csr_array
+
+    m = len(codes)
+    members = csr_array((np.ones(m), (codes, np.arange(m))), shape=(levels, m))
+    inside = np.bincount(codes, minlength=levels).astype(np.float64)[:, None]
+    sums = members @ outputs
+    with np.errstate(divide="ignore", invalid="ignore"):
+        contrast = sums / inside - (outputs.sum(axis=0) - sums) / (m - inside)
+    return np.asarray(contrast, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Task:
+    """
+    A block of rows to explain.
+
+    Attributes
+    ----------
+    law, block
+        How features are drawn, and the b rows split into features.
+    pairs : (b, t, 2) int
+        Of each row's t targets the (plus, minus) output columns; minus -1 for a single output.
+    predictions : (b, t) float
+        The explained numbers at the rows themselves.
+    margin
+        One decision margin stands for two classes (see ``targets.pair_values``).
+    seed, samples, repeats
+        The run's seed, draws per repeat, repeats.
+    leaves
+        Leaf boxes of a tree model, where the method asked for them.
+    """
+
+    law: Law
+    block: Block
+    pairs: IntArray
+    predictions: FloatArray
+    margin: bool
+    seed: int
+    samples: int
+    repeats: int
+    leaves: Any = None
+
+
+Explaining = Generator[NeedPool | NeedOutputs, Any, Attribution]

@@ -1,0 +1,157 @@
+"""Weighted ridge regression from sums: one pass over the draws, everything else from its Gram.
+
+With rows [1, z, f] of one repeat and weights w, the Gram matrix S = sum_i w_i v_i v_i^T holds all
+that fits, errors and R^2 need. Shapes: n features, t targets, p = 1 + n + t.
+
+Leading axes are rows and repeats. Nothing here may depend on how many of them stand together:
+products are taken matrix by matrix, sums over the last, contiguous axis.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.explanation import BoolArray, FloatArray
+
+# far below any sampling error, far above rounding: keeps features that never vary solvable
+_JITTER = 1e-10
+
+
+def gram(coordinates: Any, values: FloatArray, weights: FloatArray, repeats: int) -> FloatArray:
+    """
+    Return the weighted Gram matrix of [1, coordinates, values] for each repeat.
+
+    Parameters
+    ----------
+    coordinates : (n, r * m) bool or float
+    values : (t, r * m) float
+    weights : (r * m,) float
+    repeats : r
+
+    Returns
+    -------
+    (r, p, p) float
+    """
+    n, total = coordinates.shape
+    rows = np.empty((1 + n + len(values), total))
+    np.sqrt(weights, out=rows[0])
+    np.multiply(coordinates, rows[0], out=rows[1 : 1 + n])
+    np.multiply(values, rows[0], out=rows[1 + n :])
+    m = total // repeats
+    # a product with its own transpose is computed as half a product (BLAS syrk)
+    return np.stack([rows[:, i : i + m] @ rows[:, i : i + m].T for i in range(0, total, m)])
+
+
+def centre(sums: FloatArray, n: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """
+    Return the centred normal equations of sums (..., p, p).
+
+    Returns
+    -------
+    matrix : (..., n, n), sum w (z - zbar)(z - zbar)^T
+    right : (..., n, t), sum w (z - zbar)(f - fbar)
+    means : (..., n + t), zbar and fbar
+    """
+    total = sums[..., 0, 0]
+    means = sums[..., 0, 1:] / total[..., None]
+    centred = sums[..., 1:, 1:] - total[..., None, None] * means[..., :, None] * means[..., None, :]
+    return centred[..., :n, :n], centred[..., :n, n:], means
+
+
+def solve(
+    sums: FloatArray, n: int, ridge: float, selected: BoolArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """
+    Fit f ~ intercept + z . beta by weighted ridge (the intercept is free).
+
+    Parameters
+    ----------
+    sums : (..., p, p)
+        Gram matrices of ``gram``.
+    n
+        Number of features.
+    ridge
+        Penalty on sum beta^2, on the scale of the summed weights.
+    selected : (..., t, n) bool, optional
+        Features that each target may use; the others get 0.
+
+    Returns
+    -------
+    beta : (..., t, n)
+    intercept : (..., t)
+    """
+    matrix, right, means = centre(sums, n)
+    diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
+    largest = diagonal.max(axis=-1)
+    bump = ridge + np.where(largest > 0, _JITTER * largest, 1.0)
+    matrix = matrix + bump[..., None, None] * np.eye(n)
+    if selected is None:
+        beta = np.swapaxes(np.linalg.solve(matrix, right), -1, -2).copy()
+    else:
+        both = selected[..., :, None] & selected[..., None, :]
+        kept = np.where(both, matrix[..., None, :, :], np.eye(n))
+        wanted = np.where(selected, np.swapaxes(right, -1, -2), 0.0)
+        beta = np.linalg.solve(kept, wanted[..., None])[..., 0]
+    intercept = means[..., n:] - (beta * means[..., None, :n]).sum(axis=-1)
+    return beta, intercept
+
+
+def residual_sums(sums: FloatArray, beta: FloatArray, intercept: FloatArray) -> FloatArray:
+    """Return sum w (f - intercept - z . beta)^2 over the draws of *sums* (..., p, p): (..., t)."""
+    n, t = beta.shape[-1], beta.shape[-2]
+    fit = np.concatenate([-intercept[..., None], -beta], axis=-1)  # (..., t, 1 + n)
+    inner = sums[..., : 1 + n, : 1 + n]
+    cross = np.swapaxes(sums[..., : 1 + n, 1 + n :], -1, -2)
+    own = np.diagonal(sums, axis1=-2, axis2=-1)[..., 1 + n : 1 + n + t]
+    squares = ((fit @ inner) * fit).sum(axis=-1)
+    crosses = (fit * cross).sum(axis=-1)
+    return np.asarray(own + 2 * crosses + squares, dtype=np.float64)
+
+
+def total_sums(sums: FloatArray, n: int) -> FloatArray:
+    """Return sum w (f - fbar)^2 over the draws of *sums* (..., p, p): (..., t)."""
+    total = sums[..., 0, 0]
+    means = sums[..., 0, 1 + n :] / total[..., None]
+    own = np.diagonal(sums, axis1=-2, axis2=-1)[..., 1 + n :]
+    return np.asarray(own - total[..., None] * means**2, dtype=np.float64)
+
+
+def sandwich(
+    coordinates: FloatArray,
+    values: FloatArray,
+    weights: FloatArray,
+    beta: FloatArray,
+    intercept: FloatArray,
+    ridge: float,
+) -> tuple[FloatArray, FloatArray]:
+    """
+    Return HC3 error factors and the leave-one-out residual sums of one repeat.
+
+    MacKinnon and White 1985: V = A^-1 (sum s s^T) A^-1 with s = w zc r / (1 - h). The draws are
+    taken as independent; for a Sobol sequence this overstates the error.
+
+    Parameters
+    ----------
+    coordinates : (n, m), values : (t, m), weights : (m,), beta : (t, n), intercept : (t,)
+
+    Returns
+    -------
+    factors : (n, t, n), outer products of which sum to the covariance
+    left_out : (t,), sum w (r / (1 - h))^2
+    """
+    z = np.asarray(coordinates, dtype=np.float64)
+    total = weights.sum()
+    centred = z - (z @ weights / total)[:, None]
+    matrix = (centred * weights) @ centred.T
+    largest = np.diagonal(matrix).max()
+    matrix += (ridge + (_JITTER * largest if largest > 0 else 1.0)) * np.eye(len(z))
+    influence = np.linalg.solve(matrix, centred * weights)
+    leverage = np.einsum("nm,nm->m", influence, centred) + weights / total
+    residuals = values - intercept[:, None] - beta @ z
+    residuals = residuals / np.maximum(1 - leverage, 1e-6)
+    factors = np.zeros((len(z), len(values), len(z)))
+    for target, left_out in enumerate(residuals):
+        scores = influence * left_out
+        spread, axes = np.linalg.eigh(scores @ scores.T)
+        factors[:, target] = (axes * np.sqrt(np.maximum(spread, 0.0))).T
+    return factors, (weights * residuals**2).sum(axis=1)

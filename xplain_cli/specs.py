@@ -1,0 +1,99 @@
+"""``NAME[:KEY=VALUE,...]`` becomes an object from a shelf, or a "did you mean"."""
+
+import dataclasses
+import re
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from xplain_cli.errors import UsageError, nearest
+
+_SETTING = re.compile(
+    r"""\s*(?P<key>[^=,\s]+)\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^,]*))\s*(?:,|$)"""
+)
+T = TypeVar("T")
+
+_YES = {"yes": True, "true": True, "1": True, "on": True}
+_NO = {"no": False, "false": False, "0": False, "off": False}
+
+
+def split_spec(text: str) -> tuple[str, dict[str, str]]:
+    """
+    Split ``NAME[:KEY=VALUE,...]`` into the name and its settings, as text.
+
+    Values may be quoted with ``"`` or ``'`` to hold commas.
+
+    Raises
+    ------
+    UsageError
+        The settings are not ``KEY=VALUE`` pairs, or a key stands twice.
+    """
+    name, _, rest = text.partition(":")
+    settings: dict[str, str] = {}
+    at = 0
+    while at < len(rest):
+        match = _SETTING.match(rest, at)
+        if match is None:
+            raise UsageError(f"{text!r}: expected KEY=VALUE at {rest[at:]!r}")
+        value = match["double"] or match["single"] or (match["bare"] or "").strip()
+        if match["key"] in settings:
+            raise UsageError(f"{text!r}: {match['key']!r} stands twice")
+        settings[match["key"]] = value
+        at = match.end()
+    return name.strip(), settings
+
+
+def _convert(text: str, wanted: Any, *, choices: tuple[str, ...], where: str) -> Any:
+    """Turn one setting's text into its field's type."""
+    if isinstance(wanted, types.UnionType):
+        wanted = next(kind for kind in typing.get_args(wanted) if kind is not type(None))
+    if choices and text not in choices:
+        raise UsageError(f"{where}: {text!r} is not one of {', '.join(choices)}")
+    if wanted is bool:
+        value = {**_YES, **_NO}.get(text.lower())
+        if value is None:
+            raise UsageError(f"{where}: {text!r} is neither yes nor no")
+        return value
+    if wanted is str:
+        return text
+    try:
+        return wanted(text)
+    except ValueError:
+        noun = "a whole number" if wanted is int else "a number"
+        raise UsageError(f"{where}: {text!r} is not {noun}") from None
+
+
+def build(text: str, shelf: Mapping[str, type[T]]) -> T:
+    """
+    Build the object that *text* names from a shelf of frozen dataclasses.
+
+    A field's ``metadata["choices"]`` lists the words it allows; a class may refuse impossible
+    values in its ``__post_init__``.
+
+    Raises
+    ------
+    UsageError
+        Unknown name or setting (with the nearest known ones), or a value of the wrong type.
+    """
+    name, settings = split_spec(text)
+    if name not in shelf:
+        raise UsageError(
+            f"no {name!r} here; there is {', '.join(sorted(shelf))}{nearest(name, shelf)}"
+        )
+    kind = shelf[name]
+    fields = {field.name: field for field in dataclasses.fields(kind) if field.init}  # type: ignore[arg-type]  # every shelf entry is a dataclass
+    hints = typing.get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key not in fields:
+            known = ", ".join(sorted(fields))
+            raise UsageError(f"{name}: no setting {key!r}; it has {known}{nearest(key, fields)}")
+        choices = tuple(fields[key].metadata.get("choices", ()))
+        values[key] = _convert(value, hints[key], choices=choices, where=f"{name}:{key}")
+    return kind(**values)
+
+
+def settings_of(thing: object) -> dict[str, Any]:
+    """Return the settings of a shelf object as plain JSON values, for the plan."""
+    return dataclasses.asdict(thing)  # type: ignore[call-overload,no-any-return]  # every shelf entry is a dataclass

@@ -1,0 +1,157 @@
+"""How far to trust an attribution: errors, predicted reruns, and labels; never one score.
+
+Errors come from independent repeats (t with R - 1 degrees of freedom); what a rerun with another
+seed would change is predicted by drawing reruns from the measured covariance.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xplain_cli.agreement import mean_jaccard, mean_tau, top_members
+from xplain_cli.explanation import Attribution, FloatArray
+
+_RERUNS = 128
+_SLICE_ENTRIES = 2_000_000
+PRECISION = ("exact", "stable", "usable", "unstable")
+FIDELITY = ("good", "fair", "poor")
+
+
+@dataclass(frozen=True)
+class Stability:
+    """
+    The stability of b rows with k targets and n features.
+
+    Attributes
+    ----------
+    std_error, ci_low, ci_high, std_over_seeds : (b, k, n)
+        Of the pooled weight: its standard error, 95 % interval; and the standard deviation of
+        one repeat's weight over the seeds.
+    sign_probability : (b, k, n)
+        Probability that the sign is right, by t; 1 where exact.
+    top_k_probability : (b, k, n)
+        Share of predicted reruns that have the feature in their top K; NaN for K >= n.
+    max_rel_se, topk_jaccard, kendall_tau, sign_flip_rate, least_sign_probability : (b, k)
+        max std_error / max |weight|; then what is predicted between two runs of the whole
+        explanation with other seeds; the least sign probability over the top K.
+    """
+
+    std_error: FloatArray
+    ci_low: FloatArray
+    ci_high: FloatArray
+    std_over_seeds: FloatArray
+    sign_probability: FloatArray
+    top_k_probability: FloatArray
+    max_rel_se: FloatArray
+    topk_jaccard: FloatArray
+    kendall_tau: FloatArray
+    sign_flip_rate: FloatArray
+    least_sign_probability: FloatArray
+
+
+def _signs(weights: FloatArray, errors: FloatArray, degrees: float) -> tuple[FloatArray, ...]:
+    """Return the probability of the right sign by t, and of the other sign in a rerun."""
+    from scipy.special import ndtr, stdtr
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(errors > 0, np.abs(weights) / errors, np.inf)
+    right = ndtr(ratio) if np.isinf(degrees) else stdtr(degrees, ratio)
+    return np.where(np.isinf(ratio), 1.0, right), ndtr(-ratio)
+
+
+def _reruns(
+    attribution: Attribution, k: int, seed: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Predict reruns: top-k probabilities (b, t, n), Jaccard (b, t), Kendall's tau (b, t)."""
+    weights, factors = attribution.weights, attribution.factors
+    b, t, n = weights.shape
+    rng = np.random.default_rng(np.random.SeedSequence((seed, len(factors))))
+    normals = rng.standard_normal((_RERUNS, len(factors)))
+    inside, jaccard, tau = np.full((b, t, n), np.nan), np.full((b, t), np.nan), np.empty((b, t))
+    step = max(1, _SLICE_ENTRIES // (_RERUNS * t * max(n, 435)))
+    for start in range(0, b, step):
+        rows = slice(start, start + step)
+        drawn = np.repeat(weights[rows, :, None, :], _RERUNS, axis=2)
+        # one by one: a matrix product's last digits would depend on how many rows stand together
+        for normal, factor in zip(normals.T, factors[:, rows], strict=True):
+            drawn += normal[:, None] * factor[:, :, None, :]
+        sizes = np.abs(drawn)
+        tau[rows] = mean_tau(sizes)
+        if k < n:
+            members = top_members(sizes, k)
+            inside[rows] = members.mean(axis=-2)
+            jaccard[rows] = mean_jaccard(members, k)
+    return inside, jaccard, tau
+
+
+def _certain(attribution: Attribution, k: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return what ``_reruns`` does, for an answer without error."""
+    b, t, n = attribution.weights.shape
+    if k >= n:
+        return np.full((b, t, n), np.nan), np.full((b, t), np.nan), np.ones((b, t))
+    order = np.argsort(-np.abs(attribution.weights), axis=-1, kind="stable")
+    inside = np.zeros((b, t, n))
+    np.put_along_axis(inside, order[..., :k], 1.0, axis=-1)
+    return inside, np.ones((b, t)), np.ones((b, t))
+
+
+def assess(attribution: Attribution, k: int, seed: int) -> Stability:
+    """
+    Measure errors and predict reruns.
+
+    Parameters
+    ----------
+    attribution
+        Weights with their error factors.
+    k
+        The K of the top-k columns (``--stability-k``).
+    seed
+        The run's seed, which also decides the predicted reruns.
+    """
+    from scipy.special import stdtrit
+
+    weights = attribution.weights
+    n = weights.shape[-1]
+    errors = np.sqrt((attribution.factors**2).sum(axis=0))
+    quantile = 1.959963984540054
+    if np.isfinite(attribution.degrees):
+        quantile = float(stdtrit(attribution.degrees, 0.975))
+    right, flips = _signs(weights, errors, attribution.degrees)
+    order = np.argsort(-np.abs(weights), axis=-1, kind="stable")[..., : min(k, n)]
+    sure = attribution.exact or not errors.any()
+    inside, jaccard, tau = _certain(attribution, k) if sure else _reruns(attribution, k, seed)
+    largest = np.abs(weights).max(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = errors.max(axis=-1) / largest
+    relative = np.where(errors.max(axis=-1) > 0, relative, 0.0)
+    return Stability(
+        std_error=errors,
+        ci_low=weights - quantile * errors,
+        ci_high=weights + quantile * errors,
+        std_over_seeds=errors * np.sqrt(attribution.n_repeats),
+        sign_probability=right,
+        top_k_probability=inside,
+        max_rel_se=relative,
+        topk_jaccard=jaccard,
+        kendall_tau=tau,
+        sign_flip_rate=np.take_along_axis(flips, order, axis=-1).mean(axis=-1),
+        least_sign_probability=np.take_along_axis(right, order, axis=-1).min(axis=-1),
+    )
+
+
+def precision_label(max_rel_se: float) -> str:
+    """Return exact (0), stable (<= 0.05), usable (<= 0.15) or unstable."""
+    if max_rel_se == 0:
+        return "exact"
+    if max_rel_se <= 0.05:
+        return "stable"
+    return "usable" if max_rel_se <= 0.15 else "unstable"
+
+
+def fidelity_label(local_r2: float) -> str | None:
+    """Return good (>= 0.5), fair (>= 0.2) or poor; None where R^2 is undefined."""
+    if np.isnan(local_r2):
+        return None
+    if local_r2 >= 0.5:
+        return "good"
+    return "fair" if local_r2 >= 0.2 else "poor"

@@ -1,0 +1,293 @@
+"""Which number of the model's output is explained: a class, a margin A:vs:B, on which scale."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xplain_cli.errors import UsageError, nearest
+from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.specs import split_spec
+
+SCALES = ("probability", "log-odds", "raw")
+MOST_TARGETS = 100
+_TOP = re.compile(r"top:(\d+)$")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """
+    The scale of the explained number.
+
+    ``log-odds`` of a class is log(p / (1 - p)); of a pair A:vs:B it is log(p_A / p_B). Where the
+    model gives an exact 0 or 1 it is undefined, unless ``eps`` is stated: probabilities are then
+    moved into [eps, 1 - eps].
+    """
+
+    name: str
+    eps: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The scale as it stands in the output."""
+        return self.name if self.eps is None else f"{self.name}:eps={self.eps:g}"
+
+
+def parse_scale(text: str | None, model_scale: str, *, bounded: bool) -> Scale:
+    """
+    Return the scale that *text* asks for, or the model's own.
+
+    Parameters
+    ----------
+    text
+        ``probability``, ``raw``, ``log-odds`` or ``log-odds:eps=E``; None: the model's own.
+    model_scale
+        "probability" or "raw": what the model gives.
+    bounded
+        Whether a raw output of one number lay in [0, 1] at the probe, so that it may be read as a
+        probability when the user says so.
+
+    Raises
+    ------
+    UsageError
+        An unknown scale, or one that the model's output cannot be turned into.
+    """
+    if text is None:
+        return Scale(model_scale)
+    name, settings = split_spec(text)
+    if name not in SCALES:
+        raise UsageError(
+            f"--output-scale {name!r} is not one of {', '.join(SCALES)}{nearest(name, SCALES)}"
+        )
+    unknown = set(settings) - ({"eps"} if name == "log-odds" else set())
+    if unknown:
+        raise UsageError(f"--output-scale {name}: no setting {min(unknown)!r}")
+    if name == "raw" and model_scale == "probability":
+        raise UsageError(
+            "--output-scale raw: the model gives probabilities; ask for --response"
+            " decision_function, or --output-scale log-odds"
+        )
+    if name != "raw" and model_scale != "probability" and not bounded:
+        raise UsageError(
+            f"--output-scale {name}: the model gives raw numbers, not probabilities;"
+            " --response predict_proba gives them where the model has it"
+        )
+    return Scale(name, _parse_eps(settings.get("eps")))
+
+
+def _parse_eps(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        eps = float(text)
+    except ValueError:
+        eps = np.nan
+    if not 0 < eps < 0.5:
+        raise UsageError(f"--output-scale log-odds:eps={text}: eps lies between 0 and 0.5")
+    return eps
+
+
+@dataclass(frozen=True)
+class Target:
+    """
+    What is explained: ``columns`` outputs, or pairs of them, chosen per row by ``kind``.
+
+    Attributes
+    ----------
+    spec : str
+        As it stands in ``target_spec``.
+    kind : str
+        "fixed" (``pairs`` for every row), "predicted", "top" or "runner-up".
+    pairs : tuple of (int, int)
+        For "fixed": (plus, minus) output columns, minus -1 for a single output.
+    top : int
+        For "top": how many.
+    """
+
+    spec: str
+    kind: str
+    pairs: tuple[tuple[int, int], ...] = ()
+    top: int = 0
+
+
+def _output_index(name: str, outputs: Sequence[str], columns: Sequence[str]) -> int:
+    if name in outputs:
+        return list(outputs).index(name)
+    if name in columns:
+        raise UsageError(
+            f"--target {name!r} is a column of the data, not an output of the model;"
+            f" outputs are {_some(outputs)}"
+        )
+    raise UsageError(
+        f"--target {name!r} is not an output of the model; it has"
+        f" {_some(outputs)}{nearest(name, outputs)}"
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:12])
+    return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+
+
+def _default_target(outputs: Sequence[str], task: str, positive: int | None) -> Target:
+    """Binary: the positive class; one number: the value; several numbers: all; else predicted."""
+    if positive is not None:
+        return Target(outputs[positive], "fixed", ((positive, -1),))
+    if len(outputs) == 1:
+        return Target(outputs[0], "fixed", ((0, -1),))
+    if task != "classification" or any("=" in name for name in outputs):
+        return Target("all", "fixed", tuple((i, -1) for i in range(len(outputs))))
+    return Target("predicted", "predicted")
+
+
+def _class_target(text: str, outputs: Sequence[str], columns: Sequence[str]) -> Target:
+    if text.startswith("class="):
+        text = text.removeprefix("class=")
+    elif ":vs:" in text:
+        first, second = (_output_index(t, outputs, columns) for t in text.split(":vs:", 1))
+        if first == second:
+            raise UsageError(f"--target {text!r}: both sides are the same output")
+        return Target(text, "fixed", ((first, second),))
+    index = _output_index(text, outputs, columns)
+    return Target(outputs[index], "fixed", ((index, -1),))
+
+
+def _check_classes(text: str, outputs: Sequence[str], task: str) -> None:
+    """Refuse a choice among classes where the model has none."""
+    words = {"predicted", "predicted:vs:runner-up"}
+    chooses = _TOP.match(text) or text in words or ":vs:" in text
+    several = task == "classification" and len(outputs) > 1
+    if chooses and not several and text not in outputs:
+        raise UsageError(
+            f"--target {text!r} chooses among classes, but the model gives"
+            f" {'one number' if len(outputs) == 1 else 'numbers'} ({_some(outputs)}); leave"
+            " --target out, or name an output"
+        )
+
+
+def parse_target(
+    text: str | None,
+    outputs: Sequence[str],
+    *,
+    task: str,
+    positive: int | None,
+    columns: Sequence[str] = (),
+    force: bool = False,
+) -> Target:
+    """
+    Return the target that *text* names: INTERFACE's ``-t``.
+
+    Raises
+    ------
+    UsageError
+        Not an output of the model, a class asked of a regression, or ``all`` of more than 100
+        outputs without *force*.
+    """
+    if text is None:
+        return _default_target(outputs, task, positive)
+    top = _TOP.match(text)
+    _check_classes(text, outputs, task)
+    if text == "all":
+        if len(outputs) > MOST_TARGETS and not force:
+            raise UsageError(
+                f"--target all: the model has {len(outputs)} outputs; --force explains them all,"
+                " --target top:5 the strongest"
+            )
+        return Target("all", "fixed", tuple((i, -1) for i in range(len(outputs))))
+    if text == "predicted":
+        return Target(text, "predicted")
+    if text == "predicted:vs:runner-up":
+        return Target(text, "runner-up")
+    if top:
+        count = int(top[1])
+        if not 1 <= count <= len(outputs):
+            raise UsageError(f"--target {text}: the model has {len(outputs)} classes")
+        return Target(text, "top", top=count)
+    return _class_target(text, outputs, columns)
+
+
+def choose(target: Target, outputs: FloatArray) -> IntArray:
+    """
+    Return the (plus, minus) output columns to explain for each row.
+
+    Parameters
+    ----------
+    target
+        The target.
+    outputs : (b, k) float
+        The model's outputs for b rows, untransformed.
+
+    Returns
+    -------
+    (b, t, 2) int
+        minus is -1 where a single output is explained. Ties go to the earlier output.
+    """
+    rows = outputs.shape[0]
+    if target.kind == "fixed":
+        return np.tile(np.array(target.pairs, dtype=np.int64), (rows, 1, 1))
+    order = np.argsort(-outputs, axis=1, kind="stable")
+    if target.kind == "runner-up":
+        return order[:, None, :2].astype(np.int64)
+    count = target.top if target.kind == "top" else 1
+    plus = order[:, :count].astype(np.int64)
+    return np.stack([plus, np.full_like(plus, -1)], axis=2)
+
+
+def is_pair(target: Target) -> bool:
+    """Tell whether the target compares two outputs."""
+    return target.kind == "runner-up" or any(minus >= 0 for _, minus in target.pairs)
+
+
+def used_outputs(target: Target, n_outputs: int) -> IntArray:
+    """Return the sorted indices of the outputs that any row of this target may need."""
+    if target.kind != "fixed":
+        return np.arange(n_outputs)
+    return np.unique([i for pair in target.pairs for i in pair if i >= 0])
+
+
+def to_scale(outputs: FloatArray, target: Target, scale: Scale) -> FloatArray:
+    """
+    Put the model's outputs (..., k) on the scale on which differences are explained.
+
+    Log-odds of one class is the logit; in a pair each side is log p, so that the difference is
+    log(p_A / p_B). Undefined values come out as NaN or infinite: the caller says where.
+    """
+    if scale.name != "log-odds":
+        return outputs
+    p = outputs if scale.eps is None else np.clip(outputs, scale.eps, 1 - scale.eps)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(p) if is_pair(target) else np.log(p) - np.log1p(-p)
+
+
+def pair_values(scaled: FloatArray, pairs: IntArray, *, margin: bool) -> FloatArray:
+    """
+    Return the explained numbers: column plus, less column minus where there is one.
+
+    Parameters
+    ----------
+    scaled : (m, k) float
+        Outputs on the explained scale.
+    pairs : (t, 2) int
+        Output columns of each target.
+    margin
+        One decision margin stands for two classes as (-m, +m): their difference is m itself.
+
+    Returns
+    -------
+    (t, m) float
+    """
+    plus = scaled[:, pairs[:, 0]].T
+    minus = np.where((pairs[:, 1] >= 0)[:, None], scaled[:, np.maximum(pairs[:, 1], 0)].T, 0.0)
+    values: FloatArray = plus - minus
+    if margin:
+        values = np.where((pairs[:, 1] >= 0)[:, None], values / 2, values)
+    return np.ascontiguousarray(values)
+
+
+def target_names(pairs: IntArray, outputs: Sequence[str]) -> list[str]:
+    """Return the names of targets (t, 2) as they stand in column ``target``."""
+    return [
+        outputs[plus] if minus < 0 else f"{outputs[plus]}:vs:{outputs[minus]}"
+        for plus, minus in pairs.tolist()
+    ]
