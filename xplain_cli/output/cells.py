@@ -1,0 +1,122 @@
+"""Cells: the columns of a frame as text for csv, or as plain values for JSON."""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+INTEGERS = frozenset({
+    "row",
+    "rank",
+    "feature_index",
+    "n_repeats",
+    "n_samples",
+    "n_model_inputs",
+    "n_omitted",
+})
+"""Our columns of whole numbers; a missing value makes pandas hold them as floats."""
+
+_ARMED = re.compile(r"'*[=+\-@\t\r\0]")
+_DISARMED = re.compile(r"'+[=+\-@\t\r\0]")
+
+
+def guard(text: str) -> str:
+    """
+    Put ``'`` before text that a spreadsheet would run (CWE-1236).
+
+    That is text that begins with ``= + - @``, TAB, CR or NUL. Text that looks guarded already
+    gets one more, so that ``unguard(guard(text)) == text`` for every text.
+    """
+    return f"'{text}" if _ARMED.match(text) else text
+
+
+def unguard(text: str) -> str:
+    """Return the text that ``guard`` was given."""
+    return text[1:] if _DISARMED.match(text) else text
+
+
+def plain(value: Any) -> Any:
+    """Return a cell as a JSON value; ``None`` for every kind of missing or infinite number."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(name): plain(item) for name, item in value.items()}
+    return None if value is pd.NA or value is pd.NaT else str(value)
+
+
+def _whole(values: list[Any]) -> list[Any]:
+    return [value if value is None else int(value) for value in values]
+
+
+def plains(column: "pd.Series[Any]", *, is_integer: bool = False) -> list[Any]:
+    """Return a column as JSON values: str, int, float, bool or ``None`` (missing, infinite)."""
+    dtype, values = column.dtype, column.tolist()
+    if isinstance(dtype, np.dtype) and dtype.kind in "iub":
+        return values
+    if isinstance(dtype, np.dtype) and dtype.kind == "f":
+        if dtype != np.float64:
+            values = [float(str(value)) for value in column.to_numpy()]
+        values = [value if math.isfinite(value) else None for value in values]
+    else:
+        values = [plain(value) for value in values]
+    return _whole(values) if is_integer else values
+
+
+def _number(value: float) -> str:
+    return "" if value != value else repr(value)  # noqa: PLR0124 (the fastest test for NaN)
+
+
+def _text(value: Any, escape: Callable[[str], str]) -> str:
+    """Return one cell of a mixed column; only text can be a formula, numbers are left alone."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool | int):
+        return str(value)
+    if isinstance(value, float):
+        return _number(value)
+    if value is None or value is pd.NA or value is pd.NaT:
+        return ""
+    if isinstance(value, list | tuple | dict):
+        value = json.dumps(plain(value), separators=(",", ":"), ensure_ascii=False)
+    return escape(str(value))
+
+
+def _integer_text(value: float) -> str:
+    return "" if value != value else str(int(value))  # noqa: PLR0124 (the fastest test for NaN)
+
+
+def texts(
+    column: "pd.Series[Any]", escape: Callable[[str], str] = str, *, is_integer: bool = False
+) -> list[str]:
+    """
+    Return a column as text.
+
+    Floats are the shortest text that reads back the same, missing cells are empty, and *escape*
+    is called on what is text (once per distinct text where a column holds nothing else).
+    """
+    dtype = column.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "iub":
+        return list(map(str, column.tolist()))
+    if isinstance(dtype, np.dtype) and dtype.kind == "f":
+        if is_integer:
+            return list(map(_integer_text, column.tolist()))
+        if dtype == np.float64:
+            return list(map(_number, column.tolist()))
+        return ["" if np.isnan(value) else str(value) for value in column.to_numpy()]
+    values = column.tolist()
+    if set(map(type, values)) == {str}:
+        known = {value: escape(value) for value in set(values)}
+        return list(map(known.__getitem__, values))
+    if is_integer:
+        values = plains(column, is_integer=True)
+    return [_text(value, escape) for value in values]

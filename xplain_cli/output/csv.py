@@ -1,0 +1,80 @@
+"""Comma-separated files: UTF-8, lines end in a line feed, formulas disarmed."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, BinaryIO
+
+import pandas as pd
+
+from xplain_cli.explanation import Records
+from xplain_cli.output.cells import INTEGERS, guard, texts
+from xplain_cli.output.rendering import Piece, Rendering, check_head, prune, widen
+
+_SPECIAL = re.compile(r'[",\r\n]')
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if _SPECIAL.search(text) else text
+
+
+def _guarded(text: str) -> str:
+    return _quoted(guard(text))
+
+
+def _encode(text: str) -> bytes:
+    # Data may hold lone surrogates, which have no UTF-8: one such cell must not end the run.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _sheet(
+    frame: pd.DataFrame, escape: Callable[[str], str], integers: frozenset[str] = INTEGERS
+) -> tuple[bytes, bytes]:
+    """Return the header line and the lines of a frame."""
+    columns = [
+        texts(frame.iloc[:, at], escape, is_integer=name in integers)
+        for at, name in enumerate(frame.columns)
+    ]
+    lines = [",".join(cells) for cells in zip(*columns, strict=True)]
+    head = ",".join(escape(str(name)) for name in frame.columns)
+    return _encode(f"{head}\n"), _encode("\n".join([*lines, ""]))
+
+
+class Csv:
+    """Two csv files."""
+
+    def piece(self, records: Records, rendering: Rendering) -> Piece:
+        """Return a chunk as csv lines."""
+        escape = _guarded if rendering.csv_guard else _quoted
+        pruned = prune(records, rendering.top_k)
+        if rendering.wide:
+            frame = widen(records, rendering.top_k)
+            head, lines = _sheet(frame, escape, frozenset())
+        else:
+            head, lines = _sheet(pruned.weights, escape)
+        stability_head, stability = _sheet(pruned.stability, escape)
+        return Piece(lines, stability, (head, stability_head))
+
+    def join(
+        self,
+        pieces: Iterable[Piece],
+        weights: BinaryIO,
+        stability: BinaryIO | None,
+        manifest: Mapping[str, Any],  # noqa: ARG002 (csv has no place for it)
+    ) -> None:
+        """Write the header and the lines of all pieces."""
+        opened = b""
+        waiting = b""
+        for piece in pieces:
+            head, stability_head = piece.heads
+            if stability is not None:
+                stability.write(piece.stability if waiting else stability_head + piece.stability)
+                stability.flush()
+            waiting = waiting or head
+            # Wide lines of failed rows are none, and such a piece does not know its features.
+            if piece.weights:
+                check_head(head, opened or head)
+                weights.write(piece.weights if opened else head + piece.weights)
+                weights.flush()
+                opened = head
+        if not opened:
+            weights.write(waiting)
