@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +18,16 @@ from xplain_cli.explanation import IntArray, Records
 SCHEMA = 1
 """Version of the stored form; a part of another version is computed anew."""
 
-_DAMAGE = (zipfile.BadZipFile, zlib.error, OSError, ValueError, KeyError, EOFError, IndexError)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    EOFError,
+)
 _NULLS = (type(pd.NA), type(pd.NaT))
 _NATIVE_KINDS = "biufmM"
 _LINE_NAMES = ("row_id", "target", "feature")
@@ -114,10 +124,16 @@ def _write_arrays(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
                 np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
-def _header(arrays: Mapping[str, NDArray[Any]], identity: str) -> None:
-    found = json.loads(arrays["header"].tobytes())
-    if found != {"schema": SCHEMA, "identity": identity}:
-        raise ValueError("a part of another plan")
+def _head(identity: str, members: Iterable[str]) -> NDArray[np.uint8]:
+    # The members are named since a zip with a damaged directory may look whole without some.
+    head = {"schema": SCHEMA, "identity": identity, "members": sorted(members)}
+    return np.frombuffer(json.dumps(head).encode(), np.uint8)
+
+
+def _check_head(arrays: Any, identity: str) -> None:
+    members = set(arrays.files) - {"head"}
+    if arrays["head"].tobytes() != _head(identity, members).tobytes():
+        raise ValueError("a part of another plan, or not all of it")
 
 
 def pack(records: Records, identity: str) -> bytes:
@@ -126,11 +142,7 @@ def pack(records: Records, identity: str) -> bytes:
 
     Columns come back as they are, but categories as objects and index labels as line numbers.
     """
-    header = json.dumps({"schema": SCHEMA, "identity": identity}).encode()
-    arrays: dict[str, NDArray[Any]] = {
-        "header": np.frombuffer(header, np.uint8),
-        "lines": records.lines,
-    }
+    arrays: dict[str, NDArray[Any]] = {"lines": records.lines}
     for prefix, frame in (("weights", records.weights), ("stability", records.stability)):
         sheet = _Sheet()
         for at, name in enumerate(frame.columns):
@@ -138,7 +150,7 @@ def pack(records: Records, identity: str) -> bytes:
         arrays |= sheet.arrays(prefix)
     arrays |= {f"repeats.{name}": array for name, array in records.repeats.items()}
     buffer = io.BytesIO()
-    _write_arrays(buffer, arrays)
+    _write_arrays(buffer, {"head": _head(identity, arrays), **arrays})
     return buffer.getvalue()
 
 
@@ -148,8 +160,8 @@ def is_whole(path: Path, identity: str) -> bool:
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
                 return False
-        with np.load(path, allow_pickle=False) as arrays:
-            _header(arrays, identity)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            _check_head(arrays, identity)
     except _DAMAGE:
         return False
     return True
@@ -165,8 +177,8 @@ def unpack(path: Path, identity: str) -> Records:
         The part is missing, damaged, or of another plan.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            _header(arrays, identity)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            _check_head(arrays, identity)
             named = [name for name in arrays.files if name.startswith("repeats.")]
             return Records(
                 weights=_frame(arrays, "weights"),
@@ -188,8 +200,8 @@ def unpack_stability(path: Path, identity: str) -> pd.DataFrame:
         The part is missing, damaged, or of another plan.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            _header(arrays, identity)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            _check_head(arrays, identity)
             return _frame(arrays, "stability")
     except _DAMAGE as error:
         raise ValueError(f"{path}: {error}") from error
