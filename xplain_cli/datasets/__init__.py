@@ -1,0 +1,104 @@
+"""The rows to explain: tables in files of several formats, read in chunks that never disagree."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
+
+from xplain_cli.datasets.columns import Matched, duplicate_ids, match_columns
+from xplain_cli.datasets.delimited import open_delimited
+from xplain_cli.datasets.files import digest_files, find_files
+from xplain_cli.datasets.jsonl import open_jsonl
+from xplain_cli.datasets.parquet import open_parquet
+from xplain_cli.datasets.sources import File, ReadOptions, Source
+from xplain_cli.datasets.tables import (
+    KINDS,
+    Chunk,
+    Table,
+    chunks,
+    kinds,
+    make_table,
+    n_rows,
+    read_columns,
+)
+from xplain_cli.errors import RefusedError, UsageError, nearest
+
+__all__ = [
+    "FORMATS",
+    "KINDS",
+    "Chunk",
+    "Matched",
+    "ReadOptions",
+    "Table",
+    "chunks",
+    "duplicate_ids",
+    "kinds",
+    "match_columns",
+    "n_rows",
+    "open_table",
+    "read_columns",
+]
+
+
+def _open_csv(file: File, options: ReadOptions) -> Source:
+    return open_delimited(file, options, ",")
+
+
+def _open_tsv(file: File, options: ReadOptions) -> Source:
+    return open_delimited(file, options, "\t")
+
+
+FORMATS: Mapping[str, Callable[[File, ReadOptions], Source]] = {
+    "csv": _open_csv,
+    "tsv": _open_tsv,
+    "jsonl": open_jsonl,
+    "parquet": open_parquet,
+}
+_SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+
+
+def _format_of(file: File, options: ReadOptions) -> str:
+    if options.input_format is not None:
+        if options.input_format not in FORMATS:
+            raise UsageError(
+                f"--input-format {options.input_format!r}: one of {', '.join(FORMATS)}"
+                f"{nearest(options.input_format, FORMATS)}"
+            )
+        return options.input_format
+    if file.name != file.path:  # a spool has no suffix
+        return "csv"
+    suffix = PurePath(file.name).suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise RefusedError(
+            f"{file.name}: unknown kind of table {suffix!r}; one of {' '.join(_SUFFIXES)}, "
+            "or say it with --input-format"
+        )
+    return _SUFFIXES[suffix]
+
+
+def open_table(paths: Sequence[str], options: ReadOptions) -> Table:
+    """
+    Open DATA and check all that can be checked before a row is used.
+
+    Parameters
+    ----------
+    paths
+        Files with the same columns (in any order; the first file's counts), ``-`` for stdin.
+
+    Raises
+    ------
+    UsageError
+        Impossible options, an unknown format, stdin twice or from a terminal.
+    RefusedError
+        A file is missing, empty, without rows, ragged, undecodable, has duplicate names, or its
+        columns differ from the first file's.
+    """
+    files = find_files(paths)
+    sources = [FORMATS[_format_of(file, options)](file, options) for file in files]
+    return make_table(paths, sources, digest_files(files), options)

@@ -1,0 +1,171 @@
+"""Which columns of a table are a model's inputs: by name, never by a guess at positions."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from xplain_cli.errors import RefusedError, UsageError, nearest
+
+_IDS = frozenset({"id", "row_id", "index", "uuid", "key", "unnamed: 0", ""})
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Matched:
+    """
+    The columns of a table that a model reads.
+
+    Attributes
+    ----------
+    columns
+        Inputs in the model's order, named as in the table.
+    extra
+        Columns of the table that are neither inputs nor the id.
+    notes
+        What was decided, for the user.
+    """
+
+    columns: tuple[str, ...]
+    extra: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f", ... ({len(names)} in all)" if len(names) > _SHOWN else ""
+    return ", ".join(map(repr, names[:_SHOWN])) + more
+
+
+def _select(patterns: Sequence[str], names: Sequence[str], option: str, where: str) -> set[str]:
+    """Return the names that names or globs stand for; a name itself goes before a glob."""
+    selected: set[str] = set()
+    for pattern in patterns:
+        found = {pattern} if pattern in names else {n for n in names if fnmatchcase(n, pattern)}
+        if not found:
+            raise UsageError(
+                f"{option} {pattern!r}: matches no column of {where}; it has {_listed(names)}"
+                f"{nearest(pattern, names)}"
+            )
+        selected |= found
+    return selected
+
+
+def _match_known(
+    available: Sequence[str], wanted: Sequence[str], kept: set[str] | None, dropped: set[str]
+) -> tuple[str, ...]:
+    """Check the model's own names against what the user asked to use or drop."""
+    lost = [c for c in wanted if c in dropped]
+    if lost:
+        raise UsageError(
+            f"--drop-columns takes {_listed(lost)} away, which the model needs; "
+            "explain fewer features with --top-k instead"
+        )
+    if kept is None:
+        return tuple(wanted)
+    left = [c for c in wanted if c not in kept]
+    if left:
+        raise UsageError(f"--features leaves {_listed(left)} out, which the model needs")
+    foreign = [c for c in available if c in kept and c not in set(wanted)]
+    if foreign:
+        raise UsageError(
+            f"--features names {_listed(foreign)}, which the model does not know; "
+            f"its columns are {_listed(wanted)}"
+        )
+    return tuple(wanted)
+
+
+def _check_present(available: Sequence[str], wanted: Sequence[str], where: str) -> None:
+    missing = [c for c in wanted if c not in set(available)]
+    if not missing:
+        return
+    hints = [f"{c!r}{nearest(c, available).rstrip('?').replace('; ', ' - ')}" for c in missing]
+    more = f", ... ({len(missing)} in all)" if len(missing) > _SHOWN else ""
+    raise RefusedError(
+        f"{where}: the model needs columns that are not there: {', '.join(hints[:_SHOWN])}{more}; "
+        f"it has {_listed(available)}"
+    )
+
+
+def _match_unknown(
+    candidates: Sequence[str], n_wanted: int | None, where: str, *, is_chosen: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the inputs of a model that knows only their number, and notes."""
+    columns, notes = tuple(candidates), tuple[str, ...]()
+    if n_wanted is not None and not is_chosen:
+        ids = [c for c in candidates if c.lower() in _IDS]
+        if ids and len(candidates) - len(ids) == n_wanted:
+            columns = tuple(c for c in candidates if c not in ids)
+            notes = (f"left out as an id: {_listed(ids)} (the model takes {n_wanted} columns)",)
+    if n_wanted is not None and len(columns) != n_wanted:
+        raise RefusedError(
+            f"{where}: the model takes {n_wanted} columns and knows no names, the table offers "
+            f"{len(columns)}: {_listed(columns)}; choose with --features or --drop-columns"
+        )
+    if not columns:
+        raise RefusedError(f"{where}: no column is left for the model; see --features")
+    return columns, notes
+
+
+def duplicate_ids(values: Iterable[str]) -> list[str]:
+    """Return the first few ids (at most 5) that occur more than once, in order."""
+    seen: set[str] = set()
+    twice: dict[str, None] = {}
+    for value in values:
+        if value in seen:
+            twice[value] = None
+            if len(twice) == 5:
+                break
+        seen.add(value)
+    return list(twice)
+
+
+def match_columns(
+    available: Sequence[str],
+    wanted: Sequence[str] | None,
+    n_wanted: int | None,
+    *,
+    id_column: str | None,
+    features: Sequence[str],
+    drop: Sequence[str],
+    where: str,
+) -> Matched:
+    """
+    Find a model's inputs among the columns of a table.
+
+    Parameters
+    ----------
+    wanted
+        The names that the model was fitted on, in its order; None: it knows none.
+    n_wanted
+        How many columns the model takes; None: unknown.
+    features, drop
+        ``--features`` and ``--drop-columns``: names or globs.
+    where
+        The table's name, for messages.
+
+    Raises
+    ------
+    RefusedError
+        Names that the model needs are missing, or the number of columns differs.
+    UsageError
+        An option names no column of the table, or contradicts the model's names.
+    """
+    if id_column is not None and id_column not in available:
+        raise UsageError(
+            f"--id-column {id_column!r}: {where} has no such column; it has {_listed(available)}"
+            f"{nearest(id_column, available)}"
+        )
+    kept = _select(features, available, "--features", where) if features else None
+    dropped = _select(drop, available, "--drop-columns", where)
+    if wanted is not None:
+        _check_present(available, wanted, where)
+        columns, notes = _match_known(available, wanted, kept, dropped), tuple[str, ...]()
+    else:
+        chosen = kept if kept is not None else set(available) - {id_column}
+        candidates = [c for c in available if c in chosen and c not in dropped]
+        columns, notes = _match_unknown(candidates, n_wanted, where, is_chosen=kept is not None)
+    extra = tuple(c for c in available if c not in set(columns) and c != id_column)
+    unasked = [c for c in extra if c not in dropped]
+    if wanted is not None and unasked:
+        names = ", ".join(unasked[:_SHOWN]) + (", ..." if len(unasked) > _SHOWN else "")
+        notes = (f"not used: {names} (kept out of the explanation; --keep carries them)",)
+    return Matched(columns, extra, notes)

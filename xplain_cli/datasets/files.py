@@ -1,0 +1,113 @@
+"""Where the bytes of DATA are: checks of paths, a spool for stdin and pipes, digests."""
+
+import atexit
+import contextlib
+import hashlib
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from xplain_cli.datasets.sources import File
+from xplain_cli.errors import RefusedError, UsageError
+
+STDIN = "-"
+_FOREIGN = (
+    (b"PAR1", "a parquet file", "--input-format parquet"),
+    (b"\x1f\x8b", "compressed by gzip", "unpack it first, or pipe it: zcat FILE | xplain ... -"),
+    (b"PK\x03\x04", "a zip archive or a workbook", "export it as csv"),
+    (b"\xd0\xcf\x11\xe0", "an old workbook", "export it as csv"),
+    (b"BZh", "compressed by bzip2", "unpack it first"),
+    (b"\xfd7zXZ", "compressed by xz", "unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd", "unpack it first"),
+)
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        Path(path).unlink()
+
+
+def _spool(stream: BinaryIO, name: str) -> str:
+    """Copy a stream to a temporary file that is deleted at exit; return its path."""
+    try:
+        handle, path = tempfile.mkstemp(prefix="xplain-")
+        atexit.register(_remove, path)
+        with os.fdopen(handle, "wb") as spool:
+            shutil.copyfileobj(stream, spool, 1 << 20)
+    except OSError as error:
+        raise RefusedError(
+            f"{name}: cannot be copied to {tempfile.gettempdir()}: {error.strerror or error}; "
+            "set TMPDIR to a folder with space"
+        ) from error
+    return path
+
+
+def _open_stdin() -> File:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("stdin is a terminal; pipe data into it or name a file")
+    return File("stdin", _spool(sys.stdin.buffer, "stdin"))
+
+
+def _open_path(path: str) -> File:
+    try:
+        mode = Path(path).stat().st_mode
+        if stat.S_ISFIFO(mode):
+            with Path(path).open("rb") as pipe:
+                return File(path, _spool(pipe, path))
+        if stat.S_ISDIR(mode):
+            raise RefusedError(f"{path}: is a folder; name its files")
+        if not stat.S_ISREG(mode):
+            raise RefusedError(f"{path}: is not a regular file")
+        with Path(path).open("rb"):
+            return File(path, path)
+    except FileNotFoundError as error:
+        raise RefusedError(f"{path}: no such file") from error
+    except (OSError, ValueError) as error:
+        raise RefusedError(f"{path}: cannot be read: {error}") from error
+
+
+def find_files(paths: Sequence[str]) -> tuple[File, ...]:
+    """
+    Return the files of DATA, in order; ``-`` and pipes are read once into a spool.
+
+    Raises
+    ------
+    UsageError
+        No path at all, stdin named twice or a terminal.
+    RefusedError
+        A path does not exist, is not a file, is unreadable or empty.
+    """
+    if not paths:
+        raise UsageError("no DATA; name a file, or - for stdin")
+    if list(paths).count(STDIN) > 1:
+        raise UsageError("stdin (-) is named twice; it can be read once")
+    files = tuple(_open_stdin() if path == STDIN else _open_path(path) for path in paths)
+    for file in files:
+        if not Path(file.path).stat().st_size:
+            raise RefusedError(f"{file.name}: is empty; a table has a header and rows")
+    return files
+
+
+def refuse_foreign(file: File) -> None:
+    """Refuse what is not a text file by its first bytes, and say what it is."""
+    with Path(file.path).open("rb") as handle:
+        head = handle.read(8)
+    for magic, what, way_out in _FOREIGN:
+        if head.startswith(magic):
+            raise RefusedError(f"{file.name}: is {what}; {way_out}")
+
+
+def digest_files(files: Sequence[File]) -> str:
+    """Return the SHA-256 (hex) of one file, or of the digests of several in order."""
+    digests = []
+    for file in files:
+        with Path(file.path).open("rb") as handle:
+            digests.append(hashlib.file_digest(handle, "sha256").hexdigest())
+    return (
+        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    )

@@ -1,0 +1,142 @@
+"""Parquet, read batch by batch through pyarrow."""
+
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.datasets import cells as cell
+from xplain_cli.datasets.cells import Cells, Facts, Missing
+from xplain_cli.datasets.sources import Block, File, ReadOptions, Wanted, block_rows
+from xplain_cli.errors import RefusedError, require
+
+
+@contextmanager
+def _refusing(file: File) -> Iterator[None]:
+    """Turn what pyarrow says of a broken file into a refusal."""
+    arrow = require("pyarrow", "parquet")
+    try:
+        yield
+    except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RefusedError(f"{file.name}: cannot be read as parquet: {reason}") from error
+
+
+def _form(arrow_type: Any) -> str:
+    """Return the form of a column's cells; "text" may turn out to be dates, "" is no cell."""
+    t = require("pyarrow", "parquet").types
+    tests = (
+        ("category", (t.is_dictionary,)),
+        ("bool", (t.is_boolean,)),
+        ("integer", (t.is_integer,)),
+        ("number", (t.is_floating, t.is_decimal)),
+        ("date", (t.is_temporal,)),
+        ("text", (t.is_string, t.is_large_string, t.is_null)),
+        ("text", (getattr(t, "is_string_view", t.is_string),)),
+    )
+    return next((form for form, group in tests if any(test(arrow_type) for test in group)), "")
+
+
+@dataclass(frozen=True)
+class Parquet:
+    """A checked parquet file."""
+
+    file: File
+    columns: tuple[str, ...]
+    rows: int
+    missing: Missing
+
+    def _batches(self, columns: Sequence[str]) -> Iterator[Any]:
+        """Yield record batches that hold the columns (and perhaps others)."""
+        parquet = require("pyarrow.parquet", "parquet")
+        with _refusing(self.file), parquet.ParquetFile(self.file.path) as handle:
+            size = block_rows(len(columns))
+            yield from handle.iter_batches(batch_size=size, columns=list(columns))
+
+    def survey(self, columns: Sequence[str], first: int) -> dict[str, Facts]:
+        """Take the stored types; look at the cells for missing ones and for ISO dates."""
+        facts = dict.fromkeys(columns, Facts())
+        for batch in self._batches(columns):
+            with _refusing(self.file):
+                for column in columns:
+                    facts[column] += self._look(batch.column(column), column, first)
+        return facts
+
+    def _look(self, values: Any, column: str, first: int) -> Facts:
+        form = _form(values.type)
+        if not form:
+            raise RefusedError(
+                cell.nested(f"{self.file.name}: row {first}", column) + f" ({values.type})"
+            )
+        if form in {"integer", "number"}:
+            missing = int(np.isnan(self._floats(values)).sum())
+            known = [form] if missing < len(values) else []
+            return Facts(frozenset(known), missing)
+        if form == "bool" or (form != "text" and not self.missing.words):
+            known = [form] if values.null_count < len(values) else []
+            return Facts(frozenset(known), values.null_count)
+        kept = [v for v in values.to_pylist() if not self.missing.has(v)]
+        forms = {cell.form_of_word(v) for v in set(kept)} if form == "text" else {form}
+        return Facts(frozenset(forms if kept else ()), len(values) - len(kept))
+
+    def _floats(self, values: Any) -> Cells:
+        """Return a number column as float64, missing NaN."""
+        arrow = require("pyarrow", "parquet")
+        floats: Cells = values.cast(arrow.float64(), safe=False).to_numpy(zero_copy_only=False)
+        gaps = np.isin(floats, sorted(self.missing.numbers))
+        return np.where(gaps, np.nan, floats)
+
+    def blocks(self, wanted: Wanted) -> Generator[Block, None, None]:
+        """Yield all rows in order."""
+        names = [c for c in self.columns if c in wanted.kinds or c in wanted.carried]
+        if not names:
+            yield Block(self.rows, {}, {})
+            return
+        row = wanted.first
+        for batch in self._batches(names):
+            with _refusing(self.file):
+                block = Block(
+                    batch.num_rows,
+                    {c: self._typed(batch.column(c), c, k, row) for c, k in wanted.kinds.items()},
+                    {c: cell.as_text(batch.column(c).to_pylist()) for c in wanted.carried},
+                )
+            yield block
+            row += batch.num_rows
+
+    def _typed(self, values: Any, column: str, kind: str, row: int) -> Cells:
+        if kind == "number" and _form(values.type) in {"integer", "number"}:
+            return self._floats(values)
+        return cell.convert(
+            values.to_pylist(),
+            kind,
+            missing=self.missing,
+            column=column,
+            where=lambda i: f"{self.file.name}: row {row + i}",
+        )
+
+
+def open_parquet(file: File, options: ReadOptions) -> Parquet:
+    """
+    Check the schema of a parquet file.
+
+    Raises
+    ------
+    RefusedError
+        Not a parquet file, no rows or no columns, or two columns of one name.
+    UsageError
+        The package pyarrow is not installed.
+    """
+    parquet = require("pyarrow.parquet", "parquet")
+    with _refusing(file), parquet.ParquetFile(file.path) as handle:
+        columns, rows = tuple(handle.schema_arrow.names), handle.metadata.num_rows
+    twice = [name for name, count in Counter(columns).items() if count > 1]
+    if twice:
+        raise RefusedError(f"{file.name}: column {twice[0]!r} stands more than once; rename one")
+    if not rows or not columns:
+        raise RefusedError(
+            f"{file.name}: {rows} rows and {len(columns)} columns; there is no table"
+        )
+    return Parquet(file, columns, rows, cell.missing_words(options.na_values))

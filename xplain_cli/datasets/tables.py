@@ -1,0 +1,273 @@
+"""A table of rows and named columns over one or more files, read in typed chunks."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.datasets.cells import Cells, Facts, kind_of
+from xplain_cli.datasets.sources import Block, ReadOptions, Source, Wanted
+from xplain_cli.errors import RefusedError, UsageError, nearest
+
+KINDS = ("number", "integer", "bool", "text", "category", "date", "empty")
+_STORED = {"number": "number", "integer": "number", "empty": "number", "bool": "bool"}
+_DTYPES = ("number", "text", "bool")
+_NUMERIC = frozenset({"number", "integer", "padded"})
+
+
+@dataclass(frozen=True)
+class Table:
+    """
+    An opened DATA: one or more files with the same columns.
+
+    Attributes
+    ----------
+    paths
+        As the user named them; ``-`` is stdin.
+    columns
+        In the order of the first file.
+    sha256
+        Hex, over the bytes: a file's own digest, or that of several files' digests in order.
+    sources
+        The opened files; for this room.
+    dtypes
+        Column -> kind that the user asked for.
+    facts
+        What was seen of each column so far; filled on demand, as a look costs a pass.
+    """
+
+    paths: tuple[str, ...]
+    columns: tuple[str, ...]
+    sha256: str
+    sources: tuple[Source, ...] = field(repr=False)
+    dtypes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    facts: dict[str, Facts] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """
+    Consecutive rows of a table.
+
+    Attributes
+    ----------
+    start
+        0-based number in the whole DATA of the first row.
+    table
+        The typed columns in the order asked for, RangeIndex from 0: float64 (NaN missing), numpy
+        bool, or object. Object columns hold ``str``, or ``bool`` where the column misses values
+        anywhere in DATA; missing is NaN, as in the frames that models were fitted on (None is an
+        unknown category to scikit-learn's encoders).
+    carried
+        The id and kept columns as the text of the file, missing "".
+    """
+
+    start: int
+    table: pd.DataFrame
+    carried: pd.DataFrame
+
+
+def _same_columns(sources: Sequence[Source]) -> None:
+    first = sources[0]
+    for source in sources[1:]:
+        lacks = [c for c in first.columns if c not in set(source.columns)]
+        if lacks:
+            raise RefusedError(
+                f"{source.file.name}: no column {', '.join(map(repr, lacks[:5]))}, "
+                f"which {first.file.name} has; files of one DATA have the same columns"
+            )
+        more = [c for c in source.columns if c not in set(first.columns)]
+        if more:
+            raise RefusedError(
+                f"{source.file.name}: has column {', '.join(map(repr, more[:5]))}, "
+                f"which {first.file.name} has not; files of one DATA have the same columns"
+            )
+
+
+def make_table(
+    paths: Sequence[str], sources: Sequence[Source], sha256: str, options: ReadOptions
+) -> Table:
+    """
+    Join opened files to a table.
+
+    Raises
+    ------
+    RefusedError
+        The files differ in their columns.
+    UsageError
+        ``--dtype`` names an unknown column or type.
+    """
+    _same_columns(sources)
+    columns = sources[0].columns
+    for column, dtype in options.dtypes:
+        if column not in columns:
+            raise UsageError(
+                f"--dtype {column}={dtype}: {paths[0]} has no column {column!r}"
+                f"{nearest(column, columns)}"
+            )
+        if dtype not in _DTYPES:
+            raise UsageError(
+                f"--dtype {column}={dtype}: unknown type {dtype!r}; one of {', '.join(_DTYPES)}"
+                f"{nearest(dtype, _DTYPES)}"
+            )
+    return Table(tuple(paths), columns, sha256, tuple(sources), dict(options.dtypes))
+
+
+def _known(table: Table, columns: Sequence[str]) -> None:
+    present = set(table.columns)
+    for column in columns:
+        if column not in present:
+            shown = ", ".join(table.columns[:12]) + (", ..." if len(table.columns) > 12 else "")
+            raise RefusedError(
+                f"{table.sources[0].file.name}: no column {column!r}; it has {shown}"
+                f"{nearest(column, table.columns)}"
+            )
+
+
+def _facts(table: Table, columns: Sequence[str]) -> Mapping[str, Facts]:
+    """Return the facts of columns over all files, looking only at those not seen before."""
+    _known(table, columns)
+    unseen = [c for c in dict.fromkeys(columns) if c not in table.facts]
+    if unseen:
+        total = dict.fromkeys(unseen, Facts())
+        first = 0
+        for source in table.sources:
+            for column, facts in source.survey(unseen, first).items():
+                total[column] += facts
+            first += source.rows
+        table.facts.update(total)
+    return table.facts
+
+
+def _wanted(table: Table, columns: Mapping[str, str], carried: Sequence[str]) -> Wanted:
+    _known(table, [*columns, *carried])
+    for column, kind in columns.items():
+        if kind not in KINDS:
+            raise ValueError(f"column {column!r}: unknown kind {kind!r}")
+    stored = {c: _STORED.get(k, "text") for c, k in columns.items()}
+    facts = _facts(table, [c for c, k in stored.items() if k != "text"])
+    doubted = {c for c, k in stored.items() if k == "number" and facts[c].forms - _NUMERIC}
+    for column, kind in stored.items():
+        if kind == "bool" and facts[column].missing:
+            stored[column] = "bool?"
+    return Wanted(stored, tuple(dict.fromkeys(carried)), 0, frozenset(doubted))
+
+
+def _blocks(table: Table, wanted: Wanted, start: int, stop: int) -> Iterator[Block]:
+    """Yield rows start..stop across the files."""
+    first = 0
+    for source in table.sources:
+        position, last = first, first + source.rows
+        if position < stop and last > start:
+            plan = Wanted(wanted.kinds, wanted.carried, first, wanted.doubted)
+            with contextlib.closing(source.blocks(plan)) as blocks:
+                for block in blocks:
+                    low, high = max(start - position, 0), min(stop - position, block.rows)
+                    position += block.rows
+                    if low < high:
+                        yield block.cut(low, high)
+                    if position >= stop:
+                        break
+            if position < min(stop, last) or position > last:
+                raise RefusedError(
+                    f"{source.file.name}: {source.rows} rows were counted but {position - first} "
+                    "read; the file changed meanwhile, or its quoting is ambiguous"
+                )
+        first = last
+
+
+def _join(blocks: Sequence[Block]) -> Block:
+    if len(blocks) == 1:
+        return blocks[0]
+
+    def stack(parts: Sequence[Mapping[str, Cells]]) -> dict[str, Cells]:
+        return {c: np.concatenate([part[c] for part in parts]) for c in parts[0]}
+
+    return Block(
+        sum(b.rows for b in blocks),
+        stack([b.typed for b in blocks]),
+        stack([b.carried for b in blocks]),
+    )
+
+
+def _frame(columns: Mapping[str, Cells], order: Sequence[str], rows: int) -> pd.DataFrame:
+    """Build a frame whose object columns stay object (pandas 3 would make them ``str``)."""
+    series = {c: pd.Series(columns[c], dtype=columns[c].dtype) for c in order}
+    return pd.DataFrame(series, index=pd.RangeIndex(rows), columns=list(order))
+
+
+def n_rows(table: Table) -> int:
+    """Return the number of rows of all files."""
+    return sum(source.rows for source in table.sources)
+
+
+def kinds(table: Table, columns: Sequence[str]) -> dict[str, str]:
+    """
+    Return the kind of each column, decided over every row of every file.
+
+    One of `KINDS`. ``integer``: whole numbers without leading zeros; a column with a cell like
+    007 is ``text``, and so is one that mixes numbers with other words; ``date``: ISO dates and
+    stored datetimes; ``category``: a stored dictionary; ``empty``: nothing but missing cells.
+
+    Raises
+    ------
+    RefusedError
+        A column does not exist, or a cell holds an object or a list.
+    """
+    facts = _facts(table, columns)
+    return {c: table.dtypes.get(c) or kind_of(facts[c]) for c in columns}
+
+
+def read_columns(table: Table, columns: Mapping[str, str]) -> pd.DataFrame:
+    """
+    Return the whole of some columns (column -> kind), typed as in `Chunk.table`.
+
+    Raises
+    ------
+    RefusedError
+        A cell does not fit the kind, or the file cannot be read.
+    """
+    wanted, rows = _wanted(table, columns, ()), n_rows(table)
+    return _frame(_join(list(_blocks(table, wanted, 0, rows))).typed, list(columns), rows)
+
+
+def chunks(
+    table: Table,
+    columns: Mapping[str, str],
+    carried: Sequence[str],
+    rows: int,
+    start: int = 0,
+    stop: int | None = None,
+) -> Iterator[Chunk]:
+    """
+    Yield rows start..stop in chunks of *rows*, counted from *start* across the files.
+
+    Raises
+    ------
+    RefusedError
+        A cell does not fit its kind, or a file cannot be read.
+    """
+    if rows < 1 or start < 0:
+        raise ValueError(f"rows={rows}, start={start}")
+    end = n_rows(table) if stop is None else min(stop, n_rows(table))
+    wanted = _wanted(table, columns, carried)
+
+    def chunk(block: Block) -> Chunk:
+        typed = _frame(block.typed, list(columns), block.rows)
+        return Chunk(start, typed, _frame(block.carried, wanted.carried, block.rows))
+
+    held: list[Block] = []
+    for block in _blocks(table, wanted, start, end):
+        held.append(block)
+        whole = sum(b.rows for b in held)
+        if whole < rows:
+            continue
+        joined = _join(held)
+        for low in range(0, whole - whole % rows, rows):
+            yield chunk(joined.cut(low, low + rows))
+            start += rows
+        held = [joined.cut(whole - whole % rows, whole)] if whole % rows else []
+    if held:
+        yield chunk(_join(held))
