@@ -226,16 +226,10 @@ def parse_groups(groups: Sequence[str], columns: Sequence[str]) -> dict[str, tup
     return found
 
 
-def _discrete(kind: str) -> bool:
-    return kind not in {"number", "integer"}
-
-
 def _cell(
-    name: str, column: "pd.Series[Any]", kind: str, discretizer: str, labels: IntArray | None
-) -> Cell:
-    """Make the law of one column from its background values."""
-    if _discrete(kind):
-        return count(name, column)
+    name: str, column: "pd.Series[Any]", discretizer: str, labels: IntArray | None
+) -> Binned | Gaussian:
+    """Make the law of one number from its background values."""
     values = column.to_numpy(dtype=np.float64)
     if np.isinf(values).any():
         raise RefusedError(
@@ -258,18 +252,21 @@ def _cell(
 
 
 def _joint(
-    members: tuple[str, ...], background: pd.DataFrame, kinds: Mapping[str, str], discretizer: str
+    members: tuple[str, ...], background: pd.DataFrame, discrete: frozenset[str], discretizer: str
 ) -> Joint:
     """Make one feature of several columns; a column of two values is matched by value."""
-    if discretizer == "none":
+    if discretizer not in _PARTS:
         discretizer = "quartile"
     cells: list[Binned | Categories] = []
-    for column in members:
-        few = background[column].nunique(dropna=False) <= 2
-        kind = "category" if few else kinds[column]
-        cell = _cell(column, background[column], kind, discretizer, None)
-        assert isinstance(cell, Binned | Categories)  # noqa: S101 - tells the type checker
-        cells.append(cell)
+    for name in members:
+        column = background[name]
+        few = column.nunique(dropna=False) <= 2
+        if few or name in discrete:
+            cells.append(count(name, column))
+        else:
+            parts = _PARTS[discretizer]
+            values = column.to_numpy(dtype=np.float64)
+            cells.append(cut(name, values, quantile_edges(values, parts)))
     return join(tuple(cells), background)
 
 
@@ -278,6 +275,7 @@ def table_law(
     kinds: Mapping[str, str],
     discretizer: str,
     *,
+    discrete: frozenset[str] = frozenset(),
     groups: Mapping[str, tuple[str, ...]] | None = None,
     labels: IntArray | None = None,
 ) -> TableLaw:
@@ -289,9 +287,11 @@ def table_law(
     background : (b, columns) table
         Typed rows that stand for the training distribution, columns in the model's order.
     kinds
-        Of each column: "number" and "integer" are numbers, all else is discrete.
+        Of each column: "integer" values are shown whole.
     discretizer
         "quartile", "decile", "entropy" or "none".
+    discrete
+        Columns taken as categories; the others are numbers.
     groups
         Features that stand for several columns.
     labels : (b,) int, optional
@@ -312,9 +312,10 @@ def table_law(
             continue
         names.append(name)
         if column in owner:
-            cells.append(_joint(groups[name], background, kinds, discretizer))
+            cells.append(_joint(groups[name], background, discrete, discretizer))
+        elif column in discrete:
+            cells.append(count(column, background[column]))
         else:
-            cell = _cell(column, background[column], kinds[column], discretizer, labels)
-            cells.append(cell)
+            cells.append(_cell(column, background[column], discretizer, labels))
     columns = tuple(background.columns)
     return TableLaw(tuple(names), tuple(cells), columns, tuple(kinds[c] for c in columns))

@@ -31,6 +31,9 @@ class Method(Protocol):
     def default_budget(self) -> tuple[int, int]:
         """Return the default (samples per repeat, repeats)."""
 
+    def width(self, n: int) -> float:
+        """Return the kernel width for n features."""
+
     def explain(self, task: Task) -> Explaining:
         """Explain a block of rows."""
 

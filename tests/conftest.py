@@ -1,0 +1,115 @@
+"""The tool as a user runs it, and a few small models with their tables."""
+
+import os
+import pickle
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left: its exit code, stdout and stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """A stored model and a table to explain."""
+
+    model: Path
+    data: Path
+
+
+def environment(**extra):
+    """Return the environment without XPLAIN_* and without colours, with *extra* variables."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("XPLAIN_")}
+    fixed = {"PYTHONPATH": str(ROOT), "TYPER_USE_RICH": "0", "TERMINAL_WIDTH": "100"}
+    return clean | fixed | extra
+
+
+@pytest.fixture
+def xplain(tmp_path):
+    """Run ``xplain`` with some arguments in tmp_path; stdin is /dev/null unless given."""
+
+    def run(*arguments, stdin=None, env=None, cwd=tmp_path, timeout=120):
+        source = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+        done = subprocess.run(
+            [sys.executable, "-m", "xplain_cli", *map(str, arguments)],
+            cwd=cwd,
+            env=environment(**(env or {})),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=timeout,
+            check=False,
+            **source,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+def _store(folder, name, model, table):
+    case = Case(folder / f"{name}.pkl", folder / f"{name}.csv")
+    case.model.write_bytes(pickle.dumps(model))
+    table.to_csv(case.data, index=False, lineterminator="\n")
+    return case
+
+
+@pytest.fixture(scope="session")
+def cancer(tmp_path_factory):
+    """A small forest on breast cancer (30 numbers, 2 classes), fitted on a DataFrame; 60 rows."""
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.ensemble import RandomForestClassifier
+
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    model = RandomForestClassifier(20, max_depth=5, random_state=0).fit(X, y)
+    table = X.head(60)
+    table.insert(0, "id", [f"p{row}" for row in range(len(table))])
+    return _store(tmp_path_factory.mktemp("cancer"), "forest", model, table)
+
+
+@pytest.fixture(scope="session")
+def diabetes(tmp_path_factory):
+    """A linear regression on diabetes (10 numbers), fitted on a DataFrame; 60 rows."""
+    from sklearn.datasets import load_diabetes
+    from sklearn.linear_model import Ridge
+
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    return _store(tmp_path_factory.mktemp("diabetes"), "ridge", Ridge().fit(X, y), X.head(60))
+
+
+@pytest.fixture(scope="session")
+def mixed(tmp_path_factory):
+    """A pipeline with text categories and numbers with gaps, three classes; 80 rows."""
+    import numpy as np
+    import pandas as pd
+    from sklearn.compose import make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    stream = np.random.default_rng(0)
+    table = pd.DataFrame({
+        "age": stream.integers(18, 80, 80),
+        "income": np.where(stream.random(80) < 0.1, np.nan, stream.normal(40, 10, 80).round(1)),
+        "city": stream.choice(["Oslo", "Bergen", "Troms\u00f8"], 80),
+        "job": stream.choice(["clerk", "cook"], 80),
+    })
+    grade = np.digitize(table["age"] + 20 * (table["city"] == "Oslo"), [40, 65])
+    prepare = make_column_transformer(
+        (SimpleImputer(), ["age", "income"]),
+        (OneHotEncoder(handle_unknown="ignore"), ["city", "job"]),
+    )
+    model = make_pipeline(prepare, LogisticRegression(max_iter=5000))
+    model.fit(table, np.array(["low", "mid", "high"])[grade])
+    return _store(tmp_path_factory.mktemp("mixed"), "mixed", model, table)

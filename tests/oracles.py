@@ -1,0 +1,63 @@
+"""Slow and obvious second versions, each with its source."""
+
+import itertools
+
+import numpy as np
+
+
+def weighted_ridge(z, f, w, alpha):
+    """LIME's final fit (lime_base.py): Ridge with free intercept on the rows themselves."""
+    from sklearn.linear_model import Ridge
+
+    model = Ridge(alpha=alpha).fit(z, f, sample_weight=w)
+    return model.coef_, model.intercept_
+
+
+def forward_selection(z, f, w, k):
+    """lime_base.forward_selection: refit every candidate, keep the best weighted R^2."""
+    from sklearn.linear_model import Ridge
+
+    used = []
+    for _ in range(k):
+        best, best_score = None, -np.inf
+        for j in set(range(z.shape[1])) - set(used):
+            columns = z[:, [*used, j]]
+            model = Ridge(alpha=0).fit(columns, f, sample_weight=w)
+            score = model.score(columns, f, sample_weight=w)
+            if score > best_score:
+                best, best_score = j, score
+        used.append(best)
+    return used
+
+
+def lime_limit(cells, codes, model, kernel_width):
+    """The infinite-sample LIME weights by enumeration of all bins (discrete columns only).
+
+    cells: per feature (levels, frequencies); codes: the row's level of each. Least squares of f on
+    the match indicators under the law weighted by the kernel (sampling notes, Garreau and
+    von Luxburg 2020).
+    """
+    rows, weights, values = [], [], []
+    for combo in itertools.product(*[range(len(levels)) for levels, _ in cells]):
+        p = np.prod([freq[c] for (_, freq), c in zip(cells, combo, strict=True)])
+        z = np.array([c == own for c, own in zip(combo, codes, strict=True)], dtype=float)
+        distance = (1 - z).sum()
+        rows.append(z)
+        weights.append(p * np.exp(-distance / (2 * kernel_width**2)))
+        values.append(model([levels[c] for (levels, _), c in zip(cells, combo, strict=True)]))
+    z, w, f = np.array(rows), np.array(weights), np.array(values)
+    design = np.column_stack([np.ones(len(z)), z]) * np.sqrt(w)[:, None]
+    solution, *_ = np.linalg.lstsq(design, f * np.sqrt(w), rcond=None)
+    return solution[1:], solution[0]
+
+
+def kendall_tau(first, second):
+    """Kendall's tau-b between two rankings."""
+    from scipy.stats import kendalltau
+
+    return kendalltau(first, second).statistic
+
+
+def jaccard(first, second):
+    """Overlap of two sets."""
+    return len(first & second) / len(first | second)

@@ -1,0 +1,332 @@
+"""The door: help, version, exit codes, signals, pipes, and what stays unimported."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import environment
+
+import xplain_cli
+from xplain_cli import commands, main
+from xplain_cli.console import Console
+from xplain_cli.errors import FailedRowsError, GateMissedError, RefusedError, UsageError
+from xplain_cli.explanation import Records
+from xplain_cli.summary import FeatureLine, Summary, Tally
+
+HEAVY = (
+    "numpy",
+    "pandas",
+    "sklearn",
+    "joblib",
+    "skimage",
+    "scipy",
+    "rich.progress",
+    "xplain_cli.job",
+)
+
+
+def ending(monkeypatch, action, *argv):
+    """Return the exit code of main when the app does *action*."""
+
+    def app(args, prog_name):
+        action()
+
+    monkeypatch.setattr(commands, "app", app)
+    with pytest.raises(SystemExit) as caught:
+        main.main(list(argv))
+    return caught.value.code
+
+
+def raising(error):
+    def action():
+        raise error
+
+    return action
+
+
+def python(code, *, stdout=subprocess.PIPE):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("words", [(), ("tabular",), ("inspect",), ("gate",)])
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_has_an_example(xplain, words, flag):
+    done = xplain(*words, flag)
+    assert (done.code, done.err) == (0, "")
+    assert " ".join(("Example: xplain", *words)) in done.out
+
+
+def test_help_has_panels_and_no_lost_brackets_on_a_terminal(xplain):
+    done = xplain("tabular", "--help", env={"TYPER_USE_RICH": "1"})
+    assert done.code == 0
+    assert "How the work is spread" in done.out
+    assert "NAME[:KEY=VALUE,...]" in done.out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["tabular", "--help"]])
+def test_help_imports_nothing_heavy(arguments):
+    code = f"""
+import sys
+from xplain_cli.main import main
+try:
+    main({arguments!r})
+except SystemExit:
+    print("loaded:", [name for name in {HEAVY!r} if name in sys.modules])
+"""
+    assert python(code).stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_version(xplain):
+    done = xplain("--version")
+    assert (done.code, done.out, done.err) == (0, f"xplain {xplain_cli.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        ((), "Usage: xplain"),
+        (("nope",), "No such command 'nope'"),
+        (("tabular", "--nope"), "No such option"),
+        (("tabular", "m", "d", "-k", "x"), "Invalid value for '-k'"),
+        (("tabular", "m", "d", "-k", "0"), "error: --top-k is 0; it must be at least 1\n"),
+        (("tabular",), "error: no MODEL: type xplain tabular MODEL DATA"),
+        (("tabular", "m"), "error: no DATA: type xplain tabular m DATA"),
+        (("gate",), "error: no --fail-on"),
+        (("gate", "-", "--fail-on", "count(failed)>0"), "error: RUN is '-'"),
+        (("inspect",), "error: no MODEL"),
+        (("inspect", "pkg.mod:f"), "error: pkg.mod:f names code"),
+    ],
+)
+def test_usage_errors_end_with_2(xplain, arguments, part):
+    done = xplain(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert part in done.err
+
+
+def test_a_wrong_project_file_ends_with_2_in_one_line(xplain, tmp_path):
+    (tmp_path / "xplain.toml").write_text("sead = 1\n", encoding="utf-8")
+    done = xplain("tabular", "m", "d")
+    assert (done.code, done.err) == (
+        2,
+        "error: xplain.toml: unknown key 'sead'; did you mean 'seed'?\n",
+    )
+
+
+@pytest.mark.parametrize("kind", [GateMissedError, UsageError, RefusedError, FailedRowsError])
+def test_an_error_of_the_tree_is_one_line_and_its_exit_code(monkeypatch, capsys, kind):
+    assert ending(monkeypatch, raising(kind("no\n column 'a\x1b[31m'"))) == kind.exit_code
+    assert capsys.readouterr().err == "error: no column 'a\\x1b[31m'\n"
+
+
+def test_a_bug_ends_with_5_and_shows_its_trace_on_demand(monkeypatch, capsys):
+    assert ending(monkeypatch, raising(KeyError("x"))) == 5
+    assert capsys.readouterr().err == (
+        "error: bug: KeyError: 'x'; please report; run again with --debug for the trace\n"
+    )
+    assert ending(monkeypatch, raising(KeyError("x")), "--debug") == 5
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_no_bug(monkeypatch, capsys):
+    error = OSError(28, "No space left on device", "out.csv")
+    assert ending(monkeypatch, raising(error)) == 3
+    assert capsys.readouterr().err == "error: out.csv: No space left on device\n"
+
+
+def test_ctrl_c_ends_with_130(monkeypatch, capsys):
+    assert ending(monkeypatch, raising(KeyboardInterrupt())) == 130
+    assert capsys.readouterr().err == "error: interrupted\n"
+
+
+def test_a_closed_pipe_ends_with_141_in_silence(monkeypatch, capsys):
+    assert ending(monkeypatch, raising(BrokenPipeError())) == 141
+    assert capsys.readouterr().err == ""
+
+
+def test_sigterm_runs_the_clean_up_once_and_ends_with_143(monkeypatch):
+    seen = []
+
+    def action():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            seen.append("cleaned")
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert (ending(monkeypatch, action), seen) == (143, ["cleaned"])
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_real_signals_end_a_real_process():
+    code = """
+import sys, time
+from xplain_cli import commands
+from xplain_cli.main import main
+def app(args, prog_name):
+    print("ready", flush=True)
+    try:
+        time.sleep(30)
+    finally:
+        print("cleaned", flush=True)
+commands.app = app
+main([])
+"""
+    for number, expected in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+            stderr=subprocess.DEVNULL,
+        )
+        with process:
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(number)
+            assert process.communicate(timeout=20)[0] == "cleaned\n"
+        assert process.returncode == expected
+
+
+@pytest.mark.parametrize("code", ["print('x' * 10)", "pass"])
+def test_a_pipe_closed_before_the_last_flush_ends_with_141(code):
+    reader, writer = os.pipe()
+    os.close(reader)
+    program = f"""
+from xplain_cli import commands
+from xplain_cli.main import main
+def app(args, prog_name):
+    {code}
+commands.app = app
+main([])
+"""
+    done = python(program, stdout=writer)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141 if "print" in code else 0, "")
+
+
+def test_help_into_a_closed_pipe_ends_with_141():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = python("from xplain_cli.main import main; main(['tabular', '--help'])", stdout=writer)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_stdout_ends_with_3():
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = python("from xplain_cli.main import main; main(['--version'])", stdout=full)
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
+def some_records(rows, *, failed=0):
+    """Records of *rows* rows with features a (weight -2) and b (weight 1)."""
+    n = len(rows) * 2
+    weights = pd.DataFrame({
+        "feature": ["a", "b"] * len(rows),
+        "rank": [1, 2] * len(rows),
+        "weight": [-2.0, 1.0] * len(rows),
+        "std_error": [0.2, 0.1] * len(rows),
+    })
+    stability = pd.DataFrame({
+        "row": [*rows, *range(1000, 1000 + failed)],
+        "status": ["ok"] * len(rows) + ["failed"] * failed,
+        "precision": ["stable"] * len(rows) + [None] * failed,
+        "fidelity": ["poor"] * len(rows) + [None] * failed,
+        "max_rel_se": [0.01 * (row + 1) for row in rows] + [np.nan] * failed,
+        "local_r2": [0.1] * (len(rows) + failed),
+        "topk_jaccard": [np.nan] * (len(rows) + failed),
+        "sign_probability": [0.999] * (len(rows) + failed),
+        "locality": [0.5] * (len(rows) + failed),
+    })
+    return Records(weights, stability, np.full(len(stability), n), {})
+
+
+def test_a_tally_adds_up_parts():
+    tally = Tally(top_k=1)
+    tally.add(some_records([0, 1]))
+    tally.add(some_records([2], failed=1))
+    summary = tally.summary()
+    assert summary.features == (
+        FeatureLine("a", 2.0, 0.0, pytest.approx(0.2), 1.0),
+        FeatureLine("b", 1.0, 1.0, pytest.approx(0.1), 0.0),
+    )
+    assert (summary.rows, summary.failed) == (3, 1)
+    assert summary.precision == {"exact": 0, "stable": 3, "usable": 0, "unstable": 0}
+    assert summary.fidelity == {"good": 0, "fair": 0, "poor": 3}
+    assert summary.quantiles == {
+        "max_rel_se": pytest.approx((0.02, 0.029)),
+        "local_r2": pytest.approx((0.1, 0.1)),
+        "sign_probability": (0.999, 0.999),
+        "locality": (0.5, 0.5),
+    }
+
+
+def test_a_tally_of_nothing_is_empty():
+    assert Tally().summary().features == ()
+
+
+def test_the_closing_table_keeps_three_lines_apart(capsys):
+    tally = Tally()
+    tally.add(some_records([0, 1], failed=1))
+    Console().summary(tally.summary(notes=("see stability.csv",)))
+    seen = capsys.readouterr()
+    assert seen.out == ""
+    assert seen.err.splitlines()[1:] == [
+        "feature  mean |weight|  std_error   in top 5        - down|up +",
+        "a                    2        0.2       100%  ████████████|",
+        "b                    1        0.1       100%              |██████",
+        "",
+        "Precision  2 stable; largest error / largest weight: median 0.015, worst 5 % 0.0195"
+        " (max_rel_se); signs of the top 5 right: median 0.999, worst 5 % 0.999 (sign_probability)",
+        "Fidelity   2 poor; share of the local variation that is linear: median 0.1, worst 5 % 0.1"
+        " (local_r2)",
+        "Locality   share of the weights that the features' own bins decide: median 0.5,"
+        " worst 5 % 0.5 (locality)",
+        "Rows       2 explained, 1 failed",
+        "see stability.csv",
+    ]
+
+
+def test_a_summary_without_rows_is_shown(capsys):
+    Console().summary(Summary((), 0, 3, {}, {}, {}))
+    assert "Precision  unknown" in capsys.readouterr().err
+
+
+def test_quiet_leaves_results_warnings_and_errors(capsys):
+    console = Console(quiet=True)
+    console.note("n")
+    console.detail("d")
+    console.summary(Tally().summary())
+    with console.progress(3) as progress:
+        progress.advance(3)
+    console.warn("w")
+    console.error("e")
+    console.line("r")
+    assert capsys.readouterr() == ("r\n", "warning: w\nerror: e\n")
+
+
+def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch):
+    clock = iter([0.0, 4.0, 20.0, 21.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    with Console().progress(100) as progress:
+        for _ in range(3):
+            progress.advance(10)
+    assert capsys.readouterr() == ("", "20 of 100 rows done, about 1 min left\n")

@@ -1,0 +1,230 @@
+"""Who wins between flag, environment, project file and default, and what a project file may say."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from xplain_cli.errors import UsageError
+from xplain_cli.project import resolve
+from xplain_cli.request import stdin_holds_data, to_request
+
+
+def write(folder, text, name="xplain.toml"):
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def values(folder, given=None, environ=None, command="tabular"):
+    return resolve(command, given or {}, environ or {}, folder).values
+
+
+def request(folder, *words, environ=None, stdin_ready=False, **given):
+    resolved = resolve("tabular", {"words": words, **given}, environ or {}, folder)
+    return to_request(resolved, "tabular", stdin_ready=stdin_ready)
+
+
+def refusal(folder, given=None, environ=None):
+    with pytest.raises(UsageError) as caught:
+        resolve("tabular", given or {}, environ or {}, folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(tmp_path):
+    assert values(tmp_path)["seed"] == 0
+    write(tmp_path, "seed = 1")
+    assert values(tmp_path)["seed"] == 1
+    assert values(tmp_path, environ={"XPLAIN_SEED": "2"})["seed"] == 2
+    assert values(tmp_path, {"seed": 0}, {"XPLAIN_SEED": "2"})["seed"] == 0
+
+
+def test_a_list_replaces_the_configured_one(tmp_path):
+    write(tmp_path, 'keep = ["a", "b"]')
+    assert values(tmp_path, {"keep": ["c"]})["keep"] == ("c",)
+    assert values(tmp_path, {"keep": []})["keep"] == ("a", "b")
+
+
+def test_an_empty_variable_is_not_set(tmp_path):
+    write(tmp_path, "seed = 1")
+    assert values(tmp_path, environ={"XPLAIN_SEED": ""})["seed"] == 1
+
+
+def test_the_table_of_a_command_overrides_the_shared_keys(tmp_path):
+    write(tmp_path, 'seed = 1\ntop-k = 3\n[tabular]\ntop_k = 4\n[gate]\nfail-on = "max(x)>1"')
+    assert (values(tmp_path)["seed"], values(tmp_path)["top_k"]) == (1, 4)
+    assert values(tmp_path, command="gate")["fail_on"] == "max(x)>1"
+
+
+def test_pyproject_serves_when_it_speaks_of_xplain(tmp_path):
+    write(tmp_path, "[tool.xplain]\nseed = 5\n[tool.xplain.tabular]\njobs = 2", "pyproject.toml")
+    resolved = resolve("tabular", {}, {}, tmp_path)
+    assert (resolved.values["seed"], resolved.values["jobs"]) == (5, 2)
+    assert (resolved.project_file, resolved.notes) == ("pyproject.toml", ("using pyproject.toml",))
+
+
+def test_a_pyproject_of_others_is_not_used(tmp_path):
+    write(tmp_path, "[tool.ruff]\nline-length = 100", "pyproject.toml")
+    assert resolve("tabular", {}, {}, tmp_path).project_file is None
+
+
+def test_xplain_toml_comes_before_pyproject(tmp_path):
+    write(tmp_path, "seed = 1")
+    write(tmp_path, "[tool.xplain]\nseed = 2", "pyproject.toml")
+    assert values(tmp_path)["seed"] == 1
+
+
+def test_paths_are_relative_to_the_project_file(tmp_path):
+    write(
+        tmp_path, 'model = "m.pkl"\ndata = ["a*.csv", "-"]\nclass-names = "/c.txt"', "conf/x.toml"
+    )
+    found = values(tmp_path, {"config": "conf/x.toml"})
+    assert (found["model"], found["data"]) == (str(Path("conf/m.pkl")), ("conf/a*.csv", "-"))
+    assert found["class_names"] == "/c.txt"
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("sead = 1", "unknown key 'sead'; did you mean 'seed'"),
+        ("[tabular]\nsamplez = 1", "xplain.toml: [tabular]: unknown key 'samplez'; did you mean"),
+        ("[gate]\nseed = 1", "xplain.toml: [gate]: unknown key 'seed'"),
+        ("[text]\nunit = 'char'", "unknown key 'text'"),
+        ("debug = true", "unknown key 'debug'"),
+        ("seed = 'x'", "xplain.toml: seed is 'x'; it must be a whole number"),
+        ("[tabular]\njobs = 0", "xplain.toml: [tabular]: jobs is 0; it must be at least 1"),
+        ("tabular = 1", "tabular is 1; it must be a table"),
+        ("top-k = 1\ntop_k = 1", "twice"),
+        ("seed = ", "xplain.toml: not valid TOML"),
+        ("seed = 1\n[tool.xplain]\nseed = 2", "'seed' stands outside [tool.xplain]"),
+        ("trust_model = true", "a project file can never grant trust"),
+        ("[tabular]\ntrusted = ['a.B']", "a project file can never grant trust"),
+        ("model = 'pkg.mod:predict'", "a project file can never grant trust"),
+    ],
+)
+def test_a_wrong_project_file_is_refused_with_file_and_key(tmp_path, text, part):
+    write(tmp_path, text)
+    message = refusal(tmp_path)
+    assert message.startswith("xplain.toml: ")
+    assert part in message
+
+
+def test_a_config_that_is_not_there_is_refused(tmp_path):
+    assert refusal(tmp_path, {"config": "no.toml"}).startswith("no.toml: ")
+    assert refusal(tmp_path, environ={"XPLAIN_CONFIG": "no.toml"}).startswith("no.toml: ")
+
+
+def test_trust_is_granted_by_flag_and_environment(tmp_path):
+    assert values(tmp_path, {"trust_model": True})["trust_model"] is True
+    assert values(tmp_path, environ={"XPLAIN_TRUST_MODEL": "1"})["trust_model"] is True
+    assert values(tmp_path, environ={"XPLAIN_TRUSTED": "a.B,c.D"})["trusted"] == ("a.B", "c.D")
+
+
+def test_a_project_file_puts_no_folder_before_the_libraries_of_an_untrusted_model(tmp_path):
+    write(tmp_path, 'model = "m.pkl"\npython-path = ["src"]')
+    resolved = resolve("tabular", {}, {}, tmp_path)
+    assert resolved.values["python_path"] == ()
+    assert "left out" in resolved.notes[1]
+    assert values(tmp_path, {"model": "pkg:predict"})["python_path"] == ("src",)
+    assert values(tmp_path, {"trust_model": True})["python_path"] == ("src",)
+
+
+def test_a_variable_that_means_nothing_is_noted(tmp_path):
+    notes = resolve("gate", {}, {"XPLAIN_SEAD": "1", "XPLAIN_JOBS": "2"}, tmp_path).notes
+    assert notes == ("XPLAIN_SEAD is not a variable of xplain; did you mean 'XPLAIN_SEED'?",)
+
+
+def test_a_wrong_variable_is_refused_by_name(tmp_path):
+    assert refusal(tmp_path, environ={"XPLAIN_JOBS": "0"}).startswith("XPLAIN_JOBS is 0")
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "expected"),
+    [
+        (("m", "a", "b"), {}, ("m", ("a", "b"))),
+        (("a", "b"), {"model": "m"}, ("m", ("a", "b"))),
+        (("m",), {"data": ["a", "b"]}, ("m", ("a", "b"))),
+        ((), {"model": "m", "data": ["a"]}, ("m", ("a",))),
+    ],
+)
+def test_positional_words_are_model_then_data(tmp_path, words, given, expected):
+    asked = request(tmp_path, *words, **given)
+    assert (asked.model, asked.data) == expected
+
+
+def test_a_single_word_beside_a_configured_model_is_data(tmp_path):
+    write(tmp_path, 'model = "m.pkl"\ndata = "d.csv"')
+    assert (request(tmp_path, "a").model, request(tmp_path, "a").data) == ("m.pkl", ("a",))
+    assert (request(tmp_path, "n", "a").model, request(tmp_path).data) == ("n", ("d.csv",))
+    assert request(tmp_path, "n", data=["a"]).model == "n"
+    assert request(tmp_path, environ={"XPLAIN_MODEL": "e"}).model == "e"
+
+
+def test_data_given_twice_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="DATA is given twice"):
+        request(tmp_path, "m", "a", data=["b"])
+
+
+def test_stdin_is_data_when_nothing_else_is(tmp_path):
+    asked = request(tmp_path, "m", stdin_ready=True)
+    assert (asked.data, asked.output, asked.output_format) == (("-",), "-", "jsonl")
+    assert request(tmp_path, "m", "a", stdin_ready=True).data == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"), [((), "no MODEL"), (("m",), "no DATA"), (("-", "a"), "MODEL is '-'")]
+)
+def test_what_is_missing_is_said_with_what_to_type(tmp_path, words, part):
+    with pytest.raises(UsageError, match=part):
+        request(tmp_path, *words)
+
+
+@pytest.mark.parametrize(
+    ("output", "asked", "told"),
+    [
+        (None, None, ("xplain-out", "csv", False)),
+        (None, "jsonl", ("xplain-out", "jsonl", False)),
+        ("runs/v1.2", None, ("runs/v1.2", "csv", True)),
+        ("out.PARQUET", None, ("out.PARQUET", "parquet", True)),
+        ("out.csv/", "json", ("out.csv/", "json", True)),
+        ("-", None, ("-", "jsonl", True)),
+        ("-", "csv", ("-", "csv", True)),
+    ],
+)
+def test_the_format_follows_the_output(tmp_path, output, asked, told):
+    found = request(tmp_path, "m", "a", output=output, output_format=asked)
+    assert (found.output, found.output_format, found.output_explicit) == told
+
+
+@pytest.mark.parametrize(
+    ("output", "asked", "part"), [("a.csv", "json", "is csv, but"), ("a.xlsx", None, "must be a")]
+)
+def test_an_output_that_cannot_be_is_refused(tmp_path, output, asked, part):
+    with pytest.raises(UsageError, match=part):
+        request(tmp_path, "m", "a", output=output, output_format=asked)
+
+
+def test_options_that_contradict_or_hold_nothing_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="choose one"):
+        request(tmp_path, "m", "a", quiet=True, verbose=True)
+    with pytest.raises(UsageError, match="holds no row"):
+        request(tmp_path, "m", "a", rows="3:3")
+
+
+def test_a_request_carries_every_option(tmp_path):
+    asked = request(
+        tmp_path, "m", "a", group=["g=a*"], dtype=["z=str"], no_progress=True, wide=True
+    )
+    assert (asked.groups, asked.dtypes) == (("g=a*",), ("z=str",))
+    assert (asked.progress, asked.wide, asked.modality) == (False, True, "tabular")
+
+
+def test_stdin_holds_data_only_as_a_pipe_or_a_file(tmp_path):
+    write(tmp_path, "a\n1\n", "d.csv")
+    with (tmp_path / "d.csv").open() as file, Path(os.devnull).open() as null:
+        assert (stdin_holds_data(file), stdin_holds_data(null)) == (True, False)
+    assert (stdin_holds_data(file), stdin_holds_data(None)) == (False, False)
+    ends = os.pipe()
+    with os.fdopen(ends[0]) as reader, os.fdopen(ends[1], "w"):
+        assert stdin_holds_data(reader)

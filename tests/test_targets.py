@@ -1,0 +1,126 @@
+"""targets: which number is explained."""
+
+import numpy as np
+import pytest
+
+from xplain_cli.errors import UsageError
+from xplain_cli.targets import (
+    Scale,
+    Target,
+    choose,
+    pair_values,
+    parse_scale,
+    parse_target,
+    target_names,
+    to_scale,
+)
+
+ABC = ("a", "b", "c")
+
+
+def parse(text, outputs=ABC, task="classification", positive=None, **rest):
+    return parse_target(text, outputs, task=task, positive=positive, **rest)
+
+
+def test_binary_explains_the_positive_class_by_default():
+    assert parse(None, ("no", "yes"), positive=1) == Target("yes", "fixed", ((1, -1),))
+
+
+def test_multiclass_explains_the_predicted_class_by_default():
+    assert parse(None) == Target("predicted", "predicted")
+
+
+def test_regression_explains_the_value_by_default():
+    assert parse(None, ("value",), task="regression") == Target("value", "fixed", ((0, -1),))
+
+
+def test_several_numbers_are_all_explained_by_default():
+    target = parse(None, ("x", "y"), task="regression")
+    assert target == Target("all", "fixed", ((0, -1), (1, -1)))
+
+
+def test_a_class_is_named_with_or_without_prefix():
+    assert parse("class=b") == parse("b") == Target("b", "fixed", ((1, -1),))
+
+
+def test_a_pair_compares_two_classes():
+    assert parse("c:vs:a") == Target("c:vs:a", "fixed", ((2, 0),))
+
+
+@pytest.mark.parametrize("text", ["d", "a:vs:d", "a:vs:a", "top:0", "top:4", "class=", "Top:1"])
+def test_what_is_no_output_is_refused(text):
+    with pytest.raises(UsageError):
+        parse(text)
+
+
+def test_a_wrong_class_is_answered_with_the_nearest():
+    with pytest.raises(UsageError, match="did you mean 'malignant'"):
+        parse("malignent", ("benign", "malignant"))
+
+
+def test_a_data_column_as_target_is_said_to_be_one():
+    with pytest.raises(UsageError, match="is a column of the data"):
+        parse("age", columns=("age", "income"))
+
+
+@pytest.mark.parametrize("text", ["predicted", "top:1", "a:vs:b", "predicted:vs:runner-up"])
+def test_a_class_asked_of_a_regression_is_refused(text):
+    with pytest.raises(UsageError, match="chooses among classes"):
+        parse(text, ("value",), task="regression")
+
+
+def test_all_of_many_outputs_needs_force():
+    many = tuple(map(str, range(101)))
+    with pytest.raises(UsageError, match="--force"):
+        parse("all", many)
+    assert len(parse("all", many, force=True).pairs) == 101
+
+
+def test_top_takes_the_largest_outputs_and_ties_go_to_the_earlier():
+    pairs = choose(Target("top:2", "top", top=2), np.array([[0.2, 0.4, 0.4]]))
+    assert target_names(pairs[0], ABC) == ["b", "c"]
+
+
+def test_predicted_against_runner_up_is_the_two_largest():
+    pairs = choose(parse("predicted:vs:runner-up"), np.array([[0.5, 0.1, 0.4]]))
+    assert target_names(pairs[0], ABC) == ["a:vs:c"]
+
+
+def test_log_odds_of_a_class_is_its_logit():
+    scaled = to_scale(np.array([[0.2, 0.8]]), parse("a"), Scale("log-odds"))
+    assert scaled[0, 0] == pytest.approx(np.log(0.2 / 0.8))
+
+
+def test_log_odds_of_a_pair_is_the_log_ratio():
+    target = parse("a:vs:b")
+    scaled = to_scale(np.array([[0.2, 0.5, 0.3]]), target, Scale("log-odds"))
+    value = pair_values(scaled, np.array(target.pairs), margin=False)
+    assert value[0, 0] == pytest.approx(np.log(0.2 / 0.5))
+
+
+def test_eps_keeps_log_odds_of_a_certain_model_finite():
+    scale = parse_scale("log-odds:eps=0.01", "probability", bounded=False)
+    scaled = to_scale(np.array([[0.0, 1.0]]), parse("b", ("a", "b")), scale)
+    assert scaled[0, 1] == pytest.approx(np.log(0.99 / 0.01))
+
+
+def test_the_difference_of_two_margins_is_the_margin():
+    pairs = np.array([[1, 0], [1, -1]])
+    values = pair_values(np.array([[-3.0, 3.0]]), pairs, margin=True)
+    assert values[:, 0].tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "model_scale"),
+    [
+        ("raw", "probability"),
+        ("log-odds", "raw"),
+        ("logodds", "probability"),
+        ("log-odds:eps=1", "probability"),
+        ("log-odds:epsilon=0.1", "probability"),
+        ("probability:eps=0.1", "probability"),
+    ],
+)
+def test_impossible_scales_are_refused(text, model_scale):
+    with pytest.raises(UsageError):
+        parse_scale(text, model_scale, bounded=False)

@@ -1,0 +1,102 @@
+"""What a run will cost, measured on a small trial: rows, model inputs, seconds, bytes."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from xplain_cli import datasets
+from xplain_cli.explainer import Assignment, Explainer
+from xplain_cli.methods import Pool
+from xplain_cli.opening import Opened
+from xplain_cli.output import Rendering, render_piece
+from xplain_cli.pool import BATCH_ROWS, batches, checked_scale, draw_pool, predict_fixed
+from xplain_cli.records import Rows
+
+_TRIAL_ROWS = 8
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """
+    The cost of a run, for one worker.
+
+    Attributes
+    ----------
+    rows, features
+        How many.
+    model_inputs
+        How many rows the model will see, the padding of batches included.
+    model_seconds, solve_seconds
+        Seconds in the model, and in the surrogates with their stability.
+    output_bytes
+        Size of weights and stability together.
+    """
+
+    rows: int
+    features: int
+    model_inputs: int
+    model_seconds: float
+    solve_seconds: float
+    output_bytes: float
+
+
+def _trial_pool(opened: Opened, asked: Assignment) -> tuple[Pool, float]:
+    """Draw the whole pool but predict one batch of it; return it and seconds per model input."""
+    draw, inputs = draw_pool(asked.law, asked.budget)
+    began = time.perf_counter()
+    some = predict_fixed(opened.model, inputs.head(BATCH_ROWS))
+    seconds = (time.perf_counter() - began) / BATCH_ROWS
+    outputs = checked_scale(some, asked.target, asked.scale)[np.arange(len(inputs)) % len(some)]
+    levels = tuple(len(f) for f in asked.law.frequencies)
+    return Pool(draw, outputs, asked.budget.repeats, levels), seconds
+
+
+def estimate(opened: Opened, asked: Assignment, rendering: Rendering, fmt: str) -> Estimate:
+    """
+    Explain a few rows with a pool of the run's size, and multiply.
+
+    The trial's pool repeats the outputs of one batch: its numbers mean nothing, its cost does.
+    """
+    rows = opened.stop - opened.start
+    count = min(_TRIAL_ROWS, rows)
+    pieces = datasets.chunks(opened.table, opened.kinds, [], count, opened.start, opened.stop)
+    table = next(pieces).table
+    pool, per_input = _trial_pool(opened, asked)
+    worker = Explainer(asked, opened.model, None if asked.method.around else pool)
+    lines = Rows(opened.start, list(range(count)), table[[]])
+    began = time.perf_counter()
+    records = worker.explain(table, lines)
+    spent = time.perf_counter() - began
+    drawn = asked.budget.samples * asked.budget.repeats
+    trial = batches(count) + (batches(count * drawn) if asked.method.around else 0)
+    inputs = batches(rows) + (rows * drawn if asked.method.around else batches(drawn))
+    piece = render_piece(records, rendering, fmt)
+    return Estimate(
+        rows=rows,
+        features=len(asked.law.names),
+        model_inputs=inputs,
+        model_seconds=inputs * per_input,
+        solve_seconds=max(0.0, spent - trial * per_input) * rows / count,
+        output_bytes=(len(piece.weights) + len(piece.stability)) * rows / count,
+    )
+
+
+def lines_of(cost: Estimate) -> list[str]:
+    """Say an estimate in a few lines."""
+    total = cost.model_seconds + cost.solve_seconds
+    return [
+        f"rows            {cost.rows:,}",
+        f"features        {cost.features:,}",
+        f"model inputs    {cost.model_inputs:,}",
+        f"estimated time  {_spell(total)} on one worker",
+        f"  in the model  {_spell(cost.model_seconds)}",
+        f"  in surrogates {_spell(cost.solve_seconds)}",
+        f"output          {cost.output_bytes / 1e6:.1f} MB",
+    ]
+
+
+def _spell(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

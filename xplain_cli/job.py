@@ -1,0 +1,274 @@
+"""A request becomes a plan, chunks, workers, parts in order, and the asked-for files."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from xplain_cli import datasets
+from xplain_cli.choosing import Chosen, choose_method
+from xplain_cli.console import Console
+from xplain_cli.errors import FailedRowsError
+from xplain_cli.estimate import estimate, lines_of
+from xplain_cli.explainer import Assignment
+from xplain_cli.explanation import Records
+from xplain_cli.gates import Gate, parse_gates
+from xplain_cli.manifest import Course, make_plan, manifest, method_label, results
+from xplain_cli.opening import Opened, open_inputs
+from xplain_cli.output import Piece, Rendering, check_rendering, join_pieces, render_piece
+from xplain_cli.plan import Plan, Request
+from xplain_cli.pool import find_pool, make_pool
+from xplain_cli.records import Labels, Rows
+from xplain_cli.run import Run, RunPlace, open_run, writing
+from xplain_cli.summary import Tally
+from xplain_cli.verdict import exit_code, judge_gates, tolerated
+from xplain_cli.workers import ChunkTask, Spread, explain_all
+
+_CHUNK_ROWS, _AROUND_CHUNK_ROWS = 512, 32
+
+
+@dataclass(frozen=True)
+class _Job:
+    """All that the steps of one run share."""
+
+    request: Request
+    opened: Opened
+    chosen: Chosen
+    plan: Plan
+    rendering: Rendering
+    gates: tuple[Gate, ...]
+    console: Console
+    opening_seconds: float
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All that was decided and told."""
+        return (*self.opened.notes, *self.chosen.notes)
+
+    @property
+    def tolerated(self) -> int:
+        """How many rows may fail."""
+        return tolerated(self.request.max_failed, self.opened.stop - self.opened.start)
+
+
+def _assign(job: _Job, pool_folder: Path | None) -> Assignment:
+    """Collect what workers need."""
+    request, opened, chosen = job.request, job.opened, job.chosen
+    # workers open the very bytes that were judged here
+    recipe = replace(opened.recipe, sha256=opened.loaded.sha256)
+    return Assignment(
+        recipe=recipe,
+        settled=opened.settled,
+        law=chosen.law,
+        method=chosen.method,
+        target=chosen.target,
+        scale=chosen.scale,
+        budget=chosen.budget,
+        stability_k=request.stability_k,
+        labels=Labels(
+            run_id=job.plan.run_id,
+            target_spec=chosen.target.spec,
+            method=method_label(request, chosen),
+            output_scale=chosen.scale.label,
+            baseline="background",
+        ),
+        pool_folder=None if pool_folder is None else str(pool_folder),
+        with_values=not request.no_values,
+        with_repeats=request.write_repeats,
+    )
+
+
+def _ranges(job: _Job, run: Run) -> list[tuple[int, int]]:
+    start, stop, step = job.opened.start, job.opened.stop, run.chunk_rows
+    return [(at, min(at + step, stop)) for at in range(start, stop, step)]
+
+
+def _tasks(job: _Job, run: Run) -> Iterator[ChunkTask]:
+    """Read the chunks that have no part yet."""
+    opened, request = job.opened, job.request
+    carried = list(dict.fromkeys([*filter(None, [request.id_column]), *request.keep]))
+    pieces = datasets.chunks(
+        opened.table, opened.kinds, carried, run.chunk_rows, opened.start, opened.stop
+    )
+    for piece in pieces:
+        stop = piece.start + len(piece.table)
+        if (piece.start, stop) in run.done:
+            continue
+        ids: list[Any] = list(range(piece.start, stop))
+        if request.id_column:
+            ids = piece.carried[request.id_column].tolist()
+        rows = Rows(piece.start, ids, piece.carried[list(request.keep)])
+        yield ChunkTask(piece.start, stop, piece.table, rows)
+
+
+def _spread(job: _Job) -> Spread:
+    import joblib
+
+    jobs = job.request.jobs or joblib.cpu_count()
+    return Spread(job.request.backend, jobs, job.opening_seconds)
+
+
+def _explain_rows(
+    job: _Job, run: Run, assignment: Assignment, told: Callable[[str], None]
+) -> Iterator[Records]:
+    """Explain what is missing, keep each part; a first chunk that fails whole stops the run."""
+    total = job.opened.stop - job.opened.start
+    done = sum(stop - start for start, stop in run.done)
+    first = not run.done
+    with job.console.progress(total) as progress:
+        progress.advance(done)
+        for task, records in explain_all(
+            assignment, _tasks(job, run), _spread(job), total - done, told
+        ):
+            failed = records.stability["status"].eq("failed")
+            if first and failed.all() and job.tolerated < total:
+                raise FailedRowsError(
+                    f"all {len(failed)} rows of the first chunk failed:"
+                    f" {records.stability['error'].iloc[0]}"
+                )
+            first = False
+            run.write_part(task.start, task.stop, records)
+            progress.advance(task.stop - task.start)
+            yield records
+
+
+def _pieces(job: _Job, run: Run, ranges: list[tuple[int, int]]) -> Iterator[Piece]:
+    for start, stop in ranges:
+        records = run.read_part(start, stop)
+        yield render_piece(records, job.rendering, job.request.output_format)
+
+
+def _render(job: _Job, run: Run, facts: dict[str, Any]) -> list[Path]:
+    """Join the parts, in input order, into the asked-for files; return the extra ones."""
+    ranges = _ranges(job, run)
+    with writing(*run.files) as (weights, stability):
+        pieces = _pieces(job, run, ranges)
+        fmt = job.request.output_format
+        join_pieces(pieces, fmt, weights, stability, manifest=facts)
+    return [run.write_repeats(ranges)] if job.request.write_repeats else []
+
+
+def _pool(job: _Job, run: Run) -> tuple[dict[str, Any], Assignment]:
+    """Make the shared pool, or take the one that an interrupted run left."""
+    if job.chosen.method.around:
+        return {}, _assign(job, None)
+    folder = run.pool_path("shared")
+    facts = find_pool(folder)
+    if facts is None:
+        facts = make_pool(folder, job.chosen.law, job.opened.model, job.chosen.budget)
+    return facts, _assign(job, folder)
+
+
+def _run_to_stdout(job: _Job, run: Run) -> int:
+    """Stream results to standard output as chunks finish; nothing is kept."""
+    tally, frames = Tally(job.request.stability_k), []
+    pool, assignment = _pool(job, run)
+    stream = job.console.stream()
+    fmt = job.request.output_format
+
+    def pieces() -> Iterator[Piece]:
+        for records in _explain_rows(job, run, assignment, lambda _: None):
+            tally.add(records)
+            frames.append(records.stability)
+            yield render_piece(records, job.rendering, fmt)
+            stream.flush()
+
+    facts = manifest(job.request, job.opened, job.chosen, job.plan, pool, job.notes)
+    join_pieces(pieces(), fmt, stream, manifest=facts)
+    stream.flush()
+    whole = tally.summary()
+    job.console.summary(whole)
+    gates = judge_gates(job.gates, frames, job.console)
+    return exit_code(gates, whole.failed, job.tolerated, job.console)
+
+
+def _run_to_files(job: _Job, run: Run, course: Course) -> int:
+    """Explain what is missing, join the parts, judge."""
+    if run.state == "finished":
+        pool = find_pool(run.pool_path("shared")) or {}
+    else:
+        pool, assignment = _pool(job, run)
+        course.lap("pool")
+        for _ in _explain_rows(job, run, assignment, course.chose):
+            pass
+        course.lap("explain")
+    ranges = _ranges(job, run)
+    tally = Tally(job.request.stability_k)
+    for chunk in ranges:
+        tally.add(run.read_part(*chunk))
+    whole = tally.summary()
+    if run.rendered:
+        job.console.note("nothing to do: this run is finished (--force computes it again)")
+    else:
+        facts = manifest(job.request, job.opened, job.chosen, job.plan, pool, job.notes)
+        extra = _render(job, run, facts)
+        course.lap("write")
+    job.console.summary(whole)
+    stability = (run.read_stability(*chunk) for chunk in ranges)
+    gates = judge_gates(job.gates, stability, job.console)
+    if not run.rendered:
+        outcome = results(job.request, course, whole, pool) | {"gates": gates}
+        run.finish(facts, outcome, n_parts=len(ranges), extra=extra)
+    job.console.line(run.place.name)
+    return exit_code(gates, whole.failed, job.tolerated, job.console)
+
+
+def _prepare(request: Request, console: Console) -> _Job:
+    """Open and check everything."""
+    began = time.perf_counter()
+    gates = parse_gates(request.fail_on) if request.fail_on else ()
+    tolerated(request.max_failed, 1)
+    rendering = Rendering(request.top_k, request.csv_guard, request.wide)
+    check_rendering(rendering, request.output_format)
+    opened = open_inputs(request)
+    chosen = choose_method(request, opened)
+    plan = make_plan(request, opened, chosen)
+    took = time.perf_counter() - began
+    return _Job(request, opened, chosen, plan, rendering, gates, console, took)
+
+
+def _open_run(job: _Job) -> Run:
+    request = job.request
+    size = _AROUND_CHUNK_ROWS if job.chosen.method.around else _CHUNK_ROWS
+    run = open_run(
+        RunPlace.from_output(request.output, request.output_format),
+        job.plan,
+        explicit=request.output_explicit,
+        force=request.force,
+        chunk_rows=request.chunk_rows or size,
+    )
+    if run.set_aside is not None:
+        job.console.note(f"the earlier run was set aside as {run.set_aside}")
+    return run
+
+
+def explain(request: Request, console: Console) -> int:
+    """
+    Run an explaining command and return its exit code: 0, 1 or 4.
+
+    Raises
+    ------
+    XplainError
+        Nothing could be explained: usage, a refused file, a clash of runs.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        course = Course(time.perf_counter())
+        job = _prepare(request, console)
+        for note in job.notes:
+            console.note(note)
+        course.lap("open")
+        if request.dry_run:
+            cost = estimate(job.opened, _assign(job, None), job.rendering, request.output_format)
+            for text in lines_of(cost):
+                console.line(text)
+            return 0
+        run = _open_run(job)
+        try:
+            if run.temporary:
+                return _run_to_stdout(job, run)
+            return _run_to_files(job, run, course)
+        finally:
+            run.close()

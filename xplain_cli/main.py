@@ -1,0 +1,135 @@
+"""The door: signals, the boundary where errors become lines and exit codes."""
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import NoReturn
+
+from xplain_cli.console import Console
+from xplain_cli.errors import XplainError
+
+INTERRUPTED = 130
+CLOSED_PIPE = 141
+BUG = 5
+REFUSED = 3
+
+
+class Terminated(SystemExit):
+    """A signal asks the process to end; blocks of ``finally`` and worker pools clean up first."""
+
+
+def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
+    # `timeout` and others signal the process and then its group: the second must not cut the
+    # clean-up short, for workers would be left behind
+    signal.signal(number, signal.SIG_IGN)
+    raise Terminated(128 + number)
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """Turn SIGTERM and a closed terminal into Terminated, unless the caller has them ignored."""
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, _terminate)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ended(ending: SystemExit) -> int:
+    """Return the exit code of Typer's ending; what Typer calls 1 is never a missed gate."""
+    if isinstance(ending.__context__, BrokenPipeError):
+        return CLOSED_PIPE
+    if isinstance(ending.__cause__ or ending.__context__, EOFError):
+        return BUG
+    return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+
+
+def _run(argv: Sequence[str]) -> int:
+    """Run the command line; return its exit code."""
+    # Typer takes a CI for a terminal and would print colours into its logs
+    wants_rich = sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    os.environ.setdefault("TYPER_USE_RICH", "1" if wants_rich else "0")
+    from xplain_cli.commands import app
+
+    try:
+        app(args=list(argv), prog_name="xplain")
+    except Terminated:
+        raise
+    except SystemExit as ending:
+        return _ended(ending)
+    return 0
+
+
+def _explain(error: Exception, *, debug: bool) -> int:
+    """Say what went wrong; return the exit code."""
+    console = Console()
+    if debug:
+        console.trace("".join(traceback.format_exception(error)))
+    if isinstance(error, XplainError):
+        console.error(str(error))
+        return error.exit_code
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        console.error(f"{place}{error.strerror or error}")
+        return REFUSED
+    hint = "" if debug else "; run again with --debug for the trace"
+    console.error(f"bug: {type(error).__name__}: {error}; please report{hint}")
+    return BUG
+
+
+def _guarded(argv: Sequence[str]) -> int:
+    """Run the command line; turn every way to fail into an exit code."""
+    debug = "--debug" in argv or os.environ.get("XPLAIN_DEBUG", "").lower() in {"1", "true"}
+    try:
+        with _signals():
+            code = _run(argv)
+        if code == INTERRUPTED:
+            Console().error("interrupted")
+    except KeyboardInterrupt:
+        Console().error("interrupted")
+        return INTERRUPTED
+    except Terminated as ending:
+        return int(ending.code or 0)
+    except BrokenPipeError:
+        return CLOSED_PIPE
+    except Exception as error:  # noqa: BLE001  the boundary: nothing may pass it
+        return _explain(error, debug=debug)
+    return code
+
+
+def _flushed(code: int) -> int:
+    """Flush what is left to print; return the exit code, another one if that fails."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError as error:
+            # what cannot be written now must not be tried again when the interpreter ends
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+            if isinstance(error, BrokenPipeError):
+                code = CLOSED_PIPE
+            else:
+                Console().error(f"cannot write to stdout: {error.strerror}")
+                code = code or REFUSED
+    return code
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """
+    Run ``xplain`` and end the process.
+
+    Exit codes: 0 done, 1 a gate was not met, 2 usage, 3 a file refused, 4 too many failed rows,
+    5 a bug, 130 Ctrl-C, 141 closed pipe, 143 SIGTERM.
+    """
+    sys.exit(_flushed(_guarded(sys.argv[1:] if argv is None else argv)))

@@ -1,0 +1,197 @@
+"""What a run says of itself: its plan before the work, its manifest and results after it."""
+
+import platform
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from xplain_cli import __version__
+from xplain_cli.choosing import Chosen
+from xplain_cli.opening import Opened
+from xplain_cli.plan import Plan, Request, digest
+from xplain_cli.pool import BATCH_ROWS
+from xplain_cli.specs import settings_of
+from xplain_cli.summary import Summary
+
+SCHEMA_VERSION = 1
+_PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "joblib", "onnxruntime", "threadpoolctl")
+_SEED_RULE = (
+    "pool: SeedSequence((seed, repeat)); draws around a row: SeedSequence((seed, SHA-256 of the"
+    " row's values, repeat)); predicted reruns: SeedSequence((seed, number of error factors))"
+)
+
+
+def method_label(request: Request, chosen: Chosen) -> str:
+    """Return the method with the settings that differ from its defaults, in a fixed order."""
+    method = chosen.method
+    name = request.method.partition(":")[0].strip()
+    plain = settings_of(type(method)())
+    changed = {k: v for k, v in settings_of(method).items() if v != plain[k]}
+    if method.around:
+        changed.pop("discretizer", None)  # it follows
+    words = {True: "yes", False: "no"}
+    pairs = [f"{k}={words.get(v, v) if isinstance(v, bool) else v}" for k, v in changed.items()]
+    return name + (":" + ",".join(pairs) if pairs else "")
+
+
+def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
+    """Collect everything that decides the numbers, what parts hold, and how they are shown."""
+    settled = opened.settled
+    numbers = {
+        "schema": SCHEMA_VERSION,
+        "modality": request.modality,
+        "model": opened.loaded.sha256,
+        "response": settled.response,
+        "outputs": list(settled.outputs),
+        "data": opened.table.sha256,
+        "background": opened.background_sha,
+        "columns": dict(opened.kinds),
+        "discrete": sorted(opened.discrete),
+        "groups": {name: list(members) for name, members in opened.groups.items()},
+        "reading": {
+            "sep": request.sep,
+            "encoding": request.encoding,
+            "na_values": sorted(request.na_values),
+            "header": not request.no_header,
+        },
+        "method": {"name": request.method.partition(":")[0], **settings_of(chosen.method)},
+        "target": chosen.target.spec,
+        "output_scale": chosen.scale.label,
+        "baseline": "background",
+        "samples": chosen.budget.samples,
+        "repeats": chosen.budget.repeats,
+        "seed": request.seed,
+        "stability_k": request.stability_k,
+        "model_batch_rows": BATCH_ROWS,
+    }
+    selection = {
+        "rows": [opened.start, opened.stop],
+        "id_column": request.id_column,
+        "keep": list(request.keep),
+        "values": not request.no_values,
+        "repeats": request.write_repeats,
+    }
+    rendering = {
+        "format": request.output_format,
+        "top_k": request.top_k,
+        "csv_guard": request.csv_guard,
+        "wide": request.wide,
+    }
+    return Plan(numbers, selection, rendering)
+
+
+def _versions() -> dict[str, str]:
+    found = {"xplain-cli": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def manifest(
+    request: Request,
+    opened: Opened,
+    chosen: Chosen,
+    plan: Plan,
+    pool: Mapping[str, Any],
+    notes: Sequence[str],
+) -> dict[str, Any]:
+    """
+    Return the deterministic manifest of a run; the run adds the SHA-256 of its outputs.
+
+    Parameters
+    ----------
+    pool
+        The shared pool: rows, model inputs, SHA-256 of its outputs.
+    notes
+        All that was decided and told.
+    """
+    settled = opened.settled
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": plan.run_id,
+        "digests": {
+            "numbers": digest(plan.numbers),
+            "selection": digest(plan.selection),
+            "rendering": digest(plan.rendering),
+        },
+        "plan": asdict(plan),
+        "argv": list(request.argv),
+        "project_file": request.project_file,
+        "model": {
+            "source": request.model,
+            "kind": opened.loaded.kind,
+            "sha256": opened.loaded.sha256,
+            "versions": dict(opened.loaded.versions),
+            "trusted": list(request.trusted),
+            "trust_model": request.trust_model,
+        },
+        "data": {"paths": list(opened.table.paths), "sha256": opened.table.sha256},
+        "background": {
+            "path": request.background,
+            "sha256": opened.background_sha,
+            "rows": len(opened.background),
+        },
+        "task": settled.task,
+        "response": settled.response,
+        "classes": list(settled.outputs),
+        "output_scale": chosen.scale.label,
+        "method": method_label(request, chosen),
+        "kernel_width": chosen.method.width(len(chosen.law.names)),
+        "baseline": "background: absent features are drawn from the background's distribution",
+        "features": list(chosen.law.names),
+        "pool": dict(pool),
+        "seed_rule": _SEED_RULE,
+        "notes": list(notes),
+        "versions": _versions(),
+        "platform": f"{sys.platform} {platform.machine()}",
+    }
+
+
+def _peak_megabytes() -> float | None:
+    try:
+        import resource
+    except ImportError:  # not on this platform
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+@dataclass
+class Course:
+    """How a run went: for run_results.json."""
+
+    began: float
+    backend: str = "none"
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def lap(self, phase: str) -> None:
+        """Close a phase."""
+        now = time.perf_counter()
+        self.seconds[phase] = round(now - self.began - sum(self.seconds.values()), 4)
+
+    def chose(self, backend: str) -> None:
+        """Note the backend that was used."""
+        self.backend = backend
+
+
+def results(
+    request: Request, course: Course, whole: Summary, pool: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return how a run went: times per phase, peak memory, rows, labels."""
+    return {
+        "seconds": course.seconds,
+        "backend": course.backend,
+        "peak_megabytes": _peak_megabytes(),
+        "rows_ok": whole.rows,
+        "rows_failed": whole.failed,
+        "model_inputs_pool": pool.get("model_inputs", 0),
+        "precision": whole.precision,
+        "fidelity": whole.fidelity,
+        "argv": list(request.argv),
+    }

@@ -1,0 +1,44 @@
+"""What is explained: a model file or callable is judged, loaded, probed, and then answers batches.
+
+A pickle passes the door (dry run, exact allowlist, strict load) before anything in it is imported.
+"""
+
+from collections.abc import Callable
+
+from xplain_cli.models import callables, onnx, pickled
+from xplain_cli.models.contract import LoadedModel, Model, ModelRecipe, Settled
+from xplain_cli.models.stored import Stored, read_stored
+from xplain_cli.models.trees import LeafBoxes, Trees
+
+__all__ = [
+    "KINDS",
+    "LeafBoxes",
+    "LoadedModel",
+    "Model",
+    "ModelRecipe",
+    "Settled",
+    "Trees",
+    "load_model",
+]
+
+KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
+    "onnx": onnx.open_onnx,
+    "pickle": pickled.open_pickled,
+}
+"""Stored forms, told apart by content; a ``package.module:callable`` is none of them."""
+
+
+def load_model(recipe: ModelRecipe) -> LoadedModel:
+    """
+    Judge and load a model.
+
+    Raises
+    ------
+    RefusedError
+        The file is missing, damaged, of another kind, not the pinned one, or asks for more than
+        the allowlist grants; or the callable cannot be imported.
+    """
+    if callables.names_callable(recipe.source):
+        return callables.open_callable(recipe)
+    stored = read_stored(recipe.source, recipe.sha256)
+    return KINDS[stored.kind](recipe, stored)

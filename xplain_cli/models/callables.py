@@ -1,0 +1,142 @@
+"""``package.module:callable``: a batch (DataFrame) in, outputs out."""
+
+import hashlib
+import importlib
+import re
+import sys
+from collections.abc import Callable, Sequence
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from xplain_cli.errors import RefusedError
+from xplain_cli.explanation import FloatArray
+from xplain_cli.models.contract import Model, ModelRecipe, Settled
+from xplain_cli.models.responses import Answer, expand, settle_answer, to_matrix
+
+_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+def names_callable(source: str) -> bool:
+    """Return whether a model's source is ``package.module:callable`` and no file."""
+    return _NAME.fullmatch(source) is not None and not Path(source).exists()
+
+
+def extend_path(folders: Sequence[str]) -> None:
+    """Put folders before ``sys.path``, in their order, each once."""
+    for folder in reversed([str(Path(folder).resolve()) for folder in folders]):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+
+
+def module_file(module: str, folders: Sequence[str] = ()) -> Path | None:
+    """Return the source file of a module without importing it or its packages; None: not found."""
+    path: Any = [*map(str, folders), *sys.path]
+    name, spec = "", None
+    for part in module.split("."):
+        name = f"{name}.{part}".lstrip(".")
+        spec = PathFinder.find_spec(name, path)
+        if spec is None:
+            return None
+        path = spec.submodule_search_locations or []
+    return None if spec is None or spec.origin is None else Path(spec.origin)
+
+
+def callable_sha256(recipe: ModelRecipe) -> str:
+    """
+    Return the SHA-256 (hex) of the file that holds a callable; nothing is imported.
+
+    Raises
+    ------
+    RefusedError
+        There is no such module, or its file is another one than pinned.
+    """
+    module = recipe.source.split(":")[0]
+    file = module_file(module, recipe.python_path)
+    if file is None or not file.is_file():
+        raise RefusedError(f"{recipe.source}: no module {module!r}; name its folder: --python-path")
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    if recipe.sha256 is not None and recipe.sha256.strip().lower() != digest:
+        raise RefusedError(
+            f"{recipe.source}: the SHA-256 of {file} is {digest}, not the pinned {recipe.sha256}"
+        )
+    return digest
+
+
+class CallableModel:
+    """A callable that the probe has settled."""
+
+    def __init__(self, function: Callable[[pd.DataFrame], Any], settled: Settled) -> None:
+        self._function = function
+        self.settled = settled
+
+    def predict(self, batch: pd.DataFrame) -> FloatArray:
+        """Return the (rows, outputs) float64 answers, C-contiguous."""
+        return expand(to_matrix(self._function(batch)), self.settled)
+
+
+class LoadedCallable:
+    """
+    An imported callable.
+
+    It is handed a DataFrame with the columns of the table, and answers an array, a DataFrame or
+    nested lists: (rows,) or (rows, outputs).
+    """
+
+    kind = "callable"
+    columns: tuple[str, ...] | None = None
+    n_columns: int | None = None
+    discrete: frozenset[str] = frozenset()
+    numeric: frozenset[str] = frozenset()
+    all_numeric = False
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, recipe: ModelRecipe, function: Callable[[pd.DataFrame], Any]) -> None:
+        self.sha256 = callable_sha256(recipe)
+        self.versions: dict[str, str] = {}
+        self._recipe = recipe
+        self._function = function
+
+    def settle(self, batch: pd.DataFrame) -> Settled:
+        """Ask for one prediction on a few rows and read its shape."""
+        source = self._recipe.source
+        try:
+            answer = self._function(batch)
+            matrix = to_matrix(answer)
+        except Exception as error:  # the user's code may raise anything
+            raise RefusedError(
+                f"{source}: failed on the first {len(batch)} rows, given as a DataFrame:"
+                f" {type(error).__name__}: {error}"
+            ) from error
+        names = tuple(map(str, answer.columns)) if isinstance(answer, pd.DataFrame) else None
+        found = Answer(source, "callable", matrix, names=names)
+        return settle_answer(found, len(batch), self._recipe.class_names)
+
+    def bind(self, settled: Settled) -> Model:
+        """Return the model that answers as *settled* says."""
+        return CallableModel(self._function, settled)
+
+
+def open_callable(recipe: ModelRecipe) -> LoadedCallable:
+    """
+    Import ``package.module:callable``.
+
+    Raises
+    ------
+    RefusedError
+        The module is not found, fails on import, or has no such callable.
+    """
+    module, _, name = recipe.source.partition(":")
+    callable_sha256(recipe)
+    extend_path(recipe.python_path)
+    try:
+        function = getattr(importlib.import_module(module), name, None)
+    except Exception as error:  # the user's module may raise anything
+        raise RefusedError(
+            f"{recipe.source}: importing {module} failed: {type(error).__name__}: {error}"
+        ) from error
+    if not callable(function):
+        raise RefusedError(f"{recipe.source}: {module} has no callable {name!r}")
+    return LoadedCallable(recipe, function)

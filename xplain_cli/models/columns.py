@@ -1,0 +1,204 @@
+"""Which columns a fitted pipeline reads, and which of them it treats as categories or numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_ENCODERS = frozenset({"OneHotEncoder", "OrdinalEncoder", "TargetEncoder"})
+_ANY_INPUT = frozenset({
+    "CountVectorizer",
+    "DictVectorizer",
+    "DummyClassifier",
+    "DummyRegressor",
+    "FeatureHasher",
+    "HashingVectorizer",
+    "MissingIndicator",
+    "TfidfVectorizer",
+})
+_IMPUTERS = frozenset({"IterativeImputer", "KNNImputer", "SimpleImputer"})
+_ANY_FILL = frozenset({"most_frequent", "constant"})
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """The columns that are surely categories, and those that are surely numbers."""
+
+    discrete: frozenset[str] = frozenset()
+    numeric: frozenset[str] = frozenset()
+
+    def __or__(self, other: "Kinds") -> "Kinds":
+        discrete = self.discrete | other.discrete
+        return Kinds(discrete, (self.numeric | other.numeric) - discrete)
+
+
+_WRAPPERS = {
+    "FixedThresholdClassifier": "estimator_",
+    "FrozenEstimator": "estimator",
+    "TunedThresholdClassifierCV": "estimator_",
+}
+
+
+def inner(estimator: Any) -> Any:
+    """Return the fitted model inside searches, thresholds and frozen wrappers."""
+    name = _WRAPPERS.get(type(estimator).__name__, "best_estimator_")
+    found = getattr(estimator, name, None)
+    return estimator if found is None else inner(found)
+
+
+def members(estimator: Any) -> list[Any]:
+    """Return the fitted models that are handed the same columns as the one that holds them."""
+    if hasattr(estimator, "calibrated_classifiers_"):
+        return [one.estimator for one in estimator.calibrated_classifiers_]
+    if hasattr(estimator, "regressor_"):
+        return [estimator.regressor_]
+    together = hasattr(estimator, "named_estimators_")
+    if together or type(estimator).__name__.startswith("MultiOutput"):
+        return list(estimator.estimators_)
+    return []
+
+
+def steps_of(estimator: Any) -> list[Any] | None:
+    """Return the fitted steps of a pipeline, without those that pass all through; else None."""
+    steps = getattr(estimator, "steps", None)
+    if not isinstance(steps, list):
+        return None
+    return [step for _, step in steps if step is not None and not isinstance(step, str)]
+
+
+def fitted_names(estimator: Any) -> tuple[str, ...] | None:
+    """Return the names of the columns that it was fitted with, in order; None: a bare array."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is not None:
+        return tuple(map(str, names))
+    nested = inner(estimator)
+    if nested is not estimator:
+        return fitted_names(nested)
+    steps = steps_of(estimator)
+    return fitted_names(steps[0]) if steps else None
+
+
+def fitted_width(estimator: Any) -> int | None:
+    """Return how many columns it was fitted with; None: unknown."""
+    try:
+        return int(estimator.n_features_in_)
+    except (AttributeError, TypeError, ValueError):
+        nested = inner(estimator)
+        if nested is not estimator:
+            return fitted_width(nested)
+        steps = steps_of(estimator)
+        return fitted_width(steps[0]) if steps else None
+
+
+def _chosen(asked: Any, columns: Sequence[str]) -> list[str]:
+    """Return the columns that a ColumnTransformer's selection names."""
+    if isinstance(asked, str):
+        return [asked]
+    if isinstance(asked, slice) and isinstance(asked.start or asked.stop, str):
+        first = list(columns).index(asked.start) if asked.start is not None else 0
+        last = list(columns).index(asked.stop) if asked.stop is not None else len(columns) - 1
+        return list(columns[first : last + 1])
+    if isinstance(asked, slice):
+        return list(columns[asked])
+    picked = np.atleast_1d(np.asarray(asked, dtype=object)).tolist()
+    if len(picked) == len(columns) and all(isinstance(one, bool) for one in picked):
+        return [name for name, kept in zip(columns, picked, strict=True) if kept]
+    return [one if isinstance(one, str) else columns[int(one)] for one in picked]
+
+
+def _of_transformer(transformer: Any, columns: Sequence[str]) -> Kinds:
+    kinds = Kinds()
+    for _, one, asked in transformer.transformers_:
+        chosen = _chosen(asked, columns)
+        if not isinstance(one, str):
+            kinds |= column_kinds(one, chosen)
+    return kinds
+
+
+def _of_model(estimator: Any, columns: Sequence[str]) -> Kinds:
+    """Return the kinds of a model's own input: numbers, but for boosting's categories."""
+    flags = getattr(estimator, "is_categorical_", None)
+    if flags is None:
+        return Kinds(numeric=frozenset(columns))
+    discrete = {name for name, flag in zip(columns, flags, strict=False) if flag}
+    return Kinds(frozenset(discrete), frozenset(columns) - discrete)
+
+
+def _same_columns(step: Any) -> bool | None:
+    """Return True if a step hands its columns on, None if it also shows that they are numbers."""
+    name = type(step).__name__
+    if name == "FunctionTransformer":
+        return None if isinstance(step.func, np.ufunc) else step.func is None
+    if name not in _IMPUTERS:
+        return False
+    return True if getattr(step, "strategy", "mean") in _ANY_FILL else None
+
+
+def _of_steps(steps: Sequence[Any], columns: Sequence[str]) -> Kinds:
+    """Return the kinds that the first step which cares about them shows."""
+    for step in steps:
+        same = _same_columns(step)
+        if same is None:
+            return Kinds(numeric=frozenset(columns))
+        if same:
+            continue
+        kinds = column_kinds(step, columns)
+        if hasattr(step, "transformers_"):
+            kinds |= Kinds(numeric=_passed_on(step, columns))
+        return kinds
+    return Kinds()
+
+
+def _passed_on(transformer: Any, columns: Sequence[str]) -> frozenset[str]:
+    """Return the columns that reach the model as they are, where only a number can be used."""
+    passed: set[str] = set()
+    for _, one, asked in transformer.transformers_:
+        plain = type(one).__name__ == "FunctionTransformer" and one.func is None
+        if plain or (isinstance(one, str) and one == "passthrough"):
+            passed.update(_chosen(asked, columns))
+    return frozenset(passed)
+
+
+def _parallel(estimator: Any) -> list[Any] | None:
+    """Return the parts that see the same columns side by side, or None."""
+    union = getattr(estimator, "transformer_list", None)
+    if union is not None:
+        return [one for _, one in union if not isinstance(one, str)]
+    return members(estimator) or None
+
+
+def _of_one(estimator: Any, columns: Sequence[str]) -> Kinds:
+    """Return the kinds that a lone transformer or model shows."""
+    name = type(estimator).__name__
+    if name in _ENCODERS:
+        return Kinds(discrete=frozenset(columns))
+    if name in _ANY_INPUT or not type(estimator).__module__.startswith("sklearn."):
+        return Kinds()
+    same = _same_columns(estimator)
+    return Kinds() if same else _of_model(estimator, columns)
+
+
+def column_kinds(estimator: Any, columns: Sequence[str]) -> Kinds:
+    """
+    Walk a fitted estimator down to the encoders and scalers that show what each column is.
+
+    Parameters
+    ----------
+    estimator
+        A fitted model, pipeline, column transformer or transformer.
+    columns
+        The names of its input columns, in order.
+    """
+    estimator = inner(estimator)
+    steps, parallel = steps_of(estimator), _parallel(estimator)
+    if steps is not None:
+        return _of_steps(steps, columns)
+    if parallel is not None:
+        kinds = Kinds()
+        for one in parallel:
+            kinds |= column_kinds(one, columns)
+        return kinds
+    if hasattr(estimator, "transformers_"):
+        return _of_transformer(estimator, columns)
+    return _of_one(estimator, columns)

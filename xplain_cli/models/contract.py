@@ -1,0 +1,155 @@
+"""What a model is to the rest of the house: a recipe, then judged and loaded, then settled."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import pandas as pd
+
+from xplain_cli.explanation import FloatArray
+
+
+@dataclass(frozen=True)
+class ModelRecipe:
+    """
+    How to open a model; picklable, so that a worker process opens it again.
+
+    Attributes
+    ----------
+    source
+        A path, or ``package.module:callable``.
+    sha256
+        The pinned SHA-256 (hex, any case) of the file; None: not pinned.
+    trusted
+        Exact global names ``pkg.mod.Name`` added to the allowlist.
+    trust_all
+        True loads a pickle without judging it (``--trust-model``).
+    python_path
+        Folders put before ``sys.path`` for callables and trusted classes.
+    response
+        ``predict_proba``, ``decision_function`` or ``predict``; None: probed.
+    model_output
+        The name of an ONNX output; None: probed.
+    class_names
+        Names of the outputs, in the model's order; None: the model's own.
+    """
+
+    source: str
+    sha256: str | None = None
+    trusted: tuple[str, ...] = ()
+    trust_all: bool = False
+    python_path: tuple[str, ...] = ()
+    response: str | None = None
+    model_output: str | None = None
+    class_names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Settled:
+    """
+    The choices of the probe; picklable.
+
+    Attributes
+    ----------
+    response
+        ``predict_proba``, ``decision_function``, ``predict``, ``callable`` or an ONNX output.
+    task
+        ``classification``, ``regression`` or ``anomaly``.
+    scale
+        ``probability`` or ``raw``.
+    outputs
+        Class names, or value names: one regression output is ``value``, an anomaly score is
+        ``anomaly_score``.
+    positive
+        The index of ``classes_[1]`` for two exclusive classes, else None.
+    margin
+        True if one decision margin m stands for two classes: the columns are (-m, +m).
+    note
+        One sentence that says what is explained.
+    """
+
+    response: str
+    task: str
+    scale: str
+    outputs: tuple[str, ...]
+    positive: int | None
+    margin: bool
+    note: str
+
+
+class Model(Protocol):
+    """A model that answers batches."""
+
+    @property
+    def settled(self) -> Settled:
+        """What the probe chose."""
+        ...
+
+    def predict(self, batch: pd.DataFrame) -> FloatArray:
+        """Return the (rows, outputs) float64 answers, C-contiguous."""
+        ...
+
+
+class LoadedModel(Protocol):
+    """A model that was judged and loaded, and not yet asked anything."""
+
+    @property
+    def kind(self) -> str:
+        """``scikit-learn``, ``onnx`` or ``callable``."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of the file, or of the module that holds the callable."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """The names that it was fitted with, in order; None: a bare matrix, or unknown."""
+        ...
+
+    @property
+    def n_columns(self) -> int | None:
+        """How many columns it takes; None: unknown."""
+        ...
+
+    @property
+    def discrete(self) -> frozenset[str]:
+        """The columns that the model itself treats as categories."""
+        ...
+
+    @property
+    def numeric(self) -> frozenset[str]:
+        """The columns known to be numbers; empty where names are unknown."""
+        ...
+
+    @property
+    def all_numeric(self) -> bool:
+        """Whether every column must be a number, also where names are unknown."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that the user should read, such as version skew."""
+        ...
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions that the file states, by package."""
+        ...
+
+    def settle(self, batch: pd.DataFrame) -> Settled:
+        """
+        Ask for one prediction on a few rows and choose the response.
+
+        Raises
+        ------
+        RefusedError
+            The model fails on these rows, or answers NaN or infinity.
+        UsageError
+            The response, output or class names that the user named do not fit.
+        """
+        ...
+
+    def bind(self, settled: Settled) -> Model:
+        """Return the model that answers as *settled* says."""
+        ...

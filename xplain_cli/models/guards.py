@@ -1,0 +1,79 @@
+"""What the writers of pickles never write, and the dry run therefore refuses."""
+
+from typing import Any
+
+from xplain_cli.models.raw_arrays import DTYPE, WRAPPER, RefusalError, begin_dtype
+from xplain_cli.models.stubs import RECONSTRUCTORS, SCALARS, Global, Made
+
+_KEY_DEPTH = 8
+_KEY_PARTS = 1000
+
+
+def check_key(key: Any) -> None:
+    """Refuse keys whose hash could run deep: hashing nested tuples has no recursion limit."""
+    parts, depth, count = [key], 0, 0
+    while parts:
+        count += len(parts)
+        if depth > _KEY_DEPTH or count > _KEY_PARTS:
+            raise RefusalError("uses a deeply nested key")
+        depth += 1
+        parts = [
+            one
+            for part in parts
+            if isinstance(part, (tuple, frozenset))
+            for one in part
+            if not isinstance(one, SCALARS)
+        ]
+
+
+def reconstructed(arguments: tuple[Any, ...]) -> tuple[Global, tuple[Any, ...], bool]:
+    """Return the class that ``copyreg._reconstructor(class, base, state)`` allocates."""
+    if len(arguments) != 3 or not all(isinstance(one, Global) for one in arguments[:2]):
+        raise RefusalError("calls copyreg._reconstructor on a computed value")
+    made, base, state = arguments
+    plain = base.key == "builtins:object" and state is None
+    return made, () if plain else (base, state), False
+
+
+def check_call(made: Made, *, called: bool) -> None:
+    """Refuse arguments that the writers of these few functions never write."""
+    key, arguments = made.callee.key, made.arguments
+    if key == DTYPE:
+        if not called:
+            raise RefusalError("makes a numpy.dtype in a way that numpy does not write")
+        begin_dtype(made)
+    sound = True
+    if key == WRAPPER:
+        sound = not called and not made.keywords and arguments == ()
+    elif key in RECONSTRUCTORS:
+        sound = len(arguments) == 3 and arguments[1:] in (((0,), b"b"), ((0,), "b"))
+    elif key == "_codecs:encode":
+        sound = len(arguments) == 2 and arguments[1] == "latin1" and isinstance(arguments[0], str)
+    if not sound:
+        raise RefusalError(f"calls {made.callee.dotted} with unusual arguments")
+
+
+def plain_bytes(made: Made) -> Made | bytes:
+    """Return the bytes that protocols below 3 write as a call, else the stand-in itself."""
+    if made.callee.key == "_codecs:encode":
+        text: str = made.arguments[0]
+        return text.encode("latin1")
+    if made.callee.key == "builtins:bytes" and made.arguments == ():
+        return b""
+    return made
+
+
+def check_state(state: Any) -> None:
+    """Refuse a state that sets special attributes."""
+    parts = state if isinstance(state, tuple) else (state,)
+    for part in parts:
+        for key in part if isinstance(part, dict) else ():
+            if isinstance(key, str) and key.startswith("__") and key.endswith("__"):
+                raise RefusalError(f"sets the special attribute {key}")
+
+
+def unbuilt(target: Any) -> Made:
+    """Return a stand-in that may still take items; anything else is refused."""
+    if not isinstance(target, Made) or target.built:
+        raise RefusalError("adds items to a finished value")
+    return target

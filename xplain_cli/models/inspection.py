@@ -1,0 +1,176 @@
+"""``xplain inspect``: what a model file holds, told without importing anything that it names."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from xplain_cli.models.allowlist import stated_version, unknown_names
+from xplain_cli.models.callables import callable_sha256, module_file, names_callable
+from xplain_cli.models.contract import ModelRecipe
+from xplain_cli.models.dry_run import DryRun, dry_run
+from xplain_cli.models.stored import Stored, read_stored
+from xplain_cli.models.stubs import SCALARS, Made, array_values, attributes, walk
+
+_SUPPORT = frozenset({"numpy", "scipy", "pandas", "pyarrow", "joblib", "builtins", "collections"})
+_DEEPEST = 12
+_CLASSES_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """
+    What a model file holds.
+
+    Attributes
+    ----------
+    kind
+        ``pickle``, ``onnx`` or ``callable``.
+    sha256, size
+        Of the file (a callable's: the module's file), in bytes.
+    tree
+        Lines: the estimators nested, or the inputs and outputs.
+    versions
+        What the file states, by package.
+    columns
+        The column names that it was fitted with; None: unknown.
+    globals
+        Every name that it asks for, sorted.
+    unknown
+        (name, place) of those that are not on the allowlist.
+    refusals
+        What no list can allow.
+    """
+
+    kind: str
+    sha256: str
+    size: int
+    tree: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+    columns: tuple[str, ...] | None = None
+    globals: tuple[str, ...] = ()
+    unknown: tuple[tuple[str, str], ...] = ()
+    refusals: tuple[str, ...] = ()
+
+
+def _is_estimator(value: Any) -> bool:
+    if not isinstance(value, Made) or value.callee.module.split(".")[0] in _SUPPORT:
+        return False
+    return "_sklearn_version" in attributes(value) or (
+        value.callee.name[:1].isupper() and isinstance(value.state, dict)
+    )
+
+
+def _facts(value: Made) -> str:
+    """Return the columns and classes that an estimator states, for its line."""
+    state = attributes(value)
+    facts = []
+    width = state.get("n_features_in_")
+    if isinstance(width, int):
+        facts.append(f"{width} columns")
+    classes = array_values(state.get("classes_"))
+    if classes:
+        shown = ", ".join(map(str, classes[:_CLASSES_SHOWN]))
+        more = ", ..." if len(classes) > _CLASSES_SHOWN else ""
+        facts.append(f"classes {shown}{more}")
+    return f" ({'; '.join(facts)})" if facts else ""
+
+
+def _held(value: Any, label: str, *, outermost: bool) -> Iterator[tuple[Any, str]]:
+    """Yield the parts of a value, each with its label; (name, estimator) pairs go by name."""
+    if isinstance(value, Made):
+        yield from ((part, label) for part in (value.arguments, value.items, value.state))
+    elif isinstance(value, dict):
+        yield from ((part, f"{label}[{key!r}]") for key, part in value.items())
+    elif isinstance(value, (list, tuple)):
+        named = len(value) in {2, 3} and isinstance(value[0], str)
+        for i, part in enumerate(value):
+            place = f"{label} {value[0]}" if named else f"{label}[{i}]"
+            yield part, label if outermost else place
+
+
+def _members(value: Any, label: str, depth: int = 0) -> Iterator[tuple[str, Made]]:
+    """Yield the nearest estimators below a value, each with the attribute that holds it."""
+    if _is_estimator(value):
+        yield label, value
+        return
+    if depth > _DEEPEST or isinstance(value, SCALARS):
+        return
+    for part, place in _held(value, label, outermost=depth == 0):
+        yield from _members(part, place, depth + 1)
+
+
+def _lines(value: Made, label: str, depth: int, seen: set[int]) -> Iterator[str]:
+    if id(value) in seen or depth > _DEEPEST:
+        return
+    seen.add(id(value))
+    yield f"{'  ' * depth}{label}{value.callee.name}{_facts(value)}"
+    for key, part in attributes(value).items():
+        held = list(_members(part, str(key)))
+        counts = Counter(one.callee.name for _, one in held)
+        for name, count in counts.items():
+            if count > 3:
+                yield f"{'  ' * (depth + 1)}{key}: {count} x {name}"
+        for place, one in held:
+            if counts[one.callee.name] <= 3:
+                yield from _lines(one, f"{place}: ", depth + 1, seen)
+
+
+def _fitted_columns(run: DryRun) -> tuple[str, ...] | None:
+    for value, _ in walk(run.root):
+        names = array_values(attributes(value).get("feature_names_in_"))
+        if names is not None:
+            return tuple(map(str, names))
+    return None
+
+
+def _inspect_pickle(stored: Stored) -> Inspection:
+    run = dry_run(stored.data)
+    root = run.root
+    version = stated_version(run)
+    tree = tuple(_lines(root, "", 0, set())) if isinstance(root, Made) else ()
+    if not tree and not run.refusals:
+        tree = (f"{type(root).__name__}, not a model",)
+    return Inspection(
+        "pickle",
+        stored.sha256,
+        stored.size,
+        tree=tree,
+        versions={} if version is None else {"scikit-learn": version},
+        columns=_fitted_columns(run),
+        globals=tuple(sorted(one.dotted for one in run.globals)),
+        unknown=unknown_names(run),
+        refusals=run.refusals,
+    )
+
+
+def _inspect_onnx(path: str, stored: Stored) -> Inspection:
+    from xplain_cli.models.onnx import Runner, is_matrix
+
+    runner = Runner(path)
+    inputs, outputs = runner.inputs(), runner.outputs()
+    lines = [
+        f"{word} {one.name}: {one.type} {['any' if n is None else n for n in one.shape]}"
+        for word, slots in (("input", inputs), ("output", outputs))
+        for one in slots
+    ]
+    columns = None if is_matrix(inputs) else tuple(one.name for one in inputs)
+    return Inspection("onnx", stored.sha256, stored.size, tree=tuple(lines), columns=columns)
+
+
+def inspect_file(path: str, python_path: tuple[str, ...] = ()) -> Inspection:
+    """
+    Say what a model holds; a pickle is only followed, a callable only located.
+
+    Raises
+    ------
+    RefusedError
+        The file is missing, damaged or of another kind.
+    """
+    if names_callable(path):
+        digest = callable_sha256(ModelRecipe(path, python_path=python_path))
+        file = module_file(path.split(":", maxsplit=1)[0], python_path)
+        size = 0 if file is None else file.stat().st_size
+        return Inspection("callable", digest, size, tree=(f"{path} in {file}",))
+    stored = read_stored(path)
+    return _inspect_onnx(path, stored) if stored.kind == "onnx" else _inspect_pickle(stored)

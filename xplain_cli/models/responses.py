@@ -1,0 +1,199 @@
+"""From what a model answers at the probe to the outputs that are explained, and their names."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.explanation import FloatArray
+from xplain_cli.models.contract import Settled
+
+_SHOWN = 8
+_ROUNDING = 1e-4  # float32 probabilities of many classes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    What a model answered at the probe.
+
+    Attributes
+    ----------
+    source
+        The model, for messages.
+    response
+        What was asked: a method, an ONNX output, ``callable``.
+    matrix : (rows, columns)
+        The answer.
+    names
+        The outputs' own names; None: it has none. Two names for one column: a binary margin.
+    task
+        ``classification``, ``regression``, ``anomaly``; None: read off the numbers.
+    scale
+        ``probability`` or ``raw``; None: read off the numbers.
+    hard
+        True for 0/1 indicators of predicted labels.
+    way_out
+        What to do when the answer is not usable.
+    """
+
+    source: str
+    response: str
+    matrix: FloatArray
+    names: tuple[str, ...] | None = None
+    task: str | None = None
+    scale: str | None = None
+    hard: bool = False
+    way_out: str = "choose another response, or mend the model"
+
+
+def to_matrix(answer: Any) -> FloatArray:
+    """
+    Return an answer as a (rows, columns) float64 matrix, C-contiguous.
+
+    Raises
+    ------
+    ValueError
+        It is not numeric, or has more than two axes.
+    """
+    matrix = np.asarray(answer, dtype=np.float64)
+    if matrix.ndim == 1:
+        matrix = matrix[:, None]
+    if matrix.ndim != 2:
+        raise ValueError(f"answers an array of shape {matrix.shape}, not (rows, outputs)")
+    return np.ascontiguousarray(matrix)
+
+
+def expand(matrix: FloatArray, settled: Settled) -> FloatArray:
+    """Return the (rows, outputs) answers, with the second class of a lone number written out."""
+    if matrix.shape[1] == 1 and len(settled.outputs) == 2:
+        other = -matrix if settled.margin else 1.0 - matrix
+        return np.ascontiguousarray(np.hstack([other, matrix]))
+    if matrix.shape[1] != len(settled.outputs):
+        raise ValueError(f"answers {matrix.shape[1]} outputs, not {len(settled.outputs)}")
+    return matrix
+
+
+def is_bounded(matrix: FloatArray) -> bool:
+    """Return whether all numbers lie in [0, 1]."""
+    return bool(((matrix >= -_ROUNDING) & (matrix <= 1 + _ROUNDING)).all())
+
+
+def sums_to_one(matrix: FloatArray) -> bool:
+    """Return whether the rows are probabilities of exclusive classes."""
+    return (
+        matrix.shape[1] > 1
+        and is_bounded(matrix)
+        and bool((np.abs(matrix.sum(axis=1) - 1) <= _ROUNDING).all())
+    )
+
+
+def _check(answer: Answer, rows: int) -> None:
+    matrix = answer.matrix
+    where = f"{answer.source}: {answer.response}"
+    if len(matrix) != rows:
+        raise RefusedError(
+            f"{where} answered {len(matrix)} rows when it was given {rows}; it must answer each row"
+        )
+    if not matrix.shape[1]:
+        raise RefusedError(f"{where} answered no outputs")
+    broken = ~np.isfinite(matrix).all(axis=1)
+    if broken.any():
+        seen = matrix[broken][0]
+        value = seen[~np.isfinite(seen)][0]
+        raise RefusedError(
+            f"{where} answered {value:g} on {int(broken.sum())} of the first {rows} rows;"
+            f" {answer.way_out}"
+        )
+
+
+def _outputs(answer: Answer, class_names: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return the outputs' names; two for one column where they make a margin or a sigmoid."""
+    columns = answer.matrix.shape[1]
+    own = answer.names or _default_names(answer, columns)
+    if class_names is None:
+        return own
+    if len(set(class_names)) != len(class_names):
+        raise UsageError("--class-names: a name stands twice")
+    lone = columns == 1 and len(class_names) == 2 and answer.task != "anomaly"
+    if lone and (answer.task is None or is_bounded(answer.matrix)):
+        return class_names
+    if len(class_names) != len(own):
+        raise UsageError(
+            f"--class-names: {len(class_names)} names ({_listed(class_names)}) for"
+            f" {len(own)} outputs of {answer.response} ({_listed(own)})"
+        )
+    return class_names
+
+
+def _default_names(answer: Answer, columns: int) -> tuple[str, ...]:
+    if answer.task == "anomaly":
+        return ("anomaly_score",)
+    if columns == 1:
+        return ("value",)
+    classes = answer.task == "classification" or sums_to_one(answer.matrix)
+    return tuple(f"{i}" if classes else f"output_{i}" for i in range(columns))
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = f", ... {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _note(settled: Settled, *, hard: bool) -> str:
+    count = len(settled.outputs)
+    listed = _listed(settled.outputs)
+    plural = "" if count == 1 else "s"
+    if settled.task == "anomaly":
+        what = "anomaly score, the lower the more abnormal"
+    elif settled.task == "regression":
+        what = f"{count} value{plural}: {listed}"
+    elif hard:
+        what = f"hard labels, 0 or 1, of {count} classes: {listed}"
+    elif settled.margin:
+        what = f"margin between 2 classes: {listed}"
+    else:
+        number = "probability" if settled.scale == "probability" else "raw score"
+        what = f"{number} of {count} classes: {listed}"
+    return f"explaining {settled.response} ({what})"
+
+
+def settle_answer(answer: Answer, rows: int, class_names: tuple[str, ...] | None) -> Settled:
+    """
+    Read off the probe's answer what is explained.
+
+    Parameters
+    ----------
+    answer
+        What the model answered.
+    rows
+        How many rows it was given.
+    class_names
+        The user's names of the outputs, or None.
+
+    Raises
+    ------
+    RefusedError
+        NaN, infinity, no outputs, or another number of rows.
+    UsageError
+        Class names whose count does not fit.
+    """
+    _check(answer, rows)
+    outputs = _outputs(answer, class_names)
+    lone = answer.matrix.shape[1] == 1 and len(outputs) == 2
+    exclusive = sums_to_one(answer.matrix)
+    sigmoid = lone and answer.scale != "raw" and is_bounded(answer.matrix)
+    scale = answer.scale or ("probability" if exclusive or sigmoid else "raw")
+    task = answer.task
+    if task is None or sigmoid:
+        named = answer.names is not None or class_names is not None
+        many = answer.matrix.shape[1] > 1 and named
+        task = "classification" if exclusive or lone or many else "regression"
+    two = task == "classification" and len(outputs) == 2
+    positive = 1 if two and (lone or exclusive or scale == "raw") else None
+    margin = lone and not sigmoid
+    scale = "probability" if sigmoid else scale
+    bare = Settled(answer.response, task, scale, outputs, positive, margin, "")
+    note = _note(bare, hard=answer.hard)
+    return Settled(answer.response, task, scale, outputs, positive, margin, note)

@@ -1,0 +1,200 @@
+"""Bytes of a model file: read once, hashed, unpacked under a cap, and told apart by content."""
+
+import bz2
+import hashlib
+import io
+import lzma
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from xplain_cli.errors import RefusedError, require
+
+LARGEST = 4 * 2**30
+"""Bytes that a compressed model may unpack to."""
+
+_COMPRESSORS = (
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bz2"),
+    (b"\xfd7zXZ", "xz"),
+    (b"\x5d\x00", "lzma"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"\x78", "zlib"),
+)
+_LOOKS = (
+    (b"\x89HDF", "an HDF5 file (Keras?)"),
+    (b"CBM1", "a CatBoost model"),
+    (b"tree\n", "a LightGBM text model"),
+    (b"{", "JSON text (an XGBoost model?)"),
+    (b"ZF", "a joblib file older than 0.10"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"PAR1", "a parquet table"),
+    (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a picture"),
+    (b"<", "HTML or XML text"),
+    (b"version https://git-lfs", "a git-lfs pointer (run git lfs pull)"),
+)
+_WAY_OUT = "; export the model to ONNX, or store it as a pickle"
+# protocol 0 and 1 have no mark of their own: these opcodes open every such file that holds a model
+_OLD_PICKLE_OPENERS = b"c(]}"
+_ONNX_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
+
+
+class _Unpacker(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Stored:
+    """
+    A model file's content.
+
+    Attributes
+    ----------
+    kind
+        ``pickle`` or ``onnx``.
+    sha256
+        SHA-256 (hex) of the file as it lies on the disk.
+    size
+        Bytes on the disk.
+    data
+        The bytes, unpacked where they were compressed.
+    """
+
+    kind: str
+    sha256: str
+    size: int
+    data: bytes
+
+
+def _unpacker(name: str) -> _Unpacker:
+    if name in {"gzip", "zlib"}:
+        return zlib.decompressobj(31 if name == "gzip" else 15)
+    if name == "bz2":
+        return bz2.BZ2Decompressor()
+    if name == "lz4":
+        require("lz4", "lz4")
+        unpacker: Any = require("lz4.frame", "lz4")
+        return unpacker.LZ4FrameDecompressor()  # type: ignore[no-any-return]  # untyped package
+    return lzma.LZMADecompressor()
+
+
+def _unpack(path: str, name: str, data: bytes, cap: int) -> bytes:
+    unpacker = _unpacker(name)
+    try:
+        unpacked = unpacker.decompress(data, cap + 1)
+    except (zlib.error, OSError, lzma.LZMAError, EOFError, RuntimeError) as error:
+        raise RefusedError(f"{path}: not a readable {name} file ({error})") from error
+    if len(unpacked) > cap:
+        raise RefusedError(f"{path}: unpacks to more than {cap} bytes")
+    if not unpacker.eof:
+        raise RefusedError(f"{path}: the {name} stream is cut short")
+    if unpacker.unused_data:
+        count = len(unpacker.unused_data)
+        raise RefusedError(f"{path}: {count} bytes follow the {name} stream")
+    return unpacked
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while shift < 70:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+        shift += 7
+    raise IndexError
+
+
+def looks_like_onnx(data: bytes) -> bool:
+    """Return whether the bytes are a protobuf message with the fields of an ONNX ModelProto."""
+    at, seen = 0, set()
+    try:
+        while at < len(data):
+            key, at = _varint(data, at)
+            field, wire = key >> 3, key & 7
+            if field not in _ONNX_FIELDS or wire not in {0, 2}:
+                return False
+            value, at = _varint(data, at)
+            at += value if wire == 2 else 0
+            seen.add(field)
+    except IndexError:
+        return False
+    return at == len(data) and 7 in seen
+
+
+def _zip_form(data: bytes) -> str:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        return "a damaged zip archive"
+    if "schema.json" in names:
+        return "a skops file"
+    if any(name.endswith("data.pkl") for name in names):
+        return "a torch file"
+    if names and all(name.endswith(".npy") for name in names):
+        return "a NumPy .npz archive"
+    return "a zip archive"
+
+
+def _form(path: str, data: bytes) -> str:
+    """Return ``pickle`` or ``onnx``, or refuse with what it looks like."""
+    if data[:1] == b"\x80" or (data[:1] in _OLD_PICKLE_OPENERS and data[-1:] == b"."):
+        return "pickle"
+    if looks_like_onnx(data):
+        return "onnx"
+    if data[:4] == b"PK\x03\x04":
+        raise RefusedError(f"{path}: {_zip_form(data)}: not supported yet{_WAY_OUT}")
+    for magic, name in _LOOKS:
+        if data.startswith(magic):
+            raise RefusedError(
+                f"{path}: looks like {name}, not a model that xplain opens{_WAY_OUT}"
+            )
+    if Path(path).suffix == ".onnx":
+        raise RefusedError(f"{path}: not a readable ONNX file; export it again")
+    raise RefusedError(f"{path}: neither a pickle nor an ONNX file{_WAY_OUT}")
+
+
+def read_stored(path: str, sha256: str | None = None, cap: int = LARGEST) -> Stored:
+    """
+    Read a model file once and say what it is.
+
+    Parameters
+    ----------
+    path
+        The file.
+    sha256
+        The SHA-256 (hex, any case) that the file must have; None: any.
+    cap
+        Bytes that a compressed file may unpack to.
+
+    Raises
+    ------
+    RefusedError
+        The file is missing, empty, another one than pinned, too large, damaged or of another kind.
+    """
+    if Path(path).is_dir():
+        raise RefusedError(f"{path}: a folder, not a model file")
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        raise RefusedError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+    if not raw:
+        raise RefusedError(f"{path}: the file is empty")
+    digest = hashlib.sha256(raw).hexdigest()
+    if sha256 is not None and sha256.strip().lower() != digest:
+        raise RefusedError(f"{path}: its SHA-256 is {digest}, not the pinned {sha256}")
+    packed = next((name for magic, name in _COMPRESSORS if raw.startswith(magic)), None)
+    data = raw if packed is None else _unpack(path, packed, raw, cap)
+    kind = _form(path, data)
+    if packed is not None and kind != "pickle":
+        raise RefusedError(f"{path}: a {packed} file that holds no pickle; unpack it first")
+    return Stored(kind, digest, len(raw), data)

@@ -1,0 +1,154 @@
+"""The pool of draws that all rows share: drawn and predicted once, in batches of one size."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.explanation import BoolArray, FloatArray
+from xplain_cli.features import Draw
+from xplain_cli.features.tables import TableLaw
+from xplain_cli.models import Model
+from xplain_cli.targets import Scale, Target, to_scale, used_outputs
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The run's seed, draws per repeat, independent repeats."""
+
+    seed: int
+    samples: int
+    repeats: int
+
+
+BATCH_ROWS = 512
+"""Rows of every model batch: floating-point results change with the shape of a batch, so all have
+the same, padded with repeats of the last row."""
+
+
+def predict_fixed(model: Model, inputs: pd.DataFrame) -> FloatArray:
+    """Return the model's outputs (m, k) on *inputs* (m,), asked in batches of one fixed size."""
+    parts = []
+    for start in range(0, len(inputs), BATCH_ROWS):
+        batch = inputs.iloc[start : start + BATCH_ROWS]
+        short = BATCH_ROWS - len(batch)
+        if short:
+            batch = pd.concat([batch, batch.iloc[[-1] * short]], ignore_index=True)
+        parts.append(model.predict(batch)[: BATCH_ROWS - short])
+    return np.concatenate(parts)
+
+
+def batches(rows: int) -> int:
+    """Return how many model inputs *rows* rows cost, padding included."""
+    return -(-rows // BATCH_ROWS) * BATCH_ROWS
+
+
+def draw_pool(law: TableLaw, budget: Budget) -> tuple[Draw, pd.DataFrame]:
+    """Draw the pool that all rows share: each repeat is seeded by (seed, repeat)."""
+    drawn = [law.draw(budget.samples, (budget.seed, r)) for r in range(budget.repeats)]
+    codes = np.concatenate([draw.codes for draw, _ in drawn], axis=1)
+    positions = np.concatenate([draw.positions for draw, _ in drawn], axis=1)
+    inputs = pd.concat([table for _, table in drawn], ignore_index=True)
+    return Draw(codes, positions), inputs
+
+
+def no_log_odds(where: str) -> str:
+    """Return what is wrong with log-odds of an exact 0 or 1, and the ways out."""
+    return (
+        f"the model gives an exact probability of 0 or 1 on {where}, whose log-odds are infinite;"
+        " state --output-scale log-odds:eps=1e-6, or take --output-scale probability"
+    )
+
+
+def checked_scale(outputs: FloatArray, target: Target, scale: Scale) -> FloatArray:
+    """
+    Put perturbed rows' outputs (m, k) on the explained scale.
+
+    Raises
+    ------
+    RefusedError
+        The model answers NaN or infinity on perturbed rows.
+    UsageError
+        Log-odds of an exact 0 or 1.
+    """
+    used = used_outputs(target, outputs.shape[1])
+    bad: BoolArray = ~np.isfinite(outputs[:, used]).all(axis=1)
+    if bad.any():
+        raise RefusedError(
+            f"the model answers NaN or infinity on {bad.sum()} of {len(bad)} perturbed rows; it"
+            " must answer on every row that the background's values can make"
+        )
+    scaled = to_scale(outputs, target, scale)
+    if not np.isfinite(scaled[:, used]).all():
+        raise UsageError(no_log_odds("perturbed rows"))
+    return scaled
+
+
+def save_pool(folder: Path, draw: Draw, outputs: FloatArray) -> None:
+    """Write the pool as arrays that workers map into memory."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {"codes": draw.codes, "positions": draw.positions, "outputs": outputs}
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+
+
+def load_pool(folder: Path) -> tuple[Draw, FloatArray]:
+    """Map the draws and the model's outputs (m, k) on them from *folder* into memory."""
+    codes, positions, outputs = (
+        np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        for name in ("codes", "positions", "outputs")
+    )
+    return Draw(codes, positions), outputs
+
+
+def _digest(folder: Path) -> str:
+    draw, outputs = load_pool(folder)
+    state = hashlib.sha256()
+    for array in (draw.codes, draw.positions, outputs):
+        state.update(np.ascontiguousarray(array).data if array.size else b"")
+    return state.hexdigest()
+
+
+def find_pool(folder: Path) -> dict[str, Any] | None:
+    """Return the facts of a whole pool that an interrupted run left in *folder*, else None."""
+    try:
+        facts: dict[str, Any] = json.loads((folder / "pool.json").read_text())
+        return facts if facts.get("sha256") == _digest(folder) else None
+    except (OSError, ValueError):
+        return None
+
+
+def make_pool(folder: Path, law: TableLaw, model: Model, budget: Budget) -> dict[str, Any]:
+    """
+    Draw the shared pool, predict it once and keep it in *folder*.
+
+    Returns
+    -------
+    its facts: rows, model inputs, SHA-256 of its arrays.
+
+    Raises
+    ------
+    RefusedError
+        The folder cannot be written.
+    """
+    draw, inputs = draw_pool(law, budget)
+    outputs = predict_fixed(model, inputs)
+    try:
+        save_pool(folder, draw, outputs)
+        facts = {
+            "rows": len(inputs),
+            "model_inputs": batches(len(inputs)),
+            "sha256": _digest(folder),
+        }
+        (folder / "pool.json").write_text(json.dumps(facts, indent=2))
+    except OSError as error:
+        raise RefusedError(
+            f"{folder}: cannot be written: {error.strerror}; free space, or name another place"
+            " with --output"
+        ) from error
+    return facts

@@ -1,0 +1,94 @@
+"""The resolved options of an explaining command become one typed Request."""
+
+import os
+import stat
+from pathlib import Path
+from typing import TextIO
+
+from xplain_cli.errors import UsageError
+from xplain_cli.plan import Request
+from xplain_cli.project import Resolved
+from xplain_cli.settings import row_slice
+
+_FORMATS = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".parquet": "parquet"}
+_FOREIGN = (".gz", ".html", ".ndjson", ".npz", ".tsv", ".txt", ".xlsx", ".zip")
+_RENAMED = {"group": "groups", "dtype": "dtypes"}
+_SET_APART = ("model", "data", "output", "output_format", "no_progress", "no_color")
+
+
+def stdin_holds_data(stdin: TextIO | None) -> bool:
+    """Return whether stdin is a pipe or a regular file: no terminal, no /dev/null, not closed."""
+    try:
+        mode = os.fstat(stdin.fileno()).st_mode if stdin is not None else 0
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+
+
+def _data(resolved: Resolved, command: str, *, stdin_ready: bool) -> tuple[str, ...]:
+    model, data = resolved.values["model"], tuple(resolved.values["data"])
+    if not model:
+        raise UsageError(
+            f"no MODEL: type xplain {command} MODEL DATA, or name the model by --model, "
+            "XPLAIN_MODEL or 'model' in xplain.toml"
+        )
+    if model == "-":
+        raise UsageError("MODEL is '-', but a model is never read from stdin; name a file")
+    if not data and stdin_ready:
+        return ("-",)
+    if not data:
+        raise UsageError(
+            f"no DATA: type xplain {command} {model} DATA (a file, or - for stdin), or name it by "
+            "--data, XPLAIN_DATA or 'data' in xplain.toml"
+        )
+    if "-" in data and len(data) > 1:
+        raise UsageError("DATA is '-' (stdin) and files at once; give one or the other")
+    return data
+
+
+def _output_format(output: str, asked: str | None) -> str:
+    """Return the format of the output, told by its suffix; the two must not contradict."""
+    suffix = "" if output.endswith(("/", os.sep)) else Path(output).suffix.lower()
+    told = "jsonl" if output == "-" else _FORMATS.get(suffix)
+    if suffix in _FOREIGN:
+        raise UsageError(
+            f"--output is {output!r}; it must be a folder, - or a {' '.join(_FORMATS)} file"
+        )
+    if asked and told and output != "-" and asked != told:
+        raise UsageError(
+            f"--output {output!r} is {told}, but --output-format is {asked}; drop one of the two"
+        )
+    return asked or told or "csv"
+
+
+def to_request(
+    resolved: Resolved, command: str, *, argv: tuple[str, ...] = (), stdin_ready: bool = False
+) -> Request:
+    """
+    Return the Request of an explaining command.
+
+    Raises
+    ------
+    UsageError
+        No model, no data, or options that contradict each other.
+    """
+    values = resolved.values
+    data = _data(resolved, command, stdin_ready=stdin_ready)
+    if values["quiet"] and values["verbose"]:
+        raise UsageError("--quiet and --verbose at once; choose one")
+    if values["rows"] is not None:
+        row_slice(values["rows"])
+    output = values["output"] or ("-" if data == ("-",) else "xplain-out")
+    rest = {_RENAMED.get(name, name): values[name] for name in values if name not in _SET_APART}
+    return Request(
+        modality=command,
+        model=values["model"],
+        data=data,
+        output=output,
+        output_explicit="output" in resolved.named,
+        output_format=_output_format(output, values["output_format"]),
+        progress=not values["no_progress"],
+        argv=argv,
+        project_file=resolved.project_file,
+        **rest,
+    )

@@ -1,0 +1,221 @@
+"""Every option once, by its long name: its kind, its default, and the values it allows."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from xplain_cli.errors import UsageError, nearest
+
+OutputFormat = Literal["csv", "json", "jsonl", "parquet"]
+InputFormat = Literal["csv", "tsv", "parquet", "jsonl"]
+OutputScale = Literal["probability", "log-odds", "raw"]
+Response = Literal["predict_proba", "decision_function", "predict"]
+Backend = Literal["auto", "serial", "threads", "loky"]
+
+Kind = Literal["text", "share", "path", "paths", "integer", "flag", "list", "names", "pairs"]
+LISTS = ("paths", "list", "names", "pairs")
+
+_SLICE = re.compile(r"(\d*):(\d*)")
+_SHARE = re.compile(r"\d+|\d+(\.\d+)?%")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_PAIR = re.compile(r"[^=]+=.+", re.DOTALL)
+_TRUE = ("1", "true", "yes", "on")
+_FALSE = ("0", "false", "no", "off")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """
+    What one option takes.
+
+    Attributes
+    ----------
+    kind : Kind
+        "path" and "paths" are relative to the project file that names them. "names" are lists
+        whose items may hold several names with commas; "pairs" are lists of NAME=VALUE, or a table.
+        A "share" is a number of rows or a percentage, as text.
+    default : object
+        The value where nobody says anything.
+    least : int or None
+        The least integer allowed.
+    choices : tuple of str
+        The values allowed; empty: any.
+    shape : Pattern or None
+        What the text, or each item, must look like in full.
+    example : str
+        A value of that shape, for the message.
+    """
+
+    kind: Kind = "text"
+    default: object = None
+    least: int | None = None
+    choices: tuple[str, ...] = ()
+    shape: re.Pattern[str] | None = None
+    example: str = ""
+
+
+SETTINGS: dict[str, Setting] = {
+    "model": Setting("path"),
+    "data": Setting("paths", ()),
+    "output": Setting("path"),
+    "output_format": Setting(choices=get_args(OutputFormat)),
+    "top_k": Setting("integer", least=1),
+    "csv_guard": Setting("flag", default=True),
+    "no_values": Setting("flag", default=False),
+    "wide": Setting("flag", default=False),
+    "write_repeats": Setting("flag", default=False),
+    "method": Setting(default="lime"),
+    "target": Setting(),
+    "output_scale": Setting(choices=get_args(OutputScale)),
+    "response": Setting(choices=get_args(Response)),
+    "model_output": Setting(),
+    "class_names": Setting("path"),
+    "background": Setting("path"),
+    "samples": Setting("integer", least=1),
+    "repeats": Setting("integer", least=1),
+    "seed": Setting("integer", default=0, least=0),
+    "stability_k": Setting("integer", default=5, least=1),
+    "jobs": Setting("integer", least=1),
+    "backend": Setting(default="auto", choices=get_args(Backend)),
+    "chunk_rows": Setting("integer", least=1),
+    "rows": Setting(shape=_SLICE, example="0:100 (START:STOP, from 0, STOP left out)"),
+    "id_column": Setting(),
+    "keep": Setting("list", ()),
+    "features": Setting("names", ()),
+    "drop_columns": Setting("names", ()),
+    "categorical": Setting("names", ()),
+    "group": Setting("pairs", (), shape=_PAIR, example="city=city_* (NAME=GLOB)"),
+    "input_format": Setting(choices=get_args(InputFormat)),
+    "sep": Setting(),
+    "encoding": Setting(default="utf-8-sig"),
+    "na_values": Setting("names", ()),
+    "dtype": Setting("pairs", (), shape=_PAIR, example="zip=str (COLUMN=TYPE)"),
+    "no_header": Setting("flag", default=False),
+    "trust_model": Setting("flag", default=False),
+    "trusted": Setting("list", ()),
+    "model_sha256": Setting(shape=_SHA256, example="64 hexadecimal digits"),
+    "python_path": Setting("paths", ()),
+    "fail_on": Setting(),
+    "max_failed": Setting("share", "0", shape=_SHARE, example="10 (rows) or 2.5%"),
+    "force": Setting("flag", default=False),
+    "dry_run": Setting("flag", default=False),
+    "quiet": Setting("flag", default=False),
+    "verbose": Setting("flag", default=False),
+    "debug": Setting("flag", default=False),
+    "no_progress": Setting("flag", default=False),
+    "no_color": Setting("flag", default=False),
+}
+"""Long option name, with ``_`` for ``-``, to what it takes."""
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "tabular": tuple(SETTINGS),
+    "inspect": ("model", "quiet", "debug"),
+    "gate": ("output", "fail_on", "quiet", "debug"),
+}
+"""The commands, and the options that each takes from the environment and the project file."""
+
+
+def row_slice(text: str) -> tuple[int, int | None]:
+    """
+    Return the first row and the row after the last one (None: to the end) of START:STOP.
+
+    Raises
+    ------
+    UsageError
+        The text is no slice, or an empty one.
+    """
+    match = _SLICE.fullmatch(text)
+    if match is None:
+        raise UsageError(f"--rows is {text!r}; it must look like {SETTINGS['rows'].example}")
+    start = int(match[1] or 0)
+    stop = int(match[2]) if match[2] else None
+    if stop is not None and stop <= start:
+        raise UsageError(f"--rows is {text!r}, which holds no row; STOP must be above START")
+    return start, stop
+
+
+def split(setting: Setting, items: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the items of a list, those of "names" split at their commas."""
+    if setting.kind != "names":
+        return items
+    return tuple(part.strip() for item in items for part in item.split(",") if part.strip())
+
+
+def parse(setting: Setting, text: str, where: str) -> object:
+    """
+    Return the value that the text of an environment variable stands for.
+
+    Raises
+    ------
+    UsageError
+        The text is no number, or neither true nor false.
+    """
+    if setting.kind in LISTS:
+        separator = os.pathsep if setting.kind == "paths" else ","
+        return tuple(part.strip() for part in text.split(separator) if part.strip())
+    if setting.kind == "integer":
+        try:
+            return int(text)
+        except ValueError as error:
+            raise UsageError(f"{where} is {text!r}; it must be a whole number") from error
+    if setting.kind == "flag":
+        if text.lower() not in _TRUE + _FALSE:
+            raise UsageError(f"{where} is {text!r}; it must be 1, 0, true or false")
+        return text.lower() in _TRUE
+    return text
+
+
+def typed(setting: Setting, value: object, where: str) -> object:
+    """
+    Return the value of a project-file key in the option's own type.
+
+    Raises
+    ------
+    UsageError
+        The TOML value has the wrong type.
+    """
+    if setting.kind == "integer" and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if setting.kind == "flag" and isinstance(value, bool):
+        return value
+    if setting.kind in LISTS:
+        return _typed_list(setting, value, where)
+    if setting.kind == "share" and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if setting.kind in {"text", "path", "share"} and isinstance(value, str):
+        return value
+    wanted = {"integer": "a whole number", "flag": "true or false"}.get(setting.kind, "a string")
+    raise UsageError(f"{where} is {value!r}; it must be {wanted}")
+
+
+def _typed_list(setting: Setting, value: object, where: str) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return split(setting, (value,))
+    if setting.kind == "pairs" and isinstance(value, Mapping):
+        value = [f"{name}={item}" for name, item in value.items()]
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)  # an array can hold names with commas: nothing is split
+    raise UsageError(f"{where} is {value!r}; it must be a string or an array of strings")
+
+
+def check(setting: Setting, value: object, where: str) -> None:
+    """
+    Check a value of the right type against the values allowed.
+
+    Raises
+    ------
+    UsageError
+        It is below the least one, no choice, or of the wrong shape.
+    """
+    if isinstance(value, int) and setting.least is not None and value < setting.least:
+        raise UsageError(f"{where} is {value}; it must be at least {setting.least}")
+    if setting.choices and value not in setting.choices:
+        hint = nearest(str(value), setting.choices)
+        raise UsageError(f"{where} is {value!r}; it must be {' or '.join(setting.choices)}{hint}")
+    if setting.shape is not None:
+        items = value if isinstance(value, tuple) else (value,)
+        for item in items:
+            if not setting.shape.fullmatch(str(item)):
+                raise UsageError(f"{where} is {item!r}; it must look like {setting.example}")

@@ -1,0 +1,178 @@
+"""What a run says as a whole: the strongest features, and how far to trust them.
+
+Rows stream through a Tally, which keeps sums and histograms, and two numbers a row.
+"""
+
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # pandas would cost --help half a second
+    from xplain_cli.explanation import Records
+
+PRECISION = ("exact", "stable", "usable", "unstable")
+FIDELITY = ("good", "fair", "poor")
+_UNBOUNDED = {"max_rel_se": 0.95, "local_r2": 0.05}
+_SHARES = {"topk_jaccard": 0.05, "sign_probability": 0.05, "locality": 0.05}
+_BINS = 1000
+
+
+@dataclass(frozen=True)
+class FeatureLine:
+    """
+    One feature over all explained (row, target) pairs.
+
+    Attributes
+    ----------
+    feature : str
+    weight : float
+        Mean of |weight|, in units of the target.
+    rising : float
+        Mean of the positive part of the weight; ``weight - rising`` is that of the negative part.
+    std_error : float
+        Mean standard error of one weight.
+    top_share : float in [0, 1]
+        How often the feature ranks among the top K.
+    """
+
+    feature: str
+    weight: float
+    rising: float
+    std_error: float
+    top_share: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """
+    A whole run in one screen.
+
+    Attributes
+    ----------
+    features : tuple of FeatureLine
+        The strongest first.
+    rows, failed : int
+        Rows explained, rows that failed.
+    precision, fidelity : dict
+        How many (row, target) pairs have each word, every word there.
+    quantiles : dict
+        Column of stability.csv to its median and its bad end: the 95th percentile of max_rel_se,
+        the 5th of the others. A column without numbers is left out.
+    notes : tuple of str
+        Lines that belong under the table.
+    top_k : int
+        The K of ``top_share``.
+    """
+
+    features: tuple[FeatureLine, ...]
+    rows: int
+    failed: int
+    precision: dict[str, int]
+    fidelity: dict[str, int]
+    quantiles: dict[str, tuple[float, float]]
+    notes: tuple[str, ...] = ()
+    top_k: int = 5
+
+
+class Tally:
+    """
+    The running sums of a run, fed part by part in any order.
+
+    Parameters
+    ----------
+    top_k : int
+        The K of ``FeatureLine.top_share``.
+    """
+
+    def __init__(self, top_k: int = 5) -> None:
+        self._top_k = top_k
+        self._rows = 0
+        self._failed = 0
+        self._pairs = 0
+        self._words = {"precision": dict.fromkeys(PRECISION, 0)}
+        self._words["fidelity"] = dict.fromkeys(FIDELITY, 0)
+        self._sums: dict[str, list[float]] = {}
+        self._values = {name: array("f") for name in _UNBOUNDED}
+        self._counts = {name: [0] * (_BINS + 1) for name in _SHARES}
+
+    def _add_features(self, weights: Any) -> None:
+        """Add (weight, positive part, standard error, top K) of each feature to its sums."""
+        import numpy as np
+        import pandas as pd
+
+        codes, names = pd.factorize(weights["feature"])
+        value = weights["weight"].to_numpy(dtype=float)
+        columns = (
+            np.abs(value),
+            np.maximum(value, 0.0),
+            weights["std_error"].to_numpy(dtype=float),
+            (weights["rank"].to_numpy() <= self._top_k).astype(float),
+        )
+        sums = [np.bincount(codes, weights=column, minlength=len(names)) for column in columns]
+        for index, name in enumerate(map(str, names)):
+            total = self._sums.setdefault(name, [0.0] * len(columns))
+            for column, part in enumerate(sums):
+                total[column] += float(part[index])
+
+    def _add_quality(self, done: Any) -> None:
+        import numpy as np
+
+        for column, counts in self._words.items():
+            for word, count in done[column].value_counts().items():
+                counts[word] = counts.get(word, 0) + int(count)
+        for name, values in self._values.items():
+            numbers = done[name].to_numpy(dtype=float)
+            values.extend(numbers[np.isfinite(numbers)].tolist())
+        for name, bins in self._counts.items():
+            numbers = done[name].to_numpy(dtype=float)
+            numbers = numbers[np.isfinite(numbers)].clip(0.0, 1.0)
+            found = np.bincount(np.rint(numbers * _BINS).astype(int), minlength=_BINS + 1)
+            for index in np.flatnonzero(found):
+                bins[index] += int(found[index])
+
+    def add(self, records: "Records") -> None:
+        """Add the records of one part."""
+        stability = records.stability
+        failed = stability["status"] == "failed"
+        done = stability[~failed]
+        self._failed += int(failed.sum())
+        self._rows += int(done["row"].nunique())
+        self._pairs += len(done)
+        if len(done):
+            self._add_quality(done)
+        if len(records.weights):
+            self._add_features(records.weights)
+
+    def _quantiles(self) -> dict[str, tuple[float, float]]:
+        import numpy as np
+
+        found: dict[str, tuple[float, float]] = {}
+        for name, bad in _UNBOUNDED.items():
+            if self._values[name]:
+                middle, end = np.quantile(np.asarray(self._values[name]), (0.5, bad))
+                found[name] = (float(middle), float(end))
+        for name, bad in _SHARES.items():
+            reached = np.cumsum(self._counts[name])
+            if reached[-1]:
+                middle, end = np.searchsorted(reached, np.array((0.5, bad)) * reached[-1])
+                found[name] = (float(middle) / _BINS, float(end) / _BINS)
+        return found
+
+    def summary(self, limit: int = 10, notes: tuple[str, ...] = ()) -> Summary:
+        """Return what was added so far, with the *limit* strongest features."""
+        lines = [
+            FeatureLine(name, *(total / max(self._pairs, 1) for total in sums))
+            for name, sums in self._sums.items()
+        ]
+        # parts may come in any order: equal weights must not let that order show
+        lines.sort(key=lambda line: (-line.weight, line.feature))
+        return Summary(
+            features=tuple(lines[:limit]),
+            rows=self._rows,
+            failed=self._failed,
+            precision=dict(self._words["precision"]),
+            fidelity=dict(self._words["fidelity"]),
+            quantiles=self._quantiles(),
+            notes=notes,
+            top_k=self._top_k,
+        )
