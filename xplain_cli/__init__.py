@@ -6,27 +6,41 @@ and an output keeps it.
 
 The map, a line per room (calls go down only):
 
-    main         the door: app, signals, error boundary, exit codes
-    commands/    what a user types; file = command = function
-    options      every command-line option, once
-    console      the only file that prints
-    job          plan -> chunks -> workers -> parts, in order
-    output/      how results are kept (csv, json, jsonl, parquet)
-    run          the run folder: parts, manifest, resume, atomic writes
-    gates        the language of --fail-on
-    explainer    what a worker does with one chunk
-    methods/     how features get their weights (lime, its closed form)
-    models/      what is explained (pickles, onnx, python callables), and the door they pass
-    datasets/    on which rows (tables), read in chunks
-    features/    into which parts a row is split, and the law of drawing them
-    specs        NAME[:KEY=VALUE,...] -> an object from a shelf
-    plan         everything that decides the numbers, and its digest
-    targets      which number of the output is explained
-    project      xplain.toml, [tool.xplain], XPLAIN_*
-    stability    standard errors, predicted reruns, fit
-    agreement    how alike two explanations are: rank, sign, top-k
-    explanation  Attribution, Records: the values that flow
-    errors       what a user can act on, with exit codes
+    main           the door: app, signals, error boundary, exit codes
+    commands/      what a user types; file = command = function
+    options        every command-line option, once
+    project        xplain.toml, [tool.xplain], XPLAIN_*
+    request        what was resolved becomes a Request
+    settings       which settings there are, and which values they allow
+    job            plan -> chunks -> workers -> parts, in order
+    workers        how chunks are spread: serially, over threads, over processes
+    manifest       what a run says of itself
+    estimate       what a run will cost (--dry-run)
+    verdict        gates, failed rows, the exit code
+    choosing       method, target, scale and budget as objects
+    opening        model, data and background opened and checked
+    console        the only file that prints
+    output/        how results are kept (csv, json, jsonl, parquet)
+    run            the run folder: new, resumed or finished
+    places         where files stand; whole files or none
+    parts          the stored form of one chunk
+    archive        a finished run, found again from any file of it
+    gates          the judgement of --fail-on; gate_language reads it
+    explainer      what a worker does with one chunk
+    records        an attribution becomes lines
+    pool           the draws that all rows share, predicted once
+    methods/       how features get their weights (lime, its closed form)
+    models/        what is explained (pickles, onnx, python callables), and the door they pass
+    datasets/      on which rows (tables), read in chunks
+    features/      into which parts a row is split, and the law of drawing them
+    targets        which number of the output is explained
+    specs          NAME[:KEY=VALUE,...] -> an object from a shelf
+    plan           everything that decides the numbers, and its digest
+    summary        what a run says as a whole
+    stability      standard errors, predicted reruns, fit
+    agreement      how alike two explanations are: rank, sign, top-k
+    explanation    Attribution, Records: the values that flow
+    errors         what a user can act on, with exit codes
 """
 
 __version__ = "0.1.0"

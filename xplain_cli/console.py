@@ -16,13 +16,10 @@ _EVERY = 10.0  # seconds between plain progress lines
 _HALF_BAR = 12  # characters
 _NAME = 32  # characters of a feature name
 _RED, _BLUE, _RESET = "\x1b[31m", "\x1b[34m", "\x1b[0m"
-_PRECISION = (
-    ("max_rel_se", "largest error / largest weight", "95 %"),
-    ("topk_jaccard", "top {k} shared with a rerun", "5 %"),
-    ("sign_probability", "signs of the top {k} right", "5 %"),
-)
-_FIDELITY = (("local_r2", "share of the local variation that is linear", "5 %"),)
-_LOCALITY = (("locality", "share of the weights that the features' own bins decide", "5 %"),)
+# the bad end of a column, in the words of --fail-on
+_PRECISION = (("max_rel_se", "p95"), ("topk_jaccard", "p5"), ("sign_probability", "p5"))
+_FIDELITY = (("local_r2", "p5"),)
+_LOCALITY = (("locality", "p5"),)
 
 
 class Progress(Protocol):
@@ -114,16 +111,16 @@ def _feature_table(summary: Summary, block: str, *, color: bool) -> list[str]:
 
 
 def _verdict(
-    name: str, words: dict[str, int], columns: tuple[tuple[str, str, str], ...], summary: Summary
+    name: str, words: dict[str, int], columns: tuple[tuple[str, str], ...], summary: Summary
 ) -> str:
     counts = ", ".join(f"{count} {word}" for word, count in words.items() if count)
     figures = [
-        f"{meaning.format(k=summary.top_k)}: median {middle:.3g}, worst {tail} {end:.3g} ({column})"
-        for column, meaning, tail in columns
+        f"{column} median {middle:.3g}, {tail} {end:.3g}"
+        for column, tail in columns
         if column in summary.quantiles
         for middle, end in [summary.quantiles[column]]
     ]
-    return f"{name:<10} {'; '.join([counts, *figures] if counts else figures) or 'unknown'}"
+    return f"{name:<33} {'; '.join([counts, *figures] if counts else figures) or 'unknown'}"
 
 
 class Console:
@@ -240,12 +237,12 @@ class Console:
             color = self._color and self._terminal
             lines += [*_feature_table(summary, block, color=color), ""]
         lines += [
-            _verdict("Precision", summary.precision, _PRECISION, summary),
-            _verdict("Fidelity", summary.fidelity, _FIDELITY, summary),
-            _verdict("Locality", {}, _LOCALITY, summary),
+            _verdict("Precision (sampling error)", summary.precision, _PRECISION, summary),
+            _verdict("Fidelity (is it linear there)", summary.fidelity, _FIDELITY, summary),
+            _verdict("Locality (share of the own bins)", {}, _LOCALITY, summary),
         ]
         failed = f", {summary.failed} failed" if summary.failed else ""
-        lines += [f"{'Rows':<10} {summary.rows} explained{failed}", *summary.notes]
+        lines += [f"{'Rows':<33} {summary.rows} explained{failed}", *summary.notes]
         self._say("\n".join(lines))
 
 

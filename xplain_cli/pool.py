@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.explanation import BoolArray, FloatArray
+from xplain_cli.explanation import FloatArray
 from xplain_cli.features import Draw
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.models import Model
@@ -77,10 +77,10 @@ def checked_scale(outputs: FloatArray, target: Target, scale: Scale) -> FloatArr
         Log-odds of an exact 0 or 1.
     """
     used = used_outputs(target, outputs.shape[1])
-    bad: BoolArray = ~np.isfinite(outputs[:, used]).all(axis=1)
-    if bad.any():
+    n_bad = int((~np.isfinite(outputs[:, used])).any(axis=1).sum())
+    if n_bad:
         raise RefusedError(
-            f"the model answers NaN or infinity on {bad.sum()} of {len(bad)} perturbed rows; it"
+            f"the model answers NaN or infinity on {n_bad} of {len(outputs)} perturbed rows; it"
             " must answer on every row that the background's values can make"
         )
     scaled = to_scale(outputs, target, scale)

@@ -179,9 +179,9 @@ def _grants_trust(values: Mapping[str, Any]) -> bool:
 
 
 def _strays(environ: Mapping[str, str]) -> list[str]:
-    known = [PREFIX + name.upper() for name in (*SETTINGS, "config")]
+    known = {PREFIX + name.upper(): name.upper() for name in (*SETTINGS, "config")}
     return [
-        f"{variable} is not a variable of xplain{nearest(variable, known)}"
+        f"{variable} sets nothing{nearest(variable.removeprefix(PREFIX), known.values())}"
         for variable in sorted(environ)
         if variable.startswith(PREFIX) and variable not in known
     ]

@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from xplain_cli.archive import find_run
 from xplain_cli.console import Console
 from xplain_cli.errors import UsageError
-from xplain_cli.gates import Gate, GateResult, judge
+from xplain_cli.gates import Gate, GateResult, judge, parse_gates
 
 
 def tolerated(text: str, rows: int) -> int:
@@ -56,3 +57,16 @@ def exit_code(gates: Sequence[dict[str, Any]], failed: int, allowed: int, consol
     if any(gate["missed"] for gate in gates):
         return 1
     return 4 if failed > allowed else 0
+
+
+def judge_run(run: str, fail_on: str, console: Console) -> int:
+    """
+    Judge a finished run by conditions and return the exit code: 0, or 1 for a missed gate.
+
+    Raises
+    ------
+    XplainError
+        There is no finished run, or a condition cannot be read.
+    """
+    gates = parse_gates(fail_on)
+    return exit_code(judge_gates(gates, find_run(run).stability(), console), 0, 0, console)

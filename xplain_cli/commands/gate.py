@@ -34,6 +34,6 @@ def gate(
         raise UsageError("RUN is '-' (stdout), which leaves no run; name a run folder")
     console = open_console(resolved.values, resolved.notes)
 
-    from xplain_cli.job import judge_run
+    from xplain_cli.verdict import judge_run
 
     raise typer.Exit(judge_run(run, conditions, console))

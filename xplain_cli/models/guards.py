@@ -47,6 +47,10 @@ def check_call(made: Made, *, called: bool) -> None:
         sound = not called and not made.keywords and arguments == ()
     elif key in RECONSTRUCTORS:
         sound = len(arguments) == 3 and arguments[1:] in (((0,), b"b"), ((0,), "b"))
+    elif key == "numpy.ma.core:_mareconstruct":
+        sound = len(arguments) == 4 and arguments[2:] in (((0,), b"b"), ((0,), "b"))
+    elif key == "numpy:ndarray":
+        sound = False
     elif key == "_codecs:encode":
         sound = len(arguments) == 2 and arguments[1] == "latin1" and isinstance(arguments[0], str)
     if not sound:

@@ -1,0 +1,67 @@
+"""Finds a finished run again: from its folder, or from any file of it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from xplain_cli import parts
+from xplain_cli.errors import RefusedError
+from xplain_cli.places import MARKER, Marker, read_marker
+
+_PART = re.compile(r"part-(\d{9,})-(\d{9,})\.npz")
+_SIBLING = re.compile(r"(?P<stem>.+)\.(stability|manifest)$")
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run whose every part is there."""
+
+    folder: Path
+    marker: Marker
+    parts: tuple[Path, ...]
+
+    def stability(self) -> Iterator[pd.DataFrame]:
+        """Return the stability lines, part by part, in input order."""
+        for path in self.parts:
+            try:
+                yield parts.unpack_stability(path, self.marker.identity)
+            except ValueError as error:
+                raise RefusedError(f"{path}: is damaged; run the command again") from error
+
+
+def _candidates(path: Path) -> Iterator[Path]:
+    """Return the folders whose run *path* may belong to, the likeliest first."""
+    yield path
+    yield from path.absolute().parents
+    yield path.with_name(f".{path.name}.xplain")
+    sibling = _SIBLING.fullmatch(path.stem)
+    if sibling:
+        yield from sorted(path.parent.glob(f".{sibling['stem']}.*.xplain"))
+
+
+def find_run(named: str) -> FinishedRun:
+    """
+    Return the finished run that *named* is the folder, or a file, of.
+
+    Raises
+    ------
+    RefusedError
+        There is no run, or it is not finished.
+    """
+    path = Path(named)
+    if not path.exists():
+        raise RefusedError(f"{named}: no such run; name a run folder, or a file of one")
+    folder = next((c for c in _candidates(path) if (c / MARKER).is_file()), None)
+    marker = read_marker(folder) if folder is not None else None
+    if folder is None or marker is None:
+        raise RefusedError(f"{named}: is neither a run folder nor a file of a run")
+    found = sorted((folder / "parts").glob("part-*.npz"), key=lambda p: (len(p.name), p.name))
+    whole = tuple(p for p in found if _PART.fullmatch(p.name))
+    if marker.state != "finished" or len(whole) < marker.n_parts:
+        raise RefusedError(
+            f"{named}: the run {marker.run_id} is not finished; the same command continues it"
+        )
+    return FinishedRun(folder, marker, whole)
