@@ -170,7 +170,7 @@ class Categories:
         """Draw levels by their background frequency."""
         codes, _ = _invert(uniform, self.frequencies)
         levels = np.empty(len(self.levels), dtype=object)
-        levels[:] = self.levels
+        levels[:] = [np.nan if v is None else v for v in self.levels]  # as tables hold it
         return codes, {self.name: levels[codes].astype(self.dtype)}
 
     def interval(self, lower: FloatArray, upper: FloatArray, missing: BoolArray) -> FloatArray:

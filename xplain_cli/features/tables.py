@@ -114,8 +114,9 @@ class TableLaw:
                     values = {cell.name: values[cell.name] + shift}
                 positions[j] = (values[cell.name] - cell.mean) / cell.sd
             drawn |= values
-        table = pd.DataFrame({c: drawn[c] for c in self.columns})
-        return Draw(_narrow(codes), positions), table
+        # as Series: the constructor would turn objects into another kind of text
+        series = {c: pd.Series(drawn[c], dtype=drawn[c].dtype) for c in self.columns}
+        return Draw(_narrow(codes), positions), pd.DataFrame(series)
 
     def interval(
         self, feature: int, lower: FloatArray, upper: FloatArray, missing: BoolArray

@@ -1,5 +1,6 @@
 """What the writers of pickles never write, and the dry run therefore refuses."""
 
+from collections.abc import Callable
 from typing import Any
 
 from xplain_cli.models.raw_arrays import DTYPE, WRAPPER, RefusalError, begin_dtype
@@ -7,6 +8,9 @@ from xplain_cli.models.stubs import RECONSTRUCTORS, SCALARS, Global, Made
 
 _KEY_DEPTH = 8
 _KEY_PARTS = 1000
+
+PARTIALS = frozenset({"sklearn.utils.validation:check_array"})
+"""What a stored functools.partial may hold: histogram boosting keeps one for its categories."""
 
 
 def check_key(key: Any) -> None:
@@ -35,24 +39,35 @@ def reconstructed(arguments: tuple[Any, ...]) -> tuple[Global, tuple[Any, ...], 
     return made, () if plain else (base, state), False
 
 
+def _is_empty_array(arguments: tuple[Any, ...]) -> bool:
+    return arguments in (((0,), b"b"), ((0,), "b"))
+
+
+def _is_checker(arguments: tuple[Any, ...]) -> bool:
+    """Return whether these are the arguments of the one partial that scikit-learn stores."""
+    return len(arguments) == 1 and isinstance(arguments[0], Global) and arguments[0].key in PARTIALS
+
+
+_AS_WRITTEN: dict[str, Callable[[tuple[Any, ...]], bool]] = {
+    "_codecs:encode": lambda found: (
+        len(found) == 2 and found[1] == "latin1" and isinstance(found[0], str)
+    ),
+    "functools:partial": _is_checker,
+    "numpy.ma.core:_mareconstruct": lambda found: len(found) == 4 and _is_empty_array(found[2:]),
+    "numpy:ndarray": lambda _: False,
+    **dict.fromkeys(RECONSTRUCTORS, lambda found: len(found) == 3 and _is_empty_array(found[1:])),
+}
+
+
 def check_call(made: Made, *, called: bool) -> None:
     """Refuse arguments that the writers of these few functions never write."""
     key, arguments = made.callee.key, made.arguments
-    if key == DTYPE:
-        if not called:
-            raise RefusalError("makes a numpy.dtype in a way that numpy does not write")
+    if key == DTYPE and called:
         begin_dtype(made)
-    sound = True
+        return
+    sound = key != DTYPE and (key not in _AS_WRITTEN or _AS_WRITTEN[key](arguments))
     if key == WRAPPER:
         sound = not called and not made.keywords and arguments == ()
-    elif key in RECONSTRUCTORS:
-        sound = len(arguments) == 3 and arguments[1:] in (((0,), b"b"), ((0,), "b"))
-    elif key == "numpy.ma.core:_mareconstruct":
-        sound = len(arguments) == 4 and arguments[2:] in (((0,), b"b"), ((0,), "b"))
-    elif key == "numpy:ndarray":
-        sound = False
-    elif key == "_codecs:encode":
-        sound = len(arguments) == 2 and arguments[1] == "latin1" and isinstance(arguments[0], str)
     if not sound:
         raise RefusalError(f"calls {made.callee.dotted} with unusual arguments")
 

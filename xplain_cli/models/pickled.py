@@ -1,5 +1,6 @@
 """Pickle and joblib files: dry run, verdict, then a strict load of the same bytes."""
 
+import functools
 import importlib
 import io
 import pickle
@@ -10,14 +11,35 @@ from importlib import metadata
 from typing import Any
 
 from xplain_cli.errors import RefusedError
-from xplain_cli.models.allowlist import is_allowed, judge, stated_version
+from xplain_cli.models.allowlist import SUBSTITUTED, is_allowed, judge, stated_version
 from xplain_cli.models.callables import extend_path
 from xplain_cli.models.contract import LoadedModel, ModelRecipe
 from xplain_cli.models.dry_run import dry_run, modern_name
 from xplain_cli.models.estimators import Estimator
+from xplain_cli.models.guards import PARTIALS
 from xplain_cli.models.stored import Stored
 
 _NO_INSTANCES = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
+
+
+class CheckerPartial(functools.partial[Any]):
+    """A ``functools.partial`` that holds nothing but the functions of ``PARTIALS``."""
+
+    def __new__(cls, function: Any) -> "CheckerPartial":
+        """Hold a listed function."""
+        _check_partial(function)
+        return super().__new__(cls, function)
+
+    def __setstate__(self, state: Any) -> None:
+        """Take the arguments of a listed function."""
+        _check_partial(state[0])
+        super().__setstate__(state)
+
+
+def _check_partial(function: Any) -> None:
+    name = f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', '')}"
+    if not isinstance(function, types.FunctionType) or name not in PARTIALS:
+        raise pickle.UnpicklingError("holds a functools.partial of a function that is not listed")
 
 
 def _strict_finder(trusted: Collection[str]) -> Callable[[str, str], Any]:
@@ -25,6 +47,8 @@ def _strict_finder(trusted: Collection[str]) -> Callable[[str, str], Any]:
         module, name = modern_name(module, name)
         if "." in name or not is_allowed(module, name, trusted):
             raise pickle.UnpicklingError(f"{module}.{name} is not on the list")
+        if f"{module}:{name}" in SUBSTITUTED:
+            return CheckerPartial
         return getattr(importlib.import_module(module), name)
 
     return find
