@@ -5,18 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 from conftest import environment
 
 import xplain_cli
 from xplain_cli import commands, main
-from xplain_cli.console import Console
 from xplain_cli.errors import FailedRowsError, GateMissedError, RefusedError, UsageError
-from xplain_cli.explanation import Records
-from xplain_cli.summary import FeatureLine, Summary, Tally
 
 HEAVY = (
     "numpy",
@@ -28,6 +24,7 @@ HEAVY = (
     "rich.progress",
     "xplain_cli.job",
 )
+FULL = Path("/dev/full")
 
 
 def ending(monkeypatch, action, *argv):
@@ -63,9 +60,8 @@ def python(code, *, stdout=subprocess.PIPE):
 
 
 @pytest.mark.parametrize("words", [(), ("tabular",), ("inspect",), ("gate",)])
-@pytest.mark.parametrize("flag", ["-h", "--help"])
-def test_help_has_an_example(xplain, words, flag):
-    done = xplain(*words, flag)
+def test_help_has_an_example(xplain, words):
+    done = xplain(*words, "-h" if words else "--help")
     assert (done.code, done.err) == (0, "")
     assert " ".join(("Example: xplain", *words)) in done.out
 
@@ -102,19 +98,32 @@ def test_version(xplain):
         (("nope",), "No such command 'nope'"),
         (("tabular", "--nope"), "No such option"),
         (("tabular", "m", "d", "-k", "x"), "Invalid value for '-k'"),
-        (("tabular", "m", "d", "-k", "0"), "error: --top-k is 0; it must be at least 1\n"),
-        (("tabular",), "error: no MODEL: type xplain tabular MODEL DATA"),
-        (("tabular", "m"), "error: no DATA: type xplain tabular m DATA"),
-        (("gate",), "error: no --fail-on"),
-        (("gate", "-", "--fail-on", "count(failed)>0"), "error: RUN is '-'"),
-        (("inspect",), "error: no MODEL"),
-        (("inspect", "pkg.mod:f"), "error: pkg.mod:f names code"),
     ],
 )
 def test_usage_errors_end_with_2(xplain, arguments, part):
     done = xplain(*arguments)
     assert (done.code, done.out) == (2, "")
     assert part in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("tabular", "m", "d", "-k", "0"), "error: --top-k is 0; it must be at least 1\n"),
+        (("tabular",), "error: no MODEL: type xplain tabular MODEL DATA"),
+        (("tabular", "m"), "error: no DATA: type xplain tabular m DATA"),
+        (("gate",), "error: no --fail-on"),
+        (("gate", "-", "--fail-on", "count(failed)>0"), "error: RUN is '-'"),
+        (("inspect",), "error: no MODEL"),
+    ],
+)
+def test_own_usage_errors_are_one_line(monkeypatch, tmp_path, capsys, arguments, part):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as caught:
+        main.main(arguments)
+    seen = capsys.readouterr()
+    assert (caught.value.code, seen.out, seen.err.count("\n")) == (2, "", 1)
+    assert part in seen.err
 
 
 def test_a_wrong_project_file_ends_with_2_in_one_line(xplain, tmp_path):
@@ -227,106 +236,33 @@ def test_help_into_a_closed_pipe_ends_with_141():
     assert (done.returncode, done.stderr) == (141, "")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
 def test_a_full_stdout_ends_with_3():
-    with open("/dev/full", "w", encoding="utf-8") as full:
+    with FULL.open("w", encoding="utf-8") as full:
         done = python("from xplain_cli.main import main; main(['--version'])", stdout=full)
     assert done.returncode == 3
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
 
 
-def some_records(rows, *, failed=0):
-    """Records of *rows* rows with features a (weight -2) and b (weight 1)."""
-    n = len(rows) * 2
-    weights = pd.DataFrame({
-        "feature": ["a", "b"] * len(rows),
-        "rank": [1, 2] * len(rows),
-        "weight": [-2.0, 1.0] * len(rows),
-        "std_error": [0.2, 0.1] * len(rows),
-    })
-    stability = pd.DataFrame({
-        "row": [*rows, *range(1000, 1000 + failed)],
-        "status": ["ok"] * len(rows) + ["failed"] * failed,
-        "precision": ["stable"] * len(rows) + [None] * failed,
-        "fidelity": ["poor"] * len(rows) + [None] * failed,
-        "max_rel_se": [0.01 * (row + 1) for row in rows] + [np.nan] * failed,
-        "local_r2": [0.1] * (len(rows) + failed),
-        "topk_jaccard": [np.nan] * (len(rows) + failed),
-        "sign_probability": [0.999] * (len(rows) + failed),
-        "locality": [0.5] * (len(rows) + failed),
-    })
-    return Records(weights, stability, np.full(len(stability), n), {})
+def test_inspect_tells_a_model_that_would_load(xplain, cancer):
+    done = xplain("inspect", cancer.model)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("kind      pickle\nsha256    ")
+    assert "columns   30: mean radius, " in done.out
+    assert done.out.endswith("verdict   would load\n")
 
 
-def test_a_tally_adds_up_parts():
-    tally = Tally(top_k=1)
-    tally.add(some_records([0, 1]))
-    tally.add(some_records([2], failed=1))
-    summary = tally.summary()
-    assert summary.features == (
-        FeatureLine("a", 2.0, 0.0, pytest.approx(0.2), 1.0),
-        FeatureLine("b", 1.0, 1.0, pytest.approx(0.1), 0.0),
-    )
-    assert (summary.rows, summary.failed) == (3, 1)
-    assert summary.precision == {"exact": 0, "stable": 3, "usable": 0, "unstable": 0}
-    assert summary.fidelity == {"good": 0, "fair": 0, "poor": 3}
-    assert summary.quantiles == {
-        "max_rel_se": pytest.approx((0.02, 0.029)),
-        "local_r2": pytest.approx((0.1, 0.1)),
-        "sign_probability": (0.999, 0.999),
-        "locality": (0.5, 0.5),
-    }
+def test_inspect_refuses_what_would_be_refused_and_runs_nothing(xplain, tmp_path):
+    (tmp_path / "evil.pkl").write_bytes(b"cos\nsystem\n(S'touch ran'\ntR.")
+    done = xplain("inspect", "evil.pkl")
+    assert (done.code, done.err) == (3, "")
+    assert "os.system" in done.out
+    assert done.out.endswith("verdict   would be refused\n")
+    assert not (tmp_path / "ran").exists()
 
 
-def test_a_tally_of_nothing_is_empty():
-    assert Tally().summary().features == ()
-
-
-def test_the_closing_table_keeps_three_lines_apart(capsys):
-    tally = Tally()
-    tally.add(some_records([0, 1], failed=1))
-    Console().summary(tally.summary(notes=("see stability.csv",)))
-    seen = capsys.readouterr()
-    assert seen.out == ""
-    assert seen.err.splitlines()[1:] == [
-        "feature  mean |weight|  std_error   in top 5        - down|up +",
-        "a                    2        0.2       100%  ████████████|",
-        "b                    1        0.1       100%              |██████",
-        "",
-        "Precision  2 stable; largest error / largest weight: median 0.015, worst 5 % 0.0195"
-        " (max_rel_se); signs of the top 5 right: median 0.999, worst 5 % 0.999 (sign_probability)",
-        "Fidelity   2 poor; share of the local variation that is linear: median 0.1, worst 5 % 0.1"
-        " (local_r2)",
-        "Locality   share of the weights that the features' own bins decide: median 0.5,"
-        " worst 5 % 0.5 (locality)",
-        "Rows       2 explained, 1 failed",
-        "see stability.csv",
-    ]
-
-
-def test_a_summary_without_rows_is_shown(capsys):
-    Console().summary(Summary((), 0, 3, {}, {}, {}))
-    assert "Precision  unknown" in capsys.readouterr().err
-
-
-def test_quiet_leaves_results_warnings_and_errors(capsys):
-    console = Console(quiet=True)
-    console.note("n")
-    console.detail("d")
-    console.summary(Tally().summary())
-    with console.progress(3) as progress:
-        progress.advance(3)
-    console.warn("w")
-    console.error("e")
-    console.line("r")
-    assert capsys.readouterr() == ("r\n", "warning: w\nerror: e\n")
-
-
-def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch):
-    clock = iter([0.0, 4.0, 20.0, 21.0])
-    monkeypatch.setattr("time.monotonic", lambda: next(clock))
-    with Console().progress(100) as progress:
-        for _ in range(3):
-            progress.advance(10)
-    assert capsys.readouterr() == ("", "20 of 100 rows done, about 1 min left\n")
+def test_inspect_of_a_missing_file_ends_with_3(xplain):
+    done = xplain("inspect", "no.pkl")
+    assert (done.code, done.out) == (3, "")
+    assert done.err.startswith("error: no.pkl")

@@ -61,7 +61,7 @@ def test_defaults_agree_with_the_request():
     ],
 )
 def test_values_that_are_not_allowed_are_refused(name, value):
-    with pytest.raises(UsageError, match="--here is .* must"):
+    with pytest.raises(UsageError, match=r"--here is .* must"):
         check(SETTINGS[name], value, "--here")
 
 

@@ -111,7 +111,7 @@ SETTINGS: dict[str, Setting] = {
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "tabular": tuple(SETTINGS),
-    "inspect": ("model", "quiet", "debug"),
+    "inspect": ("model", "python_path", "quiet", "debug"),
     "gate": ("output", "fail_on", "quiet", "debug"),
 }
 """The commands, and the options that each takes from the environment and the project file."""

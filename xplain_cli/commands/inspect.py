@@ -10,7 +10,7 @@ import typer
 from xplain_cli import options as o
 from xplain_cli.console import open_console
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.project import names_code, resolve
+from xplain_cli.project import resolve
 
 if TYPE_CHECKING:  # it brings numpy, which --help must not wait for
     from xplain_cli.models.inspection import Inspection
@@ -36,6 +36,7 @@ def _lines(found: "Inspection") -> Iterator[str]:
 
 def inspect(
     model: o.ModelWord = None,
+    python_path: o.PythonPath = None,
     config: o.Config = None,
     quiet: o.Quiet = None,
     debug: o.Debug = None,
@@ -49,13 +50,11 @@ def inspect(
     source = resolved.values["model"]
     if not source:
         raise UsageError("no MODEL: type xplain inspect MODEL, or set XPLAIN_MODEL")
-    if names_code(source) and not Path(source).exists():
-        raise UsageError(f"{source} names code, not a file: there is nothing to look into unrun")
     console = open_console(resolved.values, resolved.notes)
 
     from xplain_cli.models.inspection import inspect_file
 
-    found = inspect_file(source)
+    found = inspect_file(source, resolved.values["python_path"])
     for line in _lines(found):
         console.line(line)
     if found.unknown or found.refusals:

@@ -1,0 +1,114 @@
+"""What is said on stderr: the closing table, progress, and what quiet leaves."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from xplain_cli.console import Console
+from xplain_cli.explanation import Records
+from xplain_cli.summary import FeatureLine, Summary, Tally
+
+
+def some_records(rows, *, failed=0):
+    """Records of *rows* rows with features a (weight -2) and b (weight 1)."""
+    n = len(rows) * 2
+    weights = pd.DataFrame({
+        "feature": ["a", "b"] * len(rows),
+        "rank": [1, 2] * len(rows),
+        "weight": [-2.0, 1.0] * len(rows),
+        "std_error": [0.2, 0.1] * len(rows),
+    })
+    stability = pd.DataFrame({
+        "row": [*rows, *range(1000, 1000 + failed)],
+        "status": ["ok"] * len(rows) + ["failed"] * failed,
+        "precision": ["stable"] * len(rows) + [None] * failed,
+        "fidelity": ["poor"] * len(rows) + [None] * failed,
+        "max_rel_se": [0.01 * (row + 1) for row in rows] + [np.nan] * failed,
+        "local_r2": [0.1] * (len(rows) + failed),
+        "topk_jaccard": [np.nan] * (len(rows) + failed),
+        "sign_probability": [0.999] * (len(rows) + failed),
+        "locality": [0.5] * (len(rows) + failed),
+    })
+    return Records(weights, stability, np.full(len(stability), n), {})
+
+
+def test_a_tally_adds_up_parts():
+    tally = Tally(top_k=1)
+    tally.add(some_records([0, 1]))
+    tally.add(some_records([2], failed=1))
+    summary = tally.summary()
+    assert summary.features == (
+        FeatureLine("a", 2.0, 0.0, pytest.approx(0.2), 1.0),
+        FeatureLine("b", 1.0, 1.0, pytest.approx(0.1), 0.0),
+    )
+    assert (summary.rows, summary.failed) == (3, 1)
+    assert summary.precision == {"exact": 0, "stable": 3, "usable": 0, "unstable": 0}
+    assert summary.fidelity == {"good": 0, "fair": 0, "poor": 3}
+    assert summary.quantiles == {
+        "max_rel_se": pytest.approx((0.02, 0.029)),
+        "local_r2": pytest.approx((0.1, 0.1)),
+        "sign_probability": (0.999, 0.999),
+        "locality": (0.5, 0.5),
+    }
+
+
+def test_a_tally_of_nothing_is_empty():
+    assert Tally().summary().features == ()
+
+
+def test_the_closing_table_keeps_three_lines_apart(capsys):
+    tally = Tally()
+    tally.add(some_records([0, 1], failed=1))
+    Console().summary(tally.summary(notes=("see stability.csv",)))
+    seen = capsys.readouterr()
+    assert seen.out == ""
+    assert seen.err.splitlines()[1:] == [
+        "feature  mean |weight|  std_error   in top 5        - down|up +",
+        "a                    2        0.2       100%  ████████████|",
+        "b                    1        0.1       100%              |██████",
+        "",
+        (
+            "Precision (sampling error)        2 stable; max_rel_se median 0.015, p95 0.0195; "
+            "sign_probability median 0.999, p5 0.999"
+        ),
+        "Fidelity (is it linear there)     2 poor; local_r2 median 0.1, p5 0.1",
+        "Locality (share of the own bins)  locality median 0.5, p5 0.5",
+        "Rows                              2 explained, 1 failed",
+        "see stability.csv",
+    ]
+
+
+def test_a_summary_without_rows_is_shown(capsys):
+    Console().summary(Summary((), 0, 3, {}, {}, {}))
+    assert "Precision (sampling error)        unknown" in capsys.readouterr().err
+
+
+def test_quiet_leaves_results_warnings_and_errors(capsys):
+    console = Console(quiet=True)
+    console.note("n")
+    console.detail("d")
+    console.summary(Tally().summary())
+    with console.progress(3) as progress:
+        progress.advance(3)
+    console.warn("w")
+    console.error("e")
+    console.line("r")
+    assert capsys.readouterr() == ("r\n", "warning: w\nerror: e\n")
+
+
+def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch):
+    clock = iter([0.0, 4.0, 20.0, 21.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    with Console().progress(100) as progress:
+        for _ in range(3):
+            progress.advance(10)
+    assert capsys.readouterr() == ("", "20 of 100 rows done, about 1 min left\n")
+
+
+def test_names_cannot_steer_the_terminal(capsys):
+    Console().summary(Summary((FeatureLine("a\x1b[2J", 1.0, 1.0, 0.1, 1.0),), 1, 0, {}, {}, {}))
+    Console().warn("column '\x07'")
+    seen = capsys.readouterr().err
+    assert "\x1b" not in seen
+    assert "a\\x1b[2J" in seen
+    assert "warning: column '\\x07'" in seen
