@@ -1,14 +1,14 @@
 """Pickle and joblib files: dry run, verdict, then a strict load of the same bytes."""
 
 import functools
-import importlib
+import importlib.util
 import io
 import pickle
 import types
 import warnings
 from collections.abc import Callable, Collection
 from importlib import metadata
-from typing import Any
+from typing import Any, Self
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models.allowlist import SUBSTITUTED, is_allowed, judge, stated_version
@@ -25,7 +25,7 @@ _NO_INSTANCES = (type, types.FunctionType, types.BuiltinFunctionType, types.Modu
 class CheckerPartial(functools.partial[Any]):
     """A ``functools.partial`` that holds nothing but the functions of ``PARTIALS``."""
 
-    def __new__(cls, function: Any) -> "CheckerPartial":
+    def __new__(cls, function: Any) -> Self:
         """Hold a listed function."""
         _check_partial(function)
         return super().__new__(cls, function)
@@ -33,13 +33,23 @@ class CheckerPartial(functools.partial[Any]):
     def __setstate__(self, state: Any) -> None:
         """Take the arguments of a listed function."""
         _check_partial(state[0])
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[misc]  # typeshed leaves it out
 
 
 def _check_partial(function: Any) -> None:
     name = f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', '')}"
     if not isinstance(function, types.FunctionType) or name not in PARTIALS:
         raise pickle.UnpicklingError("holds a functools.partial of a function that is not listed")
+
+
+def _home(module: str) -> str:
+    """Return where a module's names are today, where that is known to be the same thing."""
+    if module == "_loss":  # Cython left the package's name out until scikit-learn 1.9
+        return "sklearn._loss._loss"
+    if module.startswith("numpy.core."):  # NumPy 2 warns at each use of the old name
+        modern = module.replace("numpy.core", "numpy._core", 1)
+        return modern if importlib.util.find_spec("numpy._core") else module
+    return module
 
 
 def _strict_finder(trusted: Collection[str]) -> Callable[[str, str], Any]:
@@ -49,7 +59,7 @@ def _strict_finder(trusted: Collection[str]) -> Callable[[str, str], Any]:
             raise pickle.UnpicklingError(f"{module}.{name} is not on the list")
         if f"{module}:{name}" in SUBSTITUTED:
             return CheckerPartial
-        return getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(_home(module)), name)
 
     return find
 
