@@ -57,6 +57,33 @@ def xplain(tmp_path):
     return run
 
 
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run ``xplain`` in this process, in tmp_path: as ``xplain`` without a process of its own."""
+    from xplain_cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+    for key in [key for key in os.environ if key.startswith("XPLAIN_")]:
+        monkeypatch.delenv(key)
+
+    def ran(*arguments):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ending:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Outcome(ending.value.code, captured.out, captured.err)
+
+    return ran
+
+
+@pytest.fixture(params=[0, 1, 2], ids="seed{}".format)
+def rng(request):
+    """Three random generators, one after the other."""
+    import numpy as np
+
+    return np.random.default_rng(request.param)
+
+
 def _store(folder, name, model, table):
     case = Case(folder / f"{name}.pkl", folder / f"{name}.csv")
     case.model.write_bytes(pickle.dumps(model))

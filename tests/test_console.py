@@ -68,19 +68,19 @@ def test_the_closing_table_keeps_three_lines_apart(capsys):
         "b                    1        0.1       100%              |██████",
         "",
         (
-            "Precision (sampling error)        2 stable; max_rel_se median 0.015, p95 0.0195; "
+            "Precision (sampling error)      2 stable; max_rel_se median 0.015, p95 0.0195; "
             "sign_probability median 0.999, p5 0.999"
         ),
-        "Fidelity (is it linear there)     2 poor; local_r2 median 0.1, p5 0.1",
-        "Locality (share of the own bins)  locality median 0.5, p5 0.5",
-        "Rows                              2 explained, 1 failed",
+        "Fidelity (is it linear there)   2 poor; local_r2 median 0.1, p5 0.1",
+        "Locality (1: own bins alone)    locality median 0.5, p95 0.5",
+        "Rows                            2 explained, 1 failed",
         "see stability.csv",
     ]
 
 
 def test_a_summary_without_rows_is_shown(capsys):
     Console().summary(Summary((), 0, 3, {}, {}, {}))
-    assert "Precision (sampling error)        unknown" in capsys.readouterr().err
+    assert "Precision (sampling error)      unknown" in capsys.readouterr().err
 
 
 def test_quiet_leaves_results_warnings_and_errors(capsys):

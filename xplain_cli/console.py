@@ -19,7 +19,7 @@ _RED, _BLUE, _RESET = "\x1b[31m", "\x1b[34m", "\x1b[0m"
 # the bad end of a column, in the words of --fail-on
 _PRECISION = (("max_rel_se", "p95"), ("topk_jaccard", "p5"), ("sign_probability", "p5"))
 _FIDELITY = (("local_r2", "p5"),)
-_LOCALITY = (("locality", "p5"),)
+_LOCALITY = (("locality", "p95"),)
 
 
 class Progress(Protocol):
@@ -120,7 +120,7 @@ def _verdict(
         if column in summary.quantiles
         for middle, end in [summary.quantiles[column]]
     ]
-    return f"{name:<33} {'; '.join([counts, *figures] if counts else figures) or 'unknown'}"
+    return f"{name:<31} {'; '.join([counts, *figures] if counts else figures) or 'unknown'}"
 
 
 class Console:
@@ -239,10 +239,10 @@ class Console:
         lines += [
             _verdict("Precision (sampling error)", summary.precision, _PRECISION, summary),
             _verdict("Fidelity (is it linear there)", summary.fidelity, _FIDELITY, summary),
-            _verdict("Locality (share of the own bins)", {}, _LOCALITY, summary),
+            _verdict("Locality (1: own bins alone)", {}, _LOCALITY, summary),
         ]
         failed = f", {summary.failed} failed" if summary.failed else ""
-        lines += [f"{'Rows':<33} {summary.rows} explained{failed}", *summary.notes]
+        lines += [f"{'Rows':<31} {summary.rows} explained{failed}", *summary.notes]
         self._say("\n".join(lines))
 
 

@@ -98,6 +98,7 @@ def _guarded(argv: Sequence[str]) -> int:
         Console().error("interrupted")
         return INTERRUPTED
     except Terminated as ending:
+        Console().error("terminated")
         return int(ending.code or 0)
     except BrokenPipeError:
         return CLOSED_PIPE

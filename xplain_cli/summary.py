@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # pandas would cost --help half a second
 PRECISION = ("exact", "stable", "usable", "unstable")
 FIDELITY = ("good", "fair", "poor")
 _UNBOUNDED = {"max_rel_se": 0.95, "local_r2": 0.05}
-_SHARES = {"topk_jaccard": 0.05, "sign_probability": 0.05, "locality": 0.05}
+_SHARES = {"topk_jaccard": 0.05, "sign_probability": 0.05, "locality": 0.95}
 _BINS = 1000
 
 
@@ -56,8 +56,8 @@ class Summary:
     precision, fidelity : dict
         How many (row, target) pairs have each word, every word there.
     quantiles : dict
-        Column of stability.csv to its median and its bad end: the 95th percentile of max_rel_se,
-        the 5th of the others. A column without numbers is left out.
+        Column of stability.csv to its median and its bad end: the 95th percentile of max_rel_se
+        and locality, the 5th of the others. A column without numbers is left out.
     notes : tuple of str
         Lines that belong under the table.
     top_k : int
