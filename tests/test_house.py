@@ -4,8 +4,14 @@ import ast
 import re
 import subprocess
 from pathlib import Path
+from typing import get_args
+
+import pytest
 
 import xplain_cli
+from xplain_cli import datasets, methods, models, output, settings
+from xplain_cli.models.stored import read_stored
+from xplain_cli.specs import build
 
 ROOT = Path(__file__).parents[1]
 HOUSE = ROOT / "xplain_cli"
@@ -19,6 +25,7 @@ TOP = {
     "sample_data",
 }
 VAGUE = {"util", "utils", "helper", "helpers", "common", "misc", "base", "core", "manager"}
+MODELS = {".pkl", ".joblib", ".onnx"}
 HEAVY = {"sklearn", "onnxruntime", "pyarrow", "skimage", "scipy.stats", "matplotlib", "torch"}
 
 SOURCES = {
@@ -118,6 +125,39 @@ def test_no_package_stands_below_a_shelf():
 def test_the_map_names_every_room_and_no_other():
     named = set(re.findall(r"^    ([a-z_]+/?) +\S", xplain_cli.__doc__, flags=re.MULTILINE))
     assert named == rooms()
+
+
+def test_the_settings_allow_what_the_shelves_hold():
+    assert set(get_args(settings.InputFormat)) == set(datasets.FORMATS)
+    assert set(get_args(settings.OutputFormat)) == set(output.FORMATS)
+
+
+@pytest.mark.parametrize("name", methods.METHODS)
+def test_a_method_is_built_from_its_name_alone(name):
+    method = build(name, methods.METHODS)
+    samples, repeats = method.default_budget()
+    assert min(samples, repeats) >= 1
+    with pytest.raises(AttributeError):  # frozen
+        method.exact = True
+
+
+def test_every_stored_form_of_a_model_has_a_sample():
+    paths = [path for path in (ROOT / "sample_data").iterdir() if path.suffix in MODELS]
+    kinds = {read_stored(str(path)).kind for path in paths}
+    assert kinds == set(models.KINDS)
+
+
+@pytest.mark.parametrize(
+    ("contract", "shelf"),
+    [
+        ("test_datasets.py", datasets.FORMATS),
+        ("test_methods.py", methods.METHODS),
+        ("test_output.py", output.FORMATS),
+    ],
+)
+def test_the_contract_of_a_shelf_names_every_entry(contract, shelf):
+    text = (ROOT / "tests" / contract).read_text(encoding="utf-8")
+    assert [name for name in shelf if f'"{name}"' not in text] == []
 
 
 def test_the_top_level_holds_nothing_else():
