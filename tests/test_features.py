@@ -7,7 +7,8 @@ import pytest
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.features.columns import UNSEEN, count, cut, join
 from xplain_cli.features.discretizers import entropy_edges, quantile_edges
-from xplain_cli.features.tables import parse_groups, row_keys, table_law
+from xplain_cli.features.measuring import parse_groups, table_law
+from xplain_cli.features.tables import row_keys
 
 
 def numbers(values):
@@ -52,7 +53,7 @@ def test_a_constant_column_is_drawn_as_itself():
 def test_missing_values_are_a_bin_of_their_own():
     values = numbers([1, 2, 3, 4, np.nan])
     cell = cut("x", values, quantile_edges(values, 4))
-    codes, drawn = cell.draw((np.arange(1000) + 0.5) / 1000)
+    _, drawn = cell.draw((np.arange(1000) + 0.5) / 1000)
     assert np.isnan(drawn["x"]).mean() == pytest.approx(0.2, abs=0.01)
     assert cell.code(pd.DataFrame({"x": [np.nan, 1.0]})).tolist() == [4, 0]
 
@@ -103,14 +104,12 @@ def test_entropy_edges_without_a_useful_split_are_the_median():
 
 
 def frame(rng, rows=120):
-    return pd.DataFrame(
-        {
-            "x": rng.normal(size=rows),
-            "city_a": rng.integers(0, 2, rows).astype(float),
-            "city_b": rng.integers(0, 2, rows).astype(float),
-            "kind": rng.choice(["u", "v"], rows).astype(object),
-        }
-    )
+    return pd.DataFrame({
+        "x": rng.normal(size=rows),
+        "city_a": rng.integers(0, 2, rows).astype(float),
+        "city_b": rng.integers(0, 2, rows).astype(float),
+        "kind": rng.choice(["u", "v"], rows).astype(object),
+    })
 
 
 def law_of(table, discretizer="quartile", **rest):

@@ -1,17 +1,20 @@
 """methods: LIME against closed forms, enumeration, normal equations and itself."""
 
+from dataclasses import fields
+
 import numpy as np
 import pandas as pd
 import pytest
 from oracles import forward_selection, lime_limit, weighted_ridge
 
 from xplain_cli.features import Draw
-from xplain_cli.features.tables import table_law
+from xplain_cli.features.measuring import table_law
 from xplain_cli.methods import METHODS, NeedOutputs, NeedPool, Pool, Task
 from xplain_cli.methods.lime import Lime
 from xplain_cli.methods.selection import select
 from xplain_cli.methods.solvers import centre, gram, residual_sums, sandwich, solve, total_sums
 from xplain_cli.specs import build
+from xplain_cli.stability import assess
 
 SETTINGS = [
     "lime",
@@ -47,7 +50,9 @@ def explain(method, law, rows, model, *, samples=256, repeats=4, seed=0, counted
     predictions = ask(rows)
     k = predictions.shape[1]
     pairs = np.tile(np.array([[t, -1] for t in range(k)]), (len(rows), 1, 1))
-    task = Task(law, block, pairs, predictions, False, seed, samples, repeats)
+    task = Task(
+        law, block, pairs, predictions, margin=False, seed=seed, samples=samples, repeats=repeats
+    )
     explaining, answer = method.explain(task), None
     while True:
         try:
@@ -106,17 +111,23 @@ def test_same_seed_same_bytes_and_another_seed_others(text, rng):
 
 
 @pytest.mark.parametrize("text", ["lime", "lime:discretizer=none", "lime:sample=around"])
-def test_rows_together_or_alone_give_the_same_bytes(text, rng):
+@pytest.mark.parametrize("n", [1, 5])
+def test_rows_together_or_alone_give_the_same_bytes(text, n, rng):
     method = build(text, METHODS)
-    table = frame(rng, 5)
+    table = frame(rng, n)
     law = law_of(table, method)
-    model = lambda t: np.tanh(t.to_numpy() @ np.arange(5.0))  # noqa: E731
+    model = lambda t: np.tanh(t.to_numpy() @ np.arange(1.0, n + 1))  # noqa: E731
     together = explain(method, law, table.head(20), model)
     for i in range(20):
         alone = explain(method, law, table.iloc[[i]].reset_index(drop=True), model)
         assert together.weights[i].tobytes() == alone.weights[0].tobytes()
         assert together.factors[:, i].tobytes() == alone.factors[:, 0].tobytes()
         assert together.local_r2[i].tobytes() == alone.local_r2[0].tobytes()
+        assert together.locality[i].tobytes() == alone.locality[0].tobytes()
+    several, single = assess(together, 2, 0), assess(alone, 2, 0)
+    for part in fields(single):
+        whole, own = getattr(several, part.name), getattr(single, part.name)
+        assert whole[-1].tobytes() == own[-1].tobytes(), part.name
 
 
 def test_permuting_targets_permutes_weights(rng):
@@ -139,22 +150,18 @@ def test_around_asks_its_own_draws_for_each_row(rng):
     counted = []
     method = build("lime:sample=around", METHODS)
     table = frame(rng)
-    got = explain(
-        method, law_of(table, method), table.head(20), lambda t: t["x0"], counted=counted
-    )
+    got = explain(method, law_of(table, method), table.head(20), lambda t: t["x0"], counted=counted)
     assert sum(counted) == 20 + 20 * 4 * 256
     assert got.n_inputs == 4 * 256
 
 
 def test_lime_converges_to_its_limit_by_enumeration(rng):
     rows = 400
-    table = pd.DataFrame(
-        {
-            "a": rng.choice(["p", "q", "r"], rows, p=[0.5, 0.3, 0.2]).astype(object),
-            "b": rng.choice(["u", "v"], rows).astype(object),
-            "c": rng.choice(["s", "t"], rows, p=[0.8, 0.2]).astype(object),
-        }
-    )
+    table = pd.DataFrame({
+        "a": rng.choice(["p", "q", "r"], rows, p=[0.5, 0.3, 0.2]).astype(object),
+        "b": rng.choice(["u", "v"], rows).astype(object),
+        "c": rng.choice(["s", "t"], rows, p=[0.8, 0.2]).astype(object),
+    })
     score = {"p": 1.0, "q": -0.5, "r": 0.2, "u": 0.7, "v": -0.1, "s": 0.3, "t": 2.0}
 
     def one(values):

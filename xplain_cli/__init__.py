@@ -25,7 +25,8 @@ The map, a line per room (calls go down only):
     places         where files stand; whole files or none
     parts          the stored form of one chunk
     archive        a finished run, found again from any file of it
-    gates          the judgement of --fail-on; gate_language reads it
+    gates          the judgement of --fail-on
+    gate_language  the reading of --fail-on
     explainer      what a worker does with one chunk
     records        an attribution becomes lines
     pool           the draws that all rows share, predicted once

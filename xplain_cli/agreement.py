@@ -61,5 +61,6 @@ def mean_tau(sizes: FloatArray) -> FloatArray:
     untied = (left != right).any(axis=-1)
     squares = np.where(untied, (g * signs**2 - 1) / (g - 1), 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        tau = squares.sum(axis=-1) / untied.sum(axis=-1)
+        # contiguous: the order of a sum follows the memory, which indexing leaves in any order
+        tau = np.ascontiguousarray(squares).sum(axis=-1) / untied.sum(axis=-1)
     return np.asarray(tau, dtype=np.float64)

@@ -6,7 +6,8 @@ import numpy as np
 
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import IntArray
-from xplain_cli.features.tables import TableLaw, table_law
+from xplain_cli.features.measuring import table_law
+from xplain_cli.features.tables import TableLaw
 from xplain_cli.methods import METHODS, Method
 from xplain_cli.opening import PROBE_ROWS, Opened
 from xplain_cli.plan import Request

@@ -34,6 +34,8 @@ class Assignment:
 
     Attributes
     ----------
+    identity
+        The plan's digest.
     recipe, settled
         How to open the model, and what its probe chose.
     law, method, target, scale, budget, stability_k
@@ -46,6 +48,7 @@ class Assignment:
         What is recorded.
     """
 
+    identity: str
     recipe: ModelRecipe
     settled: Settled
     law: TableLaw
@@ -212,7 +215,7 @@ _OPEN: dict[tuple[str, str], Explainer] = {}
 
 def open_explainer(assignment: Assignment, model: Model | None = None) -> Explainer:
     """Open the model and the pool of an assignment, once in a process."""
-    key = (assignment.labels.run_id, assignment.pool_folder or "")
+    key = (assignment.identity, assignment.pool_folder or "")
     if key not in _OPEN:
         if model is None:
             model = load_model(assignment.recipe).bind(assignment.settled)

@@ -58,6 +58,7 @@ def _assign(job: _Job, pool_folder: Path | None) -> Assignment:
     # workers open the very bytes that were judged here
     recipe = replace(opened.recipe, sha256=opened.loaded.sha256)
     return Assignment(
+        identity=job.plan.identity,
         recipe=recipe,
         settled=opened.settled,
         law=chosen.law,
@@ -73,7 +74,7 @@ def _assign(job: _Job, pool_folder: Path | None) -> Assignment:
             output_scale=chosen.scale.label,
             baseline="background",
         ),
-        pool_folder=None if pool_folder is None else str(pool_folder),
+        pool_folder=None if pool_folder is None else str(pool_folder.resolve()),
         with_values=not request.no_values,
         with_repeats=request.write_repeats,
     )

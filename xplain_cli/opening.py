@@ -11,7 +11,8 @@ from xplain_cli import datasets
 from xplain_cli.datasets import ReadOptions, Table
 from xplain_cli.datasets.columns import duplicate_ids, match_columns
 from xplain_cli.errors import RefusedError, UsageError, nearest
-from xplain_cli.features.tables import parse_groups
+from xplain_cli.explanation import STABILITY_COLUMNS, WEIGHT_COLUMNS
+from xplain_cli.features.measuring import parse_groups
 from xplain_cli.models import LoadedModel, Model, ModelRecipe, Settled, load_model
 from xplain_cli.plan import Request
 
@@ -70,7 +71,7 @@ def _recipe(request: Request) -> ModelRecipe:
         sha256=request.model_sha256,
         trusted=request.trusted,
         trust_all=request.trust_model,
-        python_path=request.python_path,
+        python_path=tuple(str(Path(folder).resolve()) for folder in request.python_path),
         response=request.response,
         model_output=request.model_output,
         class_names=names,
@@ -97,6 +98,11 @@ def _read_options(request: Request, *, of_data: bool) -> ReadOptions:
 def _check_carried(request: Request, table: Table) -> None:
     """Refuse an id or kept column that is not there, and ids that repeat."""
     asked = [("--id-column", c) for c in (request.id_column,) if c]
+    ours = {*WEIGHT_COLUMNS, *STABILITY_COLUMNS} & set(request.keep)
+    if ours:
+        raise UsageError(
+            f"--keep {min(ours)}: the output has a column of that name itself; rename it in DATA"
+        )
     for option, column in asked + [("--keep", c) for c in request.keep]:
         if column not in table.columns:
             hint = nearest(column, table.columns)
@@ -111,20 +117,11 @@ def _check_carried(request: Request, table: Table) -> None:
             )
 
 
-def _slice(text: str | None, count: int) -> tuple[int, int]:
-    """Read ``START:STOP``, Python's way, without negative numbers."""
-    if text is None:
-        return 0, count
-    first, colon, last = text.partition(":")
-    try:
-        start, stop = int(first or 0), int(last or count)
-    except ValueError:
-        start = stop = -1
-    if not colon or start < 0 or stop <= start:
-        raise UsageError(f"--rows {text!r}: expected START:STOP with 0 <= START < STOP")
+def _slice(asked: tuple[int, int | None] | None, count: int) -> tuple[int, int]:
+    start, stop = asked or (0, None)
     if start >= count:
-        raise UsageError(f"--rows {text}: the data has {count} rows")
-    return start, min(stop, count)
+        raise UsageError(f"--rows {start}:{stop or ''}: the data has {count} rows")
+    return start, min(stop or count, count)
 
 
 def _model_kinds(found: Mapping[str, str], loaded: LoadedModel, path: str) -> dict[str, str]:
@@ -151,6 +148,23 @@ def _merge_kinds(data: Mapping[str, str], background: Mapping[str, str]) -> dict
         if kind == "empty":
             merged[column] = data[column]
     return merged
+
+
+def _kinds(
+    table: Table, source: Table, columns: tuple[str, ...], loaded: LoadedModel
+) -> dict[str, str]:
+    """Decide the kind of each model column, from DATA and its background."""
+    kinds = _model_kinds(datasets.kinds(table, columns), loaded, table.paths[0])
+    if source is table:
+        return kinds
+    missing = [c for c in columns if c not in source.columns]
+    if missing:
+        raise RefusedError(
+            f"{source.paths[0]}: the background has no column {missing[0]!r}"
+            f"{nearest(missing[0], source.columns)}"
+        )
+    held = _model_kinds(datasets.kinds(source, columns), loaded, source.paths[0])
+    return _merge_kinds(kinds, held)
 
 
 def _discrete(request: Request, kinds: Mapping[str, str], loaded: LoadedModel) -> frozenset[str]:
@@ -218,18 +232,8 @@ def open_inputs(request: Request) -> Opened:
         where=table.paths[0],
     )
     _check_carried(request, table)
-    columns = matched.columns
     source, notes = _background_table(request, table)
-    kinds = _model_kinds(datasets.kinds(table, columns), loaded, table.paths[0])
-    if source is not table:
-        missing = [c for c in columns if c not in source.columns]
-        if missing:
-            raise RefusedError(
-                f"{source.paths[0]}: the background has no column {missing[0]!r}"
-                f"{nearest(missing[0], source.columns)}"
-            )
-        held = _model_kinds(datasets.kinds(source, columns), loaded, source.paths[0])
-        kinds = _merge_kinds(kinds, held)
+    kinds = _kinds(table, source, matched.columns, loaded)
     background = datasets.read_columns(source, kinds)
     notes += _check_background(len(background), source.paths[0])
     discrete = _discrete(request, kinds, loaded)
@@ -246,7 +250,7 @@ def open_inputs(request: Request) -> Opened:
         background=background,
         background_sha=source.sha256,
         discrete=discrete,
-        groups=parse_groups(request.groups, columns),
+        groups=parse_groups(request.groups, matched.columns),
         start=start,
         stop=stop,
         notes=(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from xplain_cli.settings import Backend, InputFormat, OutputFormat, OutputScale, Response
+from xplain_cli.settings import Backend, InputFormat, OutputFormat, Response
 
 _WHAT = "What is explained"
 _HOW_WELL = "How well"
@@ -65,8 +65,13 @@ Target = Annotated[
     ),
 ]
 Scale = Annotated[
-    OutputScale | None,
-    _option(_WHAT, "--output-scale", "Scale of the target. Default: probability if there is one."),
+    str | None,
+    _option(
+        _WHAT,
+        "--output-scale",
+        "probability, raw, log-odds or log-odds:eps=1e-6. Default: probability if there is one.",
+        "SCALE",
+    ),
 ]
 ModelResponse = Annotated[
     Response | None, _option(_WHAT, "--response", "What the model is asked. Default: probed.")

@@ -41,7 +41,7 @@ class Request:
     backend: str = "auto"
     chunk_rows: int | None = None
     # which rows
-    rows: str | None = None
+    rows: tuple[int, int | None] | None = None
     id_column: str | None = None
     keep: tuple[str, ...] = ()
     # the table

@@ -13,7 +13,7 @@ from xplain_cli.settings import row_slice
 _FORMATS = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".parquet": "parquet"}
 _FOREIGN = (".gz", ".html", ".ndjson", ".npz", ".tsv", ".txt", ".xlsx", ".zip")
 _RENAMED = {"group": "groups", "dtype": "dtypes"}
-_SET_APART = ("model", "data", "output", "output_format", "no_progress", "no_color")
+_SET_APART = ("model", "data", "output", "output_format", "rows", "no_progress", "no_color")
 
 
 def stdin_holds_data(stdin: TextIO | None) -> bool:
@@ -76,8 +76,6 @@ def to_request(
     data = _data(resolved, command, stdin_ready=stdin_ready)
     if values["quiet"] and values["verbose"]:
         raise UsageError("--quiet and --verbose at once; choose one")
-    if values["rows"] is not None:
-        row_slice(values["rows"])
     output = values["output"] or ("-" if data == ("-",) else "xplain-out")
     rest = {_RENAMED.get(name, name): values[name] for name in values if name not in _SET_APART}
     return Request(
@@ -87,6 +85,7 @@ def to_request(
         output=output,
         output_explicit="output" in resolved.named,
         output_format=_output_format(output, values["output_format"]),
+        rows=None if values["rows"] is None else row_slice(values["rows"]),
         progress=not values["no_progress"],
         argv=argv,
         project_file=resolved.project_file,

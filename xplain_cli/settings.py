@@ -10,7 +10,6 @@ from xplain_cli.errors import UsageError, nearest
 
 OutputFormat = Literal["csv", "json", "jsonl", "parquet"]
 InputFormat = Literal["csv", "tsv", "parquet", "jsonl"]
-OutputScale = Literal["probability", "log-odds", "raw"]
 Response = Literal["predict_proba", "decision_function", "predict"]
 Backend = Literal["auto", "serial", "threads", "loky"]
 
@@ -68,7 +67,7 @@ SETTINGS: dict[str, Setting] = {
     "write_repeats": Setting("flag", default=False),
     "method": Setting(default="lime"),
     "target": Setting(),
-    "output_scale": Setting(choices=get_args(OutputScale)),
+    "output_scale": Setting(),
     "response": Setting(choices=get_args(Response)),
     "model_output": Setting(),
     "class_names": Setting("path"),
@@ -91,7 +90,7 @@ SETTINGS: dict[str, Setting] = {
     "sep": Setting(),
     "encoding": Setting(default="utf-8-sig"),
     "na_values": Setting("names", ()),
-    "dtype": Setting("pairs", (), shape=_PAIR, example="zip=str (COLUMN=TYPE)"),
+    "dtype": Setting("pairs", (), shape=_PAIR, example="zip=text (COLUMN=TYPE)"),
     "no_header": Setting("flag", default=False),
     "trust_model": Setting("flag", default=False),
     "trusted": Setting("list", ()),

@@ -101,7 +101,7 @@ def residual_sums(sums: FloatArray, beta: FloatArray, intercept: FloatArray) -> 
     n, t = beta.shape[-1], beta.shape[-2]
     fit = np.concatenate([-intercept[..., None], -beta], axis=-1)  # (..., t, 1 + n)
     inner = sums[..., : 1 + n, : 1 + n]
-    cross = np.swapaxes(sums[..., : 1 + n, 1 + n :], -1, -2)
+    cross = np.swapaxes(sums[..., : 1 + n, 1 + n :], -1, -2).copy()
     own = np.diagonal(sums, axis1=-2, axis2=-1)[..., 1 + n : 1 + n + t]
     squares = ((fit @ inner) * fit).sum(axis=-1)
     crosses = (fit * cross).sum(axis=-1)

@@ -121,7 +121,7 @@ def _errors(
         mean = left_out.mean(axis=1, keepdims=True)
         own = mean + (count - 1) * (mean - left_out)
         scale = 1 / np.sqrt(count * (count - 1))
-    own = np.moveaxis(own, 1, 0)
+    own = np.ascontiguousarray(np.moveaxis(own, 1, 0))
     return (own - own.mean(axis=0)) * scale, own
 
 

@@ -192,9 +192,10 @@ class Estimator:
         except Exception as error:  # a model of another version fails in any way
             reason = " ".join(str(error).split())
             note = f" ({self.notes[0]})" if self.notes else ""
+            others = [f"take --response {name}" for name in self._able() if name != response]
             raise RefusedError(
                 f"{self.source}: {response} failed on the first {len(batch)} rows:"
-                f" {type(error).__name__}: {reason}{note}; {self.way_out}"
+                f" {type(error).__name__}: {reason}{note}; {' or '.join([*others, self.way_out])}"
             ) from error
         answer = self._answer(response, task, matrix)
         return settle_answer(answer, len(batch), self.recipe.class_names)
@@ -203,13 +204,16 @@ class Estimator:
         """Return the model that answers as *settled* says."""
         return EstimatorModel(self.estimator, settled, self.columns is not None)
 
+    def _able(self) -> list[str]:
+        return [name for name in RESPONSES if callable(getattr(self.estimator, name, None))]
+
     def _choose(self) -> tuple[str, str]:
         """Return the response and the task."""
         try:
             task = task_of(self.estimator)
         except RefusedError as error:
             raise RefusedError(f"{self.source}: {error}") from error
-        able = [name for name in RESPONSES if callable(getattr(self.estimator, name, None))]
+        able = self._able()
         wanted = self.recipe.response
         if wanted is not None and wanted not in able:
             raise UsageError(

@@ -144,18 +144,19 @@ def _listed(names: tuple[str, ...]) -> str:
 def _note(settled: Settled, *, hard: bool) -> str:
     count = len(settled.outputs)
     listed = _listed(settled.outputs)
-    plural = "" if count == 1 else "s"
+    values = "value" if count == 1 else "values"
+    classes = "class" if count == 1 else "classes"
     if settled.task == "anomaly":
         what = "anomaly score, the lower the more abnormal"
     elif settled.task == "regression":
-        what = f"{count} value{plural}: {listed}"
+        what = f"{count} {values}: {listed}"
     elif hard:
-        what = f"hard labels, 0 or 1, of {count} classes: {listed}"
+        what = f"hard labels, 0 or 1, of {count} {classes}: {listed}"
     elif settled.margin:
         what = f"margin between 2 classes: {listed}"
     else:
         number = "probability" if settled.scale == "probability" else "raw score"
-        what = f"{number} of {count} classes: {listed}"
+        what = f"{number} of {count} {classes}: {listed}"
     return f"explaining {settled.response} ({what})"
 
 

@@ -1,0 +1,291 @@
+"""The door to pickles: what is refused, that nothing ran, and that every honest file passes."""
+
+import bz2
+import copyreg
+import functools
+import gzip
+import importlib.util
+import io
+import lzma
+import pickle
+import subprocess
+import sys
+import warnings
+import zlib
+from pathlib import Path
+
+import evil_pickles
+import joblib
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from xplain_cli.errors import RefusedError
+from xplain_cli.models import ModelRecipe, load_model
+from xplain_cli.models.allowlist import allowed_names, judge
+from xplain_cli.models.dry_run import dry_run
+from xplain_cli.models.inspection import inspect_file
+from xplain_cli.models.pickled import _strict_load
+from xplain_cli.models.stored import read_stored
+
+ROWS = np.random.default_rng(0).normal(size=(40, 3))
+RUN_ALL = """
+import joblib, sys, warnings
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+import evil_pickles
+evil_pickles.register_extension()
+warnings.simplefilter("ignore")
+for path in sorted(Path(sys.argv[1]).glob("*.pkl")):
+    try:
+        joblib.load(path)
+    except BaseException:
+        pass
+"""
+
+
+def doubled(values):
+    return values * 2
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    markers = tmp_path_factory.mktemp("markers")
+    named = dict(evil_pickles.corpus(folder, lambda name: markers / name.replace(" ", "-")))
+    return named, folder, markers
+
+
+def test_every_malicious_file_is_refused_and_none_of_them_runs(corpus):
+    named, _, markers = corpus
+    copyreg.clear_extension_cache()
+    for path in named.values():
+        with pytest.raises(RefusedError, match=r"refused, nothing of it was run"):
+            load_model(ModelRecipe(str(path)))
+        inspect_file(str(path))
+    assert sorted(path.name for path in markers.iterdir()) == []
+    assert len(named) >= 50
+
+
+def test_the_strict_load_alone_stops_them_too(corpus):
+    named, _, markers = corpus
+    for path in named.values():
+        data = read_stored(str(path)).data
+        if path.stem in {"second-stream", "lying-dtype"}:
+            continue  # only the dry run can see these, and they run nothing
+        with pytest.raises(Exception):  # noqa: B017, PT011  # the engine's own kinds, all of them
+            _strict_load(data, ())
+    assert sorted(path.name for path in markers.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_corpus_is_live(corpus, tmp_path_factory):
+    named, folder, _ = corpus
+    markers = corpus[2]
+    tests = Path(__file__).parent
+    subprocess.run(
+        [sys.executable, "-c", RUN_ALL, folder, tests], check=False, capture_output=True, timeout=60
+    )
+    ran = {path.name for path in markers.iterdir()}
+    for path in markers.iterdir():
+        path.unlink()
+    assert len(ran) >= 40, sorted({name.replace(" ", "-") for name in named} - ran)
+
+
+def test_refusal_names_the_global_its_place_and_the_ways_out(tmp_path):
+    model = make_pipeline(FunctionTransformer(doubled), LogisticRegression()).fit(
+        ROWS, ROWS[:, 0] > 0
+    )
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(model))
+    with pytest.raises(RefusedError) as refusal:
+        load_model(ModelRecipe(str(path)))
+    assert str(refusal.value) == (
+        f"{path}: refused, nothing of it was run: it asks for test_pickle_door.doubled at"
+        " Pipeline.steps[0][1].func; if you trust this name: --trusted test_pickle_door.doubled;"
+        " the whole file: --trust-model; or export the model to ONNX"
+    )
+
+
+def test_trusted_names_and_trust_all_open_it(tmp_path):
+    model = make_pipeline(FunctionTransformer(doubled), LogisticRegression()).fit(
+        ROWS, ROWS[:, 0] > 0
+    )
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(model))
+    named = load_model(ModelRecipe(str(path), trusted=("test_pickle_door.doubled",)))
+    whole = load_model(ModelRecipe(str(path), trust_all=True))
+    assert named.notes == ()
+    assert whole.notes == ("loaded unjudged: --trust-model runs whatever the file asks for",)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_pickles_of_every_protocol_pass(tmp_path, protocol):
+    model = LogisticRegression().fit(ROWS, ROWS[:, 0] > 0)
+    path = tmp_path / "model.anything"
+    path.write_bytes(pickle.dumps(model, protocol))
+    loaded = load_model(ModelRecipe(str(path)))
+    assert np.array_equal(loaded.estimator.predict_proba(ROWS), model.predict_proba(ROWS))
+
+
+@pytest.mark.parametrize("compress", [0, "zlib", "gzip", "bz2", "lzma", "xz"])
+def test_joblib_files_of_every_compressor_pass(tmp_path, compress):
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(ROWS, ["a", "b"] * 20)
+    path = tmp_path / "model.joblib"
+    joblib.dump(model, path, compress=compress)
+    loaded = load_model(ModelRecipe(str(path)))
+    assert np.array_equal(loaded.estimator.predict_proba(ROWS), model.predict_proba(ROWS))
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zlib.compress])
+def test_compressed_streams_have_a_cap_an_end_and_no_tail(tmp_path, pack):
+    packed = pack(pickle.dumps(bytes(10**6)))
+    path = tmp_path / "model.pkl"
+    for content, cap in ((packed, 10**5), (packed[: len(packed) // 2], 2**30)):
+        path.write_bytes(content)
+        with pytest.raises(RefusedError, match=r"unpacks to more than|cut short"):
+            read_stored(str(path), cap=cap)
+    path.write_bytes(packed + b"tail")
+    with pytest.raises(RefusedError, match=r"4 bytes follow the \w+ stream"):
+        read_stored(str(path))
+
+
+def test_lz4_names_the_extra_where_it_is_missing(tmp_path):
+    if importlib.util.find_spec("lz4") is not None:
+        pytest.skip("lz4 is installed")
+    path = tmp_path / "model.joblib"
+    path.write_bytes(b"\x04\x22\x4d\x18rest")
+    with pytest.raises(Exception, match=r"pip install 'xplain-cli\[lz4\]'"):
+        read_stored(str(path))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "the file is empty"),
+        (b"PK\x03\x04", "a damaged zip archive: not supported yet"),
+        (b'{"learner": 1}', r"looks like JSON text \(an XGBoost model\?\)"),
+        (b"tree\nversion=v4", "looks like a LightGBM text model"),
+        (b"a,b\n1,2\n", "neither a pickle nor an ONNX file"),
+        (b"\x80\x05garbage", "is no readable pickle"),
+    ],
+)
+def test_other_files_are_refused_with_what_they_look_like(tmp_path, content, says):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(content)
+    with pytest.raises(RefusedError, match=says):
+        load_model(ModelRecipe(str(path)))
+
+
+def test_missing_files_and_folders_are_refused(tmp_path):
+    with pytest.raises(RefusedError, match="no such file or directory"):
+        load_model(ModelRecipe(str(tmp_path / "none.pkl")))
+    with pytest.raises(RefusedError, match="a folder, not a model file"):
+        load_model(ModelRecipe(str(tmp_path)))
+
+
+def test_a_pin_is_compared_in_any_case_and_another_file_is_refused(tmp_path):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(LogisticRegression().fit(ROWS, ROWS[:, 0] > 0)))
+    digest = read_stored(str(path)).sha256
+    assert load_model(ModelRecipe(str(path), sha256=digest.upper())).sha256 == digest
+    with pytest.raises(RefusedError, match="not the pinned 00"):
+        load_model(ModelRecipe(str(path), sha256="00"))
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ({"model": 1}, r"holds a dict \(model\), not a model"),
+        (StandardScaler().fit(ROWS), "holds a StandardScaler, which does not predict"),
+        ([1], "holds a list, not a model"),
+    ],
+)
+def test_pickles_of_no_model_are_refused(tmp_path, value, says):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(value))
+    with pytest.raises(RefusedError, match=says):
+        load_model(ModelRecipe(str(path)))
+
+
+def test_two_versions_become_one_note(tmp_path):
+    path = tmp_path / "model.pkl"
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(ROWS, ROWS[:, 0] > 0)
+    data = pickle.dumps(model, 0)
+    version = model.__getstate__()["_sklearn_version"]
+    path.write_bytes(data.replace(version.encode(), b"1.6.1".ljust(len(version), b"0")))
+    loaded = load_model(ModelRecipe(str(path)))
+    assert loaded.notes == (f"fitted with scikit-learn 1.6.1, running {version}",)
+    assert loaded.versions == {"scikit-learn": "1.6.1"}
+
+
+def test_the_only_partial_that_loads_holds_a_listed_function():
+    data = pickle.dumps(functools.partial(np.mean, [1.0]))
+    assert dry_run(data).refusals[0].startswith("calls functools.partial with unusual arguments")
+    with pytest.raises(pickle.UnpicklingError, match=r"functools\.partial of a function"):
+        _strict_load(data, ())
+
+
+def test_the_list_has_no_doors_out():
+    suspicious = {"getattr", "eval", "exec", "load", "partial", "memmap", "open", "fromfile"}
+    assert {key for key in allowed_names() if key.split(":")[1] in suspicious} == set()
+    packages = {key.split(":")[0].split(".")[0] for key in allowed_names()}
+    expected = (
+        "_codecs _loss builtins collections copyreg joblib numpy pandas pyarrow scipy sklearn"
+    )
+    assert sorted(packages) == expected.split()
+    assert not any(key.startswith("scipy.stats") for key in allowed_names())
+
+
+def test_inspection_reads_a_pickle_without_importing_sklearn(tmp_path):
+    import pandas as pd
+
+    table = pd.DataFrame(ROWS, columns=["a", "b", "c"])
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(table, ["no", "yes"] * 20)
+    for path in (tmp_path / "model.pkl", tmp_path / "model.joblib"):
+        path.write_bytes(pickle.dumps(model)) if path.suffix == ".pkl" else joblib.dump(model, path)
+        script = (
+            "import sys; from xplain_cli.models.inspection import inspect_file;"
+            "found = inspect_file(sys.argv[1]);"
+            "print(*found.tree, found.columns, found.unknown, found.refusals, sep='\\n');"
+            "assert 'sklearn' not in sys.modules"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script, path], check=True, capture_output=True, text=True
+        )
+        assert done.stdout.splitlines() == [
+            "Pipeline",
+            "  steps standardscaler: StandardScaler (3 columns)",
+            "  steps logisticregression: LogisticRegression (3 columns; classes no, yes)",
+            "('a', 'b', 'c')",
+            "()",
+            "()",
+        ]
+
+
+def test_deeply_nested_keys_and_endless_arrays_end_early():
+    nested = b"\x80\x04}" + b")" + b"\x85" * 200_000 + b"Ns."
+    assert dry_run(nested).refusals == ("uses a deeply nested key at byte 200006",)
+    assert dry_run(b"\x80\x05\x96" + b"\xff" * 7 + b"\x0f.").refusals
+
+
+@pytest.mark.slow
+def test_every_estimator_passes_and_predicts_the_same():
+    sys.path.insert(0, str(Path(__file__).parents[1] / ".ci"))
+    fitted_values = importlib.import_module("fitted_values")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, model in fitted_values.fitted_estimators():
+            file = io.BytesIO()
+            joblib.dump(model, file)
+            for data in (pickle.dumps(model), file.getvalue()):
+                judge(name, dry_run(data))
+                loaded = _strict_load(data, ())
+                assert type(loaded) is type(model)
+                try:
+                    expected = model.predict(ROWS[:, [0, 1, 2, 0]])
+                except (AttributeError, ValueError, TypeError):
+                    continue
+                assert np.array_equal(expected, loaded.predict(ROWS[:, [0, 1, 2, 0]]))
