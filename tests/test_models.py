@@ -1,6 +1,5 @@
 """Estimators and callables: what is asked, how outputs are named, and trees as leaf boxes."""
 
-import functools
 import pickle
 
 import numpy as np
@@ -10,14 +9,9 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    GradientBoostingClassifier,
-    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
     IsolationForest,
     RandomForestClassifier,
-    RandomForestRegressor,
     StackingClassifier,
     VotingClassifier,
 )
@@ -30,11 +24,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC, OneClassSVM
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
+from sklearn.tree import DecisionTreeClassifier
 
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.models import ModelRecipe, Settled, Trees, load_model
-from xplain_cli.models.trees import last_left, sum_of_leaves
+from xplain_cli.models import ModelRecipe, Settled, load_model
 
 STREAM = np.random.default_rng(0)
 TABLE = pd.DataFrame(STREAM.normal(size=(80, 3)), columns=["a", "b", "c"])
@@ -59,7 +52,9 @@ def opened(tmp_path):
 def probability(model, names, count):
     note = f"explaining predict_proba (probability of {count} classes: {', '.join(names)})"
     positive = 1 if count == 2 else None
-    return Settled("predict_proba", "classification", "probability", names, positive, False, note)
+    return Settled(
+        "predict_proba", "classification", "probability", names, positive, margin=False, note=note
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,7 +83,7 @@ def test_classifiers_answer_probabilities_of_their_classes_by_name(opened, model
 
 
 @pytest.mark.parametrize(
-    "model", [OneClassSVM(), IsolationForest(5), LocalOutlierFactor(novelty=True)]
+    "model", [OneClassSVM(), IsolationForest(n_estimators=5), LocalOutlierFactor(novelty=True)]
 )
 def test_outlier_detectors_answer_their_score(opened, model):
     loaded = opened(model.fit(TABLE.to_numpy()))
@@ -175,16 +170,21 @@ def test_clusterers_failures_and_nan_are_refused_with_a_way_out(opened):
 
 
 def test_all_jobs_are_one_and_predictions_stay(opened):
-    forest = RandomForestClassifier(5, n_jobs=2, random_state=0)
-    voting = VotingClassifier([("a", make_pipeline(StandardScaler(), forest))], n_jobs=2)
-    model = CalibratedClassifierCV(voting.set_params(voting="soft"), cv=2, n_jobs=2)
-    expected = model.fit(TABLE, TWO).predict_proba(TABLE)
+    forest = RandomForestClassifier(5, random_state=0)
+    voting = VotingClassifier([("a", make_pipeline(StandardScaler(), forest))], voting="soft")
+    model = CalibratedClassifierCV(voting, cv=2).fit(TABLE, TWO)
+    expected = model.predict_proba(TABLE)
+    for part in jobs_of(model):
+        part.n_jobs = 2
     loaded = opened(model)
     assert np.array_equal(loaded.bind(loaded.settle(TABLE)).predict(TABLE), expected)
-    jobs = [loaded.estimator.n_jobs]
-    for part in loaded.estimator.calibrated_classifiers_:
-        jobs += [part.estimator.n_jobs, part.estimator.estimators_[0].steps[1][1].n_jobs]
-    assert jobs == [1] * 5
+    assert [part.n_jobs for part in jobs_of(loaded.estimator)] == [1] * 5
+
+
+def jobs_of(model):
+    """Return every fitted part of the model above that has jobs of its own."""
+    votes = [part.estimator for part in model.calibrated_classifiers_]
+    return [model, *votes, *(vote.estimators_[0].steps[1][1] for vote in votes)]
 
 
 def mixed():
@@ -277,77 +277,3 @@ def test_callables_that_fail_are_refused(called):
         called("number")
     with pytest.raises(RefusedError, match="no module 'nowhere'; name its folder: --python-path"):
         load_model(ModelRecipe("nowhere:predict"))
-
-
-TREES = [
-    DecisionTreeClassifier(random_state=0),
-    DecisionTreeRegressor(max_depth=4, random_state=0),
-    ExtraTreeRegressor(random_state=0),
-    RandomForestClassifier(8, random_state=0),
-    RandomForestRegressor(8, random_state=0),
-    ExtraTreesClassifier(8, random_state=0),
-    GradientBoostingRegressor(n_estimators=10, loss="huber", random_state=0),
-    GradientBoostingClassifier(n_estimators=10, random_state=0),
-    HistGradientBoostingRegressor(max_iter=10, min_samples_leaf=3),
-    HistGradientBoostingClassifier(max_iter=10, min_samples_leaf=3),
-    make_pipeline("passthrough", DecisionTreeRegressor(max_depth=3)),
-]
-
-
-@pytest.mark.parametrize("model", TREES, ids=lambda model: type(model).__name__)
-@pytest.mark.parametrize("target", [TWO, THREE, NUMBER], ids=["two", "three", "number"])
-def test_leaf_boxes_sum_to_the_prediction(opened, model, target):
-    classifier = "Classifier" in type(model).__name__
-    if classifier != (target is not NUMBER):
-        pytest.skip("another task")
-    boosting = "Boosting" in type(model).__name__
-    rows = pd.DataFrame(STREAM.normal(size=(300, 3)), columns=list("abc"))
-    gaps = not boosting or "Hist" in type(model).__name__
-    model.fit(TABLE.where(TABLE > -1.5) if gaps else TABLE, target)
-    rows = rows.where(rows > -1.5) if gaps else rows
-    wishes = {"response": "decision_function"} if boosting and classifier else {}
-    loaded = opened(model, **wishes)
-    bound = loaded.bind(loaded.settle(TABLE))
-    assert isinstance(bound, Trees)
-    boxes = bound.leaf_boxes()
-    assert np.abs(sum_of_leaves(boxes, rows.to_numpy()) - bound.predict(rows)).max() < 1e-9
-    assert len(set(zip(boxes.leaf.tolist(), boxes.column.tolist(), strict=True))) == len(boxes.leaf)
-
-
-def test_thresholds_move_to_the_last_number_that_rounds_left():
-    threshold = np.array([0.1, -0.1, 1.0, 1e-30, 3e38, float(np.float32(0.7))])
-    last = last_left(threshold)
-    assert (last.astype(np.float32) <= threshold).all()
-    assert (np.nextafter(last, np.inf).astype(np.float32) > threshold).all()
-
-
-@pytest.mark.parametrize(
-    ("model", "target", "says"),
-    [
-        (LogisticRegression(), TWO, "needs trees, not LogisticRegression; take lime:exact=no"),
-        (
-            make_pipeline(StandardScaler(), DecisionTreeClassifier()),
-            TWO,
-            "StandardScaler transforms",
-        ),
-        (GradientBoostingClassifier(n_estimators=2), TWO, "take --response decision_function"),
-        (
-            HistGradientBoostingRegressor(max_iter=2, loss="gamma"),
-            np.exp(NUMBER),
-            "answers through an exponential",
-        ),
-        (
-            HistGradientBoostingRegressor(
-                max_iter=2, categorical_features=["a"], min_samples_leaf=2
-            ),
-            NUMBER,
-            "cannot follow categorical splits",
-        ),
-    ],
-    ids=lambda value: type(value).__name__ if hasattr(value, "fit") else "",
-)
-def test_what_is_no_sum_of_leaves_is_refused_with_the_way_out(opened, model, target, says):
-    rows = TABLE.assign(a=np.arange(80) % 5)
-    bound = functools.partial(opened, model.fit(rows, target))()
-    with pytest.raises(UsageError, match=says):
-        bound.bind(bound.settle(rows)).leaf_boxes()

@@ -44,8 +44,8 @@ def _held(value: Any) -> Iterator[Any]:
         isinstance(value, np.ndarray) and value.dtype.hasobject
     ):
         yield from (value.ravel() if isinstance(value, np.ndarray) else value)
-    elif hasattr(value, "get_params") and hasattr(value, "__dict__"):
-        yield from vars(value).values()
+    elif hasattr(value, "get_params") or type(value).__module__.startswith("sklearn."):
+        yield from getattr(value, "__dict__", {}).values()
 
 
 def final(estimator: Any) -> Any:

@@ -114,8 +114,6 @@ def _tree_values(estimator: Any) -> FloatArray:
 
 def _histogram_nodes(predictor: Any, output: int, outputs: int) -> _Nodes:
     nodes = predictor.nodes
-    if nodes["is_categorical"].any():
-        raise UsageError(f"lime:exact=yes cannot follow categorical splits; {_WAY_OUT}")
     value = np.zeros((len(nodes), outputs))
     value[:, output] = nodes["value"]
     leaf = nodes["is_leaf"].astype(np.bool_)
@@ -237,6 +235,8 @@ def _boosting_boxes(estimator: Any, settled: Settled) -> LeafBoxes:
             f"lime:exact=yes needs the raw margin of {name}: take --response decision_function,"
             " or lime:exact=no"
         )
+    if np.any(getattr(estimator, "is_categorical_", None)):
+        raise UsageError(f"lime:exact=yes cannot follow categorical splits; {_WAY_OUT}")
     link = getattr(getattr(estimator, "_loss", None), "link", None)
     if not classifier and type(link).__name__ not in {"NoneType", "IdentityLink"}:
         raise UsageError(
