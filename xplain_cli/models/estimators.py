@@ -193,9 +193,10 @@ class Estimator:
             reason = " ".join(str(error).split())
             note = f" ({self.notes[0]})" if self.notes else ""
             others = [f"take --response {name}" for name in self._able() if name != response]
+            ways = [self.way_out] if self.notes else [*others, self.way_out]
             raise RefusedError(
                 f"{self.source}: {response} failed on the first {len(batch)} rows:"
-                f" {type(error).__name__}: {reason}{note}; {' or '.join([*others, self.way_out])}"
+                f" {type(error).__name__}: {reason}{note}; {' or '.join(ways)}"
             ) from error
         answer = self._answer(response, task, matrix)
         return settle_answer(answer, len(batch), self.recipe.class_names)

@@ -1,5 +1,6 @@
 """Which output of an ONNX model is explained: probabilities before scores, labels last."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.responses import Answer, sums_to_one, to_matrix
 
+_WHOLE = re.compile(r"i\d+")
 _FLOATS = frozenset({"tensor(float)", "tensor(double)", "tensor(float16)"})
 
 
@@ -60,6 +62,13 @@ def _lone_columns(answers: Mapping[Any, Any]) -> list[tuple[_Slot, FloatArray]]:
     return [(slot, to_matrix(one)) for slot, one in shaped if one.size == len(one)]
 
 
+def _class_names(outputs: Sequence[str]) -> tuple[str, ...]:
+    """Return class names from outputs; skl2onnx writes whole-number classes as i0, i1, ..."""
+    if all(_WHOLE.fullmatch(name) for name in outputs):
+        return tuple(name[1:] for name in outputs)
+    return tuple(outputs)
+
+
 def choose_answer(source: str, answers: Mapping[Any, Any], outputs: Sequence[_Slot]) -> Answer:
     """
     Choose the explained output among what the probe answered.
@@ -82,8 +91,9 @@ def choose_answer(source: str, answers: Mapping[Any, Any], outputs: Sequence[_Sl
     if len(single) > 1:
         joined = np.hstack([matrix for _, matrix in single])
         if sums_to_one(joined):
-            names = tuple(slot.name for slot, _ in single)
-            return Answer(source, "+".join(names), joined, names=names, task="classification")
+            response = "+".join(slot.name for slot, _ in single)
+            names = _class_names([slot.name for slot, _ in single])
+            return Answer(source, response, joined, names=names, task="classification")
     slot = min(answers, key=lambda one: _rank(one, answers[one]))
     answer = answers[slot]
     rank = _rank(slot, answer)

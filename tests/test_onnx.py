@@ -1,0 +1,229 @@
+"""ONNX files: inputs cast as declared, the output chosen, class names, refusals."""
+
+import pickle
+import warnings
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from onnx import TensorProto, helper
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import (
+    BooleanTensorType,
+    FloatTensorType,
+    Int64TensorType,
+    StringTensorType,
+)
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.models import ModelRecipe, Settled, load_model
+from xplain_cli.models.inspection import inspect_file
+
+STREAM = np.random.default_rng(0)
+TABLE = pd.DataFrame(STREAM.normal(size=(60, 3)).astype(np.float32), columns=["a", "b", "c"])
+TABLE = TABLE.astype(np.float64)
+THREE = np.digitize(TABLE["a"], [-0.5, 0.5])
+NUMBER = (TABLE["a"] * 2 - TABLE["c"]).to_numpy()
+MATRIX = [("X", FloatTensorType([None, 3]))]
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Store an ONNX model and open it with some wishes."""
+
+    def opener(exported, **wishes):
+        path = tmp_path / "model.onnx"
+        path.write_bytes(exported.SerializeToString())
+        return load_model(ModelRecipe(str(path), **wishes))
+
+    return opener
+
+
+def exported(model, types=MATRIX, *, zipmap=True):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own
+        options = {"zipmap": zipmap} if hasattr(model, "classes_") else None
+        return to_onnx(model, initial_types=types, options=options, target_opset=17)
+
+
+def graph(nodes, inputs, outputs):
+    """Return a model of a few operators; inputs and outputs are (name, type, shape)."""
+    ends = [[helper.make_tensor_value_info(*one) for one in side] for side in (inputs, outputs)]
+    made = helper.make_graph(nodes, "g", *ends)
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize(
+    ("zipmap", "response", "names"),
+    [
+        (True, "output_probability", ("0", "1", "2")),
+        (False, "probabilities", ("0", "1", "2")),
+        ("columns", "i0+i1+i2", ("0", "1", "2")),
+    ],
+)
+def test_classifiers_answer_probabilities_in_all_three_forms(opened, zipmap, response, names):
+    model = RandomForestClassifier(10, random_state=0).fit(TABLE.to_numpy(), THREE)
+    loaded = opened(exported(model, zipmap=zipmap))
+    settled = loaded.settle(TABLE)
+    assert settled == Settled(
+        *(response, "classification", "probability", names),
+        positive=None,
+        margin=False,
+        note=f"explaining {response} (probability of 3 classes: {', '.join(names)})",
+    )
+    answers = loaded.bind(settled).predict(TABLE)
+    assert np.abs(answers - model.predict_proba(TABLE.to_numpy())).max() < 1e-6
+    assert (answers.dtype, answers.flags.c_contiguous) == (np.float64, True)
+    assert (loaded.kind, loaded.columns, loaded.n_columns) == ("onnx", None, 3)
+    assert loaded.all_numeric is True
+
+
+def test_class_names_may_be_given_and_must_fit(opened):
+    model = LogisticRegression().fit(TABLE.to_numpy(), THREE > 0)
+    settled = opened(exported(model, zipmap=False), class_names=("bad", "good")).settle(TABLE)
+    assert (settled.outputs, settled.positive) == (("bad", "good"), 1)
+    with pytest.raises(UsageError, match="3 names"):
+        opened(exported(model, zipmap=False), class_names=("a", "b", "c")).settle(TABLE)
+
+
+def test_text_labels_name_the_classes(opened):
+    model = LogisticRegression().fit(TABLE.to_numpy(), np.where(THREE > 0, "yes", "no"))
+    settled = opened(exported(model)).settle(TABLE)
+    assert (settled.outputs, settled.positive) == (("no", "yes"), 1)
+
+
+def test_one_input_per_column_is_matched_by_name_and_cast(opened):
+    table = TABLE.assign(word=np.where(THREE > 1, "x", "y"), n=np.arange(60) % 4, flag=THREE > 0)
+    columns = ColumnTransformer([
+        ("number", StandardScaler(), ["a", "n"]),
+        ("word", OneHotEncoder(handle_unknown="ignore"), ["word"]),
+        ("rest", "passthrough", ["flag"]),
+    ])
+    names = ["a", "word", "n", "flag"]
+    model = make_pipeline(columns, LogisticRegression()).fit(table[names], THREE)
+    types = [
+        ("a", FloatTensorType([None, 1])),
+        ("word", StringTensorType([None, 1])),
+        ("n", Int64TensorType([None, 1])),
+        ("flag", BooleanTensorType([None, 1])),
+    ]
+    loaded = opened(exported(model, types, zipmap=False))
+    assert (loaded.columns, loaded.n_columns) == (tuple(names), 4)
+    assert (loaded.discrete, loaded.numeric) == ({"word"}, {"a", "n", "flag"})
+    batch = table[names].astype({"n": np.float64})
+    bound = loaded.bind(loaded.settle(batch))
+    assert np.abs(bound.predict(batch) - model.predict_proba(table[names])).max() < 1e-5
+    assert loaded.notes == (
+        "the model takes float32: numbers are rounded to about 7 digits",
+        "ONNX has no missing text: it is handed over as ''",
+        "whole numbers, rounded to the nearest: n",
+    )
+    with pytest.raises(RefusedError, match=r"column 'n' has missing values.*tensor\(int64\)"):
+        loaded.settle(batch.assign(n=np.nan))
+
+
+def test_regression_has_one_value(opened):
+    model = LinearRegression().fit(TABLE.to_numpy(), NUMBER)
+    loaded = opened(exported(model))
+    settled = loaded.settle(TABLE)
+    assert (settled.response, settled.task, settled.outputs) == (
+        *("variable", "regression", ("value",)),
+    )
+    assert np.abs(loaded.bind(settled).predict(TABLE)[:, 0] - NUMBER).max() < 1e-5
+
+
+def several():
+    """Return a model with logits, sigmoids that are no exclusive classes, and labels."""
+    nodes = [
+        helper.make_node("Identity", ["X"], ["logits"]),
+        helper.make_node("Sigmoid", ["X"], ["chances"]),
+        helper.make_node("ArgMax", ["X"], ["label"], axis=1),
+    ]
+    outputs = [
+        ("logits", TensorProto.FLOAT, [None, 2]),
+        ("chances", TensorProto.FLOAT, [None, 2]),
+        ("label", TensorProto.INT64, [None, 1]),
+    ]
+    return graph(nodes, [("X", TensorProto.FLOAT, [None, 2])], outputs)
+
+
+def test_an_output_is_picked_by_name(opened):
+    batch = TABLE[["a", "b"]]
+    loaded = opened(several(), model_output="chances")
+    settled = loaded.settle(batch)
+    assert (settled.response, settled.scale) == ("chances", "raw")
+    assert np.abs(loaded.bind(settled).predict(batch) - 1 / (1 + np.exp(-batch))).max().max() < 1e-6
+    with pytest.raises(UsageError, match="has logits, chances, label"):
+        opened(several(), model_output="chance").settle(batch)
+    logits = opened(several()).settle(batch)
+    assert (logits.response, logits.task, logits.outputs) == (
+        *("logits", "classification", ("0", "1")),
+    )
+    assert (logits.scale, logits.positive) == ("raw", 1)
+
+
+def test_a_lone_sigmoid_with_two_names_is_two_classes(opened):
+    lone = graph(
+        [helper.make_node("Sigmoid", ["X"], ["chance"])],
+        [("X", TensorProto.FLOAT, [None, 1])],
+        [("chance", TensorProto.FLOAT, [None, 1])],
+    )
+    loaded = opened(lone, class_names=("no", "yes"))
+    settled = loaded.settle(TABLE[["a"]])
+    assert (settled.outputs, settled.scale, settled.positive) == (("no", "yes"), "probability", 1)
+    assert np.allclose(loaded.bind(settled).predict(TABLE[["a"]]).sum(axis=1), 1)
+
+
+def test_bound_models_travel_to_workers_and_answer_the_same(opened):
+    model = LogisticRegression().fit(TABLE.to_numpy(), THREE)
+    loaded = opened(exported(model, zipmap=False))
+    bound = loaded.bind(loaded.settle(TABLE))
+    again = pickle.loads(pickle.dumps(bound))
+    assert np.array_equal(bound.predict(TABLE), again.predict(TABLE))
+
+
+def test_damaged_foreign_and_shapeless_files_are_refused_in_one_line(opened, tmp_path):
+    good = exported(LinearRegression().fit(TABLE.to_numpy(), NUMBER)).SerializeToString()
+    path = tmp_path / "damaged.onnx"
+    for content in (good[: len(good) // 2], b"\x08\x07nonsense"):
+        path.write_bytes(content)
+        with pytest.raises(RefusedError, match=r"damaged.onnx: .*export it again") as refusal:
+            load_model(ModelRecipe(str(path)))
+        assert "\n" not in str(refusal.value)
+    picture = ("X", TensorProto.FLOAT, [None, 3, 8, 8])
+    with pytest.raises(RefusedError, match=r"input 'X' has the shape \[None, 3, 8, 8\]"):
+        opened(
+            graph([helper.make_node("Identity", ["X"], ["Y"])], [picture], [("Y", *picture[1:])])
+        )
+    foreign = helper.make_node("MyOp", ["X"], ["Y"], domain="com.other")
+    odd = graph([foreign], [("X", 1, [None, 2])], [("Y", 1, [None, 2])])
+    odd.opset_import.append(helper.make_opsetid("com.other", 1))
+    with pytest.raises(RefusedError, match=r"com.other.*not a registered function"):
+        opened(odd)
+
+
+def test_a_file_is_told_by_its_content(tmp_path):
+    model = LinearRegression().fit(TABLE.to_numpy(), NUMBER)
+    path = tmp_path / "model.bin"
+    path.write_bytes(exported(model).SerializeToString())
+    assert load_model(ModelRecipe(str(path))).kind == "onnx"
+    found = inspect_file(str(path))
+    assert found.tree == (
+        "input X: tensor(float) ['any', 3]",
+        "output variable: tensor(float) ['any', 1]",
+    )
+    assert onnx.load(path).graph.name
+
+
+def test_wrong_widths_and_other_requests_are_refused(opened):
+    model = LinearRegression().fit(TABLE.to_numpy(), NUMBER)
+    with pytest.raises(RefusedError, match="failed on the first 60 rows"):
+        opened(exported(model)).settle(TABLE[["a", "b"]])
+    with pytest.raises(UsageError, match="take --model-output for ONNX"):
+        opened(exported(model), response="predict").settle(TABLE)
