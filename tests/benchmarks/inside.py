@@ -1,0 +1,73 @@
+"""The tool from inside, for benchmarks that need hundreds of seeds: no process per seed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xplain_cli import datasets
+from xplain_cli.choosing import choose_method
+from xplain_cli.explainer import Assignment, Explainer
+from xplain_cli.features import Draw
+from xplain_cli.methods import Pool
+from xplain_cli.opening import open_inputs
+from xplain_cli.plan import Request
+from xplain_cli.pool import Budget, checked_scale, draw_pool, predict_fixed
+from xplain_cli.records import Labels
+
+
+@dataclass(frozen=True)
+class Case:
+    """An opened model and table, ready to be explained with any seed."""
+
+    opened: object
+    chosen: object
+    block: object
+    table: object
+
+    @property
+    def names(self):
+        return self.chosen.law.names
+
+
+def open_case(model, data, rows, **options):
+    """Open a model and a table; *rows* are the row numbers to explain."""
+    request = Request("tabular", str(model), (str(data),), **options)
+    opened = open_inputs(request)
+    chosen = choose_method(request, opened)
+    table = datasets.read_columns(opened.table, opened.kinds).iloc[list(rows)]
+    table = table.reset_index(drop=True)
+    return Case(opened, chosen, chosen.law.split(table), table)
+
+
+def pool_of(case, seed):
+    """Draw and predict the shared pool of one seed."""
+    budget = Budget(seed, case.chosen.budget.samples, case.chosen.budget.repeats)
+    draw, inputs = draw_pool(case.chosen.law, budget)
+    outputs = predict_fixed(case.opened.model, inputs)
+    scaled = checked_scale(outputs, case.chosen.target, case.chosen.scale)
+    levels = tuple(len(f) for f in case.chosen.law.frequencies)
+    return Pool(Draw(draw.codes, draw.positions), scaled, budget.repeats, levels)
+
+
+def explain(case, seed, k=5):
+    """Explain the case's rows: (Attribution, Stability) of one seed."""
+    chosen = case.chosen
+    budget = Budget(seed, chosen.budget.samples, chosen.budget.repeats)
+    assignment = Assignment(
+        identity="benchmark",
+        recipe=case.opened.recipe,
+        settled=case.opened.settled,
+        law=chosen.law,
+        method=chosen.method,
+        target=chosen.target,
+        scale=chosen.scale,
+        budget=budget,
+        stability_k=k,
+        labels=Labels("", "", "", "", ""),
+    )
+    pool = None if chosen.method.around else pool_of(case, seed)
+    explainer = Explainer(assignment, case.opened.model, pool)
+    answers = explainer._answer(case.table)
+    place = np.arange(len(case.table))
+    found = explainer._explain_block(case.block, answers.pairs, answers.values, place)
+    return found.attribution, found.stability
