@@ -40,6 +40,7 @@ The map, a line per room (calls go down only):
     summary        what a run says as a whole
     stability      standard errors, predicted reruns, fit
     agreement      how alike two explanations are: rank, sign, top-k
+    seeds          every random stream, by purpose
     explanation    Attribution, Records: the values that flow
     errors         what a user can act on, with exit codes
 """

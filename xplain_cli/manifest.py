@@ -13,15 +13,12 @@ from xplain_cli.choosing import Chosen
 from xplain_cli.opening import Opened
 from xplain_cli.plan import Plan, Request, digest
 from xplain_cli.pool import BATCH_ROWS
+from xplain_cli.seeds import RULE
 from xplain_cli.specs import settings_of
 from xplain_cli.summary import Summary
 
 SCHEMA_VERSION = 1
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "joblib", "onnxruntime", "threadpoolctl")
-_SEED_RULE = (
-    "pool: SeedSequence((seed, repeat)); draws around a row: SeedSequence((seed, SHA-256 of the"
-    " row's values, repeat)); predicted reruns: SeedSequence((seed, number of error factors))"
-)
 
 
 def method_label(request: Request, chosen: Chosen) -> str:
@@ -146,7 +143,7 @@ def manifest(
         "baseline": "background: absent features are drawn from the background's distribution",
         "features": list(chosen.law.names),
         "pool": dict(pool),
-        "seed_rule": _SEED_RULE,
+        "seed_rule": RULE,
         "notes": list(notes),
         "versions": _versions(),
         "platform": f"{sys.platform} {platform.machine()}",

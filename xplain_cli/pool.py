@@ -14,6 +14,7 @@ from xplain_cli.explanation import FloatArray
 from xplain_cli.features import Draw
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.models import Model
+from xplain_cli.seeds import POOL
 from xplain_cli.targets import Scale, Target, to_scale, used_outputs
 
 
@@ -50,7 +51,7 @@ def batches(rows: int) -> int:
 
 def draw_pool(law: TableLaw, budget: Budget) -> tuple[Draw, pd.DataFrame]:
     """Draw the pool that all rows share: each repeat is seeded by (seed, repeat)."""
-    drawn = [law.draw(budget.samples, (budget.seed, r)) for r in range(budget.repeats)]
+    drawn = [law.draw(budget.samples, (POOL, budget.seed, r)) for r in range(budget.repeats)]
     codes = np.concatenate([draw.codes for draw, _ in drawn], axis=1)
     positions = np.concatenate([draw.positions for draw, _ in drawn], axis=1)
     inputs = pd.concat([table for _, table in drawn], ignore_index=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from xplain_cli.agreement import mean_jaccard, mean_tau, top_members
 from xplain_cli.explanation import Attribution, FloatArray
+from xplain_cli.seeds import RERUNS, stream
 
 _RERUNS = 128
 _SLICE_ENTRIES = 2_000_000
@@ -65,8 +66,7 @@ def _reruns(
     """Predict reruns: top-k probabilities (b, t, n), Jaccard (b, t), Kendall's tau (b, t)."""
     weights, factors = attribution.weights, attribution.factors
     b, t, n = weights.shape
-    rng = np.random.default_rng(np.random.SeedSequence((seed, len(factors))))
-    normals = rng.standard_normal((_RERUNS, len(factors)))
+    normals = stream(RERUNS, seed, len(factors)).standard_normal((_RERUNS, len(factors)))
     inside, jaccard, tau = np.full((b, t, n), np.nan), np.full((b, t), np.nan), np.empty((b, t))
     step = max(1, _SLICE_ENTRIES // (_RERUNS * t * max(n, 435)))
     for start in range(0, b, step):

@@ -75,7 +75,7 @@ class Law(Protocol):
     def split(self, table: Any) -> Block:
         """Split aligned rows into features."""
 
-    def draw(self, count: int, entropy: tuple[int, ...], row: Any = None) -> tuple[Draw, Any]:
+    def draw(self, count: int, key: tuple[int, ...], row: Any = None) -> tuple[Draw, Any]:
         """Draw *count* perturbed rows and the model inputs that they are; around *row* if given."""
 
     def contrast(self, draw: Draw, block: Block, row: int) -> tuple[Any, FloatArray]:

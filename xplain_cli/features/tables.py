@@ -13,6 +13,7 @@ from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import Block, Draw
 from xplain_cli.features.columns import Binned, Categories, Cell, Gaussian
+from xplain_cli.seeds import stream
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class TableLaw:
         )
 
     def draw(
-        self, count: int, entropy: tuple[int, ...], row: pd.DataFrame | None = None
+        self, count: int, key: tuple[int, ...], row: pd.DataFrame | None = None
     ) -> tuple[Draw, pd.DataFrame]:
         """
         Draw *count* rows by a scrambled Sobol sequence, one dimension a feature.
@@ -76,8 +77,8 @@ class TableLaw:
         ----------
         count
             Draws m; a power of two keeps the sequence balanced.
-        entropy
-            What seeds the scramble: the run's seed and the repeat, after the row's hash if any.
+        key
+            What seeds the scramble: purpose, the run's seed, the row's hash if any, the repeat.
         row
             One row: numbers without bins are then centred on it (LIME's sample_around_instance).
 
@@ -87,8 +88,7 @@ class TableLaw:
         """
         from scipy.stats import qmc
 
-        rng = np.random.default_rng(np.random.SeedSequence(entropy))
-        sobol = qmc.Sobol(d=len(self.cells), scramble=True, rng=rng)
+        sobol = qmc.Sobol(d=len(self.cells), scramble=True, rng=stream(*key))
         uniform = sobol.random_base2(int(np.ceil(np.log2(count))))[:count]
         codes = np.empty((len(self.cells), count), dtype=np.int64)
         positions = np.ones((0 if self.binned else len(self.cells), count))

@@ -18,6 +18,7 @@ from xplain_cli.methods.closed_form import explain_exactly
 from xplain_cli.methods.neighbourhoods import Explaining, NeedOutputs, NeedPool, Pool, Task
 from xplain_cli.methods.selection import SELECTIONS
 from xplain_cli.methods.surrogate import Surrogate, concatenate, fit, slice_rows
+from xplain_cli.seeds import AROUND
 
 _AROUND_ROWS = 16
 
@@ -123,7 +124,8 @@ def _draw_around(task: Task, row: int) -> tuple[Draw, list[Any]]:
     """Draw a row's own pool; its seed is the run's seed and the row's values, not its place."""
     key = int.from_bytes(task.block.keys[row], "big")
     inputs = task.block.inputs.iloc[[row]]
-    drawn = [task.law.draw(task.samples, (task.seed, key, r), inputs) for r in range(task.repeats)]
+    keys = [(AROUND, task.seed, key, repeat) for repeat in range(task.repeats)]
+    drawn = [task.law.draw(task.samples, own, inputs) for own in keys]
     codes = np.concatenate([draw.codes for draw, _ in drawn], axis=1)
     positions = np.concatenate([draw.positions for draw, _ in drawn], axis=1)
     return Draw(codes, positions), [table for _, table in drawn]

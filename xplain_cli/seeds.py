@@ -1,0 +1,15 @@
+"""Every random stream, by purpose: no two purposes ever share one, and nothing else seeds any."""
+
+import numpy as np
+
+POOL, AROUND, RERUNS = 0, 1, 2
+RULE = (
+    "numpy SeedSequence of: (0, seed, repeat) for the shared pool; (1, seed, SHA-256 of the row's"
+    " values, repeat) for draws around a row; (2, seed, number of error factors) for predicted"
+    " reruns"
+)
+
+
+def stream(purpose: int, *key: int) -> np.random.Generator:
+    """Return the generator of a purpose (POOL, AROUND, RERUNS) and a key, the seed first."""
+    return np.random.default_rng(np.random.SeedSequence((purpose, *key)))
