@@ -188,8 +188,8 @@ import sys, time
 from xplain_cli import commands
 from xplain_cli.main import main
 def app(args, prog_name):
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         time.sleep(30)
     finally:
         print("cleaned", flush=True)
