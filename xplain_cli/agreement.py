@@ -57,9 +57,9 @@ def mean_tau(sizes: FloatArray) -> FloatArray:
         first, second = first[spaced], second[spaced]
     by_feature = np.ascontiguousarray(np.swapaxes(sizes, -1, -2))
     left, right = by_feature[..., first, :], by_feature[..., second, :]
-    signs = (left > right).mean(axis=-1) - (left < right).mean(axis=-1)
-    untied = (left != right).any(axis=-1)
-    squares = np.where(untied, (g * signs**2 - 1) / (g - 1), 0.0)
+    above, below = (left > right).sum(axis=-1), (left < right).sum(axis=-1)
+    untied = above + below > 0
+    squares = np.where(untied, ((above - below) ** 2 / g - 1) / (g - 1), 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         # contiguous: the order of a sum follows the memory, which indexing leaves in any order
         tau = np.ascontiguousarray(squares).sum(axis=-1) / untied.sum(axis=-1)

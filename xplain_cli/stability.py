@@ -76,7 +76,7 @@ def _reruns(
         for normal, factor in zip(normals.T, factors[:, rows], strict=True):
             drawn += normal[:, None] * factor[:, :, None, :]
         sizes = np.abs(drawn)
-        tau[rows] = mean_tau(sizes)
+        tau[rows] = mean_tau(sizes[..., ::2, :])  # half of the reruns measure it well enough
         if k < n:
             members = top_members(sizes, k)
             inside[rows] = members.mean(axis=-2)

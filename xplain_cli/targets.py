@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xplain_cli.errors import UsageError, nearest
-from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.specs import split_spec
 
 SCALES = ("probability", "log-odds", "raw")
@@ -260,6 +260,16 @@ def to_scale(outputs: FloatArray, target: Target, scale: Scale) -> FloatArray:
         return np.log(p) if is_pair(target) else np.log(p) - np.log1p(-p)
 
 
+def compare(plus: FloatArray, minus: FloatArray, paired: BoolArray, *, margin: bool) -> FloatArray:
+    """
+    Return plus - minus where *paired*, else plus.
+
+    One decision margin m stands for two classes as (-m, +m): there the difference is m itself.
+    """
+    difference = (plus - minus) / 2 if margin else plus - minus
+    return np.where(paired, difference, plus)
+
+
 def pair_values(scaled: FloatArray, pairs: IntArray, *, margin: bool) -> FloatArray:
     """
     Return the explained numbers: column plus, less column minus where there is one.
@@ -271,18 +281,14 @@ def pair_values(scaled: FloatArray, pairs: IntArray, *, margin: bool) -> FloatAr
     pairs : (t, 2) int
         Output columns of each target.
     margin
-        One decision margin stands for two classes as (-m, +m): their difference is m itself.
+        See ``compare``.
 
     Returns
     -------
     (t, m) float
     """
-    plus = scaled[:, pairs[:, 0]].T
-    minus = np.where((pairs[:, 1] >= 0)[:, None], scaled[:, np.maximum(pairs[:, 1], 0)].T, 0.0)
-    values: FloatArray = plus - minus
-    if margin:
-        values = np.where((pairs[:, 1] >= 0)[:, None], values / 2, values)
-    return np.ascontiguousarray(values)
+    plus, minus = scaled[:, pairs[:, 0]].T, scaled[:, np.maximum(pairs[:, 1], 0)].T
+    return np.ascontiguousarray(compare(plus, minus, pairs[:, 1:] >= 0, margin=margin))
 
 
 def target_names(pairs: IntArray, outputs: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from xplain_cli.explanation import FloatArray
 from xplain_cli.methods.neighbourhoods import Pool, Task
-from xplain_cli.targets import pair_values
+from xplain_cli.targets import compare
 
 
 def own_bin_weights(task: Task, rows: Sequence[int], pool: Pool) -> FloatArray:
@@ -18,10 +18,11 @@ def own_bin_weights(task: Task, rows: Sequence[int], pool: Pool) -> FloatArray:
     codes = task.block.codes[list(rows)]
     pairs = task.pairs[list(rows)]
     found = np.full((pool.repeats, *pairs.shape[:2], codes.shape[1]), np.nan)
+    row = np.arange(len(rows))[:, None]
     for j, table in enumerate(pool.own_bin):
         own = table[:, np.maximum(codes[:, j], 0)]  # (r, b, k)
-        for i, pair in enumerate(pairs):
-            found[:, i, :, j] = pair_values(own[:, i], pair, margin=task.margin).T
+        plus, minus = own[:, row, pairs[..., 0]], own[:, row, np.maximum(pairs[..., 1], 0)]
+        found[..., j] = compare(plus, minus, pairs[..., 1] >= 0, margin=task.margin)
         found[:, codes[:, j] < 0, :, j] = np.nan
     return found
 
