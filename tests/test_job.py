@@ -553,3 +553,13 @@ def test_five_hundred_columns_work(run, tmp_path):
     assert done.code == 0, done.err
     assert "samples raised from 1024 to 2048" in done.err
     assert len(rows_of(tmp_path / "out" / "weights.csv")) == 1000
+
+
+def test_inspect_with_data_names_inputs_and_outputs_and_the_cost(run, mixed, tmp_path):
+    done = run("inspect", mixed.model, mixed.data)
+    assert done.code == 0, done.err
+    lines = dict(line.split(None, 1) for line in done.out.splitlines() if " " in line.strip())
+    assert lines["inputs"].startswith("age (integer), income (number), city (category)")
+    assert lines["outputs"] == "high, low, mid"
+    assert "model inputs" in done.out
+    assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xplain_cli import datasets
+from xplain_cli.choosing import Chosen
 from xplain_cli.explainer import Assignment, Explainer
 from xplain_cli.methods import Pool
 from xplain_cli.opening import Opened
@@ -14,6 +15,7 @@ from xplain_cli.pool import BATCH_ROWS, batches, checked_scale, draw_pool, predi
 from xplain_cli.records import Rows
 
 _TRIAL_ROWS = 8
+_SHOWN_ROWS = 3
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def estimate(opened: Opened, asked: Assignment, rendering: Rendering, fmt: str) 
     pool, per_input = _trial_pool(opened, asked)
     worker = Explainer(asked, opened.model, None if asked.method.around else pool)
     lines = Rows(opened.start, list(range(count)), table[[]])
+    worker.explain(table, lines)  # what is done once for all rows is not multiplied
     began = time.perf_counter()
     records = worker.explain(table, lines)
     spent = time.perf_counter() - began
@@ -80,6 +83,26 @@ def estimate(opened: Opened, asked: Assignment, rendering: Rendering, fmt: str) 
         solve_seconds=max(0.0, spent - trial * per_input) * rows / count,
         output_bytes=(len(piece.weights) + len(piece.stability)) * rows / count,
     )
+
+
+def describe(opened: Opened, chosen: Chosen) -> list[str]:
+    """Name inputs and outputs of an opened model, and what it answers on the first rows."""
+    shown = [
+        f"{column} ({'category' if column in opened.discrete else kind})"
+        for column, kind in opened.kinds.items()
+    ]
+    head = next(datasets.chunks(opened.table, opened.kinds, [], _SHOWN_ROWS)).table
+    answers = opened.model.predict(head)
+    return [
+        f"inputs          {', '.join(shown)}",
+        f"outputs         {', '.join(opened.settled.outputs)}",
+        f"response        {opened.settled.response}, {opened.settled.task}",
+        f"target          {chosen.target.spec} ({chosen.scale.label})",
+        *(
+            f"row {i:<11} " + ", ".join(f"{value:.6g}" for value in answer)
+            for i, answer in enumerate(answers.tolist())
+        ),
+    ]
 
 
 def lines_of(cost: Estimate) -> list[str]:

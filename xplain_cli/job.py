@@ -10,7 +10,7 @@ from xplain_cli import datasets
 from xplain_cli.choosing import Chosen, choose_method
 from xplain_cli.console import Console
 from xplain_cli.errors import FailedRowsError
-from xplain_cli.estimate import estimate, lines_of
+from xplain_cli.estimate import describe, estimate, lines_of
 from xplain_cli.explainer import Assignment
 from xplain_cli.explanation import Records
 from xplain_cli.gates import Gate, parse_gates
@@ -244,6 +244,25 @@ def _open_run(job: _Job) -> Run:
     return run
 
 
+def preview(request: Request, console: Console) -> list[str]:
+    """
+    Say what a run would explain and what it would cost; nothing is written.
+
+    Raises
+    ------
+    XplainError
+        What ``explain`` would raise before its first row.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        job = _prepare(request, console)
+        for note in job.notes:
+            console.note(note)
+        cost = estimate(job.opened, _assign(job, None), job.rendering, request.output_format)
+        return [*describe(job.opened, job.chosen), *lines_of(cost)]
+
+
 def explain(request: Request, console: Console) -> int:
     """
     Run an explaining command and return its exit code: 0, 1 or 4.
@@ -255,21 +274,24 @@ def explain(request: Request, console: Console) -> int:
     """
     from threadpoolctl import threadpool_limits
 
+    if request.dry_run:
+        for text in preview(request, console):
+            console.line(text)
+        return 0
     with threadpool_limits(limits=1):
         course = Course(time.perf_counter())
         job = _prepare(request, console)
         for note in job.notes:
             console.note(note)
         course.lap("open")
-        if request.dry_run:
-            cost = estimate(job.opened, _assign(job, None), job.rendering, request.output_format)
-            for text in lines_of(cost):
-                console.line(text)
-            return 0
         run = _open_run(job)
         try:
             if run.temporary:
                 return _run_to_stdout(job, run)
             return _run_to_files(job, run, course)
+        except (KeyboardInterrupt, SystemExit):
+            if not run.temporary:
+                console.warn(f"{run.place.name} is unfinished; the same command continues it")
+            raise
         finally:
             run.close()

@@ -3,12 +3,12 @@
 import os
 import stat
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from xplain_cli.errors import UsageError
 from xplain_cli.plan import Request
 from xplain_cli.project import Resolved
-from xplain_cli.settings import row_slice
+from xplain_cli.settings import COMMANDS, SETTINGS, row_slice
 
 _FORMATS = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".parquet": "parquet"}
 _FOREIGN = (".gz", ".html", ".ndjson", ".npz", ".tsv", ".txt", ".xlsx", ".zip")
@@ -72,7 +72,10 @@ def to_request(
     UsageError
         No model, no data, or options that contradict each other.
     """
-    values = resolved.values
+    # a command that takes fewer options leaves the others at their defaults
+    values: dict[str, Any] = {
+        name: SETTINGS[name].default for name in COMMANDS[command]
+    } | resolved.values
     data = _data(resolved, command, stdin_ready=stdin_ready)
     if values["quiet"] and values["verbose"]:
         raise UsageError("--quiet and --verbose at once; choose one")

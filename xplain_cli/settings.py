@@ -110,7 +110,12 @@ SETTINGS: dict[str, Setting] = {
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "tabular": tuple(SETTINGS),
-    "inspect": ("model", "python_path", "quiet", "debug"),
+    "inspect": (
+        *("model", "data", "background", "target", "output_scale", "response", "model_output"),
+        *("class_names", "method", "samples", "repeats", "id_column", "features", "drop_columns"),
+        *("categorical", "group", "input_format", "sep", "encoding", "na_values", "dtype"),
+        *("no_header", "trust_model", "trusted", "model_sha256", "python_path", "quiet", "debug"),
+    ),
     "gate": ("output", "fail_on", "quiet", "debug"),
 }
 """The commands, and the options that each takes from the environment and the project file."""

@@ -11,6 +11,7 @@ from xplain_cli import options as o
 from xplain_cli.console import open_console
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.project import resolve
+from xplain_cli.request import to_request
 
 if TYPE_CHECKING:  # it brings numpy, which --help must not wait for
     from xplain_cli.models.inspection import Inspection
@@ -35,7 +36,32 @@ def _lines(found: "Inspection") -> Iterator[str]:
 
 
 def inspect(
-    model: o.ModelWord = None,
+    words: o.Words = None,
+    model: o.Model = None,
+    data: o.Data = None,
+    background: o.Background = None,
+    target: o.Target = None,
+    output_scale: o.Scale = None,
+    response: o.ModelResponse = None,
+    model_output: o.ModelOutput = None,
+    class_names: o.ClassNames = None,
+    method: o.Method = None,
+    samples: o.Samples = None,
+    repeats: o.Repeats = None,
+    id_column: o.IdColumn = None,
+    features: o.Features = None,
+    drop_columns: o.DropColumns = None,
+    categorical: o.Categorical = None,
+    group: o.Group = None,
+    input_format: o.Input = None,
+    sep: o.Sep = None,
+    encoding: o.Encoding = None,
+    na_values: o.NaValues = None,
+    dtype: o.Dtype = None,
+    no_header: o.NoHeader = None,
+    trust_model: o.TrustModel = None,
+    trusted: o.Trusted = None,
+    model_sha256: o.ModelSha256 = None,
     python_path: o.PythonPath = None,
     config: o.Config = None,
     quiet: o.Quiet = None,
@@ -44,9 +70,15 @@ def inspect(
     """
     Look into a model file; nothing of it is imported or run. Exit 3 if it would be refused.
 
+    With DATA the model is loaded too: its inputs, its outputs, a probe, and what a run would cost.
+
     Example: xplain inspect model.pkl
     """
-    resolved = resolve("inspect", locals(), os.environ, Path())
+    # a single word is the MODEL, also where the project file names one
+    named = words[0] if words and model is None else model
+    rows = data or (words or [])[model is None :]
+    given = {**locals(), "words": None, "model": named, "data": rows}
+    resolved = resolve("inspect", given, os.environ, Path())
     source = resolved.values["model"]
     if not source:
         raise UsageError("no MODEL: type xplain inspect MODEL, or set XPLAIN_MODEL")
@@ -59,5 +91,12 @@ def inspect(
         console.line(line)
     if found.unknown or found.refusals:
         console.line("verdict   would be refused")
-        raise typer.Exit(RefusedError.exit_code)
-    console.line("verdict   would load")
+        if not (rows and (trusted or trust_model)):
+            raise typer.Exit(RefusedError.exit_code)
+    else:
+        console.line("verdict   would load")
+    if rows:
+        from xplain_cli.job import preview
+
+        for line in preview(to_request(resolved, "tabular"), console):
+            console.line(line)
