@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -32,7 +30,7 @@ class Case:
 def environment(**extra):
     """Return the environment without XPLAIN_* and without colours, with *extra* variables."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("XPLAIN_")}
-    fixed = {"PYTHONPATH": str(ROOT), "TYPER_USE_RICH": "0", "TERMINAL_WIDTH": "100"}
+    fixed = {"TYPER_USE_RICH": "0", "TERMINAL_WIDTH": "100"}
     return clean | fixed | extra
 
 
