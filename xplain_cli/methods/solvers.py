@@ -37,9 +37,10 @@ def gram(coordinates: Any, values: FloatArray, weights: FloatArray, repeats: int
     np.sqrt(weights, out=rows[0])
     np.multiply(coordinates, rows[0], out=rows[1 : 1 + n])
     np.multiply(values, rows[0], out=rows[1 + n :])
-    m = total // repeats
+    by_repeat = rows.reshape(len(rows), repeats, total // repeats).transpose(1, 0, 2)
     # a product with its own transpose is computed as half a product (BLAS syrk)
-    return np.stack([rows[:, i : i + m] @ rows[:, i : i + m].T for i in range(0, total, m)])
+    product: FloatArray = by_repeat @ by_repeat.transpose(0, 2, 1)
+    return product
 
 
 def centre(sums: FloatArray, n: int) -> tuple[FloatArray, FloatArray, FloatArray]:
