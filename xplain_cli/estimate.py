@@ -13,6 +13,7 @@ from xplain_cli.opening import Opened
 from xplain_cli.output import Rendering, render_piece
 from xplain_cli.pool import BATCH_ROWS, batches, checked_scale, draw_pool, predict_fixed
 from xplain_cli.records import Rows
+from xplain_cli.targets import used_outputs
 
 _TRIAL_ROWS = 8
 _SHOWN_ROWS = 3
@@ -47,7 +48,8 @@ def _trial_pool(opened: Opened, asked: Assignment) -> tuple[Pool, float]:
     """Draw the whole pool but predict one batch of it; return it and seconds per model input."""
     draw, inputs = draw_pool(asked.law, asked.budget)
     began = time.perf_counter()
-    some = predict_fixed(opened.model, inputs.head(BATCH_ROWS))
+    kept = used_outputs(asked.target, len(asked.settled.outputs))
+    some = predict_fixed(opened.model, inputs.head(BATCH_ROWS), kept)
     seconds = (time.perf_counter() - began) / BATCH_ROWS
     outputs = checked_scale(some, asked.target, asked.scale)[np.arange(len(inputs)) % len(some)]
     levels = tuple(len(f) for f in asked.law.frequencies)

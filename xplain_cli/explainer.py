@@ -24,6 +24,7 @@ from xplain_cli.targets import (
     pair_values,
     target_names,
     to_scale,
+    used_outputs,
 )
 
 
@@ -81,12 +82,13 @@ class Explainer:
         self.model = model
         self._pool = pool
         self._leaves: Any = None
+        self._kept = used_outputs(assignment.target, len(assignment.settled.outputs))
         if assignment.method.exact:
             if not isinstance(model, Trees):
                 raise UsageError(
                     "lime:exact=yes needs a tree model of scikit-learn; take lime:exact=no"
                 )
-            self._leaves = see_leaves(model.leaf_boxes(), assignment.law)
+            self._leaves = see_leaves(model.leaf_boxes(), assignment.law, self._kept)
 
     def explain(self, table: pd.DataFrame, rows: Rows) -> Records:
         """Explain the rows of a chunk; a row that fails becomes a record with its reason."""
@@ -122,7 +124,7 @@ class Explainer:
         task = Task(
             law=asked.law,
             block=block,
-            pairs=pairs,
+            pairs=np.where(pairs >= 0, np.searchsorted(self._kept, pairs), -1),
             predictions=values,
             margin=asked.settled.margin,
             seed=asked.budget.seed,
@@ -155,7 +157,7 @@ class Explainer:
                 answer = self._pool
             else:
                 inputs = pd.concat(need.inputs, ignore_index=True)
-                outputs = predict_fixed(self.model, inputs)
+                outputs = predict_fixed(self.model, inputs, self._kept)
                 answer = checked_scale(outputs, self.assignment.target, self.assignment.scale)
 
     def _answer(self, rows: pd.DataFrame) -> _Answers:

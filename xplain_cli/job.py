@@ -22,6 +22,7 @@ from xplain_cli.pool import find_pool, make_pool
 from xplain_cli.records import Labels, Rows
 from xplain_cli.run import Run, RunPlace, open_run, writing
 from xplain_cli.summary import Tally
+from xplain_cli.targets import used_outputs
 from xplain_cli.verdict import exit_code, judge_gates, tolerated
 from xplain_cli.workers import ChunkTask, Spread, explain_all
 
@@ -157,7 +158,8 @@ def _pool(job: _Job, run: Run) -> tuple[dict[str, Any], Assignment]:
     folder = run.pool_path("shared")
     facts = find_pool(folder)
     if facts is None:
-        facts = make_pool(folder, job.chosen.law, job.opened.model, job.chosen.budget)
+        kept = used_outputs(job.chosen.target, len(job.opened.settled.outputs))
+        facts = make_pool(folder, job.chosen.law, job.opened.model, job.chosen.budget, kept)
     return facts, _assign(job, folder)
 
 

@@ -190,5 +190,6 @@ def results(
         "model_inputs_pool": pool.get("model_inputs", 0),
         "precision": whole.precision,
         "fidelity": whole.fidelity,
+        "median_and_tail": {name: list(pair) for name, pair in whole.quantiles.items()},
         "argv": list(request.argv),
     }

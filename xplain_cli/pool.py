@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.explanation import FloatArray
+from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.features import Draw
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.models import Model
 from xplain_cli.seeds import POOL
-from xplain_cli.targets import Scale, Target, to_scale, used_outputs
+from xplain_cli.targets import Scale, Target, to_scale
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,20 @@ BATCH_ROWS = 512
 the same, padded with repeats of the last row."""
 
 
-def predict_fixed(model: Model, inputs: pd.DataFrame) -> FloatArray:
-    """Return the model's outputs (m, k) on *inputs* (m,), asked in batches of one fixed size."""
+def predict_fixed(model: Model, inputs: pd.DataFrame, kept: IntArray | None = None) -> FloatArray:
+    """
+    Return the model's outputs (m, k) on *inputs* (m,), asked in batches of one fixed size.
+
+    With *kept* only these outputs, (m, len(kept)): a thousand classes need not stay in memory.
+    """
     parts = []
     for start in range(0, len(inputs), BATCH_ROWS):
         batch = inputs.iloc[start : start + BATCH_ROWS]
         short = BATCH_ROWS - len(batch)
         if short:
             batch = pd.concat([batch, batch.iloc[[-1] * short]], ignore_index=True)
-        parts.append(model.predict(batch)[: BATCH_ROWS - short])
+        answers = model.predict(batch)[: BATCH_ROWS - short]
+        parts.append(answers if kept is None else answers[:, kept])
     return np.concatenate(parts)
 
 
@@ -68,7 +73,7 @@ def no_log_odds(where: str) -> str:
 
 def checked_scale(outputs: FloatArray, target: Target, scale: Scale) -> FloatArray:
     """
-    Put perturbed rows' outputs (m, k) on the explained scale.
+    Put perturbed rows' needed outputs (m, u) on the explained scale.
 
     Raises
     ------
@@ -77,15 +82,14 @@ def checked_scale(outputs: FloatArray, target: Target, scale: Scale) -> FloatArr
     UsageError
         Log-odds of an exact 0 or 1.
     """
-    used = used_outputs(target, outputs.shape[1])
-    n_bad = int((~np.isfinite(outputs[:, used])).any(axis=1).sum())
+    n_bad = int((~np.isfinite(outputs)).any(axis=1).sum())
     if n_bad:
         raise RefusedError(
             f"the model answers NaN or infinity on {n_bad} of {len(outputs)} perturbed rows; it"
             " must answer on every row that the background's values can make"
         )
     scaled = to_scale(outputs, target, scale)
-    if not np.isfinite(scaled[:, used]).all():
+    if not np.isfinite(scaled).all():
         raise UsageError(no_log_odds("perturbed rows"))
     return scaled
 
@@ -124,9 +128,11 @@ def find_pool(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def make_pool(folder: Path, law: TableLaw, model: Model, budget: Budget) -> dict[str, Any]:
+def make_pool(
+    folder: Path, law: TableLaw, model: Model, budget: Budget, kept: IntArray
+) -> dict[str, Any]:
     """
-    Draw the shared pool, predict it once and keep it in *folder*.
+    Draw the shared pool, predict it once and keep it, with its *kept* outputs, in *folder*.
 
     Returns
     -------
@@ -138,7 +144,7 @@ def make_pool(folder: Path, law: TableLaw, model: Model, budget: Budget) -> dict
         The folder cannot be written.
     """
     draw, inputs = draw_pool(law, budget)
-    outputs = predict_fixed(model, inputs)
+    outputs = predict_fixed(model, inputs, kept)
     try:
         save_pool(folder, draw, outputs)
         facts = {

@@ -13,6 +13,7 @@ from xplain_cli.opening import open_inputs
 from xplain_cli.plan import Request
 from xplain_cli.pool import Budget, checked_scale, draw_pool, predict_fixed
 from xplain_cli.records import Labels
+from xplain_cli.targets import used_outputs
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ def pool_of(case, seed):
     """Draw and predict the shared pool of one seed."""
     budget = Budget(seed, case.chosen.budget.samples, case.chosen.budget.repeats)
     draw, inputs = draw_pool(case.chosen.law, budget)
-    outputs = predict_fixed(case.opened.model, inputs)
+    kept = used_outputs(case.chosen.target, len(case.opened.settled.outputs))
+    outputs = predict_fixed(case.opened.model, inputs, kept)
     scaled = checked_scale(outputs, case.chosen.target, case.chosen.scale)
     levels = tuple(len(f) for f in case.chosen.law.frequencies)
     return Pool(Draw(draw.codes, draw.positions), scaled, budget.repeats, levels)

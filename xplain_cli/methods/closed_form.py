@@ -44,9 +44,11 @@ class Leaves:
     overall: FloatArray
 
 
-def see_leaves(boxes: Any, law: Law) -> Leaves:
+def see_leaves(boxes: Any, law: Law, kept: IntArray) -> Leaves:
     """
     Measure the conditions of leaf boxes (``models.trees.LeafBoxes``) under a law.
+
+    Only the *kept* outputs are looked at.
 
     Raises
     ------
@@ -71,7 +73,7 @@ def see_leaves(boxes: Any, law: Law) -> Leaves:
         feature[where] = j
         inside[where[0], where[1], : len(frequency)] = share
         overall[where] = share @ frequency
-    return Leaves(boxes.values, boxes.base, feature, inside, overall)
+    return Leaves(boxes.values[:, kept], boxes.base[kept], feature, inside, overall)
 
 
 def _leave_one_out(factors: FloatArray) -> FloatArray:
