@@ -115,12 +115,13 @@ def _verdict(
 ) -> str:
     counts = ", ".join(f"{count} {word}" for word, count in words.items() if count)
     figures = [
-        f"{column} median {middle:.3g}, {tail} {end:.3g}"
+        f"{column:<16} median {middle:.3g}, {tail} {end:.3g}"
         for column, tail in columns
         if column in summary.quantiles
         for middle, end in [summary.quantiles[column]]
     ]
-    return f"{name:<31} {'; '.join([counts, *figures] if counts else figures) or 'unknown'}"
+    parts = [counts, *figures] if counts else figures
+    return f"{name:<31} " + f"\n{'':<32}".join(parts or ["unknown"])
 
 
 class Console:
