@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from xplain_cli.errors import RefusedError
 from xplain_cli.explainer import Assignment, explain_chunk
 from xplain_cli.explanation import Records
 from xplain_cli.records import Rows
@@ -63,6 +64,7 @@ def _parallel(
 ) -> Iterator[tuple[ChunkTask, Records]]:
     """Send waves of chunks to joblib: its own generator would read far ahead of a slow writer."""
     import joblib
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     settings: dict[str, Any] = {"inner_max_num_threads": 1} if backend == "loky" else {}
     with (
@@ -71,7 +73,14 @@ def _parallel(
     ):
         work = joblib.delayed(_explain)
         while wave := list(itertools.islice(tasks, 2 * jobs)):
-            yield from pool(work(assignment, task) for task in wave)
+            try:
+                yield from pool(work(assignment, task) for task in wave)
+            except TerminatedWorkerError as error:
+                rows = f"rows {wave[0].start} to {wave[-1].stop - 1}"
+                raise RefusedError(
+                    f"a worker process died among {rows}, likely out of memory or killed; finished"
+                    " chunks are kept: the same command continues, with fewer --jobs if need be"
+                ) from error
 
 
 def stop_workers() -> None:
