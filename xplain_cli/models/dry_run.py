@@ -84,9 +84,12 @@ class _Inert(pickle._Unpickler):  # noqa: SLF001
     read: Callable[[int], bytes]
     _unframer: Any
 
-    def __init__(self, file: io.BytesIO, names: dict[str, Global], *, nested: bool = False) -> None:
+    def __init__(
+        self, file: io.BytesIO, size: int, names: dict[str, Global], *, nested: bool = False
+    ) -> None:
         super().__init__(file)
-        self.file, self.names, self.nested = file, names, nested
+        # the size is handed in because file.getbuffer() would copy the whole content
+        self.file, self.size, self.names, self.nested = file, size, names, nested
 
     def find_class(self, module: str, name: str) -> Global:
         """Record a global."""
@@ -148,10 +151,10 @@ class _Inert(pickle._Unpickler):  # noqa: SLF001
     def _array(self, made: Made) -> Made:
         if self.nested:
             raise RefusalError("holds a joblib array within an array of objects")
-        made.value = read_raw_array(made, self.file)
+        made.value = read_raw_array(made, self.file, self.size - self.file.tell())
         if made.value is not None:
             return made
-        array = _Inert(self.file, self.names, nested=True).load()
+        array = _Inert(self.file, self.size, self.names, nested=True).load()
         if not isinstance(array, Made) or array.callee.key not in RECONSTRUCTORS | FROM_BUFFER:
             raise RefusalError("holds an array of objects that is no array")
         return array
@@ -207,7 +210,7 @@ class _Inert(pickle._Unpickler):  # noqa: SLF001
 
     def load_bytearray8(self) -> None:
         (size,) = struct.unpack("<Q", self.read(8))
-        if size > self.file.getbuffer().nbytes:
+        if size > self.size:
             raise RefusalError("ends within a bytearray")
         self.append(bytearray(self.read(size)))
 
@@ -236,14 +239,14 @@ class _Inert(pickle._Unpickler):  # noqa: SLF001
         """Return how many bytes of the content were not read yet."""
         frame = self._unframer.current_frame
         held = frame.getbuffer().nbytes - frame.tell() if frame is not None else 0
-        return int(self.file.getbuffer().nbytes - self.file.tell() + held)
+        return int(self.size - self.file.tell() + held)
 
 
 def dry_run(data: bytes) -> DryRun:
     """Follow the content of a pickle or (unpacked) joblib file; never raises for its content."""
     names: dict[str, Global] = {}
     file = io.BytesIO(data)
-    engine = _Inert(file, names)
+    engine = _Inert(file, len(data), names)
     root, refusals = None, []
     try:
         root = engine.load()

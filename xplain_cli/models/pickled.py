@@ -3,12 +3,15 @@
 import functools
 import importlib.util
 import io
+import math
 import pickle
 import types
 import warnings
 from collections.abc import Callable, Collection
 from importlib import metadata
 from typing import Any, Self
+
+import numpy as np
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models.allowlist import SUBSTITUTED, is_allowed, judge, stated_version
@@ -17,6 +20,7 @@ from xplain_cli.models.contract import LoadedModel, ModelRecipe
 from xplain_cli.models.dry_run import dry_run, modern_name
 from xplain_cli.models.estimators import Estimator
 from xplain_cli.models.guards import PARTIALS
+from xplain_cli.models.raw_arrays import WRAPPER
 from xplain_cli.models.stored import Stored
 
 _NO_INSTANCES = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
@@ -52,13 +56,40 @@ def _home(module: str) -> str:
     return module
 
 
+def _array_reader() -> type:
+    """Return joblib's array wrapper with one copy of the bytes where joblib makes three."""
+    import joblib.numpy_pickle as joblibs
+
+    class ArrayReader(joblibs.NumpyArrayWrapper):  # type: ignore[misc]  # untyped package
+        def read_array(self, unpickler: Any, ensure_native_byte_order: bool) -> Any:  # noqa: FBT001  # joblib's signature
+            if self.dtype.hasobject or self.order not in {"C", "F"}:
+                return super().read_array(unpickler, ensure_native_byte_order)
+            file = unpickler.file_handle
+            if self.safe_get_numpy_array_alignment_bytes() is not None:
+                file.read(file.read(1)[0])
+            raw = np.empty(math.prod(self.shape) * self.dtype.itemsize, dtype=np.uint8)
+            if file.readinto(raw.data) != raw.nbytes:
+                raise pickle.UnpicklingError("ends within an array")
+            shape = self.shape if self.order == "C" else self.shape[::-1]
+            array = raw.view(self.dtype).reshape(shape)
+            array = array if self.order == "C" else array.transpose()
+            swap = ensure_native_byte_order and not array.dtype.isnative
+            return array.astype(array.dtype.newbyteorder("=")) if swap else array
+
+    return ArrayReader
+
+
 def _strict_finder(trusted: Collection[str]) -> Callable[[str, str], Any]:
+    reader = _array_reader()
+
     def find(module: str, name: str) -> Any:
         module, name = modern_name(module, name)
         if "." in name or not is_allowed(module, name, trusted):
             raise pickle.UnpicklingError(f"{module}.{name} is not on the list")
         if f"{module}:{name}" in SUBSTITUTED:
             return CheckerPartial
+        if f"{module}:{name}" == WRAPPER:
+            return reader
         return getattr(importlib.import_module(_home(module)), name)
 
     return find

@@ -128,7 +128,7 @@ def _checked(made: Made) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype.value
 
 
-def read_raw_array(made: Made, file: io.BytesIO) -> RawArray | None:
+def read_raw_array(made: Made, file: io.BytesIO, left: int) -> RawArray | None:
     """
     Follow the raw bytes of a joblib array, and leave the file where the real loader would.
 
@@ -138,6 +138,8 @@ def read_raw_array(made: Made, file: io.BytesIO) -> RawArray | None:
         The stand-in of the wrapper, its state set.
     file
         The whole content, at the byte after the wrapper's frame.
+    left
+        How many bytes follow there.
 
     Returns
     -------
@@ -154,9 +156,8 @@ def read_raw_array(made: Made, file: io.BytesIO) -> RawArray | None:
         return None
     if made.state.get("numpy_array_alignment_bytes") is not None:
         padding = file.read(1)
-        file.read(padding[0] if padding else 0)
+        left -= len(padding) + len(file.read(padding[0] if padding else 0))
     size = math.prod(shape) * dtype.itemsize
-    left = file.getbuffer().nbytes - file.tell()
     if size > left:
         raise RefusalError("ends within an array")
     if size > _KEPT_BYTES:
