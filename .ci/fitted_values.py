@@ -234,6 +234,44 @@ def _tables() -> Iterator[Any]:
     yield neighbors.NearestNeighbors(algorithm="kd_tree").fit(_ROWS)
 
 
+def boosted() -> Iterator[tuple[str, Any]]:
+    """Yield (name, fitted model) of XGBoost, LightGBM and CatBoost, wrapped and bare."""
+    import catboost
+    import lightgbm
+    import xgboost
+
+    table = pd.DataFrame(_ROWS, columns=["a", "b", "c", "d"])
+    table["level"] = pd.Categorical(np.where(_LABELS > 0, "x", "y"))
+    table["whole"] = pd.Categorical(_LABELS)
+    small: dict[str, Any] = {"n_estimators": 3, "n_jobs": 1}
+    quiet: dict[str, Any] = {"verbose": 0, "allow_writing_files": False, "thread_count": 1}
+    groups = np.repeat([0, 1], 30)
+    cats = ["level", "whole"]
+    words = _LABELS.astype(str)
+    ours = catboost.CatBoostClassifier(n_estimators=3, cat_features=cats, **quiet)
+    made = [
+        xgboost.XGBClassifier(**small, enable_categorical=True).fit(table, _LABELS),
+        xgboost.XGBRegressor(**small, enable_categorical=True).fit(table, _NUMBERS),
+        xgboost.XGBClassifier(**small).fit(_ROWS, _LABELS % 2),
+        xgboost.XGBRFClassifier(**small).fit(_ROWS, _LABELS % 2),
+        xgboost.XGBRFRegressor(**small).fit(_ROWS, _NUMBERS),
+        xgboost.XGBRanker(**small).fit(_ROWS, _LABELS, qid=groups),
+        xgboost.XGBRegressor(**small, booster="gblinear").fit(_ROWS, _NUMBERS),
+        xgboost.XGBRegressor(**small, booster="dart").fit(_ROWS, _NUMBERS),
+        lightgbm.LGBMClassifier(**small, verbose=-1).fit(table, words),
+        lightgbm.LGBMClassifier(**small, verbose=-1).fit(_ROWS, _LABELS % 2),
+        lightgbm.LGBMRegressor(**small, verbose=-1).fit(table, _NUMBERS),
+        lightgbm.LGBMRanker(**small, verbose=-1).fit(_ROWS, _LABELS, group=[30, 30]),
+        ours.fit(table, words),
+        catboost.CatBoostClassifier(n_estimators=3, **quiet).fit(_ROWS, _LABELS % 2),
+        catboost.CatBoostRegressor(n_estimators=3, **quiet).fit(_ROWS, _NUMBERS),
+        catboost.CatBoostRanker(n_estimators=3, **quiet).fit(_ROWS, _LABELS, group_id=groups),
+        catboost.CatBoost({"iterations": 3, **quiet}).fit(_ROWS, _NUMBERS),
+    ]
+    bare = [made[0].get_booster(), made[8].booster_, made[10].booster_]
+    yield from ((type(one).__name__, one) for one in [*made, *bare])
+
+
 def _arrays() -> Iterator[Any]:
     """Yield NumPy and SciPy values as they lie in fitted models."""
     for code in "?bBhHiIlLqQefdFDSU":
@@ -289,4 +327,6 @@ def all_values() -> Iterator[Any]:
     variants = itertools.chain(_losses(), _kernels(), _searches(), _settings())
     yield from (fitted for fitted in map(_fitted, variants) if fitted is not None)
     yield from _tables()
+    with contextlib.suppress(ImportError):  # the list keeps what an earlier run has found
+        yield from (fitted for _, fitted in boosted())
     yield from itertools.chain(_arrays(), _pandas(), _functions(), _distances())

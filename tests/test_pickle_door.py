@@ -233,7 +233,8 @@ def test_the_list_has_no_doors_out():
     assert {key for key in allowed_names() if key.split(":")[1] in suspicious} == set()
     packages = {key.split(":")[0].split(".")[0] for key in allowed_names()}
     expected = (
-        "_codecs _loss builtins collections copyreg joblib numpy pandas pyarrow scipy sklearn"
+        "_codecs _loss builtins catboost collections copyreg joblib lightgbm numpy pandas pyarrow"
+        " scipy sklearn xgboost"
     )
     assert sorted(packages) == expected.split()
     assert not any(key.startswith("scipy.stats") for key in allowed_names())

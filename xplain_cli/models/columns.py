@@ -67,9 +67,22 @@ def steps_of(estimator: Any) -> list[Any] | None:
     return [step for _, step in steps if step is not None and not isinstance(step, str)]
 
 
+def handed_on(estimator: Any) -> list[Any]:
+    """Return the fitted models inside another that are handed its columns as they are."""
+    nested, steps = inner(estimator), steps_of(estimator)
+    if nested is not estimator:
+        return [nested]
+    if steps is not None:
+        return steps if len(steps) == 1 else []
+    return members(estimator)
+
+
 def fitted_names(estimator: Any) -> tuple[str, ...] | None:
     """Return the names of the columns that it was fitted with, in order; None: a bare array."""
     names = getattr(estimator, "feature_names_in_", None)
+    if names is None:  # CatBoost has its own spelling, and numbers columns without names
+        names = getattr(estimator, "feature_names_", None)
+        names = None if names == [str(i) for i in range(len(names or []))] else names
     if names is not None:
         return tuple(map(str, names))
     nested = inner(estimator)
@@ -82,7 +95,8 @@ def fitted_names(estimator: Any) -> tuple[str, ...] | None:
 def fitted_width(estimator: Any) -> int | None:
     """Return how many columns it was fitted with; None: unknown."""
     try:
-        return int(estimator.n_features_in_)
+        # CatBoost forgets its width when stored, and keeps its names
+        return int(estimator.n_features_in_) or len(estimator.feature_names_)
     except (AttributeError, TypeError, ValueError):
         nested = inner(estimator)
         if nested is not estimator:

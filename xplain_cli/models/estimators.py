@@ -9,6 +9,16 @@ import pandas as pd
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray
+from xplain_cli.models.boosters import (
+    Categories,
+    boosted_kinds,
+    cast,
+    categories_of,
+    category_notes,
+    package_of,
+    pin_thread,
+    wrapped,
+)
 from xplain_cli.models.columns import (
     Kinds,
     column_kinds,
@@ -35,6 +45,7 @@ def single_threaded(root: Any) -> None:
         stack.extend(_held(value))
         if hasattr(value, "get_params") and "n_jobs" in getattr(value, "__dict__", {}):
             value.n_jobs = 1
+        pin_thread(value)
 
 
 def _held(value: Any) -> Iterator[Any]:
@@ -86,14 +97,14 @@ def task_of(estimator: Any) -> str:
         )
     if stated in {"outlier_detector", "regressor"}:
         return "regression" if stated == "regressor" else "anomaly"
-    classes = hasattr(estimator, "classes_") or hasattr(estimator, "predict_proba")
+    classes = bool(_classes(estimator)) or hasattr(estimator, "predict_proba")
     return "classification" if classes else "regression"
 
 
 def _classes(estimator: Any) -> list[list[str]]:
     """Return the class names of each output; an empty list where it has none."""
     classes = getattr(estimator, "classes_", None)
-    if classes is None:
+    if classes is None or len(classes) == 0:  # CatBoost's regressors have an empty list of them
         return []
     several = isinstance(classes, list) and len(classes) > 0 and np.ndim(classes[0]) > 0
     return [[_plain(one) for one in part] for part in (classes if several else [classes])]
@@ -121,11 +132,18 @@ def _indicators(estimator: Any, labels: Any) -> FloatArray:
     return to_matrix(np.hstack(parts))
 
 
+def _takes_threads(estimator: Any) -> bool:
+    """Return whether it is CatBoost, or a pipeline that hands CatBoost's arguments on."""
+    steps = steps_of(estimator)
+    return package_of(steps[-1] if steps else estimator) == "catboost"
+
+
 def ask(estimator: Any, response: str, inputs: Any) -> FloatArray:
     """Return what an estimator answers as a (rows, columns) matrix."""
-    answer = getattr(estimator, response)(inputs)
+    asked = getattr(estimator, response)
+    answer = asked(inputs, thread_count=1) if _takes_threads(estimator) else asked(inputs)
     if response == "predict":
-        if hasattr(estimator, "classes_"):
+        if _classes(estimator):
             return _indicators(estimator, answer)
         return to_matrix(answer)
     if isinstance(answer, list):
@@ -140,10 +158,12 @@ class EstimatorModel:
     estimator: Any
     settled: Settled
     named: bool
+    categories: Categories
 
     def predict(self, batch: pd.DataFrame) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
-        answer = ask(self.estimator, self.settled.response, as_inputs(batch, named=self.named))
+        inputs = as_inputs(cast(batch, self.categories), named=self.named)
+        answer = ask(self.estimator, self.settled.response, inputs)
         return expand(answer, self.settled)
 
     def leaf_boxes(self) -> LeafBoxes:
@@ -174,11 +194,18 @@ class Estimator:
     kind: str = "scikit-learn"
 
     def __post_init__(self) -> None:
+        self.estimator = wrapped(self.estimator)
         single_threaded(self.estimator)
         self.columns = fitted_names(self.estimator)
         self.n_columns = fitted_width(self.estimator)
         places = self.columns or tuple(map(str, range(self.n_columns or 0)))
+        try:
+            self.categories = categories_of(self.estimator)
+        except RefusedError as error:
+            raise RefusedError(f"{self.source}: {error}") from error
+        self.notes = (*self.notes, *category_notes(self.categories))
         kinds = column_kinds(self.estimator, places)
+        kinds |= boosted_kinds(self.estimator, self.categories, places)
         self.all_numeric = bool(places) and kinds.numeric == frozenset(places)
         known = kinds if self.columns is not None else Kinds()
         self.discrete, self.numeric = known.discrete, known.numeric
@@ -186,14 +213,15 @@ class Estimator:
     def settle(self, batch: pd.DataFrame) -> Settled:
         """Ask for one prediction on a few rows and choose the response."""
         response, task = self._choose()
-        inputs = as_inputs(batch, named=self.columns is not None)
+        inputs = as_inputs(cast(batch, self.categories), named=self.columns is not None)
         try:
             matrix = ask(self.estimator, response, inputs)
         except Exception as error:  # a model of another version fails in any way
             reason = " ".join(str(error).split())
-            note = f" ({self.notes[0]})" if self.notes else ""
+            skew = [note for note in self.notes if note.startswith("fitted with ")]
+            note = f" ({skew[0]})" if skew else ""
             others = [f"take --response {name}" for name in self._able() if name != response]
-            ways = [self.way_out] if self.notes else [*others, self.way_out]
+            ways = [self.way_out] if skew else [*others, self.way_out]
             raise RefusedError(
                 f"{self.source}: {response} failed on the first {len(batch)} rows:"
                 f" {type(error).__name__}: {reason}{note}; {' or '.join(ways)}"
@@ -203,7 +231,7 @@ class Estimator:
 
     def bind(self, settled: Settled) -> EstimatorModel:
         """Return the model that answers as *settled* says."""
-        return EstimatorModel(self.estimator, settled, self.columns is not None)
+        return EstimatorModel(self.estimator, settled, self.columns is not None, self.categories)
 
     def _able(self) -> list[str]:
         return [name for name in RESPONSES if callable(getattr(self.estimator, name, None))]

@@ -50,6 +50,20 @@ def _is_checker(arguments: tuple[Any, ...]) -> bool:
     return len(arguments) == 1 and isinstance(arguments[0], Global) and arguments[0].key in PARTIALS
 
 
+def _is_empty(arguments: tuple[Any, ...]) -> bool:
+    return arguments == ()
+
+
+# given arguments, these read files: model_file="/etc/passwd"
+_BOOSTERS = (
+    "catboost.core:CatBoost",
+    "catboost.core:CatBoostClassifier",
+    "catboost.core:CatBoostRanker",
+    "catboost.core:CatBoostRegressor",
+    "lightgbm.basic:Booster",
+    "xgboost.core:Booster",
+)
+
 _AS_WRITTEN: dict[str, Callable[[tuple[Any, ...]], bool]] = {
     "_codecs:encode": lambda found: (
         len(found) == 2 and found[1] == "latin1" and isinstance(found[0], str)
@@ -57,6 +71,7 @@ _AS_WRITTEN: dict[str, Callable[[tuple[Any, ...]], bool]] = {
     "functools:partial": _is_checker,
     "numpy.ma.core:_mareconstruct": lambda found: len(found) == 4 and _is_empty_array(found[2:]),
     "numpy:ndarray": lambda _: False,
+    **dict.fromkeys(_BOOSTERS, _is_empty),
     **dict.fromkeys(RECONSTRUCTORS, lambda found: len(found) == 3 and _is_empty_array(found[1:])),
 }
 
@@ -67,7 +82,8 @@ def check_call(made: Made, *, called: bool) -> None:
     if key == DTYPE and called:
         begin_dtype(made)
         return
-    sound = key != DTYPE and (key not in _AS_WRITTEN or _AS_WRITTEN[key](arguments))
+    written = key in _AS_WRITTEN
+    sound = key != DTYPE and (not written or (_AS_WRITTEN[key](arguments) and not made.keywords))
     if key == WRAPPER:
         sound = not called and not made.keywords and arguments == ()
     if not sound:

@@ -15,6 +15,7 @@ import numpy as np
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models.allowlist import SUBSTITUTED, is_allowed, judge, stated_version
+from xplain_cli.models.boosters import BOOSTERS
 from xplain_cli.models.callables import extend_path
 from xplain_cli.models.contract import LoadedModel, ModelRecipe
 from xplain_cli.models.dry_run import dry_run, modern_name
@@ -170,9 +171,9 @@ def open_pickled(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
     except Exception as error:  # a class of any version may raise anything from its own state
         note = f" ({_skew(version)})" if _skew(version) else ""
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise RefusedError(
-            f"{path}: cannot be loaded: {reason}{note}; {_way_out(version)}"
-        ) from error
+        absent = error.name if isinstance(error, ModuleNotFoundError) else None
+        way_out = f"pip install {absent}" if absent in BOOSTERS else _way_out(version)
+        raise RefusedError(f"{path}: cannot be loaded: {reason}{note}; {way_out}") from error
     if not any(callable(getattr(loaded, name, None)) for name in ("predict", "decision_function")):
         raise RefusedError(f"{path}: {_describe(loaded)}")
     notes = [note for note in (_skew(version),) if note]
