@@ -166,8 +166,7 @@ def test_lz4_names_the_extra_where_it_is_missing(tmp_path):
     [
         (b"", "the file is empty"),
         (b"PK\x03\x04", "a damaged zip archive: not supported yet"),
-        (b'{"learner": 1}', r"looks like JSON text \(an XGBoost model\?\)"),
-        (b"tree\nversion=v4", "looks like a LightGBM text model"),
+        (b'{"steps": 1}', "looks like JSON text that holds no XGBoost model"),
         (b"a,b\n1,2\n", "neither a pickle nor an ONNX file"),
         (b"\x80\x05garbage", "is no readable pickle"),
     ],

@@ -5,13 +5,14 @@ A pickle passes the door (dry run, exact allowlist, strict load) before anything
 
 from collections.abc import Callable
 
-from xplain_cli.models import callables, onnx, pickled
+from xplain_cli.models import callables, native, onnx, pickled, skops
 from xplain_cli.models.contract import LoadedModel, Model, ModelRecipe, Settled
 from xplain_cli.models.stored import Stored, read_stored
 from xplain_cli.models.trees import LeafBoxes, Trees
 
 __all__ = [
     "KINDS",
+    "OPTIONAL_KINDS",
     "LeafBoxes",
     "LoadedModel",
     "Model",
@@ -27,6 +28,14 @@ KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
 }
 """Stored forms, told apart by content; a ``package.module:callable`` is none of them."""
 
+OPTIONAL_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
+    "catboost": native.open_native,
+    "lightgbm": native.open_native,
+    "skops": skops.open_skops,
+    "xgboost": native.open_native,
+}
+"""Stored forms whose package is an extra."""
+
 
 def load_model(recipe: ModelRecipe) -> LoadedModel:
     """
@@ -41,4 +50,4 @@ def load_model(recipe: ModelRecipe) -> LoadedModel:
     if callables.names_callable(recipe.source):
         return callables.open_callable(recipe)
     stored = read_stored(recipe.source, recipe.sha256)
-    return KINDS[stored.kind](recipe, stored)
+    return (KINDS | OPTIONAL_KINDS)[stored.kind](recipe, stored)

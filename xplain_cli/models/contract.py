@@ -94,7 +94,7 @@ class LoadedModel(Protocol):
 
     @property
     def kind(self) -> str:
-        """``scikit-learn``, ``onnx`` or ``callable``."""
+        """``scikit-learn``, ``onnx``, ``xgboost``, ``lightgbm``, ``catboost`` or ``callable``."""
         ...
 
     @property

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xplain_cli.models.allowlist import stated_version, unknown_names
@@ -25,7 +25,7 @@ class Inspection:
     Attributes
     ----------
     kind
-        ``pickle``, ``onnx`` or ``callable``.
+        ``pickle``, ``onnx``, ``skops``, ``xgboost``, ``lightgbm``, ``catboost`` or ``callable``.
     sha256, size
         Of the file (a callable's: the module's file), in bytes.
     tree
@@ -158,6 +158,30 @@ def _inspect_onnx(path: str, stored: Stored) -> Inspection:
     return Inspection("onnx", stored.sha256, stored.size, tree=tuple(lines), columns=columns)
 
 
+def _inspect_data(path: str, stored: Stored) -> Inspection:
+    """Describe a file of an optional package; it is opened where it would not be refused."""
+    from xplain_cli.models import OPTIONAL_KINDS
+    from xplain_cli.models.skops import Examined, examine
+
+    found = Examined((), (), ())
+    if stored.kind == "skops":
+        found = examine(path, stored.data)
+    known = Inspection(
+        stored.kind,
+        stored.sha256,
+        stored.size,
+        tree=(f"{stored.kind} model",),
+        globals=found.asked,
+        unknown=tuple((name, "") for name in found.unknown),
+        refusals=tuple(f"calls {name} with arguments of its own" for name in found.called),
+    )
+    if known.unknown or known.refusals:
+        return known
+    loaded = OPTIONAL_KINDS[stored.kind](ModelRecipe(path), stored)
+    width = "unknown" if loaded.n_columns is None else loaded.n_columns
+    return replace(known, tree=(f"{stored.kind} model ({width} columns)",), columns=loaded.columns)
+
+
 def inspect_file(path: str, python_path: tuple[str, ...] = ()) -> Inspection:
     """
     Say what a model holds; a pickle is only followed, a callable only located.
@@ -173,4 +197,6 @@ def inspect_file(path: str, python_path: tuple[str, ...] = ()) -> Inspection:
         size = 0 if file is None else file.stat().st_size
         return Inspection("callable", digest, size, tree=(f"{path} in {file}",))
     stored = read_stored(path)
-    return _inspect_onnx(path, stored) if stored.kind == "onnx" else _inspect_pickle(stored)
+    if stored.kind == "onnx":
+        return _inspect_onnx(path, stored)
+    return _inspect_pickle(stored) if stored.kind == "pickle" else _inspect_data(path, stored)

@@ -4,6 +4,7 @@ import bz2
 import hashlib
 import io
 import lzma
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -25,9 +26,7 @@ _COMPRESSORS = (
 )
 _LOOKS = (
     (b"\x89HDF", "an HDF5 file (Keras?)"),
-    (b"CBM1", "a CatBoost model"),
-    (b"tree\n", "a LightGBM text model"),
-    (b"{", "JSON text (an XGBoost model?)"),
+    (b"{", "JSON text that holds no XGBoost model"),
     (b"ZF", "a joblib file older than 0.10"),
     (b"\x93NUMPY", "a NumPy array"),
     (b"PAR1", "a parquet table"),
@@ -35,6 +34,12 @@ _LOOKS = (
     (b"\x89PNG", "a picture"),
     (b"<", "HTML or XML text"),
     (b"version https://git-lfs", "a git-lfs pointer (run git lfs pull)"),
+)
+_NATIVE = (
+    (re.compile(rb"CBM1"), "catboost"),
+    (re.compile(rb"tree\r?\n"), "lightgbm"),
+    (re.compile(rb'\{\s*"(learner|version)"'), "xgboost"),
+    (re.compile(rb"\{L.{8}(learner|version)", re.DOTALL), "xgboost"),
 )
 _WAY_OUT = "; export the model to ONNX, or store it as a pickle"
 # protocol 0 and 1 have no mark of their own: these opcodes open every such file that holds a model
@@ -58,7 +63,7 @@ class Stored:
     Attributes
     ----------
     kind
-        ``pickle`` or ``onnx``.
+        ``pickle``, ``onnx``, ``skops``, ``xgboost``, ``lightgbm`` or ``catboost``.
     sha256
         SHA-256 (hex) of the file as it lies on the disk.
     size
@@ -145,14 +150,24 @@ def _zip_form(data: bytes) -> str:
     return "a zip archive"
 
 
+def _zip_kind(path: str, data: bytes) -> str:
+    form = _zip_form(data)
+    if form == "a skops file":
+        return "skops"
+    raise RefusedError(f"{path}: {form}: not supported yet{_WAY_OUT}")
+
+
 def _form(path: str, data: bytes) -> str:
-    """Return ``pickle`` or ``onnx``, or refuse with what it looks like."""
+    """Return the kind, or refuse with what it looks like."""
     if data[:1] == b"\x80" or (data[:1] in _OLD_PICKLE_OPENERS and data[-1:] == b"."):
         return "pickle"
     if looks_like_onnx(data):
         return "onnx"
+    native = next((kind for mark, kind in _NATIVE if mark.match(data)), None)
+    if native is not None:
+        return native
     if data[:4] == b"PK\x03\x04":
-        raise RefusedError(f"{path}: {_zip_form(data)}: not supported yet{_WAY_OUT}")
+        return _zip_kind(path, data)
     for magic, name in _LOOKS:
         if data.startswith(magic):
             raise RefusedError(

@@ -1,0 +1,153 @@
+"""skops files: data that names its types, each judged by the same list as those of pickles."""
+
+import io
+import json
+import zipfile
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from xplain_cli.errors import RefusedError, require
+from xplain_cli.models.allowlist import allowed_names
+from xplain_cli.models.callables import extend_path
+from xplain_cli.models.contract import LoadedModel, ModelRecipe
+from xplain_cli.models.estimators import Estimator
+from xplain_cli.models.stored import LARGEST, Stored
+
+_SHOWN = 5
+_CALLS = "ConstructorFromReduceNode"  # calls its type with arguments out of the file
+_DEEPEST = 200
+
+
+def _read_schema(path: str, data: bytes) -> Any:
+    """Return the schema, which says what every part of the file is; members are capped."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+            if size > LARGEST:
+                raise RefusedError(f"{path}: unpacks to more than {LARGEST} bytes")
+            return json.loads(archive.read("schema.json"))
+    except (zipfile.BadZipFile, KeyError, ValueError, RecursionError, NotImplementedError) as error:
+        raise RefusedError(f"{path}: not a readable skops file ({error})") from error
+
+
+def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
+    """Yield every part of a schema that names a type."""
+    level = [schema]
+    for _ in range(_DEEPEST):
+        yield from (one for one in level if isinstance(one, dict) and "__loader__" in one)
+        parts = [
+            list(one.values()) if isinstance(one, dict) else one
+            for one in level
+            if isinstance(one, (dict, list))
+        ]
+        level = [one for part in parts for one in part]
+        if not level:
+            return
+    raise RefusedError(f"nests deeper than {_DEEPEST} parts")
+
+
+def _key(dotted: str) -> str:
+    module, _, name = dotted.rpartition(".")
+    return f"{module}:{name}"
+
+
+@dataclass(frozen=True)
+class Examined:
+    """
+    What a skops file asks for.
+
+    Attributes
+    ----------
+    asked
+        The types that skops itself does not trust.
+    unknown
+        Those of them that are not on the list.
+    called
+        Types that would be called with arguments of the file's own. What is harmless to
+        allocate, ``numpy.ndarray``, need not be harmless to call: only scikit-learn's are.
+    """
+
+    asked: tuple[str, ...]
+    unknown: tuple[str, ...]
+    called: tuple[str, ...]
+
+
+def examine(path: str, data: bytes, trusted: Collection[str] = ()) -> Examined:
+    """
+    Say what a skops file asks for; nothing of it is run.
+
+    Raises
+    ------
+    RefusedError
+        It is damaged.
+    UsageError
+        skops is not installed.
+    """
+    skops: Any = require("skops.io", "skops")
+    schema = _read_schema(path, data)
+    try:
+        nodes = list(_nodes(schema))
+        asked = tuple(sorted(skops.get_untrusted_types(data=data)))
+    except Exception as error:  # skops follows the schema into any type of error
+        raise RefusedError(
+            f"{path}: refused, nothing of it was run: not a readable skops file ({error})"
+        ) from error
+    calls = [node for node in nodes if node["__loader__"] == _CALLS]
+    called = {f"{node.get('__module__')}.{node.get('__class__')}" for node in calls}
+    strange = {one for one in called if not one.startswith("sklearn.")} - set(trusted)
+    known = allowed_names()
+    unknown = tuple(one for one in asked if _key(one) not in known and one not in trusted)
+    return Examined(asked, unknown, tuple(sorted(strange)))
+
+
+def _judge(path: str, found: Examined) -> None:
+    """Refuse a file that names types which neither skops nor the list knows."""
+    if not found.unknown and not found.called:
+        return
+    names = tuple(dict.fromkeys((*found.unknown, *found.called)))
+    calls = f"calls {', '.join(found.called[:_SHOWN])} with arguments of its own"
+    listed = f"asks for {', '.join(names[:_SHOWN])}"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    flags = " ".join(f"--trusted {name}" for name in names)
+    raise RefusedError(
+        f"{path}: refused, nothing of it was run: it {listed if found.unknown else calls}{more};"
+        f" if you trust {'these names' if len(names) > 1 else 'this name'}: {flags};"
+        " the whole file: --trust-model; or export the model to ONNX"
+    )
+
+
+def open_skops(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
+    """
+    Judge and load a skops file.
+
+    Raises
+    ------
+    RefusedError
+        The file is damaged, names types that are not on the list, or holds no model.
+    UsageError
+        skops is not installed.
+    """
+    path = recipe.source
+    found = examine(path, stored.data, recipe.trusted)
+    if not recipe.trust_all:
+        _judge(path, found)
+    skops: Any = require("skops.io", "skops")
+    extend_path(recipe.python_path)
+    try:
+        loaded = skops.loads(stored.data, trusted=list(found.asked))
+    except Exception as error:  # a class of any version may raise anything from its own state
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise RefusedError(
+            f"{path}: cannot be loaded: {reason}; store the model again with the installed versions"
+        ) from error
+    if not any(callable(getattr(loaded, name, None)) for name in ("predict", "decision_function")):
+        raise RefusedError(f"{path}: holds a {type(loaded).__name__}, not a model")
+    notes = ("loaded unjudged: --trust-model runs whatever the file asks for",)
+    return Estimator(
+        loaded,
+        source=path,
+        sha256=stored.sha256,
+        recipe=recipe,
+        notes=notes if recipe.trust_all else (),
+    )
