@@ -15,7 +15,9 @@ from typing import Any, ClassVar
 from xplain_cli.models.guards import (
     check_call,
     check_key,
+    check_parts,
     check_state,
+    check_tuple,
     plain_bytes,
     reconstructed,
     unbuilt,
@@ -111,6 +113,7 @@ class _Inert(pickle._Unpickler):  # noqa: SLF001
             raise RefusalError("calls a computed value")
         if not isinstance(arguments, tuple) or not isinstance(keywords, dict):
             raise RefusalError(f"calls {callee.dotted} with computed arguments")
+        check_tuple(arguments)  # INST and OBJ make no tuple of their own
         if called and callee.key == "copyreg:_reconstructor":
             callee, arguments, called = reconstructed(arguments)
         made = Made(callee, arguments, keywords)
@@ -174,8 +177,9 @@ class _Inert(pickle._Unpickler):  # noqa: SLF001
     def _set_items(self, items: list[Any]) -> None:
         target = self.stack[-1]
         pairs = [(items[i], items[i + 1]) for i in range(0, len(items), 2)]
-        for key, _ in pairs:
+        for key, value in pairs:
             check_key(key)
+            check_parts((key, value), written=key == "subclass")  # of joblib's arrays
         if isinstance(target, dict):
             target.update(pairs)
         else:
@@ -189,12 +193,14 @@ class _Inert(pickle._Unpickler):  # noqa: SLF001
         self._extend(self.pop_mark())
 
     def _extend(self, items: list[Any]) -> None:
+        check_parts(items)
         target = self.stack[-1]
         (target if isinstance(target, list) else unbuilt(target).items).extend(items)
 
     def load_additems(self) -> None:
         items = self.pop_mark()
         target = self.stack[-1]
+        check_parts(items)
         for item in items:
             check_key(item)
         if isinstance(target, set):
@@ -204,9 +210,35 @@ class _Inert(pickle._Unpickler):  # noqa: SLF001
 
     def load_frozenset(self) -> None:
         items = self.pop_mark()
+        check_parts(items)
         for item in items:
             check_key(item)
         self.append(frozenset(items))
+
+    def load_list(self) -> None:
+        items = self.pop_mark()
+        check_parts(items)
+        self.append(items)
+
+    def load_tuple(self) -> None:
+        self._join(self.pop_mark())
+
+    def load_tuple1(self) -> None:
+        self._join([self.stack.pop()])
+
+    def load_tuple2(self) -> None:
+        last = self.stack.pop()
+        self._join([self.stack.pop(), last])
+
+    def load_tuple3(self) -> None:
+        items = self.stack[-3:]
+        del self.stack[-3:]
+        self._join(items)
+
+    def _join(self, items: list[Any]) -> None:
+        made = tuple(items)
+        check_tuple(made)
+        self.append(made)
 
     def load_bytearray8(self) -> None:
         (size,) = struct.unpack("<Q", self.read(8))
@@ -229,6 +261,11 @@ class _Inert(pickle._Unpickler):  # noqa: SLF001
         (pickle.APPENDS, load_appends),
         (pickle.ADDITEMS, load_additems),
         (pickle.FROZENSET, load_frozenset),
+        (pickle.LIST, load_list),
+        (pickle.TUPLE, load_tuple),
+        (pickle.TUPLE1, load_tuple1),
+        (pickle.TUPLE2, load_tuple2),
+        (pickle.TUPLE3, load_tuple3),
         (pickle.BYTEARRAY8, load_bytearray8),
         (pickle.NEXT_BUFFER, load_buffer),
         (pickle.READONLY_BUFFER, load_buffer),

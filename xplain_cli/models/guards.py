@@ -1,11 +1,14 @@
 """What the writers of pickles never write, and the dry run therefore refuses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from xplain_cli.models.raw_arrays import DTYPE, WRAPPER, RefusalError, begin_dtype
 from xplain_cli.models.stubs import RECONSTRUCTORS, SCALARS, Global, Made
 
+_RANDOM = "numpy.random._pickle"
+_MAKER = "__bit_generator_ctor"
+_STREAMS = (_MAKER, "__generator_ctor", "__randomstate_ctor")
 _KEY_DEPTH = 8
 _KEY_PARTS = 1000
 
@@ -50,6 +53,43 @@ def _is_checker(arguments: tuple[Any, ...]) -> bool:
     return len(arguments) == 1 and isinstance(arguments[0], Global) and arguments[0].key in PARTIALS
 
 
+def _is_index(arguments: tuple[Any, ...]) -> bool:
+    """Return whether these make a pandas index; any other class would be called with keywords."""
+    if len(arguments) != 2 or not isinstance(arguments[0], Global):
+        return False
+    made, parts = arguments
+    ours = made.module.partition(".")[0] == "pandas" and made.name.endswith("Index")
+    return ours and type(parts) is dict
+
+
+def _is_stream(arguments: tuple[Any, ...]) -> bool:
+    """Return whether these make a bit generator by NumPy's own maker; any other would be called."""
+    source = arguments[0] if arguments else "MT19937"
+    module = getattr(getattr(source, "callee", source), "module", "")
+    named = isinstance(source, str) or module.startswith("numpy.random.")
+    maker = arguments[1] if len(arguments) == 2 else None
+    own = maker is None or (isinstance(maker, Global) and maker.key == f"{_RANDOM}:{_MAKER}")
+    return len(arguments) <= 2 and named and own
+
+
+def check_parts(parts: Collection[Any], *, written: bool = False) -> None:
+    """
+    Refuse numpy.ndarray where it is no part of an empty array that waits for its state.
+
+    Given a buffer and the dtype of objects it takes any bytes for pointers, so nothing that calls
+    what it holds (a FunctionTransformer, say) may hold it.
+    """
+    for part in parts:
+        if isinstance(part, Global) and part.key == "numpy:ndarray" and not written:
+            raise RefusalError("holds numpy.ndarray as a value")
+
+
+def check_tuple(parts: tuple[Any, ...]) -> None:
+    """Refuse numpy.ndarray in a tuple that is not the arguments of an empty array."""
+    empty = len(parts) in {3, 4} and _is_empty_array(parts[-2:])
+    check_parts(parts, written=empty)
+
+
 def _is_empty(arguments: tuple[Any, ...]) -> bool:
     return arguments == ()
 
@@ -71,6 +111,8 @@ _AS_WRITTEN: dict[str, Callable[[tuple[Any, ...]], bool]] = {
     "functools:partial": _is_checker,
     "numpy.ma.core:_mareconstruct": lambda found: len(found) == 4 and _is_empty_array(found[2:]),
     "numpy:ndarray": lambda _: False,
+    "pandas.core.indexes.base:_new_Index": _is_index,
+    **dict.fromkeys((f"{_RANDOM}:{name}" for name in _STREAMS), _is_stream),
     **dict.fromkeys(_BOOSTERS, _is_empty),
     **dict.fromkeys(RECONSTRUCTORS, lambda found: len(found) == 3 and _is_empty_array(found[1:])),
 }
@@ -103,6 +145,7 @@ def plain_bytes(made: Made) -> Made | bytes:
 def check_state(state: Any) -> None:
     """Refuse a state that sets special attributes."""
     parts = state if isinstance(state, tuple) else (state,)
+    check_parts(parts)
     for part in parts:
         for key in part if isinstance(part, dict) else ():
             if isinstance(key, str) and key.startswith("__") and key.endswith("__"):
