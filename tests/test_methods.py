@@ -14,7 +14,7 @@ from xplain_cli.methods.lime import Lime
 from xplain_cli.methods.selection import select
 from xplain_cli.methods.solvers import centre, gram, residual_sums, sandwich, solve, total_sums
 from xplain_cli.specs import build
-from xplain_cli.stability import assess
+from xplain_cli.stability import assess, standard_errors
 
 SETTINGS = [
     "lime",
@@ -208,7 +208,7 @@ def test_an_unseen_category_has_an_error_as_large_as_its_weight(rng):
     law = law_of(table, method, frozenset({"kind"}))
     row = table.head(1).assign(kind="never")
     got = explain(method, law, row, lambda t: (t["kind"] == "never") * 5.0 + t["x0"])
-    error = np.sqrt((got.factors**2).sum(axis=0))[0, 0, 3]
+    error = standard_errors(got)[0, 0, 3]
     assert abs(got.weights[0, 0, 3]) > 0.5
     assert error >= abs(got.weights[0, 0, 3])
 
@@ -270,7 +270,8 @@ def test_forward_selection_by_sweep_is_refitting_every_candidate(rng):
     matrix, right, _ = centre(gram(z, f, w, 1)[0], 8)
     for k in (1, 3, 5):
         expected = forward_selection(z.T.astype(float), f[0], w, k)
-        assert set(np.flatnonzero(select(matrix, right, k, "forward")[0])) == set(expected)
+        found = select(matrix, right, np.ones(8), k, "forward")[0]
+        assert set(np.flatnonzero(found)) == set(expected)
 
 
 def test_own_bins_decide_an_additive_model_and_not_an_interaction(rng):
@@ -282,3 +283,9 @@ def test_own_bins_decide_an_additive_model_and_not_an_interaction(rng):
     )
     assert additive.locality.min() > 0.98
     assert crossed.locality.max() < 0.6
+
+
+def test_highest_weights_count_the_rows_own_coordinate():
+    matrix, right = np.eye(3), np.array([[1.0], [2.0], [3.0]])
+    own = np.array([9.0, 2.0, 0.1])
+    assert select(matrix, right, own, 1, "highest").tolist() == [[True, False, False]]

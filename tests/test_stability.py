@@ -13,10 +13,12 @@ from xplain_cli.stability import assess, fidelity_label, precision_label
 def attribution(weights, factors, *, degrees=7.0, exact=False, repeats=8):
     weights = np.asarray(weights, dtype=float)[None, None]
     factors = np.asarray(factors, dtype=float)[:, None, None]
+    lone = np.zeros(weights.shape)
     return Attribution(
         weights=weights,
         base=np.zeros((1, 1)),
         factors=factors,
+        lone=lone,
         degrees=degrees,
         repeats=np.empty((0, *weights.shape)),
         local_r2=np.ones((1, 1)),

@@ -124,3 +124,14 @@ def test_the_difference_of_two_margins_is_the_margin():
 def test_impossible_scales_are_refused(text, model_scale):
     with pytest.raises(UsageError):
         parse_scale(text, model_scale, bounded=False)
+
+
+def test_an_equals_sign_in_class_names_is_no_sign_of_several_outputs():
+    assert parse(None, ("a=1", "b=2", "c=3")) == Target("predicted", "predicted")
+
+
+def test_classes_of_several_outputs_do_not_exclude_each_other():
+    outputs = ("output_0=a", "output_0=b", "output_1=c", "output_1=d")
+    assert parse(None, outputs).spec == "all"
+    with pytest.raises(UsageError, match="chooses among classes"):
+        parse("predicted", outputs)

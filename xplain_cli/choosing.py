@@ -11,7 +11,7 @@ from xplain_cli.features.tables import TableLaw
 from xplain_cli.methods import METHODS, Method
 from xplain_cli.opening import PROBE_ROWS, Opened
 from xplain_cli.plan import Request
-from xplain_cli.pool import Budget, predict_fixed
+from xplain_cli.pool import Budget, predict_perturbed
 from xplain_cli.specs import build
 from xplain_cli.targets import Scale, Target, parse_scale, parse_target
 
@@ -32,7 +32,7 @@ def _labels(opened: Opened) -> IntArray | None:
     """Return the model's class of each background row, for entropy bins."""
     if opened.settled.task != "classification":
         return None
-    labels: IntArray = predict_fixed(opened.model, opened.background).argmax(axis=1)
+    labels: IntArray = predict_perturbed(opened.model, opened.background).argmax(axis=1)
     return labels
 
 
@@ -94,6 +94,11 @@ def choose_method(request: Request, opened: Opened) -> Chosen:
         labels=_labels(opened) if method.discretizer == "entropy" else None,
     )
     budget, notes = _budget(request, method, len(law.names))
+    if budget.repeats == 1 and not method.exact:
+        notes.append(
+            "one repeat: errors by a sandwich that takes the draws as independent, which"
+            " overstates them about two times; --repeats 2 or more measures them"
+        )
     if np.log2(budget.samples) % 1:
         notes.append(f"samples {budget.samples}: a power of two keeps the draws balanced")
     return Chosen(method, law, target, scale, budget, tuple(notes))

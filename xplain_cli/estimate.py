@@ -11,7 +11,7 @@ from xplain_cli.explainer import Assignment, Explainer
 from xplain_cli.methods import Pool
 from xplain_cli.opening import Opened
 from xplain_cli.output import Rendering, render_piece
-from xplain_cli.pool import BATCH_ROWS, batches, checked_scale, draw_pool, predict_fixed
+from xplain_cli.pool import BATCH_ROWS, batches, checked_scale, draw_pool, predict_perturbed
 from xplain_cli.records import Rows
 from xplain_cli.targets import used_outputs
 
@@ -49,7 +49,7 @@ def _trial_pool(opened: Opened, asked: Assignment) -> tuple[Pool, float]:
     draw, inputs = draw_pool(asked.law, asked.budget)
     began = time.perf_counter()
     kept = used_outputs(asked.target, len(asked.settled.outputs))
-    some = predict_fixed(opened.model, inputs.head(BATCH_ROWS), kept)
+    some = predict_perturbed(opened.model, inputs.head(BATCH_ROWS), kept)
     seconds = (time.perf_counter() - began) / BATCH_ROWS
     outputs = checked_scale(some, asked.target, asked.scale)[np.arange(len(inputs)) % len(some)]
     levels = tuple(len(f) for f in asked.law.frequencies)

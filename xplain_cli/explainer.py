@@ -1,6 +1,6 @@
 """What a worker does with one chunk: predict, choose targets, explain, lay out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,17 @@ from xplain_cli.errors import UsageError, XplainError
 from xplain_cli.explanation import Attribution, FloatArray, IntArray, Records
 from xplain_cli.features import Block
 from xplain_cli.features.tables import TableLaw
-from xplain_cli.methods import Method, NeedPool, Pool, Task
+from xplain_cli.methods import Method, NeedPool, Pool, Task, UnexplainedError
 from xplain_cli.methods.closed_form import see_leaves
 from xplain_cli.models import Model, ModelRecipe, Settled, Trees, load_model
-from xplain_cli.pool import Budget, checked_scale, load_pool, no_log_odds, predict_fixed
+from xplain_cli.pool import (
+    Budget,
+    checked_scale,
+    load_pool,
+    no_log_odds,
+    predict_fixed,
+    predict_perturbed,
+)
 from xplain_cli.records import Explained, Labels, Rows, to_records
 from xplain_cli.stability import assess
 from xplain_cli.targets import (
@@ -100,14 +107,20 @@ class Explainer:
         number = {key: d for d, key in enumerate(first)}
         answers = self._answer(table.iloc[distinct])
         good = [d for d in range(len(distinct)) if d not in answers.reasons]
+        found, lost = None, answers.reasons
+        while good and found is None:
+            own = _take(block, [distinct[d] for d in good])
+            try:
+                found = self._explain_block(own, answers.pairs[good], answers.values[good])
+            except UnexplainedError as error:
+                lost |= {good[i]: reason for i, reason in error.reasons.items()}
+                good = [d for d in good if d not in lost]
         slot = {d: at for at, d in enumerate(good)}
         at = [number[key] for key in block.keys]
-        errors = {i: answers.reasons[d] for i, d in enumerate(at) if d in answers.reasons}
-        place = np.array([slot.get(d, -1) for d in at], dtype=np.int64)
-        found = None
-        if good:
-            own = _take(block, [distinct[d] for d in good])
-            found = self._explain_block(own, answers.pairs[good], answers.values[good], place)
+        errors = {i: lost[d] for i, d in enumerate(at) if d in lost}
+        if found is not None:
+            place = np.array([slot.get(d, -1) for d in at], dtype=np.int64)
+            found = replace(found, place=place)
         return to_records(
             self.assignment.labels,
             found,
@@ -117,9 +130,7 @@ class Explainer:
             with_repeats=self.assignment.with_repeats,
         )
 
-    def _explain_block(
-        self, block: Block, pairs: IntArray, values: FloatArray, place: IntArray
-    ) -> Explained:
+    def _explain_block(self, block: Block, pairs: IntArray, values: FloatArray) -> Explained:
         asked = self.assignment
         task = Task(
             law=asked.law,
@@ -134,7 +145,7 @@ class Explainer:
         )
         attribution = self._run(task)
         return Explained(
-            place=place,
+            place=np.arange(len(block)),
             attribution=attribution,
             stability=assess(attribution, asked.stability_k, asked.budget.seed),
             names=asked.law.names,
@@ -157,7 +168,7 @@ class Explainer:
                 answer = self._pool
             else:
                 inputs = pd.concat(need.inputs, ignore_index=True)
-                outputs = predict_fixed(self.model, inputs, self._kept)
+                outputs = predict_perturbed(self.model, inputs, self._kept)
                 answer = checked_scale(outputs, self.assignment.target, self.assignment.scale)
 
     def _answer(self, rows: pd.DataFrame) -> _Answers:

@@ -62,6 +62,19 @@ STABILITY_COLUMNS = (
 """Columns of stability.csv: a line per (row, target); kept columns follow."""
 
 
+def add_up(parts: FloatArray) -> FloatArray:
+    """
+    Sum over the first axis, one part after the other.
+
+    The order of numpy's own sum depends on the shape, so that the last digits of a row would
+    depend on how many rows stand beside it.
+    """
+    total = np.zeros(parts.shape[1:])
+    for part in parts:
+        total += part
+    return total
+
+
 @dataclass(frozen=True)
 class Attribution:
     """
@@ -76,6 +89,8 @@ class Attribution:
     factors : (s, b, k, n)
         Error factors: the covariance of ``weights[i, t]`` is the sum over s of the outer products
         of ``factors[:, i, t]``. Empty (s = 0) where the answer is exact.
+    lone : (b, k, n)
+        A further error of features whose weight rests on the row itself alone; else 0.
     degrees : float
         Degrees of freedom of the errors; ``inf`` where they are known.
     repeats : (r, b, k, n)
@@ -94,11 +109,16 @@ class Attribution:
         Model inputs that one row caused, its own prediction aside; a shared pool counts nothing.
     exact : bool
         True for a closed form or an enumeration: no sampling error.
+    whole : Attribution, optional
+        Where features were selected: the fit of all of them, which says what a rerun would select.
+    limit : int, optional
+        Where features were selected: at most how many.
     """
 
     weights: FloatArray
     base: FloatArray
     factors: FloatArray
+    lone: FloatArray
     degrees: float
     repeats: FloatArray
     local_r2: FloatArray
@@ -109,6 +129,8 @@ class Attribution:
     n_samples: int
     n_inputs: int
     exact: bool = False
+    whole: "Attribution | None" = None
+    limit: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Opens model, data and background, and checks all that can be checked before the first row."""
 
+import contextlib
 import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -210,6 +211,25 @@ def _integer_note(kinds: Mapping[str, str], discrete: frozenset[str]) -> list[st
     return [f"integer columns are taken as numbers: {shown} (--categorical NAME makes categories)"]
 
 
+def _probe(
+    table: Table, kinds: Mapping[str, str], loaded: LoadedModel
+) -> tuple[Settled, list[str]]:
+    """
+    Settle the model on the first rows; where some of them are bad, on the first good one.
+
+    A bad row then fails by itself later, wherever in DATA it stands.
+    """
+    rows = next(datasets.chunks(table, kinds, [], PROBE_ROWS)).table
+    try:
+        return loaded.settle(rows), []
+    except RefusedError:
+        for i in range(len(rows)):
+            with contextlib.suppress(RefusedError):
+                settled = loaded.settle(rows.take([i]).reset_index(drop=True))
+                return settled, [f"the model fails on some of the first {len(rows)} rows"]
+        raise
+
+
 def open_inputs(request: Request) -> Opened:
     """
     Open what the request names.
@@ -237,8 +257,7 @@ def open_inputs(request: Request) -> Opened:
     background = datasets.read_columns(source, kinds)
     notes += _check_background(len(background), source.paths[0])
     discrete = _discrete(request, kinds, loaded)
-    probe = next(datasets.chunks(table, kinds, [], PROBE_ROWS)).table
-    settled = loaded.settle(probe)
+    settled, probed = _probe(table, kinds, loaded)
     start, stop = _slice(request.rows, datasets.n_rows(table))
     return Opened(
         recipe=recipe,
@@ -258,6 +277,7 @@ def open_inputs(request: Request) -> Opened:
             *loaded.notes,
             *matched.notes,
             *notes,
+            *probed,
             *_integer_note(kinds, discrete),
         ),
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError, UsageError, XplainError
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.features import Draw
 from xplain_cli.features.tables import TableLaw
@@ -32,6 +32,20 @@ BATCH_ROWS = 512
 the same, padded with repeats of the last row."""
 
 
+def _batch(inputs: pd.DataFrame) -> pd.DataFrame:
+    """
+    Fill rows up to a batch with repeats of the last one, always laid out alike in memory.
+
+    Last digits depend on that layout, and pandas' own ``take`` chooses it by the shape it finds.
+    """
+    places = np.minimum(np.arange(BATCH_ROWS), len(inputs) - 1)
+    if all(dtype == np.float64 for dtype in inputs.dtypes):
+        matrix = np.ascontiguousarray(inputs.to_numpy()[places])
+        return pd.DataFrame(matrix, columns=inputs.columns, copy=False)
+    columns = {c: inputs[c].take(places).reset_index(drop=True) for c in inputs.columns}
+    return pd.DataFrame(columns)
+
+
 def predict_fixed(model: Model, inputs: pd.DataFrame, kept: IntArray | None = None) -> FloatArray:
     """
     Return the model's outputs (m, k) on *inputs* (m,), asked in batches of one fixed size.
@@ -40,13 +54,33 @@ def predict_fixed(model: Model, inputs: pd.DataFrame, kept: IntArray | None = No
     """
     parts = []
     for start in range(0, len(inputs), BATCH_ROWS):
-        batch = inputs.iloc[start : start + BATCH_ROWS]
-        short = BATCH_ROWS - len(batch)
-        if short:
-            batch = pd.concat([batch, batch.iloc[[-1] * short]], ignore_index=True)
-        answers = model.predict(batch)[: BATCH_ROWS - short]
+        answers = model.predict(_batch(inputs.iloc[start : start + BATCH_ROWS]))
+        answers = answers[: len(inputs) - start]
         parts.append(answers if kept is None else answers[:, kept])
     return np.concatenate(parts)
+
+
+def predict_perturbed(
+    model: Model, inputs: pd.DataFrame, kept: IntArray | None = None
+) -> FloatArray:
+    """
+    Return ``predict_fixed`` on rows that the background's values make.
+
+    Raises
+    ------
+    RefusedError
+        The model fails on them.
+    """
+    try:
+        return predict_fixed(model, inputs, kept)
+    except XplainError:
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise RefusedError(
+            f"the model fails on rows drawn from the background: {said}; it must answer wherever"
+            " the background's values, missing ones among them, can lead (--background FILE)"
+        ) from error
 
 
 def batches(rows: int) -> int:
@@ -144,7 +178,7 @@ def make_pool(
         The folder cannot be written.
     """
     draw, inputs = draw_pool(law, budget)
-    outputs = predict_fixed(model, inputs, kept)
+    outputs = predict_perturbed(model, inputs, kept)
     try:
         save_pool(folder, draw, outputs)
         facts = {

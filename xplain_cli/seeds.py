@@ -6,7 +6,7 @@ POOL, AROUND, RERUNS = 0, 1, 2
 RULE = (
     "numpy SeedSequence of: (0, seed, repeat) for the shared pool; (1, seed, SHA-256 of the row's"
     " values, repeat) for draws around a row; (2, seed, number of error factors) for predicted"
-    " reruns"
+    " reruns, (2, seed) for weights that rest on the row alone"
 )
 
 

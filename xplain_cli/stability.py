@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xplain_cli.agreement import mean_jaccard, mean_tau, top_members
-from xplain_cli.explanation import Attribution, FloatArray
+from xplain_cli.explanation import Attribution, FloatArray, add_up
 from xplain_cli.seeds import RERUNS, stream
 
 _RERUNS = 128
@@ -64,9 +64,11 @@ def _reruns(
     attribution: Attribution, k: int, seed: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Predict reruns: top-k probabilities (b, t, n), Jaccard (b, t), Kendall's tau (b, t)."""
-    weights, factors = attribution.weights, attribution.factors
+    weights, factors, lone = attribution.weights, attribution.factors, attribution.lone
     b, t, n = weights.shape
     normals = stream(RERUNS, seed, len(factors)).standard_normal((_RERUNS, len(factors)))
+    # a stream of its own: rows that have no such error must not feel those that have
+    alone = stream(RERUNS, seed).standard_normal(_RERUNS)
     inside, jaccard, tau = np.full((b, t, n), np.nan), np.full((b, t), np.nan), np.empty((b, t))
     step = max(1, _SLICE_ENTRIES // (_RERUNS * t * max(n, 435)))
     for start in range(0, b, step):
@@ -75,6 +77,7 @@ def _reruns(
         # one by one: a matrix product's last digits would depend on how many rows stand together
         for normal, factor in zip(normals.T, factors[:, rows], strict=True):
             drawn += normal[:, None] * factor[:, :, None, :]
+        drawn += alone[:, None] * lone[rows, :, None, :]
         sizes = np.abs(drawn)
         tau[rows] = mean_tau(sizes[..., ::2, :])  # half of the reruns measure it well enough
         if k < n:
@@ -84,20 +87,41 @@ def _reruns(
     return inside, jaccard, tau
 
 
-def _certain(attribution: Attribution, k: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return what ``_reruns`` does, for an answer without error."""
-    b, t, n = attribution.weights.shape
+def _certain(weights: FloatArray, k: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return what ``_reruns`` does, for an answer without error: every rerun is the same."""
+    b, t, n = weights.shape
     if k >= n:
         return np.full((b, t, n), np.nan), np.full((b, t), np.nan), np.ones((b, t))
-    order = np.argsort(-np.abs(attribution.weights), axis=-1, kind="stable")
+    order = np.argsort(-np.abs(weights), axis=-1, kind="stable")
     inside = np.zeros((b, t, n))
     np.put_along_axis(inside, order[..., :k], 1.0, axis=-1)
     return inside, np.ones((b, t)), np.ones((b, t))
 
 
+def _predict(
+    attribution: Attribution, errors: FloatArray, k: int, seed: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Predict reruns of each row, those without any error among them."""
+    inside, jaccard, tau = _certain(attribution.weights, k)
+    unsure = errors.max(axis=-1) > 0
+    if unsure.any():
+        drawn = _reruns(attribution, k, seed)
+        inside = np.where(unsure[..., None], drawn[0], inside)
+        jaccard, tau = np.where(unsure, drawn[1], jaccard), np.where(unsure, drawn[2], tau)
+    return inside, jaccard, tau
+
+
+def standard_errors(attribution: Attribution) -> FloatArray:
+    """Return the standard error of each weight, (b, k, n)."""
+    return np.sqrt(add_up(attribution.factors**2) + attribution.lone**2)
+
+
 def assess(attribution: Attribution, k: int, seed: int) -> Stability:
     """
     Measure errors and predict reruns.
+
+    Where features were selected, a rerun would select anew: it is predicted from the fit of all
+    features (``Attribution.whole``), whose strongest ones a rerun would take.
 
     Parameters
     ----------
@@ -110,20 +134,22 @@ def assess(attribution: Attribution, k: int, seed: int) -> Stability:
     """
     from scipy.special import stdtrit
 
-    weights = attribution.weights
-    n = weights.shape[-1]
-    errors = np.sqrt((attribution.factors**2).sum(axis=0))
+    weights, selected = attribution.weights, attribution.selected
+    errors = standard_errors(attribution)
     quantile = 1.959963984540054
     if np.isfinite(attribution.degrees):
         quantile = float(stdtrit(attribution.degrees, 0.975))
     right, flips = _signs(weights, errors, attribution.degrees)
-    order = np.argsort(-np.abs(weights), axis=-1, kind="stable")[..., : min(k, n)]
-    sure = attribution.exact or not errors.any()
-    inside, jaccard, tau = _certain(attribution, k) if sure else _reruns(attribution, k, seed)
+    sizes = np.where(selected, np.abs(weights), -1.0)
+    order = np.argsort(-sizes, axis=-1, kind="stable")[..., :k]
+    used = np.take_along_axis(selected, order, axis=-1)
+    whole = attribution.whole or attribution
+    taken = min(k, attribution.limit or k)
+    inside, jaccard, tau = _predict(whole, standard_errors(whole), taken, seed)
     largest = np.abs(weights).max(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = errors.max(axis=-1) / largest
-    relative = np.where(errors.max(axis=-1) > 0, relative, 0.0)
+    flipped = np.where(used, np.take_along_axis(flips, order, axis=-1), 0.0)
     return Stability(
         std_error=errors,
         ci_low=weights - quantile * errors,
@@ -131,11 +157,13 @@ def assess(attribution: Attribution, k: int, seed: int) -> Stability:
         std_over_seeds=errors * np.sqrt(attribution.n_repeats),
         sign_probability=right,
         top_k_probability=inside,
-        max_rel_se=relative,
+        max_rel_se=np.where(errors.max(axis=-1) > 0, relative, 0.0),
         topk_jaccard=jaccard,
         kendall_tau=tau,
-        sign_flip_rate=np.take_along_axis(flips, order, axis=-1).mean(axis=-1),
-        least_sign_probability=np.take_along_axis(right, order, axis=-1).min(axis=-1),
+        sign_flip_rate=np.ascontiguousarray(flipped).sum(axis=-1) / used.sum(axis=-1),
+        least_sign_probability=np.where(used, np.take_along_axis(right, order, axis=-1), 1.0).min(
+            axis=-1
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from xplain_cli.specs import split_spec
 SCALES = ("probability", "log-odds", "raw")
 MOST_TARGETS = 100
 _TOP = re.compile(r"top:(\d+)$")
+_OF_ONE_OUTPUT = re.compile(r"output_\d+=")
 
 
 @dataclass(frozen=True)
@@ -130,13 +131,18 @@ def _some(names: Sequence[str]) -> str:
     return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
+def _several(outputs: Sequence[str]) -> bool:
+    """Say whether these are the classes of several outputs, which do not exclude each other."""
+    return all(_OF_ONE_OUTPUT.match(name) for name in outputs)
+
+
 def _default_target(outputs: Sequence[str], task: str, positive: int | None) -> Target:
     """Binary: the positive class; one number: the value; several numbers: all; else predicted."""
     if positive is not None:
         return Target(outputs[positive], "fixed", ((positive, -1),))
     if len(outputs) == 1:
         return Target(outputs[0], "fixed", ((0, -1),))
-    if task != "classification" or any("=" in name for name in outputs):
+    if task != "classification" or _several(outputs):
         return Target("all", "fixed", tuple((i, -1) for i in range(len(outputs))))
     return Target("predicted", "predicted")
 
@@ -157,8 +163,8 @@ def _check_classes(text: str, outputs: Sequence[str], task: str) -> None:
     """Refuse a choice among classes where the model has none."""
     words = {"predicted", "predicted:vs:runner-up"}
     chooses = _TOP.match(text) or text in words or ":vs:" in text
-    several = task == "classification" and len(outputs) > 1
-    if chooses and not several and text not in outputs:
+    classes = task == "classification" and len(outputs) > 1 and not _several(outputs)
+    if chooses and not classes and text not in outputs:
         raise UsageError(
             f"--target {text!r} chooses among classes, but the model gives"
             f" {'one number' if len(outputs) == 1 else 'numbers'} ({_some(outputs)}); leave"

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from xplain_cli import datasets
 from xplain_cli.choosing import choose_method
 from xplain_cli.explainer import Assignment, Explainer
@@ -70,6 +68,5 @@ def explain(case, seed, k=5):
     pool = None if chosen.method.around else pool_of(case, seed)
     explainer = Explainer(assignment, case.opened.model, pool)
     answers = explainer._answer(case.table)
-    place = np.arange(len(case.table))
-    found = explainer._explain_block(case.block, answers.pairs, answers.values, place)
+    found = explainer._explain_block(case.block, answers.pairs, answers.values)
     return found.attribution, found.stability

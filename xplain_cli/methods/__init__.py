@@ -8,9 +8,25 @@ together, in full batches.
 from typing import Protocol
 
 from xplain_cli.methods.lime import Lime
-from xplain_cli.methods.neighbourhoods import Explaining, NeedOutputs, NeedPool, Pool, Task
+from xplain_cli.methods.neighbourhoods import (
+    Explaining,
+    NeedOutputs,
+    NeedPool,
+    Pool,
+    Task,
+    UnexplainedError,
+)
 
-__all__ = ["METHODS", "Explaining", "Method", "NeedOutputs", "NeedPool", "Pool", "Task"]
+__all__ = [
+    "METHODS",
+    "Explaining",
+    "Method",
+    "NeedOutputs",
+    "NeedPool",
+    "Pool",
+    "Task",
+    "UnexplainedError",
+]
 
 
 class Method(Protocol):

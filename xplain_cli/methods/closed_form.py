@@ -147,6 +147,7 @@ def explain_exactly(task: Task, pool: Pool, width: float) -> Attribution:
         weights=weights,
         base=base,
         factors=np.empty((0, b, t, n)),
+        lone=np.zeros((b, t, n)),
         degrees=np.inf,
         repeats=np.empty((0, b, t, n)),
         local_r2=r2,

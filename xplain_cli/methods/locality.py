@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xplain_cli.explanation import FloatArray
+from xplain_cli.explanation import BoolArray, FloatArray, add_up
 from xplain_cli.methods.neighbourhoods import Pool, Task
 from xplain_cli.targets import compare
 
@@ -28,7 +28,12 @@ def own_bin_weights(task: Task, rows: Sequence[int], pool: Pool) -> FloatArray:
 
 
 def locality(
-    task: Task, rows: Sequence[int], pool: Pool, weights: FloatArray, repeats: FloatArray
+    task: Task,
+    rows: Sequence[int],
+    pool: Pool,
+    weights: FloatArray,
+    repeats: FloatArray,
+    selected: BoolArray,
 ) -> FloatArray:
     """
     Estimate the share of sum(weights^2) that own bins alone determine, (b, t) in [0, 1].
@@ -38,7 +43,8 @@ def locality(
 
     Parameters
     ----------
-    weights : (b, t, n), pooled; repeats : (r, b, t, n), of each repeat.
+    weights : (b, t, n), pooled; repeats : (r, b, t, n), of each repeat
+    selected : (b, t, n) bool, the features that the surrogate uses
 
     Returns
     -------
@@ -48,11 +54,13 @@ def locality(
     if not pool.levels or not task.law.binned:
         return np.full(weights.shape[:2], np.nan)
     gaps = repeats - own_bin_weights(task, rows, pool)
-    gaps = np.where(np.isnan(gaps).any(axis=0), 0.0, gaps)
-    squares = gaps.mean(axis=0) ** 2
-    if len(gaps) > 1:
-        squares -= gaps.var(axis=0, ddof=1) / len(gaps)
-    return share_determined(squares.sum(axis=-1), weights)
+    gaps = np.where(selected & ~np.isnan(gaps).any(axis=0), gaps, 0.0)
+    count = len(gaps)
+    mean = add_up(gaps) / count
+    squares = mean**2
+    if count > 1:
+        squares -= add_up((gaps - mean) ** 2) / (count * (count - 1))
+    return share_determined(np.ascontiguousarray(squares).sum(axis=-1), weights)
 
 
 def share_determined(gap: FloatArray, weights: FloatArray) -> FloatArray:

@@ -11,6 +11,14 @@ from xplain_cli.explanation import Attribution, FloatArray, IntArray
 from xplain_cli.features import Block, Draw, Law
 
 
+class UnexplainedError(Exception):
+    """Rows of a block that have no explanation, with the reasons; the others can have theirs."""
+
+    def __init__(self, reasons: dict[int, str]) -> None:
+        super().__init__(f"{len(reasons)} rows")
+        self.reasons = reasons
+
+
 @dataclass(frozen=True)
 class NeedPool:
     """Asks for the pool of draws that all rows of the run share; the answer is a ``Pool``."""
@@ -70,9 +78,10 @@ def _bin_contrast(codes: Any, outputs: FloatArray, levels: int) -> FloatArray:
     members = csr_array((np.ones(m), (codes, np.arange(m))), shape=(levels, m))
     inside = np.bincount(codes, minlength=levels).astype(np.float64)[:, None]
     sums = members @ outputs
-    with np.errstate(divide="ignore", invalid="ignore"):
-        contrast = sums / inside - (outputs.sum(axis=0) - sums) / (m - inside)
-    return np.asarray(contrast, dtype=np.float64)
+    both = (inside > 0) & (inside < m)
+    within = sums / np.maximum(inside, 1)
+    outside = (outputs.sum(axis=0) - sums) / np.maximum(m - inside, 1)
+    return np.where(both, within - outside, np.nan)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from xplain_cli.explanation import BoolArray, FloatArray
 SELECTIONS = ("auto", "forward", "highest", "lasso")
 
 
-def _forward(matrix: FloatArray, right: FloatArray, k: int) -> list[int]:
+def _forward(matrix: FloatArray, right: FloatArray, _own: FloatArray, k: int) -> list[int]:
     """
     Add the feature with the largest gain in R^2, k times, sweeping it out of the Gram matrix.
 
@@ -31,13 +31,13 @@ def _forward(matrix: FloatArray, right: FloatArray, k: int) -> list[int]:
     return chosen
 
 
-def _highest(matrix: FloatArray, right: FloatArray, k: int) -> list[int]:
-    """Take the k largest |weights| of a ridge fit with penalty 0.01."""
+def _highest(matrix: FloatArray, right: FloatArray, own: FloatArray, k: int) -> list[int]:
+    """Take the k largest |weight x the row's own coordinate| of a ridge fit, penalty 0.01."""
     beta = np.linalg.solve(matrix + 0.01 * np.eye(len(right)), right)
-    return [int(j) for j in np.argsort(-np.abs(beta), kind="stable")[:k]]
+    return [int(j) for j in np.argsort(-np.abs(beta * own), kind="stable")[:k]]
 
 
-def _lasso(matrix: FloatArray, right: FloatArray, k: int) -> list[int]:
+def _lasso(matrix: FloatArray, right: FloatArray, _own: FloatArray, k: int) -> list[int]:
     """Take the last knot of the lasso path with at most k features."""
     from sklearn.linear_model import lars_path_gram
 
@@ -49,7 +49,7 @@ def _lasso(matrix: FloatArray, right: FloatArray, k: int) -> list[int]:
     return []
 
 
-def select(matrix: FloatArray, right: FloatArray, k: int, how: str) -> BoolArray:
+def select(matrix: FloatArray, right: FloatArray, own: FloatArray, k: int, how: str) -> BoolArray:
     """
     Choose at most *k* features for each target.
 
@@ -57,6 +57,8 @@ def select(matrix: FloatArray, right: FloatArray, k: int, how: str) -> BoolArray
     ----------
     matrix : (n, n), right : (n, t)
         Centred normal equations (``solvers.centre``).
+    own : (n,)
+        The row's own coordinates (1 for a feature with bins).
     k
         How many features.
     how
@@ -72,5 +74,5 @@ def select(matrix: FloatArray, right: FloatArray, k: int, how: str) -> BoolArray
     choose = {"forward": _forward, "highest": _highest, "lasso": _lasso}[how]
     selected = np.zeros((right.shape[1], len(matrix)), dtype=bool)
     for target in range(right.shape[1]):
-        selected[target, choose(matrix, right[:, target], k)] = True
+        selected[target, choose(matrix, right[:, target], own, k)] = True
     return selected

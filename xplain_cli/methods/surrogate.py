@@ -5,10 +5,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from xplain_cli.errors import UsageError
-from xplain_cli.explanation import Attribution, BoolArray, FloatArray
+from xplain_cli.explanation import Attribution, BoolArray, FloatArray, add_up
 from xplain_cli.methods.locality import locality
-from xplain_cli.methods.neighbourhoods import Pool, Task
+from xplain_cli.methods.neighbourhoods import Pool, Task, UnexplainedError
 from xplain_cli.methods.selection import select
 from xplain_cli.methods.solvers import (
     centre,
@@ -21,6 +20,7 @@ from xplain_cli.methods.solvers import (
 from xplain_cli.targets import pair_values
 
 _SLICE_BYTES = 64e6
+_LEAST_WEIGHT = 1e-200
 # below so many draws a feature, a repeat's own fit is too rough to measure the spread by
 _LEAST_DRAWS = 10
 
@@ -59,15 +59,14 @@ def slice_rows(n: int, targets: int, repeats: int) -> int:
 def _look(task: Task, surrogate: Surrogate, rows: Sequence[int], pools: Sequence[Pool]) -> _Seen:
     """Sum each row's weighted draws, repeat by repeat."""
     sums, points, offsets, shares, kept = [], [], [], [], []
+    lost: dict[int, str] = {}
     for i, pool in zip(rows, pools, strict=True):
         coordinates, distances = task.law.contrast(pool.draw, task.block, i)
         weights = np.exp(distances * (-0.5 / surrogate.width**2))
         total = weights.sum()
-        if not total > 1e-200:
-            raise UsageError(
-                f"lime:kernel_width={surrogate.width:g} leaves no draw any weight; widen it"
-                f" (the default here is {0.75 * np.sqrt(len(coordinates)):.3g})"
-            )
+        if not total > _LEAST_WEIGHT:
+            lost[i] = _lost(task, surrogate, i)
+            continue
         values = pair_values(pool.outputs, task.pairs[i], margin=task.margin)
         offset = values[:, 0].copy()  # a constant model then has values of exactly 0
         values -= offset[:, None]
@@ -78,33 +77,50 @@ def _look(task: Task, surrogate: Surrogate, rows: Sequence[int], pools: Sequence
         shares.append(total**2 / (len(weights) * (weights @ weights)))
         if pool.repeats == 1:
             kept.append((coordinates, values, weights))
+    if lost:
+        raise UnexplainedError(lost)
     return _Seen(np.stack(sums), np.stack(points), np.stack(offsets), np.array(shares), kept)
 
 
-def _choose(surrogate: Surrogate, pooled: FloatArray, n: int) -> BoolArray | None:
+def _lost(task: Task, surrogate: Surrogate, row: int) -> str:
+    """Say why no draw has any weight at a row."""
+    if not np.isfinite(task.block.positions[row]).all():
+        return "a missing or infinite value has no place without bins: take discretizer=quartile"
+    return (
+        f"kernel_width={surrogate.width:.3g} leaves no draw any weight at this row: it lies too"
+        " far from the background, or the kernel is too narrow"
+    )
+
+
+def _choose(surrogate: Surrogate, seen: _Seen, pooled: FloatArray, n: int) -> BoolArray | None:
     """Select features once, on the pooled fit: (b, t, n), or None for all."""
     if surrogate.features is None or surrogate.features >= n:
         return None
     matrix, right, _ = centre(pooled, n)
     chosen = [
-        select(a, c, surrogate.features, surrogate.select)
-        for a, c in zip(matrix, right, strict=True)
+        select(a, c, point[1 : 1 + n], surrogate.features, surrogate.select)
+        for a, c, point in zip(matrix, right, seen.points, strict=True)
     ]
     return np.stack(chosen)
 
 
 def _unsupported(seen: _Seen, beta: FloatArray) -> FloatArray:
     """
-    Return an error factor (1, b, t, n) for features that no draw shows as the row has them.
+    Return a further error (b, t, n) of features that no draw shows as the row has them.
 
     Their weight rests on one point, the row itself: its error is stated as large as the weight.
     """
     n = beta.shape[-1]
-    together = seen.sums.sum(axis=1)
+    together = _over_repeats(seen.sums)
     matrix, _, means = centre(together, n)
     still = np.diagonal(matrix, axis1=-2, axis2=-1) <= 1e-9 * together[:, 0, 0, None]
     moved = np.abs(seen.points[:, 1 : 1 + n] - means[:, :n]) > 1e-9
-    return np.where((still & moved)[None, :, None, :], beta[None], 0.0)
+    return np.where((still & moved)[:, None, :], beta, 0.0)
+
+
+def _over_repeats(parts: FloatArray) -> FloatArray:
+    """Sum (b, r, ...) over the repeats."""
+    return add_up(np.moveaxis(parts, 1, 0))
 
 
 def _errors(
@@ -115,14 +131,12 @@ def _errors(
     if task.samples >= _LEAST_DRAWS * (n + 1):
         mask = None if chosen is None else chosen[:, None]
         own, _ = solve(seen.sums, n, surrogate.ridge / count, mask)
-        scale = 1 / np.sqrt(count * (count - 1))
     else:
         # delete-one jackknife: pseudo-values stand for the repeats' own weights
-        mean = left_out.mean(axis=1, keepdims=True)
+        mean = _over_repeats(left_out)[:, None] / count
         own = mean + (count - 1) * (mean - left_out)
-        scale = 1 / np.sqrt(count * (count - 1))
     own = np.ascontiguousarray(np.moveaxis(own, 1, 0))
-    return (own - own.mean(axis=0)) * scale, own
+    return (own - add_up(own) / count) / np.sqrt(count * (count - 1)), own
 
 
 def _single(
@@ -134,6 +148,34 @@ def _single(
     ]
     factors = np.stack([factor for factor, _ in found], axis=1)
     return factors, np.stack([left_out for _, left_out in found])
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """Weights (b, t, n), intercept (b, t), what held-out draws missed (b, t), errors, repeats."""
+
+    beta: FloatArray
+    intercept: FloatArray
+    missed: FloatArray
+    factors: FloatArray
+    repeats: FloatArray
+
+
+def _solve(task: Task, surrogate: Surrogate, seen: _Seen, chosen: BoolArray | None) -> _Fitted:
+    """Fit the pooled sums and each repeat's, with all features or the chosen ones."""
+    n = len(task.law.names)
+    own_point = seen.points[:, :, None] * seen.points[:, None, :]
+    pooled = _over_repeats(seen.sums) + own_point
+    beta, intercept = solve(pooled, n, surrogate.ridge, chosen)
+    if seen.sums.shape[1] == 1:
+        factors, missed = _single(surrogate, seen, beta, intercept)
+        factors = factors if chosen is None else np.where(chosen, factors, 0.0)
+        return _Fitted(beta, intercept, missed, factors, beta[None])
+    mask = None if chosen is None else chosen[:, None]
+    left_out, bases = solve(pooled[:, None] - seen.sums, n, surrogate.ridge, mask)
+    missed = _over_repeats(residual_sums(seen.sums, left_out, bases))
+    factors, repeats = _errors(surrogate, seen, task, left_out, chosen)
+    return _Fitted(beta, intercept, missed, factors, repeats)
 
 
 def fit(
@@ -150,41 +192,43 @@ def fit(
     All repeats are pooled, the row itself is added once with weight 1 (``lime`` has it in its
     sample), and the ridge penalty stands once against all of it. ``own_inputs`` counts the model
     inputs that each row caused.
+
+    Raises
+    ------
+    UnexplainedError
+        Rows at which no draw has any weight.
     """
     n = len(task.law.names)
     seen = _look(task, surrogate, rows, pools)
+    pooled = _over_repeats(seen.sums)
     count = seen.sums.shape[1]
-    own_point = seen.points[:, :, None] * seen.points[:, None, :]
-    pooled = seen.sums.sum(axis=1) + own_point
-    chosen = _choose(surrogate, pooled, n)
-    beta, intercept = solve(pooled, n, surrogate.ridge, chosen)
-    spread = total_sums(seen.sums.sum(axis=1), n)
-    if count == 1:
-        factors, missed = _single(surrogate, seen, beta, intercept)
-        repeats = beta[None]
-    else:
-        mask = None if chosen is None else chosen[:, None]
-        others = pooled[:, None] - seen.sums
-        left_out, bases = solve(others, n, surrogate.ridge, mask)
-        missed = residual_sums(seen.sums, left_out, bases).sum(axis=1)
-        factors, repeats = _errors(surrogate, seen, task, left_out, chosen)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r2 = np.where(spread > 0, 1 - missed / spread, np.nan)
-    lone = _unsupported(seen, beta)
-    return Attribution(
-        weights=beta,
-        base=_base(task, rows, intercept + seen.offsets, beta),
-        factors=np.concatenate([factors, lone]) if lone.any() else factors,
-        degrees=float(count - 1) if count > 1 else np.inf,
-        repeats=repeats,
-        local_r2=r2,
-        locality=locality(task, rows, pools[0], beta, repeats),
-        effective_share=seen.shares,
-        selected=np.ones(beta.shape, dtype=bool) if chosen is None else chosen,
-        n_repeats=count,
-        n_samples=task.samples,
-        n_inputs=own_inputs,
-    )
+    chosen = _choose(surrogate, seen, pooled + seen.points[:, :, None] * seen.points[:, None, :], n)
+    spread = total_sums(pooled, n)
+
+    def attribute(chosen: BoolArray | None, whole: Attribution | None) -> Attribution:
+        found = _solve(task, surrogate, seen, chosen)
+        selected = np.ones(found.beta.shape, dtype=bool) if chosen is None else chosen
+        explained = np.where(spread > 0, found.missed / np.where(spread > 0, spread, 1.0), np.nan)
+        local = locality(task, rows, pools[0], found.beta, found.repeats, selected)
+        return Attribution(
+            weights=found.beta,
+            base=_base(task, rows, found.intercept + seen.offsets, found.beta),
+            factors=found.factors,
+            lone=_unsupported(seen, found.beta),
+            degrees=float(count - 1) if count > 1 else np.inf,
+            repeats=found.repeats,
+            local_r2=1 - explained,
+            locality=local,
+            effective_share=seen.shares,
+            selected=selected,
+            n_repeats=count,
+            n_samples=task.samples,
+            n_inputs=own_inputs,
+            whole=whole,
+            limit=None if chosen is None else surrogate.features,
+        )
+
+    return attribute(chosen, None if chosen is None else attribute(None, None))
 
 
 def _base(task: Task, rows: Sequence[int], intercept: FloatArray, beta: FloatArray) -> FloatArray:
@@ -202,17 +246,14 @@ def concatenate(parts: Sequence[Attribution]) -> Attribution:
     """Join the attributions of consecutive rows."""
     if len(parts) == 1:
         return parts[0]
-    most = max(len(part.factors) for part in parts)
     joined: dict[str, object] = {}
     for field in fields(Attribution):
         values = [getattr(part, field.name) for part in parts]
-        if field.name == "factors":
-            padded = [np.pad(v, ((0, most - len(v)), (0, 0), (0, 0), (0, 0))) for v in values]
-            joined[field.name] = np.concatenate(padded, axis=1)
-        elif field.name == "repeats":
-            joined[field.name] = np.concatenate(values, axis=1)
-        elif isinstance(values[0], np.ndarray):
-            joined[field.name] = np.concatenate(values)
+        if isinstance(values[0], np.ndarray):
+            axis = 1 if field.name in {"factors", "repeats"} else 0
+            joined[field.name] = np.concatenate(values, axis=axis)
+        elif isinstance(values[0], Attribution):
+            joined[field.name] = concatenate(values)
         else:
             joined[field.name] = values[0]
     return Attribution(**joined)  # type: ignore[arg-type]  # the fields of Attribution themselves
