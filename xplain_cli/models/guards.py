@@ -17,11 +17,17 @@ PARTIALS = frozenset({"sklearn.utils.validation:check_array"})
 
 
 def check_key(key: Any) -> None:
-    """Refuse keys whose hash could run deep: hashing nested tuples has no recursion limit."""
-    if isinstance(key, SCALARS):
+    """
+    Refuse keys whose hash could run deep or be made to collide.
+
+    Hashing nested tuples has no recursion limit, and whole numbers hash to their remainder.
+    """
+    if isinstance(key, str):
         return
     parts, depth, count = [key], 0, 0
     while parts:
+        if any(isinstance(part, int) and part.bit_length() > 64 for part in parts):
+            raise RefusalError("uses a number of more than 64 bits as a key")
         count += len(parts)
         if depth > _KEY_DEPTH or count > _KEY_PARTS:
             raise RefusalError("uses a deeply nested key")
@@ -31,7 +37,7 @@ def check_key(key: Any) -> None:
             for part in parts
             if isinstance(part, (tuple, frozenset))
             for one in part
-            if not isinstance(one, SCALARS)
+            if isinstance(one, int) or not isinstance(one, SCALARS)
         ]
 
 

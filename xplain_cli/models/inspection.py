@@ -15,6 +15,7 @@ from xplain_cli.models.stubs import SCALARS, Made, array_values, attributes, wal
 _SUPPORT = frozenset({"numpy", "scipy", "pandas", "pyarrow", "joblib", "builtins", "collections"})
 _DEEPEST = 12
 _CLASSES_SHOWN = 8
+_LONGEST = 80
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,24 @@ def _is_estimator(value: Any) -> bool:
     )
 
 
+def _shown(value: Any) -> str:
+    """Return a class as it is shown; a long one is cut, and control characters are spelled out."""
+    if isinstance(value, int) and value.bit_length() > 64:
+        return "a large number"
+    text = str(value)[:_LONGEST]
+    return text if text.isprintable() else repr(text)
+
+
 def _facts(value: Made) -> str:
     """Return the columns and classes that an estimator states, for its line."""
     state = attributes(value)
     facts = []
     width = state.get("n_features_in_")
-    if isinstance(width, int):
+    if isinstance(width, int) and width.bit_length() < 64:
         facts.append(f"{width} columns")
     classes = array_values(state.get("classes_"))
     if classes:
-        shown = ", ".join(map(str, classes[:_CLASSES_SHOWN]))
+        shown = ", ".join(map(_shown, classes[:_CLASSES_SHOWN]))
         more = ", ..." if len(classes) > _CLASSES_SHOWN else ""
         facts.append(f"classes {shown}{more}")
     return f" ({'; '.join(facts)})" if facts else ""
@@ -81,23 +90,24 @@ def _held(value: Any, label: str, *, outermost: bool) -> Iterator[tuple[Any, str
     if isinstance(value, Made):
         yield from ((part, label) for part in (value.arguments, value.items, value.state))
     elif isinstance(value, dict):
-        yield from ((part, f"{label}[{key!r}]") for key, part in value.items())
+        yield from ((part, f"{label}[{_shown(key)!r}]") for key, part in value.items())
     elif isinstance(value, (list, tuple)):
         named = len(value) in {2, 3} and isinstance(value[0], str)
         for i, part in enumerate(value):
-            place = f"{label} {value[0]}" if named else f"{label}[{i}]"
+            place = f"{label} {_shown(value[0])}" if named else f"{label}[{i}]"
             yield part, label if outermost else place
 
 
-def _members(value: Any, label: str, depth: int = 0) -> Iterator[tuple[str, Made]]:
+def _members(value: Any, label: str, seen: set[int], depth: int = 0) -> Iterator[tuple[str, Made]]:
     """Yield the nearest estimators below a value, each with the attribute that holds it."""
     if _is_estimator(value):
         yield label, value
         return
-    if depth > _DEEPEST or isinstance(value, SCALARS):
+    if depth > _DEEPEST or isinstance(value, SCALARS) or id(value) in seen:
         return
+    seen.add(id(value))
     for part, place in _held(value, label, outermost=depth == 0):
-        yield from _members(part, place, depth + 1)
+        yield from _members(part, place, seen, depth + 1)
 
 
 def _lines(value: Made, label: str, depth: int, seen: set[int]) -> Iterator[str]:
@@ -106,11 +116,11 @@ def _lines(value: Made, label: str, depth: int, seen: set[int]) -> Iterator[str]
     seen.add(id(value))
     yield f"{'  ' * depth}{label}{value.callee.name}{_facts(value)}"
     for key, part in attributes(value).items():
-        held = list(_members(part, str(key)))
+        held = list(_members(part, _shown(key), set()))
         counts = Counter(one.callee.name for _, one in held)
         for name, count in counts.items():
             if count > 3:
-                yield f"{'  ' * (depth + 1)}{key}: {count} x {name}"
+                yield f"{'  ' * (depth + 1)}{_shown(key)}: {count} x {name}"
         for place, one in held:
             if counts[one.callee.name] <= 3:
                 yield from _lines(one, f"{place}: ", depth + 1, seen)

@@ -18,9 +18,10 @@ from xplain_cli.models.allowlist import SUBSTITUTED, is_allowed, judge, stated_v
 from xplain_cli.models.boosters import BOOSTERS
 from xplain_cli.models.callables import extend_path
 from xplain_cli.models.contract import LoadedModel, ModelRecipe
-from xplain_cli.models.dry_run import dry_run, modern_name
+from xplain_cli.models.dry_run import dry_run
 from xplain_cli.models.estimators import Estimator
 from xplain_cli.models.guards import PARTIALS
+from xplain_cli.models.inert import modern_name
 from xplain_cli.models.raw_arrays import WRAPPER
 from xplain_cli.models.stored import Stored
 

@@ -19,6 +19,7 @@ WRAPPER = "joblib.numpy_pickle:NumpyArrayWrapper"
 
 _CODE = re.compile(r"[biufcmMSUV]\d{1,9}|O8?")
 _KEPT_BYTES = 2**16
+_STATE_DEPTH = 4
 _SUBCLASSES = frozenset({"numpy:ndarray", "numpy:matrix"})
 _WRAPPER_STATE = frozenset({
     "subclass",
@@ -52,6 +53,8 @@ def begin_dtype(made: Made) -> None:
 
 def _described(code: str, state: tuple[Any, ...]) -> np.dtype[Any]:
     """Return the dtype that a state describes, built from its description alone."""
+    if len(state) not in {8, 9}:
+        raise ValueError(code)
     _, order, parent, names, fields, size, _, flags = state[:8]
     if parent is not None:
         base, shape = parent
@@ -75,14 +78,16 @@ def _described(code: str, state: tuple[Any, ...]) -> np.dtype[Any]:
     return np.dtype((order if order in "<>" else "") + code)
 
 
-def _with_values(part: Any) -> Any:
-    """Return a state with the stand-ins of dtypes replaced by dtypes."""
+def _with_values(part: Any, depth: int = 0) -> Any:
+    """Return a state with the stand-ins of dtypes replaced by dtypes; a state is never deep."""
+    if depth > _STATE_DEPTH:
+        raise ValueError(part)
     if isinstance(part, Made):
         return part.value
     if isinstance(part, tuple):
-        return tuple(_with_values(one) for one in part)
+        return tuple(_with_values(one, depth + 1) for one in part)
     if isinstance(part, dict):
-        return {key: _with_values(one) for key, one in part.items()}
+        return {key: _with_values(one, depth + 1) for key, one in part.items()}
     return part
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SCALARS = (str, bytes, bytearray, int, float, complex, bool, type(None))
+_LONGEST = 200
+_LARGE = 2**63
 RECONSTRUCTORS = frozenset({
     "numpy._core.multiarray:_reconstruct",
     "numpy.core.multiarray:_reconstruct",
@@ -98,28 +100,50 @@ def attributes(value: Any) -> dict[Any, Any]:
     return found
 
 
+def _label(key: Any) -> str:
+    """Return a key as it is shown; a long one is cut."""
+    if isinstance(key, int) and abs(key) >= _LARGE:
+        return "a large number"
+    if isinstance(key, (str, bytes)):
+        return repr(key[:_LONGEST])
+    return repr(key) if isinstance(key, SCALARS) else type(key).__name__
+
+
+def _named(key: Any) -> str:
+    return key[:_LONGEST] if isinstance(key, str) and key.isidentifier() else _label(key)
+
+
+def _joined(place: str, part: str) -> str:
+    """Return a place within a place; deep ones are cut, or the walk would run for ever."""
+    return f"{place}{part}" if len(place) < _LONGEST else place
+
+
 def _parts(value: Any, place: str) -> Iterator[tuple[Any, str]]:
     if isinstance(value, Made):
         yield value.callee, place
         yield from ((part, place) for part in value.arguments)
-        yield from ((part, f"{place}({key}=)") for key, part in value.keywords.items())
-        yield from ((part, f"{place}[{i}]") for i, part in enumerate(value.items))
-        yield from ((part, f"{place}[{key!r}]") for key, part in value.entries)
+        yield from (
+            (part, _joined(place, f"({_label(key)}=)")) for key, part in value.keywords.items()
+        )
+        yield from ((part, _joined(place, f"[{i}]")) for i, part in enumerate(value.items))
+        yield from ((part, _joined(place, f"[{_label(key)}]")) for key, part in value.entries)
         yield from ((key, place) for key, _ in value.entries)
         named = attributes(value)
-        yield from ((part, f"{place}.{key}") for key, part in named.items())
+        yield from ((part, _joined(place, f".{_named(key)}")) for key, part in named.items())
         if not named:
             yield value.state, place
     elif isinstance(value, dict):
         yield from (
-            (part, f"{place}[{key!r}]")
+            (part, _joined(place, f"[{_label(key)}]"))
             for key, part in value.items()
             if not isinstance(part, SCALARS)
         )
         yield from ((key, place) for key in value)
     elif isinstance(value, (list, tuple)):
         yield from (
-            (part, f"{place}[{i}]") for i, part in enumerate(value) if not isinstance(part, SCALARS)
+            (part, _joined(place, f"[{i}]"))
+            for i, part in enumerate(value)
+            if not isinstance(part, SCALARS)
         )
     elif isinstance(value, (set, frozenset)):
         yield from ((part, place) for part in value)
@@ -144,7 +168,7 @@ def array_values(value: Any) -> list[Any] | None:
     if not isinstance(value, Made):
         return None
     if isinstance(value.value, RawArray):
-        array = value.value.read()
+        array = value.value.read() if len(value.value.shape) == 1 else None
     elif value.callee.key in RECONSTRUCTORS and isinstance(value.state, tuple):
         array = _pickled_array(value.state)
     elif value.callee.key in FROM_BUFFER and len(value.arguments) == 4:

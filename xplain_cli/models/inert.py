@@ -1,0 +1,258 @@
+"""The engine of the dry run: Python's own unpickler that imports, calls and sets nothing."""
+
+import _compat_pickle
+import io
+import pickle
+import struct
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from xplain_cli.models.guards import (
+    check_call,
+    check_key,
+    check_parts,
+    check_state,
+    check_tuple,
+    plain_bytes,
+    reconstructed,
+    unbuilt,
+)
+from xplain_cli.models.raw_arrays import (
+    DTYPE,
+    WRAPPER,
+    RefusalError,
+    finish_dtype,
+    read_raw_array,
+)
+from xplain_cli.models.stubs import FROM_BUFFER, RECONSTRUCTORS, Global, Made
+
+_SHOWN = 80
+_PLACES = 2**32
+
+
+def modern_name(module: str, name: str) -> tuple[str, str]:
+    """Return the Python 3 spelling of a global, for protocols below 3 and all others alike."""
+    if (module, name) in _compat_pickle.NAME_MAPPING:
+        module, name = _compat_pickle.NAME_MAPPING[module, name]
+        return module, name
+    return _compat_pickle.IMPORT_MAPPING.get(module, module), name
+
+
+# the opcodes are overridden, so the private pure-Python engine is the only one that serves
+class _Inert(pickle._Unpickler):  # noqa: SLF001
+    """Python's unpickler with every import, call and assignment replaced by a record."""
+
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # noqa: SLF001
+    # attributes of the engine that typeshed leaves out
+    stack: list[Any]
+    append: Callable[[Any], None]
+    pop_mark: Callable[[], list[Any]]
+    read: Callable[[int], bytes]
+    readline: Callable[[], bytes]
+    memo: dict[int, Any]
+    _unframer: Any
+
+    def __init__(
+        self, file: io.BytesIO, size: int, names: dict[str, Global], *, nested: bool = False
+    ) -> None:
+        super().__init__(file)
+        # the size is handed in because file.getbuffer() would copy the whole content
+        self.file, self.size, self.names, self.nested = file, size, names, nested
+
+    def find_class(self, module: str, name: str) -> Global:
+        """Record a global."""
+        module, name = modern_name(module, name)
+        if not all(map(str.isidentifier, (*module.split("."), name))):
+            kind = "dotted" if "." in name else "odd"
+            raise RefusalError(f"asks for the {kind} name {name[:_SHOWN]!r} of {module[:_SHOWN]!r}")
+        return self.names.setdefault(f"{module}:{name}", Global(module, name))
+
+    def persistent_load(self, pid: Any) -> Any:  # noqa: ARG002  # the engine's signature
+        """Refuse persistent ids."""
+        raise RefusalError("refers to an object outside the file (persistent id)")
+
+    def get_extension(self, code: int) -> Any:
+        """Refuse copyreg's extension codes."""
+        raise RefusalError(f"uses the copyreg extension code {code}")
+
+    def _make(self, callee: Any, arguments: Any, keywords: Any, *, called: bool) -> Made:
+        if not isinstance(callee, Global):
+            raise RefusalError("calls a computed value")
+        if not isinstance(arguments, tuple) or not isinstance(keywords, dict):
+            raise RefusalError(f"calls {callee.dotted} with computed arguments")
+        check_tuple(arguments)  # INST and OBJ make no tuple of their own
+        if called and callee.key == "copyreg:_reconstructor":
+            callee, arguments, called = reconstructed(arguments)
+        made = Made(callee, arguments, keywords)
+        check_call(made, called=called)
+        return made
+
+    def _instantiate(self, klass: Any, args: list[Any]) -> None:
+        self.append(self._make(klass, tuple(args), {}, called=True))
+
+    def load_reduce(self) -> None:
+        arguments = self.stack.pop()
+        made = self._make(self.stack[-1], arguments, {}, called=True)
+        self.stack[-1] = plain_bytes(made)
+
+    def load_newobj(self) -> None:
+        arguments = self.stack.pop()
+        self.stack[-1] = self._make(self.stack[-1], arguments, {}, called=False)
+
+    def load_newobj_ex(self) -> None:
+        keywords = self.stack.pop()
+        arguments = self.stack.pop()
+        self.stack[-1] = self._make(self.stack[-1], arguments, keywords, called=False)
+
+    def load_build(self) -> None:
+        state = self.stack.pop()
+        made = self.stack[-1]
+        if isinstance(made, Global):
+            raise RefusalError(f"sets attributes of {made.dotted} itself")
+        if not isinstance(made, Made) or made.built:
+            raise RefusalError("sets the state of a finished value")
+        check_state(state)
+        made.state, made.built = state, True
+        if made.callee.key == DTYPE:
+            finish_dtype(made)
+        elif made.callee.key == WRAPPER:
+            self.stack[-1] = self._array(made)
+
+    def _array(self, made: Made) -> Made:
+        if self.nested:
+            raise RefusalError("holds a joblib array within an array of objects")
+        made.value = read_raw_array(made, self.file, self.size - self.file.tell())
+        if made.value is not None:
+            return made
+        array = _Inert(self.file, self.size, self.names, nested=True).load()
+        if not isinstance(array, Made) or array.callee.key not in RECONSTRUCTORS | FROM_BUFFER:
+            raise RefusalError("holds an array of objects that is no array")
+        return array
+
+    def load_put(self) -> None:
+        place = int(self.readline()[:-1])
+        if not 0 <= place < _PLACES:  # the hashes of larger numbers can be made to collide
+            raise RefusalError("keeps a value under a number that no pickler writes")
+        self.memo[place] = self.stack[-1]
+
+    def load_dict(self) -> None:
+        items = self.pop_mark()
+        self.append({})
+        self._set_items(items)
+
+    def load_setitem(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self._set_items([key, value])
+
+    def load_setitems(self) -> None:
+        self._set_items(self.pop_mark())
+
+    def _set_items(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        pairs = [(items[i], items[i + 1]) for i in range(0, len(items), 2)]
+        for key, value in pairs:
+            check_key(key)
+            check_parts((key, value), written=key == "subclass")  # of joblib's arrays
+        if isinstance(target, dict):
+            target.update(pairs)
+        else:
+            unbuilt(target).entries.extend(pairs)
+
+    def load_append(self) -> None:
+        value = self.stack.pop()
+        self._extend([value])
+
+    def load_appends(self) -> None:
+        self._extend(self.pop_mark())
+
+    def _extend(self, items: list[Any]) -> None:
+        check_parts(items)
+        target = self.stack[-1]
+        (target if isinstance(target, list) else unbuilt(target).items).extend(items)
+
+    def load_additems(self) -> None:
+        items = self.pop_mark()
+        target = self.stack[-1]
+        check_parts(items)
+        for item in items:
+            check_key(item)
+        if isinstance(target, set):
+            target.update(items)
+        else:
+            unbuilt(target).items.extend(items)
+
+    def load_frozenset(self) -> None:
+        items = self.pop_mark()
+        check_parts(items)
+        for item in items:
+            check_key(item)
+        self.append(frozenset(items))
+
+    def load_list(self) -> None:
+        items = self.pop_mark()
+        check_parts(items)
+        self.append(items)
+
+    def load_tuple(self) -> None:
+        self._join(self.pop_mark())
+
+    def load_tuple1(self) -> None:
+        self._join([self.stack.pop()])
+
+    def load_tuple2(self) -> None:
+        last = self.stack.pop()
+        self._join([self.stack.pop(), last])
+
+    def load_tuple3(self) -> None:
+        items = self.stack[-3:]
+        del self.stack[-3:]
+        self._join(items)
+
+    def _join(self, items: list[Any]) -> None:
+        made = tuple(items)
+        check_tuple(made)
+        self.append(made)
+
+    def load_bytearray8(self) -> None:
+        (size,) = struct.unpack("<Q", self.read(8))
+        if size > self.size:
+            raise RefusalError("ends within a bytearray")
+        self.append(bytearray(self.read(size)))
+
+    def load_buffer(self) -> None:
+        raise RefusalError("refers to a buffer outside the file")
+
+    for _opcode, _method in (
+        (pickle.PUT, load_put),
+        (pickle.REDUCE, load_reduce),
+        (pickle.NEWOBJ, load_newobj),
+        (pickle.NEWOBJ_EX, load_newobj_ex),
+        (pickle.BUILD, load_build),
+        (pickle.DICT, load_dict),
+        (pickle.SETITEM, load_setitem),
+        (pickle.SETITEMS, load_setitems),
+        (pickle.APPEND, load_append),
+        (pickle.APPENDS, load_appends),
+        (pickle.ADDITEMS, load_additems),
+        (pickle.FROZENSET, load_frozenset),
+        (pickle.LIST, load_list),
+        (pickle.TUPLE, load_tuple),
+        (pickle.TUPLE1, load_tuple1),
+        (pickle.TUPLE2, load_tuple2),
+        (pickle.TUPLE3, load_tuple3),
+        (pickle.BYTEARRAY8, load_bytearray8),
+        (pickle.NEXT_BUFFER, load_buffer),
+        (pickle.READONLY_BUFFER, load_buffer),
+    ):
+        dispatch[_opcode[0]] = _method
+
+    def unread(self) -> int:
+        """Return how many bytes of the content were not read yet."""
+        frame = self._unframer.current_frame
+        held = frame.getbuffer().nbytes - frame.tell() if frame is not None else 0
+        return int(self.size - self.file.tell() + held)
+
+
+def inert_engine(data: bytes, names: dict[str, Global]) -> _Inert:
+    """Return an engine at the start of some content; it records what is asked for in *names*."""
+    return _Inert(io.BytesIO(data), len(data), names)
