@@ -4,15 +4,13 @@ import numpy as np
 import pytest
 
 from xplain_cli.errors import UsageError
+from xplain_cli.scales import Scale, parse_scale, to_scale
 from xplain_cli.targets import (
-    Scale,
     Target,
     choose,
     pair_values,
-    parse_scale,
     parse_target,
     target_names,
-    to_scale,
 )
 
 ABC = ("a", "b", "c")
@@ -87,20 +85,20 @@ def test_predicted_against_runner_up_is_the_two_largest():
 
 
 def test_log_odds_of_a_class_is_its_logit():
-    scaled = to_scale(np.array([[0.2, 0.8]]), parse("a"), Scale("log-odds"))
+    scaled = to_scale(np.array([[0.2, 0.8]]), Scale("log-odds"), paired=False)
     assert scaled[0, 0] == pytest.approx(np.log(0.2 / 0.8))
 
 
 def test_log_odds_of_a_pair_is_the_log_ratio():
     target = parse("a:vs:b")
-    scaled = to_scale(np.array([[0.2, 0.5, 0.3]]), target, Scale("log-odds"))
+    scaled = to_scale(np.array([[0.2, 0.5, 0.3]]), Scale("log-odds"), paired=True)
     value = pair_values(scaled, np.array(target.pairs), margin=False)
     assert value[0, 0] == pytest.approx(np.log(0.2 / 0.5))
 
 
 def test_eps_keeps_log_odds_of_a_certain_model_finite():
     scale = parse_scale("log-odds:eps=0.01", "probability", bounded=False)
-    scaled = to_scale(np.array([[0.0, 1.0]]), parse("b", ("a", "b")), scale)
+    scaled = to_scale(np.array([[0.0, 1.0]]), scale, paired=False)
     assert scaled[0, 1] == pytest.approx(np.log(0.99 / 0.01))
 
 

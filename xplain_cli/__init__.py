@@ -35,6 +35,7 @@ The map, a line per room (calls go down only):
     datasets/      on which rows (tables), read in chunks
     features/      into which parts a row is split, and the law of drawing them
     targets        which number of the output is explained
+    scales         on which scale: probability, log-odds, raw
     specs          NAME[:KEY=VALUE,...] -> an object from a shelf
     plan           everything that decides the numbers, and its digest
     summary        what a run says as a whole

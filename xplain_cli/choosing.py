@@ -12,8 +12,9 @@ from xplain_cli.methods import METHODS, Method
 from xplain_cli.opening import PROBE_ROWS, Opened
 from xplain_cli.plan import Request
 from xplain_cli.pool import Budget, predict_perturbed
+from xplain_cli.scales import Scale, parse_scale
 from xplain_cli.specs import build
-from xplain_cli.targets import Scale, Target, parse_scale, parse_target
+from xplain_cli.targets import Target, parse_target
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,14 @@ from xplain_cli.pool import (
     predict_perturbed,
 )
 from xplain_cli.records import Explained, Labels, Rows, to_records
+from xplain_cli.scales import Scale, to_scale
 from xplain_cli.stability import assess
 from xplain_cli.targets import (
-    Scale,
     Target,
     choose,
+    is_pair,
     pair_values,
     target_names,
-    to_scale,
     used_outputs,
 )
 
@@ -176,7 +176,7 @@ class Explainer:
         asked = self.assignment
         outputs, reasons = self._predict_rows(rows)
         pairs = choose(asked.target, np.nan_to_num(outputs))
-        scaled = to_scale(outputs, asked.target, asked.scale)
+        scaled = to_scale(outputs, asked.scale, paired=is_pair(asked.target))
         values = np.stack([
             pair_values(row[None], pair, margin=asked.settled.margin)[:, 0]
             for row, pair in zip(scaled, pairs, strict=True)

@@ -14,8 +14,9 @@ from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.features import Draw
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.models import Model
+from xplain_cli.scales import Scale, to_scale
 from xplain_cli.seeds import POOL
-from xplain_cli.targets import Scale, Target, to_scale
+from xplain_cli.targets import Target, is_pair
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def checked_scale(outputs: FloatArray, target: Target, scale: Scale) -> FloatArr
             f"the model answers NaN or infinity on {n_bad} of {len(outputs)} perturbed rows; it"
             " must answer on every row that the background's values can make"
         )
-    scaled = to_scale(outputs, target, scale)
+    scaled = to_scale(outputs, scale, paired=is_pair(target))
     if not np.isfinite(scaled).all():
         raise UsageError(no_log_odds("perturbed rows"))
     return scaled

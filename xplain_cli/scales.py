@@ -1,0 +1,98 @@
+"""On which scale a target is explained: probability, log-odds, or the model's raw numbers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xplain_cli.errors import UsageError, nearest
+from xplain_cli.explanation import FloatArray
+from xplain_cli.specs import split_spec
+
+SCALES = ("probability", "log-odds", "raw")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """
+    The scale of the explained number.
+
+    ``log-odds`` of a class is log(p / (1 - p)); of a pair A:vs:B it is log(p_A / p_B). Where the
+    model gives an exact 0 or 1 it is undefined, unless ``eps`` is stated: probabilities are then
+    moved into [eps, 1 - eps].
+    """
+
+    name: str
+    eps: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The scale as it stands in the output."""
+        return self.name if self.eps is None else f"{self.name}:eps={self.eps:g}"
+
+
+def parse_scale(text: str | None, model_scale: str, *, bounded: bool) -> Scale:
+    """
+    Return the scale that *text* asks for, or the model's own.
+
+    Parameters
+    ----------
+    text
+        ``probability``, ``raw``, ``log-odds`` or ``log-odds:eps=E``; None: the model's own.
+    model_scale
+        "probability" or "raw": what the model gives.
+    bounded
+        Whether a raw output of one number lay in [0, 1] at the probe, so that it may be read as a
+        probability when the user says so.
+
+    Raises
+    ------
+    UsageError
+        An unknown scale, or one that the model's output cannot be turned into.
+    """
+    if text is None:
+        return Scale(model_scale)
+    name, settings = split_spec(text)
+    if name not in SCALES:
+        raise UsageError(
+            f"--output-scale {name!r} is not one of {', '.join(SCALES)}{nearest(name, SCALES)}"
+        )
+    unknown = set(settings) - ({"eps"} if name == "log-odds" else set())
+    if unknown:
+        raise UsageError(f"--output-scale {name}: no setting {min(unknown)!r}")
+    if name == "raw" and model_scale == "probability":
+        raise UsageError(
+            "--output-scale raw: the model gives probabilities; ask for --response"
+            " decision_function, or --output-scale log-odds"
+        )
+    if name != "raw" and model_scale != "probability" and not bounded:
+        raise UsageError(
+            f"--output-scale {name}: the model gives raw numbers, not probabilities;"
+            " --response predict_proba gives them where the model has it"
+        )
+    return Scale(name, _parse_eps(settings.get("eps")))
+
+
+def _parse_eps(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        eps = float(text)
+    except ValueError:
+        eps = np.nan
+    if not 0 < eps < 0.5:
+        raise UsageError(f"--output-scale log-odds:eps={text}: eps lies between 0 and 0.5")
+    return eps
+
+
+def to_scale(outputs: FloatArray, scale: Scale, *, paired: bool) -> FloatArray:
+    """
+    Put the model's outputs (..., k) on the scale on which differences are explained.
+
+    Log-odds of one class is the logit; in a pair each side is log p, so that the difference is
+    log(p_A / p_B). Undefined values come out as NaN or infinite: the caller says where.
+    """
+    if scale.name != "log-odds":
+        return outputs
+    p = outputs if scale.eps is None else np.clip(outputs, scale.eps, 1 - scale.eps)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(p) if paired else np.log(p) - np.log1p(-p)
