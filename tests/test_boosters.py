@@ -15,7 +15,7 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.models import ModelRecipe, load_model
 from xplain_cli.models.dry_run import dry_run
 
@@ -25,6 +25,7 @@ catboost = pytest.importorskip("catboost")
 sys.path.insert(0, str(Path(__file__).parents[1] / ".ci"))
 MODELS = list(importlib.import_module("fitted_values").boosted())
 
+PICKLED = pickle.dumps(MODELS[9][1])
 STREAM = np.random.default_rng(1)
 ROWS = np.abs(STREAM.normal(size=(50, 4))) + 0.1
 WORDS = STREAM.choice(["x", "y"], 50)
@@ -205,3 +206,14 @@ def test_a_booster_that_would_read_another_file_is_refused(module):
     for data in (positional, named):
         refusals = dry_run(data).refusals
         assert refusals[0].startswith(f"calls {module}.Booster with unusual arguments")
+
+
+def test_a_package_that_is_not_installed_is_named_with_its_extra(tmp_path, monkeypatch):
+    for package in ("lightgbm", "xgboost"):
+        for name in [one for one in sys.modules if one.partition(".")[0] == package]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(RefusedError, match=r"cannot be loaded: .*'xplain-cli\[lightgbm\]'"):
+        opened(tmp_path, PICKLED)
+    with pytest.raises(UsageError, match=r"needs the package 'xgboost': .*'xplain-cli\[xgboost\]'"):
+        opened(tmp_path, b'{"learner": 1}')

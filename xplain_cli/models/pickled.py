@@ -172,8 +172,10 @@ def open_pickled(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
     except Exception as error:  # a class of any version may raise anything from its own state
         note = f" ({_skew(version)})" if _skew(version) else ""
         reason = " ".join(str(error).split()) or type(error).__name__
-        absent = error.name if isinstance(error, ModuleNotFoundError) else None
-        way_out = f"pip install {absent}" if absent in BOOSTERS else _way_out(version)
+        module = error.name if isinstance(error, ModuleNotFoundError) else None
+        absent = (module or "").partition(".")[0]
+        extra = f"pip install 'xplain-cli[{absent}]'"
+        way_out = extra if absent in BOOSTERS else _way_out(version)
         raise RefusedError(f"{path}: cannot be loaded: {reason}{note}; {way_out}") from error
     if not any(callable(getattr(loaded, name, None)) for name in ("predict", "decision_function")):
         raise RefusedError(f"{path}: {_describe(loaded)}")
