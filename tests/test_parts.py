@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from xplain_cli.explanation import Records
-from xplain_cli.parts import is_whole, pack, unpack, unpack_stability, write_repeats
+from xplain_cli.parts import is_whole, pack, unpack, write_repeats
 
 VALUES = [1, 1.0, "1", True, None, float("nan"), -0.0, "é\n\ud800", 2**70, ""]
 
@@ -42,7 +42,6 @@ def test_records_read_back_exactly(tmp_path):
     found = unpack(path, "plan")
     pd.testing.assert_frame_equal(found.weights, records().weights, check_freq=False)
     pd.testing.assert_frame_equal(found.stability, records().stability)
-    pd.testing.assert_frame_equal(unpack_stability(path, "plan"), records().stability)
     cells = found.weights["feature_value"].tolist()
     assert [(type(cell), repr(cell)) for cell in cells] == [(type(v), repr(v)) for v in VALUES]
     assert found.lines.tolist() == [5, 5]

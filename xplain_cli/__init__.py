@@ -13,6 +13,7 @@ The map, a line per room (calls go down only):
     request        what was resolved becomes a Request
     settings       which settings there are, and which values they allow
     job            plan -> chunks -> workers -> parts, in order
+    preparing      everything opened, chosen and planned
     workers        how chunks are spread: serially, over threads, over processes
     manifest       what a run says of itself
     estimate       what a run will cost (--dry-run)
@@ -22,6 +23,7 @@ The map, a line per room (calls go down only):
     console        the only file that prints
     output/        how results are kept (csv, json, jsonl, parquet)
     run            the run folder: new, resumed or finished
+    clashes        what stands in the way of a run
     places         where files stand; whole files or none
     parts          the stored form of one chunk
     archive        a finished run, found again from any file of it

@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from xplain_cli import parts
 from xplain_cli.errors import RefusedError
-from xplain_cli.places import MARKER, Marker, read_marker
+from xplain_cli.explanation import Records
+from xplain_cli.places import MARKER, SUFFIXES, Marker, read_marker
 
 _PART = re.compile(r"part-(\d{9,})-(\d{9,})\.npz")
-_SIBLING = re.compile(r"(?P<stem>.+)\.(stability|manifest)$")
+_SIBLING = re.compile(r"(?P<stem>.+)\.(?:stability(?P<suffix>\.\w+)|manifest\.json)")
 
 
 @dataclass(frozen=True)
@@ -23,23 +22,35 @@ class FinishedRun:
     marker: Marker
     parts: tuple[Path, ...]
 
-    def stability(self) -> Iterator[pd.DataFrame]:
-        """Return the stability lines, part by part, in input order."""
+    def records(self) -> Iterator[Records]:
+        """Return what the run holds, part by part, in input order."""
         for path in self.parts:
             try:
-                yield parts.unpack_stability(path, self.marker.identity)
+                yield parts.unpack(path, self.marker.identity)
             except ValueError as error:
                 raise RefusedError(f"{path}: is damaged; run the command again") from error
 
 
 def _candidates(path: Path) -> Iterator[Path]:
-    """Return the folders whose run *path* may belong to, the likeliest first."""
+    """
+    Return the folders whose run *path* may belong to, the likeliest first.
+
+    A file that the user named has its run beside it; a file of a run folder lies in it.
+    """
+    path = path.absolute()
     yield path
-    yield from path.absolute().parents
-    yield path.with_name(f".{path.name}.xplain")
-    sibling = _SIBLING.fullmatch(path.stem)
+    if path.name:
+        yield path.with_name(f".{path.name}.xplain")
+    sibling = _SIBLING.fullmatch(path.name)
     if sibling:
-        yield from sorted(path.parent.glob(f".{sibling['stem']}.*.xplain"))
+        suffixes = [sibling["suffix"]] if sibling["suffix"] else SUFFIXES
+        owners = [path.with_name(f".{sibling['stem']}{suffix}.xplain") for suffix in suffixes]
+        owners = [owner for owner in owners if owner.is_dir()]
+        if len(owners) > 1:
+            names = " or ".join(owner.name[1:].removesuffix(".xplain") for owner in owners)
+            raise RefusedError(f"{path}: may belong to {names}; name one of them")
+        yield from owners
+    yield from path.parents
 
 
 def find_run(named: str) -> FinishedRun:

@@ -9,6 +9,7 @@ from xplain_cli.explanation import IntArray
 from xplain_cli.features.measuring import table_law
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.methods import METHODS, Method
+from xplain_cli.models import Trees
 from xplain_cli.opening import PROBE_ROWS, Opened
 from xplain_cli.plan import Request
 from xplain_cli.pool import Budget, predict_perturbed
@@ -60,6 +61,13 @@ def _budget(request: Request, method: Method, n: int) -> tuple[Budget, list[str]
     return Budget(request.seed, raised, repeats), [note]
 
 
+def _check_trees(opened: Opened) -> None:
+    """Refuse a closed form for a model that is no sum of trees, before anything is written."""
+    if not isinstance(opened.model, Trees):
+        raise UsageError("lime:exact=yes needs a tree model of scikit-learn; take lime:exact=no")
+    opened.model.leaf_boxes()
+
+
 def choose_method(request: Request, opened: Opened) -> Chosen:
     """
     Turn method, target and scale into objects and measure the law on the background.
@@ -86,6 +94,8 @@ def choose_method(request: Request, opened: Opened) -> Chosen:
             "lime:exact=yes explains what trees add up to: take --output-scale"
             f" {settled.scale} and no --group, or lime:exact=no"
         )
+    if method.exact:
+        _check_trees(opened)
     law = table_law(
         opened.background,
         opened.kinds,

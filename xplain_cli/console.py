@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol, TextIO
 
@@ -162,7 +162,8 @@ class Console:
 
     def _say(self, text: str) -> None:
         if sys.stderr is not None:  # closed by the caller
-            print(text, file=sys.stderr, flush=True)
+            with suppress(OSError):  # talk that cannot be told must not change what is done
+                print(text, file=sys.stderr, flush=True)
 
     def line(self, text: str) -> None:
         """Print a line of the result on stdout."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xplain_cli.errors import UsageError, XplainError
+from xplain_cli.errors import XplainError
 from xplain_cli.explanation import Attribution, FloatArray, IntArray, Records
 from xplain_cli.features import Block
 from xplain_cli.features.tables import TableLaw
@@ -92,9 +92,7 @@ class Explainer:
         self._kept = used_outputs(assignment.target, len(assignment.settled.outputs))
         if assignment.method.exact:
             if not isinstance(model, Trees):
-                raise UsageError(
-                    "lime:exact=yes needs a tree model of scikit-learn; take lime:exact=no"
-                )
+                raise ValueError("a closed form needs trees")
             self._leaves = see_leaves(model.leaf_boxes(), assignment.law, self._kept)
 
     def explain(self, table: pd.DataFrame, rows: Rows) -> Records:

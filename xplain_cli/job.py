@@ -2,91 +2,37 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from xplain_cli import datasets
-from xplain_cli.choosing import Chosen, choose_method
+from xplain_cli.clashes import check_inputs
 from xplain_cli.console import Console
-from xplain_cli.errors import FailedRowsError
+from xplain_cli.errors import FailedRowsError, XplainError
 from xplain_cli.estimate import describe, estimate, lines_of
 from xplain_cli.explainer import Assignment
 from xplain_cli.explanation import Records
-from xplain_cli.gates import Gate, parse_gates
-from xplain_cli.manifest import Course, make_plan, manifest, method_label, results
-from xplain_cli.opening import Opened, open_inputs
-from xplain_cli.output import Piece, Rendering, check_rendering, join_pieces, render_piece
-from xplain_cli.plan import Plan, Request
+from xplain_cli.manifest import Course, manifest, results
+from xplain_cli.output import Piece, join_pieces, render_piece
+from xplain_cli.plan import Request
 from xplain_cli.pool import find_pool, make_pool
-from xplain_cli.records import Labels, Rows
+from xplain_cli.preparing import Prepared, assign, prepare
+from xplain_cli.records import Rows
 from xplain_cli.run import Run, RunPlace, open_run, writing
 from xplain_cli.summary import Tally
 from xplain_cli.targets import used_outputs
-from xplain_cli.verdict import exit_code, judge_gates, tolerated
+from xplain_cli.verdict import exit_code, judge_gates, written
 from xplain_cli.workers import ChunkTask, Spread, explain_all
 
 _CHUNK_ROWS, _AROUND_CHUNK_ROWS = 512, 32
 
 
-@dataclass(frozen=True)
-class _Job:
-    """All that the steps of one run share."""
-
-    request: Request
-    opened: Opened
-    chosen: Chosen
-    plan: Plan
-    rendering: Rendering
-    gates: tuple[Gate, ...]
-    console: Console
-    opening_seconds: float
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """All that was decided and told."""
-        return (*self.opened.notes, *self.chosen.notes)
-
-    @property
-    def tolerated(self) -> int:
-        """How many rows may fail."""
-        return tolerated(self.request.max_failed, self.opened.stop - self.opened.start)
-
-
-def _assign(job: _Job, pool_folder: Path | None) -> Assignment:
-    """Collect what workers need."""
-    request, opened, chosen = job.request, job.opened, job.chosen
-    # workers open the very bytes that were judged here
-    recipe = replace(opened.recipe, sha256=opened.loaded.sha256)
-    return Assignment(
-        identity=job.plan.identity,
-        recipe=recipe,
-        settled=opened.settled,
-        law=chosen.law,
-        method=chosen.method,
-        target=chosen.target,
-        scale=chosen.scale,
-        budget=chosen.budget,
-        stability_k=request.stability_k,
-        labels=Labels(
-            run_id=job.plan.run_id,
-            target_spec=chosen.target.spec,
-            method=method_label(request, chosen),
-            output_scale=chosen.scale.label,
-            baseline="background",
-        ),
-        pool_folder=None if pool_folder is None else str(pool_folder.resolve()),
-        with_values=not request.no_values,
-        with_repeats=request.write_repeats,
-    )
-
-
-def _ranges(job: _Job, run: Run) -> list[tuple[int, int]]:
+def _ranges(job: Prepared, run: Run) -> list[tuple[int, int]]:
     start, stop, step = job.opened.start, job.opened.stop, run.chunk_rows
     return [(at, min(at + step, stop)) for at in range(start, stop, step)]
 
 
-def _tasks(job: _Job, run: Run) -> Iterator[ChunkTask]:
+def _tasks(job: Prepared, run: Run) -> Iterator[ChunkTask]:
     """Read the chunks that have no part yet."""
     opened, request = job.opened, job.request
     carried = list(dict.fromkeys([*filter(None, [request.id_column]), *request.keep]))
@@ -104,7 +50,7 @@ def _tasks(job: _Job, run: Run) -> Iterator[ChunkTask]:
         yield ChunkTask(piece.start, stop, piece.table, rows)
 
 
-def _spread(job: _Job) -> Spread:
+def _spread(job: Prepared) -> Spread:
     import joblib
 
     jobs = job.request.jobs or joblib.cpu_count()
@@ -112,7 +58,7 @@ def _spread(job: _Job) -> Spread:
 
 
 def _explain_rows(
-    job: _Job, run: Run, assignment: Assignment, told: Callable[[str], None]
+    job: Prepared, run: Run, assignment: Assignment, told: Callable[[str], None]
 ) -> Iterator[Records]:
     """Explain what is missing, keep each part; a first chunk that fails whole stops the run."""
     total = job.opened.stop - job.opened.start
@@ -135,13 +81,13 @@ def _explain_rows(
             yield records
 
 
-def _pieces(job: _Job, run: Run, ranges: list[tuple[int, int]]) -> Iterator[Piece]:
+def _pieces(job: Prepared, run: Run, ranges: list[tuple[int, int]]) -> Iterator[Piece]:
     for start, stop in ranges:
         records = run.read_part(start, stop)
         yield render_piece(records, job.rendering, job.request.output_format)
 
 
-def _render(job: _Job, run: Run, facts: dict[str, Any]) -> list[Path]:
+def _render(job: Prepared, run: Run, facts: dict[str, Any]) -> list[Path]:
     """Join the parts, in input order, into the asked-for files; return the extra ones."""
     ranges = _ranges(job, run)
     with writing(*run.files) as (weights, stability):
@@ -151,19 +97,19 @@ def _render(job: _Job, run: Run, facts: dict[str, Any]) -> list[Path]:
     return [run.write_repeats(ranges)] if job.request.write_repeats else []
 
 
-def _pool(job: _Job, run: Run) -> tuple[dict[str, Any], Assignment]:
+def _pool(job: Prepared, run: Run) -> tuple[dict[str, Any], Assignment]:
     """Make the shared pool, or take the one that an interrupted run left."""
     if job.chosen.method.around:
-        return {}, _assign(job, None)
+        return {}, assign(job, None)
     folder = run.pool_path("shared")
     facts = find_pool(folder)
     if facts is None:
         kept = used_outputs(job.chosen.target, len(job.opened.settled.outputs))
         facts = make_pool(folder, job.chosen.law, job.opened.model, job.chosen.budget, kept)
-    return facts, _assign(job, folder)
+    return facts, assign(job, folder)
 
 
-def _run_to_stdout(job: _Job, run: Run) -> int:
+def _run_to_stdout(job: Prepared, run: Run) -> int:
     """Stream results to standard output as chunks finish; nothing is kept."""
     tally, frames = Tally(job.request.stability_k), []
     pool, assignment = _pool(job, run)
@@ -173,7 +119,7 @@ def _run_to_stdout(job: _Job, run: Run) -> int:
     def pieces() -> Iterator[Piece]:
         for records in _explain_rows(job, run, assignment, lambda _: None):
             tally.add(records)
-            frames.append(records.stability)
+            frames.append(written(records, job.rendering.top_k))
             yield render_piece(records, job.rendering, fmt)
             stream.flush()
 
@@ -186,7 +132,7 @@ def _run_to_stdout(job: _Job, run: Run) -> int:
     return exit_code(gates, whole.failed, job.tolerated, job.console)
 
 
-def _run_to_files(job: _Job, run: Run, course: Course) -> int:
+def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
     """Explain what is missing, join the parts, judge."""
     if run.state == "finished":
         pool = find_pool(run.pool_path("shared")) or {}
@@ -208,34 +154,25 @@ def _run_to_files(job: _Job, run: Run, course: Course) -> int:
         extra = _render(job, run, facts)
         course.lap("write")
     job.console.summary(whole)
-    stability = (run.read_stability(*chunk) for chunk in ranges)
-    gates = judge_gates(job.gates, stability, job.console)
-    if not run.rendered:
+    lines = (written(run.read_part(*chunk), job.rendering.top_k) for chunk in ranges)
+    gates = judge_gates(job.gates, lines, job.console)
+    if run.rendered:
+        run.keep_gates(gates)
+    else:
         outcome = results(job.request, course, whole, pool) | {"gates": gates}
         run.finish(facts, outcome, n_parts=len(ranges), extra=extra)
     job.console.line(run.place.name)
     return exit_code(gates, whole.failed, job.tolerated, job.console)
 
 
-def _prepare(request: Request, console: Console) -> _Job:
-    """Open and check everything."""
-    began = time.perf_counter()
-    gates = parse_gates(request.fail_on) if request.fail_on else ()
-    tolerated(request.max_failed, 1)
-    rendering = Rendering(request.top_k, request.csv_guard, request.wide)
-    check_rendering(rendering, request.output_format)
-    opened = open_inputs(request)
-    chosen = choose_method(request, opened)
-    plan = make_plan(request, opened, chosen)
-    took = time.perf_counter() - began
-    return _Job(request, opened, chosen, plan, rendering, gates, console, took)
-
-
-def _open_run(job: _Job) -> Run:
+def _open_run(job: Prepared) -> Run:
     request = job.request
     size = _AROUND_CHUNK_ROWS if job.chosen.method.around else _CHUNK_ROWS
+    place = RunPlace.from_output(request.output, request.output_format)
+    inputs = (request.model, *request.data, request.background, request.class_names)
+    check_inputs(place, (*inputs, request.project_file))
     run = open_run(
-        RunPlace.from_output(request.output, request.output_format),
+        place,
         job.plan,
         explicit=request.output_explicit,
         force=request.force,
@@ -258,10 +195,10 @@ def preview(request: Request, console: Console) -> list[str]:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):
-        job = _prepare(request, console)
+        job = prepare(request, console)
         for note in job.notes:
             console.note(note)
-        cost = estimate(job.opened, _assign(job, None), job.rendering, request.output_format)
+        cost = estimate(job.opened, assign(job, None), job.rendering, request.output_format)
         return [*describe(job.opened, job.chosen), *lines_of(cost)]
 
 
@@ -282,7 +219,7 @@ def explain(request: Request, console: Console) -> int:
         return 0
     with threadpool_limits(limits=1):
         course = Course(time.perf_counter())
-        job = _prepare(request, console)
+        job = prepare(request, console)
         for note in job.notes:
             console.note(note)
         course.lap("open")
@@ -291,6 +228,9 @@ def explain(request: Request, console: Console) -> int:
             if run.temporary:
                 return _run_to_stdout(job, run)
             return _run_to_files(job, run, course)
+        except XplainError:
+            run.abandon()
+            raise
         except (KeyboardInterrupt, SystemExit):
             if not run.temporary:
                 console.warn(f"{run.place.name} is unfinished; the same command continues it")

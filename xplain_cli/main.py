@@ -79,7 +79,7 @@ def _explain(error: Exception, *, debug: bool) -> int:
         console.error(str(error))
         return error.exit_code
     if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
+        place = f"{error.filename}: " if error.filename else "cannot read or write: "
         console.error(f"{place}{error.strerror or error}")
         return REFUSED
     hint = "" if debug else "; run again with --debug for the trace"

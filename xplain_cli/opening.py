@@ -66,7 +66,8 @@ def _recipe(request: Request) -> ModelRecipe:
         try:
             names = tuple(path.read_text(encoding="utf-8-sig").splitlines())
         except (OSError, UnicodeDecodeError) as error:
-            raise RefusedError(f"{path}: class names cannot be read: {error}") from error
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            raise RefusedError(f"{path}: class names cannot be read: {reason}") from error
     return ModelRecipe(
         source=request.model,
         sha256=request.model_sha256,
@@ -110,7 +111,12 @@ def _check_carried(request: Request, table: Table) -> None:
             raise UsageError(f"{option}: {table.paths[0]} has no column {column!r}{hint}")
     if request.id_column:
         pieces = datasets.chunks(table, {}, [request.id_column], 65536)
-        twice = duplicate_ids(v for piece in pieces for v in piece.carried[request.id_column])
+        ids = [v for piece in pieces for v in piece.carried[request.id_column]]
+        if not all(ids):
+            raise RefusedError(
+                f"{table.paths[0]}: --id-column {request.id_column}: row {ids.index('')} has no id"
+            )
+        twice = duplicate_ids(ids)
         if twice:
             raise RefusedError(
                 f"{table.paths[0]}: --id-column {request.id_column}: ids must be unique, but"
@@ -242,6 +248,8 @@ def open_inputs(request: Request) -> Opened:
     recipe = _recipe(request)
     table = datasets.open_table(request.data, _read_options(request, of_data=True))
     loaded = load_model(recipe)
+    if request.model_output is not None and loaded.kind != "onnx":
+        raise UsageError(f"--model-output: a {loaded.kind} model has one output; leave it out")
     matched = match_columns(
         table.columns,
         loaded.columns,

@@ -190,23 +190,6 @@ def unpack(path: Path, identity: str) -> Records:
         raise ValueError(f"{path}: {error}") from error
 
 
-def unpack_stability(path: Path, identity: str) -> pd.DataFrame:
-    """
-    Return the stability lines of a part without reading its weights.
-
-    Raises
-    ------
-    ValueError
-        The part is missing, damaged, or of another plan.
-    """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            _check_head(arrays, identity)
-            return _frame(arrays, "stability")
-    except _DAMAGE as error:
-        raise ValueError(f"{path}: {error}") from error
-
-
 def _append(
     archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], arrays: Iterable[NDArray[Any]]
 ) -> None:

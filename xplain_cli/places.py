@@ -203,6 +203,7 @@ class Marker:
     state: str = "running"  # or "finished"
     n_parts: int = 0
     rendering: str = ""
+    top_k: int | None = None  # how many weights the final files keep of each row and target
     outputs: dict[str, str] = field(default_factory=dict)  # SHA-256 (hex) by file name
     tool: str = "xplain"
     schema: int = SCHEMA

@@ -12,10 +12,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from xplain_cli import parts
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.clashes import check_free, clash
+from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import Records
 from xplain_cli.places import (
     ASIDE,
@@ -90,11 +89,6 @@ class Run:
         with _reading():
             return parts.unpack(self._part(start, stop), self.marker.identity)
 
-    def read_stability(self, start: int, stop: int) -> pd.DataFrame:
-        """Return the stability lines of a chunk, without its weights."""
-        with _reading():
-            return parts.unpack_stability(self._part(start, stop), self.marker.identity)
-
     def pool_path(self, name: str) -> Path:
         """Return where the pool called *name* is kept."""
         return self.folder / "pool" / name
@@ -123,6 +117,7 @@ class Run:
         """
         outputs = {path.name: sha256(path) for path in (*self.files, *extra)}
         write_json(self.place.manifest, {**manifest, "outputs": outputs})
+        outputs[self.place.manifest.name] = sha256(self.place.manifest)
         write_json(self.folder / "run_results.json", results)
         marker = replace(self.marker, state="finished", n_parts=n_parts, outputs=outputs)
         for name in set(self.marker.outputs) - set(outputs):
@@ -139,22 +134,29 @@ class Run:
         """Say whether every final file is there with the content that it was closed with."""
         held = self.marker.outputs
         named = {path.name: path for path in (*self.files, self.place.manifest)}
-        if not {path.name for path in self.files} <= set(held) or not self.place.manifest.is_file():
+        if not set(named) <= set(held):
             return False
         paths = {name: named.get(name, self.folder / Path(name).name) for name in held}
         return all(path.is_file() and sha256(path) == held[name] for name, path in paths.items())
+
+    def keep_gates(self, gates: Sequence[Mapping[str, Any]]) -> None:
+        """Keep what a later command judged, in the results of a finished run."""
+        path = self.folder / "run_results.json"
+        held = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        write_json(path, {**held, "gates": list(gates)})
+
+    def abandon(self) -> None:
+        """Undo the beginning of a new run that was refused before its first part."""
+        if self.state != "new" or self.temporary or any((self.folder / "parts").iterdir()):
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.set_aside is not None and not self.folder.exists():
+            self.set_aside.rename(self.folder)
 
     def close(self) -> None:
         """Remove the folder of a run whose result went to standard output."""
         if self.temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _differences(found: Marker, plan: Plan) -> str:
-    asked = json.loads(json.dumps({**plan.numbers, **plan.selection}))
-    held = {**found.plan.get("numbers", {}), **found.plan.get("selection", {})}
-    names = sorted(name for name in {*asked, *held} if asked.get(name) != held.get(name))
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") or "settings"
 
 
 def _owned(place: RunPlace, folder: Path, marker: Marker) -> list[Path]:
@@ -176,6 +178,7 @@ def _sweep(place: RunPlace, folder: Path) -> None:
 
 def _begin(place: RunPlace, folder: Path, marker: Marker, replaced: Marker | None) -> None:
     """Mark the folder as the new run's, then remove what the old one left."""
+    made = not folder.exists()
     try:
         folder.mkdir(exist_ok=True)
         # First of all: whatever stays behind after a kill is then of another plan, or the same.
@@ -189,7 +192,8 @@ def _begin(place: RunPlace, folder: Path, marker: Marker, replaced: Marker | Non
         _sweep(place, folder)
     except (OSError, RefusedError) as error:
         with contextlib.suppress(OSError):
-            folder.rmdir()  # only an empty one goes: a run that cannot begin leaves nothing
+            if made:
+                folder.rmdir()  # a run that cannot begin leaves nothing
         if isinstance(error, RefusedError):
             raise
         raise unwritable(error, folder) from error
@@ -215,7 +219,7 @@ def _resume(place: RunPlace, folder: Path, found: Marker, plan: Plan) -> Run:
         place=place,
         folder=folder,
         state="finished" if finished else "resumed",
-        marker=replace(found, rendering=asked),
+        marker=replace(found, rendering=asked, top_k=plan.rendering.get("top_k")),
         done=done,
     )
     return replace(run, rendered=finished and found.rendering == asked and run.is_unchanged())
@@ -241,23 +245,6 @@ def _temporary_folder() -> Path:
         raise unwritable(error, Path(tempfile.gettempdir())) from error
 
 
-def _check_free(place: RunPlace) -> None:
-    for path in (place.weights, place.stability) if place.file else ():
-        if os.path.lexists(path):
-            raise UsageError(
-                f"{path}: exists and was not written by a run that can be continued;"
-                " add --force to overwrite it, or name another file"
-            )
-
-
-def _clash(place: RunPlace, found: Marker, plan: Plan) -> UsageError:
-    return UsageError(
-        f"{place.name}: holds the {'finished' if found.state == 'finished' else 'unfinished'}"
-        f" run {found.run_id}, which differs in {_differences(found, plan)};"
-        " add --force to replace it, or name another place with --output"
-    )
-
-
 def open_run(place: RunPlace, plan: Plan, *, explicit: bool, force: bool, chunk_rows: int) -> Run:
     """
     Open the run of *plan* at *place*: new, resumed or finished.
@@ -267,7 +254,8 @@ def open_run(place: RunPlace, plan: Plan, *, explicit: bool, force: bool, chunk_
     explicit
         The user named the place: a finished run there is then never set aside.
     force
-        Start anew whatever run stands there; a folder that is not a run is never touched.
+        Start anew whatever run stands there (a finished one of other numbers in the default
+        folder is set aside all the same); a folder that is not a run is never touched.
     chunk_rows
         Rows per chunk of a new run; a run that is resumed keeps its own.
 
@@ -279,18 +267,26 @@ def open_run(place: RunPlace, plan: Plan, *, explicit: bool, force: bool, chunk_
         The folder is not a run, is a file, or cannot be made.
     """
     asked = {"numbers": plan.numbers, "selection": plan.selection}
-    marker = Marker(plan.run_id, plan.identity, asked, chunk_rows, rendering=digest(plan.rendering))
+    marker = Marker(
+        plan.run_id,
+        plan.identity,
+        asked,
+        chunk_rows,
+        rendering=digest(plan.rendering),
+        top_k=plan.rendering.get("top_k"),
+    )
     temporary = place.folder is None
     folder = place.folder or _temporary_folder()
     place = RunPlace(folder, place.fmt) if temporary else place
     found, set_aside = read_marker(folder), None
     if found is None and not force:
-        _check_free(place)
-    if found is not None and not force:
-        if found.identity == plan.identity:
-            return _resume(place, folder, found, plan)
-        if explicit or found.state != "finished":
-            raise _clash(place, found, plan)
-        set_aside, found = _set_aside(folder, found.run_id), None
+        check_free(place)
+    if found is not None and found.identity == plan.identity and not force:
+        return _resume(place, folder, found, plan)
+    if found is not None and found.identity != plan.identity:
+        if not explicit and found.state == "finished":
+            set_aside, found = _set_aside(folder, found.run_id), None
+        elif not force:
+            raise clash(place, found, plan)
     _begin(place, folder, marker, found)
     return Run(place, folder, "new", marker, set_aside=set_aside, temporary=temporary)

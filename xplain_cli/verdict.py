@@ -9,7 +9,9 @@ import pandas as pd
 from xplain_cli.archive import find_run
 from xplain_cli.console import Console
 from xplain_cli.errors import UsageError
+from xplain_cli.explanation import Records
 from xplain_cli.gates import Gate, GateResult, judge, parse_gates
+from xplain_cli.output import prune
 
 
 def tolerated(text: str, rows: int) -> int:
@@ -29,6 +31,11 @@ def tolerated(text: str, rows: int) -> int:
     if value < 0 or (text.endswith("%") and value > 100):
         raise UsageError(f"--max-failed {text!r}: expected a number of rows, or a share like 5%")
     return int(value * rows / 100) if text.endswith("%") else int(value)
+
+
+def written(records: Records, top_k: int | None) -> pd.DataFrame:
+    """Return stability lines as they are written: with what ``--top-k`` leaves out."""
+    return prune(records, top_k).stability
 
 
 def judge_gates(
@@ -69,4 +76,6 @@ def judge_run(run: str, fail_on: str, console: Console) -> int:
         There is no finished run, or a condition cannot be read.
     """
     gates = parse_gates(fail_on)
-    return exit_code(judge_gates(gates, find_run(run).stability(), console), 0, 0, console)
+    found = find_run(run)
+    lines = (written(records, found.marker.top_k) for records in found.records())
+    return exit_code(judge_gates(gates, lines, console), 0, 0, console)

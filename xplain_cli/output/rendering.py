@@ -112,6 +112,12 @@ def widen(records: Records, top_k: int | None) -> pd.DataFrame:
     base = records.stability.loc[has_lines, list(WIDE_COLUMNS)].reset_index(drop=True)
     if base.empty:
         return base
+    clash = set(WIDE_COLUMNS) & set(records.weights["feature"])
+    if clash:
+        raise UsageError(
+            f"--wide: a feature is called {min(clash)!r}, which is a column of the wide layout;"
+            " leave --wide out, or rename it"
+        )
     n = int(records.lines[has_lines][0])
     _check_same(bool((records.lines[has_lines] == n).all()))
     index, names, weights, rank = (
