@@ -6,9 +6,10 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from xplain_cli.console import Console
 from xplain_cli.errors import XplainError
@@ -54,6 +55,18 @@ def _ended(ending: SystemExit) -> int:
     return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
 
 
+def _tell(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,  # noqa: ARG001 - the names are those of warnings.showwarning
+    lineno: int,  # noqa: ARG001
+    file: TextIO | None = None,  # noqa: ARG001
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    """Say a warning of a library in one line, as the tool says its own."""
+    Console().warn(f"{category.__name__}: {message}")
+
+
 def _run(argv: Sequence[str]) -> int:
     """Run the command line; return its exit code."""
     # Typer takes a CI for a terminal and would print colours into its logs
@@ -61,6 +74,7 @@ def _run(argv: Sequence[str]) -> int:
     os.environ.setdefault("TYPER_USE_RICH", "1" if wants_rich else "0")
     from xplain_cli.commands import app
 
+    warnings.showwarning = _tell
     try:
         app(args=list(argv), prog_name="xplain")
     except Terminated:

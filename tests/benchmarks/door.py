@@ -51,10 +51,10 @@ def main():
                 store(forest, path)
             times = {plain: [], judged: []}
             for _ in range(runs):
-                for load in times:
+                for load, spent in times.items():
                     began = time.perf_counter()
                     load(path)
-                    times[load].append(time.perf_counter() - began)
+                    spent.append(time.perf_counter() - began)
             bare, ours = (statistics.median(times[load]) * 1e3 for load in (plain, judged))
             size = path.stat().st_size / 1e6
             print(f"{name}: {size:.0f} MB, {bare:.0f} ms, judged {ours:.0f} ms: {ours / bare:.2f}")
