@@ -582,3 +582,9 @@ def test_a_killed_worker_is_said_and_the_same_command_continues(run, cancer, tmp
     assert "a worker process died" in done.err
     assert run(*command, *options, "--backend", "serial").code == 0
     assert len(rows_of(tmp_path / "out" / "stability.csv")) == 60
+
+
+def test_verbose_says_where_the_time_went(run, cancer):
+    done = run("tabular", cancer.model, cancer.data, *SMALL, "-v")
+    assert "time: open" in done.err
+    assert "model inputs: 512 in the shared pool, 60 rows" in done.err

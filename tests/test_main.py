@@ -12,7 +12,7 @@ from conftest import environment
 
 import xplain_cli
 from xplain_cli import commands, main
-from xplain_cli.errors import FailedRowsError, GateMissedError, RefusedError, UsageError
+from xplain_cli.errors import FailedRowsError, RefusedError, UsageError
 
 HEAVY = (
     "numpy",
@@ -135,7 +135,7 @@ def test_a_wrong_project_file_ends_with_2_in_one_line(xplain, tmp_path):
     )
 
 
-@pytest.mark.parametrize("kind", [GateMissedError, UsageError, RefusedError, FailedRowsError])
+@pytest.mark.parametrize("kind", [UsageError, RefusedError, FailedRowsError])
 def test_an_error_of_the_tree_is_one_line_and_its_exit_code(monkeypatch, capsys, kind):
     assert ending(monkeypatch, raising(kind("no\n column 'a\x1b[31m'"))) == kind.exit_code
     assert capsys.readouterr().err == "error: no column 'a\\x1b[31m'\n"

@@ -3,8 +3,9 @@
 XplainError (5)
   x UsageError (2)      the command line, the project file, or a clash of plans
   x RefusedError (3)    a file, a table or a model that is refused, unreadable or unwritable
-  x GateMissedError (1) the run finished and a --fail-on condition holds
   x FailedRowsError (4) the run finished, or stopped, with too many failed rows
+
+A missed gate is no error: the run is finished, and its exit code is 1.
 
 A message says what is wrong, where, and what to do: one line, lower case, no full stop.
 """
@@ -31,12 +32,6 @@ class RefusedError(XplainError):
     """A file is refused, unreadable or unwritable."""
 
     exit_code = 3
-
-
-class GateMissedError(XplainError):
-    """A condition of --fail-on holds."""
-
-    exit_code = 1
 
 
 class FailedRowsError(XplainError):

@@ -12,7 +12,7 @@ from xplain_cli.errors import FailedRowsError, XplainError
 from xplain_cli.estimate import describe, estimate, lines_of
 from xplain_cli.explainer import Assignment
 from xplain_cli.explanation import Records
-from xplain_cli.manifest import Course, manifest, results
+from xplain_cli.manifest import Course, details, manifest, results
 from xplain_cli.output import Piece, join_pieces, render_piece
 from xplain_cli.plan import Request
 from xplain_cli.pool import find_pool, make_pool
@@ -161,6 +161,8 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
     else:
         outcome = results(job.request, course, whole, pool) | {"gates": gates}
         run.finish(facts, outcome, n_parts=len(ranges), extra=extra)
+        for text in details(outcome):
+            job.console.detail(text)
     job.console.line(run.place.name)
     return exit_code(gates, whole.failed, job.tolerated, job.console)
 

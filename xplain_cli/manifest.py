@@ -177,6 +177,18 @@ class Course:
         self.backend = backend
 
 
+def details(outcome: Mapping[str, Any]) -> list[str]:
+    """Return what ``--verbose`` wants to know of results: where the time went."""
+    phases = ", ".join(f"{phase} {spent:.2f} s" for phase, spent in outcome["seconds"].items())
+    peak = outcome["peak_megabytes"]
+    rows = outcome["rows_ok"] + outcome["rows_failed"]
+    return [
+        f"time: {phases}; backend {outcome['backend']}",
+        f"model inputs: {outcome['model_inputs_pool']} in the shared pool, {rows} rows",
+        *([] if peak is None else [f"peak memory: {peak:.0f} MB"]),
+    ]
+
+
 def results(
     request: Request, course: Course, whole: Summary, pool: Mapping[str, Any]
 ) -> dict[str, Any]:

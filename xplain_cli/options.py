@@ -35,7 +35,6 @@ Words = Annotated[
     list[str] | None,
     _argument("MODEL DATA", "The model file, then the rows: files, or - for stdin."),
 ]
-ModelWord = Annotated[str | None, _argument("MODEL", "The model file.")]
 RunWord = Annotated[
     str | None, _argument("RUN", "A run folder, or any file of one. Default: xplain-out.")
 ]

@@ -13,7 +13,6 @@ from xplain_cli.explainer import Assignment, explain_chunk
 from xplain_cli.explanation import Records
 from xplain_cli.records import Rows
 
-BACKENDS = ("auto", "serial", "threads", "loky")
 _JOBLIB = {"threads": "threading", "loky": "loky"}
 _SMALL_SECONDS = 5.0
 
