@@ -507,3 +507,9 @@ def test_any_scribble_is_read_or_refused(tmp_path, text, header):
     except XplainError as error:
         reason = str(error)
     assert "\n" not in reason
+
+
+def test_a_single_quoted_name_with_a_comma_is_one_column(tmp_path):
+    path = tmp_path / "one.csv"
+    path.write_text('"a,b"\n1\n2\n')
+    assert open_table([str(path)], ReadOptions()).columns == ("a,b",)

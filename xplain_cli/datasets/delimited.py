@@ -185,7 +185,7 @@ def codec_of(encoding: str) -> str:
     return "utf-8-sig" if name == "utf-8" else name
 
 
-def _names(file: File, record: Sequence[str], options: ReadOptions) -> tuple[str, ...]:
+def _names(file: File, record: Sequence[str], options: ReadOptions, used: str) -> tuple[str, ...]:
     """Return the columns' names, as pandas would where the header leaves them empty."""
     if not options.header:
         return tuple(str(i) for i in range(len(record)))
@@ -197,7 +197,7 @@ def _names(file: File, record: Sequence[str], options: ReadOptions) -> tuple[str
         )
     if len(record) == 1 and options.sep is None:
         for sep, shown in ((";", ";"), ("\t", "\\t"), ("|", "|"), (",", ",")):
-            if sep in record[0]:
+            if sep in record[0] and sep != used:
                 raise RefusedError(
                     f"{file.name}: a single column {cell.shorten(record[0])}; "
                     f"is the separator another one? try --sep '{shown}'"
@@ -257,7 +257,7 @@ def open_delimited(file: File, options: ReadOptions, sep: str) -> Delimited:
             raise RefusedError(
                 f"{file.name}: holds only blank lines; a table has a header and rows"
             )
-        columns = _names(file, head[1], options)
+        columns = _names(file, head[1], options, sep)
         grid = None
         if head[0] == 1:  # no blank lines before it, no line ends inside it
             grid = _measure(file, sep, encoding, len(columns), header=options.header)
