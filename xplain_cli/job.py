@@ -10,12 +10,12 @@ from xplain_cli.clashes import check_inputs
 from xplain_cli.console import Console
 from xplain_cli.errors import FailedRowsError, XplainError
 from xplain_cli.estimate import describe, estimate, lines_of
-from xplain_cli.explainer import Assignment
+from xplain_cli.explainer import Assignment, open_explainer
 from xplain_cli.explanation import Records
 from xplain_cli.manifest import Course, details, manifest, results
 from xplain_cli.output import Piece, join_pieces, render_piece
 from xplain_cli.plan import Request
-from xplain_cli.pool import find_pool, make_pool
+from xplain_cli.pool import BATCH_ROWS, find_pool, make_pool
 from xplain_cli.preparing import Prepared, assign, prepare
 from xplain_cli.records import Rows
 from xplain_cli.run import Run, RunPlace, open_run, writing
@@ -99,14 +99,18 @@ def _render(job: Prepared, run: Run, facts: dict[str, Any]) -> list[Path]:
 
 def _pool(job: Prepared, run: Run) -> tuple[dict[str, Any], Assignment]:
     """Make the shared pool, or take the one that an interrupted run left."""
-    if job.chosen.method.around:
-        return {}, assign(job, None)
-    folder = run.pool_path("shared")
-    facts = find_pool(folder)
-    if facts is None:
+    facts: dict[str, Any] = {}
+    folder = None
+    if not job.chosen.method.around:
+        folder = run.pool_path("shared")
         kept = used_outputs(job.chosen.target, len(job.opened.settled.outputs))
-        facts = make_pool(folder, job.chosen.law, job.opened.model, job.chosen.budget, kept)
-    return facts, assign(job, folder)
+        budget = job.chosen.budget
+        facts = find_pool(folder) or make_pool(
+            folder, job.chosen.law, job.opened.model, budget, kept
+        )
+    assignment = assign(job, folder)
+    open_explainer(assignment, job.opened.model)  # this process need not load it again
+    return facts, assignment
 
 
 def _run_to_stdout(job: Prepared, run: Run) -> int:
@@ -156,9 +160,9 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
     job.console.summary(whole)
     lines = (written(run.read_part(*chunk), job.rendering.top_k) for chunk in ranges)
     gates = judge_gates(job.gates, lines, job.console)
-    if run.rendered:
+    if run.rendered and gates:
         run.keep_gates(gates)
-    else:
+    elif not run.rendered:
         outcome = results(job.request, course, whole, pool) | {"gates": gates}
         run.finish(facts, outcome, n_parts=len(ranges), extra=extra)
         for text in details(outcome):
@@ -180,6 +184,10 @@ def _open_run(job: Prepared) -> Run:
         force=request.force,
         chunk_rows=request.chunk_rows or size,
     )
+    if run.chunk_rows < min(BATCH_ROWS, size):
+        job.console.note(
+            f"chunks of {run.chunk_rows} rows: each is filled up to a model batch of {BATCH_ROWS}"
+        )
     if run.set_aside is not None:
         job.console.note(f"the earlier run was set aside as {run.set_aside}")
     return run
