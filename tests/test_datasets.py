@@ -469,7 +469,10 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
 
 
 QUICK = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    deadline=None,
+    derandomize=True,  # the same examples in every run: a landing must not hang on luck
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 CELL = st.text(st.sampled_from('a0 17.-"\n\r\t,;é'), max_size=5)
 
