@@ -76,7 +76,7 @@ def predict_perturbed(
         return predict_fixed(model, inputs, kept)
     except XplainError:
         raise
-    except Exception as error:
+    except Exception as error:  # a model may raise anything
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         raise RefusedError(
             f"the model fails on rows drawn from the background: {said}; it must answer wherever"

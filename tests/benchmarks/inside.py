@@ -49,10 +49,9 @@ def pool_of(case, seed):
     return Pool(Draw(draw.codes, draw.positions), scaled, budget.repeats, levels)
 
 
-def explain(case, seed, k=5):
-    """Explain the case's rows: (Attribution, Stability) of one seed."""
+def explainer_of(case, seed, k=5):
+    """Return the tool's explainer of the case, its pool drawn with one seed."""
     chosen = case.chosen
-    budget = Budget(seed, chosen.budget.samples, chosen.budget.repeats)
     assignment = Assignment(
         identity="benchmark",
         recipe=case.opened.recipe,
@@ -61,12 +60,17 @@ def explain(case, seed, k=5):
         method=chosen.method,
         target=chosen.target,
         scale=chosen.scale,
-        budget=budget,
+        budget=Budget(seed, chosen.budget.samples, chosen.budget.repeats),
         stability_k=k,
         labels=Labels("", "", "", "", ""),
     )
     pool = None if chosen.method.around else pool_of(case, seed)
-    explainer = Explainer(assignment, case.opened.model, pool)
+    return Explainer(assignment, case.opened.model, pool)
+
+
+def explain(case, seed, k=5):
+    """Explain the case's rows: (Attribution, Stability) of one seed."""
+    explainer = explainer_of(case, seed, k)
     answers = explainer._answer(case.table)
     found = explainer._explain_block(case.block, answers.pairs, answers.values)
     return found.attribution, found.stability

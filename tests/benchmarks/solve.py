@@ -9,11 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from inside import open_case, pool_of
+from inside import explainer_of, open_case
 from lime_oracle import forest
-
-from xplain_cli.explainer import Assignment, Explainer
-from xplain_cli.records import Labels
 
 ROWS = 512
 
@@ -25,20 +22,7 @@ def main():
     runs = parser.parse_args().runs
     with tempfile.TemporaryDirectory() as folder:
         case = open_case(*forest(Path(folder)), range(ROWS))
-    chosen = case.chosen
-    assignment = Assignment(
-        identity="benchmark",
-        recipe=case.opened.recipe,
-        settled=case.opened.settled,
-        law=chosen.law,
-        method=chosen.method,
-        target=chosen.target,
-        scale=chosen.scale,
-        budget=chosen.budget,
-        stability_k=5,
-        labels=Labels("", "", "", "", ""),
-    )
-    explainer = Explainer(assignment, case.opened.model, pool_of(case, 0))
+    explainer = explainer_of(case, 0)
     answers = explainer._answer(case.table)
     times = []
     for _ in range(runs):
