@@ -588,3 +588,13 @@ def test_verbose_says_where_the_time_went(run, cancer):
     done = run("tabular", cancer.model, cancer.data, *SMALL, "-v")
     assert "time: open" in done.err
     assert "model inputs: 512 in the shared pool, 60 rows" in done.err
+
+
+def test_repeats_stand_beside_the_file_that_is_named(run, cancer, tmp_path):
+    command = ("tabular", cancer.model, cancer.data, *SMALL, "--rows", "0:3", "--write-repeats")
+    assert run(*command, "-o", "l.json").code == 0
+    assert "l.repeats.npz" in json.loads((tmp_path / "l.manifest.json").read_text())["outputs"]
+    with np.load(tmp_path / "l.repeats.npz") as kept:
+        assert kept["weights"].shape == (3, 90)
+    assert "nothing to do" in run(*command, "-o", "l.json").err
+    assert run(*command, "-o", "-").code == 2

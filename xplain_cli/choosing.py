@@ -61,11 +61,18 @@ def _budget(request: Request, method: Method, n: int) -> tuple[Budget, list[str]
     return Budget(request.seed, raised, repeats), [note]
 
 
-def _check_trees(opened: Opened) -> None:
-    """Refuse a closed form for a model that is no sum of trees, before anything is written."""
+def _check_exact(opened: Opened, scale: Scale) -> None:
+    """Refuse a closed form for what is no sum of trees, before anything is written."""
     if not isinstance(opened.model, Trees):
         raise UsageError("lime:exact=yes needs a tree model of scikit-learn; take lime:exact=no")
     opened.model.leaf_boxes()
+    if scale.name == "log-odds":
+        raise UsageError(
+            "lime:exact=yes explains what trees add up to, and log-odds of a sum are none: leave"
+            " --output-scale out, or take lime:exact=no"
+        )
+    if opened.groups:
+        raise UsageError("lime:exact=yes has no closed form for --group; take lime:exact=no")
 
 
 def choose_method(request: Request, opened: Opened) -> Chosen:
@@ -89,13 +96,8 @@ def choose_method(request: Request, opened: Opened) -> Chosen:
     )
     bounded = request.output_scale is not None and _is_bounded(opened)
     scale = parse_scale(request.output_scale, settled.scale, bounded=bounded)
-    if method.exact and (scale.name == "log-odds" or opened.groups):
-        raise UsageError(
-            "lime:exact=yes explains what trees add up to: take --output-scale"
-            f" {settled.scale} and no --group, or lime:exact=no"
-        )
     if method.exact:
-        _check_trees(opened)
+        _check_exact(opened, scale)
     law = table_law(
         opened.background,
         opened.kinds,
@@ -109,6 +111,11 @@ def choose_method(request: Request, opened: Opened) -> Chosen:
         notes.append(
             "one repeat: errors by a sandwich that takes the draws as independent, which"
             " overstates them about two times; --repeats 2 or more measures them"
+        )
+    if method.exact:
+        notes.append(
+            f"exact: the weights have no sampling error; their local_r2 is estimated from"
+            f" {budget.samples} draws"
         )
     if np.log2(budget.samples) % 1:
         notes.append(f"samples {budget.samples}: a power of two keeps the draws balanced")

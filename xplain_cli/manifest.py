@@ -19,6 +19,7 @@ from xplain_cli.summary import Summary
 
 SCHEMA_VERSION = 1
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "joblib", "onnxruntime", "threadpoolctl")
+_WHERE_USED = ("pyarrow", "xgboost", "lightgbm", "catboost", "skops")
 
 
 def method_label(request: Request, chosen: Chosen) -> str:
@@ -82,7 +83,7 @@ def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
 
 def _versions() -> dict[str, str]:
     found = {"xplain-cli": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
+    for package in (*_PACKAGES, *(name for name in _WHERE_USED if name in sys.modules)):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

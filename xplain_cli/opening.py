@@ -249,7 +249,10 @@ def open_inputs(request: Request) -> Opened:
     table = datasets.open_table(request.data, _read_options(request, of_data=True))
     loaded = load_model(recipe)
     if request.model_output is not None and loaded.kind != "onnx":
-        raise UsageError(f"--model-output: a {loaded.kind} model has one output; leave it out")
+        raise UsageError(
+            f"--model-output names an output of an ONNX model; those of a {loaded.kind} model are"
+            " chosen with --target"
+        )
     matched = match_columns(
         table.columns,
         loaded.columns,

@@ -187,6 +187,11 @@ class RunPlace:
         return self.beside("stability", self.file.suffix if self.file else f".{self.fmt}")
 
     @property
+    def repeats(self) -> Path:
+        """The file of each repeat's weights, where they are asked for."""
+        return self.beside("repeats", ".npz")
+
+    @property
     def manifest(self) -> Path:
         """The file of the manifest."""
         return self.beside("manifest", ".json")

@@ -80,6 +80,8 @@ def to_request(
     if values["quiet"] and values["verbose"]:
         raise UsageError("--quiet and --verbose at once; choose one")
     output = values["output"] or ("-" if data == ("-",) else "xplain-out")
+    if output == "-" and values["write_repeats"]:
+        raise UsageError("--write-repeats writes a file beside the output; name one with --output")
     rest = {_RENAMED.get(name, name): values[name] for name in values if name not in _SET_APART}
     return Request(
         modality=command,

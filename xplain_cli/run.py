@@ -94,8 +94,8 @@ class Run:
         return self.folder / "pool" / name
 
     def write_repeats(self, chunks: Sequence[tuple[int, int]]) -> Path:
-        """Write ``repeats.npz`` of all parts in the run folder and return its path."""
-        path, paths = self.folder / "repeats.npz", [self._part(*chunk) for chunk in chunks]
+        """Write each repeat's weights, of all parts, beside the final files; return the path."""
+        path, paths = self.place.repeats, [self._part(*chunk) for chunk in chunks]
         with _reading():
             write_atomically(
                 path, lambda file: parts.write_repeats(file, paths, self.marker.identity)
@@ -133,11 +133,13 @@ class Run:
     def is_unchanged(self) -> bool:
         """Say whether every final file is there with the content that it was closed with."""
         held = self.marker.outputs
-        named = {path.name: path for path in (*self.files, self.place.manifest)}
-        if not set(named) <= set(held):
+        due = (*self.files, self.place.manifest)
+        paths = {path.name: path for path in (*due, self.place.repeats)}
+        if not {path.name for path in due} <= set(held) <= set(paths):
             return False
-        paths = {name: named.get(name, self.folder / Path(name).name) for name in held}
-        return all(path.is_file() and sha256(path) == held[name] for name, path in paths.items())
+        return all(
+            paths[name].is_file() and sha256(paths[name]) == known for name, known in held.items()
+        )
 
     def keep_gates(self, gates: Sequence[Mapping[str, Any]]) -> None:
         """Keep what a later command judged, in the results of a finished run."""
@@ -162,7 +164,7 @@ class Run:
 def _owned(place: RunPlace, folder: Path, marker: Marker) -> list[Path]:
     """Return the files of a run that a new one in its place must not inherit."""
     listed = [folder / Path(name).name for name in marker.outputs]
-    own = [folder / "run_results.json", folder / "repeats.npz", place.manifest]
+    own = [folder / "run_results.json", place.repeats, place.manifest]
     return [*listed, *own, place.weights, place.stability]
 
 

@@ -61,8 +61,8 @@ def parse_scale(text: str | None, model_scale: str, *, bounded: bool) -> Scale:
         raise UsageError(f"--output-scale {name}: no setting {min(unknown)!r}")
     if name == "raw" and model_scale == "probability":
         raise UsageError(
-            "--output-scale raw: the model gives probabilities; ask for --response"
-            " decision_function, or --output-scale log-odds"
+            "--output-scale raw: the model gives probabilities; take --output-scale"
+            " log-odds:eps=1e-6, or --response decision_function where the model has one"
         )
     if name != "raw" and model_scale != "probability" and not bounded:
         raise UsageError(

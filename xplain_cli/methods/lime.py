@@ -85,7 +85,7 @@ class Lime:
     def default_budget(self) -> tuple[int, int]:
         """Return the default (samples per repeat, repeats)."""
         if self.exact:
-            return 1024, 1
+            return 8192, 1  # only the fit is measured on them
         return (128, 8) if self.around else (1024, 8)
 
     def width(self, n: int) -> float:
