@@ -598,3 +598,11 @@ def test_repeats_stand_beside_the_file_that_is_named(run, cancer, tmp_path):
         assert kept["weights"].shape == (3, 90)
     assert "nothing to do" in run(*command, "-o", "l.json").err
     assert run(*command, "-o", "-").code == 2
+
+
+def test_a_type_for_a_column_that_only_data_has_leaves_the_background_alone(run, cancer, tmp_path):
+    background = tmp_path / "background.csv"
+    pd.read_csv(cancer.data).drop(columns="id").to_csv(background, index=False)
+    options = ("--background", background, "--dtype", "id=text", "--id-column", "id")
+    done = run("tabular", cancer.model, cancer.data, *SMALL, "--rows", "0:2", *options)
+    assert done.code == 0, done.err

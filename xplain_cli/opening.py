@@ -3,7 +3,7 @@
 import contextlib
 import fnmatch
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -189,7 +189,10 @@ def _discrete(request: Request, kinds: Mapping[str, str], loaded: LoadedModel) -
 
 def _background_table(request: Request, table: Table) -> tuple[Table, list[str]]:
     if request.background is not None:
-        return datasets.open_table([request.background], _read_options(request, of_data=False)), []
+        options = _read_options(request, of_data=False)
+        held = datasets.open_table([request.background], replace(options, dtypes=()))
+        # a column of DATA alone, such as the id, may have a type that the background cannot
+        return replace(held, dtypes={c: t for c, t in options.dtypes if c in held.columns}), []
     if "-" in request.data:
         raise UsageError(
             "rows from standard input need --background FILE: rows that stand for the training"
