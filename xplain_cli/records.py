@@ -74,17 +74,13 @@ class Explained:
     predictions: FloatArray
 
 
-def _stability_columns(labels: Labels, found: Explained) -> dict[str, Any]:
-    """Return the numeric and text columns of stability.csv for the distinct rows, b * t lines."""
+def _stability_columns(found: Explained) -> dict[str, Any]:
+    """Return what stability.csv says of the distinct rows, column by column, b * t lines."""
     got, sure = found.attribution, found.stability
     total = got.base + got.weights.sum(axis=-1)
     b, t = total.shape
     return {
         "target": np.array(found.targets, dtype=object).ravel(),
-        "target_spec": [labels.target_spec] * (b * t),
-        "method": [labels.method] * (b * t),
-        "output_scale": [labels.output_scale] * (b * t),
-        "baseline": [labels.baseline] * (b * t),
         "prediction": found.predictions.ravel(),
         "base_value": got.base.ravel(),
         "baseline_distance": np.full(b * t, np.nan),
@@ -130,7 +126,7 @@ def _stability_table(
     ``errors`` the reason of each failed row.
     """
     good = lines >= 0
-    known = _stability_columns(labels, found) if found is not None else {}
+    known = _stability_columns(found) if found is not None else {}
     table: dict[str, Any] = {}
     for column in STABILITY_COLUMNS:
         filled = _blank(column, len(lines))

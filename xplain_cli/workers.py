@@ -121,9 +121,10 @@ def explain_all(
         if first is None:
             return
         began = time.perf_counter()
-        yield _explain(assignment, first)
+        explained = _explain(assignment, first)
         rows = first.stop - first.start
         rest = (time.perf_counter() - began) * (total - rows) / rows
+        yield explained
         worth = rest > max(_SMALL_SECONDS, 2 * spread.opening_seconds)
         backend = "loky" if worth and spread.jobs > 1 else "serial"
     chosen(backend)
