@@ -6,15 +6,24 @@ A pickle passes the door (dry run, exact allowlist, strict load) before anything
 from collections.abc import Callable
 
 from xplain_cli.models import callables, native, onnx, pickled, skops
-from xplain_cli.models.contract import LoadedModel, Model, ModelRecipe, Settled
+from xplain_cli.models.contract import (
+    Batch,
+    LoadedModel,
+    MaskedText,
+    Model,
+    ModelRecipe,
+    Settled,
+)
 from xplain_cli.models.stored import Stored, read_stored
 from xplain_cli.models.trees import LeafBoxes, Trees
 
 __all__ = [
     "KINDS",
     "OPTIONAL_KINDS",
+    "Batch",
     "LeafBoxes",
     "LoadedModel",
+    "MaskedText",
     "Model",
     "ModelRecipe",
     "Settled",

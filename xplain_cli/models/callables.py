@@ -1,4 +1,4 @@
-"""``package.module:callable``: a batch (DataFrame) in, outputs out."""
+"""``package.module:callable``: a batch (DataFrame, list of texts, array) in, outputs out."""
 
 import hashlib
 import importlib
@@ -13,9 +13,10 @@ import pandas as pd
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Model, ModelRecipe, Settled
+from xplain_cli.models.contract import Batch, Model, ModelRecipe, Settled
 from xplain_cli.models.responses import Answer, expand, settle_answer, to_matrix
 
+_GIVEN = {"tabular": "a DataFrame", "text": "a list of texts", "image": "an array of pictures"}
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -68,11 +69,11 @@ def callable_sha256(recipe: ModelRecipe) -> str:
 class CallableModel:
     """A callable that the probe has settled."""
 
-    def __init__(self, function: Callable[[pd.DataFrame], Any], settled: Settled) -> None:
+    def __init__(self, function: Callable[[Batch], Any], settled: Settled) -> None:
         self._function = function
         self.settled = settled
 
-    def predict(self, batch: pd.DataFrame) -> FloatArray:
+    def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
         return expand(to_matrix(self._function(batch)), self.settled)
 
@@ -81,8 +82,9 @@ class LoadedCallable:
     """
     An imported callable.
 
-    It is handed a DataFrame with the columns of the table, and answers an array, a DataFrame or
-    nested lists: (rows,) or (rows, outputs).
+    It is handed a DataFrame with the columns of the table, a list of texts, or an array of pictures
+    (rows, height, width, channels), and answers an array, a DataFrame or nested lists: (rows,) or
+    (rows, outputs).
     """
 
     kind = "callable"
@@ -93,21 +95,21 @@ class LoadedCallable:
     all_numeric = False
     notes: tuple[str, ...] = ()
 
-    def __init__(self, recipe: ModelRecipe, function: Callable[[pd.DataFrame], Any]) -> None:
+    def __init__(self, recipe: ModelRecipe, function: Callable[[Batch], Any]) -> None:
         self.sha256 = callable_sha256(recipe)
         self.versions: dict[str, str] = {}
         self._recipe = recipe
         self._function = function
 
-    def settle(self, batch: pd.DataFrame) -> Settled:
+    def settle(self, batch: Batch) -> Settled:
         """Ask for one prediction on a few rows and read its shape."""
-        source = self._recipe.source
+        source, modality = self._recipe.source, self._recipe.modality
         try:
             answer = self._function(batch)
             matrix = to_matrix(answer)
         except Exception as error:  # the user's code may raise anything
             raise RefusedError(
-                f"{source}: failed on the first {len(batch)} rows, given as a DataFrame:"
+                f"{source}: failed on the first {len(batch)} rows, given as {_GIVEN[modality]}:"
                 f" {type(error).__name__}: {error}"
             ) from error
         names = tuple(map(str, answer.columns)) if isinstance(answer, pd.DataFrame) else None

@@ -1,11 +1,16 @@
 """What a model is to the rest of the house: a recipe, then judged and loaded, then settled."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import pandas as pd
+from numpy.typing import NDArray
 
-from xplain_cli.explanation import FloatArray
+from xplain_cli.explanation import BoolArray, FloatArray
+
+Batch: TypeAlias = pd.DataFrame | list[str] | NDArray[Any]
+"""Rows as a model takes them: a table, texts, or pictures (rows, height, width, channels)."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ class ModelRecipe:
         The name of an ONNX output; None: probed.
     class_names
         Names of the outputs, in the model's order; None: the model's own.
+    modality
+        ``tabular``, ``text`` or ``image``: what its batches are.
     """
 
     source: str
@@ -41,6 +48,7 @@ class ModelRecipe:
     response: str | None = None
     model_output: str | None = None
     class_names: tuple[str, ...] | None = None
+    modality: str = "tabular"
 
 
 @dataclass(frozen=True)
@@ -84,8 +92,38 @@ class Model(Protocol):
         """What the probe chose."""
         ...
 
-    def predict(self, batch: pd.DataFrame) -> FloatArray:
+    def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
+        ...
+
+
+@runtime_checkable
+class MaskedText(Protocol):
+    """A model that answers masked texts without their strings."""
+
+    def masked_rows(
+        self, text: str, spans: Sequence[Sequence[tuple[int, int]]], masks: BoolArray
+    ) -> Any | None:
+        """
+        Return the sparse matrix (m, columns) of a text with units deleted.
+
+        Parameters
+        ----------
+        text
+            The whole text.
+        spans
+            Of each of n units its (start, end) in code points.
+        masks : (m, n) bool
+            True where a unit stays.
+
+        Returns
+        -------
+        csr matrix, or None where this text can only be masked as a string.
+        """
+        ...
+
+    def predict_rows(self, rows: Any) -> FloatArray:
+        """Return the (m, outputs) float64 answers on such a matrix, C-contiguous."""
         ...
 
 
@@ -137,7 +175,7 @@ class LoadedModel(Protocol):
         """Versions that the file states, by package."""
         ...
 
-    def settle(self, batch: pd.DataFrame) -> Settled:
+    def settle(self, batch: Batch) -> Settled:
         """
         Ask for one prediction on a few rows and choose the response.
 

@@ -27,7 +27,7 @@ from xplain_cli.models.columns import (
     inner,
     steps_of,
 )
-from xplain_cli.models.contract import ModelRecipe, Settled
+from xplain_cli.models.contract import Batch, ModelRecipe, Settled
 from xplain_cli.models.responses import Answer, expand, settle_answer, to_matrix
 from xplain_cli.models.trees import LeafBoxes, leaf_boxes
 
@@ -160,9 +160,9 @@ class EstimatorModel:
     named: bool
     categories: Categories
 
-    def predict(self, batch: pd.DataFrame) -> FloatArray:
+    def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
-        inputs = as_inputs(cast(batch, self.categories), named=self.named)
+        inputs = as_inputs(batch, self.categories, named=self.named)
         answer = ask(self.estimator, self.settled.response, inputs)
         return expand(answer, self.settled)
 
@@ -171,8 +171,11 @@ class EstimatorModel:
         return leaf_boxes(self.estimator, self.settled)
 
 
-def as_inputs(batch: pd.DataFrame, *, named: bool) -> Any:
-    """Return the batch as it is for a model with column names, else as a bare matrix."""
+def as_inputs(batch: Batch, categories: Categories, *, named: bool) -> Any:
+    """Return texts and arrays as they are, a table as it is or, without names, as a matrix."""
+    if not isinstance(batch, pd.DataFrame):
+        return batch
+    batch = cast(batch, categories)
     if named:
         return batch
     numbers = all(kind.kind in "fiub" for kind in batch.dtypes if isinstance(kind, np.dtype))
@@ -210,10 +213,10 @@ class Estimator:
         known = kinds if self.columns is not None else Kinds()
         self.discrete, self.numeric = known.discrete, known.numeric
 
-    def settle(self, batch: pd.DataFrame) -> Settled:
+    def settle(self, batch: Batch) -> Settled:
         """Ask for one prediction on a few rows and choose the response."""
         response, task = self._choose()
-        inputs = as_inputs(cast(batch, self.categories), named=self.columns is not None)
+        inputs = as_inputs(batch, self.categories, named=self.columns is not None)
         try:
             matrix = ask(self.estimator, response, inputs)
         except Exception as error:  # a model of another version fails in any way

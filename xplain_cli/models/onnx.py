@@ -9,7 +9,7 @@ import pandas as pd
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Model, ModelRecipe, Settled
+from xplain_cli.models.contract import Batch, Model, ModelRecipe, Settled
 from xplain_cli.models.onnx_outputs import choose_answer, read_answer
 from xplain_cli.models.responses import Answer, expand, settle_answer
 from xplain_cli.models.stored import Stored
@@ -126,7 +126,7 @@ def _cast(column: "pd.Series[Any]", slot: Slot) -> Any:
     return numbers.astype(kind)
 
 
-def feed_of(batch: pd.DataFrame, inputs: Sequence[Slot]) -> dict[str, Any]:
+def feed_of(batch: Batch, inputs: Sequence[Slot]) -> dict[str, Any]:
     """
     Return what a session is fed: one matrix, or one input per column, matched by name.
 
@@ -135,6 +135,8 @@ def feed_of(batch: pd.DataFrame, inputs: Sequence[Slot]) -> dict[str, Any]:
     RefusedError
         Missing values where the model takes whole numbers.
     """
+    if not isinstance(batch, pd.DataFrame):
+        raise TypeError("a table is wanted")
     if is_matrix(inputs):
         kind = _TYPES[inputs[0].type]
         if kind is np.object_:
@@ -176,7 +178,7 @@ class OnnxModel:
     inputs: tuple[Slot, ...]
     outputs: tuple[str, ...]
 
-    def predict(self, batch: pd.DataFrame) -> FloatArray:
+    def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
         answers = self.runner.run(self.outputs, feed_of(batch, self.inputs))
         return expand(read_answer(answers), self.settled)
@@ -204,7 +206,7 @@ class LoadedOnnx:
         self.versions: dict[str, str] = {}
         self.notes = _notes(self.inputs)
 
-    def settle(self, batch: pd.DataFrame) -> Settled:
+    def settle(self, batch: Batch) -> Settled:
         """Ask for one prediction on a few rows and choose the output."""
         source, outputs = self._recipe.source, self.runner.outputs()
         wanted = self._recipe.model_output
