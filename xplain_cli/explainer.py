@@ -15,7 +15,7 @@ from xplain_cli.features import Law, Split
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.methods import Method, Pool, Task, UnexplainedError
 from xplain_cli.methods.closed_form import see_leaves
-from xplain_cli.models import Model, ModelRecipe, Settled, Trees, load_model
+from xplain_cli.models import MaskedText, Model, ModelRecipe, Settled, Trees, load_model
 from xplain_cli.pool import Budget, checked_scale, load_pool, no_log_odds
 from xplain_cli.records import Explained, Labels, Rows, to_records
 from xplain_cli.scales import Scale, to_scale
@@ -96,7 +96,7 @@ class Explainer:
             scale=assignment.scale,
             kept=self._kept,
             batch_rows=assignment.batch_rows,
-            sparse=assignment.sparse,
+            sparse=model if assignment.sparse and isinstance(model, MaskedText) else None,
             pool=pool,
         )
         if assignment.method.exact:

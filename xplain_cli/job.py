@@ -162,7 +162,7 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
 
 def _open_run(job: Prepared) -> Run:
     request = job.request
-    size = job.opened.modality.chunk_rows(job.chosen.method)
+    size = job.opened.modality.chunk_rows(job.chosen.method, job.chosen.drawing)
     place = RunPlace.from_output(request.output, request.output_format)
     inputs = (request.model, *request.data, request.background, request.class_names)
     check_inputs(place, (*inputs, request.project_file))

@@ -100,7 +100,7 @@ class Modality(Protocol):
     def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
         """Yield rows start..stop in pieces of *size*."""
 
-    def chunk_rows(self, method: Method) -> int:
+    def chunk_rows(self, method: Method, drawing: Drawing) -> int:
         """Return how many rows make a good unit of work."""
 
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:

@@ -92,7 +92,7 @@ class Tabular:
         for table, rows in rows_of(self.request, self.table, self.kinds, size, start, stop):
             yield Piece(table, rows)
 
-    def chunk_rows(self, method: Method) -> int:
+    def chunk_rows(self, method: Method, drawing: Drawing) -> int:  # noqa: ARG002 - one law
         """Return how many rows make a good unit of work."""
         return _CHUNK_ROWS if method.pooled else _AROUND_CHUNK_ROWS
 

@@ -99,9 +99,9 @@ class Text:
         for table, rows in rows_of(self.request, self.table, kinds, size, start, stop):
             yield Piece(table[self.column].tolist(), rows)
 
-    def chunk_rows(self, method: Method) -> int:  # noqa: ARG002 - all methods mask texts alike
-        """Return how many texts make a good unit of work."""
-        return _CHUNK_ROWS
+    def chunk_rows(self, method: Method, drawing: Drawing) -> int:  # noqa: ARG002 - all mask alike
+        """Return how many texts make a good unit of work: those with as many units share most."""
+        return _SPARSE_CHUNK_ROWS if drawing.sparse else _CHUNK_ROWS
 
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:  # noqa: ARG002 - the law of texts is one
         """Return the law, and whether masked texts are asked as sparse rows."""
