@@ -27,6 +27,8 @@ from xplain_cli.pool import checked_scale, no_log_odds, predict_perturbed
 from xplain_cli.scales import Scale, to_scale
 from xplain_cli.targets import Target, is_pair
 
+_SPARSE_BATCHES = 16  # sparse rows are small, and a call costs as much as thousands of them
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -125,7 +127,8 @@ def _question(asked: Asked, block: Any, row: int, own: BoolArray, inverse: IntAr
 def _predict(asked: Asked, questions: Sequence[_Question], *, sparse: bool) -> FloatArray:
     pieces = (piece for question in questions for piece in question.pieces())
     if sparse and asked.sparse is not None:
-        return predict_stream(asked.sparse.predict_rows, pieces, asked.batch_rows, asked.kept)
+        rows = _SPARSE_BATCHES * asked.batch_rows
+        return predict_stream(asked.sparse.predict_rows, pieces, rows, asked.kept)
     return predict_stream(asked.model.predict, pieces, asked.batch_rows, asked.kept)
 
 

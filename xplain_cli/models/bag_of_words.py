@@ -6,17 +6,19 @@ of its pieces. Terms of several words (n-grams) are found by walking over the pi
 masks together. Whether that holds for a text is tried on a few of its masks as strings.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from xplain_cli.explanation import BoolArray, FloatArray
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.models.answers import ask
 from xplain_cli.models.columns import inner, steps_of
 from xplain_cli.models.contract import Batch, Model, Settled
 from xplain_cli.models.masked_terms import (
+    Masks,
     Piece,
     Spans,
     Terms,
@@ -30,6 +32,22 @@ from xplain_cli.models.responses import expand
 _TRIED = 4
 
 
+@dataclass(frozen=True)
+class _Masked:
+    """One text and its masks, cut at white space."""
+
+    text: str
+    spans: Spans
+    pieces: Sequence[Piece]
+    masks: Masks
+
+    def strings(self) -> Iterator[tuple[int, str]]:
+        """Yield a few of the masks with their strings."""
+        tried = np.unique(np.linspace(0, len(self.masks) - 1, _TRIED).astype(np.int64))
+        for row in tried.tolist():
+            yield row, without_units(self.text, self.spans, self.masks.masks[row])
+
+
 class _Counts:
     """One fitted Count, Tfidf or Hashing vectoriser."""
 
@@ -40,98 +58,101 @@ class _Counts:
         words = vectoriser.analyzer == "word" and not callable(vectoriser.tokenizer)
         self._walks = words and vectoriser.ngram_range[1] > 1
 
-    def matrix(self, pieces: Sequence[Piece], masks: BoolArray) -> Any:
-        """Return what the vectoriser makes of the masked texts, sparse."""
+    def counts(self, masked: _Masked) -> Any | None:
+        """Return the counts of masked texts, sparse; None: they are not those of the strings."""
         terms = Terms()
         if self._walks:
-            add_ngrams(terms, pieces, masks, self.vectoriser)
+            add_ngrams(terms, masked.pieces, masked.masks, self.vectoriser)
         else:
-            add_states(terms, pieces, masks, self._analyse)
-        counts = terms.counts(len(masks)) @ self._columns(list(terms.numbers))
-        return self._finished(counts)
+            add_states(terms, masked.pieces, masked.masks, self._known)
+        for row, string in masked.strings():
+            if terms.of_row(row) != Counter(self._known(string)):
+                return None
+        columns, values, width = self._columns(terms.names)
+        return terms.matrix(columns, values, (len(masked.masks), width))
 
-    def _columns(self, terms: list[str]) -> Any:
-        """Return the columns of terms, sparse (terms, columns)."""
-        from scipy.sparse import csr_array
+    def _known(self, text: str) -> list[str]:
+        """Return the terms of a string that have a column."""
+        terms = self._analyse(text)
+        if self._vocabulary is None:
+            return list(terms)
+        return [term for term in terms if term in self._vocabulary]
+
+    def _columns(self, terms: list[str]) -> tuple[IntArray, FloatArray, int]:
+        """Return the column of each term, what it adds there, and how many columns there are."""
+        if self._vocabulary is not None:
+            found = [self._vocabulary[term] for term in terms]
+            return np.array(found, dtype=np.int64), np.ones(len(terms)), len(self._vocabulary)
         from sklearn.feature_extraction import FeatureHasher
 
-        if self._vocabulary is None:
-            hasher = FeatureHasher(
-                n_features=self.vectoriser.n_features,
-                input_type="string",
-                alternate_sign=self.vectoriser.alternate_sign,
-            )
-            return csr_array(hasher.transform([[term] for term in terms]))
-        known = self._vocabulary
-        found = [
-            (i, self._vocabulary[term]) for i, term in enumerate(terms) if term in self._vocabulary
-        ]
-        rows, columns = np.array(found, dtype=np.int64).reshape(-1, 2).T
-        shape = (len(terms), len(known))
-        return csr_array((np.ones(len(rows)), (rows, columns)), shape=shape)
+        width = self.vectoriser.n_features
+        signed = self.vectoriser.alternate_sign
+        hasher = FeatureHasher(n_features=width, input_type="string", alternate_sign=signed)
+        hashed = hasher.transform([[term] for term in terms])
+        return hashed.indices.astype(np.int64), hashed.data, width
 
-    def _finished(self, counts: Any) -> Any:
-        from scipy.sparse import csr_matrix
+    def finished(self, counts: Any) -> Any:
+        """Return what the vectoriser makes of counts."""
         from sklearn.preprocessing import normalize
 
-        counts = csr_matrix(counts)
-        counts.sum_duplicates()
         if self.vectoriser.binary:
             counts.data.fill(1.0)
         if self._vocabulary is None:
             norm = self.vectoriser.norm
-            return counts if norm is None else normalize(counts, norm=norm, copy=False)
+            return counts if norm is None else normalize(counts, norm=norm)
         tfidf = getattr(self.vectoriser, "_tfidf", None)
-        return counts if tfidf is None else tfidf.transform(counts, copy=False)
-
-    def strings(self, texts: list[str]) -> Any:
-        """Return what the vectoriser makes of strings."""
-        return self.vectoriser.transform(texts)
+        return counts if tfidf is None else tfidf.transform(counts)
 
 
 class _Union:
     """Vectorisers side by side."""
 
-    def __init__(self, union: Any, parts: list["_Counts | _Chain | _Union"]) -> None:
-        self._union = union
+    def __init__(self, union: Any, parts: list["_Vectors"]) -> None:
         self._parts = parts
         weights = union.transformer_weights or {}
         self._weights = [weights.get(name, 1.0) for name, _ in union.transformer_list]
 
-    def matrix(self, pieces: Sequence[Piece], masks: BoolArray) -> Any:
+    def counts(self, masked: _Masked) -> Any | None:
         """Return the parts' matrices side by side."""
         from scipy.sparse import hstack
 
-        found = [part.matrix(pieces, masks) for part in self._parts]
-        return hstack([one * w for one, w in zip(found, self._weights, strict=True)], format="csr")
+        found = [part.counts(masked) for part in self._parts]
+        if any(one is None for one in found):
+            return None
+        done = [
+            part.finished(one) * weight
+            for part, one, weight in zip(self._parts, found, self._weights, strict=True)
+        ]
+        return hstack(done, format="csr")
 
-    def strings(self, texts: list[str]) -> Any:
-        """Return what the union makes of strings."""
-        return self._union.transform(texts)
+    def finished(self, counts: Any) -> Any:
+        """Return the matrices as they are: each part has finished its own."""
+        return counts
 
 
 class _Chain:
     """Steps of a pipeline that begin with vectorisers and go on with a matrix."""
 
-    def __init__(self, first: "_Counts | _Chain | _Union", later: list[Any]) -> None:
+    def __init__(self, first: "_Vectors", later: list[Any]) -> None:
         self._first = first
         self._later = later
 
-    def _finished(self, matrix: Any) -> Any:
+    def counts(self, masked: _Masked) -> Any | None:
+        """Return the counts of the first step."""
+        return self._first.counts(masked)
+
+    def finished(self, counts: Any) -> Any:
+        """Return what the later steps make of counts."""
+        matrix = self._first.finished(counts)
         for step in self._later:
             matrix = step.transform(matrix)
         return matrix
 
-    def matrix(self, pieces: Sequence[Piece], masks: BoolArray) -> Any:
-        """Return what the steps make of masked texts."""
-        return self._finished(self._first.matrix(pieces, masks))
 
-    def strings(self, texts: list[str]) -> Any:
-        """Return what the steps make of strings."""
-        return self._finished(self._first.strings(texts))
+_Vectors: TypeAlias = _Counts | _Chain | _Union
 
 
-def _vectors(step: Any) -> "_Counts | _Chain | _Union | None":
+def _vectors(step: Any) -> _Vectors | None:
     """Return what a step does to masked texts; None: it is no bag of words."""
     from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
     from sklearn.pipeline import FeatureUnion
@@ -162,19 +183,15 @@ class SparseTexts:
         The steps behind them, as one estimator.
     """
 
-    vectors: Any
+    vectors: _Vectors
     rest: Any
 
     def masked_rows(self, text: str, spans: Spans, masks: BoolArray) -> Any | None:
-        """Return the matrix of a masked text, sparse; None where it is not that of the strings."""
+        """Return the counts of a masked text, sparse; None where they are not the strings'."""
         pieces = cut(text, spans)
         if pieces is None or not len(masks):
             return None
-        matrix = self.vectors.matrix(pieces, masks)
-        tried = np.unique(np.linspace(0, len(masks) - 1, _TRIED).astype(np.int64))
-        strings = [without_units(text, spans, masks[i]) for i in tried]
-        gap = abs(matrix[tried] - self.vectors.strings(strings))
-        return matrix if gap.nnz == 0 or gap.max() <= 1e-12 else None
+        return self.vectors.counts(_Masked(text, spans, pieces, Masks(masks)))
 
 
 def sparse_texts(estimator: Any) -> SparseTexts | None:
@@ -214,4 +231,5 @@ class BagOfWords:
 
     def predict_rows(self, rows: Any) -> FloatArray:
         """Return the answers on such a matrix."""
-        return expand(ask(self.texts.rest, self.settled.response, rows), self.settled)
+        finished = self.texts.vectors.finished(rows)
+        return expand(ask(self.texts.rest, self.settled.response, finished), self.settled)

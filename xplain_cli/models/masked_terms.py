@@ -1,6 +1,7 @@
 """The terms of masked texts: pieces of a text, their states, and which masks hold which term."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -8,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from xplain_cli.explanation import BoolArray, IntArray
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 
 _PIECE = re.compile(r"\S+")
 _MOST_UNITS_A_PIECE = 4
@@ -64,49 +65,68 @@ def _states(
         yield "".join([*kept, text[at:high]])
 
 
-def _state_of(piece: Piece, masks: BoolArray) -> IntArray:
-    """Return the number of the piece's state in each mask, (m,)."""
-    if not piece.units:
-        return np.zeros(len(masks), dtype=np.int64)
-    bits = 1 << np.arange(len(piece.units))
-    return np.asarray(masks[:, piece.units] @ bits, dtype=np.int64)
+class Masks:
+    """Masks of one text, and where each state of a piece holds."""
+
+    def __init__(self, masks: BoolArray) -> None:
+        self.masks = masks
+        self._by_unit = np.ascontiguousarray(masks.T)
+
+    def __len__(self) -> int:
+        """Return the number of masks."""
+        return len(self.masks)
+
+    def rows(self, piece: Piece, number: int) -> IntArray:
+        """Return the masks in which a piece is in its state *number*."""
+        holds = np.ones(len(self.masks), dtype=bool)
+        for place, unit in enumerate(piece.units):
+            stays = self._by_unit[unit]
+            holds &= stays if number >> place & 1 else ~stays
+        return np.flatnonzero(holds)
 
 
 class Terms:
-    """Terms and the masks that hold them: rows and numbers of terms, to be counted."""
+    """Terms and the masks that hold them, to be counted."""
 
     def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
+        self.names: list[str] = []
         self._rows: list[IntArray] = []
-        self._columns: list[IntArray] = []
 
-    def add(self, terms: Sequence[str], rows: IntArray) -> None:
-        """Count each term once in every row."""
-        for term in terms:
-            number = self.numbers.setdefault(term, len(self.numbers))
-            self._rows.append(rows)
-            self._columns.append(np.full(len(rows), number))
+    def add(self, term: str, rows: IntArray) -> None:
+        """Count a term once in every row."""
+        self.names.append(term)
+        self._rows.append(rows)
 
-    def counts(self, masks: int) -> Any:
-        """Return how often each mask holds each term, sparse (masks, terms)."""
-        from scipy.sparse import coo_array
+    def matrix(self, columns: IntArray, values: FloatArray, shape: tuple[int, int]) -> Any:
+        """Return the sparse matrix in which term i adds ``values[i]`` to column ``columns[i]``."""
+        from scipy.sparse import coo_matrix
 
-        rows = np.concatenate(self._rows) if self._rows else np.empty(0, dtype=np.int64)
-        columns = np.concatenate(self._columns) if self._columns else np.empty(0, dtype=np.int64)
-        shape = (masks, len(self.numbers))
-        return coo_array((np.ones(len(rows)), (rows, columns)), shape=shape).tocsr()
+        sizes = [len(rows) for rows in self._rows]
+        rows = np.concatenate([*self._rows, np.empty(0, dtype=np.int64)])
+        entries = np.repeat(values, sizes), (rows, np.repeat(columns, sizes))
+        return coo_matrix(entries, shape=shape).tocsr()
+
+    def of_row(self, row: int) -> Counter[str]:
+        """Return how often a mask holds each term."""
+        found: Counter[str] = Counter()
+        for name, rows in zip(self.names, self._rows, strict=True):
+            at = int(np.searchsorted(rows, row))
+            if at < len(rows) and rows[at] == row:
+                found[name] += 1
+        return found
 
 
 def add_states(
-    terms: Terms, pieces: Sequence[Piece], masks: BoolArray, analyse: Callable[[str], list[str]]
+    terms: Terms, pieces: Sequence[Piece], masks: Masks, analyse: Callable[[str], list[str]]
 ) -> None:
     """Add the terms of every piece's state: no term reaches beyond a piece."""
     for piece in pieces:
-        state = _state_of(piece, masks)
         for number, text in enumerate(piece.states):
-            found = analyse(text)
+            found = analyse(text) if text else []
             if found:
-                terms.add(found, np.flatnonzero(state == number))
+                rows = masks.rows(piece, number)
+                for term in found:
+                    terms.add(term, rows)
 
 
 class _Walk:
@@ -143,7 +163,7 @@ class _Walk:
         self._last[0, rows] = self._numbers[word]
 
 
-def add_ngrams(terms: Terms, pieces: Sequence[Piece], masks: BoolArray, vectoriser: Any) -> None:
+def add_ngrams(terms: Terms, pieces: Sequence[Piece], masks: Masks, vectoriser: Any) -> None:
     """Add n-grams of words, which reach over pieces that a mask leaves empty."""
     least, most = vectoriser.ngram_range
     prepare, split = vectoriser.build_preprocessor(), vectoriser.build_tokenizer()
@@ -151,16 +171,14 @@ def add_ngrams(terms: Terms, pieces: Sequence[Piece], masks: BoolArray, vectoris
     known = getattr(vectoriser, "vocabulary_", None)
     walk = _Walk(len(masks), most)
     for piece in pieces:
-        state = _state_of(piece, masks)
         for number, text in enumerate(piece.states):
-            rows = np.flatnonzero(state == number)
-            for word in split(prepare(text)):
-                if word in stop or not len(rows):
-                    continue
-                for length, words, where in walk.step(word, rows):
-                    term = " ".join(words)
+            words = [word for word in split(prepare(text)) if word not in stop]
+            rows = masks.rows(piece, number) if words else np.empty(0, dtype=np.int64)
+            for word in words if len(rows) else ():
+                for length, chain, where in walk.step(word, rows):
+                    term = " ".join(chain)
                     if length >= least and (known is None or term in known):
-                        terms.add([term], where)
+                        terms.add(term, where)
                 walk.push(word, rows)
 
 
