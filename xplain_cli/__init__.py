@@ -20,6 +20,7 @@ The map, a line per room (calls go down only):
     verdict        gates, failed rows, the exit code
     choosing       method, target, scale and budget as objects
     opening        model, data and background opened and checked
+    reading        kinds of columns, and which rows can be used
     console        the only file that prints
     output/        how results are kept (csv, json, jsonl, parquet)
     run            the run folder: new, resumed or finished

@@ -65,7 +65,8 @@ def estimate(opened: Opened, asked: Assignment, rendering: Rendering, fmt: str) 
     rows = opened.stop - opened.start
     count = min(_TRIAL_ROWS, rows)
     pieces = datasets.chunks(opened.table, opened.kinds, [], count, opened.start, opened.stop)
-    table = next(pieces).table
+    table = datasets.first_readable(pieces)
+    count = len(table)
     pool, per_input = _trial_pool(opened, asked)
     worker = Explainer(asked, opened.model, None if asked.method.around else pool)
     lines = Rows(opened.start, list(range(count)), table[[]])
@@ -93,7 +94,7 @@ def describe(opened: Opened, chosen: Chosen) -> list[str]:
         f"{column} ({'category' if column in opened.discrete else kind})"
         for column, kind in opened.kinds.items()
     ]
-    head = next(datasets.chunks(opened.table, opened.kinds, [], _SHOWN_ROWS)).table
+    head = datasets.first_readable(datasets.chunks(opened.table, opened.kinds, [], _SHOWN_ROWS))
     answers = opened.model.predict(head)
     return [
         f"inputs          {', '.join(shown)}",

@@ -100,9 +100,12 @@ class Explainer:
         block = self.assignment.law.split(table)
         first: dict[bytes, int] = {}
         for i, key in enumerate(block.keys):
-            first.setdefault(key, i)
+            if i not in rows.unread:
+                first.setdefault(key, i)
         distinct = list(first.values())
         number = {key: d for d, key in enumerate(first)}
+        if not distinct:
+            return to_records(self.assignment.labels, None, rows=rows, errors=rows.unread)
         answers = self._answer(table.iloc[distinct])
         good = [d for d in range(len(distinct)) if d not in answers.reasons]
         found, lost = None, answers.reasons
@@ -114,8 +117,8 @@ class Explainer:
                 lost |= {good[i]: reason for i, reason in error.reasons.items()}
                 good = [d for d in good if d not in lost]
         slot = {d: at for at, d in enumerate(good)}
-        at = [number[key] for key in block.keys]
-        errors = {i: lost[d] for i, d in enumerate(at) if d in lost}
+        at = [number.get(key, -1) for key in block.keys]
+        errors = {i: lost[d] for i, d in enumerate(at) if d in lost} | dict(rows.unread)
         if found is not None:
             place = np.array([slot.get(d, -1) for d in at], dtype=np.int64)
             found = replace(found, place=place)

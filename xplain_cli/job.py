@@ -45,8 +45,8 @@ def _tasks(job: Prepared, run: Run) -> Iterator[ChunkTask]:
             continue
         ids: list[Any] = list(range(piece.start, stop))
         if request.id_column:
-            ids = piece.carried[request.id_column].tolist()
-        rows = Rows(piece.start, ids, piece.carried[list(request.keep)])
+            ids = piece.ids(request.id_column)
+        rows = Rows(piece.start, ids, piece.carried[list(request.keep)], piece.reasons)
         yield ChunkTask(piece.start, stop, piece.table, rows)
 
 

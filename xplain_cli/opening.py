@@ -16,9 +16,9 @@ from xplain_cli.explanation import STABILITY_COLUMNS, WEIGHT_COLUMNS
 from xplain_cli.features.measuring import parse_groups
 from xplain_cli.models import LoadedModel, Model, ModelRecipe, Settled, load_model
 from xplain_cli.plan import Request
+from xplain_cli.reading import read_background, read_kinds
 
 PROBE_ROWS = 16
-_LEAST_BACKGROUND, _FEW_BACKGROUND = 20, 200
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _check_carried(request: Request, table: Table) -> None:
             raise UsageError(f"{option}: {table.paths[0]} has no column {column!r}{hint}")
     if request.id_column:
         pieces = datasets.chunks(table, {}, [request.id_column], 65536)
-        ids = [v for piece in pieces for v in piece.carried[request.id_column]]
+        ids = [v for piece in pieces for v in piece.ids(request.id_column)]
         if not all(ids):
             raise RefusedError(
                 f"{table.paths[0]}: --id-column {request.id_column}: row {ids.index('')} has no id"
@@ -129,49 +129,6 @@ def _slice(asked: tuple[int, int | None] | None, count: int) -> tuple[int, int]:
     if start >= count:
         raise UsageError(f"--rows {start}:{stop or ''}: the data has {count} rows")
     return start, min(stop or count, count)
-
-
-def _model_kinds(found: Mapping[str, str], loaded: LoadedModel, path: str) -> dict[str, str]:
-    """Let the model decide where it knows: a column that it takes as a number is read as one."""
-    kinds = {}
-    for column, kind in found.items():
-        number = loaded.all_numeric or column in loaded.numeric
-        if kind == "date" and not number:
-            raise RefusedError(
-                f"{path}: column {column!r} holds dates, which are neither numbers nor"
-                f" categories; make numbers of them (days, month), or take each date as a word"
-                f" with --dtype {column}=text"
-            )
-        kinds[column] = "number" if number and kind in {"text", "category", "date"} else kind
-    return kinds
-
-
-def _merge_kinds(data: Mapping[str, str], background: Mapping[str, str]) -> dict[str, str]:
-    """Let the background decide kinds; a number that is whole on one side only is a number."""
-    merged = {}
-    for column, kind in background.items():
-        pair = {kind, data[column]}
-        merged[column] = "number" if pair == {"number", "integer"} else kind
-        if kind == "empty":
-            merged[column] = data[column]
-    return merged
-
-
-def _kinds(
-    table: Table, source: Table, columns: tuple[str, ...], loaded: LoadedModel
-) -> dict[str, str]:
-    """Decide the kind of each model column, from DATA and its background."""
-    kinds = _model_kinds(datasets.kinds(table, columns), loaded, table.paths[0])
-    if source is table:
-        return kinds
-    missing = [c for c in columns if c not in source.columns]
-    if missing:
-        raise RefusedError(
-            f"{source.paths[0]}: the background has no column {missing[0]!r}"
-            f"{nearest(missing[0], source.columns)}"
-        )
-    held = _model_kinds(datasets.kinds(source, columns), loaded, source.paths[0])
-    return _merge_kinds(kinds, held)
 
 
 def _discrete(request: Request, kinds: Mapping[str, str], loaded: LoadedModel) -> frozenset[str]:
@@ -201,17 +158,6 @@ def _background_table(request: Request, table: Table) -> tuple[Table, list[str]]
     return table, ["background: the whole of DATA (--background FILE names another)"]
 
 
-def _check_background(rows: int, path: str) -> list[str]:
-    if rows < _LEAST_BACKGROUND:
-        raise RefusedError(
-            f"{path}: {rows} rows are too few for a background; at least {_LEAST_BACKGROUND} must"
-            " stand for the training distribution (--background FILE)"
-        )
-    if rows < _FEW_BACKGROUND:
-        return [f"background: only {rows} rows; bins and frequencies are rough below 200"]
-    return []
-
-
 def _integer_note(kinds: Mapping[str, str], discrete: frozenset[str]) -> list[str]:
     whole = [c for c, kind in kinds.items() if kind == "integer" and c not in discrete]
     if not whole:
@@ -228,7 +174,7 @@ def _probe(
 
     A bad row then fails by itself later, wherever in DATA it stands.
     """
-    rows = next(datasets.chunks(table, kinds, [], PROBE_ROWS)).table
+    rows = datasets.first_readable(datasets.chunks(table, kinds, [], PROBE_ROWS))
     try:
         return loaded.settle(rows), []
     except RefusedError:
@@ -267,9 +213,9 @@ def open_inputs(request: Request) -> Opened:
     )
     _check_carried(request, table)
     source, notes = _background_table(request, table)
-    kinds = _kinds(table, source, matched.columns, loaded)
-    background = datasets.read_columns(source, kinds)
-    notes += _check_background(len(background), source.paths[0])
+    kinds = read_kinds(table, source, matched.columns, loaded)
+    background, found = read_background(table, source, kinds, loaded)
+    notes += found
     discrete = _discrete(request, kinds, loaded)
     settled, probed = _probe(table, kinds, loaded)
     start, stop = _slice(request.rows, datasets.n_rows(table))

@@ -33,7 +33,7 @@ def open_case(model, data, rows, **options):
     request = Request("tabular", str(model), (str(data),), **options)
     opened = open_inputs(request)
     chosen = choose_method(request, opened)
-    table = datasets.read_columns(opened.table, opened.kinds).iloc[list(rows)]
+    table = datasets.read_columns(opened.table, opened.kinds).table.iloc[list(rows)]
     table = table.reset_index(drop=True)
     return Case(opened, chosen, chosen.law.split(table), table)
 

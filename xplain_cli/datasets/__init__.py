@@ -7,6 +7,7 @@ from xplain_cli.datasets.columns import Matched, duplicate_ids, match_columns
 from xplain_cli.datasets.delimited import open_delimited
 from xplain_cli.datasets.files import digest_files, find_files
 from xplain_cli.datasets.jsonl import open_jsonl
+from xplain_cli.datasets.misfits import first_readable, judge_columns
 from xplain_cli.datasets.parquet import open_parquet
 from xplain_cli.datasets.sources import File, ReadOptions, Source
 from xplain_cli.datasets.tables import (
@@ -30,6 +31,8 @@ __all__ = [
     "Table",
     "chunks",
     "duplicate_ids",
+    "first_readable",
+    "judge_columns",
     "kinds",
     "match_columns",
     "n_rows",
@@ -96,9 +99,9 @@ def open_table(paths: Sequence[str], options: ReadOptions) -> Table:
     UsageError
         Impossible options, an unknown format, stdin twice or from a terminal.
     RefusedError
-        A file is missing, empty, without rows, ragged, undecodable, has duplicate names, or its
-        columns differ from the first file's.
+        A file is missing, empty, without rows, undecodable, has duplicate names, most of its rows
+        cannot be read, or its columns differ from the first file's.
     """
     files = find_files(paths)
     sources = [FORMATS[_format_of(file, options)](file, options) for file in files]
-    return make_table(paths, sources, digest_files(files), options)
+    return make_table(sources, digest_files(files), options)

@@ -4,18 +4,16 @@ import atexit
 import contextlib
 import hashlib
 import os
-import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, TextIO
 
 from xplain_cli.datasets.sources import File
 from xplain_cli.errors import RefusedError, UsageError
 
-STDIN = "-"
 _FOREIGN = (
     (b"PAR1", "a parquet file", "--input-format parquet"),
     (b"\x1f\x8b", "compressed by gzip", "unpack it first, or pipe it: zcat FILE | xplain ... -"),
@@ -32,25 +30,70 @@ def _remove(path: str) -> None:
         Path(path).unlink()
 
 
-def _spool(stream: BinaryIO, name: str) -> str:
-    """Copy a stream to a temporary file that is deleted at exit; return its path."""
+def _no_space(name: str, error: OSError) -> RefusedError:
+    return RefusedError(
+        f"{name}: cannot be copied to {tempfile.gettempdir()}: {error.strerror or error}; "
+        "set TMPDIR to a folder with space"
+    )
+
+
+def _make_spool() -> str:
+    """Return the path of an empty temporary file that is deleted at exit."""
+    handle, path = tempfile.mkstemp(prefix="xplain-")
+    os.close(handle)
+    atexit.register(_remove, path)
+    return path
+
+
+@contextlib.contextmanager
+def open_spool(name: str) -> Iterator[TextIO]:
+    """
+    Open a temporary file for a text copy of the file *name*; it is deleted at exit.
+
+    Raises
+    ------
+    RefusedError
+        There is no space for it.
+    """
     try:
-        handle, path = tempfile.mkstemp(prefix="xplain-")
-        atexit.register(_remove, path)
-        with os.fdopen(handle, "wb") as spool:
-            shutil.copyfileobj(stream, spool, 1 << 20)
+        with Path(_make_spool()).open("w", encoding="utf-8", newline="") as spool:
+            yield spool
     except OSError as error:
-        raise RefusedError(
-            f"{name}: cannot be copied to {tempfile.gettempdir()}: {error.strerror or error}; "
-            "set TMPDIR to a folder with space"
-        ) from error
+        raise _no_space(name, error) from error
+
+
+def spool_bytes(stream: IO[bytes], name: str, most: int | None = None) -> str:
+    """
+    Copy a stream to a temporary file that is deleted at exit; return its path.
+
+    Parameters
+    ----------
+    most
+        Bytes to copy at most; None: all.
+
+    Raises
+    ------
+    RefusedError
+        There is no space for it, or the stream is longer.
+    """
+    try:
+        path = _make_spool()
+        with Path(path).open("wb") as spool:
+            copied = 0
+            while block := stream.read(1 << 20):
+                copied += len(block)
+                if most is not None and copied > most:
+                    raise RefusedError(f"{name}: holds more than the {most} bytes that it states")
+                spool.write(block)
+    except OSError as error:
+        raise _no_space(name, error) from error
     return path
 
 
 def _open_stdin() -> File:
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError("stdin is a terminal; pipe data into it or name a file")
-    return File("stdin", _spool(sys.stdin.buffer, "stdin"))
+    return File("stdin", spool_bytes(sys.stdin.buffer, "stdin"), is_stdin=True)
 
 
 def _open_path(path: str) -> File:
@@ -58,7 +101,7 @@ def _open_path(path: str) -> File:
         mode = Path(path).stat().st_mode
         if stat.S_ISFIFO(mode):
             with Path(path).open("rb") as pipe:
-                return File(path, _spool(pipe, path))
+                return File(path, spool_bytes(pipe, path))
         if stat.S_ISDIR(mode):
             raise RefusedError(f"{path}: is a folder; name its files")
         if not stat.S_ISREG(mode):
@@ -84,9 +127,9 @@ def find_files(paths: Sequence[str]) -> tuple[File, ...]:
     """
     if not paths:
         raise UsageError("no DATA; name a file, or - for stdin")
-    if list(paths).count(STDIN) > 1:
+    if list(paths).count("-") > 1:
         raise UsageError("stdin (-) is named twice; it can be read once")
-    files = tuple(_open_stdin() if path == STDIN else _open_path(path) for path in paths)
+    files = tuple(_open_stdin() if path == "-" else _open_path(path) for path in paths)
     for file in files:
         if not Path(file.path).stat().st_size:
             raise RefusedError(f"{file.name}: is empty; a table has a header and rows")
