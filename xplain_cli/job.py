@@ -25,6 +25,7 @@ from xplain_cli.verdict import exit_code, judge_gates, written
 from xplain_cli.workers import ChunkTask, Spread, explain_all
 
 _CHUNK_ROWS, _AROUND_CHUNK_ROWS = 512, 32
+_FIRST_ROWS = 16  # chunks of a row or two must not stop a run for one bad row
 
 
 def _ranges(job: Prepared, run: Run) -> list[tuple[int, int]]:
@@ -60,22 +61,21 @@ def _spread(job: Prepared) -> Spread:
 def _explain_rows(
     job: Prepared, run: Run, assignment: Assignment, told: Callable[[str], None]
 ) -> Iterator[Records]:
-    """Explain what is missing, keep each part; a first chunk that fails whole stops the run."""
+    """Explain what is missing, keep each part; first rows that all fail stop the run."""
     total = job.opened.stop - job.opened.start
     done = sum(stop - start for start, stop in run.done)
-    first = not run.done
+    lost = 0 if not run.done else None  # rows failed before any was explained
     with job.console.progress(total) as progress:
         progress.advance(done)
         for task, records in explain_all(
             assignment, _tasks(job, run), _spread(job), total - done, told
         ):
             failed = records.stability["status"].eq("failed")
-            if first and failed.all() and job.tolerated < total:
+            lost = lost + len(failed) if lost is not None and failed.all() else None
+            if lost is not None and lost >= min(_FIRST_ROWS, total) and job.tolerated < total:
                 raise FailedRowsError(
-                    f"all {len(failed)} rows of the first chunk failed:"
-                    f" {records.stability['error'].iloc[0]}"
+                    f"all of the first {lost} rows failed: {records.stability['error'].iloc[0]}"
                 )
-            first = False
             run.write_part(task.start, task.stop, records)
             progress.advance(task.stop - task.start)
             yield records
