@@ -175,7 +175,7 @@ def _open_run(job: Prepared) -> Run:
     request = job.request
     size = _AROUND_CHUNK_ROWS if job.chosen.method.around else _CHUNK_ROWS
     place = RunPlace.from_output(request.output, request.output_format)
-    inputs = (request.model, *request.data, request.background, request.class_names)
+    inputs = (request.model, *job.opened.table.paths, request.background, request.class_names)
     check_inputs(place, (*inputs, request.project_file))
     run = open_run(
         place,

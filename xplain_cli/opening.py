@@ -235,6 +235,7 @@ def open_inputs(request: Request) -> Opened:
         notes=(
             settled.note,
             *loaded.notes,
+            *table.notes,
             *matched.notes,
             *notes,
             *probed,

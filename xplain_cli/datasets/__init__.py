@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 
+from xplain_cli.datasets.arrays import open_array
 from xplain_cli.datasets.columns import Matched, duplicate_ids, match_columns
 from xplain_cli.datasets.delimited import open_delimited
 from xplain_cli.datasets.files import digest_files, find_files
@@ -54,6 +55,8 @@ FORMATS: Mapping[str, Callable[[File, ReadOptions], Source]] = {
     "tsv": _open_tsv,
     "jsonl": open_jsonl,
     "parquet": open_parquet,
+    "npy": open_array,
+    "npz": open_array,
 }
 _SUFFIXES = {
     ".csv": "csv",
@@ -63,6 +66,8 @@ _SUFFIXES = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".npy": "npy",
+    ".npz": "npz",
 }
 
 
@@ -92,7 +97,8 @@ def open_table(paths: Sequence[str], options: ReadOptions) -> Table:
     Parameters
     ----------
     paths
-        Files with the same columns (in any order; the first file's counts), ``-`` for stdin.
+        Files with the same columns (in any order; the first file's counts), folders and globs of
+        them, ``-`` for stdin.
 
     Raises
     ------
@@ -102,6 +108,6 @@ def open_table(paths: Sequence[str], options: ReadOptions) -> Table:
         A file is missing, empty, without rows, undecodable, has duplicate names, most of its rows
         cannot be read, or its columns differ from the first file's.
     """
-    files = find_files(paths)
+    files, notes = find_files(paths, () if options.input_format else tuple(_SUFFIXES))
     sources = [FORMATS[_format_of(file, options)](file, options) for file in files]
-    return make_table(sources, digest_files(files), options)
+    return make_table(sources, digest_files(files), options, notes)
