@@ -104,7 +104,7 @@ def test_the_background_leaves_bad_rows_out_and_says_so(run, good, tmp_path):
     model, data, _ = good
     path = spoiled(tmp_path, spoiled(tmp_path, data, BAD["short"][0]), BAD["word"][0], 20)
     done = run("tabular", model, path, *SMALL, "-o", "bad", "--max-failed", "2")
-    assert "background: 2 rows that cannot be read are left out" in done.err
+    assert "background: 2 rows that cannot be used are left out" in done.err
     clean = tmp_path / "clean.csv"
     rows = data.read_text().splitlines(keepends=True)
     clean.write_text("".join(row for i, row in enumerate(rows) if i not in {11, 21}))
@@ -123,7 +123,7 @@ def test_bad_rows_of_a_background_file_are_left_out_and_said(run, good, tmp_path
     done = run("tabular", model, data, *SMALL, "--background", path)
     assert done.code == 0
     assert "background: 1 of 40 rows cannot be read: " in done.err
-    assert "background: 1 rows that cannot be read are left out" in done.err
+    assert "background: 1 rows that cannot be used are left out" in done.err
 
 
 def test_rows_that_all_fail_at_first_stop_the_run(run, good, tmp_path):

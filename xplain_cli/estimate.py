@@ -12,6 +12,7 @@ from xplain_cli.methods import Pool
 from xplain_cli.opening import Opened
 from xplain_cli.output import Rendering, render_piece
 from xplain_cli.pool import BATCH_ROWS, batches, checked_scale, draw_pool, predict_perturbed
+from xplain_cli.reading import read_rows
 from xplain_cli.records import Rows
 from xplain_cli.targets import used_outputs
 
@@ -64,7 +65,8 @@ def estimate(opened: Opened, asked: Assignment, rendering: Rendering, fmt: str) 
     """
     rows = opened.stop - opened.start
     count = min(_TRIAL_ROWS, rows)
-    pieces = datasets.chunks(opened.table, opened.kinds, [], count, opened.start, opened.stop)
+    span = (opened.start, opened.stop)
+    pieces = read_rows(opened.table, opened.kinds, opened.loaded, count, span=span)
     table = datasets.first_readable(pieces)
     count = len(table)
     pool, per_input = _trial_pool(opened, asked)
@@ -94,7 +96,9 @@ def describe(opened: Opened, chosen: Chosen) -> list[str]:
         f"{column} ({'category' if column in opened.discrete else kind})"
         for column, kind in opened.kinds.items()
     ]
-    head = datasets.first_readable(datasets.chunks(opened.table, opened.kinds, [], _SHOWN_ROWS))
+    head = datasets.first_readable(
+        read_rows(opened.table, opened.kinds, opened.loaded, _SHOWN_ROWS)
+    )
     answers = opened.model.predict(head)
     return [
         f"inputs          {', '.join(shown)}",

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from xplain_cli import datasets
 from xplain_cli.clashes import check_inputs
 from xplain_cli.console import Console
 from xplain_cli.errors import FailedRowsError, XplainError
@@ -17,6 +16,7 @@ from xplain_cli.output import Piece, join_pieces, render_piece
 from xplain_cli.plan import Request
 from xplain_cli.pool import BATCH_ROWS, find_pool, make_pool
 from xplain_cli.preparing import Prepared, assign, prepare
+from xplain_cli.reading import read_rows
 from xplain_cli.records import Rows
 from xplain_cli.run import Run, RunPlace, open_run, writing
 from xplain_cli.summary import Tally
@@ -37,8 +37,9 @@ def _tasks(job: Prepared, run: Run) -> Iterator[ChunkTask]:
     """Read the chunks that have no part yet."""
     opened, request = job.opened, job.request
     carried = list(dict.fromkeys([*filter(None, [request.id_column]), *request.keep]))
-    pieces = datasets.chunks(
-        opened.table, opened.kinds, carried, run.chunk_rows, opened.start, opened.stop
+    span = (opened.start, opened.stop)
+    pieces = read_rows(
+        opened.table, opened.kinds, opened.loaded, run.chunk_rows, carried=carried, span=span
     )
     for piece in pieces:
         stop = piece.start + len(piece.table)

@@ -16,7 +16,7 @@ from xplain_cli.explanation import STABILITY_COLUMNS, WEIGHT_COLUMNS
 from xplain_cli.features.measuring import parse_groups
 from xplain_cli.models import LoadedModel, Model, ModelRecipe, Settled, load_model
 from xplain_cli.plan import Request
-from xplain_cli.reading import read_background, read_kinds
+from xplain_cli.reading import read_background, read_kinds, read_rows
 
 PROBE_ROWS = 16
 
@@ -174,7 +174,7 @@ def _probe(
 
     A bad row then fails by itself later, wherever in DATA it stands.
     """
-    rows = datasets.first_readable(datasets.chunks(table, kinds, [], PROBE_ROWS))
+    rows = datasets.first_readable(read_rows(table, kinds, loaded, PROBE_ROWS))
     try:
         return loaded.settle(rows), []
     except RefusedError:

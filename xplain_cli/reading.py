@@ -1,22 +1,37 @@
 """The columns of DATA and its background: of which kind they are, and which rows can be used."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import pandas as pd
 
 from xplain_cli import datasets
-from xplain_cli.datasets import Table
+from xplain_cli.categories import set_apart, unseen_notes
+from xplain_cli.datasets import Chunk, Table
 from xplain_cli.errors import RefusedError, nearest
-from xplain_cli.models import LoadedModel
+from xplain_cli.models import Levels, LoadedModel
 
+_BLOCK = 65536
 _LEAST_BACKGROUND, _FEW_BACKGROUND = 20, 200
+
+
+def _all(known: Levels, kind: Any) -> bool:
+    """Tell whether all categories are of a kind; True and False are no numbers."""
+    values = known.values
+    return bool(values) and all(isinstance(v, kind) and not isinstance(v, bool) for v in values)
 
 
 def _model_kinds(found: Mapping[str, str], loaded: LoadedModel, path: str) -> dict[str, str]:
     """Let the model decide where it knows: a column that it takes as a number is read as one."""
     kinds = {}
+    words = {c for c, known in loaded.levels.items() if _all(known, str)}
+    numbers = {c for c, known in loaded.levels.items() if _all(known, int | float)}
     for column, kind in found.items():
-        number = loaded.all_numeric or column in loaded.numeric
+        number = loaded.all_numeric or column in loaded.numeric or column in numbers
+        if column in words and kind != "category":
+            kinds[column] = "text"
+            continue
         if kind == "date" and not number:
             raise RefusedError(
                 f"{path}: column {column!r} holds dates, which are neither numbers nor"
@@ -73,6 +88,36 @@ def _check_background(rows: int, path: str) -> list[str]:
     return []
 
 
+def _judge(table: Table, kinds: Mapping[str, str], loaded: LoadedModel) -> list[str]:
+    """Check the cells of a table against their kinds and the model's categories."""
+    notes = datasets.judge_columns(table, kinds, loaded.discrete)
+    levels = {c: known for c, known in loaded.levels.items() if c in kinds}
+    if levels:
+        pieces = datasets.chunks(table, {c: kinds[c] for c in levels}, [], _BLOCK)
+        notes += unseen_notes(pieces, levels, table.paths[0])
+    return notes
+
+
+def read_rows(
+    table: Table,
+    kinds: Mapping[str, str],
+    loaded: LoadedModel,
+    rows: int,
+    carried: Sequence[str] = (),
+    span: tuple[int, int | None] = (0, None),
+) -> Iterator[Chunk]:
+    """
+    Yield a *span* of rows in chunks; those that the model cannot be asked have a reason.
+
+    Raises
+    ------
+    RefusedError
+        A file cannot be read.
+    """
+    for piece in datasets.chunks(table, kinds, carried, rows, *span):
+        yield set_apart(piece, loaded.levels, partial(datasets.file_of, table))
+
+
 def read_background(
     table: Table, source: Table, kinds: Mapping[str, str], loaded: LoadedModel
 ) -> tuple[pd.DataFrame, list[str]]:
@@ -93,12 +138,13 @@ def read_background(
     RefusedError
         Most cells of a column do not fit, or too few rows are left.
     """
-    notes = datasets.judge_columns(table, kinds, loaded.discrete)
+    notes = _judge(table, kinds, loaded)
     if source is not table:
-        found = datasets.judge_columns(source, kinds, loaded.discrete)
-        notes += [f"background: {note}" for note in found]
-    whole = datasets.read_columns(source, kinds)
+        notes += [f"background: {note}" for note in _judge(source, kinds, loaded)]
+    whole = set_apart(
+        datasets.read_columns(source, kinds), loaded.levels, partial(datasets.file_of, source)
+    )
     rows, lost = whole.readable, len(whole.reasons)
     if lost:
-        notes.append(f"background: {lost} rows that cannot be read are left out")
+        notes.append(f"background: {lost} rows that cannot be used are left out")
     return rows, notes + _check_background(len(rows), source.paths[0])

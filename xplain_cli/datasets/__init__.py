@@ -8,7 +8,7 @@ from xplain_cli.datasets.columns import Matched, duplicate_ids, match_columns
 from xplain_cli.datasets.delimited import open_delimited
 from xplain_cli.datasets.files import digest_files, find_files
 from xplain_cli.datasets.jsonl import open_jsonl
-from xplain_cli.datasets.misfits import first_readable, judge_columns
+from xplain_cli.datasets.misfits import file_of, first_readable, judge_columns
 from xplain_cli.datasets.parquet import open_parquet
 from xplain_cli.datasets.sources import File, ReadOptions, Source
 from xplain_cli.datasets.tables import (
@@ -32,6 +32,7 @@ __all__ = [
     "Table",
     "chunks",
     "duplicate_ids",
+    "file_of",
     "first_readable",
     "judge_columns",
     "kinds",

@@ -99,3 +99,13 @@ def first_readable(pieces: Iterable[Chunk]) -> pd.DataFrame:
             return piece.readable
         reason = reason or piece.reasons[0]
     raise RefusedError(f"no row can be read: {reason}")
+
+
+def file_of(table: Table, row: int) -> str:
+    """Return the name of the file that a row of DATA stands in."""
+    first = 0
+    for source in table.sources:
+        first += source.rows
+        if row < first:
+            return source.file.name
+    raise ValueError(f"there is no row {row}")
