@@ -114,13 +114,15 @@ def _check_carried(request: Request, table: Table) -> None:
         ids = [v for piece in pieces for v in piece.ids(request.id_column)]
         if not all(ids):
             raise RefusedError(
-                f"{table.paths[0]}: --id-column {request.id_column}: row {ids.index('')} has no id"
+                f"{table.paths[0]}: --id-column {request.id_column}: row {ids.index('')} has no id;"
+                " fill it in, or name another column"
             )
         twice = duplicate_ids(ids)
         if twice:
             raise RefusedError(
                 f"{table.paths[0]}: --id-column {request.id_column}: ids must be unique, but"
-                f" {', '.join(map(repr, twice[:3]))} repeat{'s' if len(twice) == 1 else ''}"
+                f" {', '.join(map(repr, twice[:3]))} repeat{'s' if len(twice) == 1 else ''};"
+                " name another column"
             )
 
 

@@ -86,7 +86,7 @@ def _format_of(file: File, options: ReadOptions) -> str:
     if suffix not in _SUFFIXES:
         raise RefusedError(
             f"{file.name}: unknown kind of table {suffix!r}; one of {' '.join(_SUFFIXES)}, "
-            "or say it with --input-format"
+            "or say it with --input-format; a .json list becomes one by jq -c '.[]'"
         )
     return _SUFFIXES[suffix]
 

@@ -169,6 +169,11 @@ def _not_a(what: str, cell: Any, column: str) -> str:
             f"column {column!r} holds an object or a list; "
             f"flatten it to one value a column, or leave it out with --drop-columns {column}"
         )
+    if what == "a number" and is_number(str(cell).replace(",", "")):
+        return (
+            f"column {column!r}: {shorten(cell)} is not {what}; "
+            "write a decimal point, and nothing between thousands"
+        )
     return (
         f"column {column!r}: {shorten(cell)} is not {what}; "
         f"if it means missing, --na-values {shorten(str(cell))}; "

@@ -208,7 +208,10 @@ def _names(file: File, record: Sequence[str], options: ReadOptions, used: str) -
                 )
     names = tuple(name or f"Unnamed: {i}" for i, name in enumerate(record))
     if len(set(names)) < len(names):
-        raise RefusedError(f"{file.name}: a column without a name clashes with an 'Unnamed: ' one")
+        raise RefusedError(
+            f"{file.name}: the header leaves a column without a name, which clashes with an"
+            " 'Unnamed: ' one; name it"
+        )
     return names
 
 
@@ -271,7 +274,7 @@ def open_delimited(file: File, options: ReadOptions, sep: str) -> Delimited:
             head = next((r for r in read_records(file, handle, sep) if r[1]), None)
         if head is None:
             raise RefusedError(
-                f"{file.name}: holds only blank lines; a table has a header and rows"
+                f"{file.name}: holds only blank lines; name a file with a header and rows"
             )
         if isinstance(head[1], str):
             raise RefusedError(head[1])

@@ -16,14 +16,19 @@ from xplain_cli.datasets.sources import File
 from xplain_cli.errors import RefusedError, UsageError
 
 _FOREIGN = (
-    (b"PAR1", "a parquet file", "--input-format parquet"),
-    (b"\x93NUMPY", "a NumPy array", "--input-format npy"),
+    (b"PAR1", "a parquet file", "say so with --input-format parquet"),
+    (b"\x93NUMPY", "a NumPy array", "say so with --input-format npy"),
     (b"\x1f\x8b", "compressed by gzip", "unpack it first, or pipe it: zcat FILE | xplain ... -"),
     (b"PK\x03\x04", "a zip archive or a workbook", "export it as csv"),
     (b"\xd0\xcf\x11\xe0", "an old workbook", "export it as csv"),
     (b"BZh", "compressed by bzip2", "unpack it first"),
     (b"\xfd7zXZ", "compressed by xz", "unpack it first"),
     (b"\x28\xb5\x2f\xfd", "compressed by zstd", "unpack it first"),
+    (b"\x80\x04\x95", "a pickle", "export it as csv"),
+    (b"\x80\x05\x95", "a pickle", "export it as csv"),
+    (b"\x89PNG", "a picture", "name a table"),
+    (b"\xff\xd8\xff", "a picture", "name a table"),
+    (b"%PDF", "a PDF document", "export it as csv"),
 )
 
 

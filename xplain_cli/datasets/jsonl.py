@@ -158,6 +158,8 @@ def open_jsonl(file: File, options: ReadOptions) -> JsonLines:
         raise undecodable(file, encoding) from error
     check_flaws(flaws, rows)
     if not columns:
-        raise RefusedError(f"{file.name}: {rows} rows without a key; a table has rows and columns")
+        raise RefusedError(
+            f"{file.name}: {rows} rows without a key; write cells as keys and values"
+        )
     missing = cell.missing_words(options.na_values)
     return JsonLines(file, tuple(columns), rows, encoding, missing, flaws)

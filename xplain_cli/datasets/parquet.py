@@ -22,7 +22,10 @@ def _refusing(file: File) -> Iterator[None]:
         yield
     except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise RefusedError(f"{file.name}: cannot be read as parquet: {reason}") from error
+        raise RefusedError(
+            f"{file.name}: cannot be read as parquet: {reason}; write it again,"
+            " or say what it is with --input-format"
+        ) from error
 
 
 def _form(arrow_type: Any) -> str:
@@ -150,6 +153,7 @@ def open_parquet(file: File, options: ReadOptions) -> Parquet:
         raise RefusedError(f"{file.name}: column {twice[0]!r} stands more than once; rename one")
     if not rows or not columns:
         raise RefusedError(
-            f"{file.name}: {rows} rows and {len(columns)} columns; there is no table"
+            f"{file.name}: {rows} rows and {len(columns)} columns; there is no table,"
+            " name a file with rows"
         )
     return Parquet(file, columns, rows, cell.missing_words(options.na_values))

@@ -33,8 +33,10 @@ def open_text(file: File, encoding: str) -> TextIO:
 def undecodable(file: File, encoding: str) -> RefusedError:
     """Return the refusal of a file that is not in its encoding, with the likely one."""
     with Path(file.path).open("rb") as handle:
-        if handle.read(2) in {b"\xff\xfe", b"\xfe\xff"}:
-            return RefusedError(f"{file.name}: is utf-16 text; try --encoding utf-16")
+        head = handle.read(4)
+        if head.startswith((b"\xff\xfe", b"\xfe\xff")) or head == b"\0\0\xfe\xff":
+            name = "utf-32" if b"\0\0" in head else "utf-16"
+            return RefusedError(f"{file.name}: is {name} text; try --encoding {name}")
         handle.seek(0)
         number = 0
         while keeps_ascii(encoding) and (line := handle.readline(LONGEST)):
@@ -45,7 +47,11 @@ def undecodable(file: File, encoding: str) -> RefusedError:
                 return RefusedError(
                     f"{file.name}: byte 0x{line[error.start]:02x} in line {number} is not "
                     f"{encoding.removesuffix('-sig')}; "
-                    + ("try --encoding cp1252" if "utf" in encoding else "try another --encoding")
+                    + (
+                        "try --encoding cp1252, or the one it was written in"
+                        if "utf" in encoding
+                        else "try another --encoding"
+                    )
                 )
     return RefusedError(f"{file.name}: is not {encoding}; try another --encoding")
 
@@ -87,7 +93,7 @@ def _next_record(file: File, reader: Any) -> list[str] | str | None:
         never = "unexpected end" in str(error)
         reason = (
             f"{file.name}: a quote in line {line} {'is never closed' if never else 'is wrong'}"
-            f'{"" if never else f" ({error})"}; a " inside a quoted cell is written twice'
+            f'{"" if never else f" ({error})"}; close it, or write a " inside a cell twice'
         )
         if reader.line_num != line:  # where the next row begins is unknown
             raise RefusedError(reason) from error
