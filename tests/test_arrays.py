@@ -133,6 +133,17 @@ def test_broken_arrays_are_refused_with_the_way_out(tmp_path, name):
     assert "save" in str(caught.value) or "reshape" in str(caught.value)
 
 
+@pytest.mark.parametrize("code", [0x110000, 0xD800])
+def test_texts_of_no_characters_are_refused(tmp_path, code):
+    array = np.array([("ab", 1.0)] * 3, dtype=[("t", "U2"), ("x", "f8")])
+    data = bytearray(array.tobytes())
+    data[16:20] = code.to_bytes(4, "little")
+    header = "[('t', '<U2'), ('x', '<f8')]"
+    (tmp_path / "a.npy").write_bytes(forged("(3,)", header, bytes(data)))
+    with pytest.raises(RefusedError, match="row 1, column 't' holds what is no character"):
+        whole(str(tmp_path / "a.npy"))
+
+
 def test_zeros_that_unpack_a_thousandfold_are_read_in_little_memory(tmp_path):
     path = tmp_path / "zeros.npz"
     np.savez_compressed(path, X=np.zeros((400_000, 32)))  # 100 MB

@@ -443,6 +443,11 @@ def test_broken_jsonl_is_refused(tmp_path, text, message):
     assert message in refused(tmp_path, text, "data.jsonl")
 
 
+def test_jsonl_of_another_encoding_is_refused(tmp_path):
+    message = refused(tmp_path, '{"a": 1}\n', "data.jsonl", encoding="utf-16")
+    assert "is not utf-16; try another --encoding" in message
+
+
 def test_jsonl_keeps_types_apart(tmp_path):
     text = '{"i": 1, "s": "1", "m": 1, "b": true}\n\n{"s": "", "m": "x", "b": null}\n'
     opened = table(tmp_path, text, "data.jsonl")

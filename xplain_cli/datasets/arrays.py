@@ -24,6 +24,7 @@ from xplain_cli.errors import RefusedError
 MOST_BYTES = 1 << 30
 """What a member of an npz file may take, unpacked or as float64; an npy file is read in place."""
 
+_LAST_CHARACTER, _SURROGATES = 0x10FFFF, 0xD800 >> 11
 _MOST_COLUMNS = 100_000
 _HEADER_BYTES = 1 << 18  # that of an array with some thousand fields
 
@@ -83,15 +84,31 @@ class Array:
         return {}
 
     def _part(self, column: str, start: int) -> Any:
-        """Return a block of a column from *start* on."""
-        part = self.values[start : start + block_rows(len(self.columns))]
-        if self.values.dtype.names is None:
-            return np.asarray(part[:, int(column)])
-        return np.asarray(part[column])
+        """
+        Return a block of a column from *start* on.
+
+        Raises
+        ------
+        RefusedError
+            A text holds what is no character: Python could not make a text of it.
+        """
+        rows = self.values[start : start + block_rows(len(self.columns))]
+        named = self.values.dtype.names is not None
+        part = np.ascontiguousarray(rows[column] if named else rows[:, int(column)])
+        if part.dtype.kind == "U" and part.dtype.itemsize:
+            part = part.astype(part.dtype.newbyteorder("="))
+            codes = part.view(np.uint32).reshape(len(part), -1)
+            wrong = ((codes > _LAST_CHARACTER) | (codes >> 11 == _SURROGATES)).any(axis=1)
+            if wrong.any():
+                raise RefusedError(
+                    f"{self.file.name}: row {start + int(wrong.argmax())}, column {column!r} holds"
+                    " what is no character; save the texts again"
+                )
+        return part
 
     def _known(self, part: Any) -> Any:
         """Tell which cells (rows,) are not missing."""
-        if part.dtype.kind == "U":
+        if part.dtype.kind == "U" and part.dtype.itemsize:
             return ~np.isin(part, sorted(self.missing.words))
         if part.dtype.kind == "M":
             return ~np.isnat(part)

@@ -88,7 +88,7 @@ class Delimited:
                     **options,
                 ) as reader,
             ):
-                yield from reader
+                yield from (frame for frame in reader if len(frame))
         except (ValueError, OSError, OverflowError) as error:
             reason = " ".join(str(error).split())
             raise RefusedError(f"{self.file.name}: cannot be read: {reason}") from error

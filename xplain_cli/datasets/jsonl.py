@@ -154,7 +154,7 @@ def open_jsonl(file: File, options: ReadOptions) -> JsonLines:
             else:
                 columns.update(dict.fromkeys(record))
             rows += 1
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise undecodable(file, encoding) from error
     check_flaws(flaws, rows)
     if not columns:
