@@ -140,12 +140,12 @@ def walk(
     """Yield (number of the last line, cells or the reason) of each record, blank lines too."""
     first = "header" if header else "first line"
     for line, record in read_records(file, handle, sep):
-        ragged = isinstance(record, list) and record and len(record) != n_columns
-        reason = (
-            f"{file.name}: line {line} has {len(record)} cells, the {first} {n_columns}; remove a"
-            " separator too many, add one too few, or quote a cell that holds one"
-        )
-        yield line, reason if ragged else record
+        if record and len(record) != n_columns and isinstance(record, list):
+            record = (  # noqa: PLW2901 - the reason stands in its place
+                f"{file.name}: line {line} has {len(record)} cells, the {first} {n_columns}; remove"
+                " a separator too many, add one too few, or quote a cell that holds one"
+            )
+        yield line, record
 
 
 def mend(file: File, encoding: str, sep: str, n_columns: int, *, header: bool) -> str:
