@@ -156,3 +156,32 @@ def test_a_bad_object_of_json_lines_fails_alone(run, good, tmp_path):
     failed = [line for line in rows_of(tmp_path / "out" / "stability.csv") if line["error"]]
     assert [(line["row_id"], line["row"]) for line in failed] == [("row 7", "7")]
     assert failed[0]["error"].startswith(f"{path}: line 8 is not an object")
+
+
+@pytest.mark.parametrize("value", ["", "inf", "-inf"])
+def test_rows_that_the_model_cannot_answer_leave_the_background_too(run, good, tmp_path, value):
+    model, data, _ = good
+    path = spoiled(tmp_path, data, lambda cells: [*cells[:2], value, cells[3]])
+    done = run("tabular", model, path, *SMALL, "-o", "bad")
+    assert done.code == 4, done.err
+    assert "background: 1 rows are left out, in which 'b' are missing or infinite: the model" in (
+        done.err
+    )
+    failed = [line for line in rows_of(tmp_path / "bad" / "stability.csv") if line["error"]]
+    assert [line["row"] for line in failed] == ["10"]
+    assert "the model raised ValueError" in failed[0]["error"]
+    clean = tmp_path / "clean.csv"
+    rows = data.read_text().splitlines(keepends=True)
+    clean.write_text("".join(row for i, row in enumerate(rows) if i != 11))
+    assert run("tabular", model, data, *SMALL, "-o", "good", "--background", clean).code == 0
+    kept = [
+        [(line["row_id"], line["feature"], line["weight"]) for line in rows_of(folder)]
+        for folder in (tmp_path / "bad" / "weights.csv", tmp_path / "good" / "weights.csv")
+    ]
+    assert kept[0] == [line for line in kept[1] if line[0] != "10"]
+
+
+def test_missing_values_that_the_model_takes_stay_in_the_background(run, mixed):
+    done = run("tabular", mixed.model, mixed.data, *SMALL)
+    assert done.code == 0
+    assert "left out" not in done.err

@@ -16,7 +16,7 @@ from xplain_cli.explanation import STABILITY_COLUMNS, WEIGHT_COLUMNS
 from xplain_cli.features.measuring import parse_groups
 from xplain_cli.models import LoadedModel, Model, ModelRecipe, Settled, load_model
 from xplain_cli.plan import Request
-from xplain_cli.reading import read_background, read_kinds, read_rows
+from xplain_cli.reading import read_background, read_kinds, read_rows, usable_background
 
 PROBE_ROWS = 16
 
@@ -220,12 +220,15 @@ def open_inputs(request: Request) -> Opened:
     notes += found
     discrete = _discrete(request, kinds, loaded)
     settled, probed = _probe(table, kinds, loaded)
+    model = loaded.bind(settled)
+    background, found = usable_background(background, model, source.paths[0])
+    notes += found
     start, stop = _slice(request.rows, datasets.n_rows(table))
     return Opened(
         recipe=recipe,
         loaded=loaded,
         settled=settled,
-        model=loaded.bind(settled),
+        model=model,
         table=table,
         kinds=kinds,
         background=background,

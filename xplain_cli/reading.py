@@ -1,16 +1,19 @@
 """The columns of DATA and its background: of which kind they are, and which rows can be used."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from xplain_cli import datasets
 from xplain_cli.categories import set_apart, unseen_notes
 from xplain_cli.datasets import Chunk, Table
 from xplain_cli.errors import RefusedError, nearest
-from xplain_cli.models import Levels, LoadedModel
+from xplain_cli.explanation import BoolArray
+from xplain_cli.models import Levels, LoadedModel, Model
 
 _BLOCK = 65536
 _LEAST_BACKGROUND, _FEW_BACKGROUND = 20, 200
@@ -136,7 +139,7 @@ def read_background(
     Raises
     ------
     RefusedError
-        Most cells of a column do not fit, or too few rows are left.
+        Most cells of a column do not fit.
     """
     notes = _judge(table, kinds, loaded)
     if source is not table:
@@ -147,4 +150,57 @@ def read_background(
     rows, lost = whole.readable, len(whole.reasons)
     if lost:
         notes.append(f"background: {lost} rows that cannot be used are left out")
-    return rows, notes + _check_background(len(rows), source.paths[0])
+    return rows, notes
+
+
+def _gaps(column: "pd.Series[Any]") -> dict[float, BoolArray]:
+    """Return where a column is missing, infinite or minus infinite, as far as it is anywhere."""
+    gaps: dict[float, BoolArray] = {math.nan: column.isna().to_numpy(dtype=np.bool_)}
+    if column.dtype.kind == "f":
+        gaps |= {value: (column == value).to_numpy() for value in (math.inf, -math.inf)}
+    return {value: rows for value, rows in gaps.items() if rows.any()}
+
+
+def _fails(model: Model, rows: pd.DataFrame) -> str:
+    """Return why the model cannot answer some rows; "" where it can."""
+    try:
+        answers = model.predict(rows)
+    except Exception as error:  # noqa: BLE001 - a model may raise anything
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return "" if np.isfinite(answers).all() else "it answers NaN or infinity"
+
+
+def usable_background(
+    rows: pd.DataFrame, model: Model, path: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """
+    Leave out background rows with a missing or infinite value on which the model fails.
+
+    What the model can take is asked on a complete row with one such value put in.
+
+    Raises
+    ------
+    RefusedError
+        Fewer than 20 rows are left.
+    """
+    columns = list(map(str, rows.columns))
+    gaps = {(c, value): at for c in columns for value, at in _gaps(rows[c]).items()}
+    whole = np.flatnonzero(~np.any([np.zeros(len(rows), dtype=np.bool_), *gaps.values()], axis=0))
+    probes = []
+    for column, value in gaps if len(whole) else ():
+        probe = rows.take(whole[:1]).reset_index(drop=True)
+        probe[column] = pd.Series([value], dtype=rows[column].dtype)
+        probes.append(probe)
+    notes, lost = [], dict[tuple[str, float], str]()
+    if probes and _fails(model, pd.concat(probes, ignore_index=True)):
+        reasons = {gap: _fails(model, probe) for gap, probe in zip(gaps, probes, strict=True)}
+        lost = {gap: reason for gap, reason in reasons.items() if reason}
+    if lost:
+        left = ~np.any([gaps[gap] for gap in lost], axis=0)
+        shown = ", ".join(repr(c) for c in dict.fromkeys(c for c, _ in lost))
+        notes.append(
+            f"background: {int((~left).sum())} rows are left out, in which {shown} are missing or"
+            f" infinite: the model fails on them ({next(iter(lost.values()))})"
+        )
+        rows = rows[left].reset_index(drop=True)
+    return rows, notes + _check_background(len(rows), path)
