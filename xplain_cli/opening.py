@@ -224,6 +224,7 @@ def open_inputs(request: Request) -> Opened:
     background, found = usable_background(background, model, source.paths[0])
     notes += found
     start, stop = _slice(request.rows, datasets.n_rows(table))
+    said = (settled.note, *loaded.notes, *table.notes, *matched.notes, *notes, *probed)
     return Opened(
         recipe=recipe,
         loaded=loaded,
@@ -237,13 +238,5 @@ def open_inputs(request: Request) -> Opened:
         groups=parse_groups(request.groups, matched.columns),
         start=start,
         stop=stop,
-        notes=(
-            settled.note,
-            *loaded.notes,
-            *table.notes,
-            *matched.notes,
-            *notes,
-            *probed,
-            *_integer_note(kinds, discrete),
-        ),
+        notes=(*said, *_integer_note(kinds, discrete)),
     )
