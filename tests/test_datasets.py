@@ -428,7 +428,7 @@ def test_a_column_that_is_not_there_is_refused_with_the_nearest(tmp_path):
     ("text", "message"),
     [
         ('{"a": \n', "line 1 is not an object"),
-        ('{"a": 1}\n3\n4\n', "line 2 is not an object: 3 is not an object"),
+        ('{"a": 1}\n3\n4\n', "line 2 is not an object: a bare value"),
         ('[{"a": 1}]\n', "one object a line"),
         ('{"a": 1, "a": 2}\n', "a key stands twice: 'a'"),
         ('{"a": null}\n{"a": [1]}\n', "row 1, line 2, column 'a' holds an object or a list"),
@@ -521,7 +521,7 @@ def test_a_bad_line_costs_its_row_alone(tmp_path, line, message, end):
 
 
 BAD_OBJECTS = [
-    ("3", "line 3 is not an object: 3 is not an object"),
+    ("3", "line 3 is not an object: a bare value"),
     ('{"x": 1', "line 3 is not an object"),
     ('{"x": 1, "x": 2}', "a key stands twice: 'x'"),
     ('{"x": "\\ud800"}', "line 3 has half a character (a lone surrogate)"),

@@ -185,3 +185,23 @@ def test_missing_values_that_the_model_takes_stay_in_the_background(run, mixed):
     done = run("tabular", mixed.model, mixed.data, *SMALL)
     assert done.code == 0
     assert "left out" not in done.err
+
+
+def test_no_reason_and_no_note_shows_a_value_that_is_left_out(run, mixed, tmp_path):
+    from sklearn.compose import make_column_transformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    table = pd.read_csv(mixed.data)[["age", "city"]]
+    steps = make_column_transformer((OneHotEncoder(), ["city"]), remainder="passthrough")
+    model = make_pipeline(steps, LogisticRegression()).fit(table, table["age"] > 40)
+    table = table.astype(object)
+    table.loc[5, "age"], table.loc[6, "city"] = "secretage", "secretcity"
+    done = run("tabular", *stored(tmp_path, model, table, "kept"), *SMALL, "--no-values")
+    assert done.code == 4, done.err
+    errors = {line["row"]: line["error"] for line in rows_of(tmp_path / "xplain-out/stability.csv")}
+    assert "row 5, line 7, column 'age': a cell is not a number; change it" in errors["5"]
+    assert "row 6, column 'city': the model was not fitted with its category;" in errors["6"]
+    written = [p.read_bytes() for p in (tmp_path / "xplain-out").rglob("*") if p.is_file()]
+    assert not any(b"secret" in data for data in [*written, done.err.encode()])

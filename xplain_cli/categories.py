@@ -27,7 +27,13 @@ def _listed(values: Iterable[Any]) -> str:
     return ", ".join(shown[:_SHOWN]) + (f", ... ({len(shown)})" if len(shown) > _SHOWN else "")
 
 
-def set_apart(piece: Chunk, levels: Mapping[str, Levels], name: Callable[[int], str]) -> Chunk:
+def _named(value: Any, known: Levels) -> str:
+    return f"the category {value!r}{nearest(str(value), map(str, known.values))}"
+
+
+def set_apart(
+    piece: Chunk, levels: Mapping[str, Levels], name: Callable[[int], str], *, shown: bool = True
+) -> Chunk:
     """
     Return a chunk in which rows with a category that the model fails on have the reason.
 
@@ -35,6 +41,8 @@ def set_apart(piece: Chunk, levels: Mapping[str, Levels], name: Callable[[int], 
     ----------
     name
         The file that a row of DATA stands in, for the reason.
+    shown
+        Whether the reason shows the category.
     """
     reasons: dict[int, str] = {}
     for column, known in levels.items():
@@ -45,14 +53,16 @@ def set_apart(piece: Chunk, levels: Mapping[str, Levels], name: Callable[[int], 
             reasons.setdefault(
                 i,
                 f"{name(row)}: row {row}, column {column!r}: the model was not fitted with"
-                f" the category {value!r}{nearest(str(value), map(str, known.values))};"
+                f" {_named(value, known) if shown else 'its category'};"
                 f" it knows {_listed(known.values)}: change it to one of them, or fit the model"
                 " with handle_unknown='ignore'",
             )
     return replace(piece, reasons={**reasons, **piece.reasons})
 
 
-def unseen_notes(pieces: Iterable[Chunk], levels: Mapping[str, Levels], name: str) -> list[str]:
+def unseen_notes(
+    pieces: Iterable[Chunk], levels: Mapping[str, Levels], name: str, *, shown: bool = True
+) -> list[str]:
     """Return a note for each column of a table that holds categories unknown to the model."""
     counts: dict[str, Counter[Any]] = {column: Counter() for column in levels}
     for piece in pieces:
@@ -66,6 +76,6 @@ def unseen_notes(pieces: Iterable[Chunk], levels: Mapping[str, Levels], name: st
             end = "their rows fail" if levels[column].strict else "the model takes them as unknown"
             notes.append(
                 f"{name}: column {column!r}: {len(found)} categories that the model was not fitted"
-                f" with, in {found.total()} rows: {_listed(often)}; {end}"
+                f" with, in {found.total()} rows{f': {_listed(often)}' if shown else ''}; {end}"
             )
     return notes

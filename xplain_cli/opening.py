@@ -94,6 +94,7 @@ def _read_options(request: Request, *, of_data: bool) -> ReadOptions:
         na_values=request.na_values,
         dtypes=tuple(dtypes),
         header=not request.no_header,
+        show_cells=not request.no_values,
     )
 
 

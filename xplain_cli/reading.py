@@ -97,8 +97,13 @@ def _judge(table: Table, kinds: Mapping[str, str], loaded: LoadedModel) -> list[
     levels = {c: known for c, known in loaded.levels.items() if c in kinds}
     if levels:
         pieces = datasets.chunks(table, {c: kinds[c] for c in levels}, [], _BLOCK)
-        notes += unseen_notes(pieces, levels, table.paths[0])
+        notes += unseen_notes(pieces, levels, table.paths[0], shown=table.show_cells)
     return notes
+
+
+def _usable(piece: Chunk, table: Table, loaded: LoadedModel) -> Chunk:
+    name = partial(datasets.file_of, table)
+    return set_apart(piece, loaded.levels, name, shown=table.show_cells)
 
 
 def read_rows(
@@ -118,7 +123,7 @@ def read_rows(
         A file cannot be read.
     """
     for piece in datasets.chunks(table, kinds, carried, rows, *span):
-        yield set_apart(piece, loaded.levels, partial(datasets.file_of, table))
+        yield _usable(piece, table, loaded)
 
 
 def read_background(
@@ -144,9 +149,7 @@ def read_background(
     notes = _judge(table, kinds, loaded)
     if source is not table:
         notes += [f"background: {note}" for note in _judge(source, kinds, loaded)]
-    whole = set_apart(
-        datasets.read_columns(source, kinds), loaded.levels, partial(datasets.file_of, source)
-    )
+    whole = _usable(datasets.read_columns(source, kinds), source, loaded)
     rows, lost = whole.readable, len(whole.reasons)
     if lost:
         notes.append(f"background: {lost} rows that cannot be used are left out")

@@ -141,32 +141,32 @@ class Array:
     def blocks(self, wanted: Wanted) -> Generator[Block, None, None]:
         """Yield all rows in order."""
         for start in self._starts():
-            rows = min(block_rows(len(self.columns)), self.rows - start)
-            reasons: dict[int, str] = {}
-            typed = {
-                column: self._typed(column, kind, start, wanted.first, reasons)
-                for column, kind in wanted.kinds.items()
-            }
-            carried = {c: cell.as_text(self._part(c, start).tolist()) for c in wanted.carried}
-            yield Block(rows, typed, carried, reasons)
+            yield self._block(start, wanted)
 
-    def _typed(
-        self, column: str, kind: str, start: int, first: int, reasons: dict[int, str]
-    ) -> Cells:
-        part = self._part(column, start)
-        if kind == "number" and part.dtype.kind in "iuf":
-            return self._floats(part)
-        raw: Any = np.where(self._known(part), part.astype(object), None)
-        values, lost = cell.convert(
-            raw.tolist(),
-            kind,
-            missing=self.missing,
-            column=column,
-            where=lambda i: f"{self.file.name}: row {first + start + i}",
+    def _block(self, start: int, wanted: Wanted) -> Block:
+        reasons: dict[int, str] = {}
+
+        def typed(column: str, kind: str) -> Cells:
+            part = self._part(column, start)
+            if kind == "number" and part.dtype.kind in "iuf":
+                return self._floats(part)
+            raw: Any = np.where(self._known(part), part.astype(object), None)
+            return cell.convert(
+                raw.tolist(),
+                kind,
+                missing=self.missing,
+                column=column,
+                where=lambda i: f"{self.file.name}: row {wanted.first + start + i}",
+                reasons=reasons,
+                shown=wanted.show_cells,
+            )
+
+        return Block(
+            min(block_rows(len(self.columns)), self.rows - start),
+            {column: typed(column, kind) for column, kind in wanted.kinds.items()},
+            {c: cell.as_text(self._part(c, start).tolist()) for c in wanted.carried},
+            reasons,
         )
-        for i, why in lost.items():
-            reasons.setdefault(i, why)
-        return values
 
 
 def _is_table(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bool:

@@ -162,13 +162,15 @@ def shorten(cell: Any) -> str:
     return shown if len(shown) <= 40 else f"{shown[:36]}...{shown[-1]}"
 
 
-def _not_a(what: str, cell: Any, column: str) -> str:
+def _not_a(what: str, cell: Any, column: str, *, shown: bool) -> str:
     """Return the words that refuse a cell, with the ways out."""
     if isinstance(cell, list | dict):
         return (
             f"column {column!r} holds an object or a list; "
             f"flatten it to one value a column, or leave it out with --drop-columns {column}"
         )
+    if not shown:
+        return f"column {column!r}: a cell is not {what}; change it (its value is not shown)"
     if what == "a number" and is_number(str(cell).replace(",", "")):
         return (
             f"column {column!r}: {shorten(cell)} is not {what}; "
@@ -215,8 +217,15 @@ _ACTS: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 
 def convert(
-    cells: Sequence[Any], kind: str, *, missing: Missing, column: str, where: Callable[[int], str]
-) -> tuple[Cells, dict[int, str]]:
+    cells: Sequence[Any],
+    kind: str,
+    *,
+    missing: Missing,
+    column: str,
+    where: Callable[[int], str],
+    reasons: dict[int, str],
+    shown: bool = True,
+) -> Cells:
     """
     Turn raw cells into the array of a kind.
 
@@ -229,14 +238,15 @@ def convert(
         ``text`` (object: str or NaN).
     where
         The place of cell i, for the reason.
+    reasons
+        Takes the reason of each cell that does not fit the kind, the first one of its row; in the
+        array the cell is missing.
+    shown
+        Whether the reason shows the cell.
 
-    Returns
-    -------
-    the array, and of each cell that does not fit the kind the reason; in the array it is missing.
     """
     act, what = _ACTS[kind]
     values: list[Any] = []
-    reasons: dict[int, str] = {}
     for i, cell in enumerate(cells):
         if missing.has(cell):
             values.append(np.nan)
@@ -244,11 +254,11 @@ def convert(
         try:
             values.append(act(cell))
         except (ValueError, KeyError, TypeError, OverflowError):
-            reasons[i] = f"{where(i)}, {_not_a(what, cell, column)}"
+            reasons.setdefault(i, f"{where(i)}, {_not_a(what, cell, column, shown=shown)}")
             values.append(np.nan)
     if kind == "number":
-        return np.array(values, dtype=np.float64), reasons
-    return np.array(values, dtype=np.bool_) if kind == "bool" else _object_array(values), reasons
+        return np.array(values, dtype=np.float64)
+    return np.array(values, dtype=np.bool_) if kind == "bool" else _object_array(values)
 
 
 def as_text(cells: Sequence[Any]) -> Cells:

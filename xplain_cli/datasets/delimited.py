@@ -147,12 +147,15 @@ class Delimited:
             values: Cells = frame[column].to_numpy()
             if column in floats or (kind == "text" and column not in wanted.carried):
                 return values
-            values, lost = cell.convert(
-                values.tolist(), kind, missing=self.missing, column=column, where=place
+            return cell.convert(
+                values.tolist(),
+                kind,
+                missing=self.missing,
+                column=column,
+                where=place,
+                reasons=reasons,
+                shown=wanted.show_cells,
             )
-            for i, why in lost.items():
-                reasons.setdefault(i, why)
-            return values
 
         return Block(
             len(frame),

@@ -38,7 +38,7 @@ def _parse(line: str) -> Record:
         raise ValueError("a list, for example to unpack with jq -c '.[]'")
     record = json.loads(line, object_pairs_hook=_object)
     if not isinstance(record, dict):
-        raise TypeError(f"{cell.shorten(record)} is not an object")
+        raise TypeError("a bare value")
     if "\\ud" in line.lower():
         json.dumps(record, ensure_ascii=False).encode()  # a lone surrogate cannot be written
     return record
@@ -87,19 +87,19 @@ class JsonLines:
         records = [{} if isinstance(record, str) else record for _, record in lines]
         reasons = within(self.flaws, at, len(records))
 
+        def place(i: int) -> str:
+            return f"{self.file.name}: row {wanted.first + at + i}, line {lines[i][0]}"
+
         def typed(column: str, kind: str) -> Cells:
-            values, lost = cell.convert(
+            return cell.convert(
                 [record.get(column) for record in records],
                 kind,
                 missing=self.missing,
                 column=column,
-                where=lambda i: (
-                    f"{self.file.name}: row {wanted.first + at + i}, line {lines[i][0]}"
-                ),
+                where=place,
+                reasons=reasons,
+                shown=wanted.show_cells,
             )
-            for i, why in lost.items():
-                reasons.setdefault(i, why)
-            return values
 
         return Block(
             len(records),

@@ -103,35 +103,34 @@ class Parquet:
             return
         row = wanted.first
         for batch in self._batches(names):
-            reasons: dict[int, str] = {}
             with _refusing(self.file):
-                block = Block(
-                    batch.num_rows,
-                    {
-                        c: self._typed(batch.column(c), c, k, row, reasons)
-                        for c, k in wanted.kinds.items()
-                    },
-                    {c: cell.as_text(batch.column(c).to_pylist()) for c in wanted.carried},
-                    reasons,
-                )
+                block = self._block(batch, wanted, row)
             yield block
             row += batch.num_rows
 
-    def _typed(
-        self, values: Any, column: str, kind: str, row: int, reasons: dict[int, str]
-    ) -> Cells:
-        if kind == "number" and _form(values.type) in {"integer", "number"}:
-            return self._floats(values)
-        typed, lost = cell.convert(
-            values.to_pylist(),
-            kind,
-            missing=self.missing,
-            column=column,
-            where=lambda i: f"{self.file.name}: row {row + i}",
+    def _block(self, batch: Any, wanted: Wanted, row: int) -> Block:
+        reasons: dict[int, str] = {}
+
+        def typed(column: str, kind: str) -> Cells:
+            values = batch.column(column)
+            if kind == "number" and _form(values.type) in {"integer", "number"}:
+                return self._floats(values)
+            return cell.convert(
+                values.to_pylist(),
+                kind,
+                missing=self.missing,
+                column=column,
+                where=lambda i: f"{self.file.name}: row {row + i}",
+                reasons=reasons,
+                shown=wanted.show_cells,
+            )
+
+        return Block(
+            batch.num_rows,
+            {column: typed(column, kind) for column, kind in wanted.kinds.items()},
+            {c: cell.as_text(batch.column(c).to_pylist()) for c in wanted.carried},
+            reasons,
         )
-        for i, why in lost.items():
-            reasons.setdefault(i, why)
-        return typed
 
 
 def open_parquet(file: File, options: ReadOptions) -> Parquet:

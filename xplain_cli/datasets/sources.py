@@ -30,6 +30,8 @@ class ReadOptions:
         Pairs (column, ``number | text | bool``) that overrule what the cells look like.
     header
         False: the first line is data and columns are named ``"0"``, ``"1"``, ...
+    show_cells
+        False: no message and no reason shows what a cell holds.
     """
 
     input_format: str | None = None
@@ -38,6 +40,7 @@ class ReadOptions:
     na_values: tuple[str, ...] = ()
     dtypes: tuple[tuple[str, str], ...] = ()
     header: bool = True
+    show_cells: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,15 @@ class Wanted:
         Number in the whole DATA of the source's first row, for messages.
     doubted
         Columns some of whose cells do not look like the kind that is asked for.
+    show_cells
+        Whether reasons show what a cell holds.
     """
 
     kinds: Mapping[str, str]
     carried: tuple[str, ...]
     first: int
     doubted: frozenset[str]
+    show_cells: bool = True
 
 
 @dataclass(frozen=True)

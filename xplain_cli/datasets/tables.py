@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,8 @@ class Table:
         Column -> kind that the user asked for.
     notes
         What was decided when the files were found, for the user.
+    show_cells
+        Whether messages show what a cell holds.
     facts
         What was seen of each column so far; filled on demand, as a look costs a pass.
     """
@@ -45,6 +47,7 @@ class Table:
     sources: tuple[Source, ...] = field(repr=False)
     dtypes: Mapping[str, str] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
+    show_cells: bool = True
     facts: dict[str, Facts] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -132,7 +135,8 @@ def make_table(
                 f"{nearest(dtype, _DTYPES)}"
             )
     paths = tuple("-" if s.file.is_stdin else s.file.name for s in sources)
-    return Table(paths, columns, sha256, tuple(sources), dict(options.dtypes), notes)
+    dtypes, shown = dict(options.dtypes), options.show_cells
+    return Table(paths, columns, sha256, tuple(sources), dtypes, notes, shown)
 
 
 def _known(table: Table, columns: Sequence[str]) -> None:
@@ -170,7 +174,7 @@ def _wanted(table: Table, columns: Mapping[str, str], carried: Sequence[str]) ->
     for column, kind in stored.items():
         if kind == "bool" and facts[column].missing:
             stored[column] = "bool?"
-    return Wanted(stored, tuple(dict.fromkeys(carried)), 0, frozenset(doubted))
+    return Wanted(stored, tuple(dict.fromkeys(carried)), 0, frozenset(doubted), table.show_cells)
 
 
 def _blocks(table: Table, wanted: Wanted, start: int, stop: int) -> Iterator[Block]:
@@ -179,7 +183,7 @@ def _blocks(table: Table, wanted: Wanted, start: int, stop: int) -> Iterator[Blo
     for source in table.sources:
         position, last = first, first + source.rows
         if position < stop and last > start:
-            plan = Wanted(wanted.kinds, wanted.carried, first, wanted.doubted)
+            plan = replace(wanted, first=first)
             with contextlib.closing(source.blocks(plan)) as blocks:
                 for block in blocks:
                     low, high = max(start - position, 0), min(stop - position, block.rows)
@@ -231,8 +235,7 @@ def kinds(table: Table, columns: Sequence[str], words: Collection[str] = ()) -> 
     One of `KINDS`. ``integer``: whole numbers without leading zeros; a column with a cell like
     007 is ``text``, and so is one that mixes numbers with other words, unless at most one cell in
     20 is a word and the column is not among *words*, which the model takes as categories;
-    ``date``: ISO dates and stored datetimes; ``category``: a stored dictionary; ``empty``:
-    nothing but missing cells.
+    ``date``: ISO dates and stored datetimes; ``category``: a stored dictionary; ``empty``: no cell.
 
     Raises
     ------
@@ -258,8 +261,8 @@ def read_columns(table: Table, columns: Mapping[str, str]) -> Chunk:
     RefusedError
         The file cannot be read.
     """
-    wanted, rows = _wanted(table, columns, ()), n_rows(table)
-    return _chunk(_join(list(_blocks(table, wanted, 0, rows))), columns, wanted, 0)
+    wanted = _wanted(table, columns, ())
+    return _chunk(_join(list(_blocks(table, wanted, 0, n_rows(table)))), columns, wanted, 0)
 
 
 def chunks(
