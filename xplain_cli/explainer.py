@@ -107,15 +107,16 @@ class Explainer:
     def explain(self, batch: Any, rows: Rows) -> Records:
         """Explain the rows of a chunk; a row that fails becomes a record with its reason."""
         split = self.assignment.law.split(batch)
+        unread = dict(split.reasons) | dict(rows.unread)
         first: dict[bytes, int] = {}
         for i, key in enumerate(split.keys):
-            if i not in split.reasons:
+            if i not in unread:
                 first.setdefault(key, i)
         distinct = split.take(list(first.values()))
         number = {key: d for d, key in enumerate(first)}
         explained, lost = self._explain_rows(distinct) if first else ([], {})
-        at = [-1 if i in split.reasons else number[key] for i, key in enumerate(split.keys)]
-        errors = dict(split.reasons) | {i: lost[d] for i, d in enumerate(at) if d in lost}
+        at = [-1 if i in unread else number[key] for i, key in enumerate(split.keys)]
+        errors = unread | {i: lost[d] for i, d in enumerate(at) if d in lost}
         return to_records(
             self.assignment.labels,
             [_placed(found, chosen, at) for found, chosen in explained],

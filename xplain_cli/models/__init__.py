@@ -8,6 +8,7 @@ from collections.abc import Callable
 from xplain_cli.models import callables, native, onnx, pickled, skops
 from xplain_cli.models.contract import (
     Batch,
+    Levels,
     LoadedModel,
     MaskedText,
     Model,
@@ -22,6 +23,7 @@ __all__ = [
     "OPTIONAL_KINDS",
     "Batch",
     "LeafBoxes",
+    "Levels",
     "LoadedModel",
     "MaskedText",
     "Model",

@@ -1,6 +1,6 @@
 """What a model is to the rest of the house: a recipe, then judged and loaded, then settled."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -127,6 +127,23 @@ class MaskedText(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Levels:
+    """
+    The categories of a column that a model was fitted with.
+
+    Attributes
+    ----------
+    values
+        The categories, as the model compares them; missing left out.
+    strict
+        True: the model fails on any other; False: it takes others as unknown.
+    """
+
+    values: tuple[Any, ...]
+    strict: bool
+
+
 class LoadedModel(Protocol):
     """A model that was judged and loaded, and not yet asked anything."""
 
@@ -153,6 +170,11 @@ class LoadedModel(Protocol):
     @property
     def discrete(self) -> frozenset[str]:
         """The columns that the model itself treats as categories."""
+        ...
+
+    @property
+    def levels(self) -> Mapping[str, Levels]:
+        """Of the columns that are handed to an encoder as they are, its categories."""
         ...
 
     @property

@@ -118,7 +118,7 @@ class Estimator:
         kinds |= boosted_kinds(self.estimator, self.categories, places)
         self.all_numeric = bool(places) and kinds.numeric == frozenset(places)
         known = kinds if self.columns is not None else Kinds()
-        self.discrete, self.numeric = known.discrete, known.numeric
+        self.discrete, self.numeric, self.levels = known.discrete, known.numeric, known.levels
 
     def settle(self, batch: Batch) -> Settled:
         """Ask for one prediction on a few rows and choose the response."""

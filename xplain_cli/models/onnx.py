@@ -9,7 +9,7 @@ import pandas as pd
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Batch, Model, ModelRecipe, Settled
+from xplain_cli.models.contract import Batch, Levels, Model, ModelRecipe, Settled
 from xplain_cli.models.onnx_outputs import choose_answer, read_answer
 from xplain_cli.models.responses import Answer, expand, settle_answer
 from xplain_cli.models.stored import Stored
@@ -200,6 +200,7 @@ class LoadedOnnx:
         names = tuple(one.name for one in self.inputs)
         self.columns: tuple[str, ...] | None = names if named else None
         self.n_columns = len(names) if named else self.inputs[0].width
+        self.levels: dict[str, Levels] = {}
         self.discrete = texts if named else frozenset[str]()
         self.numeric = frozenset(names) - texts if named else frozenset[str]()
         self.all_numeric = not texts
