@@ -5,6 +5,7 @@ import contextlib
 import copyreg
 import functools
 import gzip
+import hashlib
 import importlib.util
 import io
 import lzma
@@ -29,8 +30,8 @@ from xplain_cli.models import ModelRecipe, load_model
 from xplain_cli.models.allowlist import allowed_names, judge
 from xplain_cli.models.dry_run import dry_run
 from xplain_cli.models.inspection import inspect_file
-from xplain_cli.models.pickled import _strict_load
 from xplain_cli.models.stored import read_stored
+from xplain_cli.models.strict import strict_load
 
 ROWS = np.random.default_rng(0).normal(size=(40, 3))
 REFUSED = "refused, nothing of it was run"
@@ -102,14 +103,14 @@ def test_every_malicious_file_is_refused_and_none_of_them_runs(corpus):
     assert len(named) >= 95
 
 
-def test_the_strict_load_alone_stops_them_too(corpus):
+def test_thestrict_load_alone_stops_them_too(corpus):
     named, _, markers = corpus
     for name, path in named.items():
         if name in OTHERS or name in UNSEEN:
             continue
         data = read_stored(str(path)).data
         with pytest.raises(Exception):  # noqa: B017, PT011  # the engine's own kinds, all of them
-            _strict_load(data, ())
+            strict_load(data, ())
     assert sorted(path.name for path in markers.iterdir()) == []
 
 
@@ -197,6 +198,45 @@ def test_compressed_streams_have_a_cap_an_end_and_no_tail(tmp_path, pack):
         read_stored(str(path))
 
 
+def test_a_large_file_is_held_apart_from_the_disk_and_hashed_whole(tmp_path):
+    path = tmp_path / "model.pkl"
+    values = np.arange(700_000.0)
+    path.write_bytes(pickle.dumps([values, values.astype(">f4")]))
+    content = path.read_bytes()
+    stored = read_stored(str(path))
+    path.write_bytes(b"another".ljust(len(content)))
+    assert stored.plain == content
+    assert stored.sha256 == hashlib.sha256(content).hexdigest()
+    assert dry_run(stored.data).refusals == ()
+    assert np.array_equal(strict_load(stored.data, ())[0], values)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("kind", ["<f8", ">f8", "M8[s]", "U3", "?"])
+def test_arrays_of_joblib_files_are_read_as_joblib_reads_them(order, kind):
+    array = np.asarray(np.arange(2 * 3 * 4000).reshape(2, 3, 4000), kind, order=order)
+    file = io.BytesIO()
+    joblib.dump([array, array[:0], np.array(None), np.array(["x", 1], object)], file)
+    plain, ours = joblib.load(file), strict_load(file.getvalue(), ())
+    assert [one.tolist() for one in plain] == [one.tolist() for one in ours]
+    assert [one.dtype for one in plain] == [one.dtype for one in ours]
+    assert plain[0].strides == ours[0].strides
+    assert all(one.flags.writeable and one.flags.aligned for one in ours)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\x04\x95\x05\x00\x00\x00\x00\x00\x00\x00N.",
+        b"\x80\x04\x95\x0c\x00\x00\x00\x00\x00\x00\x00N0\x95\x02\x00\x00\x00\x00\x00\x00\x00N.",
+    ],
+)
+def test_frames_that_do_not_fit_are_refused_by_both_engines(data):
+    assert "frame that does not fit" in dry_run(data).refusals[0]
+    with pytest.raises(pickle.UnpicklingError, match="frame that does not fit"):
+        strict_load(data, ())
+
+
 def test_lz4_names_the_extra_where_it_is_missing(tmp_path):
     if importlib.util.find_spec("lz4") is not None:
         pytest.skip("lz4 is installed")
@@ -269,7 +309,7 @@ def test_the_only_partial_that_loads_holds_a_listed_function():
     data = pickle.dumps(functools.partial(np.mean, [1.0]))
     assert dry_run(data).refusals[0].startswith("calls functools.partial with unusual arguments")
     with pytest.raises(pickle.UnpicklingError, match=r"functools\.partial of a function"):
-        _strict_load(data, ())
+        strict_load(data, ())
 
 
 def test_the_list_has_no_doors_out():
@@ -327,7 +367,7 @@ def test_every_estimator_passes_and_predicts_the_same():
             joblib.dump(model, file)
             for data in (pickle.dumps(model), file.getvalue()):
                 judge(name, dry_run(data))
-                loaded = _strict_load(data, ())
+                loaded = strict_load(data, ())
                 assert type(loaded) is type(model)
                 try:
                     expected = model.predict(ROWS[:, [0, 1, 2, 0]])

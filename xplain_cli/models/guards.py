@@ -1,6 +1,6 @@
 """What the writers of pickles never write, and the dry run therefore refuses."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from xplain_cli.models.raw_arrays import DTYPE, WRAPPER, RefusalError, begin_dtype
@@ -11,6 +11,9 @@ _MAKER = "__bit_generator_ctor"
 _STREAMS = (_MAKER, "__generator_ctor", "__randomstate_ctor")
 _KEY_DEPTH = 8
 _KEY_PARTS = 1000
+
+NDARRAY = Global("numpy", "ndarray")
+"""The one stand-in of numpy.ndarray in all dry runs."""
 
 PARTIALS = frozenset({"sklearn.utils.validation:check_array"})
 """What a stored functools.partial may hold: histogram boosting keeps one for its categories."""
@@ -78,22 +81,31 @@ def _is_stream(arguments: tuple[Any, ...]) -> bool:
     return len(arguments) <= 2 and named and own
 
 
-def check_parts(parts: Collection[Any], *, written: bool = False) -> None:
+def check_parts(parts: Collection[Any]) -> None:
     """
     Refuse numpy.ndarray where it is no part of an empty array that waits for its state.
 
     Given a buffer and the dtype of objects it takes any bytes for pointers, so nothing that calls
     what it holds (a FunctionTransformer, say) may hold it.
     """
-    for part in parts:
-        if isinstance(part, Global) and part.key == "numpy:ndarray" and not written:
-            raise RefusalError("holds numpy.ndarray as a value")
+    if NDARRAY in parts:
+        raise RefusalError("holds numpy.ndarray as a value")
 
 
 def check_tuple(parts: tuple[Any, ...]) -> None:
     """Refuse numpy.ndarray in a tuple that is not the arguments of an empty array."""
-    empty = len(parts) in {3, 4} and _is_empty_array(parts[-2:])
-    check_parts(parts, written=empty)
+    if NDARRAY in parts and not (len(parts) in {3, 4} and _is_empty_array(parts[-2:])):
+        check_parts(parts)
+
+
+def check_items(items: Sequence[Any]) -> None:
+    """Refuse keys that run deep, and numpy.ndarray but for the class of joblib's arrays."""
+    for key in items[::2]:
+        if type(key) is not str:
+            check_key(key)
+    if NDARRAY in items:
+        pairs = zip(items[::2], items[1::2], strict=True)
+        check_parts([part for pair in pairs if pair[0] != "subclass" for part in pair])
 
 
 def _is_empty(arguments: tuple[Any, ...]) -> bool:

@@ -175,7 +175,7 @@ def _inspect_data(path: str, stored: Stored) -> Inspection:
 
     found = Examined((), (), ())
     if stored.kind == "skops":
-        found = examine(path, stored.data)
+        found = examine(path, stored.plain)
     known = Inspection(
         stored.kind,
         stored.sha256,

@@ -129,13 +129,13 @@ def open_skops(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
         skops is not installed.
     """
     path = recipe.source
-    found = examine(path, stored.data, recipe.trusted)
+    found = examine(path, stored.plain, recipe.trusted)
     if not recipe.trust_all:
         _judge(path, found)
     skops: Any = require("skops.io", "skops")
     extend_path(recipe.python_path)
     try:
-        loaded = skops.loads(stored.data, trusted=list(found.asked))
+        loaded = skops.loads(stored.plain, trusted=list(found.asked))
     except Exception as error:  # a class of any version may raise anything from its own state
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RefusedError(
