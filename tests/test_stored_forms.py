@@ -195,9 +195,9 @@ def zipped(**members):
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (zipped(model__data_pkl=pickle.dumps(1)), "a torch file: not supported yet"),
-        (zipped(a_npy=b""), r"a NumPy \.npz archive: not supported yet"),
-        (zipped(a_txt=b""), "a zip archive: not supported yet"),
+        (zipped(model__data_pkl=pickle.dumps(1)), "holds weights without their architecture"),
+        (zipped(a_npy=b""), r"a NumPy \.npz archive, which holds arrays and no model"),
+        (zipped(a_txt=b""), "a zip archive that holds no model; unpack it"),
     ],
 )
 def test_other_zips_are_refused_with_what_they_are(tmp_path, data, says):

@@ -50,10 +50,19 @@ class DryRun:
     refusals: tuple[str, ...]
 
 
-def dry_run(data: Content) -> DryRun:
-    """Follow the content of a pickle or (unpacked) joblib file; never raises for its content."""
+def dry_run(data: Content, *, storages: bool = False) -> DryRun:
+    """
+    Follow the content of a pickle or (unpacked) joblib file; never raises for its content.
+
+    Parameters
+    ----------
+    data
+        The content.
+    storages
+        True lets it refer to objects outside, as torch does to the bytes of its tensors.
+    """
     names: dict[str, Global] = {}
-    engine = inert_engine(data, names)
+    engine = inert_engine(data, names, storages=storages)
     root, refusals = None, []
     try:
         root = engine.load()

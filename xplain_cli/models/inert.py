@@ -48,6 +48,8 @@ class _Inert(Engine):
     ----------
     names
         What was asked for, by ``module:name``.
+    storages
+        Whether it may refer to the storages of torch's tensors.
     """
 
     dispatch: ClassVar[dict[int, Any]] = dict(Engine.dispatch)
@@ -56,7 +58,7 @@ class _Inert(Engine):
         self, data: Content, names: dict[str, Global], at: int = 0, *, inner: bool = False
     ) -> None:
         super().__init__(data, at)
-        self.names, self._inner = names, inner
+        self.names, self._inner, self.storages = names, inner, False
 
     def nested(self) -> Self:
         """Return an engine for an array of objects, which holds no further one."""
@@ -73,9 +75,11 @@ class _Inert(Engine):
         found = NDARRAY if (module, name) == ("numpy", "ndarray") else Global(module, name)
         return self.names.setdefault(found.key, found)
 
-    def persistent_load(self, pid: Any) -> Any:  # noqa: ARG002  # the engine's signature
-        """Refuse persistent ids."""
-        raise RefusalError("refers to an object outside the file (persistent id)")
+    def persistent_load(self, pid: Any) -> Any:
+        """Refuse persistent ids, but for the storages of torch's tensors."""
+        if not self.storages or not isinstance(pid, tuple) or pid[:1] != ("storage",):
+            raise RefusalError("refers to an object outside the file (persistent id)")
+        return Skipped(0)
 
     def get_extension(self, code: int) -> Any:
         """Refuse copyreg's extension codes."""
@@ -260,6 +264,8 @@ class _Inert(Engine):
         dispatch[_opcode[0]] = _method
 
 
-def inert_engine(data: Content, names: dict[str, Global]) -> _Inert:
+def inert_engine(data: Content, names: dict[str, Global], *, storages: bool) -> _Inert:
     """Return an engine at the start of some content; it records what is asked for in *names*."""
-    return _Inert(data, names)
+    engine = _Inert(data, names)
+    engine.storages = storages
+    return engine

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from xplain_cli.errors import RefusedError, require
 from xplain_cli.models.engine import Content
+from xplain_cli.models.torch_archive import EXPORT, REFUSED, is_torch
 
 LARGEST = 4 * 2**30
 """Bytes that a compressed model may unpack to."""
@@ -46,6 +47,8 @@ _NATIVE = (
     (re.compile(rb'\{\s*"(learner|version)"'), "xgboost"),
     (re.compile(rb"\{L.{8}(learner|version)", re.DOTALL), "xgboost"),
 )
+# the number that torch.save wrote before 1.6, as a pickle of its own
+_OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _WAY_OUT = "; export the model to ONNX, or store it as a pickle"
 # protocol 0 and 1 have no mark of their own: these opcodes open every such file that holds a model
 _OLD_PICKLE_OPENERS = b"c(]}"
@@ -82,7 +85,7 @@ class Stored:
     Attributes
     ----------
     kind
-        ``pickle``, ``onnx``, ``skops``, ``xgboost``, ``lightgbm`` or ``catboost``.
+        ``pickle``, ``onnx``, ``skops``, ``xgboost``, ``lightgbm``, ``catboost`` or ``torch``.
     digest
         SHA-256 of the file as it lies on the disk.
     size
@@ -164,26 +167,20 @@ def looks_like_onnx(data: Content) -> bool:
     return at == len(data) and 7 in seen
 
 
-def _zip_form(data: Content) -> str:
+def _zip_kind(path: str, data: Content) -> str:
+    """Return the kind of a zip archive, or refuse it with what it looks like."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile:
-        return "a damaged zip archive"
+    except zipfile.BadZipFile as error:
+        raise RefusedError(f"{path}: a damaged zip archive ({error})") from error
     if "schema.json" in names:
-        return "a skops file"
-    if any(name.endswith("data.pkl") for name in names):
-        return "a torch file"
-    if names and all(name.endswith(".npy") for name in names):
-        return "a NumPy .npz archive"
-    return "a zip archive"
-
-
-def _zip_kind(path: str, data: Content) -> str:
-    form = _zip_form(data)
-    if form == "a skops file":
         return "skops"
-    raise RefusedError(f"{path}: {form}: not supported yet{_WAY_OUT}")
+    if is_torch(names):
+        return "torch"
+    if names and all(name.endswith(".npy") for name in names):
+        raise RefusedError(f"{path}: a NumPy .npz archive, which holds arrays and no model")
+    raise RefusedError(f"{path}: a zip archive that holds no model; unpack it, name a file of it")
 
 
 def _form(path: str, data: Content) -> str:
@@ -260,6 +257,11 @@ def read_stored(path: str, sha256: str | None = None, cap: int = LARGEST) -> Sto
     if sha256 is not None and sha256.strip().lower() != digest.hex():
         raise RefusedError(f"{path}: its SHA-256 is {digest.hex()}, not the pinned {sha256}")
     head = raw[:_HEAD]
+    if head.startswith(_OLD_TORCH):
+        raise RefusedError(
+            f"{path}: {REFUSED}: a torch file in the form before 1.6, a chain of pickles; load it"
+            f" into its module and export it: {EXPORT}"
+        )
     packed = next((name for magic, name in _COMPRESSORS if head.startswith(magic)), None)
     data = raw if packed is None else _unpack(path, packed, raw, cap)
     kind = _form(path, data)
