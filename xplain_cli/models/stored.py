@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from xplain_cli.errors import RefusedError, require
 from xplain_cli.models.engine import Content
+from xplain_cli.models.onnx_files import listing, looks_like_onnx, outside_files
 from xplain_cli.models.torch_archive import EXPORT, REFUSED, is_torch
 
 LARGEST = 4 * 2**30
@@ -52,7 +53,6 @@ _OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _WAY_OUT = "; export the model to ONNX, or store it as a pickle"
 # protocol 0 and 1 have no mark of their own: these opcodes open every such file that holds a model
 _OLD_PICKLE_OPENERS = b"c(]}"
-_ONNX_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
 
 
 class _Unpacker(Protocol):
@@ -87,7 +87,8 @@ class Stored:
     kind
         ``pickle``, ``onnx``, ``skops``, ``xgboost``, ``lightgbm``, ``catboost`` or ``torch``.
     digest
-        SHA-256 of the file as it lies on the disk.
+        SHA-256 of the file as it lies on the disk; of an ONNX model that keeps data in other files,
+        of the list that ``listing`` makes of all of them.
     size
         Bytes on the disk.
     data
@@ -136,35 +137,6 @@ def _unpack(path: str, name: str, data: Content, cap: int) -> bytes:
         count = len(unpacker.unused_data)
         raise RefusedError(f"{path}: {count} bytes follow the {name} stream")
     return unpacked
-
-
-def _varint(data: Content, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while shift < 70:
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-        shift += 7
-    raise IndexError
-
-
-def looks_like_onnx(data: Content) -> bool:
-    """Return whether the bytes are a protobuf message with the fields of an ONNX ModelProto."""
-    at, seen = 0, set()
-    try:
-        while at < len(data):
-            key, at = _varint(data, at)
-            field, wire = key >> 3, key & 7
-            if field not in _ONNX_FIELDS or wire not in {0, 2}:
-                return False
-            value, at = _varint(data, at)
-            at += value if wire == 2 else 0
-            seen.add(field)
-    except IndexError:
-        return False
-    return at == len(data) and 7 in seen
 
 
 def _zip_kind(path: str, data: Content) -> str:
@@ -230,6 +202,13 @@ def _read(path: str) -> Content:
         raise RefusedError(f"{path}: {(error.strerror or str(error)).lower()}") from error
 
 
+def _digest(path: str, raw: Content) -> Digest:
+    """Return the digest of a file, and of the other files that an ONNX model needs."""
+    digest = Digest(raw)
+    names = outside_files(path, raw) if looks_like_onnx(raw) else ()
+    return Digest(listing(path, digest.hex(), names)) if names else digest
+
+
 def read_stored(path: str, sha256: str | None = None, cap: int = LARGEST) -> Stored:
     """
     Read a model file once and say what it is.
@@ -253,7 +232,7 @@ def read_stored(path: str, sha256: str | None = None, cap: int = LARGEST) -> Sto
     raw = _read(path)
     if not raw:
         raise RefusedError(f"{path}: the file is empty")
-    digest = Digest(raw)
+    digest = _digest(path, raw)
     if sha256 is not None and sha256.strip().lower() != digest.hex():
         raise RefusedError(f"{path}: its SHA-256 is {digest.hex()}, not the pinned {sha256}")
     head = raw[:_HEAD]
