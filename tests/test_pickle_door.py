@@ -21,13 +21,14 @@ import evil_pickles
 import joblib
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models import ModelRecipe, load_model
-from xplain_cli.models.allowlist import allowed_names, judge
+from xplain_cli.models.allowlist import allowed_names, judge, unknown_names
 from xplain_cli.models.dry_run import dry_run
 from xplain_cli.models.inspection import inspect_file
 from xplain_cli.models.stored import read_stored
@@ -314,6 +315,60 @@ def test_the_only_partial_that_loads_holds_a_listed_function():
     assert dry_run(data).refusals[0].startswith("calls functools.partial with unusual arguments")
     with pytest.raises(pickle.UnpicklingError, match=r"functools\.partial of a function"):
         strict_load(data, ())
+
+
+@pytest.mark.parametrize(
+    ("callee", "arguments", "says"),
+    [
+        (("numpy", "power"), b"K\x02K\x03", r"asks for numpy\.power at a call while it loads"),
+        (("sklearn.utils.validation", "check_array"), b"]", "check_array at a call while it loads"),
+        (("builtins", "bytearray"), b"J\xff\xff\xff\x7f", "builtins.bytearray with unusual"),
+        (("builtins", "bytes"), b"J\xff\xff\xff\x7f", "builtins.bytes with unusual"),
+        (("numpy", "void"), b"J\xff\xff\xff\x7f", "numpy.void with unusual"),
+        (
+            ("builtins", "list"),
+            evil_pickles.called(evil_pickles.named("builtins", "range"), b"J\xff\xff\xff\x7f"),
+            "builtins.list with unusual",
+        ),
+    ],
+)
+def test_listed_functions_are_held_and_not_called(tmp_path, callee, arguments, says):
+    path = tmp_path / "model.pkl"
+    call = evil_pickles.called(evil_pickles.named(*callee), arguments)
+    path.write_bytes(evil_pickles.stream(call))
+    with pytest.raises(RefusedError, match=says):
+        load_model(ModelRecipe(str(path)))
+    path.write_bytes(evil_pickles.stream(evil_pickles.named(*callee)))
+    assert unknown_names(dry_run(path.read_bytes())) == ()
+
+
+def test_a_reconstructor_builds_on_plain_types_alone():
+    booster = evil_pickles.named("xgboost.core", "Booster")
+    parts = (booster, booster, b"}")
+    call = evil_pickles.called(evil_pickles.named("copyreg", "_reconstructor"), *parts)
+    run = dry_run(evil_pickles.stream(call))
+    assert run.refusals[0].startswith("calls copyreg._reconstructor on xgboost.core.Booster")
+
+
+@pytest.mark.parametrize("compose", [lambda step: step, lambda step: FeatureUnion([("a", step)])])
+def test_models_that_read_files_while_predicting_are_refused(tmp_path, compose):
+    path = tmp_path / "model.pkl"
+    (tmp_path / "text").write_text("good")
+    texts = [str(tmp_path / "text")] * 2
+    reading = make_pipeline(compose(CountVectorizer(input="filename")), LogisticRegression())
+    path.write_bytes(pickle.dumps(reading.fit(texts, [0, 1])))
+    with pytest.raises(RefusedError, match="CountVectorizer reads the files that texts name"):
+        load_model(ModelRecipe(str(path)))
+    assert load_model(ModelRecipe(str(path), trust_all=True)).kind == "scikit-learn"
+
+
+def test_a_model_that_holds_a_class_which_reads_models_is_refused(tmp_path):
+    xgboost = pytest.importorskip("xgboost")
+    path = tmp_path / "model.pkl"
+    calling = FunctionTransformer(xgboost.Booster, kw_args={"model_file": "/etc/passwd"})
+    path.write_bytes(pickle.dumps(make_pipeline(calling, LogisticRegression())))
+    with pytest.raises(RefusedError, match="holds the class Booster as a value"):
+        load_model(ModelRecipe(str(path)))
 
 
 def test_the_list_has_no_doors_out():

@@ -43,11 +43,14 @@ class DryRun:
         Every name that the file asks for, in order of appearance.
     refusals
         What no list can allow, as phrases ("calls a computed value at byte 12").
+    called
+        The names that are called while it loads.
     """
 
     root: Any
     globals: tuple[Global, ...]
     refusals: tuple[str, ...]
+    called: tuple[Global, ...] = ()
 
 
 def dry_run(data: Content, *, storages: bool = False) -> DryRun:
@@ -74,4 +77,5 @@ def dry_run(data: Content, *, storages: bool = False) -> DryRun:
     except _BROKEN as error:
         reason = str(error)[:_SHOWN] or type(error).__name__
         refusals.append(f"is no readable pickle ({reason}) at byte {engine.at}")
-    return DryRun(None if refusals else root, tuple(names.values()), tuple(refusals))
+    called = tuple(engine.called.values())
+    return DryRun(None if refusals else root, tuple(names.values()), tuple(refusals), called)

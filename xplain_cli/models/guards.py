@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from xplain_cli.models.raw_arrays import DTYPE, WRAPPER, RefusalError, begin_dtype
-from xplain_cli.models.stubs import RECONSTRUCTORS, SCALARS, Global, Made
+from xplain_cli.models.stubs import RECONSTRUCTORS, SCALARS, Global, Made, Skipped
 
 _RANDOM = "numpy.random._pickle"
 _MAKER = "__bit_generator_ctor"
@@ -49,6 +49,8 @@ def reconstructed(arguments: tuple[Any, ...]) -> tuple[Global, tuple[Any, ...], 
     if len(arguments) != 3 or not all(isinstance(one, Global) for one in arguments[:2]):
         raise RefusalError("calls copyreg._reconstructor on a computed value")
     made, base, state = arguments
+    if base.module != "builtins":
+        raise RefusalError(f"calls copyreg._reconstructor on {base.dotted}")
     plain = base.key == "builtins:object" and state is None
     return made, () if plain else (base, state), False
 
@@ -112,6 +114,31 @@ def _is_empty(arguments: tuple[Any, ...]) -> bool:
     return arguments == ()
 
 
+def _is_plain(arguments: tuple[Any, ...]) -> bool:
+    """Return whether these are one list, tuple or dict of the file's own, or nothing."""
+    return len(arguments) <= 1 and all(type(one) in {list, tuple, dict, set} for one in arguments)
+
+
+def _is_text(arguments: tuple[Any, ...]) -> bool:
+    """Return whether these are bytes, or text as protocol 2 writes them: a number is a size."""
+    text, *encoding = arguments or (b"",)
+    packed = isinstance(text, (bytes, bytearray, Skipped)) and not encoding
+    return packed or (isinstance(text, str) and encoding in (["latin-1"], ["latin1"]))
+
+
+def _is_numbers(arguments: tuple[Any, ...]) -> bool:
+    return len(arguments) <= 3 and all(
+        one is None or isinstance(one, (int, float, Made)) for one in arguments
+    )
+
+
+_BUILTINS: dict[str, Callable[[tuple[Any, ...]], bool]] = {
+    **dict.fromkeys(("dict", "frozenset", "list", "set", "tuple"), _is_plain),
+    **dict.fromkeys(("bytearray", "bytes"), _is_text),
+    **dict.fromkeys(("complex", "range", "slice"), _is_numbers),
+    **dict.fromkeys(("bool", "float", "int", "object", "str"), _is_empty),
+}
+
 # given arguments, these read files: model_file="/etc/passwd"
 _BOOSTERS = (
     "catboost.core:CatBoost",
@@ -123,6 +150,8 @@ _BOOSTERS = (
 )
 
 _AS_WRITTEN: dict[str, Callable[[tuple[Any, ...]], bool]] = {
+    **{f"builtins:{name}": written for name, written in _BUILTINS.items()},
+    "numpy:void": lambda _: False,  # given a number it is as large
     "_codecs:encode": lambda found: (
         len(found) == 2 and found[1] == "latin1" and isinstance(found[0], str)
     ),

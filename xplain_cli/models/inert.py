@@ -48,6 +48,8 @@ class _Inert(Engine):
     ----------
     names
         What was asked for, by ``module:name``.
+    called
+        Those of them that are called while it loads.
     storages
         Whether it may refer to the storages of torch's tensors.
     """
@@ -59,12 +61,15 @@ class _Inert(Engine):
     ) -> None:
         super().__init__(data, at)
         self.names, self._inner, self.storages = names, inner, False
+        self.called: dict[str, Global] = {}
 
     def nested(self) -> Self:
         """Return an engine for an array of objects, which holds no further one."""
         if self._inner:
             raise RefusalError("holds a joblib array within an array of objects")
-        return type(self)(self.data, self.names, self.at, inner=True)
+        engine = type(self)(self.data, self.names, self.at, inner=True)
+        engine.called = self.called
+        return engine
 
     def find_class(self, module: str, name: str) -> Global:
         """Record a global."""
@@ -92,6 +97,8 @@ class _Inert(Engine):
             raise RefusalError(f"calls {callee.dotted} with computed arguments")
         if called and callee.key == "copyreg:_reconstructor":
             callee, arguments, called = reconstructed(arguments)
+        if called:
+            self.called[callee.key] = callee
         made = Made(callee, arguments, keywords)
         check_call(made, called=called)
         return made

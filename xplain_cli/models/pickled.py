@@ -1,8 +1,6 @@
 """Pickle and joblib files: dry run, verdict, then a strict load of the same bytes."""
 
 import io
-import warnings
-from importlib import metadata
 from typing import Any
 
 from xplain_cli.errors import RefusedError
@@ -13,6 +11,8 @@ from xplain_cli.models.contract import LoadedModel, ModelRecipe
 from xplain_cli.models.dry_run import dry_run
 from xplain_cli.models.engine import Content
 from xplain_cli.models.estimators import Estimator
+from xplain_cli.models.held import refuse_readers
+from xplain_cli.models.skew import bracketed, skew, way_out, without_skew_warnings
 from xplain_cli.models.stored import Stored
 from xplain_cli.models.strict import strict_load
 
@@ -24,32 +24,7 @@ def _plain_load(data: Content) -> Any:
 
 
 def _load(data: Content, recipe: ModelRecipe) -> Any:
-    """Load, and say again every warning but scikit-learn's on versions, which becomes a note."""
-    from sklearn.exceptions import InconsistentVersionWarning
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        loaded = _plain_load(data) if recipe.trust_all else strict_load(data, recipe.trusted)
-    for warning in caught:
-        if not issubclass(warning.category, InconsistentVersionWarning):
-            warnings.warn_explicit(
-                warning.message, warning.category, warning.filename, warning.lineno
-            )
-    return loaded
-
-
-def _skew(version: str | None) -> str:
-    """Return the note on two versions of scikit-learn, or nothing."""
-    running = metadata.version("scikit-learn")
-    if version is None or version == running:
-        return ""
-    return f"fitted with scikit-learn {version}, running {running}"
-
-
-def _way_out(version: str | None) -> str:
-    if not _skew(version):
-        return "store the model again with the installed versions, or export it to ONNX"
-    return f"run it as: uvx --with scikit-learn=={version} --from xplain-cli xplain"
+    return _plain_load(data) if recipe.trust_all else strict_load(data, recipe.trusted)
 
 
 def open_pickled(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
@@ -69,21 +44,24 @@ def open_pickled(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
         try:
             judge(path, run, recipe.trusted)
         except RefusedError as error:
-            raise RefusedError(f"{error}{_hint(version)}") from error
+            raise RefusedError(f"{error}{bracketed(version)}") from error
     extend_path(recipe.python_path)
     try:
-        loaded = _load(stored.data, recipe)
+        loaded = without_skew_warnings(lambda: _load(stored.data, recipe))
     except Exception as error:  # a class of any version may raise anything from its own state
-        note = f" ({_skew(version)})" if _skew(version) else ""
         reason = " ".join(str(error).split()) or type(error).__name__
         module = error.name if isinstance(error, ModuleNotFoundError) else None
         absent = (module or "").partition(".")[0]
         extra = f"pip install 'xplain-cli[{absent}]'"
-        way_out = extra if absent in BOOSTERS else _way_out(version)
-        raise RefusedError(f"{path}: cannot be loaded: {reason}{note}; {way_out}") from error
+        way = extra if absent in BOOSTERS else way_out(version)
+        raise RefusedError(
+            f"{path}: cannot be loaded: {reason}{bracketed(version)}; {way}"
+        ) from error
     if not any(callable(getattr(loaded, name, None)) for name in ("predict", "decision_function")):
         raise RefusedError(f"{path}: {_describe(loaded)}")
-    notes = [note for note in (_skew(version),) if note]
+    if not recipe.trust_all:
+        refuse_readers(path, loaded)
+    notes = [note for note in (skew(version),) if note]
     if recipe.trust_all:
         notes.append("loaded unjudged: --trust-model runs whatever the file asks for")
     return Estimator(
@@ -93,12 +71,8 @@ def open_pickled(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
         recipe=recipe,
         notes=tuple(notes),
         versions={} if version is None else {"scikit-learn": version},
-        way_out=_way_out(version),
+        way_out=way_out(version),
     )
-
-
-def _hint(version: str | None) -> str:
-    return f" ({_skew(version)})" if _skew(version) else ""
 
 
 def _describe(loaded: Any) -> str:
