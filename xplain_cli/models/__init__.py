@@ -5,7 +5,7 @@ A pickle passes the door (dry run, exact allowlist, strict load) before anything
 
 from collections.abc import Callable
 
-from xplain_cli.models import callables, native, onnx, pickled, skops
+from xplain_cli.models import callables, native, onnx, pickled, skops, torch
 from xplain_cli.models.contract import (
     Batch,
     Levels,
@@ -43,6 +43,7 @@ OPTIONAL_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
     "catboost": native.open_native,
     "lightgbm": native.open_native,
     "skops": skops.open_skops,
+    "torch": torch.open_torch,
     "xgboost": native.open_native,
 }
 """Stored forms whose package is an extra."""

@@ -59,7 +59,8 @@ class Settled:
     Attributes
     ----------
     response
-        ``predict_proba``, ``decision_function``, ``predict``, ``callable`` or an ONNX output.
+        ``predict_proba``, ``decision_function``, ``predict``, ``callable``, ``forward`` (torch) or
+        an ONNX output.
     task
         ``classification``, ``regression`` or ``anomaly``.
     scale
@@ -149,7 +150,7 @@ class LoadedModel(Protocol):
 
     @property
     def kind(self) -> str:
-        """``scikit-learn``, ``onnx``, ``xgboost``, ``lightgbm``, ``catboost`` or ``callable``."""
+        """``scikit-learn``, ``onnx``, ``torch``, ``xgboost``, ``lightgbm``, ``callable``, ..."""
         ...
 
     @property

@@ -1,6 +1,5 @@
 """Fitted scikit-learn estimators and whatever predicts as they do."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +26,7 @@ from xplain_cli.models.columns import (
     fitted_width,
 )
 from xplain_cli.models.contract import Batch, Model, ModelRecipe, Settled
+from xplain_cli.models.held import held_by
 from xplain_cli.models.responses import Answer, expand, settle_answer
 from xplain_cli.models.trees import LeafBoxes, leaf_boxes
 
@@ -35,27 +35,10 @@ RESPONSES = ("predict_proba", "decision_function", "predict")
 
 def single_threaded(root: Any) -> None:
     """Set ``n_jobs`` to 1 in an estimator and all estimators that it holds."""
-    stack, seen = [root], set[int]()
-    while stack:
-        value = stack.pop()
-        if id(value) in seen or isinstance(value, (str, bytes, int, float)):
-            continue
-        seen.add(id(value))
-        stack.extend(_held(value))
+    for value in held_by(root):
         if hasattr(value, "get_params") and "n_jobs" in getattr(value, "__dict__", {}):
             value.n_jobs = 1
         pin_thread(value)
-
-
-def _held(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        yield from value.values()
-    elif isinstance(value, (list, tuple)) or (
-        isinstance(value, np.ndarray) and value.dtype.hasobject
-    ):
-        yield from (value.ravel() if isinstance(value, np.ndarray) else value)
-    elif hasattr(value, "get_params") or type(value).__module__.startswith("sklearn."):
-        yield from getattr(value, "__dict__", {}).values()
 
 
 @dataclass(frozen=True)
