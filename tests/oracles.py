@@ -102,3 +102,31 @@ def text_formula(kernel, model):
     f = model(masks)
     m = (p[:, None] * masks * f[:, None]).sum(axis=0) - a1 * (p * f).sum()
     return (m - c / (v - c + n * c) * m.sum()) / (v - c)
+
+
+def shapley(n, model):
+    """Shapley values by their definition: the mean marginal gain over all orders (Shapley 1953)."""
+    gains = np.zeros(n)
+    orders = list(itertools.permutations(range(n))) if n <= 7 else None
+    if orders is not None:
+        for order in orders:
+            mask, before = np.zeros((1, n), dtype=bool), model(np.zeros((1, n), dtype=bool))[0]
+            for feature in order:
+                mask[0, feature] = True
+                after = model(mask)[0]
+                gains[feature] += after - before
+                before = after
+        return gains / len(orders)
+    value = {
+        subset: model(np.isin(np.arange(n), subset)[None])[0]
+        for size in range(n + 1)
+        for subset in itertools.combinations(range(n), size)
+    }
+    for feature in range(n):
+        others = [j for j in range(n) if j != feature]
+        for size in range(n):
+            share = 1 / n / len(list(itertools.combinations(others, size)))
+            for subset in itertools.combinations(others, size):
+                grown = tuple(sorted((*subset, feature)))
+                gains[feature] += share * (value[grown] - value[subset])
+    return gains

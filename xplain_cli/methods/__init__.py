@@ -7,6 +7,7 @@ ask the model together, in full batches.
 
 from typing import Any, Protocol
 
+from xplain_cli.methods.kernel_shap import KernelShap
 from xplain_cli.methods.lime import Lime
 from xplain_cli.methods.masked import MaskLime
 from xplain_cli.methods.neighbourhoods import (
@@ -19,6 +20,9 @@ from xplain_cli.methods.neighbourhoods import (
     Task,
     UnexplainedError,
 )
+from xplain_cli.methods.occlusion import Occlusion
+from xplain_cli.methods.permutation import Permutation
+from xplain_cli.methods.rise import Rise
 
 __all__ = [
     "METHODS",
@@ -45,6 +49,10 @@ class Method(Protocol):
     def pooled(self) -> bool:
         """Whether all rows share one pool of draws."""
 
+    @property
+    def sampled(self) -> bool:
+        """Whether it draws at all: samples and repeats mean something."""
+
     def default_budget(self, law: Any) -> tuple[int, int]:
         """Return the default (samples per repeat, repeats)."""
 
@@ -57,6 +65,12 @@ class Method(Protocol):
 
 METHODS: dict[str, dict[str, type[Method]]] = {
     "draws": {"lime": Lime},
-    "masks": {"lime": MaskLime},
+    "masks": {
+        "kernel-shap": KernelShap,
+        "lime": MaskLime,
+        "occlusion": Occlusion,
+        "permutation": Permutation,
+        "rise": Rise,
+    },
 }
 """Methods by what their law gives them: draws that all rows share, or masks of each row."""
