@@ -33,6 +33,7 @@ DICOM_WAY_OUT = (
     "which grey means what is a choice of window that xplain cannot make; export it to 16-bit PNG"
     " with the window that the model was trained on (pydicom: apply_modality_lut, apply_voi_lut)"
 )
+AS_THEY_ARE = "taken as they are"
 _SIXTEEN = 257.0  # 65535 / 255
 _ORIENTATION = 0x0112  # the EXIF tag
 
@@ -76,6 +77,8 @@ class Pixels:
         (width, height) of the original, upright.
     box
         (left, top, right, bottom): the part of the original that *values* shows, in its pixels.
+    eight
+        Whether values run from 0 to 255, rounded or not; else their range is the user's own.
     notes
         What was converted on the way.
     """
@@ -83,6 +86,7 @@ class Pixels:
     values: NDArray[Any]
     size: tuple[int, int]
     box: tuple[float, float, float, float]
+    eight: bool
     notes: tuple[str, ...]
 
 
@@ -117,7 +121,7 @@ def _plain(image: Any, notes: list[str], *, alpha: bool) -> NDArray[Any]:
     if mode == "I":
         raise RefusedError("32-bit whole numbers have no known range: store it with 8 or 16 bits")
     if mode == "F":
-        notes.append("floats taken as they are")
+        notes.append(f"floats {AS_THEY_ARE}")
         return np.asarray(image)
     transparent = mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info
     if alpha:
@@ -177,7 +181,7 @@ def _from_array(array: NDArray[Any], notes: list[str]) -> NDArray[Any]:
         return array.astype(np.float32) / np.float32(_SIXTEEN)
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
-    notes.append(f"{array.dtype} taken as they are")
+    notes.append(f"{array.dtype} {AS_THEY_ARE}")
     return array.astype(np.float32)
 
 
@@ -214,7 +218,9 @@ def _scaled(values: NDArray[Any], width: int, height: int) -> NDArray[Any]:
     return np.stack([bring(values[..., c]) for c in range(values.shape[2])], axis=2)
 
 
-def _shaped(values: NDArray[Any], reading: Reading) -> tuple[NDArray[Any], tuple[float, ...]]:
+def _shaped(
+    values: NDArray[Any], reading: Reading
+) -> tuple[NDArray[Any], tuple[float, float, float, float]]:
     """Resize and crop; return the values and the part of the original that they show."""
     height, width = values.shape[:2]
     box = (0.0, 0.0, float(width), float(height))
@@ -266,8 +272,8 @@ def read_pixels(source: BinaryIO | NDArray[Any], page: int, reading: Reading) ->
         raise RefusedError("has pixels that are NaN or infinite")
     size = (values.shape[1], values.shape[0])
     values, box = _shaped(values, reading)
-    left, top, right, bottom = box
-    return Pixels(np.ascontiguousarray(values), size, (left, top, right, bottom), tuple(notes))
+    eight = not any(note.endswith(AS_THEY_ARE) for note in notes)
+    return Pixels(np.ascontiguousarray(values), size, box, eight, tuple(notes))
 
 
 def _decode(handle: BinaryIO, page: int, reading: Reading) -> tuple[NDArray[Any], list[str]]:
