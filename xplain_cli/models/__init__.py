@@ -5,7 +5,7 @@ A pickle passes the door (dry run, exact allowlist, strict load) before anything
 
 from collections.abc import Callable
 
-from xplain_cli.models import callables, native, onnx, pickled, skops
+from xplain_cli.models import callables, native, onnx, onnx_pictures, pickled, skops
 from xplain_cli.models.contract import (
     Batch,
     LoadedModel,
@@ -14,6 +14,7 @@ from xplain_cli.models.contract import (
     ModelRecipe,
     Settled,
 )
+from xplain_cli.models.pictures import Flattened, PictureInput, TakesPictures
 from xplain_cli.models.stored import Stored, read_stored
 from xplain_cli.models.trees import LeafBoxes, Trees
 
@@ -26,7 +27,9 @@ __all__ = [
     "MaskedText",
     "Model",
     "ModelRecipe",
+    "PictureInput",
     "Settled",
+    "TakesPictures",
     "Trees",
     "load_model",
 ]
@@ -45,6 +48,11 @@ OPTIONAL_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
 }
 """Stored forms whose package is an extra."""
 
+PICTURE_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
+    "onnx": onnx_pictures.open_onnx_pictures,
+}
+"""Stored forms that take pictures as such; all others take them as rows of pixels."""
+
 
 def load_model(recipe: ModelRecipe) -> LoadedModel:
     """
@@ -59,4 +67,7 @@ def load_model(recipe: ModelRecipe) -> LoadedModel:
     if callables.names_callable(recipe.source):
         return callables.open_callable(recipe)
     stored = read_stored(recipe.source, recipe.sha256)
-    return (KINDS | OPTIONAL_KINDS)[stored.kind](recipe, stored)
+    if recipe.modality == "image" and stored.kind in PICTURE_KINDS:
+        return PICTURE_KINDS[stored.kind](recipe, stored)
+    loaded = (KINDS | OPTIONAL_KINDS)[stored.kind](recipe, stored)
+    return Flattened(loaded) if recipe.modality == "image" else loaded
