@@ -28,6 +28,7 @@ class Given:
     box: tuple
     eight: bool = True
     id: str = "given"
+    notes: tuple = ()
 
     def read(self):
         return self
@@ -203,6 +204,12 @@ def test_the_value_of_a_superpixel_is_its_mean_colour():
     ]
 
 
+def test_what_was_converted_is_said():
+    converted = Given(noise(), (16, 12), (0, 0, 16, 12), notes=("made grey", "turned upright"))
+    shown = law().split([converted, given(noise(seed=1))]).shown()
+    assert shown.row_columns["conversions"].tolist() == ["made grey; turned upright", None]
+
+
 def test_pictures_of_other_sizes_stand_side_by_side():
     rows = law(cut="felzenszwalb", segments=None).split([given(noise()), given(noise((5, 5, 3)))])
     shown = rows.shown()
@@ -224,6 +231,12 @@ def test_a_picture_that_cannot_be_read_is_a_reason_and_the_others_stay(tmp_path)
 def test_a_picture_of_another_size_than_the_model_takes_is_a_reason():
     rows = law(shape=(32, 32, 3)).split([given(noise())])
     assert rows.reasons[0].startswith("is 16 x 12 with 3 channels; the model takes 32 x 32 with 3")
+
+
+def test_floats_of_their_own_range_are_not_rounded_to_bytes():
+    shares = (noise((8, 8, 1)) / 255).astype(np.float32)
+    rows = law(InputForm(dtype="uint8")).split([given(shares, eight=False)])
+    assert "a range of its own" in rows.reasons[0]
 
 
 def test_equal_pictures_have_equal_keys_and_others_have_others():

@@ -65,6 +65,7 @@ class PictureRow:
     size: tuple[int, int]
     form: InputForm
     hidden: Hidden
+    notes: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:

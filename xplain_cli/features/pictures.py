@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,6 +34,10 @@ class _Pixels(Protocol):
     @property
     def eight(self) -> bool:
         """Whether values run from 0 to 255."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was converted."""
 
 
 class Referred(Protocol):
@@ -74,7 +79,7 @@ class PictureRows:
         """(b,) superpixels of each picture; 0 where it could not be read."""
         return np.array([row.count if row else 0 for row in self.rows], dtype=np.int64)
 
-    @property
+    @cached_property
     def inputs(self) -> Any:
         """The readable pictures as the model takes them: a batch, or a list where shapes differ."""
         seen = [row.seen for row in self.rows if row]
@@ -117,7 +122,7 @@ class ShownPictures:
         ``area``, ``bbox_x``, ``bbox_y``, ``bbox_w``, ``bbox_h`` (b, n), pixels of the original, NaN
         beyond.
     row_columns
-        Nothing.
+        ``conversions`` (b,): what was changed on reading; None: nothing.
     """
 
     names: NDArray[np.object_]
@@ -163,7 +168,8 @@ def show(rows: Sequence[PictureRow | None]) -> ShownPictures:
             values[i, : counts[i]] = _colour_names(row)
             places[i, : counts[i]] = _places_of(row)
     columns = {name: places[..., at] for at, name in enumerate(_PLACES)}
-    return ShownPictures(names, values, columns, {})
+    said = ["; ".join(row.notes) or None if row else None for row in rows]
+    return ShownPictures(names, values, columns, {"conversions": np.array(said, dtype=object)})
 
 
 @dataclass(frozen=True)
@@ -187,8 +193,11 @@ class PictureLaw:
     hidden: Hidden
     form: InputForm
     shape: tuple[int | None, int | None, int | None] = (None, None, None)
-    sizes: str = "half"
-    distance_unit: float = 1.0
+
+    sizes = "half"
+    distance_unit = 1.0
+    weight_columns = _PLACES
+    stability_columns = ("conversions",)
 
     def split(self, batch: Sequence[Referred]) -> PictureRows:
         """Read and cut pictures, one after the other; what cannot be read has its reason."""
@@ -214,6 +223,11 @@ class PictureLaw:
                 f"is {have[1]} x {have[0]} with {have[2]} channels; the model takes {width} x"
                 f" {height} with {channels}: give --resize, --crop or --channels"
             )
+        if np.dtype(self.form.dtype).kind in "iu" and not pixels.eight:
+            raise RefusedError(
+                f"has pixels of a range of its own, and the model is handed {self.form.dtype};"
+                " give --rescale so that it is handed floats, or store pixels of 0 to 255"
+            )
         labels = self.cut.split(pixels.values, Scene(picture.id, pixels.size, pixels.box))
         row = PictureRow(
             picture.id,
@@ -224,6 +238,7 @@ class PictureLaw:
             pixels.size,
             self.form,
             self.hidden,
+            pixels.notes,
         )
         row.stand_in  # noqa: B018 - a baseline that cannot stand for it fails here, as this row
         return row
