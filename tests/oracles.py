@@ -61,3 +61,44 @@ def kendall_tau(first, second):
 def jaccard(first, second):
     """Overlap of two sets."""
     return len(first & second) / len(first | second)
+
+
+def mask_limit(sizes, kernel, n, model):
+    """LIME on masks by enumeration: least squares over all masks, each with its probability.
+
+    lime_text.py: the number of words that are removed is uniform in 1..n, then a uniform subset;
+    lime_image.py: every superpixel is kept with probability 1/2.
+    """
+    masks, weights = [], []
+    for mask in itertools.product([False, True], repeat=n):
+        kept = sum(mask)
+        if sizes == "uniform":
+            subsets = len(list(itertools.combinations(range(n), kept)))
+            probability = 0.0 if kept == n else 1 / n / subsets
+        else:
+            probability = 0.5**n
+        masks.append(mask)
+        weights.append(probability * kernel[kept])
+    z, w = np.array(masks), np.array(weights)
+    root = np.sqrt(w)[:, None]
+    design = np.column_stack([np.ones(len(z)), z]) * root
+    solution, *_ = np.linalg.lstsq(design, model(z) * root[:, 0], rcond=None)
+    return solution[1:], solution[0]
+
+
+def text_formula(kernel, model):
+    """The limit for texts in closed form, from covariances alone (Mardaoui and Garreau 2021)."""
+    n = len(kernel) - 1
+    q = np.append(kernel[:n] / n, 0.0)
+    q = q / q.sum()
+    sizes = np.arange(n + 1)
+    a1 = (q * sizes / n).sum()
+    a2 = (q * sizes * (sizes - 1)).sum() / (n * (n - 1))
+    v, c = a1 - a1**2, a2 - a1**2
+    masks = np.array(list(itertools.product([0, 1], repeat=n)), dtype=bool)
+    counts = masks.sum(axis=1)
+    choose = np.bincount(counts, minlength=n + 1)
+    p = q[counts] / choose[counts]
+    f = model(masks)
+    m = (p[:, None] * masks * f[:, None]).sum(axis=0) - a1 * (p * f).sum()
+    return (m - c / (v - c + n * c) * m.sum()) / (v - c)

@@ -132,10 +132,18 @@ def test_the_settings_allow_what_the_shelves_hold():
     assert set(get_args(settings.OutputFormat)) == set(output.FORMATS)
 
 
-@pytest.mark.parametrize("name", methods.METHODS)
-def test_a_method_is_built_from_its_name_alone(name):
-    method = build(name, methods.METHODS)
-    samples, repeats = method.default_budget()
+class Masking:
+    """A law of masks as far as budgets go."""
+
+    sizes = "uniform"
+
+
+@pytest.mark.parametrize(
+    ("gives", "name"), [(gives, name) for gives, shelf in methods.METHODS.items() for name in shelf]
+)
+def test_a_method_is_built_from_its_name_alone(gives, name):
+    method = build(name, methods.METHODS[gives])
+    samples, repeats = method.default_budget(Masking())
     assert min(samples, repeats) >= 1
     with pytest.raises(AttributeError):  # frozen
         method.exact = True
@@ -151,7 +159,8 @@ def test_every_stored_form_of_a_model_has_a_sample():
     ("contract", "shelf"),
     [
         ("test_datasets.py", datasets.FORMATS),
-        ("test_methods.py", methods.METHODS),
+        ("test_methods.py", methods.METHODS["draws"]),
+        ("test_masked.py", methods.METHODS["masks"]),
         ("test_output.py", output.FORMATS),
     ],
 )

@@ -27,19 +27,19 @@ def test_broken_settings_are_refused(text):
 
 
 def test_values_take_the_type_of_their_field():
-    assert build("lime:kernel_width=3,features=4,exact=no", METHODS) == Lime(
+    assert build("lime:kernel_width=3,features=4,exact=no", METHODS["draws"]) == Lime(
         kernel_width=3.0, features=4, exact=False
     )
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(UsageError, match="did you mean 'lime'"):
-        build("lmie", METHODS)
+        build("lmie", METHODS["draws"])
 
 
 def test_an_unknown_setting_is_answered_with_the_nearest():
     with pytest.raises(UsageError, match="did you mean 'kernel_width'"):
-        build("lime:kernel_widht=3", METHODS)
+        build("lime:kernel_widht=3", METHODS["draws"])
 
 
 @pytest.mark.parametrize(
@@ -59,4 +59,4 @@ def test_an_unknown_setting_is_answered_with_the_nearest():
 )
 def test_impossible_values_are_refused(text):
     with pytest.raises(UsageError):
-        build(text, METHODS)
+        build(text, METHODS["draws"])

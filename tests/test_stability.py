@@ -27,7 +27,7 @@ def attribution(weights, factors, *, degrees=7.0, exact=False, repeats=8):
         selected=np.ones(weights.shape, dtype=bool),
         n_repeats=repeats,
         n_samples=64,
-        n_inputs=0,
+        n_inputs=np.zeros(len(weights), dtype=np.int64),
         exact=exact,
     )
 

@@ -19,7 +19,8 @@ The map, a line per room (calls go down only):
     estimate       what a run will cost (--dry-run)
     verdict        gates, failed rows, the exit code
     choosing       method, target, scale and budget as objects
-    opening        model, data and background opened and checked
+    opening        model and data opened and checked
+    modalities/    what the rows of a command are (tables, texts)
     console        the only file that prints
     output/        how results are kept (csv, json, jsonl, parquet)
     run            the run folder: new, resumed or finished
@@ -30,9 +31,11 @@ The map, a line per room (calls go down only):
     gates          the judgement of --fail-on
     gate_language  the reading of --fail-on
     explainer      what a worker does with one chunk
+    asking         what methods ask of a model, answered together
     records        an attribution becomes lines
     pool           the draws that all rows share, predicted once
-    methods/       how features get their weights (lime, its closed form)
+    methods/       how features get their weights (lime on draws and on masks)
+    batches        model batches of one fixed size
     models/        what is explained (pickles, onnx, python callables), and the door they pass
     datasets/      on which rows (tables), read in chunks
     features/      into which parts a row is split, and the law of drawing them

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xplain_cli import datasets
+from xplain_cli.batches import count, padded, predict_fixed, take
 from xplain_cli.choosing import Chosen
 from xplain_cli.explainer import Assignment, Explainer
+from xplain_cli.features.tables import TableLaw
 from xplain_cli.methods import Pool
 from xplain_cli.opening import Opened
 from xplain_cli.output import Rendering, render_piece
-from xplain_cli.pool import BATCH_ROWS, batches, checked_scale, draw_pool, predict_perturbed
-from xplain_cli.records import Rows
+from xplain_cli.pool import checked_scale, draw_pool, predict_perturbed
 from xplain_cli.targets import used_outputs
 
 _TRIAL_ROWS = 8
@@ -44,16 +44,34 @@ class Estimate:
     output_bytes: float
 
 
-def _trial_pool(opened: Opened, asked: Assignment) -> tuple[Pool, float]:
+def _trial_pool(opened: Opened, asked: Assignment, law: TableLaw) -> tuple[Pool, float]:
     """Draw the whole pool but predict one batch of it; return it and seconds per model input."""
-    draw, inputs = draw_pool(asked.law, asked.budget)
+    draw, inputs = draw_pool(law, asked.budget)
     began = time.perf_counter()
     kept = used_outputs(asked.target, len(asked.settled.outputs))
-    some = predict_perturbed(opened.model, inputs.head(BATCH_ROWS), kept)
-    seconds = (time.perf_counter() - began) / BATCH_ROWS
+    some = predict_perturbed(opened.model, inputs.head(asked.batch_rows), kept)
+    seconds = (time.perf_counter() - began) / asked.batch_rows
     outputs = checked_scale(some, asked.target, asked.scale)[np.arange(len(inputs)) % len(some)]
-    levels = tuple(len(f) for f in asked.law.frequencies)
+    levels = tuple(len(f) for f in law.frequencies)
     return Pool(draw, outputs, asked.budget.repeats, levels), seconds
+
+
+def _seconds_per_input(opened: Opened, asked: Assignment) -> float:
+    """Ask the model a batch of the first rows; return the seconds that each took."""
+    first = opened.modality.probe()
+    batch = take(first, np.arange(asked.batch_rows) % count(first))
+    began = time.perf_counter()
+    predict_fixed(opened.model, batch, size=asked.batch_rows)
+    return (time.perf_counter() - began) / asked.batch_rows
+
+
+def _trial(opened: Opened, asked: Assignment) -> tuple[Explainer, int, float]:
+    """Return an explainer, the model inputs of its pool, and seconds per model input."""
+    if asked.method.pooled and isinstance(asked.law, TableLaw):
+        pool, seconds = _trial_pool(opened, asked, asked.law)
+        drawn = asked.budget.samples * asked.budget.repeats
+        return Explainer(asked, opened.model, pool), padded(drawn, asked.batch_rows), seconds
+    return Explainer(asked, opened.model, None), 0, _seconds_per_input(opened, asked)
 
 
 def estimate(opened: Opened, asked: Assignment, rendering: Rendering, fmt: str) -> Estimate:
@@ -63,40 +81,35 @@ def estimate(opened: Opened, asked: Assignment, rendering: Rendering, fmt: str) 
     The trial's pool repeats the outputs of one batch: its numbers mean nothing, its cost does.
     """
     rows = opened.stop - opened.start
-    count = min(_TRIAL_ROWS, rows)
-    pieces = datasets.chunks(opened.table, opened.kinds, [], count, opened.start, opened.stop)
-    table = next(pieces).table
-    pool, per_input = _trial_pool(opened, asked)
-    worker = Explainer(asked, opened.model, None if asked.method.around else pool)
-    lines = Rows(opened.start, list(range(count)), table[[]])
-    worker.explain(table, lines)  # what is done once for all rows is not multiplied
+    trial = min(_TRIAL_ROWS, rows)
+    piece = next(opened.modality.pieces(trial, opened.start, opened.stop))
+    worker, pool_inputs, per_input = _trial(opened, asked)
+    worker.explain(piece.batch, piece.rows)  # what is done once for all rows is not multiplied
     began = time.perf_counter()
-    records = worker.explain(table, lines)
+    records = worker.explain(piece.batch, piece.rows)
     spent = time.perf_counter() - began
-    drawn = asked.budget.samples * asked.budget.repeats
-    trial = batches(count) + (batches(count * drawn) if asked.method.around else 0)
-    inputs = batches(rows) + (rows * drawn if asked.method.around else batches(drawn))
-    piece = render_piece(records, rendering, fmt)
+    # a row's own prediction is among its inputs, and stands in a batch of rows
+    lines = records.stability.drop_duplicates("row")
+    own = int(lines["n_model_inputs"].sum() - lines["status"].eq("ok").sum())
+    asked_once = padded(trial, asked.batch_rows) + (padded(own, asked.batch_rows) if own else 0)
+    inputs = pool_inputs + padded(rows, asked.batch_rows) + own * rows // trial
+    shown = render_piece(records, rendering, fmt)
     return Estimate(
         rows=rows,
-        features=len(asked.law.names),
+        features=round(float(records.lines[records.lines > 0].mean())) if len(lines) else 0,
         model_inputs=inputs,
         model_seconds=inputs * per_input,
-        solve_seconds=max(0.0, spent - trial * per_input) * rows / count,
-        output_bytes=(len(piece.weights) + len(piece.stability)) * rows / count,
+        solve_seconds=max(0.0, spent - asked_once * per_input) * rows / trial,
+        output_bytes=(len(shown.weights) + len(shown.stability)) * rows / trial,
     )
 
 
 def describe(opened: Opened, chosen: Chosen) -> list[str]:
     """Name inputs and outputs of an opened model, and what it answers on the first rows."""
-    shown = [
-        f"{column} ({'category' if column in opened.discrete else kind})"
-        for column, kind in opened.kinds.items()
-    ]
-    head = next(datasets.chunks(opened.table, opened.kinds, [], _SHOWN_ROWS)).table
+    head = take(opened.modality.probe(), range(_SHOWN_ROWS))
     answers = opened.model.predict(head)
     return [
-        f"inputs          {', '.join(shown)}",
+        f"inputs          {opened.modality.described()}",
         f"outputs         {', '.join(opened.settled.outputs)}",
         f"response        {opened.settled.response}, {opened.settled.task}",
         f"target          {chosen.target.spec} ({chosen.scale.label})",

@@ -1,27 +1,22 @@
 """What a worker does with one chunk: predict, choose targets, explain, lay out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from xplain_cli.asking import Asked, run_together
+from xplain_cli.batches import BATCH_ROWS, count, predict_fixed, take
 from xplain_cli.errors import XplainError
 from xplain_cli.explanation import Attribution, FloatArray, IntArray, Records
-from xplain_cli.features import Block
+from xplain_cli.features import Law, Split
 from xplain_cli.features.tables import TableLaw
-from xplain_cli.methods import Method, NeedPool, Pool, Task, UnexplainedError
+from xplain_cli.methods import Method, Pool, Task, UnexplainedError
 from xplain_cli.methods.closed_form import see_leaves
 from xplain_cli.models import Model, ModelRecipe, Settled, Trees, load_model
-from xplain_cli.pool import (
-    Budget,
-    checked_scale,
-    load_pool,
-    no_log_odds,
-    predict_fixed,
-    predict_perturbed,
-)
+from xplain_cli.pool import Budget, checked_scale, load_pool, no_log_odds
 from xplain_cli.records import Explained, Labels, Rows, to_records
 from xplain_cli.scales import Scale, to_scale
 from xplain_cli.stability import assess
@@ -51,7 +46,11 @@ class Assignment:
     labels
         What every line repeats.
     pool_folder
-        Where the shared pool lies; None for a method that draws around each row.
+        Where the shared pool lies; None for a method that does not ask for it.
+    batch_rows
+        Rows of every model batch.
+    sparse
+        Whether masked texts are asked as sparse rows.
     with_values, with_repeats
         What is recorded.
     """
@@ -59,7 +58,7 @@ class Assignment:
     identity: str
     recipe: ModelRecipe
     settled: Settled
-    law: TableLaw
+    law: Law
     method: Method
     target: Target
     scale: Scale
@@ -67,6 +66,8 @@ class Assignment:
     stability_k: int
     labels: Labels
     pool_folder: str | None = None
+    batch_rows: int = BATCH_ROWS
+    sparse: bool = False
     with_values: bool = True
     with_repeats: bool = False
 
@@ -87,92 +88,104 @@ class Explainer:
     def __init__(self, assignment: Assignment, model: Model, pool: Pool | None) -> None:
         self.assignment = assignment
         self.model = model
-        self._pool = pool
         self._leaves: Any = None
         self._kept = used_outputs(assignment.target, len(assignment.settled.outputs))
+        self._asked = Asked(
+            model=model,
+            target=assignment.target,
+            scale=assignment.scale,
+            kept=self._kept,
+            batch_rows=assignment.batch_rows,
+            sparse=assignment.sparse,
+            pool=pool,
+        )
         if assignment.method.exact:
-            if not isinstance(model, Trees):
+            if not isinstance(model, Trees) or not isinstance(assignment.law, TableLaw):
                 raise ValueError("a closed form needs trees")
             self._leaves = see_leaves(model.leaf_boxes(), assignment.law, self._kept)
 
-    def explain(self, table: pd.DataFrame, rows: Rows) -> Records:
+    def explain(self, batch: Any, rows: Rows) -> Records:
         """Explain the rows of a chunk; a row that fails becomes a record with its reason."""
-        block = self.assignment.law.split(table)
+        split = self.assignment.law.split(batch)
         first: dict[bytes, int] = {}
-        for i, key in enumerate(block.keys):
-            first.setdefault(key, i)
-        distinct = list(first.values())
+        for i, key in enumerate(split.keys):
+            if i not in split.reasons:
+                first.setdefault(key, i)
+        distinct = split.take(list(first.values()))
         number = {key: d for d, key in enumerate(first)}
-        answers = self._answer(table.iloc[distinct])
-        good = [d for d in range(len(distinct)) if d not in answers.reasons]
-        found, lost = None, answers.reasons
-        while good and found is None:
-            own = _take(block, [distinct[d] for d in good])
-            try:
-                found = self._explain_block(own, answers.pairs[good], answers.values[good])
-            except UnexplainedError as error:
-                lost |= {good[i]: reason for i, reason in error.reasons.items()}
-                good = [d for d in good if d not in lost]
-        slot = {d: at for at, d in enumerate(good)}
-        at = [number[key] for key in block.keys]
-        errors = {i: lost[d] for i, d in enumerate(at) if d in lost}
-        if found is not None:
-            place = np.array([slot.get(d, -1) for d in at], dtype=np.int64)
-            found = replace(found, place=place)
+        explained, lost = self._explain_rows(distinct) if first else ([], {})
+        at = [-1 if i in split.reasons else number[key] for i, key in enumerate(split.keys)]
+        errors = dict(split.reasons) | {i: lost[d] for i, d in enumerate(at) if d in lost}
         return to_records(
             self.assignment.labels,
-            found,
+            [_placed(found, chosen, at) for found, chosen in explained],
             rows=rows,
             errors=errors,
             with_values=self.assignment.with_values,
             with_repeats=self.assignment.with_repeats,
         )
 
-    def _explain_block(self, block: Block, pairs: IntArray, values: FloatArray) -> Explained:
+    def _explain_rows(
+        self, rows: Split
+    ) -> tuple[list[tuple[Explained, list[int]]], dict[int, str]]:
+        """Explain distinct rows, those with equally many features together."""
+        answers = self._answer(rows.inputs)
+        lost = dict(answers.reasons)
+        groups: dict[int, list[int]] = {}
+        for d, n in enumerate(rows.counts.tolist()):
+            if d not in lost:
+                groups.setdefault(n, []).append(d)
+        waiting = [groups[n] for n in sorted(groups)]
+        explained = []
+        while waiting:
+            tasks = [self._task(rows.take(chosen), answers, chosen) for chosen in waiting]
+            method = self.assignment.method
+            running = [(task.block, method.explain(task)) for task in tasks]
+            again = []
+            for chosen, task, found in zip(
+                waiting, tasks, run_together(self._asked, running), strict=True
+            ):
+                if isinstance(found, UnexplainedError):
+                    lost |= {chosen[i]: reason for i, reason in found.reasons.items()}
+                    left = [d for d in chosen if d not in lost]
+                    again += [left] if left else []
+                else:
+                    explained.append((self._explained(task, found), chosen))
+            waiting = again
+        return explained, lost
+
+    def _task(self, block: Any, answers: _Answers, chosen: Sequence[int]) -> Task[Any, Any]:
         asked = self.assignment
-        task = Task(
+        pairs = answers.pairs[list(chosen)]
+        return Task(
             law=asked.law,
             block=block,
             pairs=np.where(pairs >= 0, np.searchsorted(self._kept, pairs), -1),
-            predictions=values,
+            predictions=answers.values[list(chosen)],
             margin=asked.settled.margin,
             seed=asked.budget.seed,
             samples=asked.budget.samples,
             repeats=asked.budget.repeats,
             leaves=self._leaves,
+            probabilities=asked.scale.name == "probability",
         )
-        attribution = self._run(task)
+
+    def _explained(self, task: Task[Any, Any], attribution: Attribution) -> Explained:
+        asked = self.assignment
+        outputs = [asked.settled.outputs[i] for i in self._kept.tolist()]
         return Explained(
-            place=np.arange(len(block)),
+            place=np.arange(len(task.block)),
             attribution=attribution,
             stability=assess(attribution, asked.stability_k, asked.budget.seed),
-            names=asked.law.names,
-            values=block.values,
-            targets=[target_names(pair, asked.settled.outputs) for pair in pairs],
-            predictions=values,
+            shown=task.block.shown(),
+            targets=[target_names(pair, outputs) for pair in task.pairs],
+            predictions=task.predictions,
         )
 
-    def _run(self, task: Task) -> Attribution:
-        """Answer the method's questions until it returns the attribution."""
-        explaining = self.assignment.method.explain(task)
-        answer: Any = None
-        while True:
-            try:
-                need = explaining.send(answer)
-            except StopIteration as finished:
-                attribution: Attribution = finished.value
-                return attribution
-            if isinstance(need, NeedPool):
-                answer = self._pool
-            else:
-                inputs = pd.concat(need.inputs, ignore_index=True)
-                outputs = predict_perturbed(self.model, inputs, self._kept)
-                answer = checked_scale(outputs, self.assignment.target, self.assignment.scale)
-
-    def _answer(self, rows: pd.DataFrame) -> _Answers:
+    def _answer(self, inputs: Any) -> _Answers:
         """Predict distinct rows and choose their targets; a row that cannot be has a reason."""
         asked = self.assignment
-        outputs, reasons = self._predict_rows(rows)
+        outputs, reasons = self._predict_rows(inputs)
         pairs = choose(asked.target, np.nan_to_num(outputs))
         scaled = to_scale(outputs, asked.scale, paired=is_pair(asked.target))
         values = np.stack([
@@ -185,35 +198,32 @@ class Explainer:
             reasons.setdefault(d, no_log_odds("this row"))
         return _Answers(outputs, pairs, values, reasons)
 
-    def _predict_rows(self, rows: pd.DataFrame) -> tuple[FloatArray, dict[int, str]]:
+    def _predict_rows(self, inputs: Any) -> tuple[FloatArray, dict[int, str]]:
         """Predict together; where that fails, row by row, so that one bad row stays one."""
+        size = self.assignment.batch_rows
         try:
-            return predict_fixed(self.model, rows), {}
+            return predict_fixed(self.model, inputs, size=size), {}
         except XplainError:
             raise
         except Exception:  # noqa: BLE001 - a model may raise anything; each row's own is kept below
-            outputs = np.full((len(rows), len(self.assignment.settled.outputs)), np.nan)
+            outputs = np.full((count(inputs), len(self.assignment.settled.outputs)), np.nan)
             reasons = {}
-            for d in range(len(rows)):
+            for d in range(len(outputs)):
                 try:
-                    outputs[d] = predict_fixed(self.model, rows.iloc[[d]])[0]
+                    outputs[d] = predict_fixed(self.model, take(inputs, [d]), size=size)[0]
                 except Exception as error:  # noqa: BLE001 - as above
                     reasons[d] = f"the model raised {type(error).__name__}: {error}".splitlines()[0]
             return outputs, reasons
 
 
-def _take(block: Block, rows: list[int]) -> Block:
-    return Block(
-        codes=block.codes[rows],
-        positions=block.positions[rows],
-        values=tuple(block.values[i] for i in rows),
-        inputs=block.inputs.iloc[rows].reset_index(drop=True),
-        keys=tuple(block.keys[i] for i in rows),
-    )
+def _placed(found: Explained, chosen: Sequence[int], at: Sequence[int]) -> Explained:
+    """Say for every row of the chunk where its explanation is; ``at`` are distinct rows."""
+    slot = {d: i for i, d in enumerate(chosen)}
+    return replace(found, place=np.array([slot.get(d, -1) for d in at], dtype=np.int64))
 
 
 def _open_pool(assignment: Assignment) -> Pool | None:
-    if assignment.pool_folder is None:
+    if assignment.pool_folder is None or not isinstance(assignment.law, TableLaw):
         return None
     levels = tuple(len(f) for f in assignment.law.frequencies)
     draw, outputs = load_pool(Path(assignment.pool_folder))
@@ -235,9 +245,9 @@ def open_explainer(assignment: Assignment, model: Model | None = None) -> Explai
     return _OPEN[key]
 
 
-def explain_chunk(assignment: Assignment, table: pd.DataFrame, rows: Rows) -> Records:
+def explain_chunk(assignment: Assignment, batch: Any, rows: Rows) -> Records:
     """Explain one chunk with threads pinned to 1: their number would change last digits."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):
-        return open_explainer(assignment).explain(table, rows)
+        return open_explainer(assignment).explain(batch, rows)

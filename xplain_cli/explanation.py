@@ -105,8 +105,8 @@ class Attribution:
         The features that the surrogate uses; the others have weight 0.
     n_repeats, n_samples : int
         Independent repeats, and draws in each.
-    n_inputs : int
-        Model inputs that one row caused, its own prediction aside; a shared pool counts nothing.
+    n_inputs : (b,) int
+        Model inputs that each row caused, its own prediction aside; a shared pool counts nothing.
     exact : bool
         True for a closed form or an enumeration: no sampling error.
     whole : Attribution, optional
@@ -127,7 +127,7 @@ class Attribution:
     selected: BoolArray
     n_repeats: int
     n_samples: int
-    n_inputs: int
+    n_inputs: IntArray
     exact: bool = False
     whole: "Attribution | None" = None
     limit: int | None = None

@@ -5,26 +5,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from xplain_cli import datasets
 from xplain_cli.clashes import check_inputs
 from xplain_cli.console import Console
 from xplain_cli.errors import FailedRowsError, XplainError
 from xplain_cli.estimate import describe, estimate, lines_of
 from xplain_cli.explainer import Assignment, open_explainer
 from xplain_cli.explanation import Records
+from xplain_cli.features.tables import TableLaw
 from xplain_cli.manifest import Course, details, manifest, results
-from xplain_cli.output import Piece, join_pieces, render_piece
+from xplain_cli.modalities import Piece
+from xplain_cli.output import Piece as RenderedPiece
+from xplain_cli.output import join_pieces, render_piece
 from xplain_cli.plan import Request
-from xplain_cli.pool import BATCH_ROWS, find_pool, make_pool
+from xplain_cli.pool import find_pool, make_pool
 from xplain_cli.preparing import Prepared, assign, prepare
-from xplain_cli.records import Rows
 from xplain_cli.run import Run, RunPlace, open_run, writing
 from xplain_cli.summary import Tally
 from xplain_cli.targets import used_outputs
 from xplain_cli.verdict import exit_code, judge_gates, written
-from xplain_cli.workers import ChunkTask, Spread, explain_all
-
-_CHUNK_ROWS, _AROUND_CHUNK_ROWS = 512, 32
+from xplain_cli.workers import Spread, explain_all
 
 
 def _ranges(job: Prepared, run: Run) -> list[tuple[int, int]]:
@@ -32,22 +31,12 @@ def _ranges(job: Prepared, run: Run) -> list[tuple[int, int]]:
     return [(at, min(at + step, stop)) for at in range(start, stop, step)]
 
 
-def _tasks(job: Prepared, run: Run) -> Iterator[ChunkTask]:
+def _tasks(job: Prepared, run: Run) -> Iterator[Piece]:
     """Read the chunks that have no part yet."""
-    opened, request = job.opened, job.request
-    carried = list(dict.fromkeys([*filter(None, [request.id_column]), *request.keep]))
-    pieces = datasets.chunks(
-        opened.table, opened.kinds, carried, run.chunk_rows, opened.start, opened.stop
-    )
-    for piece in pieces:
-        stop = piece.start + len(piece.table)
-        if (piece.start, stop) in run.done:
-            continue
-        ids: list[Any] = list(range(piece.start, stop))
-        if request.id_column:
-            ids = piece.carried[request.id_column].tolist()
-        rows = Rows(piece.start, ids, piece.carried[list(request.keep)])
-        yield ChunkTask(piece.start, stop, piece.table, rows)
+    opened = job.opened
+    for piece in opened.modality.pieces(run.chunk_rows, opened.start, opened.stop):
+        if (piece.start, piece.stop) not in run.done:
+            yield piece
 
 
 def _spread(job: Prepared) -> Spread:
@@ -81,7 +70,7 @@ def _explain_rows(
             yield records
 
 
-def _pieces(job: Prepared, run: Run, ranges: list[tuple[int, int]]) -> Iterator[Piece]:
+def _rendered(job: Prepared, run: Run, ranges: list[tuple[int, int]]) -> Iterator[RenderedPiece]:
     for start, stop in ranges:
         records = run.read_part(start, stop)
         yield render_piece(records, job.rendering, job.request.output_format)
@@ -91,7 +80,7 @@ def _render(job: Prepared, run: Run, facts: dict[str, Any]) -> list[Path]:
     """Join the parts, in input order, into the asked-for files; return the extra ones."""
     ranges = _ranges(job, run)
     with writing(*run.files) as (weights, stability):
-        pieces = _pieces(job, run, ranges)
+        pieces = _rendered(job, run, ranges)
         fmt = job.request.output_format
         join_pieces(pieces, fmt, weights, stability, manifest=facts)
     return [run.write_repeats(ranges)] if job.request.write_repeats else []
@@ -101,12 +90,12 @@ def _pool(job: Prepared, run: Run) -> tuple[dict[str, Any], Assignment]:
     """Make the shared pool, or take the one that an interrupted run left."""
     facts: dict[str, Any] = {}
     folder = None
-    if not job.chosen.method.around:
+    law = job.chosen.law
+    if job.chosen.method.pooled and isinstance(law, TableLaw):
         folder = run.pool_path("shared")
         kept = used_outputs(job.chosen.target, len(job.opened.settled.outputs))
-        budget = job.chosen.budget
         facts = find_pool(folder) or make_pool(
-            folder, job.chosen.law, job.opened.model, budget, kept
+            folder, law, job.opened.model, job.chosen.budget, kept
         )
     assignment = assign(job, folder)
     open_explainer(assignment, job.opened.model)  # this process need not load it again
@@ -120,7 +109,7 @@ def _run_to_stdout(job: Prepared, run: Run) -> int:
     stream = job.console.stream()
     fmt = job.request.output_format
 
-    def pieces() -> Iterator[Piece]:
+    def pieces() -> Iterator[RenderedPiece]:
         for records in _explain_rows(job, run, assignment, lambda _: None):
             tally.add(records)
             frames.append(written(records, job.rendering.top_k))
@@ -173,7 +162,7 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
 
 def _open_run(job: Prepared) -> Run:
     request = job.request
-    size = _AROUND_CHUNK_ROWS if job.chosen.method.around else _CHUNK_ROWS
+    size = job.opened.modality.chunk_rows(job.chosen.method)
     place = RunPlace.from_output(request.output, request.output_format)
     inputs = (request.model, *request.data, request.background, request.class_names)
     check_inputs(place, (*inputs, request.project_file))
@@ -184,9 +173,10 @@ def _open_run(job: Prepared) -> Run:
         force=request.force,
         chunk_rows=request.chunk_rows or size,
     )
-    if run.chunk_rows < min(BATCH_ROWS, size):
+    batch = job.opened.modality.batch_rows
+    if run.chunk_rows < min(batch, size):
         job.console.note(
-            f"chunks of {run.chunk_rows} rows: each is filled up to a model batch of {BATCH_ROWS}"
+            f"chunks of {run.chunk_rows} rows: each is filled up to a model batch of {batch}"
         )
     if run.set_aside is not None:
         job.console.note(f"the earlier run was set aside as {run.set_aside}")

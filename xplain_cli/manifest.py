@@ -12,7 +12,6 @@ from xplain_cli import __version__
 from xplain_cli.choosing import Chosen
 from xplain_cli.opening import Opened
 from xplain_cli.plan import Plan, Request, digest
-from xplain_cli.pool import BATCH_ROWS
 from xplain_cli.seeds import RULE
 from xplain_cli.specs import settings_of
 from xplain_cli.summary import Summary
@@ -28,7 +27,7 @@ def method_label(request: Request, chosen: Chosen) -> str:
     name = request.method.partition(":")[0].strip()
     plain = settings_of(type(method)())
     changed = {k: v for k, v in settings_of(method).items() if v != plain[k]}
-    if method.around:
+    if not method.pooled:
         changed.pop("discretizer", None)  # it follows
     words = {True: "yes", False: "no"}
     pairs = [f"{k}={words.get(v, v) if isinstance(v, bool) else v}" for k, v in changed.items()]
@@ -44,26 +43,18 @@ def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
         "model": opened.loaded.sha256,
         "response": settled.response,
         "outputs": list(settled.outputs),
-        "data": opened.table.sha256,
-        "background": opened.background_sha,
-        "columns": dict(opened.kinds),
-        "discrete": sorted(opened.discrete),
-        "groups": {name: list(members) for name, members in opened.groups.items()},
-        "reading": {
-            "sep": request.sep,
-            "encoding": request.encoding,
-            "na_values": sorted(request.na_values),
-            "header": not request.no_header,
-        },
+        "data": opened.modality.sha256,
+        **opened.modality.numbers(),
         "method": {"name": request.method.partition(":")[0], **settings_of(chosen.method)},
         "target": chosen.target.spec,
         "output_scale": chosen.scale.label,
-        "baseline": "background",
+        "baseline": chosen.drawing.baseline,
+        "sparse": chosen.drawing.sparse,
         "samples": chosen.budget.samples,
         "repeats": chosen.budget.repeats,
         "seed": request.seed,
         "stability_k": request.stability_k,
-        "model_batch_rows": BATCH_ROWS,
+        "model_batch_rows": opened.modality.batch_rows,
     }
     selection = {
         "rows": [opened.start, opened.stop],
@@ -129,20 +120,15 @@ def manifest(
             "trusted": list(request.trusted),
             "trust_model": request.trust_model,
         },
-        "data": {"paths": list(opened.table.paths), "sha256": opened.table.sha256},
-        "background": {
-            "path": request.background,
-            "sha256": opened.background_sha,
-            "rows": len(opened.background),
-        },
+        "data": {"paths": list(opened.modality.paths), "sha256": opened.modality.sha256},
+        **opened.modality.facts(),
         "task": settled.task,
         "response": settled.response,
         "classes": list(settled.outputs),
         "output_scale": chosen.scale.label,
         "method": method_label(request, chosen),
-        "kernel_width": chosen.method.width(len(chosen.law.names)),
-        "baseline": "background: absent features are drawn from the background's distribution",
-        "features": list(chosen.law.names),
+        **chosen.method.facts(chosen.law),
+        "baseline": chosen.drawing.meaning,
         "pool": dict(pool),
         "seed_rule": RULE,
         "notes": list(notes),

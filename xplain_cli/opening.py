@@ -1,24 +1,14 @@
-"""Opens model, data and background, and checks all that can be checked before the first row."""
+"""Opens model and data, and checks all that can be checked before the first row."""
 
 import contextlib
-import fnmatch
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from xplain_cli import datasets
-from xplain_cli.datasets import ReadOptions, Table
-from xplain_cli.datasets.columns import duplicate_ids, match_columns
-from xplain_cli.errors import RefusedError, UsageError, nearest
-from xplain_cli.explanation import STABILITY_COLUMNS, WEIGHT_COLUMNS
-from xplain_cli.features.measuring import parse_groups
+from xplain_cli.batches import count, take
+from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.modalities import Modality, open_modality
 from xplain_cli.models import LoadedModel, Model, ModelRecipe, Settled, load_model
 from xplain_cli.plan import Request
-
-PROBE_ROWS = 16
-_LEAST_BACKGROUND, _FEW_BACKGROUND = 20, 200
 
 
 @dataclass(frozen=True)
@@ -30,14 +20,8 @@ class Opened:
     ----------
     recipe, loaded, settled, model
         The model, and how to open it again.
-    table, kinds
-        DATA, and the kind of each model column.
-    background, background_sha
-        Typed rows that stand for the training distribution, and where they come from.
-    discrete
-        Columns taken as categories.
-    groups
-        Features that stand for several columns.
+    modality
+        DATA, and how it is split.
     start, stop
         The rows to explain.
     notes
@@ -48,12 +32,7 @@ class Opened:
     loaded: LoadedModel
     settled: Settled
     model: Model
-    table: Table
-    kinds: Mapping[str, str]
-    background: pd.DataFrame
-    background_sha: str
-    discrete: frozenset[str]
-    groups: Mapping[str, tuple[str, ...]]
+    modality: Modality
     start: int
     stop: int
     notes: tuple[str, ...]
@@ -77,51 +56,8 @@ def _recipe(request: Request) -> ModelRecipe:
         response=request.response,
         model_output=request.model_output,
         class_names=names,
+        modality=request.modality,
     )
-
-
-def _read_options(request: Request, *, of_data: bool) -> ReadOptions:
-    dtypes = []
-    for text in request.dtypes:
-        column, equals, kind = text.rpartition("=")
-        if not equals:
-            raise UsageError(f"--dtype {text!r}: expected COLUMN=TYPE, such as zip=text")
-        dtypes.append((column, kind))
-    return ReadOptions(
-        input_format=request.input_format if of_data else None,
-        sep=request.sep,
-        encoding=request.encoding,
-        na_values=request.na_values,
-        dtypes=tuple(dtypes),
-        header=not request.no_header,
-    )
-
-
-def _check_carried(request: Request, table: Table) -> None:
-    """Refuse an id or kept column that is not there, and ids that repeat."""
-    asked = [("--id-column", c) for c in (request.id_column,) if c]
-    ours = {*WEIGHT_COLUMNS, *STABILITY_COLUMNS} & set(request.keep)
-    if ours:
-        raise UsageError(
-            f"--keep {min(ours)}: the output has a column of that name itself; rename it in DATA"
-        )
-    for option, column in asked + [("--keep", c) for c in request.keep]:
-        if column not in table.columns:
-            hint = nearest(column, table.columns)
-            raise UsageError(f"{option}: {table.paths[0]} has no column {column!r}{hint}")
-    if request.id_column:
-        pieces = datasets.chunks(table, {}, [request.id_column], 65536)
-        ids = [v for piece in pieces for v in piece.carried[request.id_column]]
-        if not all(ids):
-            raise RefusedError(
-                f"{table.paths[0]}: --id-column {request.id_column}: row {ids.index('')} has no id"
-            )
-        twice = duplicate_ids(ids)
-        if twice:
-            raise RefusedError(
-                f"{table.paths[0]}: --id-column {request.id_column}: ids must be unique, but"
-                f" {', '.join(map(repr, twice[:3]))} repeat{'s' if len(twice) == 1 else ''}"
-            )
 
 
 def _slice(asked: tuple[int, int | None] | None, count: int) -> tuple[int, int]:
@@ -131,111 +67,20 @@ def _slice(asked: tuple[int, int | None] | None, count: int) -> tuple[int, int]:
     return start, min(stop or count, count)
 
 
-def _model_kinds(found: Mapping[str, str], loaded: LoadedModel, path: str) -> dict[str, str]:
-    """Let the model decide where it knows: a column that it takes as a number is read as one."""
-    kinds = {}
-    for column, kind in found.items():
-        number = loaded.all_numeric or column in loaded.numeric
-        if kind == "date" and not number:
-            raise RefusedError(
-                f"{path}: column {column!r} holds dates, which are neither numbers nor"
-                f" categories; make numbers of them (days, month), or take each date as a word"
-                f" with --dtype {column}=text"
-            )
-        kinds[column] = "number" if number and kind in {"text", "category", "date"} else kind
-    return kinds
-
-
-def _merge_kinds(data: Mapping[str, str], background: Mapping[str, str]) -> dict[str, str]:
-    """Let the background decide kinds; a number that is whole on one side only is a number."""
-    merged = {}
-    for column, kind in background.items():
-        pair = {kind, data[column]}
-        merged[column] = "number" if pair == {"number", "integer"} else kind
-        if kind == "empty":
-            merged[column] = data[column]
-    return merged
-
-
-def _kinds(
-    table: Table, source: Table, columns: tuple[str, ...], loaded: LoadedModel
-) -> dict[str, str]:
-    """Decide the kind of each model column, from DATA and its background."""
-    kinds = _model_kinds(datasets.kinds(table, columns), loaded, table.paths[0])
-    if source is table:
-        return kinds
-    missing = [c for c in columns if c not in source.columns]
-    if missing:
-        raise RefusedError(
-            f"{source.paths[0]}: the background has no column {missing[0]!r}"
-            f"{nearest(missing[0], source.columns)}"
-        )
-    held = _model_kinds(datasets.kinds(source, columns), loaded, source.paths[0])
-    return _merge_kinds(kinds, held)
-
-
-def _discrete(request: Request, kinds: Mapping[str, str], loaded: LoadedModel) -> frozenset[str]:
-    found = {c for c, kind in kinds.items() if kind not in {"number", "integer", "empty"}}
-    found |= set(kinds) & loaded.discrete
-    for pattern in request.categorical:
-        hits = {c for c in kinds if fnmatch.fnmatchcase(c, pattern)}
-        if not hits:
-            raise UsageError(
-                f"--categorical {pattern!r} matches no column of the model{nearest(pattern, kinds)}"
-            )
-        found |= hits
-    return frozenset(found)
-
-
-def _background_table(request: Request, table: Table) -> tuple[Table, list[str]]:
-    if request.background is not None:
-        options = _read_options(request, of_data=False)
-        held = datasets.open_table([request.background], replace(options, dtypes=()))
-        # a column of DATA alone, such as the id, may have a type that the background cannot
-        return replace(held, dtypes={c: t for c, t in options.dtypes if c in held.columns}), []
-    if "-" in request.data:
-        raise UsageError(
-            "rows from standard input need --background FILE: rows that stand for the training"
-            " distribution"
-        )
-    return table, ["background: the whole of DATA (--background FILE names another)"]
-
-
-def _check_background(rows: int, path: str) -> list[str]:
-    if rows < _LEAST_BACKGROUND:
-        raise RefusedError(
-            f"{path}: {rows} rows are too few for a background; at least {_LEAST_BACKGROUND} must"
-            " stand for the training distribution (--background FILE)"
-        )
-    if rows < _FEW_BACKGROUND:
-        return [f"background: only {rows} rows; bins and frequencies are rough below 200"]
-    return []
-
-
-def _integer_note(kinds: Mapping[str, str], discrete: frozenset[str]) -> list[str]:
-    whole = [c for c, kind in kinds.items() if kind == "integer" and c not in discrete]
-    if not whole:
-        return []
-    shown = ", ".join(whole[:5]) + (f" and {len(whole) - 5} more" if len(whole) > 5 else "")
-    return [f"integer columns are taken as numbers: {shown} (--categorical NAME makes categories)"]
-
-
-def _probe(
-    table: Table, kinds: Mapping[str, str], loaded: LoadedModel
-) -> tuple[Settled, list[str]]:
+def _probe(modality: Modality, loaded: LoadedModel) -> tuple[Settled, list[str]]:
     """
     Settle the model on the first rows; where some of them are bad, on the first good one.
 
     A bad row then fails by itself later, wherever in DATA it stands.
     """
-    rows = next(datasets.chunks(table, kinds, [], PROBE_ROWS)).table
+    rows = modality.probe()
     try:
         return loaded.settle(rows), []
     except RefusedError:
-        for i in range(len(rows)):
+        for i in range(count(rows)):
             with contextlib.suppress(RefusedError):
-                settled = loaded.settle(rows.take([i]).reset_index(drop=True))
-                return settled, [f"the model fails on some of the first {len(rows)} rows"]
+                settled = loaded.settle(take(rows, [i]))
+                return settled, [f"the model fails on some of the first {count(rows)} rows"]
         raise
 
 
@@ -249,49 +94,27 @@ def open_inputs(request: Request) -> Opened:
         With the file, the place and the way out.
     """
     recipe = _recipe(request)
-    table = datasets.open_table(request.data, _read_options(request, of_data=True))
-    loaded = load_model(recipe)
-    if request.model_output is not None and loaded.kind != "onnx":
-        raise UsageError(
-            f"--model-output names an output of an ONNX model; those of a {loaded.kind} model are"
-            " chosen with --target"
-        )
-    matched = match_columns(
-        table.columns,
-        loaded.columns,
-        loaded.n_columns,
-        id_column=request.id_column,
-        features=request.features,
-        drop=request.drop_columns,
-        where=table.paths[0],
-    )
-    _check_carried(request, table)
-    source, notes = _background_table(request, table)
-    kinds = _kinds(table, source, matched.columns, loaded)
-    background = datasets.read_columns(source, kinds)
-    notes += _check_background(len(background), source.paths[0])
-    discrete = _discrete(request, kinds, loaded)
-    settled, probed = _probe(table, kinds, loaded)
-    start, stop = _slice(request.rows, datasets.n_rows(table))
+
+    def load() -> LoadedModel:
+        loaded = load_model(recipe)
+        if request.model_output is not None and loaded.kind != "onnx":
+            raise UsageError(
+                "--model-output names an output of an ONNX model; those of a"
+                f" {loaded.kind} model are chosen with --target"
+            )
+        return loaded
+
+    reading = open_modality(request, load)
+    modality, loaded = reading.modality, reading.loaded
+    settled, probed = _probe(modality, loaded)
+    start, stop = _slice(request.rows, modality.n_rows)
     return Opened(
         recipe=recipe,
         loaded=loaded,
         settled=settled,
         model=loaded.bind(settled),
-        table=table,
-        kinds=kinds,
-        background=background,
-        background_sha=source.sha256,
-        discrete=discrete,
-        groups=parse_groups(request.groups, matched.columns),
+        modality=modality,
         start=start,
         stop=stop,
-        notes=(
-            settled.note,
-            *loaded.notes,
-            *matched.notes,
-            *notes,
-            *probed,
-            *_integer_note(kinds, discrete),
-        ),
+        notes=(settled.note, *loaded.notes, *modality.notes, *probed),
     )

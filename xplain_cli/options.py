@@ -8,12 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from xplain_cli.settings import Backend, InputFormat, OutputFormat, Response
+from xplain_cli.settings import Backend, InputFormat, Occurrences, OutputFormat, Response
 
 _WHAT = "What is explained"
 _HOW_WELL = "How well"
 _WHICH = "Which rows"
 _TABLE = "The table"
+_TEXT = "The texts"
 _RESULT = "Result"
 _SPREAD = "How the work is spread"
 _TRUST = "Trust"
@@ -94,11 +95,12 @@ Background = Annotated[
 
 # How well
 Samples = Annotated[
-    int | None, _option(_HOW_WELL, "-n --samples", "Draws per repeat. Default: 1024.", "N")
+    int | None,
+    _option(_HOW_WELL, "-n --samples", "Draws per repeat. Default: table 1024, text 512.", "N"),
 ]
 Repeats = Annotated[
     int | None,
-    _option(_HOW_WELL, "-r --repeats", "Independent seeds, pooled. Default: 8; exact: 1.", "N"),
+    _option(_HOW_WELL, "-r --repeats", "Independent seeds, pooled. Default: table 8, text 4.", "N"),
 ]
 Seed = Annotated[int | None, _option(_HOW_WELL, "-s --seed", "Seed of the run. Default: 0.", "N")]
 StabilityK = Annotated[
@@ -167,6 +169,44 @@ Dtype = Annotated[
 ]
 NoHeader = Annotated[
     bool | None, _option(_TABLE, "--no-header", "The first line holds data, not names.")
+]
+
+# The texts
+TextColumn = Annotated[
+    str | None,
+    _option(_TEXT, "--text-column", "The column of the texts. Default: the only one.", "COLUMN"),
+]
+Unit = Annotated[
+    str | None,
+    _option(
+        _TEXT,
+        "--unit",
+        "word, char, sentence, regex=PATTERN or module:callable. Default: word.",
+        "UNIT",
+    ),
+]
+Repeated = Annotated[
+    Occurrences | None,
+    _option(
+        _TEXT,
+        "--occurrences",
+        "merge: equal units are one feature; each: every one is its own. Default: merge.",
+    ),
+]
+MaskToken = Annotated[
+    str | None,
+    _option(_TEXT, "--mask-token", "What replaces a unit. Default: nothing.", "TEXT"),
+]
+HashUnits = Annotated[
+    bool | None,
+    _option(
+        _TEXT,
+        "--hash-units",
+        "Write salted hashes, not units; XPLAIN_HASH_SALT keeps them comparable over runs.",
+    ),
+]
+BatchSize = Annotated[
+    int | None, _option(_SPREAD, "--batch-size", "Inputs of every model batch.", "N")
 ]
 
 # Result

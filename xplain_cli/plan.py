@@ -40,6 +40,7 @@ class Request:
     jobs: int | None = None
     backend: str = "auto"
     chunk_rows: int | None = None
+    batch_size: int | None = None
     # which rows
     rows: tuple[int, int | None] | None = None
     id_column: str | None = None
@@ -55,6 +56,12 @@ class Request:
     na_values: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ()
     no_header: bool = False
+    # texts
+    text_column: str | None = None
+    unit: str = "word"
+    occurrences: str = "merge"
+    mask_token: str | None = None
+    hash_units: bool = False
     # trust
     trust_model: bool = False
     trusted: tuple[str, ...] = ()

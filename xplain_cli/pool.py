@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xplain_cli.batches import padded, predict_fixed
 from xplain_cli.errors import RefusedError, UsageError, XplainError
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.features import Draw
@@ -26,39 +27,6 @@ class Budget:
     seed: int
     samples: int
     repeats: int
-
-
-BATCH_ROWS = 512
-"""Rows of every model batch: floating-point results change with the shape of a batch, so all have
-the same, padded with repeats of the last row."""
-
-
-def _batch(inputs: pd.DataFrame) -> pd.DataFrame:
-    """
-    Fill rows up to a batch with repeats of the last one, always laid out alike in memory.
-
-    Last digits depend on that layout, and pandas' own ``take`` chooses it by the shape it finds.
-    """
-    places = np.minimum(np.arange(BATCH_ROWS), len(inputs) - 1)
-    if all(dtype == np.float64 for dtype in inputs.dtypes):
-        matrix = np.ascontiguousarray(inputs.to_numpy()[places])
-        return pd.DataFrame(matrix, columns=inputs.columns, copy=False)
-    columns = {c: inputs[c].take(places).reset_index(drop=True) for c in inputs.columns}
-    return pd.DataFrame(columns)
-
-
-def predict_fixed(model: Model, inputs: pd.DataFrame, kept: IntArray | None = None) -> FloatArray:
-    """
-    Return the model's outputs (m, k) on *inputs* (m,), asked in batches of one fixed size.
-
-    With *kept* only these outputs, (m, len(kept)): a thousand classes need not stay in memory.
-    """
-    parts = []
-    for start in range(0, len(inputs), BATCH_ROWS):
-        answers = model.predict(_batch(inputs.iloc[start : start + BATCH_ROWS]))
-        answers = answers[: len(inputs) - start]
-        parts.append(answers if kept is None else answers[:, kept])
-    return np.concatenate(parts)
 
 
 def predict_perturbed(
@@ -82,11 +50,6 @@ def predict_perturbed(
             f"the model fails on rows drawn from the background: {said}; it must answer wherever"
             " the background's values, missing ones among them, can lead (--background FILE)"
         ) from error
-
-
-def batches(rows: int) -> int:
-    """Return how many model inputs *rows* rows cost, padding included."""
-    return -(-rows // BATCH_ROWS) * BATCH_ROWS
 
 
 def draw_pool(law: TableLaw, budget: Budget) -> tuple[Draw, pd.DataFrame]:
@@ -184,7 +147,7 @@ def make_pool(
         save_pool(folder, draw, outputs)
         facts = {
             "rows": len(inputs),
-            "model_inputs": batches(len(inputs)),
+            "model_inputs": padded(len(inputs)),
             "sha256": _digest(folder),
         }
         (folder / "pool.json").write_text(json.dumps(facts, indent=2))

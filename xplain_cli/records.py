@@ -15,21 +15,36 @@ from xplain_cli.explanation import (
     IntArray,
     Records,
 )
+from xplain_cli.features import Shown
 from xplain_cli.stability import Stability, fidelity_label, precision_label
 
 _COUNTS = ("n_repeats", "n_samples", "n_model_inputs", "n_omitted")
-_TEXTS = ("target_spec", "target", "method", "output_scale", "baseline", "precision", "fidelity")
+_TEXTS = (
+    *("target_spec", "target", "method", "output_scale", "baseline", "precision", "fidelity"),
+    "segmentation",
+)
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What every line of a run repeats."""
+    """
+    What every line of a run repeats, and the columns that its kind of rows adds.
+
+    Attributes
+    ----------
+    run_id, target_spec, method, output_scale, baseline
+        Columns of every line.
+    weight_columns, stability_columns
+        Names of the further columns of weights.csv and stability.csv (``features.Shown``).
+    """
 
     run_id: str
     target_spec: str
     method: str
     output_scale: str
     baseline: str
+    weight_columns: tuple[str, ...] = ()
+    stability_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,15 +67,16 @@ class Rows:
 @dataclass(frozen=True)
 class Explained:
     """
-    The rows of a chunk that have an explanation, distinct ones only.
+    The rows of a chunk that have an explanation and equally many features, distinct ones only.
 
     Attributes
     ----------
     place : (b_all,) int
-        For each row of the chunk its place in the attribution, -1 for a failed row.
+        For each row of the chunk its place in the attribution, -1 for a row that is not here.
     attribution, stability
         Of the distinct rows.
-    names : feature names; values : feature values of each distinct row
+    shown : Shown
+        How the distinct rows are named.
     targets : b lists of t target names
     predictions : (b, t)
     """
@@ -68,10 +84,17 @@ class Explained:
     place: IntArray
     attribution: Attribution
     stability: Stability
-    names: tuple[str, ...]
-    values: tuple[tuple[Any, ...], ...]
+    shown: Shown
     targets: Sequence[Sequence[str]]
     predictions: FloatArray
+
+    @property
+    def lines(self) -> tuple[IntArray, IntArray]:
+        """For every line of these rows its place among the b * t pairs, and its row."""
+        t = self.predictions.shape[1]
+        rows = np.flatnonzero(self.place >= 0)
+        lines = self.place[rows][:, None] * t + np.arange(t)
+        return lines.ravel(), np.repeat(rows, t)
 
 
 def _stability_columns(found: Explained) -> dict[str, Any]:
@@ -88,7 +111,7 @@ def _stability_columns(found: Explained) -> dict[str, Any]:
         "residual": (total - found.predictions).ravel(),
         "n_repeats": np.full(b * t, got.n_repeats),
         "n_samples": np.full(b * t, got.n_samples),
-        "n_model_inputs": np.full(b * t, 1 + got.n_inputs),
+        "n_model_inputs": np.repeat(1 + got.n_inputs, t),
         "max_rel_se": sure.max_rel_se.ravel(),
         "topk_jaccard": sure.topk_jaccard.ravel(),
         "kendall_tau": sure.kendall_tau.ravel(),
@@ -111,52 +134,44 @@ def _blank(column: str, size: int) -> Any:
 
 
 def _stability_table(
-    labels: Labels,
-    found: Explained | None,
-    lines: IntArray,
-    rows: IntArray,
-    ids: Sequence[Any],
-    errors: Mapping[int, str],
+    labels: Labels, found: Explained | None, rows: IntArray, errors: Sequence[str | None]
 ) -> pd.DataFrame:
     """
-    Lay out stability.csv.
+    Lay out lines of stability.csv, all of one group of rows or all failed.
 
-    ``lines`` (L,) is each line's place among the b * t lines of the distinct rows, -1 for a
-    failed row; ``rows`` (L,) its row in the chunk; ``ids`` the row ids of the chunk's rows;
-    ``errors`` the reason of each failed row.
+    ``rows`` (L,) is each line's row in the chunk, ``errors`` (L,) why it failed.
     """
-    good = lines >= 0
-    known = _stability_columns(found) if found is not None else {}
+    known: dict[str, Any] = {}
+    if found is not None:
+        lines, _ = found.lines
+        t = found.predictions.shape[1]
+        known = {c: np.asarray(v)[lines] for c, v in _stability_columns(found).items()}
+        known |= {c: np.asarray(v)[lines // t] for c, v in found.shown.row_columns.items()}
     table: dict[str, Any] = {}
-    for column in STABILITY_COLUMNS:
-        filled = _blank(column, len(lines))
-        if column in known:
-            filled[good] = np.asarray(known[column], dtype=filled.dtype)[lines[good]]
-        table[column] = filled
-    table["run_id"] = [labels.run_id] * len(lines)
-    table["row_id"] = [ids[i] for i in rows]
-    table["target_spec"] = [labels.target_spec] * len(lines)
-    table["method"] = [labels.method] * len(lines)
-    table["output_scale"] = [labels.output_scale] * len(lines)
-    table["baseline"] = [labels.baseline] * len(lines)
-    table["status"] = np.where(good, "ok", "failed").astype(object)
-    table["error"] = [errors.get(i) for i in rows.tolist()]
-    return pd.DataFrame(table, columns=list(STABILITY_COLUMNS))
+    for column in (*STABILITY_COLUMNS, *labels.stability_columns):
+        blank = _blank(column, len(rows))
+        table[column] = np.asarray(known[column], blank.dtype) if column in known else blank
+    table["run_id"] = [labels.run_id] * len(rows)
+    table["target_spec"] = [labels.target_spec] * len(rows)
+    table["method"] = [labels.method] * len(rows)
+    table["output_scale"] = [labels.output_scale] * len(rows)
+    table["baseline"] = [labels.baseline] * len(rows)
+    table["status"] = ["failed" if found is None else "ok"] * len(rows)
+    table["error"] = list(errors)
+    return pd.DataFrame(table, columns=[*STABILITY_COLUMNS, *labels.stability_columns])
 
 
-def _weights_table(
-    run_id: str, found: Explained, lines: IntArray, rows: IntArray, ids: Sequence[Any]
-) -> tuple[pd.DataFrame, IntArray, FloatArray]:
+def _weights_table(labels: Labels, found: Explained) -> tuple[pd.DataFrame, IntArray, FloatArray]:
     """
-    Lay out weights.csv for ok lines.
+    Lay out lines of weights.csv, ``row_id`` aside.
 
     Returns
     -------
-    the table, the number of its lines for each of ``lines``, and each repeat's weights (r, lines).
+    the table, the number of its lines for each (row, target), and each repeat's weights (r, lines).
     """
-    got, sure = found.attribution, found.stability
+    got, sure, shown = found.attribution, found.stability, found.shown
     b, t, n = got.weights.shape
-    flat = lines  # place among the b * t (row, target) pairs
+    flat, _ = found.lines
     sizes = np.where(got.selected, np.abs(got.weights), -1.0).reshape(b * t, n)
     order = np.argsort(-sizes, axis=1, kind="stable")[flat]
     counts = got.selected.reshape(b * t, n).sum(axis=1)[flat]
@@ -164,21 +179,14 @@ def _weights_table(
     kept = ranks[None, :] < counts[:, None]
     feature = order[kept]
     pair = np.repeat(flat, counts)
-    row = np.repeat(rows, counts)
-    values = np.empty((b, n), dtype=object)
-    values[:] = [list(v) for v in found.values]
-    names = np.array(found.names, dtype=object)
-    targets = np.array(found.targets, dtype=object).ravel()
-    identity = np.empty(len(ids), dtype=object)
-    identity[:] = list(ids)
     columns: dict[str, Any] = {
-        "run_id": np.full(len(pair), run_id, dtype=object),
-        "row_id": identity[row],
-        "target": targets[pair],
+        "run_id": np.full(len(pair), labels.run_id, dtype=object),
+        "row_id": None,
+        "target": np.array(found.targets, dtype=object).ravel()[pair],
         "rank": np.broadcast_to(ranks + 1, order.shape)[kept].astype(np.int64),
         "feature_index": feature.astype(np.int64),
-        "feature": names[feature],
-        "feature_value": values[pair // t, feature],
+        "feature": shown.names[pair // t, feature],
+        "feature_value": shown.values[pair // t, feature],
         "weight": got.weights.reshape(b * t, n)[pair, feature],
     }
     for column, part in {
@@ -190,13 +198,35 @@ def _weights_table(
         "top_k_probability": sure.top_k_probability,
     }.items():
         columns[column] = part.reshape(b * t, n)[pair, feature]
+    for column in labels.weight_columns:
+        columns[column] = shown.columns[column][pair // t, feature]
     own = got.repeats.reshape(len(got.repeats), b * t, n)[:, pair, feature]
-    return pd.DataFrame(columns, columns=list(WEIGHT_COLUMNS)), counts, own
+    names = [*WEIGHT_COLUMNS, *labels.weight_columns]
+    return pd.DataFrame(columns, columns=names), counts, own
+
+
+def _side_by_side(parts: Sequence[FloatArray]) -> FloatArray:
+    """Join each repeat's weights (r, lines); exact rows have no repeats, and NaN here."""
+    most = max(map(len, parts), default=0)
+    return np.concatenate(
+        [np.pad(p, ((0, most - len(p)), (0, 0)), constant_values=np.nan) for p in parts]
+        or [np.empty((0, 0))],
+        axis=1,
+    )
+
+
+def _in_order(parts: Sequence[pd.DataFrame], rows: IntArray) -> tuple[pd.DataFrame, IntArray]:
+    """Join tables and put their lines in the order of *rows*; also return that order."""
+    table = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+    if len(parts) == 1:
+        return table, np.arange(len(rows))
+    order = np.argsort(rows, kind="stable")
+    return table.iloc[order].reset_index(drop=True), order
 
 
 def to_records(
     labels: Labels,
-    found: Explained | None,
+    explained: Sequence[Explained],
     *,
     rows: Rows,
     errors: Mapping[int, str],
@@ -204,14 +234,14 @@ def to_records(
     with_repeats: bool = False,
 ) -> Records:
     """
-    Lay out one chunk.
+    Lay out one chunk, rows in input order.
 
     Parameters
     ----------
     labels
         What every line repeats.
-    found
-        The explained rows; None where every row failed.
+    explained
+        The explained rows, in groups with equally many features.
     rows
         The chunk's rows.
     errors
@@ -219,29 +249,47 @@ def to_records(
     with_values, with_repeats
         Whether feature values, and each repeat's weights, are recorded.
     """
-    t = found.predictions.shape[1] if found is not None else 1
-    lines, places = [], []
-    for i in range(len(rows.ids)):
-        if found is None or i in errors:
-            lines.append(-1)
-            places.append(i)
-        else:
-            lines.extend(range(found.place[i] * t, (found.place[i] + 1) * t))
-            places.extend([i] * t)
-    line, row = np.array(lines, dtype=np.int64), np.array(places, dtype=np.int64)
-    stability = _stability_table(labels, found, line, row, rows.ids, errors)
-    stability["row"] = (rows.start + row).astype(np.int64)
-    counts = np.zeros(len(line), dtype=np.int64)
-    if found is not None:
-        good = line >= 0
-        args = (line[good], row[good], rows.ids)
-        weights, counts[good], own = _weights_table(labels.run_id, found, *args)
-    else:
-        weights, own = pd.DataFrame(columns=list(WEIGHT_COLUMNS)), np.empty((0, 0))
+    lost = np.array(sorted(errors), dtype=np.int64)
+    stability = [_stability_table(labels, None, lost, [errors[i] for i in lost.tolist()])]
+    places, numbers = [lost], [np.zeros(len(lost), dtype=np.int64)]
+    names = [*WEIGHT_COLUMNS, *labels.weight_columns]
+    weights, owners, repeats = [pd.DataFrame(columns=names)], [lost[:0]], [np.empty((0, 0))]
+    for found in explained:
+        _, row = found.lines
+        table, counts, own = _weights_table(labels, found)
+        stability.append(_stability_table(labels, found, row, [None] * len(row)))
+        places.append(row)
+        numbers.append(counts)
+        weights.append(table)
+        owners.append(np.repeat(row, counts))
+        repeats.append(own)
+    if explained:  # an empty frame would make numbers of its columns objects
+        weights, owners, repeats = weights[1:], owners[1:], repeats[1:]
+        if not len(lost):
+            stability, places, numbers = stability[1:], places[1:], numbers[1:]
+    place, owner = np.concatenate(places), np.concatenate(owners)
+    said, order = _in_order(stability, place)
+    lines, weight_order = _in_order(weights, owner)
+    records = Records(
+        weights=lines,
+        stability=said,
+        lines=np.concatenate(numbers)[order],
+        repeats={"weights": _side_by_side(repeats)[:, weight_order]} if with_repeats else {},
+    )
+    _name_rows(records, rows, place[order], owner[weight_order])
     if not with_values:
-        weights["feature_value"] = None
+        lines["feature_value"] = None
+    return records
+
+
+def _name_rows(records: Records, rows: Rows, place: IntArray, owner: IntArray) -> None:
+    """Fill in row numbers, row ids and kept columns, of the lines of rows *place* and *owner*."""
+    identity = np.empty(len(rows.ids), dtype=object)
+    identity[:] = list(rows.ids)
+    records.stability["row"] = (rows.start + place).astype(np.int64)
+    records.stability["row_id"] = identity[place]
+    records.weights["row_id"] = identity[owner]
     for column in rows.kept.columns:
         carried = rows.kept[column].to_numpy(dtype=object)
-        stability[column] = carried[row]
-        weights[column] = carried[np.repeat(row, counts)]
-    return Records(weights, stability, counts, {"weights": own} if with_repeats else {})
+        records.stability[column] = carried[place]
+        records.weights[column] = carried[owner]

@@ -2,14 +2,16 @@
 
 import numpy as np
 
-POOL, AROUND, RERUNS = 0, 1, 2
+POOL, AROUND, RERUNS, MASKS, FREE_MASKS = range(5)
 RULE = (
     "numpy SeedSequence of: (0, seed, repeat) for the shared pool; (1, seed, SHA-256 of the row's"
     " values, repeat) for draws around a row; (2, seed, number of error factors) for predicted"
-    " reruns, (2, seed) for weights that rest on the row alone"
+    " reruns, (2, seed) for weights that rest on the row alone;"
+    " (3, seed, number of features, repeat) for masks, which rows with as many features share;"
+    " (4, ...) for masks that the model is not asked on"
 )
 
 
 def stream(purpose: int, *key: int) -> np.random.Generator:
-    """Return the generator of a purpose (POOL, AROUND, RERUNS) and a key, the seed first."""
+    """Return the generator of a purpose (POOL, AROUND, ...) and a key, the seed first."""
     return np.random.default_rng(np.random.SeedSequence((purpose, *key)))

@@ -9,9 +9,10 @@ from typing import Literal, get_args
 from xplain_cli.errors import UsageError, nearest
 
 OutputFormat = Literal["csv", "json", "jsonl", "parquet"]
-InputFormat = Literal["csv", "tsv", "parquet", "jsonl"]
+InputFormat = Literal["csv", "tsv", "parquet", "jsonl", "text"]
 Response = Literal["predict_proba", "decision_function", "predict"]
 Backend = Literal["auto", "serial", "threads", "loky"]
+Occurrences = Literal["merge", "each"]
 
 Kind = Literal["text", "share", "path", "paths", "integer", "flag", "list", "names", "pairs"]
 LISTS = ("paths", "list", "names", "pairs")
@@ -92,6 +93,12 @@ SETTINGS: dict[str, Setting] = {
     "na_values": Setting("names", ()),
     "dtype": Setting("pairs", (), shape=_PAIR, example="zip=text (COLUMN=TYPE)"),
     "no_header": Setting("flag", default=False),
+    "text_column": Setting(),
+    "unit": Setting(default="word"),
+    "occurrences": Setting(default="merge", choices=get_args(Occurrences)),
+    "mask_token": Setting(),
+    "hash_units": Setting("flag", default=False),
+    "batch_size": Setting("integer", least=1),
     "trust_model": Setting("flag", default=False),
     "trusted": Setting("list", ()),
     "model_sha256": Setting(shape=_SHA256, example="64 hexadecimal digits"),
@@ -108,14 +115,19 @@ SETTINGS: dict[str, Setting] = {
 }
 """Long option name, with ``_`` for ``-``, to what it takes."""
 
+_TABLES = ("background", "features", "drop_columns", "categorical", "group")
+_TEXTS = ("text_column", "unit", "occurrences", "mask_token", "hash_units", "batch_size")
+_INSPECTED = (
+    *("model", "data", "background", "target", "output_scale", "response", "model_output"),
+    *("class_names", "method", "samples", "repeats", "id_column", "features", "drop_columns"),
+    *("categorical", "group", "input_format", "sep", "encoding", "na_values", "dtype"),
+    *("no_header", "trust_model", "trusted", "model_sha256", "python_path", "quiet", "debug"),
+)
+
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "tabular": tuple(SETTINGS),
-    "inspect": (
-        *("model", "data", "background", "target", "output_scale", "response", "model_output"),
-        *("class_names", "method", "samples", "repeats", "id_column", "features", "drop_columns"),
-        *("categorical", "group", "input_format", "sep", "encoding", "na_values", "dtype"),
-        *("no_header", "trust_model", "trusted", "model_sha256", "python_path", "quiet", "debug"),
-    ),
+    "tabular": tuple(name for name in SETTINGS if name not in _TEXTS),
+    "text": tuple(name for name in SETTINGS if name not in _TABLES),
+    "inspect": _INSPECTED,
     "gate": ("output", "fail_on", "quiet", "debug"),
 }
 """The commands, and the options that each takes from the environment and the project file."""

@@ -6,25 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from xplain_cli.errors import RefusedError
 from xplain_cli.explainer import Assignment, explain_chunk
 from xplain_cli.explanation import Records
-from xplain_cli.records import Rows
+from xplain_cli.modalities import Piece
 
 _JOBLIB = {"threads": "threading", "loky": "loky"}
 _SMALL_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class ChunkTask:
-    """One chunk to explain: rows [start, stop) of DATA."""
-
-    start: int
-    stop: int
-    table: pd.DataFrame
-    rows: Rows
 
 
 @dataclass(frozen=True)
@@ -47,20 +35,18 @@ class Spread:
     opening_seconds: float
 
 
-def _explain(assignment: Assignment, task: ChunkTask) -> tuple[ChunkTask, Records]:
-    return task, explain_chunk(assignment, task.table, task.rows)
+def _explain(assignment: Assignment, task: Piece) -> tuple[Piece, Records]:
+    return task, explain_chunk(assignment, task.batch, task.rows)
 
 
-def _serial(
-    assignment: Assignment, tasks: Iterable[ChunkTask]
-) -> Iterator[tuple[ChunkTask, Records]]:
+def _serial(assignment: Assignment, tasks: Iterable[Piece]) -> Iterator[tuple[Piece, Records]]:
     for task in tasks:
         yield _explain(assignment, task)
 
 
 def _parallel(
-    assignment: Assignment, tasks: Iterator[ChunkTask], jobs: int, backend: str
-) -> Iterator[tuple[ChunkTask, Records]]:
+    assignment: Assignment, tasks: Iterator[Piece], jobs: int, backend: str
+) -> Iterator[tuple[Piece, Records]]:
     """Send waves of chunks to joblib: its own generator would read far ahead of a slow writer."""
     import joblib
     from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -91,11 +77,11 @@ def stop_workers() -> None:
 
 def explain_all(
     assignment: Assignment,
-    tasks: Iterator[ChunkTask],
+    tasks: Iterator[Piece],
     spread: Spread,
     total: int,
     chosen: Callable[[str], None],
-) -> Iterator[tuple[ChunkTask, Records]]:
+) -> Iterator[tuple[Piece, Records]]:
     """
     Explain chunks and return them in order.
 

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 from xplain_cli import datasets
+from xplain_cli.batches import predict_fixed
 from xplain_cli.choosing import choose_method
 from xplain_cli.explainer import Assignment, Explainer
 from xplain_cli.features import Draw
 from xplain_cli.methods import Pool
 from xplain_cli.opening import open_inputs
 from xplain_cli.plan import Request
-from xplain_cli.pool import Budget, checked_scale, draw_pool, predict_fixed
+from xplain_cli.pool import Budget, checked_scale, draw_pool
 from xplain_cli.records import Labels
 from xplain_cli.targets import used_outputs
 
@@ -33,7 +34,8 @@ def open_case(model, data, rows, **options):
     request = Request("tabular", str(model), (str(data),), **options)
     opened = open_inputs(request)
     chosen = choose_method(request, opened)
-    table = datasets.read_columns(opened.table, opened.kinds).iloc[list(rows)]
+    modality = opened.modality
+    table = datasets.read_columns(modality.table, modality.kinds).iloc[list(rows)]
     table = table.reset_index(drop=True)
     return Case(opened, chosen, chosen.law.split(table), table)
 
@@ -64,13 +66,12 @@ def explainer_of(case, seed, k=5):
         stability_k=k,
         labels=Labels("", "", "", "", ""),
     )
-    pool = None if chosen.method.around else pool_of(case, seed)
+    pool = None if not chosen.method.pooled else pool_of(case, seed)
     return Explainer(assignment, case.opened.model, pool)
 
 
 def explain(case, seed, k=5):
     """Explain the case's rows: (Attribution, Stability) of one seed."""
-    explainer = explainer_of(case, seed, k)
-    answers = explainer._answer(case.table)
-    found = explainer._explain_block(case.block, answers.pairs, answers.values)
+    explained, _ = explainer_of(case, seed, k)._explain_rows(case.block)
+    found, _ = explained[0]
     return found.attribution, found.stability

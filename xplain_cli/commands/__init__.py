@@ -8,6 +8,7 @@ import xplain_cli
 from xplain_cli.commands.gate import gate
 from xplain_cli.commands.inspect import inspect
 from xplain_cli.commands.tabular import tabular
+from xplain_cli.commands.text import text
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,12 +33,13 @@ def xplain(
     ] = None,
 ) -> None:
     """
-    Explain the decisions of a model on every row of a table, with the errors beside the weights.
+    Explain the decisions of a model on every row, with the errors beside the weights.
 
     Example: xplain tabular model.pkl data.csv
     """
 
 
 app.command()(tabular)
+app.command()(text)
 app.command()(inspect)
 app.command()(gate)

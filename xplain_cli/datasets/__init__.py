@@ -7,6 +7,7 @@ from xplain_cli.datasets.columns import Matched, duplicate_ids, match_columns
 from xplain_cli.datasets.delimited import open_delimited
 from xplain_cli.datasets.files import digest_files, find_files
 from xplain_cli.datasets.jsonl import open_jsonl
+from xplain_cli.datasets.lines import open_lines
 from xplain_cli.datasets.parquet import open_parquet
 from xplain_cli.datasets.sources import File, ReadOptions, Source
 from xplain_cli.datasets.tables import (
@@ -51,6 +52,7 @@ FORMATS: Mapping[str, Callable[[File, ReadOptions], Source]] = {
     "tsv": _open_tsv,
     "jsonl": open_jsonl,
     "parquet": open_parquet,
+    "text": open_lines,
 }
 _SUFFIXES = {
     ".csv": "csv",
@@ -60,6 +62,7 @@ _SUFFIXES = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".txt": "text",
 }
 
 

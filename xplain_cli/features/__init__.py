@@ -1,13 +1,108 @@
 """Into which parts a row is split, and the law by which absent parts are drawn.
 
-A modality's law draws perturbed inputs and says how each draw compares with a row: which
-features are present (or where they stand), and how far the draw is. Methods see only that.
+A table's law draws perturbed rows and says how each draw compares with a row. Texts and pictures
+are masked: a mask says which features of one row stay. Methods see only that.
 """
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Shown:
+    """
+    How b rows with n features each are named to the user.
+
+    Attributes
+    ----------
+    names, values : (b, n) object
+        Feature names and values.
+    columns : dict of (b, n) arrays
+        What else is known of each feature, such as where it stands.
+    row_columns : dict of (b,) arrays
+        What else is known of each row.
+    """
+
+    names: Any
+    values: Any
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    row_columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Split(Protocol):
+    """Rows of one chunk, split into features."""
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """SHA-256 of each row's values: equal rows have equal keys, wherever they stand."""
+
+    @property
+    def reasons(self) -> Mapping[int, str]:
+        """The rows that have no features, and why."""
+
+    @property
+    def counts(self) -> IntArray:
+        """Return the number of features of each row, (b,)."""
+
+    @property
+    def inputs(self) -> Any:
+        """The rows as the model takes them."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+
+    def take(self, rows: Sequence[int]) -> "Split":
+        """Return some of the rows."""
+
+    def shown(self) -> Shown:
+        """Return names and values; all rows have equally many features."""
+
+
+class MaskedRows(Split, Protocol):
+    """Rows whose features can be taken away, one row at a time."""
+
+    def masked(self, row: int, masks: BoolArray) -> Any:
+        """Return the model inputs (m, ...) that masks (m, n) make of a row; True stays."""
+
+
+@runtime_checkable
+class Spanned(Protocol):
+    """Texts whose features are spans of code points."""
+
+    def spanned(self, row: int) -> tuple[str, Sequence[Sequence[tuple[int, int]]]]:
+        """Return a text and the (start, end) spans of each of its features."""
+
+
+class Law(Protocol):
+    """How rows are split, and what is said of each feature and row beside what all rows have."""
+
+    @property
+    def weight_columns(self) -> tuple[str, ...]:
+        """Further columns of weights.csv (``Shown.columns``)."""
+
+    @property
+    def stability_columns(self) -> tuple[str, ...]:
+        """Further columns of stability.csv (``Shown.row_columns``)."""
+
+    def split(self, batch: Any) -> Split:
+        """Split aligned rows into features."""
+
+
+class MaskLaw(Law, Protocol):
+    """How many features of a row are taken away at a time."""
+
+    @property
+    def sizes(self) -> str:
+        """``uniform``: every number of features equally often; ``half``: each with 1/2."""
+
+    @property
+    def distance_unit(self) -> float:
+        """The distance of a mask with k of n features is this times 1 - sqrt(k / n)."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +139,7 @@ class Block:
         The rows as the model takes them.
     keys : b digests
         SHA-256 of each row's values: seeds of its own draws, and the way to meet repeated rows.
+    names : n feature names
     """
 
     codes: IntArray
@@ -51,14 +147,40 @@ class Block:
     values: tuple[tuple[Any, ...], ...]
     inputs: Any
     keys: tuple[bytes, ...]
+    names: tuple[str, ...]
+    reasons: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.keys)
 
+    @property
+    def counts(self) -> IntArray:
+        """Return the number of features of each row, (b,)."""
+        return np.full(len(self), len(self.names))
 
-class Law(Protocol):
-    """How absent features are drawn, and how a draw compares with a row."""
+    def take(self, rows: Sequence[int]) -> "Block":
+        """Return some of the rows."""
+        chosen = list(rows)
+        return Block(
+            codes=self.codes[chosen],
+            positions=self.positions[chosen],
+            values=tuple(self.values[i] for i in chosen),
+            inputs=self.inputs.iloc[chosen].reset_index(drop=True),
+            keys=tuple(self.keys[i] for i in chosen),
+            names=self.names,
+        )
+
+    def shown(self) -> Shown:
+        """Return names and values."""
+        values = np.empty((len(self), len(self.names)), dtype=object)
+        values[:] = [list(v) for v in self.values]
+        names = np.array(self.names, dtype=object)
+        return Shown(np.broadcast_to(names, values.shape), values)
+
+
+class DrawLaw(Law, Protocol):
+    """How absent features of tables are drawn, and how a draw compares with a row."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,9 +193,6 @@ class Law(Protocol):
     @property
     def binned(self) -> bool:
         """Whether every feature has bins or categories."""
-
-    def split(self, table: Any) -> Block:
-        """Split aligned rows into features."""
 
     def draw(self, count: int, key: tuple[int, ...], row: Any = None) -> tuple[Draw, Any]:
         """Draw *count* perturbed rows and the model inputs that they are; around *row* if given."""

@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,9 @@ class TableLaw:
     columns: tuple[str, ...]
     kinds: tuple[str, ...]
 
+    weight_columns: ClassVar[tuple[str, ...]] = ()
+    stability_columns: ClassVar[tuple[str, ...]] = ()
+
     @property
     def frequencies(self) -> tuple[FloatArray, ...]:
         """Of each feature the frequency of each code."""
@@ -65,6 +68,7 @@ class TableLaw:
             values=tuple(zip(*values, strict=True)),
             inputs=table,
             keys=row_keys(table),
+            names=self.names,
         )
 
     def draw(

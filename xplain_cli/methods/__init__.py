@@ -1,15 +1,18 @@
 """How features get their weights. A method sees masks, outputs and laws, never a modality.
 
-A method is a generator over a block of rows: it yields what it needs (``NeedPool`` or
-``NeedOutputs``), is sent it, and returns an ``Attribution`` of the block. So rows ask the model
-together, in full batches.
+A method is a generator over a block of rows: it yields what it needs (``NeedPool``,
+``NeedOutputs`` or ``NeedMasks``), is sent it, and returns an ``Attribution`` of the block. So rows
+ask the model together, in full batches.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from xplain_cli.methods.lime import Lime
+from xplain_cli.methods.masked import MaskLime
 from xplain_cli.methods.neighbourhoods import (
     Explaining,
+    Masked,
+    NeedMasks,
     NeedOutputs,
     NeedPool,
     Pool,
@@ -20,7 +23,9 @@ from xplain_cli.methods.neighbourhoods import (
 __all__ = [
     "METHODS",
     "Explaining",
+    "Masked",
     "Method",
+    "NeedMasks",
     "NeedOutputs",
     "NeedPool",
     "Pool",
@@ -37,21 +42,21 @@ class Method(Protocol):
         """Whether it is a closed form that needs the model's leaves."""
 
     @property
-    def around(self) -> bool:
-        """Whether each row has draws of its own."""
+    def pooled(self) -> bool:
+        """Whether all rows share one pool of draws."""
 
-    @property
-    def discretizer(self) -> str | None:
-        """Where numbers are cut."""
-
-    def default_budget(self) -> tuple[int, int]:
+    def default_budget(self, law: Any) -> tuple[int, int]:
         """Return the default (samples per repeat, repeats)."""
 
-    def width(self, n: int) -> float:
-        """Return the kernel width for n features."""
+    def facts(self, law: Any) -> dict[str, Any]:
+        """Return what the manifest says of the method's constants."""
 
-    def explain(self, task: Task) -> Explaining:
+    def explain(self, task: Any) -> Explaining:
         """Explain a block of rows."""
 
 
-METHODS: dict[str, type[Lime]] = {"lime": Lime}
+METHODS: dict[str, dict[str, type[Method]]] = {
+    "draws": {"lime": Lime},
+    "masks": {"lime": MaskLime},
+}
+"""Methods by what their law gives them: draws that all rows share, or masks of each row."""

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.explanation import Attribution, FloatArray, IntArray
-from xplain_cli.features import Law
+from xplain_cli.features import DrawLaw
 from xplain_cli.methods.locality import share_determined
-from xplain_cli.methods.neighbourhoods import Pool, Task
+from xplain_cli.methods.neighbourhoods import Pool, TableTask
 from xplain_cli.targets import pair_values
 
 
@@ -44,7 +44,7 @@ class Leaves:
     overall: FloatArray
 
 
-def see_leaves(boxes: Any, law: Law, kept: IntArray) -> Leaves:
+def see_leaves(boxes: Any, law: DrawLaw, kept: IntArray) -> Leaves:
     """
     Measure the conditions of leaf boxes (``models.trees.LeafBoxes``) under a law.
 
@@ -120,7 +120,7 @@ def _explain_row(
     return tilted, mean - tilted @ present, plain
 
 
-def explain_exactly(task: Task, pool: Pool, width: float) -> Attribution:
+def explain_exactly(task: TableTask, pool: Pool, width: float) -> Attribution:
     """
     Explain a block by the closed form; the pool serves only to measure the surrogate's fit.
 
@@ -156,13 +156,13 @@ def explain_exactly(task: Task, pool: Pool, width: float) -> Attribution:
         selected=np.ones((b, t, n), dtype=bool),
         n_repeats=1,
         n_samples=task.samples,
-        n_inputs=0,
+        n_inputs=np.zeros(b, dtype=np.int64),
         exact=True,
     )
 
 
 def _fit_of(
-    task: Task, pool: Pool, row: int, width: float, weights: FloatArray, base: FloatArray
+    task: TableTask, pool: Pool, row: int, width: float, weights: FloatArray, base: FloatArray
 ) -> tuple[FloatArray, float]:
     """Return the weighted R^2 (t,) of the exact surrogate on the pool, and the effective share."""
     coordinates, distances = task.law.contrast(pool.draw, task.block, row)

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.errors import UsageError
-from xplain_cli.features import Draw
+from xplain_cli.features import Draw, DrawLaw
 from xplain_cli.features.discretizers import DISCRETIZERS
 from xplain_cli.methods.closed_form import explain_exactly
-from xplain_cli.methods.neighbourhoods import Explaining, NeedOutputs, NeedPool, Pool, Task
+from xplain_cli.methods.drawn import fit_drawn, slice_rows
+from xplain_cli.methods.neighbourhoods import Explaining, NeedOutputs, NeedPool, Pool, TableTask
 from xplain_cli.methods.selection import SELECTIONS
-from xplain_cli.methods.surrogate import Surrogate, concatenate, fit, slice_rows
+from xplain_cli.methods.surrogate import Surrogate, concatenate
 from xplain_cli.seeds import AROUND
 
 _AROUND_ROWS = 16
@@ -82,23 +83,32 @@ class Lime:
         """Whether each row has draws of its own."""
         return self.sample == "around"
 
-    def default_budget(self) -> tuple[int, int]:
+    @property
+    def pooled(self) -> bool:
+        """Whether all rows share one pool of draws."""
+        return not self.around
+
+    def default_budget(self, _law: DrawLaw) -> tuple[int, int]:
         """Return the default (samples per repeat, repeats)."""
         if self.exact:
             return 8192, 1  # only the fit is measured on them
         return (128, 8) if self.around else (1024, 8)
 
-    def width(self, n: int) -> float:
+    def facts(self, law: DrawLaw) -> dict[str, Any]:
+        """Return what the manifest says of the kernel."""
+        return {"kernel_width": self._width(len(law.names))}
+
+    def _width(self, n: int) -> float:
         """Return the kernel width for n features."""
         return self.kernel_width or 0.75 * float(np.sqrt(n))
 
-    def explain(self, task: Task) -> Explaining:
+    def explain(self, task: TableTask) -> Explaining:
         """Explain a block of rows."""
-        width = self.width(len(task.law.names))
+        width = self._width(len(task.law.names))
         if self.exact:
             pool = yield NeedPool()
             return explain_exactly(task, pool, width)
-        surrogate = Surrogate(width, self.ridge, self.features, self.select)
+        surrogate = Surrogate(self.ridge, self.features, self.select)
         parts = []
         if self.around:
             for start in range(0, len(task.block), _AROUND_ROWS):
@@ -110,17 +120,18 @@ class Lime:
                     Pool(draw, part, task.repeats, ())
                     for (draw, _), part in zip(draws, own, strict=True)
                 ]
-                parts.append(fit(task, surrogate, rows, pools, own_inputs=len(own[0])))
+                found = fit_drawn(task, surrogate, width, rows, pools, own_inputs=len(own[0]))
+                parts.append(found)
         else:
             pool = yield NeedPool()
             step = slice_rows(len(task.law.names), task.pairs.shape[1], pool.repeats)
             for start in range(0, len(task.block), step):
                 rows = range(start, min(start + step, len(task.block)))
-                parts.append(fit(task, surrogate, rows, [pool] * len(rows)))
+                parts.append(fit_drawn(task, surrogate, width, rows, [pool] * len(rows)))
         return concatenate(parts)
 
 
-def _draw_around(task: Task, row: int) -> tuple[Draw, list[Any]]:
+def _draw_around(task: TableTask, row: int) -> tuple[Draw, list[Any]]:
     """Draw a row's own pool; its seed is the run's seed and the row's values, not its place."""
     key = int.from_bytes(task.block.keys[row], "big")
     inputs = task.block.inputs.iloc[[row]]

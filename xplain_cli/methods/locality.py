@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, add_up
-from xplain_cli.methods.neighbourhoods import Pool, Task
+from xplain_cli.methods.neighbourhoods import Pool, TableTask
 from xplain_cli.targets import compare
 
 
-def own_bin_weights(task: Task, rows: Sequence[int], pool: Pool) -> FloatArray:
+def own_bin_weights(task: TableTask, rows: Sequence[int], pool: Pool) -> FloatArray:
     """
     Return the weights that own bins alone would give, (r, b, t, n); NaN where undefined.
 
@@ -28,7 +28,7 @@ def own_bin_weights(task: Task, rows: Sequence[int], pool: Pool) -> FloatArray:
 
 
 def locality(
-    task: Task,
+    task: TableTask,
     rows: Sequence[int],
     pool: Pool,
     weights: FloatArray,

@@ -1,14 +1,14 @@
 """What a surrogate is fitted on: draws, their outputs, and the questions that fetch them."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
-from xplain_cli.explanation import Attribution, FloatArray, IntArray
-from xplain_cli.features import Block, Draw, Law
+from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
+from xplain_cli.features import Block, Draw, DrawLaw, Law, MaskedRows, MaskLaw, Split
 
 
 class UnexplainedError(Exception):
@@ -29,6 +29,35 @@ class NeedOutputs:
     """Asks for the model's outputs on inputs (m,); the answer is (m, k) on the explained scale."""
 
     inputs: Any
+
+
+@dataclass(frozen=True)
+class NeedMasks:
+    """
+    Asks for the model's outputs on masked rows.
+
+    Attributes
+    ----------
+    rows : places of rows in the task's block
+    masks : (m, n) bool for each of these rows, True where a feature stays
+
+    The answer is ``Masked``.
+    """
+
+    rows: Sequence[int]
+    masks: Sequence[BoolArray]
+
+
+@dataclass(frozen=True)
+class Masked:
+    """Outputs (m, k) on the explained scale for each row; (b,) model inputs that each took."""
+
+    outputs: Sequence[FloatArray]
+    asked: IntArray
+
+
+L = TypeVar("L", bound=Law)
+S = TypeVar("S", bound=Split)
 
 
 @dataclass(frozen=True)
@@ -85,9 +114,9 @@ def _bin_contrast(codes: Any, outputs: FloatArray, levels: int) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(Generic[L, S]):
     """
-    A block of rows to explain.
+    A block of rows to explain, all with equally many features.
 
     Attributes
     ----------
@@ -103,10 +132,12 @@ class Task:
         The run's seed, draws per repeat, repeats.
     leaves
         Leaf boxes of a tree model, where the method asked for them.
+    probabilities
+        Whether the model's outputs are explained as probabilities.
     """
 
-    law: Law
-    block: Block
+    law: L
+    block: S
     pairs: IntArray
     predictions: FloatArray
     margin: bool
@@ -114,6 +145,20 @@ class Task:
     samples: int
     repeats: int
     leaves: Any = None
+    probabilities: bool = False
+
+    def bounds(self, row: int, target: int) -> tuple[float, float] | None:
+        """Return between which numbers a target lies; None where nobody knows."""
+        if not self.probabilities:
+            return None
+        return (0.0, 1.0) if self.pairs[row, target, 1] < 0 else (-1.0, 1.0)
+
+    @property
+    def n(self) -> int:
+        """How many features each row has."""
+        return int(self.block.counts[0])
 
 
-Explaining = Generator[NeedPool | NeedOutputs, Any, Attribution]
+TableTask: TypeAlias = Task[DrawLaw, Block]
+MaskTask: TypeAlias = Task[MaskLaw, MaskedRows]
+Explaining: TypeAlias = Generator[NeedPool | NeedOutputs | NeedMasks, Any, Attribution]

@@ -7,6 +7,7 @@ Leading axes are rows and repeats. Nothing here may depend on how many of them s
 products are taken matrix by matrix, sums over the last, contiguous axis.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,62 @@ def gram(coordinates: Any, values: FloatArray, weights: FloatArray, repeats: int
     # a product with its own transpose is computed as half a product (BLAS syrk)
     product: FloatArray = by_repeat @ by_repeat.transpose(0, 2, 1)
     return product
+
+
+@dataclass(frozen=True)
+class Basis:
+    """
+    Weighted coordinates that several rows share.
+
+    Attributes
+    ----------
+    rows : (r, 1 + n, m)
+        [1, coordinates], times the root of the weight of each draw.
+    roots : (r, m)
+        Roots of the weights.
+    own : (r, 1 + n, 1 + n)
+        Their Gram matrix.
+    """
+
+    rows: FloatArray
+    roots: FloatArray
+    own: FloatArray
+
+
+def make_basis(coordinates: Any, weights: FloatArray) -> Basis:
+    """Return the basis of coordinates (r, m, n) with weights (r, m)."""
+    roots = np.sqrt(weights)
+    r, m, n = coordinates.shape
+    rows = np.empty((r, 1 + n, m))
+    rows[:, 0] = roots
+    np.multiply(coordinates.transpose(0, 2, 1), roots[:, None, :], out=rows[:, 1:])
+    return Basis(rows, roots, rows @ rows.transpose(0, 2, 1))
+
+
+def gram_on(basis: Basis, values: FloatArray) -> FloatArray:
+    """
+    Return the weighted Gram matrices of [1, coordinates, values] on a shared basis.
+
+    Parameters
+    ----------
+    values : (b, t, r * m) float
+        Of b rows.
+
+    Returns
+    -------
+    (b, r, p, p) float
+    """
+    r, p, m = basis.rows.shape
+    b, t = values.shape[:2]
+    weighted = values.reshape(b, t, r, m).transpose(0, 2, 1, 3) * basis.roots[:, None, :]
+    sums = np.empty((b, r, p + t, p + t))
+    sums[:, :, :p, :p] = basis.own
+    for i in range(b):  # row by row: last digits must not depend on how many stand together
+        cross = weighted[i] @ basis.rows.transpose(0, 2, 1)
+        sums[i, :, p:, :p] = cross
+        sums[i, :, :p, p:] = cross.transpose(0, 2, 1)
+        sums[i, :, p:, p:] = weighted[i] @ weighted[i].transpose(0, 2, 1)
+    return sums
 
 
 def centre(sums: FloatArray, n: int) -> tuple[FloatArray, FloatArray, FloatArray]:

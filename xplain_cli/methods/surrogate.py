@@ -5,95 +5,111 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from xplain_cli.explanation import Attribution, BoolArray, FloatArray, add_up
-from xplain_cli.methods.locality import locality
-from xplain_cli.methods.neighbourhoods import Pool, Task, UnexplainedError
+from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray, add_up
 from xplain_cli.methods.selection import select
-from xplain_cli.methods.solvers import (
-    centre,
-    gram,
-    residual_sums,
-    sandwich,
-    solve,
-    total_sums,
-)
-from xplain_cli.targets import pair_values
+from xplain_cli.methods.solvers import centre, residual_sums, sandwich, solve, total_sums
 
-_SLICE_BYTES = 64e6
-_LEAST_WEIGHT = 1e-200
 # below so many draws a feature, a repeat's own fit is too rough to measure the spread by
 _LEAST_DRAWS = 10
 
 
 @dataclass(frozen=True)
 class Surrogate:
-    """Kernel width, ridge penalty, and at most how many features, chosen how."""
+    """Ridge penalty, and at most how many features, chosen how."""
 
-    width: float
     ridge: float
-    features: int | None
-    select: str
+    features: int | None = None
+    select: str = "auto"
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Control:
+    """
+    A stand-in g for the model, whose own surrogate is known: what is fitted is the model less g.
+
+    Attributes
+    ----------
+    beta : (b, t, n), intercept : (b, t)
+        The surrogate of g, with the same row and the same penalty.
+    repeats : (r, b, t, n)
+        The same from independent masks, one set for each repeat, of which ``beta`` is the mean.
+    sums : (b, r, p, p)
+        Gram sums of [1, z, f] with the model's own values f: what the fit is judged by.
+    used : int
+        Numbers that g took from the draws, for each row and target.
+    """
+
+    beta: FloatArray
+    intercept: FloatArray
+    repeats: FloatArray
+    sums: FloatArray
+    used: int
+
+
+@dataclass(frozen=True)
+class Seen:
     """
     What b rows see of their draws: Gram sums, and the point that the row itself adds.
 
-    ``sums`` (b, r, p, p), ``points`` (b, p), ``offsets`` (b, t), ``shares`` (b,) effective share.
-    For a single repeat, ``rows`` keeps coordinates, values and weights of each row.
+    Attributes
+    ----------
+    sums : (b, r, p, p)
+        Gram sums of [1, z, f] for each repeat, f less ``offsets``, and less the control if any.
+    points : (b, p)
+        The row itself, [1, z, f].
+    offsets : (b, t)
+        What was taken from all values, so that a constant model has values of exactly 0.
+    shares : (b,)
+        Effective share of the draws.
+    samples : int
+        Draws in each repeat.
+    asked : (b,) int
+        Model inputs that each row caused.
+    rows
+        For a single repeat: coordinates, values and weights of each row's draws.
+    own_weight
+        The weight with which the row itself joins the fit.
+    exact
+        The draws are all there are, with their probabilities: no sampling error.
+    control
+        A stand-in for the model, if any.
     """
 
     sums: FloatArray
     points: FloatArray
     offsets: FloatArray
     shares: FloatArray
-    rows: list[tuple[FloatArray, FloatArray, FloatArray]]
+    samples: int
+    asked: IntArray
+    rows: Sequence[tuple[FloatArray, FloatArray, FloatArray]] = ()
+    own_weight: float = 1.0
+    exact: bool = False
+    control: Control | None = None
+
+    @property
+    def own_sums(self) -> FloatArray:
+        """What the rows themselves add to the pooled sums, (b, p, p)."""
+        return self.own_weight * self.points[:, :, None] * self.points[:, None, :]
+
+    @property
+    def repeats(self) -> int:
+        """The number of repeats."""
+        return int(self.sums.shape[1])
+
+    @property
+    def targets(self) -> int:
+        """The number of targets."""
+        return int(self.offsets.shape[1])
+
+    @property
+    def n(self) -> int:
+        """The number of features."""
+        return int(self.sums.shape[-1]) - 1 - self.targets
 
 
-def slice_rows(n: int, targets: int, repeats: int) -> int:
-    """Return how many rows' Gram sums fit in 64 MB."""
-    return max(1, int(_SLICE_BYTES / (8 * (1 + n + targets) ** 2 * repeats)))
-
-
-def _look(task: Task, surrogate: Surrogate, rows: Sequence[int], pools: Sequence[Pool]) -> _Seen:
-    """Sum each row's weighted draws, repeat by repeat."""
-    sums, points, offsets, shares, kept = [], [], [], [], []
-    lost: dict[int, str] = {}
-    for i, pool in zip(rows, pools, strict=True):
-        coordinates, distances = task.law.contrast(pool.draw, task.block, i)
-        weights = np.exp(distances * (-0.5 / surrogate.width**2))
-        total = weights.sum()
-        if not total > _LEAST_WEIGHT:
-            lost[i] = _lost(task, surrogate, i)
-            continue
-        values = pair_values(pool.outputs, task.pairs[i], margin=task.margin)
-        offset = values[:, 0].copy()  # a constant model then has values of exactly 0
-        values -= offset[:, None]
-        sums.append(gram(coordinates, values, weights, pool.repeats))
-        own = task.block.positions[i]
-        points.append(np.concatenate([[1.0], own, task.predictions[i] - offset]))
-        offsets.append(offset)
-        shares.append(total**2 / (len(weights) * (weights @ weights)))
-        if pool.repeats == 1:
-            kept.append((coordinates, values, weights))
-    if lost:
-        raise UnexplainedError(lost)
-    return _Seen(np.stack(sums), np.stack(points), np.stack(offsets), np.array(shares), kept)
-
-
-def _lost(task: Task, surrogate: Surrogate, row: int) -> str:
-    """Say why no draw has any weight at a row."""
-    if not np.isfinite(task.block.positions[row]).all():
-        return "a missing or infinite value has no place without bins: take discretizer=quartile"
-    return (
-        f"kernel_width={surrogate.width:.3g} leaves no draw any weight at this row: it lies too"
-        " far from the background, or the kernel is too narrow"
-    )
-
-
-def _choose(surrogate: Surrogate, seen: _Seen, pooled: FloatArray, n: int) -> BoolArray | None:
+def _choose(surrogate: Surrogate, seen: Seen, pooled: FloatArray) -> BoolArray | None:
     """Select features once, on the pooled fit: (b, t, n), or None for all."""
+    n = seen.n
     if surrogate.features is None or surrogate.features >= n:
         return None
     matrix, right, _ = centre(pooled, n)
@@ -104,7 +120,7 @@ def _choose(surrogate: Surrogate, seen: _Seen, pooled: FloatArray, n: int) -> Bo
     return np.stack(chosen)
 
 
-def _unsupported(seen: _Seen, beta: FloatArray) -> FloatArray:
+def _unsupported(seen: Seen, beta: FloatArray) -> FloatArray:
     """
     Return a further error (b, t, n) of features that no draw shows as the row has them.
 
@@ -124,11 +140,11 @@ def _over_repeats(parts: FloatArray) -> FloatArray:
 
 
 def _errors(
-    surrogate: Surrogate, seen: _Seen, task: Task, left_out: FloatArray, chosen: BoolArray | None
+    surrogate: Surrogate, seen: Seen, left_out: FloatArray, chosen: BoolArray | None
 ) -> tuple[FloatArray, FloatArray]:
     """Return error factors (s, b, t, n) and each repeat's own weights (r, b, t, n)."""
     count, n = seen.sums.shape[1], left_out.shape[-1]
-    if task.samples >= _LEAST_DRAWS * (n + 1):
+    if seen.samples >= _LEAST_DRAWS * (n + 1):
         mask = None if chosen is None else chosen[:, None]
         own, _ = solve(seen.sums, n, surrogate.ridge / count, mask)
     else:
@@ -140,7 +156,7 @@ def _errors(
 
 
 def _single(
-    surrogate: Surrogate, seen: _Seen, beta: FloatArray, intercept: FloatArray
+    surrogate: Surrogate, seen: Seen, beta: FloatArray, intercept: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return sandwich factors (n, b, t, n) and left-out residual sums (b, t) of one repeat."""
     found = [
@@ -161,85 +177,103 @@ class _Fitted:
     repeats: FloatArray
 
 
-def _solve(task: Task, surrogate: Surrogate, seen: _Seen, chosen: BoolArray | None) -> _Fitted:
+def _solve(surrogate: Surrogate, seen: Seen, chosen: BoolArray | None) -> _Fitted:
     """Fit the pooled sums and each repeat's, with all features or the chosen ones."""
-    n = len(task.law.names)
-    own_point = seen.points[:, :, None] * seen.points[:, None, :]
-    pooled = _over_repeats(seen.sums) + own_point
+    n = seen.n
+    pooled = _over_repeats(seen.sums) + seen.own_sums
     beta, intercept = solve(pooled, n, surrogate.ridge, chosen)
-    if seen.sums.shape[1] == 1:
+    if seen.exact:
+        missed = _over_repeats(residual_sums(seen.sums, beta[:, None], intercept[:, None]))
+        empty = np.empty((0, *beta.shape))
+        return _Fitted(beta, intercept, missed, empty, empty)
+    if seen.repeats == 1:
         factors, missed = _single(surrogate, seen, beta, intercept)
         factors = factors if chosen is None else np.where(chosen, factors, 0.0)
-        return _Fitted(beta, intercept, missed, factors, beta[None])
+        found = _Fitted(beta, intercept, missed, factors, beta[None])
+        return found if seen.control is None else _controlled(seen, seen.control, found)
     mask = None if chosen is None else chosen[:, None]
     left_out, bases = solve(pooled[:, None] - seen.sums, n, surrogate.ridge, mask)
     missed = _over_repeats(residual_sums(seen.sums, left_out, bases))
-    factors, repeats = _errors(surrogate, seen, task, left_out, chosen)
-    return _Fitted(beta, intercept, missed, factors, repeats)
+    factors, repeats = _errors(surrogate, seen, left_out, chosen)
+    found = _Fitted(beta, intercept, missed, factors, repeats)
+    return (
+        found if seen.control is None else _controlled(seen, seen.control, found, left_out, bases)
+    )
 
 
-def fit(
-    task: Task,
-    surrogate: Surrogate,
-    rows: Sequence[int],
-    pools: Sequence[Pool],
-    *,
-    own_inputs: int = 0,
-) -> Attribution:
+def _controlled(
+    seen: Seen,
+    control: Control,
+    fitted: _Fitted,
+    left_out: FloatArray | None = None,
+    bases: FloatArray | None = None,
+) -> _Fitted:
     """
-    Fit the surrogate of some rows of a block, each on its pool.
+    Add the surrogate of the control, and widen the errors by the numbers that it took.
+
+    The fit is judged on the model's own values, with *left_out* weights (b, r, t, n) and *bases*
+    (b, r, t) of the other repeats; for a single repeat on its own draws.
+    """
+    if left_out is None or bases is None:
+        left_out, bases = fitted.beta[:, None], fitted.intercept[:, None]
+    left_out, bases = left_out + control.beta[:, None], bases + control.intercept[:, None]
+    total = seen.repeats * seen.samples
+    widened = float(np.sqrt(total / max(total - control.used, 1)))
+    count = seen.repeats
+    mean = add_up(fitted.repeats) / count
+    own = mean + (fitted.repeats - mean) * widened + control.repeats
+    spread = fitted.factors * widened
+    if count > 1:
+        spread = (own - add_up(own) / count) / np.sqrt(count * (count - 1))
+    return _Fitted(
+        fitted.beta + control.beta,
+        fitted.intercept + control.intercept,
+        _over_repeats(residual_sums(control.sums, left_out, bases)),
+        spread,
+        own,
+    )
+
+
+def fit(seen: Seen, surrogate: Surrogate) -> Attribution:
+    """
+    Fit the surrogate of some rows, each on its draws.
 
     All repeats are pooled, the row itself is added once with weight 1 (``lime`` has it in its
-    sample), and the ridge penalty stands once against all of it. ``own_inputs`` counts the model
-    inputs that each row caused.
+    sample), and the ridge penalty stands once against all of it.
 
-    Raises
-    ------
-    UnexplainedError
-        Rows at which no draw has any weight.
+    Returns
+    -------
+    Attribution
+        Its ``base`` is the intercept; its ``locality`` is undefined.
     """
-    n = len(task.law.names)
-    seen = _look(task, surrogate, rows, pools)
-    pooled = _over_repeats(seen.sums)
-    count = seen.sums.shape[1]
-    chosen = _choose(surrogate, seen, pooled + seen.points[:, :, None] * seen.points[:, None, :], n)
-    spread = total_sums(pooled, n)
+    judged = seen.sums if seen.control is None else seen.control.sums
+    chosen = _choose(surrogate, seen, _over_repeats(seen.sums) + seen.own_sums)
+    spread = total_sums(_over_repeats(judged), seen.n)
 
     def attribute(chosen: BoolArray | None, whole: Attribution | None) -> Attribution:
-        found = _solve(task, surrogate, seen, chosen)
-        selected = np.ones(found.beta.shape, dtype=bool) if chosen is None else chosen
+        found = _solve(surrogate, seen, chosen)
+        count = seen.repeats
         explained = np.where(spread > 0, found.missed / np.where(spread > 0, spread, 1.0), np.nan)
-        local = locality(task, rows, pools[0], found.beta, found.repeats, selected)
         return Attribution(
             weights=found.beta,
-            base=_base(task, rows, found.intercept + seen.offsets, found.beta),
+            base=found.intercept + seen.offsets,
             factors=found.factors,
-            lone=_unsupported(seen, found.beta),
+            lone=np.zeros(found.beta.shape) if seen.exact else _unsupported(seen, found.beta),
             degrees=float(count - 1) if count > 1 else np.inf,
             repeats=found.repeats,
             local_r2=1 - explained,
-            locality=local,
+            locality=np.full(found.intercept.shape, np.nan),
             effective_share=seen.shares,
-            selected=selected,
+            selected=np.ones(found.beta.shape, dtype=bool) if chosen is None else chosen,
             n_repeats=count,
-            n_samples=task.samples,
-            n_inputs=own_inputs,
+            n_samples=seen.samples,
+            n_inputs=seen.asked,
+            exact=seen.exact,
             whole=whole,
             limit=None if chosen is None else surrogate.features,
         )
 
     return attribute(chosen, None if chosen is None else attribute(None, None))
-
-
-def _base(task: Task, rows: Sequence[int], intercept: FloatArray, beta: FloatArray) -> FloatArray:
-    """
-    Return the surrogate's value at the row less the sum of its weights.
-
-    With bins this is the intercept, the surrogate where every feature is absent. Without bins a
-    weight is a slope, and only this makes ``base + sum(weights)`` the surrogate at the row.
-    """
-    shift = task.block.positions[list(rows)] - 1
-    return np.asarray(intercept + (beta * shift[:, None]).sum(axis=-1), dtype=np.float64)
 
 
 def concatenate(parts: Sequence[Attribution]) -> Attribution:

@@ -17,6 +17,7 @@ INTEGERS = frozenset({
     "n_samples",
     "n_model_inputs",
     "n_omitted",
+    "n_units",
 })
 """Our columns of whole numbers; a missing value makes pandas hold them as floats."""
 

@@ -1,0 +1,272 @@
+"""Answers what methods ask of a model: the shared pool, drawn rows, masked rows.
+
+Methods of several blocks run side by side, so that rows with few features and rows with many
+fill the same model batches.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.batches import predict_stream
+from xplain_cli.errors import XplainError
+from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
+from xplain_cli.features import MaskedRows, Spanned
+from xplain_cli.methods import (
+    Explaining,
+    Masked,
+    NeedMasks,
+    NeedPool,
+    Pool,
+    UnexplainedError,
+)
+from xplain_cli.models import MaskedText, Model
+from xplain_cli.pool import checked_scale, no_log_odds, predict_perturbed
+from xplain_cli.scales import Scale, to_scale
+from xplain_cli.targets import Target, is_pair
+
+
+@dataclass(frozen=True)
+class Asked:
+    """
+    How the model is asked.
+
+    Attributes
+    ----------
+    model
+        The opened model.
+    target, scale
+        What is explained.
+    kept
+        The outputs that are needed.
+    batch_rows
+        Rows of every model batch.
+    sparse
+        Whether masked texts are asked as sparse rows (see ``models.MaskedText``).
+    pool
+        The shared pool, for methods that ask for it.
+    """
+
+    model: Model
+    target: Target
+    scale: Scale
+    kept: IntArray
+    batch_rows: int
+    sparse: bool = False
+    pool: Pool | None = None
+
+
+@dataclass(frozen=True)
+class _Question:
+    """Distinct inputs of one masked row; ``inverse`` (m,) leads from its masks to them."""
+
+    inputs: Any
+    inverse: IntArray
+    sparse: bool
+
+    def pieces(self) -> Iterator[Any]:
+        """Yield the inputs, made when they are needed."""
+        if callable(self.inputs):
+            yield from self.inputs()
+        else:
+            yield self.inputs
+
+
+def distinct_masks(masks: BoolArray) -> tuple[BoolArray, IntArray]:
+    """Return the distinct masks (u, n), by first appearance, and for each mask its place."""
+    packed = np.packbits(masks, axis=1)
+    keys = np.ascontiguousarray(packed).view([("", packed.dtype, (packed.shape[1],))]).ravel()
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first, kind="stable")
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return masks[first[order]], place[inverse]
+
+
+def _distinct_texts(texts: list[str]) -> tuple[list[str], IntArray]:
+    place: dict[str, int] = {}
+    inverse = np.array([place.setdefault(text, len(place)) for text in texts], dtype=np.int64)
+    return list(place), inverse
+
+
+class _Masks:
+    """The distinct masks of a request: a design that rows share is looked at once."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[BoolArray, tuple[BoolArray, IntArray]]] = {}
+
+    def of(self, masks: BoolArray) -> tuple[BoolArray, IntArray]:
+        """Return ``distinct_masks``."""
+        if id(masks) not in self._seen:
+            self._seen[id(masks)] = (masks, distinct_masks(masks))
+        return self._seen[id(masks)][1]
+
+
+def _question(
+    asked: Asked, block: MaskedRows, row: int, own: BoolArray, inverse: IntArray
+) -> _Question:
+    if asked.sparse and isinstance(asked.model, MaskedText) and isinstance(block, Spanned):
+        matrix = asked.model.masked_rows(*block.spanned(row), own)
+        if matrix is not None:
+            return _Question(matrix, inverse, sparse=True)
+    size = asked.batch_rows
+    if not isinstance(block.inputs, list):  # pictures are made a batch at a time
+
+        def made() -> Iterator[Any]:
+            for start in range(0, len(own), size):
+                yield block.masked(row, own[start : start + size])
+
+        return _Question(made, inverse, sparse=False)
+    texts, places = _distinct_texts(block.masked(row, own))
+    return _Question(texts, places[inverse], sparse=False)
+
+
+def _predict(asked: Asked, questions: Sequence[_Question], *, sparse: bool) -> FloatArray:
+    pieces = (piece for question in questions for piece in question.pieces())
+    model = asked.model
+    if sparse:
+        assert isinstance(model, MaskedText)  # noqa: S101 - _question asked it
+        return predict_stream(model.predict_rows, pieces, asked.batch_rows, asked.kept)
+    return predict_stream(model.predict, pieces, asked.batch_rows, asked.kept)
+
+
+def _sizes(questions: Sequence[_Question]) -> IntArray:
+    return np.array([int(question.inverse.max()) + 1 for question in questions], dtype=np.int64)
+
+
+def _outputs(asked: Asked, questions: Sequence[_Question]) -> list[FloatArray]:
+    """Return the needed outputs (u, k) of each question, asked together."""
+    found: dict[int, FloatArray] = {}
+    for sparse in (False, True):
+        chosen = [i for i, question in enumerate(questions) if question.sparse == sparse]
+        if chosen:
+            some = [questions[i] for i in chosen]
+            answers = _predict(asked, some, sparse=sparse)
+            parts = np.split(answers, np.cumsum(_sizes(some))[:-1])
+            found |= dict(zip(chosen, parts, strict=True))
+    return [found[i] for i in range(len(questions))]
+
+
+def _each(asked: Asked, questions: Sequence[_Question]) -> list[FloatArray | str]:
+    """Return what ``_outputs`` does; where the model fails, row by row, so that one stays one."""
+    try:
+        return list(_outputs(asked, questions))
+    except XplainError:
+        raise
+    except Exception:  # noqa: BLE001 - a model may raise anything; each row's own is kept below
+        found: list[FloatArray | str] = []
+        for question in questions:
+            try:
+                found.append(_outputs(asked, [question])[0])
+            except Exception as error:  # noqa: BLE001 - as above
+                said = f"{type(error).__name__}: {error}".splitlines()[0]
+                found.append(f"the model raised {said} on this row with features taken away")
+        return found
+
+
+def _scaled(asked: Asked, outputs: FloatArray | str) -> FloatArray | str:
+    """Return outputs on the explained scale, or why there are none."""
+    if isinstance(outputs, str):
+        return outputs
+    bad = int((~np.isfinite(outputs)).any(axis=1).sum())
+    if bad:
+        return (
+            f"the model answers NaN or infinity on {bad} of {len(outputs)} variants of this row"
+            " with features taken away"
+        )
+    scaled = to_scale(outputs, asked.scale, paired=is_pair(asked.target))
+    return scaled if np.isfinite(scaled).all() else no_log_odds("variants of this row")
+
+
+def _answer_masks(
+    asked: Asked, needs: Sequence[tuple[MaskedRows, NeedMasks]]
+) -> list[Masked | UnexplainedError]:
+    """Answer the masks of several blocks together."""
+    seen = _Masks()
+    questions = [
+        _question(asked, block, row, *seen.of(masks))
+        for block, need in needs
+        for row, masks in zip(need.rows, need.masks, strict=True)
+    ]
+    flat = [_scaled(asked, outputs) for outputs in _each(asked, questions)]
+    sizes = _sizes(questions)
+    answers: list[Masked | UnexplainedError] = []
+    at = 0
+    for _, need in needs:
+        own = flat[at : at + len(need.rows)]
+        lost = {
+            row: said for row, said in zip(need.rows, own, strict=True) if isinstance(said, str)
+        }
+        if lost:
+            answers.append(UnexplainedError(lost))
+        else:
+            outputs = [
+                part[question.inverse]
+                for part, question in zip(own, questions[at:], strict=False)
+                if not isinstance(part, str)
+            ]
+            answers.append(Masked(outputs, sizes[at : at + len(need.rows)]))
+        at += len(need.rows)
+    return answers
+
+
+def _answer_drawn(asked: Asked, inputs: Sequence[Any]) -> FloatArray:
+    import pandas as pd
+
+    table = pd.concat(list(inputs), ignore_index=True)
+    outputs = predict_perturbed(asked.model, table, asked.kept)
+    return checked_scale(outputs, asked.target, asked.scale)
+
+
+def _answers(asked: Asked, waiting: Sequence[tuple[Any, Any]]) -> list[Any]:
+    """Answer (block, need) pairs, in order."""
+    masked = [i for i, (_, need) in enumerate(waiting) if isinstance(need, NeedMasks)]
+    answers: dict[int, Any] = {}
+    if masked:
+        answers |= dict(
+            zip(masked, _answer_masks(asked, [waiting[i] for i in masked]), strict=True)
+        )
+    for i, (_, need) in enumerate(waiting):
+        if isinstance(need, NeedPool):
+            answers[i] = asked.pool
+        elif i not in answers:
+            answers[i] = _answer_drawn(asked, need.inputs)
+    return [answers[i] for i in range(len(waiting))]
+
+
+def run_together(
+    asked: Asked, explaining: Sequence[tuple[Any, Explaining]]
+) -> list[Attribution | UnexplainedError]:
+    """
+    Run the methods of several blocks, answering what they ask together.
+
+    Parameters
+    ----------
+    asked
+        How the model is asked.
+    explaining
+        Of each block: the block, and its running method.
+
+    Returns
+    -------
+    for each block its attribution, or which of its rows have none
+    """
+    found: dict[int, Attribution | UnexplainedError] = {}
+    replies: dict[int, Any] = dict.fromkeys(range(len(explaining)))
+    while replies:
+        needs: dict[int, Any] = {}
+        for i, reply in replies.items():
+            if isinstance(reply, UnexplainedError):
+                found[i] = reply
+                continue
+            try:
+                needs[i] = explaining[i][1].send(reply)
+            except StopIteration as finished:
+                found[i] = finished.value
+            except UnexplainedError as error:
+                found[i] = error
+        waiting = [(explaining[i][0], need) for i, need in needs.items()]
+        replies = dict(zip(needs, _answers(asked, waiting), strict=True))
+    return [found[i] for i in range(len(explaining))]

@@ -1,0 +1,119 @@
+"""Model batches of one fixed size, whatever they hold: tables, texts, pictures, sparse rows.
+
+Floating-point results change with the shape of a batch, so all batches of a run have the same,
+the last one padded with repeats of its last row.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.models import Model
+
+BATCH_ROWS = 512
+"""Rows of a batch of tables and texts, where nobody asks for another number."""
+
+Predict: TypeAlias = Callable[[Any], FloatArray]
+
+
+def count(inputs: Any) -> int:
+    """Return the number of rows: sparse matrices have no length."""
+    return int(inputs.shape[0]) if hasattr(inputs, "shape") else len(inputs)
+
+
+def take(inputs: Any, rows: Sequence[int] | IntArray) -> Any:
+    """Return some rows of a batch."""
+    if isinstance(inputs, list):
+        return [inputs[i] for i in rows]
+    if isinstance(inputs, pd.DataFrame):
+        return inputs.iloc[list(rows)].reset_index(drop=True)
+    return inputs[np.asarray(rows, dtype=np.int64)]
+
+
+def _cut(inputs: Any, start: int, stop: int) -> Any:
+    return inputs.iloc[start:stop] if isinstance(inputs, pd.DataFrame) else inputs[start:stop]
+
+
+def _table(inputs: pd.DataFrame, places: NDArray[Any]) -> pd.DataFrame:
+    """
+    Return the rows at *places*, always laid out alike in memory.
+
+    Last digits depend on that layout, and pandas' own ``take`` chooses it by the shape it finds.
+    """
+    if all(dtype == np.float64 for dtype in inputs.dtypes):
+        matrix = np.ascontiguousarray(inputs.to_numpy()[places])
+        return pd.DataFrame(matrix, columns=inputs.columns, copy=False)
+    columns = {c: inputs[c].take(places).reset_index(drop=True) for c in inputs.columns}
+    return pd.DataFrame(columns)
+
+
+def _filled(inputs: Any, size: int) -> Any:
+    """Fill rows up to a batch with repeats of the last one."""
+    places = np.minimum(np.arange(size), count(inputs) - 1)
+    if isinstance(inputs, pd.DataFrame):
+        return _table(inputs, places)
+    return inputs if count(inputs) == size else take(inputs, places)
+
+
+def _join(pieces: list[Any]) -> Any:
+    if len(pieces) == 1:
+        return pieces[0]
+    if isinstance(pieces[0], list):
+        return [row for piece in pieces for row in piece]
+    if isinstance(pieces[0], pd.DataFrame):
+        return pd.concat(pieces, ignore_index=True)
+    if isinstance(pieces[0], np.ndarray):
+        return np.concatenate(pieces)
+    from scipy.sparse import vstack
+
+    return vstack(pieces, format="csr")
+
+
+def _batches(pieces: Iterable[Any], size: int) -> Iterator[tuple[Any, int]]:
+    """Yield full batches of a stream of pieces of any length, and how many rows are no padding."""
+    held: list[Any] = []
+    rows = 0
+    for piece in pieces:
+        start = 0
+        while rows + count(piece) - start >= size:
+            stop = start + size - rows
+            whole = piece if (start, stop) == (0, count(piece)) else _cut(piece, start, stop)
+            yield _filled(_join([*held, whole]), size), size
+            held, rows, start = [], 0, stop
+        if start < count(piece):
+            held.append(_cut(piece, start, count(piece)) if start else piece)
+            rows += count(piece) - start
+    if rows:
+        yield _filled(_join(held), size), rows
+
+
+def predict_stream(
+    predict: Predict, pieces: Iterable[Any], size: int, kept: IntArray | None = None
+) -> FloatArray:
+    """
+    Return the outputs (m, k) on a stream of inputs, asked in batches of *size* rows.
+
+    Batches run across pieces; only one of them is held at a time. With *kept* only these outputs,
+    (m, len(kept)): a thousand classes need not stay in memory.
+    """
+    parts = []
+    for batch, rows in _batches(pieces, size):
+        answers = predict(batch)[:rows]
+        parts.append(answers if kept is None else answers[:, kept])
+    return np.concatenate(parts) if parts else np.empty((0, 0 if kept is None else len(kept)))
+
+
+def predict_fixed(
+    model: Model, inputs: Any, kept: IntArray | None = None, size: int = BATCH_ROWS
+) -> FloatArray:
+    """Return the model's outputs (m, k) on *inputs* (m,); with *kept* only these."""
+    return predict_stream(model.predict, [inputs], size, kept)
+
+
+def padded(rows: int, size: int = BATCH_ROWS) -> int:
+    """Return how many model inputs *rows* rows cost, padding included."""
+    return -(-rows // size) * size

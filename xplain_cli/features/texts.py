@@ -1,0 +1,191 @@
+"""Texts: each unit is a feature, taken away by deletion or by a token in its place."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import Any, ClassVar
+
+import numpy as np
+
+from xplain_cli.explanation import BoolArray, IntArray
+from xplain_cli.features import Shown
+from xplain_cli.features.units import Span, is_unspaced, split_units
+
+MOST_UNITS = 1000
+"""Features of one text at most: a fit of more would cost minutes."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One feature of a text: its words and every place where it stands."""
+
+    text: str
+    spans: tuple[Span, ...]
+
+
+def text_key(text: str) -> bytes:
+    """Return SHA-256 of a text: equal texts have equal keys, wherever they stand."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+@dataclass(frozen=True)
+class TextLaw:
+    """
+    LIME's law for texts: 1 to all units are taken away, each number equally often.
+
+    Attributes
+    ----------
+    unit
+        ``word``, ``char``, ``sentence``, ``regex=PATTERN`` or ``package.module:callable``.
+    merged
+        Equal units are one feature (LIME's bag of words); else each occurrence is its own.
+    mask_token
+        What stands in place of a unit that is taken away; None: nothing.
+    dictionary
+        Whether words of scripts without spaces come from ICU's dictionaries.
+    salt
+        With a salt, units are shown as salted hashes; None: as they are.
+    """
+
+    unit: str = "word"
+    merged: bool = True
+    mask_token: str | None = None
+    dictionary: bool = False
+    salt: str | None = None
+
+    sizes: ClassVar[str] = "uniform"
+    distance_unit: ClassVar[float] = 100.0
+    weight_columns: ClassVar[tuple[str, ...]] = ("spans",)
+    stability_columns: ClassVar[tuple[str, ...]] = ("n_units", "segmentation")
+
+    def split(self, batch: Sequence[Any]) -> "TextRows":
+        """Split texts into units; a missing or empty one has a reason."""
+        texts, units, reasons = [], [], {}
+        for i, cell in enumerate(batch):
+            text = cell if isinstance(cell, str) else ""
+            texts.append(text)
+            found, why = self._units(text) if isinstance(cell, str) else ((), "the text is missing")
+            units.append(found)
+            if why is not None:
+                reasons[i] = why
+        return TextRows(self, texts, tuple(units), tuple(map(text_key, texts)), reasons)
+
+    def _units(self, text: str) -> tuple[tuple[Unit, ...], str | None]:
+        """Return the features of a text, by first appearance, or why there are none."""
+        try:
+            spans = split_units(text, self.unit, dictionary=self.dictionary)
+        except Exception as error:  # noqa: BLE001 - a user's callable may raise anything
+            return (), f"{type(error).__name__}: {error}".splitlines()[0]
+        if not spans:
+            kind = self.unit.partition("=")[0]
+            return (), f"nothing to explain: the text holds no {kind}"
+        if self.merged:
+            places: dict[str, list[Span]] = {}
+            for low, high in spans:
+                places.setdefault(text[low:high], []).append((low, high))
+            units = tuple(Unit(word, tuple(where)) for word, where in places.items())
+        else:
+            units = tuple(Unit(text[low:high], ((low, high),)) for low, high in spans)
+        if len(units) > MOST_UNITS:
+            return (), (
+                f"the text has {len(units)} features, more than {MOST_UNITS}; take longer units"
+                " (--unit sentence), or -m lime:refine=3: sentences first, then the words of the"
+                " strongest"
+            )
+        return units, None
+
+    def shown(self, text: str) -> str:
+        """Return a unit as it stands in the output."""
+        return text if self.salt is None else hashed(text, self.salt)
+
+    def segmentation(self, text: str) -> str:
+        """Return the rule by which a text was split."""
+        if self.unit != "word":
+            return self.unit.partition("=")[0] if "=" in self.unit else self.unit
+        if not is_unspaced(text):
+            return "unicode words"
+        return "dictionary words" if self.dictionary else "characters"
+
+
+@dataclass(frozen=True)
+class TextRows:
+    """Texts of one chunk, split into units (see ``features.MaskedRows``)."""
+
+    law: TextLaw
+    inputs: list[str]
+    units: tuple[tuple[Unit, ...], ...]
+    keys: tuple[bytes, ...]
+    reasons: Mapping[int, str]
+
+    def __len__(self) -> int:
+        """Return the number of texts."""
+        return len(self.inputs)
+
+    @property
+    def counts(self) -> IntArray:
+        """Return the number of units of each text, (b,)."""
+        return np.array([len(units) for units in self.units], dtype=np.int64)
+
+    def take(self, rows: Sequence[int]) -> "TextRows":
+        """Return some of the texts."""
+        return TextRows(
+            self.law,
+            [self.inputs[i] for i in rows],
+            tuple(self.units[i] for i in rows),
+            tuple(self.keys[i] for i in rows),
+            {at: self.reasons[i] for at, i in enumerate(rows) if i in self.reasons},
+        )
+
+    def shown(self) -> Shown:
+        """Return the units' texts, how often each stands there, and where."""
+        b, n = len(self), len(self.units[0]) if self.units else 0
+        names, spans = np.empty((b, n), dtype=object), np.empty((b, n), dtype=object)
+        values = np.empty((b, n), dtype=object)
+        for i, units in enumerate(self.units):
+            for j, unit in enumerate(units):
+                names[i, j] = self.law.shown(unit.text)
+                spans[i, j] = [list(span) for span in unit.spans]
+                values[i, j] = len(unit.spans)
+        rules = np.array([self.law.segmentation(text) for text in self.inputs], dtype=object)
+        facts = {"n_units": self.counts, "segmentation": rules}
+        return Shown(names, values, {"spans": spans}, facts)
+
+    def spanned(self, row: int) -> tuple[str, list[tuple[Span, ...]]]:
+        """Return a text and the spans of each of its units."""
+        return self.inputs[row], [unit.spans for unit in self.units[row]]
+
+    def masked(self, row: int, masks: BoolArray) -> list[str]:
+        """
+        Return what a text becomes where only some units stay.
+
+        Parameters
+        ----------
+        masks : (m, n) bool
+            True where a unit stays.
+        """
+        text, units = self.inputs[row], self.units[row]
+        places = sorted((span, j) for j, unit in enumerate(units) for span in unit.spans)
+        pieces, owners, at = [], [], 0
+        for (low, high), j in places:
+            pieces += [text[at:low], text[low:high]]
+            owners.append(j)
+            at = high
+        pieces.append(text[at:])
+        stays = masks[:, owners]
+        if self.law.mask_token is None:
+            kept = np.ones((len(masks), len(pieces)), dtype=bool)
+            kept[:, 1::2] = stays
+            return ["".join(compress(pieces, keep)) for keep in kept.tolist()]
+        filled = np.full((len(masks), len(pieces)), self.law.mask_token, dtype=object)
+        filled[:, ::2] = pieces[::2]
+        words = np.broadcast_to(np.array(pieces[1::2], dtype=object), stays.shape)
+        filled[:, 1::2][stays] = words[stays]
+        return ["".join(cells) for cells in filled.tolist()]
+
+
+def hashed(text: str, salt: str) -> str:
+    """Return a salted hash in place of a text, 16 hexadecimal digits."""
+    key = salt.encode("utf-8", "surrogatepass")
+    body = text.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(body, key=hashlib.sha256(key).digest(), digest_size=8).hexdigest()

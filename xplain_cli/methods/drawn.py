@@ -1,0 +1,107 @@
+"""What rows see of draws that compare with them: the sums of their surrogates, and how local."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from xplain_cli.explanation import Attribution, FloatArray
+from xplain_cli.methods.locality import locality
+from xplain_cli.methods.neighbourhoods import Pool, TableTask, UnexplainedError
+from xplain_cli.methods.solvers import gram
+from xplain_cli.methods.surrogate import Seen, Surrogate, fit
+from xplain_cli.targets import pair_values
+
+_SLICE_BYTES = 64e6
+_LEAST_WEIGHT = 1e-200
+
+
+def slice_rows(n: int, targets: int, repeats: int) -> int:
+    """Return how many rows' Gram sums fit in 64 MB."""
+    return max(1, int(_SLICE_BYTES / (8 * (1 + n + targets) ** 2 * repeats)))
+
+
+def _look(
+    task: TableTask, width: float, rows: Sequence[int], pools: Sequence[Pool], own_inputs: int
+) -> Seen:
+    """Sum each row's weighted draws, repeat by repeat."""
+    sums, points, offsets, shares, kept = [], [], [], [], []
+    lost: dict[int, str] = {}
+    for i, pool in zip(rows, pools, strict=True):
+        coordinates, distances = task.law.contrast(pool.draw, task.block, i)
+        weights = np.exp(distances * (-0.5 / width**2))
+        total = weights.sum()
+        if not total > _LEAST_WEIGHT:
+            lost[i] = _lost(task, width, i)
+            continue
+        values = pair_values(pool.outputs, task.pairs[i], margin=task.margin)
+        offset = values[:, 0].copy()  # a constant model then has values of exactly 0
+        values -= offset[:, None]
+        sums.append(gram(coordinates, values, weights, pool.repeats))
+        own = task.block.positions[i]
+        points.append(np.concatenate([[1.0], own, task.predictions[i] - offset]))
+        offsets.append(offset)
+        shares.append(total**2 / (len(weights) * (weights @ weights)))
+        if pool.repeats == 1:
+            kept.append((coordinates, values, weights))
+    if lost:
+        raise UnexplainedError(lost)
+    return Seen(
+        sums=np.stack(sums),
+        points=np.stack(points),
+        offsets=np.stack(offsets),
+        shares=np.array(shares),
+        samples=task.samples,
+        asked=np.full(len(rows), own_inputs),
+        rows=kept,
+    )
+
+
+def _lost(task: TableTask, width: float, row: int) -> str:
+    """Say why no draw has any weight at a row."""
+    if not np.isfinite(task.block.positions[row]).all():
+        return "a missing or infinite value has no place without bins: take discretizer=quartile"
+    return (
+        f"kernel_width={width:.3g} leaves no draw any weight at this row: it lies too"
+        " far from the background, or the kernel is too narrow"
+    )
+
+
+def _base(task: TableTask, rows: Sequence[int], found: Attribution) -> FloatArray:
+    """
+    Return the surrogate's value at the row less the sum of its weights.
+
+    With bins this is the intercept, the surrogate where every feature is absent. Without bins a
+    weight is a slope, and only this makes ``base + sum(weights)`` the surrogate at the row.
+    """
+    shift = task.block.positions[list(rows)] - 1
+    return np.asarray(found.base + (found.weights * shift[:, None]).sum(axis=-1), dtype=np.float64)
+
+
+def fit_drawn(
+    task: TableTask,
+    surrogate: Surrogate,
+    width: float,
+    rows: Sequence[int],
+    pools: Sequence[Pool],
+    *,
+    own_inputs: int = 0,
+) -> Attribution:
+    """
+    Fit the surrogates of some rows of a block, each on its pool.
+
+    ``own_inputs`` counts the model inputs that each row caused.
+
+    Raises
+    ------
+    UnexplainedError
+        Rows at which no draw has any weight.
+    """
+
+    def finished(found: Attribution) -> Attribution:
+        local = locality(task, rows, pools[0], found.weights, found.repeats, found.selected)
+        return replace(found, base=_base(task, rows, found), locality=local)
+
+    found = fit(_look(task, width, rows, pools, own_inputs), surrogate)
+    whole = None if found.whole is None else finished(found.whole)
+    return replace(finished(found), whole=whole)

@@ -1,0 +1,197 @@
+"""LIME on masks: the surrogate of rows whose features are taken away one row at a time.
+
+Ribeiro, Singh and Guestrin 2016, arXiv:1602.04938; laws and kernels as in the package ``lime``
+0.2.0.1 (lime_text, lime_image). The answer is that of infinitely many masks: there is no ridge
+penalty unless asked, and the row itself, which the package adds with weight 1, is left out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from xplain_cli.errors import UsageError
+from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.features import MaskLaw
+from xplain_cli.methods.controls import controlled_by_logit
+from xplain_cli.methods.designs import (
+    DESIGNS,
+    KERNELS,
+    Design,
+    enumerate_masks,
+    kernel_weights,
+    sample_masks,
+    size_law,
+)
+from xplain_cli.methods.keeping import Kept
+from xplain_cli.methods.neighbourhoods import Explaining, Masked, MaskTask, NeedMasks
+from xplain_cli.methods.selection import SELECTIONS
+from xplain_cli.methods.solvers import gram_on
+from xplain_cli.methods.surrogate import Seen, Surrogate, concatenate, fit
+from xplain_cli.targets import pair_values
+
+_SLICE_BYTES = 64e6
+_MOST_ENUMERATED = 20
+_BUDGETS = {"uniform": (512, 4), "half": (512, 2)}
+# the package's own default sample, against which its ridge penalty stands
+_SAMPLES_OF_LIME = {"uniform": 5000, "half": 1000}
+
+
+@dataclass(frozen=True)
+class MaskLime:
+    """
+    The settings of LIME for texts and pictures.
+
+    Attributes
+    ----------
+    kernel, kernel_width
+        cosine (default), with weight exp(-d^2 / (2 width^2)), d = 1 - sqrt(share of features that
+        stay), times 100 for texts; width 0.25, for texts 25. share: the share that stays.
+    ridge
+        Penalty of the surrogate, against the package's own number of samples; default: none.
+    features, select
+        Let the surrogate use at most this many features, chosen by forward selection, highest
+        weights or the lasso path; default: all features.
+    design
+        sobol, pairs, plain: how masks are sampled where they are too many to be enumerated;
+        default: sobol.
+    control
+        none, or logit2: a stand-in for the model whose own surrogate costs no model inputs;
+        default: logit2 where all features are fitted.
+    """
+
+    kernel: str = field(default="cosine", metadata={"choices": KERNELS})
+    kernel_width: float | None = None
+    ridge: float = 0.0
+    features: int | None = None
+    select: str = field(default="auto", metadata={"choices": SELECTIONS})
+    design: str = field(default="auto", metadata={"choices": ("auto", *DESIGNS)})
+    control: str = field(default="auto", metadata={"choices": ("auto", "none", "logit2")})
+
+    exact: ClassVar[bool] = False
+    pooled: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Refuse settings that contradict each other."""
+        if self.kernel_width is not None and not self.kernel_width > 0:
+            raise UsageError(f"lime:kernel_width={self.kernel_width:g}: must be above 0")
+        if self.kernel_width is not None and self.kernel != "cosine":
+            raise UsageError(f"lime:kernel={self.kernel} has no width: leave kernel_width out")
+        if not 0 <= self.ridge < np.inf:
+            raise UsageError(f"lime:ridge={self.ridge:g}: must be 0 or above")
+        if self.features is not None and self.features < 1:
+            raise UsageError(f"lime:features={self.features}: must be 1 or above")
+        if self.select != "auto" and self.features is None:
+            raise UsageError(f"lime:select={self.select} needs lime:features=K")
+        if self.features is not None and self.control not in {"auto", "none"}:
+            raise UsageError(
+                f"lime:control={self.control} stands in for a fit of all features: leave it or"
+                " features out"
+            )
+
+    def default_budget(self, law: MaskLaw) -> tuple[int, int]:
+        """Return the default (samples per repeat, repeats)."""
+        return _BUDGETS[law.sizes]
+
+    def facts(self, law: MaskLaw) -> dict[str, Any]:
+        """Return what the manifest says of the kernel."""
+        if self.kernel != "cosine":
+            return {"kernel": self.kernel}
+        return {"kernel": "cosine", "kernel_width": self._width(law) * law.distance_unit}
+
+    def _width(self, law: MaskLaw) -> float:
+        """Return the kernel width in units of 1 - sqrt(share)."""
+        return 0.25 if self.kernel_width is None else self.kernel_width / law.distance_unit
+
+    def explain(self, task: MaskTask) -> Explaining:
+        """Explain a block of rows, all with equally many features."""
+        sizes, n = task.law.sizes, task.n
+        kernel = kernel_weights(self.kernel, self._width(task.law), n)
+        samples = max(task.samples, _least_samples(n))
+        design = _design(
+            self.design, sizes, tuple(kernel.tolist()), (samples, task.repeats), task.seed
+        )
+        surrogate = Surrogate(self.ridge, self.features, self.select)
+        controlled = self.control != "none" and self.features is None and not design.exact
+        step = max(1, int(_SLICE_BYTES / (8 * design.weights.size * task.pairs.shape[1])))
+        parts = []
+        for start in range(0, len(task.block), step):
+            rows = range(start, min(start + step, len(task.block)))
+            answer: Masked = yield NeedMasks(rows, [design.used] * len(rows))
+            values = _values(task, rows, design, answer)
+            seen = see_masks(task, rows, design, values, answer.asked)
+            if controlled:
+                seen = controlled_by_logit(seen, task, rows, design, values, self.ridge)
+            parts.append(fit(seen, surrogate))
+        return concatenate(parts)
+
+
+def _least_samples(n: int) -> int:
+    """Return the least power of two of masks that a fit of n features needs in a repeat."""
+    return 1 << (4 * (n + 1) - 1).bit_length()
+
+
+_DESIGNS: Kept[Design] = Kept(lambda design: 12 * design.masks.size, 1 << 28)
+
+
+def _design(
+    name: str, sizes: str, kernel: tuple[float, ...], budget: tuple[int, int], seed: int
+) -> Design:
+    """Return the masks of all rows with as many features, made once."""
+    key = (name, sizes, kernel, budget, seed)
+    return _DESIGNS.get(key, lambda: _make_design(*key))
+
+
+def _make_design(
+    name: str, sizes: str, kernel: tuple[float, ...], budget: tuple[int, int], seed: int
+) -> Design:
+    """Return all masks if the budget allows, else a sample, scaled to the package's total."""
+    n = len(kernel) - 1
+    weights = np.array(kernel)
+    total = _SAMPLES_OF_LIME[sizes] * float(size_law(sizes, n) @ weights)
+    if n <= _MOST_ENUMERATED and (1 << n) <= budget[0] * budget[1]:
+        design = enumerate_masks(sizes, weights)
+    else:
+        design = sample_masks("sobol" if name == "auto" else name, sizes, weights, budget, (seed,))
+    return replace(design, weights=design.weights * (total / design.weights.sum()))
+
+
+def _values(task: MaskTask, rows: Sequence[int], design: Design, answer: Masked) -> FloatArray:
+    """Return the explained numbers (b, t, r * m); 0 where a mask has no weight and is not asked."""
+    values = np.zeros((len(rows), task.pairs.shape[1], design.weights.size))
+    for i, row in enumerate(rows):
+        values[i][:, design.places] = pair_values(
+            answer.outputs[i], task.pairs[row], margin=task.margin
+        )
+    return values
+
+
+def see_masks(
+    task: MaskTask,
+    rows: Sequence[int],
+    design: Design,
+    values: FloatArray,
+    asked: IntArray,
+) -> Seen:
+    """Sum the masks of rows with their values (b, t, r * m)."""
+    chosen = list(rows)
+    offsets = values[:, :, design.places[0]].copy()  # a constant model then has values of exactly 0
+    own = task.predictions[chosen] - offsets
+    ones = np.ones((len(chosen), 1 + task.n))
+    weights = design.weights.ravel()
+    level = values - offsets[:, :, None]
+    level[:, :, weights == 0] = 0.0
+    share = weights.sum() ** 2 / (len(weights) * (weights @ weights))
+    coordinates = design.masks.reshape(-1, task.n).T.astype(np.float64)
+    return Seen(
+        sums=gram_on(design.basis, level),
+        points=np.concatenate([ones, own], axis=1),
+        offsets=offsets,
+        shares=np.full(len(chosen), share),
+        samples=design.masks.shape[1],
+        asked=asked,
+        rows=[(coordinates, part, weights) for part in level] if len(design.masks) == 1 else (),
+        own_weight=float(design.lacks_contrast),
+        exact=design.exact,
+    )

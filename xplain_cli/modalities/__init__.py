@@ -1,0 +1,154 @@
+"""What the rows of a command are: how DATA and its background are opened, and split by which law.
+
+File = command. A modality is opened once, in the parent; workers get its law and its batches.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from xplain_cli.features import Law
+from xplain_cli.methods import Method
+from xplain_cli.models import LoadedModel, Model, Settled
+from xplain_cli.plan import Request
+from xplain_cli.records import Rows
+
+PROBE_ROWS = 16
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive rows of DATA as a law takes them, and as the user knows them."""
+
+    batch: Any
+    rows: Rows
+
+    @property
+    def start(self) -> int:
+        """The number in DATA of the first row."""
+        return self.rows.start
+
+    @property
+    def stop(self) -> int:
+        """The number in DATA after the last row."""
+        return self.rows.start + len(self.rows.ids)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """
+    The law by which features are taken away, and how the model is asked then.
+
+    Attributes
+    ----------
+    law
+        What workers split rows by.
+    baseline
+        What stands for "absent", as every line of the output says it.
+    meaning
+        The same in a sentence, for the manifest.
+    sparse
+        Whether masked texts are asked as sparse rows.
+    notes
+        What was decided, for the user.
+    """
+
+    law: Law
+    baseline: str
+    meaning: str
+    sparse: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class Modality(Protocol):
+    """DATA of one kind, opened and checked against the model."""
+
+    @property
+    def gives(self) -> str:
+        """What its laws give to methods: ``draws`` or ``masks`` (keys of METHODS)."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """DATA as the user named it."""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of DATA."""
+
+    @property
+    def n_rows(self) -> int:
+        """The number of rows of DATA."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names in DATA that somebody may mistake for a target."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was decided on opening, for the user."""
+
+    @property
+    def batch_rows(self) -> int:
+        """Rows of every model batch."""
+
+    def probe(self) -> Any:
+        """Return the first rows as the model takes them."""
+
+    def typical(self) -> Any:
+        """Return rows that stand for what the model sees, as it takes them."""
+
+    def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
+        """Yield rows start..stop in pieces of *size*."""
+
+    def chunk_rows(self, method: Method) -> int:
+        """Return how many rows make a good unit of work."""
+
+    def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
+        """
+        Return the law that a method needs.
+
+        Raises
+        ------
+        UsageError
+            The method cannot explain such rows.
+        """
+
+    def numbers(self) -> Mapping[str, Any]:
+        """Return what of the reading and the splitting decides the numbers, as JSON values."""
+
+    def facts(self) -> Mapping[str, Any]:
+        """Return what the manifest says of DATA."""
+
+    def described(self) -> str:
+        """Return the model's inputs in a line."""
+
+
+Load: TypeAlias = Callable[[], LoadedModel]
+"""Judges and loads the model: called once DATA is known to be there."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An opened modality and the model that it was checked against."""
+
+    modality: Modality
+    loaded: LoadedModel
+
+
+def open_modality(request: Request, load: Load) -> Reading:
+    """
+    Open DATA and the model, and check the one against the other.
+
+    Raises
+    ------
+    RefusedError, UsageError
+        With the file, the place and the way out.
+    """
+    from xplain_cli.modalities.tabular import open_tabular
+    from xplain_cli.modalities.text import open_text
+
+    openers: dict[str, Callable[[Request, Load], Reading]] = {
+        "tabular": open_tabular,
+        "text": open_text,
+    }
+    return openers[request.modality](request, load)
