@@ -5,14 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from xplain_cli.methods.codes import (
-    all_masks,
-    capacity,
-    code_masks,
-    code_rows,
-    paired_masks,
-    sidon_columns,
-)
+from xplain_cli.methods.codes import capacity, code_masks, code_rows, sidon_columns
+from xplain_cli.methods.designs import all_masks
 
 CAPACITY = {32: 6, 64: 7, 128: 9, 256: 12, 512: 18, 1024: 24, 2048: 32, 4096: 41, 8192: 64}
 
@@ -107,13 +101,3 @@ def test_effects_of_a_function_of_four_way_interactions_are_exact():
     masks = code_masks(n, 256, stream(5))
     found = np.where(masks, 1.0, -1.0).T @ f(masks) / len(masks)
     np.testing.assert_allclose(found, weights, atol=1e-12)
-
-
-def test_pairs_are_complements_and_an_odd_one_stays_alone():
-    masks = paired_masks(5, 7, stream())
-    assert masks.shape == (7, 5)
-    assert (masks[4:] == ~masks[:3]).all()
-
-
-def test_all_masks_are_all_and_distinct():
-    assert (all_masks(3) @ (1 << np.arange(3))).tolist() == list(range(8))

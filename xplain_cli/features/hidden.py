@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Protocol
 
 import numpy as np
@@ -229,7 +230,7 @@ class Other:
     @property
     def says(self) -> str:
         """Name it."""
-        return f"the same place of {self.path}"
+        return f"the same place of {PurePath(self.path).name}"
 
     def fill(self, values: FloatArray, labels: IntArray, *, eight: bool) -> FloatArray:  # noqa: ARG002 - its own range
         """Fill."""

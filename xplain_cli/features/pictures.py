@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import BoolArray, IntArray
+from xplain_cli.features import Shown
 from xplain_cli.features.hidden import Hidden, mean_colours
 from xplain_cli.features.picture_rows import InputForm, PictureRow, compose
 from xplain_cli.features.superpixels import Cut, Scene
@@ -104,31 +105,9 @@ class PictureRows:
             raise ValueError(f"row {row} was not read: {self.reasons[row]}")
         return compose(picture, masks)
 
-    def shown(self) -> "ShownPictures":
+    def shown(self) -> Shown:
         """Return what the user sees of the superpixels."""
         return show(self.rows)
-
-
-@dataclass(frozen=True)
-class ShownPictures:
-    """
-    What the user sees of superpixels, n at most; beyond a picture's own number there is nothing.
-
-    Attributes
-    ----------
-    names, values : (b, n) object
-        ``superpixel 3`` and its mean colour, ``#rrggbb`` (or a number); None beyond.
-    columns
-        ``area``, ``bbox_x``, ``bbox_y``, ``bbox_w``, ``bbox_h`` (b, n), pixels of the original, NaN
-        beyond.
-    row_columns
-        ``conversions`` (b,): what was changed on reading; None: nothing.
-    """
-
-    names: NDArray[np.object_]
-    values: NDArray[np.object_]
-    columns: dict[str, NDArray[Any]]
-    row_columns: dict[str, NDArray[Any]]
 
 
 _PLACES = ("area", "bbox_x", "bbox_y", "bbox_w", "bbox_h")
@@ -156,8 +135,13 @@ def _places_of(row: PictureRow) -> NDArray[Any]:
     return np.column_stack([np.rint(areas), edges[:, :2], edges[:, 2:] - edges[:, :2]])
 
 
-def show(rows: Sequence[PictureRow | None]) -> ShownPictures:
-    """Return names, colours and places of the superpixels of pictures."""
+def show(rows: Sequence[PictureRow | None]) -> Shown:
+    """
+    Return what the user sees of superpixels: ``superpixel 3``, its mean colour, where it stands.
+
+    Places are pixels of the original. Beyond a picture's own number of superpixels there is nothing
+    (None, NaN). ``conversions`` says what was changed on reading a picture.
+    """
     counts = [row.count if row else 0 for row in rows]
     shape = (len(rows), max(counts, default=0))
     names, values = np.full(shape, None, dtype=object), np.full(shape, None, dtype=object)
@@ -167,9 +151,10 @@ def show(rows: Sequence[PictureRow | None]) -> ShownPictures:
             names[i, : counts[i]] = [f"superpixel {s}" for s in range(counts[i])]
             values[i, : counts[i]] = _colour_names(row)
             places[i, : counts[i]] = _places_of(row)
-    columns = {name: places[..., at] for at, name in enumerate(_PLACES)}
+    whole = places if np.isnan(places).any() else places.astype(np.int64)
+    columns = {name: whole[..., at] for at, name in enumerate(_PLACES)}
     said = ["; ".join(row.notes) or None if row else None for row in rows]
-    return ShownPictures(names, values, columns, {"conversions": np.array(said, dtype=object)})
+    return Shown(names, values, columns, {"conversions": np.array(said, dtype=object)})
 
 
 @dataclass(frozen=True)

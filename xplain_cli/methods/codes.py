@@ -1,4 +1,4 @@
-"""Masks in which features stay with probability 1/2: all of them, linear codes, or pairs."""
+"""Linear codes: masks in which any five features show all their patterns equally often."""
 
 import functools
 
@@ -103,14 +103,3 @@ def code_masks(n: int, m: int, stream: np.random.Generator) -> BoolArray:
     for bit in range(bits):
         rows = np.concatenate([rows, rows ^ (columns >> bit & 1).astype(bool)])
     return np.concatenate([rows, ~rows])
-
-
-def paired_masks(n: int, m: int, stream: np.random.Generator) -> BoolArray:
-    """Draw masks (m, n), each feature with probability 1/2; the second half are complements."""
-    rows = stream.integers(0, 2, (m - m // 2, n)).astype(bool)
-    return np.concatenate([rows, ~rows[: m // 2]])
-
-
-def all_masks(n: int) -> BoolArray:
-    """Return all (2^n, n) masks; feature j is bit j of the row's number."""
-    return (np.arange(1 << n)[:, None] >> np.arange(n) & 1).astype(bool)

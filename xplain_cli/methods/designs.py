@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+from xplain_cli.methods.codes import capacity, code_masks, code_rows
 from xplain_cli.methods.solvers import Basis, make_basis
 from xplain_cli.seeds import MASKS, stream
 
@@ -154,13 +155,30 @@ def plain_masks(sizes: str, n: int, count: int, source: np.random.Generator) -> 
     return _POINTS[sizes](n, count, source, sobol=False)
 
 
+def coded_masks(sizes: str, n: int, count: int, source: np.random.Generator) -> BoolArray:
+    """Return a linear code of *count* masks; where none serves n features, pairs: (count, n)."""
+    if sizes == "half" and capacity(count) >= n:
+        return code_masks(n, count, source)
+    return paired_masks(sizes, n, count, source)
+
+
 DESIGNS: dict[str, Callable[[str, int, int, np.random.Generator], BoolArray]] = {
     "sobol": sobol_masks,
+    "codes": coded_masks,
     "pairs": paired_masks,
     "plain": plain_masks,
 }
 """Ways to sample the law; each mask has probability 1 / ((n + 1) C(n, k)) where numbers are
 uniform, else 2^-n."""
+
+
+DEFAULTS = {"uniform": "sobol", "half": "codes"}
+"""The design of each law, where nobody asks for another."""
+
+
+def whole(design: str, n: int, samples: int) -> int:
+    """Return how many of *samples* masks a repeat takes: a fragment of a code loses its balance."""
+    return (code_rows(n, samples) or samples) if design == "codes" else samples
 
 
 def _reweigh(sizes: str, kernel: FloatArray, counts: IntArray) -> FloatArray:
