@@ -18,6 +18,7 @@ The map, a line per room (calls go down only):
     workers        how chunks are spread: serially, over threads, over processes
     manifest       what a run says of itself
     estimate       what a run will cost (--dry-run)
+    heatmaps       the pictures of a run: what weighs where
     verdict        gates, failed rows, the exit code
     choosing       method, target, scale and budget as objects
     opening        model and data opened and checked

@@ -5,6 +5,8 @@ number with its sign is printed where it fits.
 """
 
 import io
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -38,6 +40,38 @@ def weight_map(labels: IntArray, weights: FloatArray) -> NDArray[np.float32]:
     return np.asarray(weights[labels], dtype=np.float32)
 
 
+@dataclass(frozen=True)
+class Ground:
+    """Superpixels as they are drawn; what all pictures of one row share is found once."""
+
+    labels: IntArray
+
+    @cached_property
+    def taken(self) -> tuple[IntArray, IntArray]:
+        """Which rows and columns of the labels are drawn."""
+        return _zoom(self.labels)
+
+    @cached_property
+    def drawn(self) -> IntArray:
+        """The labels (h, w) at the size in which they are drawn."""
+        down, across = self.taken
+        return self.labels[down[:, None], across]
+
+    @cached_property
+    def edges(self) -> Any:
+        """The pixels (h, w) where another superpixel begins."""
+        return _edges(self.drawn)
+
+    @cached_property
+    def points(self) -> list[tuple[float, float, float]]:
+        """Of each superpixel its innermost point (x, y), and how far it is from the edge."""
+        scale = self.drawn.shape[1] / self.labels.shape[1]
+        return [
+            (scale * (x + 0.5), scale * (y + 0.5), scale * depth)
+            for x, y, depth in _inner_points(self.labels)
+        ]
+
+
 def _zoom(labels: IntArray) -> tuple[IntArray, IntArray]:
     """Return which rows and columns of the labels are drawn, so that what comes out is readable."""
     height, width = labels.shape
@@ -68,16 +102,23 @@ def _edges(labels: IntArray) -> Any:
     return edges
 
 
-def _blend(under: FloatArray, labels: IntArray, weights: FloatArray, most: float) -> FloatArray:
-    """Lay the superpixels' colours over a picture (h, w, 3), with stripes and edges."""
+def _blend(under: Any, labels: IntArray, weights: FloatArray, most: float) -> Any:
+    """Lay the superpixels' colours over grey (h, w, 1), with stripes; return (h, w, 3) float32."""
     colours, strength = _tints(weights)
-    opacity = (strength * most)[labels][..., None]
-    made = under * (1 - opacity) + colours[labels] * opacity
+    opacity = strength * most
+    paint = (colours * opacity[:, None]).astype(np.float32)
+    made = under * (1 - opacity).astype(np.float32)[labels][..., None] + paint[labels]
     stripes = _hatched(labels, weights)
-    made[stripes] = made[stripes] * 0.62
-    edges = _edges(labels)
-    made[edges] = made[edges] * 0.35 + 255 * 0.65 * (most < 1)
+    made[stripes] *= np.float32(0.62)
     return made
+
+
+def _with_edges(made: Any, ground: Ground, most: float) -> Any:
+    """Return an image of what was blended, with the edges of the superpixels."""
+    from PIL import Image
+
+    made[ground.edges] = made[ground.edges] * 0.35 + 255 * 0.65 * (most < 1)
+    return Image.fromarray(np.rint(made).astype(np.uint8))
 
 
 def _inner_points(labels: IntArray) -> list[tuple[int, int, float]]:
@@ -93,12 +134,12 @@ def _inner_points(labels: IntArray) -> list[tuple[int, int, float]]:
     return points
 
 
-def _write_numbers(image: Any, labels: IntArray, weights: FloatArray) -> None:
+def _write_numbers(image: Any, ground: Ground, weights: FloatArray) -> None:
     """Print each weight inside its superpixel: the number, or where it is too small the sign."""
     from PIL import ImageDraw, ImageFont
 
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(_FONT)
-    for weight, (x, y, depth) in zip(weights.tolist(), _inner_points(labels), strict=True):
+    for weight, (x, y, depth) in zip(weights.tolist(), ground.points, strict=True):
         number = f"{weight:+.2g}"
         for text in (number, number[0]):
             left, top, right, bottom = pen.textbbox((x, y), text, font=font, anchor="mm")
@@ -132,52 +173,38 @@ def _with_caption(image: Any, caption: str, weights: FloatArray) -> Any:
     spans = [pen.textlength(text, font=font) for text in ends]
     first, last = 12 + int(spans[0]), width - 12 - int(spans[1])
     place = np.linspace(-1, 1, last - first)
-    bar = np.full((12, last - first, 3), 255.0)
-    strip = np.broadcast_to(np.arange(last - first), (12, last - first))
-    bar = _blend(bar, np.ascontiguousarray(strip), place, 1.0)
-    bar[:, :, :] = np.where(_edges(np.ascontiguousarray(strip))[..., None], _plain(place), bar)
-    whole.paste(Image.fromarray(bar.round().astype(np.uint8)), (first, top + 24))
+    strip = np.tile(np.arange(last - first), (12, 1))
+    bar = _blend(np.float32(255), strip, place, 1.0)
+    whole.paste(Image.fromarray(np.rint(bar).astype(np.uint8)), (first, top + 24))
     pen.text((6, top + 21), ends[0], font=font, fill="black")
     pen.text((last + 6, top + 21), ends[1], font=font, fill="black")
     return whole
 
 
-def _plain(place: FloatArray) -> FloatArray:
-    """Return the colours (1, n, 3) of the scale, without edges, stripes where it lowers."""
-    colours, strength = _tints(place)
-    return np.asarray((255 * (1 - strength[:, None]) + colours * strength[:, None])[None])
-
-
 def _png(image: Any) -> bytes:
     file = io.BytesIO()
-    image.save(file, format="PNG", compress_level=4)
+    image.save(file, format="PNG", compress_level=2)
     return file.getvalue()
 
 
-def draw_heatmap(labels: IntArray, weights: FloatArray, caption: str) -> bytes:
+def draw_heatmap(ground: Ground, weights: FloatArray, caption: str) -> bytes:
     """
     Return a PNG of the signed weights on white.
 
     Parameters
     ----------
-    labels : (h, w), 0 to S-1
+    ground
+        The superpixels.
     weights : (S,)
     caption
         What is explained.
     """
-    from PIL import Image
-
-    down, across = _zoom(labels)
-    drawn = labels[down[:, None], across]
-    made = _blend(np.full((*drawn.shape, 3), 255.0), drawn, weights, 1.0)
-    image = Image.fromarray(made.round().astype(np.uint8))
-    _write_numbers(image, drawn, weights)
+    image = _with_edges(_blend(np.float32(255), ground.drawn, weights, 1.0), ground, 1.0)
+    _write_numbers(image, ground, weights)
     return _png(_with_caption(image, caption, weights))
 
 
-def draw_overlay(
-    picture: NDArray[Any], labels: IntArray, weights: FloatArray, caption: str
-) -> bytes:
+def draw_overlay(picture: NDArray[Any], ground: Ground, weights: FloatArray, caption: str) -> bytes:
     """
     Return a PNG of the signed weights over the picture.
 
@@ -186,23 +213,19 @@ def draw_overlay(
     picture : (h, w, c) uint8 or float
         Floats are drawn from their least to their largest value.
     """
-    from PIL import Image
-
-    down, across = _zoom(labels)
-    drawn = labels[down[:, None], across]
-    grey = _visible(picture)[down[:, None], across].mean(axis=2, keepdims=True)
-    pale = np.repeat(64 + 0.75 * grey, 3, axis=2)  # black would swallow the colours
-    made = _blend(pale, drawn, weights, _STRONGEST)
-    image = Image.fromarray(made.round().astype(np.uint8))
-    _write_numbers(image, drawn, weights)
+    down, across = ground.taken
+    grey = 64 + 0.75 * _grey(picture)[down[:, None], across]  # black would swallow the colours
+    made = _blend(grey[..., None], ground.drawn, weights, _STRONGEST)
+    image = _with_edges(made, ground, _STRONGEST)
+    _write_numbers(image, ground, weights)
     return _png(_with_caption(image, caption, weights))
 
 
-def _visible(picture: NDArray[Any]) -> FloatArray:
-    """Return the colours of a picture from 0 to 255, without alpha."""
-    colours = np.asarray(picture[..., :3], dtype=np.float64)
+def _grey(picture: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the mean colour (h, w) of a picture from 0 to 255, without alpha."""
+    colours = picture[..., :3].mean(axis=2, dtype=np.float32)
     if picture.dtype == np.uint8:
-        return colours
+        return np.asarray(colours, dtype=np.float32)
     least, span = colours.min(), np.ptp(colours)
     return (colours - least) * (255.0 / span) if span > 0 else np.full_like(colours, 127.5)
 
