@@ -17,7 +17,7 @@ from xplain_cli.methods.codes import capacity, code_masks, code_rows
 from xplain_cli.methods.solvers import Basis, make_basis
 from xplain_cli.seeds import MASKS, stream
 
-KERNELS = ("cosine", "share")
+KERNELS = ("cosine", "share", "flat")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +78,12 @@ def kernel_weights(kernel: str, width: float, n: int) -> FloatArray:
     Return the weight of a mask with k of n features, k = 0..n: (n + 1,).
 
     ``cosine``: exp(-(1 - sqrt(k / n))^2 / (2 width^2)), the cosine distance from the full row.
+    ``flat``: 1.
     ``share``: k / n; a lone feature can only be compared with its absence, which counts then.
     """
     share = np.arange(n + 1) / n
+    if kernel == "flat":
+        return np.ones(n + 1)
     if kernel == "share":
         return share if n > 1 else np.ones(2)
     return np.asarray(np.exp(-((1 - np.sqrt(share)) ** 2) / (2 * width**2)), dtype=np.float64)

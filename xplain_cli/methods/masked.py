@@ -74,6 +74,7 @@ class MaskLime:
 
     exact: ClassVar[bool] = False
     pooled: ClassVar[bool] = False
+    sampled: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Refuse settings that contradict each other."""

@@ -19,6 +19,7 @@ RAISES, LOWERS = (0xB2, 0x18, 0x2B), (0x21, 0x66, 0xAC)
 _LEAST, _MOST = 448, 1024  # pixels of the longer side of what is drawn
 _FONT, _SMALL_FONT = 15, 13
 _HATCH = 8  # pixels from one stripe to the next
+_FAINTEST = 0.04  # share of the largest weight below which neither colour nor stripes are seen
 _STRONGEST = 0.72  # opacity over a picture
 _STRIP = 46  # pixels of the caption below
 
@@ -91,7 +92,8 @@ def _tints(weights: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _hatched(labels: IntArray, weights: FloatArray) -> Any:
     """Return the pixels (h, w) of the stripes over what lowers the target."""
     y, x = np.arange(labels.shape[0])[:, None], np.arange(labels.shape[1])
-    return ((x + y) % _HATCH < 2) & (weights < 0)[labels]
+    lowers = weights < -_FAINTEST * np.abs(weights).max(initial=0.0)
+    return ((x + y) % _HATCH < 2) & lowers[labels]
 
 
 def _edges(labels: IntArray) -> Any:
