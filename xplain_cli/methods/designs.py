@@ -158,9 +158,14 @@ def plain_masks(sizes: str, n: int, count: int, source: np.random.Generator) -> 
     return _POINTS[sizes](n, count, source, sobol=False)
 
 
+def is_coded(sizes: str, n: int, count: int) -> bool:
+    """Return whether *count* masks of n features can be a linear code."""
+    return sizes == "half" and capacity(count) >= n
+
+
 def coded_masks(sizes: str, n: int, count: int, source: np.random.Generator) -> BoolArray:
     """Return a linear code of *count* masks; where none serves n features, pairs: (count, n)."""
-    if sizes == "half" and capacity(count) >= n:
+    if is_coded(sizes, n, count):
         return code_masks(n, count, source)
     return paired_masks(sizes, n, count, source)
 

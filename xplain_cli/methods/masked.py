@@ -21,6 +21,7 @@ from xplain_cli.methods.designs import (
     KERNELS,
     Design,
     enumerate_masks,
+    is_coded,
     kernel_weights,
     sample_masks,
     size_law,
@@ -61,7 +62,8 @@ class MaskLime:
         with 2048, 64 with 8192; with fewer masks they are pairs.
     control
         none, or logit2: a stand-in for the model whose own surrogate costs no model inputs;
-        default: logit2 where all features are fitted.
+        default: logit2 where all features are fitted and the masks are no code, which leaves little
+        for it.
     """
 
     kernel: str = field(default="cosine", metadata={"choices": KERNELS})
@@ -122,7 +124,9 @@ class MaskLime:
         budget = (whole(name, n, samples), task.repeats)
         design = _design(name, sizes, tuple(kernel.tolist()), budget, task.seed)
         surrogate = Surrogate(self.ridge, self.features, self.select)
-        controlled = self.control != "none" and self.features is None and not design.exact
+        coded = name == "codes" and is_coded(sizes, n, budget[0])
+        wanted = self.control == "logit2" or (self.control == "auto" and not coded)
+        controlled = wanted and self.features is None and not design.exact
         step = max(1, int(_SLICE_BYTES / (8 * design.weights.size * task.pairs.shape[1])))
         parts = []
         for start in range(0, len(task.block), step):
