@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from xplain_cli.plan import Request
 from xplain_cli.pool import find_pool, make_pool
 from xplain_cli.preparing import Prepared, assign, prepare
 from xplain_cli.run import Run, RunPlace, open_run, writing
-from xplain_cli.summary import Tally
+from xplain_cli.summary import Summary, Tally
 from xplain_cli.targets import used_outputs
 from xplain_cli.verdict import exit_code, judge_gates, written
 from xplain_cli.workers import Spread, explain_all
@@ -109,6 +110,12 @@ def _draw(job: Prepared, run: Run, ranges: list[tuple[int, int]]) -> dict[str, A
     return {"maps": {"folders": [path.name for path in folders.paths.values()], "files": count}}
 
 
+def _summary(job: Prepared, tally: Tally) -> Summary:
+    """Return the run as a whole; superpixel 3 of one picture is nothing to that of another."""
+    whole = tally.summary()
+    return replace(whole, features=()) if job.request.modality == "image" else whole
+
+
 def _pool(job: Prepared, run: Run) -> tuple[dict[str, Any], Assignment]:
     """Make the shared pool, or take the one that an interrupted run left."""
     facts: dict[str, Any] = {}
@@ -142,7 +149,7 @@ def _run_to_stdout(job: Prepared, run: Run) -> int:
     facts = manifest(job.request, job.opened, job.chosen, job.plan, pool, job.notes)
     join_pieces(pieces(), fmt, stream, manifest=facts)
     stream.flush()
-    whole = tally.summary()
+    whole = _summary(job, tally)
     job.console.summary(whole)
     gates = judge_gates(job.gates, frames, job.console)
     return exit_code(gates, whole.failed, job.tolerated, job.console)
@@ -162,7 +169,7 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
     tally = Tally(job.request.stability_k)
     for chunk in ranges:
         tally.add(run.read_part(*chunk))
-    whole = tally.summary()
+    whole = _summary(job, tally)
     if run.rendered:
         job.console.note("nothing to do: this run is finished (--force computes it again)")
     else:

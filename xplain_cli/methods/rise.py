@@ -16,9 +16,9 @@ class Rise:
     Petsiuk, Das and Saenko 2018, arXiv:1806.07421, with superpixels for their cells.
 
     Their importance is E[f | feature stays] (equation 6), under masks that keep each feature with
-    probability 1/2. The weight here is E[f | it stays] - E[f | it is hidden], which puts features in
-    the same order, and says what showing one adds. As features stay independently of one another it
-    is the weight of LIME under a flat kernel, and is fitted so, on the same masks.
+    probability 1/2. The weight here is E[f | it stays] - E[f | it is hidden]: the same order, and
+    what showing a feature adds. As features stay independently of one another, it is the weight of
+    LIME under a flat kernel, and is fitted so, on the same masks.
 
     Attributes
     ----------
