@@ -60,7 +60,6 @@ def theirs(path, labels, target, runs):
             top_labels=None,
             batch_size=50,
             segmentation_fn=lambda _: labels,
-            progress_bar=False,
         )
         weights = dict(explained.local_exp[target])
         found.append([weights[s] for s in range(labels.max() + 1)])
@@ -78,8 +77,8 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             table, labels = ours(Path(folder) / "run", arguments.pictures, method)
         scores, spreads = [], []
-        for name, rows in table.groupby("row_id", sort=False):
-            rows = rows.sort_values("feature_index")
+        ordered = table.sort_values("feature_index", kind="stable")
+        for name, rows in ordered.groupby("row_id", sort=False):
             if name not in peers:
                 path = FOLDER / "scenes" / name
                 target = int(rows["target"].iloc[0])
