@@ -135,7 +135,7 @@ def test_the_settings_allow_what_the_shelves_hold():
 class Masking:
     """A law of masks as far as budgets go."""
 
-    sizes = "uniform"
+    sizes = "half"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from oracles import mask_limit, text_formula
 
+from xplain_cli.errors import UsageError
 from xplain_cli.methods import METHODS, Masked, NeedMasks, Task
 from xplain_cli.methods.designs import (
     DESIGNS,
@@ -24,6 +25,11 @@ SETTINGS = [
     "lime:design=pairs",
     "lime:design=plain",
     "lime:kernel=share",
+    "lime:kernel=flat",
+    "lime:design=codes",
+    "occlusion",
+    "rise",
+    "rise:control=none",
     "lime:kernel_width=10",
     "lime:ridge=1",
     "lime:features=1,select=forward",
@@ -247,3 +253,52 @@ def test_masks_without_weight_are_never_asked():
 
 def test_all_masks_are_all_and_distinct():
     assert len(np.unique(all_masks(6), axis=0)) == 64
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_occlusion_takes_each_feature_away_alone(sizes):
+    n, model = 6, index(6)
+    got = explain(build("occlusion", METHODS["masks"]), sizes, n, model)
+    full, nothing = np.ones((1, n), dtype=bool), np.zeros((1, n), dtype=bool)
+    wanted = [model(0, full)[0, 0] - model(0, full & (np.arange(n) != j))[0, 0] for j in range(n)]
+    np.testing.assert_allclose(got.weights[0, 0], wanted)
+    np.testing.assert_allclose(got.base[0, 0], model(0, nothing)[0, 0])
+    assert (got.exact, got.n_inputs.tolist()) == (True, [n + 1])
+
+
+def test_rise_is_the_mean_with_a_feature_less_the_mean_without():
+    n, model = 8, index(8)
+    got = explain(build("rise", METHODS["masks"]), "half", n, model)
+    masks = all_masks(n)
+    values = model(0, masks)[:, 0]
+    wanted = [values[masks[:, j]].mean() - values[~masks[:, j]].mean() for j in range(n)]
+    assert got.exact
+    np.testing.assert_allclose(got.weights[0, 0], wanted, atol=1e-9)
+
+
+def test_rise_is_for_features_that_stay_with_one_half():
+    with pytest.raises(UsageError, match="it is for pictures"):
+        build("rise", METHODS["masks"]).default_budget(Law("uniform"))
+
+
+def test_codes_are_for_features_that_stay_with_one_half():
+    method = build("lime:design=codes", METHODS["masks"])
+    with pytest.raises(UsageError, match="the law of texts does not"):
+        method.default_budget(Law("uniform"))
+
+
+def test_the_default_design_of_pictures_is_a_whole_code():
+    got = explain(build("lime:control=none", METHODS["masks"]), "half", 16, index(16), samples=700)
+    assert got.n_samples == 512
+
+
+def test_a_code_has_far_less_variance_than_plain_masks():
+    spread = {}
+    for design in ("plain", "codes"):
+        method = build(f"lime:design={design},control=none", METHODS["masks"])
+        runs = [
+            explain(method, "half", 16, index(16), samples=512, repeats=2, seed=s).weights[0, 0]
+            for s in range(24)
+        ]
+        spread[design] = np.var(runs, axis=0, ddof=1).mean()
+    assert spread["plain"] > 10 * spread["codes"]

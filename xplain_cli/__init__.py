@@ -9,6 +9,7 @@ The map, a line per room (calls go down only):
     main           the door: app, signals, error boundary, exit codes
     commands/      what a user types; file = command = function
     options        every command-line option, once
+    picture_options  those of pictures alone
     project        xplain.toml, [tool.xplain], XPLAIN_*
     request        what was resolved becomes a Request
     settings       which settings there are, and which values they allow
@@ -17,6 +18,7 @@ The map, a line per room (calls go down only):
     workers        how chunks are spread: serially, over threads, over processes
     manifest       what a run says of itself
     estimate       what a run will cost (--dry-run)
+    heatmaps       the pictures of a run: what weighs where
     verdict        gates, failed rows, the exit code
     choosing       method, target, scale and budget as objects
     opening        model and data opened and checked

@@ -46,6 +46,11 @@ def _is_bounded(opened: Opened) -> bool:
 def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[str]]:
     """Return the budget and notes: a fit of n features needs at least 4 (n + 1) draws."""
     samples, repeats = method.default_budget(law)
+    if not method.sampled:
+        if request.samples or request.repeats:
+            name = request.method.partition(":")[0]
+            raise UsageError(f"--samples and --repeats: {name} samples nothing; leave them out")
+        return Budget(request.seed, samples, repeats), []
     samples = request.samples or samples
     if method.exact and request.repeats not in {None, 1}:
         raise UsageError(f"--repeats {request.repeats}: lime:exact=yes has no sampling error")
@@ -102,7 +107,7 @@ def choose_method(request: Request, opened: Opened) -> Chosen:
     if method.exact:
         _check_exact(opened, drawing.law, scale)
     budget, notes = _budget(request, method, drawing.law)
-    if budget.repeats == 1 and not method.exact:
+    if budget.repeats == 1 and method.sampled and not method.exact:
         notes.append(
             "one repeat: errors by a sandwich that takes the draws as independent, which"
             " overstates them about two times; --repeats 2 or more measures them"

@@ -19,6 +19,8 @@ from xplain_cli.methods.neighbourhoods import (
     Task,
     UnexplainedError,
 )
+from xplain_cli.methods.occlusion import Occlusion
+from xplain_cli.methods.rise import Rise
 
 __all__ = [
     "METHODS",
@@ -45,6 +47,10 @@ class Method(Protocol):
     def pooled(self) -> bool:
         """Whether all rows share one pool of draws."""
 
+    @property
+    def sampled(self) -> bool:
+        """Whether it draws at all: samples and repeats mean something."""
+
     def default_budget(self, law: Any) -> tuple[int, int]:
         """Return the default (samples per repeat, repeats)."""
 
@@ -57,6 +63,6 @@ class Method(Protocol):
 
 METHODS: dict[str, dict[str, type[Method]]] = {
     "draws": {"lime": Lime},
-    "masks": {"lime": MaskLime},
+    "masks": {"lime": MaskLime, "occlusion": Occlusion, "rise": Rise},
 }
 """Methods by what their law gives them: draws that all rows share, or masks of each row."""

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from xplain_cli.explanation import FloatArray, add_up
+from xplain_cli.methods.codes import code_rows
 from xplain_cli.methods.designs import Design, enumerate_masks, sample_masks
 from xplain_cli.methods.keeping import Kept
 from xplain_cli.methods.neighbourhoods import MaskTask
@@ -195,8 +196,10 @@ def _free_masks(sizes: str, kernel: tuple[float, ...], repeats: int, seed: int) 
         if n <= _ENUMERATED:
             return _Masks(enumerate_masks(sizes, weights))
         least = 1 << (4 * (n + 1) - 1).bit_length()
-        budget = (max(least, _FREE_MASKS // repeats), repeats)
-        return _Masks(sample_masks("sobol", sizes, weights, budget, (seed,), FREE_MASKS))
+        count = max(least, _FREE_MASKS // repeats)
+        coded = code_rows(n, count) if sizes == "half" else 0
+        name, budget = "codes" if coded else "sobol", (coded or count, repeats)
+        return _Masks(sample_masks(name, sizes, weights, budget, (seed,), FREE_MASKS))
 
     return _SEEN.get((sizes, kernel, repeats, seed), make)
 

@@ -13,10 +13,11 @@ from functools import cached_property
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+from xplain_cli.methods.codes import capacity, code_masks, code_rows
 from xplain_cli.methods.solvers import Basis, make_basis
 from xplain_cli.seeds import MASKS, stream
 
-KERNELS = ("cosine", "share")
+KERNELS = ("cosine", "share", "flat")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +78,12 @@ def kernel_weights(kernel: str, width: float, n: int) -> FloatArray:
     Return the weight of a mask with k of n features, k = 0..n: (n + 1,).
 
     ``cosine``: exp(-(1 - sqrt(k / n))^2 / (2 width^2)), the cosine distance from the full row.
+    ``flat``: 1.
     ``share``: k / n; a lone feature can only be compared with its absence, which counts then.
     """
     share = np.arange(n + 1) / n
+    if kernel == "flat":
+        return np.ones(n + 1)
     if kernel == "share":
         return share if n > 1 else np.ones(2)
     return np.asarray(np.exp(-((1 - np.sqrt(share)) ** 2) / (2 * width**2)), dtype=np.float64)
@@ -154,13 +158,35 @@ def plain_masks(sizes: str, n: int, count: int, source: np.random.Generator) -> 
     return _POINTS[sizes](n, count, source, sobol=False)
 
 
+def is_coded(sizes: str, n: int, count: int) -> bool:
+    """Return whether *count* masks of n features can be a linear code."""
+    return sizes == "half" and capacity(count) >= n
+
+
+def coded_masks(sizes: str, n: int, count: int, source: np.random.Generator) -> BoolArray:
+    """Return a linear code of *count* masks; where none serves n features, pairs: (count, n)."""
+    if is_coded(sizes, n, count):
+        return code_masks(n, count, source)
+    return paired_masks(sizes, n, count, source)
+
+
 DESIGNS: dict[str, Callable[[str, int, int, np.random.Generator], BoolArray]] = {
     "sobol": sobol_masks,
+    "codes": coded_masks,
     "pairs": paired_masks,
     "plain": plain_masks,
 }
 """Ways to sample the law; each mask has probability 1 / ((n + 1) C(n, k)) where numbers are
 uniform, else 2^-n."""
+
+
+DEFAULTS = {"uniform": "sobol", "half": "codes"}
+"""The design of each law, where nobody asks for another."""
+
+
+def whole(design: str, n: int, samples: int) -> int:
+    """Return how many of *samples* masks a repeat takes: a fragment of a code loses its balance."""
+    return (code_rows(n, samples) or samples) if design == "codes" else samples
 
 
 def _reweigh(sizes: str, kernel: FloatArray, counts: IntArray) -> FloatArray:

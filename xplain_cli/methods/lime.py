@@ -79,6 +79,11 @@ class Lime:
             )
 
     @property
+    def sampled(self) -> bool:
+        """Whether it draws: --samples means something."""
+        return True
+
+    @property
     def around(self) -> bool:
         """Whether each row has draws of its own."""
         return self.sample == "around"

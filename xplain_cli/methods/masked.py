@@ -16,13 +16,16 @@ from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.features import MaskLaw
 from xplain_cli.methods.controls import controlled_by_logit
 from xplain_cli.methods.designs import (
+    DEFAULTS,
     DESIGNS,
     KERNELS,
     Design,
     enumerate_masks,
+    is_coded,
     kernel_weights,
     sample_masks,
     size_law,
+    whole,
 )
 from xplain_cli.methods.keeping import Kept
 from xplain_cli.methods.neighbourhoods import Explaining, Masked, MaskTask, NeedMasks
@@ -54,11 +57,13 @@ class MaskLime:
         Let the surrogate use at most this many features, chosen by forward selection, highest
         weights or the lasso path; default: all features.
     design
-        sobol, pairs, plain: how masks are sampled where they are too many to be enumerated;
-        default: sobol.
+        sobol, codes, pairs, plain: how masks are sampled where they are too many to be enumerated;
+        default: sobol for texts, codes for pictures. A code serves 18 features with 512 masks, 32
+        with 2048, 64 with 8192; with fewer masks they are pairs.
     control
         none, or logit2: a stand-in for the model whose own surrogate costs no model inputs;
-        default: logit2 where all features are fitted.
+        default: logit2 where all features are fitted and the masks are no code, which leaves little
+        for it.
     """
 
     kernel: str = field(default="cosine", metadata={"choices": KERNELS})
@@ -71,6 +76,7 @@ class MaskLime:
 
     exact: ClassVar[bool] = False
     pooled: ClassVar[bool] = False
+    sampled: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Refuse settings that contradict each other."""
@@ -92,6 +98,11 @@ class MaskLime:
 
     def default_budget(self, law: MaskLaw) -> tuple[int, int]:
         """Return the default (samples per repeat, repeats)."""
+        if self.design == "codes" and law.sizes != "half":
+            raise UsageError(
+                "lime:design=codes keeps each feature with probability 1/2, and the law of texts"
+                " does not; take sobol"
+            )
         return _BUDGETS[law.sizes]
 
     def facts(self, law: MaskLaw) -> dict[str, Any]:
@@ -109,11 +120,13 @@ class MaskLime:
         sizes, n = task.law.sizes, task.n
         kernel = kernel_weights(self.kernel, self._width(task.law), n)
         samples = max(task.samples, _least_samples(n))
-        design = _design(
-            self.design, sizes, tuple(kernel.tolist()), (samples, task.repeats), task.seed
-        )
+        name = DEFAULTS[sizes] if self.design == "auto" else self.design
+        budget = (whole(name, n, samples), task.repeats)
+        design = _design(name, sizes, tuple(kernel.tolist()), budget, task.seed)
         surrogate = Surrogate(self.ridge, self.features, self.select)
-        controlled = self.control != "none" and self.features is None and not design.exact
+        coded = name == "codes" and is_coded(sizes, n, budget[0])
+        wanted = self.control == "logit2" or (self.control == "auto" and not coded)
+        controlled = wanted and self.features is None and not design.exact
         step = max(1, int(_SLICE_BYTES / (8 * design.weights.size * task.pairs.shape[1])))
         parts = []
         for start in range(0, len(task.block), step):
@@ -153,7 +166,7 @@ def _make_design(
     if n <= _MOST_ENUMERATED and (1 << n) <= budget[0] * budget[1]:
         design = enumerate_masks(sizes, weights)
     else:
-        design = sample_masks("sobol" if name == "auto" else name, sizes, weights, budget, (seed,))
+        design = sample_masks(name, sizes, weights, budget, (seed,))
     return replace(design, weights=design.weights * (total / design.weights.sum()))
 
 

@@ -5,7 +5,7 @@ A pickle passes the door (dry run, exact allowlist, strict load) before anything
 
 from collections.abc import Callable
 
-from xplain_cli.models import callables, native, onnx, pickled, skops, torch
+from xplain_cli.models import callables, native, onnx, onnx_pictures, pickled, skops, torch
 from xplain_cli.models.contract import (
     Batch,
     Levels,
@@ -15,6 +15,7 @@ from xplain_cli.models.contract import (
     ModelRecipe,
     Settled,
 )
+from xplain_cli.models.pictures import Flattened, PictureInput, TakesPictures
 from xplain_cli.models.stored import Stored, read_stored
 from xplain_cli.models.trees import LeafBoxes, Trees
 
@@ -28,7 +29,9 @@ __all__ = [
     "MaskedText",
     "Model",
     "ModelRecipe",
+    "PictureInput",
     "Settled",
+    "TakesPictures",
     "Trees",
     "load_model",
 ]
@@ -48,6 +51,12 @@ OPTIONAL_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
 }
 """Stored forms whose package is an extra."""
 
+PICTURE_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
+    "onnx": onnx_pictures.open_onnx_pictures,
+    "torch": torch.open_torch_pictures,
+}
+"""Stored forms that take pictures as such; all others take them as rows of pixels."""
+
 
 def load_model(recipe: ModelRecipe) -> LoadedModel:
     """
@@ -62,4 +71,7 @@ def load_model(recipe: ModelRecipe) -> LoadedModel:
     if callables.names_callable(recipe.source):
         return callables.open_callable(recipe)
     stored = read_stored(recipe.source, recipe.sha256)
-    return (KINDS | OPTIONAL_KINDS)[stored.kind](recipe, stored)
+    if recipe.modality == "image" and stored.kind in PICTURE_KINDS:
+        return PICTURE_KINDS[stored.kind](recipe, stored)
+    loaded = (KINDS | OPTIONAL_KINDS)[stored.kind](recipe, stored)
+    return Flattened(loaded) if recipe.modality == "image" else loaded
