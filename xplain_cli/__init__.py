@@ -19,6 +19,7 @@ The map, a line per room (calls go down only):
     manifest       what a run says of itself
     estimate       what a run will cost (--dry-run)
     heatmaps       the pictures of a run: what weighs where
+    vocabulary     the units of a corpus, summed up
     verdict        gates, failed rows, the exit code
     choosing       method, target, scale and budget as objects
     opening        model and data opened and checked

@@ -13,9 +13,18 @@ from xplain_cli.errors import XplainError
 from xplain_cli.explanation import Attribution, FloatArray, IntArray, Records
 from xplain_cli.features import Law, Split
 from xplain_cli.features.tables import TableLaw
+from xplain_cli.features.texts import TextRows
 from xplain_cli.methods import Method, Pool, Task, UnexplainedError
 from xplain_cli.methods.closed_form import see_leaves
-from xplain_cli.models import MaskedText, Model, ModelRecipe, Settled, Trees, load_model
+from xplain_cli.models import (
+    MaskedText,
+    Model,
+    ModelRecipe,
+    ReadsPartly,
+    Settled,
+    Trees,
+    load_model,
+)
 from xplain_cli.pool import Budget, checked_scale, load_pool, no_log_odds
 from xplain_cli.records import Explained, Labels, Rows, to_records
 from xplain_cli.scales import Scale, to_scale
@@ -107,6 +116,8 @@ class Explainer:
     def explain(self, batch: Any, rows: Rows) -> Records:
         """Explain the rows of a chunk; a row that fails becomes a record with its reason."""
         split = self.assignment.law.split(batch)
+        if isinstance(split, TextRows) and isinstance(self.model, ReadsPartly):
+            split = split.read_to([self.model.read_length(text) for text in split.inputs])
         unread = dict(split.reasons) | dict(rows.unread)
         first: dict[bytes, int] = {}
         for i, key in enumerate(split.keys):

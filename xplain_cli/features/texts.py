@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Any, ClassVar
 
@@ -45,7 +45,8 @@ class TextLaw:
     dictionary
         Whether words of scripts without spaces come from ICU's dictionaries.
     salt
-        With a salt, units are shown as salted hashes; None: as they are.
+        With a salt, units are shown as salted hashes; None: as they are. "" waits for the
+        secret of the run (``salted``).
     """
 
     unit: str = "word"
@@ -57,7 +58,7 @@ class TextLaw:
     sizes: ClassVar[str] = "uniform"
     distance_unit: ClassVar[float] = 100.0
     weight_columns: ClassVar[tuple[str, ...]] = ("spans",)
-    stability_columns: ClassVar[tuple[str, ...]] = ("n_units", "segmentation")
+    stability_columns: ClassVar[tuple[str, ...]] = ("n_units", "n_truncated", "segmentation")
 
     def split(self, batch: Sequence[Any]) -> "TextRows":
         """Split texts into units; a missing or empty one has a reason."""
@@ -99,6 +100,10 @@ class TextLaw:
         """Return a unit as it stands in the output."""
         return text if self.salt is None else hashed(text, self.salt)
 
+    def salted(self, secret: str) -> "TextLaw":
+        """Return the law with the secret of the run in place of a salt that nobody gave."""
+        return replace(self, salt=secret) if self.salt == "" else self
+
     def segmentation(self, text: str) -> str:
         """Return the rule by which a text was split."""
         if self.unit != "word":
@@ -117,6 +122,7 @@ class TextRows:
     units: tuple[tuple[Unit, ...], ...]
     keys: tuple[bytes, ...]
     reasons: Mapping[int, str]
+    truncated: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of texts."""
@@ -135,7 +141,16 @@ class TextRows:
             tuple(self.units[i] for i in rows),
             tuple(self.keys[i] for i in rows),
             {at: self.reasons[i] for at, i in enumerate(rows) if i in self.reasons},
+            tuple(self.truncated[i] for i in rows) if self.truncated else (),
         )
+
+    def read_to(self, lengths: Sequence[int]) -> "TextRows":
+        """Return the texts cut where the model stops reading; units behind that are counted."""
+        cut = [text[:end] for text, end in zip(self.inputs, lengths, strict=True)]
+        short = self.law.split(cut)
+        lost = [len(whole) - len(left) for whole, left in zip(self.units, short.units, strict=True)]
+        reasons = {**short.reasons, **self.reasons}
+        return TextRows(self.law, cut, short.units, self.keys, reasons, tuple(lost))
 
     def shown(self) -> Shown:
         """Return the units' texts, how often each stands there, and where."""
@@ -148,7 +163,8 @@ class TextRows:
                 spans[i, j] = [list(span) for span in unit.spans]
                 values[i, j] = len(unit.spans)
         rules = np.array([self.law.segmentation(text) for text in self.inputs], dtype=object)
-        facts = {"n_units": self.counts, "segmentation": rules}
+        lost = np.array(self.truncated or (0,) * b, dtype=np.int64)
+        facts = {"n_units": self.counts, "n_truncated": lost, "segmentation": rules}
         return Shown(names, values, {"spans": spans}, facts)
 
     def spanned(self, row: int) -> tuple[str, list[tuple[Span, ...]]]:

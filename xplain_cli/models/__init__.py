@@ -5,7 +5,16 @@ A pickle passes the door (dry run, exact allowlist, strict load) before anything
 
 from collections.abc import Callable
 
-from xplain_cli.models import callables, native, onnx, onnx_pictures, pickled, skops, torch
+from xplain_cli.models import (
+    callables,
+    native,
+    onnx,
+    onnx_pictures,
+    onnx_texts,
+    pickled,
+    skops,
+    torch,
+)
 from xplain_cli.models.contract import (
     Batch,
     Levels,
@@ -13,6 +22,7 @@ from xplain_cli.models.contract import (
     MaskedText,
     Model,
     ModelRecipe,
+    ReadsPartly,
     Settled,
 )
 from xplain_cli.models.pictures import Flattened, PictureInput, TakesPictures
@@ -30,6 +40,7 @@ __all__ = [
     "Model",
     "ModelRecipe",
     "PictureInput",
+    "ReadsPartly",
     "Settled",
     "TakesPictures",
     "Trees",
@@ -57,6 +68,11 @@ PICTURE_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
 }
 """Stored forms that take pictures as such; all others take them as rows of pixels."""
 
+TEXT_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
+    "onnx": onnx_texts.open_onnx_texts,
+}
+"""Stored forms that take texts in a way of their own; all others take a list of strings."""
+
 
 def load_model(recipe: ModelRecipe) -> LoadedModel:
     """
@@ -73,5 +89,7 @@ def load_model(recipe: ModelRecipe) -> LoadedModel:
     stored = read_stored(recipe.source, recipe.sha256)
     if recipe.modality == "image" and stored.kind in PICTURE_KINDS:
         return PICTURE_KINDS[stored.kind](recipe, stored)
+    if recipe.modality == "text" and stored.kind in TEXT_KINDS:
+        return TEXT_KINDS[stored.kind](recipe, stored)
     loaded = (KINDS | OPTIONAL_KINDS)[stored.kind](recipe, stored)
     return Flattened(loaded) if recipe.modality == "image" else loaded
