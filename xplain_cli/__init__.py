@@ -36,6 +36,7 @@ The map, a line per room (calls go down only):
     gates          the judgement of --fail-on
     gate_language  the reading of --fail-on
     explainer      what a worker does with one chunk
+    refining       long texts from coarse to fine
     asking         what methods ask of a model, answered together
     records        an attribution becomes lines
     pool           the draws that all rows share, predicted once

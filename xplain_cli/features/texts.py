@@ -47,6 +47,8 @@ class TextLaw:
     salt
         With a salt, units are shown as salted hashes; None: as they are. "" waits for the
         secret of the run (``salted``).
+    refine
+        With a number, only units inside so many sentences, the strongest, are explained; None: all.
     """
 
     unit: str = "word"
@@ -54,6 +56,7 @@ class TextLaw:
     mask_token: str | None = None
     dictionary: bool = False
     salt: str | None = None
+    refine: int | None = None
 
     sizes: ClassVar[str] = "uniform"
     distance_unit: ClassVar[float] = 100.0
@@ -88,7 +91,7 @@ class TextLaw:
             units = tuple(Unit(word, tuple(where)) for word, where in places.items())
         else:
             units = tuple(Unit(text[low:high], ((low, high),)) for low, high in spans)
-        if len(units) > MOST_UNITS:
+        if len(units) > MOST_UNITS and self.refine is None:
             return (), (
                 f"the text has {len(units)} features, more than {MOST_UNITS}; take longer units"
                 " (--unit sentence), or -m lime:refine=3: sentences first, then the words of the"
@@ -152,6 +155,25 @@ class TextRows:
         reasons = {**short.reasons, **self.reasons}
         return TextRows(self.law, cut, short.units, self.keys, reasons, tuple(lost))
 
+    def of_spans(self, spans: Sequence[Sequence[Span]]) -> "TextRows":
+        """Return the same texts with other units, one a span."""
+        units = tuple(
+            tuple(Unit(text[low:high], ((low, high),)) for low, high in own)
+            for text, own in zip(self.inputs, spans, strict=True)
+        )
+        return replace(self, units=units)
+
+    def inside(self, spans: Sequence[Sequence[Span]]) -> "TextRows":
+        """Return the texts with only the units, or their occurrences, in some spans of each."""
+        kept = []
+        for units, chosen in zip(self.units, spans, strict=True):
+            found = [
+                Unit(unit.text, tuple(s for s in unit.spans if _within(s, chosen)))
+                for unit in units
+            ]
+            kept.append(tuple(unit for unit in found if unit.spans))
+        return replace(self, units=tuple(kept))
+
     def shown(self) -> Shown:
         """Return the units' texts, how often each stands there, and where."""
         b, n = len(self), len(self.units[0]) if self.units else 0
@@ -198,6 +220,10 @@ class TextRows:
         words = np.broadcast_to(np.array(pieces[1::2], dtype=object), stays.shape)
         filled[:, 1::2][stays] = words[stays]
         return ["".join(cells) for cells in filled.tolist()]
+
+
+def _within(span: Span, chosen: Sequence[Span]) -> bool:
+    return any(low <= span[0] and span[1] <= high for low, high in chosen)
 
 
 def hashed(text: str, salt: str) -> str:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -113,9 +113,10 @@ class Text:
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:  # noqa: ARG002 - the law of texts is one
         """Return the law, and whether masked texts are asked as sparse rows."""
         token = self.request.mask_token
+        law = replace(self.law, refine=getattr(method, "refine", None))
         sparse, notes = False, []
         if token is None and isinstance(model, MaskedText):
-            sparse = sparse_agrees(self.law, model, list(self.first))
+            sparse = sparse_agrees(law, model, list(self.first))
             if not sparse:
                 notes.append(
                     "masked texts are asked as strings: sparse rows built from the masks do not"
@@ -126,7 +127,7 @@ class Text:
         else:
             meaning = f"token: absent units are replaced by {token!r}"
         baseline = "deletion" if token is None else f"token={token}"
-        return Drawing(self.law, baseline, meaning, sparse=sparse, notes=tuple(notes))
+        return Drawing(law, baseline, meaning, sparse=sparse, notes=tuple(notes))
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading and the splitting decides the numbers."""
