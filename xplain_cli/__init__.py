@@ -9,6 +9,7 @@ The map, a line per room (calls go down only):
     main           the door: app, signals, error boundary, exit codes
     commands/      what a user types; file = command = function
     options        every command-line option, once
+    picture_options  those of pictures alone
     project        xplain.toml, [tool.xplain], XPLAIN_*
     request        what was resolved becomes a Request
     settings       which settings there are, and which values they allow
@@ -17,6 +18,8 @@ The map, a line per room (calls go down only):
     workers        how chunks are spread: serially, over threads, over processes
     manifest       what a run says of itself
     estimate       what a run will cost (--dry-run)
+    heatmaps       the pictures of a run: what weighs where
+    vocabulary     the units of a corpus, summed up
     verdict        gates, failed rows, the exit code
     choosing       method, target, scale and budget as objects
     opening        model and data opened and checked
@@ -33,6 +36,7 @@ The map, a line per room (calls go down only):
     gates          the judgement of --fail-on
     gate_language  the reading of --fail-on
     explainer      what a worker does with one chunk
+    refining       long texts from coarse to fine
     asking         what methods ask of a model, answered together
     records        an attribution becomes lines
     pool           the draws that all rows share, predicted once

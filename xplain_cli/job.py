@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,21 @@ from xplain_cli.estimate import describe, estimate, lines_of
 from xplain_cli.explainer import Assignment, open_explainer
 from xplain_cli.explanation import Records
 from xplain_cli.features.tables import TableLaw
+from xplain_cli.features.texts import TextLaw
+from xplain_cli.heatmaps import Folders, draw_run, folders_of
 from xplain_cli.manifest import Course, details, manifest, results
 from xplain_cli.modalities import Piece
+from xplain_cli.modalities.pictures import PictureData
 from xplain_cli.output import Piece as RenderedPiece
-from xplain_cli.output import join_pieces, render_piece
+from xplain_cli.output import csv_bytes, join_pieces, render_piece
 from xplain_cli.plan import Request
 from xplain_cli.pool import find_pool, make_pool
 from xplain_cli.preparing import Prepared, assign, prepare
-from xplain_cli.run import Run, RunPlace, open_run, writing
-from xplain_cli.summary import Tally
+from xplain_cli.run import Run, RunPlace, open_run, write_atomically, writing
+from xplain_cli.summary import Summary, Tally
 from xplain_cli.targets import used_outputs
 from xplain_cli.verdict import exit_code, judge_gates, written
+from xplain_cli.vocabulary import vocabulary
 from xplain_cli.workers import Spread, explain_all
 
 _FIRST_ROWS = 16  # chunks of a row or two must not stop a run for one bad row
@@ -84,7 +89,39 @@ def _render(job: Prepared, run: Run, facts: dict[str, Any]) -> list[Path]:
         pieces = _rendered(job, run, ranges)
         fmt = job.request.output_format
         join_pieces(pieces, fmt, weights, stability, manifest=facts)
-    return [run.write_repeats(ranges)] if job.request.write_repeats else []
+    extra = [run.write_repeats(ranges)] if job.request.write_repeats else []
+    if job.request.modality == "text":
+        found = vocabulary(run.read_part(*chunk) for chunk in ranges)
+        extra.append(run.place.vocabulary)
+        write_atomically(extra[-1], csv_bytes(found, guarded=job.rendering.csv_guard))
+    return extra
+
+
+def _folders(job: Prepared, place: RunPlace) -> Folders:
+    """Return where heatmaps go; nowhere for what is no picture."""
+    request, pictures = job.request, isinstance(job.opened.modality, PictureData)
+    return folders_of(
+        place,
+        drawn=request.maps and pictures,
+        arrays=request.write_maps and pictures,
+        picture=not request.no_values,
+    )
+
+
+def _draw(job: Prepared, run: Run, ranges: list[tuple[int, int]]) -> dict[str, Any]:
+    """Draw heatmaps; return what the manifest says of them."""
+    data, folders = job.opened.modality, _folders(job, run.place)
+    if not isinstance(data, PictureData) or not folders.paths:
+        return {}
+    parts = ((start, stop, run.read_part(start, stop)) for start, stop in ranges)
+    count = draw_run(folders, data, parts, _spread(job).jobs)
+    return {"maps": {"folders": [path.name for path in folders.paths.values()], "files": count}}
+
+
+def _summary(job: Prepared, tally: Tally) -> Summary:
+    """Return the run as a whole; superpixel 3 of one picture is nothing to that of another."""
+    whole = tally.summary()
+    return replace(whole, features=()) if job.request.modality == "image" else whole
 
 
 def _pool(job: Prepared, run: Run) -> tuple[dict[str, Any], Assignment]:
@@ -98,7 +135,8 @@ def _pool(job: Prepared, run: Run) -> tuple[dict[str, Any], Assignment]:
         facts = find_pool(folder) or make_pool(
             folder, law, job.opened.model, job.chosen.budget, kept
         )
-    assignment = assign(job, folder)
+    hashes = isinstance(law, TextLaw) and law.salt == ""
+    assignment = assign(job, folder, run.secret() if hashes else "")
     open_explainer(assignment, job.opened.model)  # this process need not load it again
     return facts, assignment
 
@@ -120,7 +158,7 @@ def _run_to_stdout(job: Prepared, run: Run) -> int:
     facts = manifest(job.request, job.opened, job.chosen, job.plan, pool, job.notes)
     join_pieces(pieces(), fmt, stream, manifest=facts)
     stream.flush()
-    whole = tally.summary()
+    whole = _summary(job, tally)
     job.console.summary(whole)
     gates = judge_gates(job.gates, frames, job.console)
     return exit_code(gates, whole.failed, job.tolerated, job.console)
@@ -140,11 +178,13 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
     tally = Tally(job.request.stability_k)
     for chunk in ranges:
         tally.add(run.read_part(*chunk))
-    whole = tally.summary()
+    whole = _summary(job, tally)
     if run.rendered:
         job.console.note("nothing to do: this run is finished (--force computes it again)")
     else:
-        facts = manifest(job.request, job.opened, job.chosen, job.plan, pool, job.notes)
+        drawn = _draw(job, run, ranges)
+        course.lap("draw")
+        facts = manifest(job.request, job.opened, job.chosen, job.plan, pool, job.notes) | drawn
         extra = _render(job, run, facts)
         course.lap("write")
     job.console.summary(whole)
@@ -168,6 +208,7 @@ def _open_run(job: Prepared) -> Run:
     paths = job.opened.modality.paths
     inputs = (request.model, *paths, request.background, request.class_names)
     check_inputs(place, (*inputs, request.project_file))
+    _folders(job, place).check_free()
     run = open_run(
         place,
         job.plan,

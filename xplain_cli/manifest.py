@@ -68,6 +68,8 @@ def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
         "top_k": request.top_k,
         "csv_guard": request.csv_guard,
         "wide": request.wide,
+        "maps": request.maps,
+        "write_maps": request.write_maps,
     }
     return Plan(numbers, selection, rendering)
 

@@ -57,6 +57,7 @@ def _recipe(request: Request) -> ModelRecipe:
         model_output=request.model_output,
         class_names=names,
         modality=request.modality,
+        layout=request.layout,
     )
 
 

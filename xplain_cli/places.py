@@ -192,6 +192,11 @@ class RunPlace:
         return self.beside("repeats", ".npz")
 
     @property
+    def vocabulary(self) -> Path:
+        """The file of a corpus' units."""
+        return self.beside("vocabulary", ".csv")
+
+    @property
     def manifest(self) -> Path:
         """The file of the manifest."""
         return self.beside("manifest", ".json")

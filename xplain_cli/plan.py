@@ -62,6 +62,20 @@ class Request:
     occurrences: str = "merge"
     mask_token: str | None = None
     hash_units: bool = False
+    # pictures
+    baseline: str | None = None
+    segmenter: str = "slic"
+    segments: int | None = None
+    resize: str | None = None
+    crop: str | None = None
+    channels: str | None = None
+    rescale: str | None = None
+    mean: tuple[str, ...] = ()
+    std: tuple[str, ...] = ()
+    layout: str | None = None
+    max_pixels: int = 50_000_000
+    maps: bool = True
+    write_maps: bool = False
     # trust
     trust_model: bool = False
     trusted: tuple[str, ...] = ()

@@ -179,7 +179,7 @@ def _grants_trust(values: Mapping[str, Any]) -> bool:
 
 
 def _strays(environ: Mapping[str, str]) -> list[str]:
-    known = {PREFIX + name.upper(): name.upper() for name in (*SETTINGS, "config")}
+    known = {PREFIX + name.upper(): name.upper() for name in (*SETTINGS, "config", "hash_salt")}
     return [
         f"{variable} sets nothing{nearest(variable.removeprefix(PREFIX), known.values())}"
         for variable in sorted(environ)

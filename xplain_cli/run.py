@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ from xplain_cli.plan import Plan, digest
 
 __all__ = ["Marker", "Run", "RunPlace", "open_run", "write_atomically", "writing"]
 
+_SALT_FILE = "salt"
 _PART = re.compile(r"part-(\d{9,})-(\d{9,})\.npz")
 
 
@@ -89,6 +91,17 @@ class Run:
         with _reading():
             return parts.unpack(self._part(start, stop), self.marker.identity)
 
+    def secret(self) -> str:
+        """Return a random secret that lasts until the run is finished, and is then forgotten."""
+        path = self.folder / _SALT_FILE
+        try:
+            return path.read_text(encoding="ascii")
+        except FileNotFoundError:
+            made = secrets.token_hex(16)
+        write_atomically(path, made.encode())
+        path.chmod(0o600)
+        return made
+
     def pool_path(self, name: str) -> Path:
         """Return where the pool called *name* is kept."""
         return self.folder / "pool" / name
@@ -122,6 +135,7 @@ class Run:
         marker = replace(self.marker, state="finished", n_parts=n_parts, outputs=outputs)
         for name in set(self.marker.outputs) - set(outputs):
             (self.folder / Path(name).name).unlink(missing_ok=True)
+        (self.folder / _SALT_FILE).unlink(missing_ok=True)
         write_json(self.folder / MARKER, asdict(marker))
         return replace(self, state="finished", marker=marker, rendered=True)
 
@@ -134,7 +148,7 @@ class Run:
         """Say whether every final file is there with the content that it was closed with."""
         held = self.marker.outputs
         due = (*self.files, self.place.manifest)
-        paths = {path.name: path for path in (*due, self.place.repeats)}
+        paths = {path.name: path for path in (*due, self.place.repeats, self.place.vocabulary)}
         if not {path.name for path in due} <= set(held) <= set(paths):
             return False
         return all(
@@ -164,7 +178,7 @@ class Run:
 def _owned(place: RunPlace, folder: Path, marker: Marker) -> list[Path]:
     """Return the files of a run that a new one in its place must not inherit."""
     listed = [folder / Path(name).name for name in marker.outputs]
-    own = [folder / "run_results.json", place.repeats, place.manifest]
+    own = [folder / "run_results.json", place.repeats, place.vocabulary, place.manifest]
     return [*listed, *own, place.weights, place.stability]
 
 

@@ -13,6 +13,8 @@ InputFormat = Literal["csv", "tsv", "parquet", "jsonl", "text", "npy", "npz"]
 Response = Literal["predict_proba", "decision_function", "predict"]
 Backend = Literal["auto", "serial", "threads", "loky"]
 Occurrences = Literal["merge", "each"]
+Layout = Literal["NCHW", "NHWC"]
+Channels = Literal["grey", "rgb", "rgba"]
 
 Kind = Literal["text", "share", "path", "paths", "integer", "flag", "list", "names", "pairs"]
 LISTS = ("paths", "list", "names", "pairs")
@@ -98,6 +100,19 @@ SETTINGS: dict[str, Setting] = {
     "occurrences": Setting(default="merge", choices=get_args(Occurrences)),
     "mask_token": Setting(),
     "hash_units": Setting("flag", default=False),
+    "baseline": Setting(),
+    "segmenter": Setting(default="slic"),
+    "segments": Setting("integer", least=1),
+    "resize": Setting(),
+    "crop": Setting(),
+    "channels": Setting(choices=get_args(Channels)),
+    "rescale": Setting(),
+    "mean": Setting("names", ()),
+    "std": Setting("names", ()),
+    "layout": Setting(choices=get_args(Layout)),
+    "max_pixels": Setting("integer", default=50_000_000, least=1),
+    "maps": Setting("flag", default=True),
+    "write_maps": Setting("flag", default=False),
     "batch_size": Setting("integer", least=1),
     "trust_model": Setting("flag", default=False),
     "trusted": Setting("list", ()),
@@ -117,6 +132,14 @@ SETTINGS: dict[str, Setting] = {
 
 _TABLES = ("background", "features", "drop_columns", "categorical", "group")
 _TEXTS = ("text_column", "unit", "occurrences", "mask_token", "hash_units", "batch_size")
+_PICTURES = (
+    *("baseline", "segmenter", "segments", "resize", "crop", "channels", "rescale", "mean", "std"),
+    *("layout", "max_pixels", "maps", "write_maps"),
+)
+_CELLS = (
+    *("id_column", "keep", "input_format", "sep", "encoding", "na_values", "dtype"),
+    "no_header",
+)
 _INSPECTED = (
     *("model", "data", "background", "target", "output_scale", "response", "model_output"),
     *("class_names", "method", "samples", "repeats", "id_column", "features", "drop_columns"),
@@ -125,8 +148,13 @@ _INSPECTED = (
 )
 
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "tabular": tuple(name for name in SETTINGS if name not in _TEXTS),
-    "text": tuple(name for name in SETTINGS if name not in _TABLES),
+    "tabular": tuple(name for name in SETTINGS if name not in {*_TEXTS, *_PICTURES}),
+    "text": tuple(name for name in SETTINGS if name not in {*_TABLES, *_PICTURES}),
+    "image": tuple(
+        name
+        for name in SETTINGS
+        if name not in {*_TABLES, *_TEXTS, *_CELLS} or name == "batch_size"
+    ),
     "inspect": _INSPECTED,
     "gate": ("output", "fail_on", "quiet", "debug"),
 }

@@ -6,6 +6,7 @@ import typer
 
 import xplain_cli
 from xplain_cli.commands.gate import gate
+from xplain_cli.commands.image import image
 from xplain_cli.commands.inspect import inspect
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
@@ -41,5 +42,6 @@ def xplain(
 
 app.command()(tabular)
 app.command()(text)
+app.command()(image)
 app.command()(inspect)
 app.command()(gate)

@@ -147,10 +147,12 @@ def open_modality(request: Request, load: Load) -> Reading:
     RefusedError, UsageError
         With the file, the place and the way out.
     """
+    from xplain_cli.modalities.pictures import open_pictures
     from xplain_cli.modalities.tabular import open_tabular
     from xplain_cli.modalities.text import open_text
 
     openers: dict[str, Callable[[Request, Load], Reading]] = {
+        "image": open_pictures,
         "tabular": open_tabular,
         "text": open_text,
     }

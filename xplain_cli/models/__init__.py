@@ -5,7 +5,16 @@ A pickle passes the door (dry run, exact allowlist, strict load) before anything
 
 from collections.abc import Callable
 
-from xplain_cli.models import callables, native, onnx, pickled, skops, torch
+from xplain_cli.models import (
+    callables,
+    native,
+    onnx,
+    onnx_pictures,
+    onnx_texts,
+    pickled,
+    skops,
+    torch,
+)
 from xplain_cli.models.contract import (
     Batch,
     Levels,
@@ -13,8 +22,10 @@ from xplain_cli.models.contract import (
     MaskedText,
     Model,
     ModelRecipe,
+    ReadsPartly,
     Settled,
 )
+from xplain_cli.models.pictures import Flattened, PictureInput, TakesPictures
 from xplain_cli.models.stored import Stored, read_stored
 from xplain_cli.models.trees import LeafBoxes, Trees
 
@@ -28,7 +39,10 @@ __all__ = [
     "MaskedText",
     "Model",
     "ModelRecipe",
+    "PictureInput",
+    "ReadsPartly",
     "Settled",
+    "TakesPictures",
     "Trees",
     "load_model",
 ]
@@ -48,6 +62,17 @@ OPTIONAL_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
 }
 """Stored forms whose package is an extra."""
 
+PICTURE_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
+    "onnx": onnx_pictures.open_onnx_pictures,
+    "torch": torch.open_torch_pictures,
+}
+"""Stored forms that take pictures as such; all others take them as rows of pixels."""
+
+TEXT_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
+    "onnx": onnx_texts.open_onnx_texts,
+}
+"""Stored forms that take texts in a way of their own; all others take a list of strings."""
+
 
 def load_model(recipe: ModelRecipe) -> LoadedModel:
     """
@@ -62,4 +87,9 @@ def load_model(recipe: ModelRecipe) -> LoadedModel:
     if callables.names_callable(recipe.source):
         return callables.open_callable(recipe)
     stored = read_stored(recipe.source, recipe.sha256)
-    return (KINDS | OPTIONAL_KINDS)[stored.kind](recipe, stored)
+    if recipe.modality == "image" and stored.kind in PICTURE_KINDS:
+        return PICTURE_KINDS[stored.kind](recipe, stored)
+    if recipe.modality == "text" and stored.kind in TEXT_KINDS:
+        return TEXT_KINDS[stored.kind](recipe, stored)
+    loaded = (KINDS | OPTIONAL_KINDS)[stored.kind](recipe, stored)
+    return Flattened(loaded) if recipe.modality == "image" else loaded

@@ -38,6 +38,8 @@ class ModelRecipe:
         Names of the outputs, in the model's order; None: the model's own.
     modality
         ``tabular``, ``text`` or ``image``: what its batches are.
+    layout
+        ``NCHW`` or ``NHWC``: how it takes pictures; None: read off the model.
     """
 
     source: str
@@ -49,6 +51,7 @@ class ModelRecipe:
     model_output: str | None = None
     class_names: tuple[str, ...] | None = None
     modality: str = "tabular"
+    layout: str | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,15 @@ class Levels:
 
     values: tuple[Any, ...]
     strict: bool
+
+
+@runtime_checkable
+class ReadsPartly(Protocol):
+    """A model that reads texts only up to some length."""
+
+    def read_length(self, text: str) -> int:
+        """Return up to which code point it reads a text."""
+        ...
 
 
 class LoadedModel(Protocol):

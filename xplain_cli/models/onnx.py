@@ -1,7 +1,7 @@
 """ONNX files through onnxruntime: on one thread, on the CPU, one session per process."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from xplain_cli.models.onnx_outputs import choose_answer, read_answer
 from xplain_cli.models.responses import Answer, expand, settle_answer
 from xplain_cli.models.stored import Stored
 
-_TYPES = {
+TYPES = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
     "tensor(float16)": np.float16,
@@ -121,7 +121,7 @@ def _texts(column: "pd.Series[Any]") -> Any:
 
 def _cast(column: "pd.Series[Any]", slot: Slot) -> Any:
     """Return a column as an input declares it."""
-    kind = _TYPES[slot.type]
+    kind = TYPES[slot.type]
     if kind is np.object_:
         return _texts(column)
     numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -146,7 +146,7 @@ def feed_of(batch: Batch, inputs: Sequence[Slot]) -> dict[str, Any]:
     if not isinstance(batch, pd.DataFrame):
         raise TypeError("a table is wanted")
     if is_matrix(inputs):
-        kind = _TYPES[inputs[0].type]
+        kind = TYPES[inputs[0].type]
         if kind is np.object_:
             matrix = np.column_stack([_texts(batch[name]) for name in batch])
         else:
@@ -167,7 +167,7 @@ def is_matrix(inputs: Sequence[Slot]) -> bool:
 def _check_inputs(path: str, inputs: Sequence[Slot]) -> None:
     """Refuse inputs that are no table."""
     for slot in inputs:
-        if slot.type not in _TYPES:
+        if slot.type not in TYPES:
             raise RefusedError(f"{path}: input {slot.name!r} is a {slot.type}, not a tensor")
         wide = not is_matrix(inputs) and slot.width != 1
         if len(slot.shape) not in {1, 2} or wide:
@@ -217,32 +217,53 @@ class LoadedOnnx:
 
     def settle(self, batch: Batch) -> Settled:
         """Ask for one prediction on a few rows and choose the output."""
-        source, outputs = self._recipe.source, self.runner.outputs()
-        wanted = self._recipe.model_output
-        if self._recipe.response is not None:
-            raise UsageError("--response is for scikit-learn models; take --model-output for ONNX")
-        listed = [one.name for one in outputs]
-        if wanted is not None and wanted not in listed:
-            raise UsageError(f"--model-output {wanted}: {source} has {', '.join(listed)}")
-        try:
-            answers = self.runner.run(listed, feed_of(batch, self.inputs))
-        except RefusedError as error:
-            raise RefusedError(f"{source}: {error}") from error
-        except Exception as error:  # onnxruntime's own exceptions share no other base
-            raise RefusedError(
-                f"{source}: failed on the first {len(batch)} rows: {' '.join(str(error).split())}"
-            ) from error
-        asked = dict(zip(outputs, answers, strict=True))
-        chosen = [one for one in outputs if wanted in {None, one.name}]
-        answer: Answer = choose_answer(source, {one: asked[one] for one in chosen}, outputs)
-        return settle_answer(answer, len(batch), self._recipe.class_names)
+        return settle_outputs(
+            self._recipe, self.runner, lambda: feed_of(batch, self.inputs), len(batch)
+        )
 
     def bind(self, settled: Settled) -> Model:
         """Return the model that answers as *settled* says."""
-        names = settled.response.split("+")
-        listed = [one.name for one in self.runner.outputs()]
-        outputs = [settled.response] if settled.response in listed else names
-        return OnnxModel(self.runner, settled, self.inputs, tuple(outputs))
+        return OnnxModel(self.runner, settled, self.inputs, bound_outputs(self.runner, settled))
+
+
+def settle_outputs(
+    recipe: ModelRecipe, runner: Runner, feed: Callable[[], dict[str, Any]], rows: int
+) -> Settled:
+    """
+    Ask for one prediction on what *feed* makes of *rows* rows, and choose the output.
+
+    Raises
+    ------
+    RefusedError
+        The model fails on them.
+    UsageError
+        An option that no ONNX model has, or an output that this one has not.
+    """
+    source, outputs = recipe.source, runner.outputs()
+    wanted = recipe.model_output
+    if recipe.response is not None:
+        raise UsageError("--response is for scikit-learn models; take --model-output for ONNX")
+    listed = [one.name for one in outputs]
+    if wanted is not None and wanted not in listed:
+        raise UsageError(f"--model-output {wanted}: {source} has {', '.join(listed)}")
+    try:
+        answers = runner.run(listed, feed())
+    except RefusedError as error:
+        raise RefusedError(f"{source}: {error}") from error
+    except Exception as error:  # onnxruntime's own exceptions share no other base
+        raise RefusedError(
+            f"{source}: failed on the first {rows} rows: {' '.join(str(error).split())}"
+        ) from error
+    asked = dict(zip(outputs, answers, strict=True))
+    chosen = [one for one in outputs if wanted in {None, one.name}]
+    answer: Answer = choose_answer(source, {one: asked[one] for one in chosen}, outputs)
+    return settle_answer(answer, rows, recipe.class_names)
+
+
+def bound_outputs(runner: Runner, settled: Settled) -> tuple[str, ...]:
+    """Return the outputs that a settled response stands for."""
+    listed = [one.name for one in runner.outputs()]
+    return (settled.response,) if settled.response in listed else tuple(settled.response.split("+"))
 
 
 def _notes(inputs: Sequence[Slot]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import pandas as pd
 from xplain_cli.errors import RefusedError, UsageError, require
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import Batch, Levels, LoadedModel, Model, ModelRecipe, Settled
+from xplain_cli.models.pictures import Flattened, PictureInput, layout_of
 from xplain_cli.models.responses import Answer, expand, settle_answer, to_matrix
 from xplain_cli.models.stored import LARGEST, Stored
 from xplain_cli.models.torch_archive import (
@@ -111,6 +112,19 @@ class LoadedTorch:
         self.n_columns = network.shape[1] if len(network.shape) == 2 else None
         self.notes = tuple(_notes(recipe, network))
 
+    @property
+    def takes(self) -> PictureInput:
+        """How it takes pictures: channels first where its shape does not say otherwise."""
+        shape = self._network.shape
+        if len(shape) != 4:
+            return PictureInput(self._recipe.layout or "NCHW", self._network.dtype)
+        layout = layout_of(self._recipe.source, shape, self._recipe.layout)
+        rows, first, second, third = shape
+        channels, height, width = (
+            (first, second, third) if layout == "NCHW" else (third, first, second)
+        )
+        return PictureInput(layout, self._network.dtype, height, width, channels, rows)
+
     def settle(self, batch: Batch) -> Settled:
         """Ask for one prediction on a few rows and read its shape."""
         source = self._recipe.source
@@ -207,7 +221,7 @@ def _unjudged(path: str, archive: Archive, data: bytes, torch: Any) -> Network:
     return Network(module.eval())
 
 
-def open_torch(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
+def open_torch(recipe: ModelRecipe, stored: Stored) -> LoadedTorch:
     """
     Judge and open a torch file.
 
@@ -242,3 +256,16 @@ def open_torch(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
             f" {_reason(error)}; export it again with that version"
         ) from error
     return LoadedTorch(recipe, stored.sha256, network)
+
+
+def open_torch_pictures(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
+    """
+    Open a torch file that takes pictures, or rows of pixels.
+
+    Raises
+    ------
+    RefusedError, UsageError
+        As ``open_torch``.
+    """
+    loaded = open_torch(recipe, stored)
+    return Flattened(loaded) if loaded.n_columns is not None else loaded

@@ -1,0 +1,119 @@
+"""Maps: red raises, blue lowers and is hatched; label maps can be given back."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from xplain_cli.features.superpixels import Scene, open_superpixels
+from xplain_cli.output.maps import (
+    LOWERS,
+    RAISES,
+    Ground,
+    draw_heatmap,
+    draw_overlay,
+    draw_segments,
+    file_name,
+    weight_map,
+)
+
+QUARTERS = np.kron(np.array([[0, 1], [2, 3]]), np.ones((112, 112), dtype=np.int64))
+WEIGHTS = np.array([0.4, -0.4, 0.0, 0.1])
+
+
+def pixels(data):
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def part(data, row, column):
+    """Return a corner of a quarter of what was drawn, without its number."""
+    top, left = 224 * row + 20, 224 * column + 20
+    return pixels(data)[top : top + 40, left : left + 40].reshape(-1, 3)
+
+
+def test_what_raises_is_plain_red():
+    seen = part(draw_heatmap(Ground(QUARTERS), WEIGHTS, "cat"), 0, 0)
+    assert np.unique(seen, axis=0).tolist() == [list(RAISES)]
+
+
+def test_what_lowers_is_hatched_blue():
+    seen = np.unique(part(draw_heatmap(Ground(QUARTERS), WEIGHTS, "cat"), 0, 1), axis=0)
+    assert seen.tolist() == [[20, 63, 107], list(LOWERS)]
+
+
+def test_what_has_no_weight_is_white():
+    assert part(draw_heatmap(Ground(QUARTERS), WEIGHTS, "cat"), 1, 0).min() == 255
+
+
+def test_a_smaller_weight_is_paler():
+    heatmap = draw_heatmap(Ground(QUARTERS), WEIGHTS, "cat")
+    assert part(heatmap, 1, 1).mean() > part(heatmap, 0, 0).mean() + 40
+
+
+def test_numbers_are_printed_inside():
+    plain = draw_heatmap(Ground(QUARTERS), np.array([0.4, -0.4, 0.0, 0.0]), "cat")
+    middle = pixels(plain)[100:124, 80:144].reshape(-1, 3)
+    assert (middle == 0).all(axis=1).any()
+
+
+def test_a_constant_model_is_drawn_white():
+    assert part(draw_heatmap(Ground(QUARTERS), np.zeros(4), "cat"), 0, 0).min() == 255
+
+
+def test_the_overlay_shows_the_picture_where_nothing_weighs():
+    picture = np.full((224, 224, 3), 80, dtype=np.uint8)
+    picture[150:, :] = 220
+    overlay = draw_overlay(picture, Ground(QUARTERS), WEIGHTS, "cat")
+    seen = pixels(overlay)
+    assert [seen[260, 20, 0], seen[430, 20, 0]] == [64 + 60, 64 + 165]
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (1, 1, 3), (1, 2000, 3), (3000, 40, 3)])
+def test_any_size_is_drawn_readably(shape):
+    labels = np.zeros(shape[:2], dtype=np.int64)
+    labels.ravel()[labels.size // 2 :] = labels.size > 1
+    picture = np.zeros(shape, dtype=np.float32)
+    weights = np.array([1.0, -1.0])[: labels.max() + 1]
+    drawn = pixels(draw_overlay(picture, Ground(labels), weights, "x" * 300))
+    assert 320 <= drawn.shape[1] <= 1024
+    assert drawn.shape[0] <= 1024 + 46
+
+
+def test_the_weight_map_gives_each_pixel_its_weight():
+    assert weight_map(QUARTERS, WEIGHTS)[[0, 0, 223], [0, 223, 0]].tolist() == [
+        np.float32(0.4),
+        np.float32(-0.4),
+        0,
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 16, 256, 400])
+def test_a_label_map_can_be_given_back(tmp_path, count):
+    labels = np.arange(count * 4).reshape(2, -1) // 2 % count
+    (tmp_path / "a.png").write_bytes(draw_segments(labels))
+    scene = Scene("a", labels.shape[::-1], (0, 0, *labels.shape[::-1]))
+    picture = np.zeros((*labels.shape, 3), dtype=np.uint8)
+    back = open_superpixels(f"file={tmp_path / 'a.png'}", None).split(picture, scene)
+    assert (back == labels).all()
+
+
+@pytest.mark.parametrize(
+    ("row_id", "number", "name"),
+    [
+        ("a.jpg", 1, "a.jpg.png"),
+        ("cats/a.jpg", 2, "cats/a.jpg.2.png"),
+        ("/data/../x.png", 1, "data/__/x.png.png"),
+        ("C:\\photos\\a.jpg", 1, "C_/photos/a.jpg.png"),
+        (7, 1, "7.png"),
+        ("..", 1, "__.png"),
+    ],
+)
+def test_a_file_stays_inside_its_folder(row_id, number, name):
+    assert file_name(row_id, number) == name
+
+
+def test_equal_weights_draw_equal_bytes():
+    assert draw_heatmap(Ground(QUARTERS), WEIGHTS, "cat") == draw_heatmap(
+        Ground(QUARTERS), WEIGHTS, "cat"
+    )

@@ -1,0 +1,236 @@
+"""Pictures of DATA: files, folders, globs and NumPy stacks become references, read one by one."""
+
+import glob
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xplain_cli.datasets.pixels import DICOM_WAY_OUT, Pixels, Reading, read_pixels
+from xplain_cli.datasets.stacks import open_stack
+from xplain_cli.errors import RefusedError, UsageError
+
+_PICTURES = frozenset({
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif"),
+})
+_STACKS = frozenset({".npy", ".npz"})
+_DICOM = frozenset({".dcm", ".dicom"})
+_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_MOST_PAGES = 100_000
+
+
+@dataclass(frozen=True)
+class Picture:
+    """
+    A picture that is not read yet; picklable.
+
+    Attributes
+    ----------
+    id
+        Its name in the results.
+    path
+        The file; of a stack, for messages.
+    page
+        The page of a TIFF.
+    array
+        The pixels, where it stands in a stack.
+    reading
+        How it is read.
+    """
+
+    id: str
+    path: str
+    page: int
+    array: NDArray[Any] | None
+    reading: Reading
+
+    def read(self) -> Pixels:
+        """
+        Read it.
+
+        Raises
+        ------
+        RefusedError
+            The reason, without the path.
+        """
+        if self.array is not None:
+            return read_pixels(self.array, 0, self.reading)
+        try:
+            with Path(self.path).open("rb") as handle:
+                return read_pixels(handle, self.page, self.reading)
+        except OSError as error:
+            raise RefusedError(f"cannot be read: {error.strerror or error}") from error
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where one picture stands: its id, file and page, or its row of a stack."""
+
+    id: str
+    path: str
+    at: int
+    stack: NDArray[Any] | None
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """
+    All pictures of DATA, none of them read.
+
+    Attributes
+    ----------
+    places
+        Where each stands, in order.
+    sha256
+        Digest of ids and contents.
+    notes
+        What was left out.
+    """
+
+    places: tuple[_Place, ...]
+    sha256: str
+    notes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return how many pictures there are."""
+        return len(self.places)
+
+    @property
+    def ids(self) -> list[str]:
+        """The name of each picture."""
+        return [place.id for place in self.places]
+
+    def take(self, start: int, stop: int, reading: Reading) -> list[Picture]:
+        """Return references to the pictures from *start* to *stop*; rows of stacks are copied."""
+        return [_reference(place, reading) for place in self.places[start:stop]]
+
+
+def _reference(place: _Place, reading: Reading) -> Picture:
+    if place.stack is None:
+        return Picture(place.id, place.path, place.at, None, reading)
+    return Picture(place.id, place.path, 0, np.array(place.stack[place.at]), reading)
+
+
+def _walk(folder: str) -> list[str]:
+    """Return the files below a folder, sorted by their relative path; hidden ones are left out."""
+    found = []
+    for at, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [str(Path(at, name)) for name in files if not name.startswith(".")]
+    return sorted(found, key=lambda path: PurePath(path).relative_to(folder).parts)
+
+
+def _in_folder(folder: str, notes: list[str]) -> list[str]:
+    """Return the pictures below a folder."""
+    files = _walk(folder)
+    kinds = Counter(PurePath(path).suffix.lower() for path in files)
+    pictures = [path for path in files if PurePath(path).suffix.lower() in _PICTURES | _DICOM]
+    others = {kind: n for kind, n in kinds.items() if kind not in _PICTURES | _DICOM}
+    if not pictures:
+        raise RefusedError(f"{folder}: holds no pictures ({' '.join(sorted(_PICTURES))})")
+    if others:
+        listed = ", ".join(f"{n} {kind or 'without suffix'}" for kind, n in sorted(others.items()))
+        notes.append(f"{folder}: files that are no pictures were left out: {listed}")
+    return pictures
+
+
+def _named(path: str, notes: list[str]) -> list[str]:
+    """Return the files that one DATA argument names."""
+    if path == "-":
+        raise UsageError("pictures are not read from stdin; name files or a folder")
+    if Path(path).is_dir():
+        return _in_folder(path, notes)
+    if Path(path).exists():
+        return [path]
+    if glob.has_magic(path):
+        matches = glob.glob(path, recursive=True)  # noqa: PTH207 - Path.glob takes no whole paths
+        found = sorted(one for one in matches if Path(one).is_file())
+        if found:
+            return found
+        raise RefusedError(f"{path}: no file matches")
+    raise RefusedError(f"{path}: no such file")
+
+
+def _pages(path: str) -> int:
+    """Return the pages of a TIFF; 1 for other files and for damaged ones, which fail as rows."""
+    from PIL import Image
+
+    try:
+        with Path(path).open("rb") as file:
+            if file.read(4) not in _TIFF:
+                return 1
+        with Image.open(path, formats=["TIFF"]) as image:
+            return min(int(getattr(image, "n_frames", 1)), _MOST_PAGES)
+    except Exception:  # noqa: BLE001 - a damaged file may raise anything; reading it says what
+        return 1
+
+
+def _places(path: str, name: str, *, alone: bool) -> Iterator[_Place]:
+    """Return the pictures of one file."""
+    suffix = PurePath(path).suffix.lower()
+    if suffix in _DICOM:
+        raise RefusedError(f"{path}: is DICOM: {DICOM_WAY_OUT}")
+    if suffix in _STACKS:
+        stack = open_stack(path)
+        for row in range(len(stack)):
+            yield _Place(str(row) if alone else f"{name}#{row}", path, row, stack)
+        return
+    pages = _pages(path)
+    for page in range(pages):
+        yield _Place(name if pages == 1 else f"{name}#{page}", path, page, None)
+
+
+def _digest(names: Sequence[str], files: Sequence[str]) -> str:
+    state = hashlib.sha256()
+    for name, path in zip(names, files, strict=True):
+        try:
+            with Path(path).open("rb") as file:
+                state.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError:
+            state.update(b"unreadable")
+        state.update(name.encode("utf-8", "surrogateescape") + b"\0")
+    return state.hexdigest()
+
+
+def find_pictures(paths: Sequence[str]) -> Pictures:
+    """
+    Find the pictures of DATA; headers are looked at, no picture is decoded.
+
+    The id of a picture is its path as it was named; with one folder as DATA, its path below the
+    folder; with one stack as DATA, its 0-based row. A page of a TIFF of several, and a row of one
+    stack among others, is ``PATH#NUMBER``, from 0.
+
+    Raises
+    ------
+    UsageError
+        No DATA, or stdin.
+    RefusedError
+        A path does not exist, a folder holds no picture, a stack is damaged or of another shape,
+        a file is DICOM, or a picture is named twice.
+    """
+    if not paths:
+        raise UsageError("no DATA; name pictures, a folder or a stack")
+    notes: list[str] = []
+    files = [file for path in paths for file in _named(path, notes)]
+    folder = paths[0] if len(paths) == 1 and Path(paths[0]).is_dir() else None
+    names = [
+        (PurePath(file).relative_to(folder) if folder else PurePath(file)).as_posix()
+        for file in files
+    ]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise RefusedError(f"{twice[0]}: is named twice in DATA; name each picture once")
+    alone = len(files) == 1
+    places = [
+        place
+        for file, name in zip(files, names, strict=True)
+        for place in _places(file, name, alone=alone)
+    ]
+    return Pictures(tuple(places), _digest(names, files), tuple(notes))

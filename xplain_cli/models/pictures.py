@@ -1,0 +1,163 @@
+"""How models take pictures: which layout and type, and flattened pixels for models of tables."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.explanation import FloatArray
+from xplain_cli.models.contract import Batch, Levels, LoadedModel, Model, Settled
+
+LAYOUTS = ("NCHW", "NHWC")
+
+
+@dataclass(frozen=True)
+class PictureInput:
+    """
+    What a model takes.
+
+    Attributes
+    ----------
+    layout
+        ``NCHW`` (rows, channels, height, width) or ``NHWC``.
+    dtype
+        A NumPy name.
+    height, width, channels
+        None where it takes any, or it is not known.
+    rows
+        The one batch size that it takes; None: any.
+    flat
+        How many pixels it takes in a row; None: it takes pictures.
+    """
+
+    layout: str = "NHWC"
+    dtype: str = "float32"
+    height: int | None = None
+    width: int | None = None
+    channels: int | None = None
+    rows: int | None = None
+    flat: int | None = None
+
+
+@runtime_checkable
+class TakesPictures(Protocol):
+    """A loaded model that says how it takes pictures."""
+
+    @property
+    def takes(self) -> PictureInput:
+        """What it takes."""
+        ...
+
+
+def _table(batch: Batch, columns: tuple[str, ...] | None, wanted: int | None) -> pd.DataFrame:
+    """Return pictures (rows, h, w, c) as a table of their pixels, row by row."""
+    pixels = np.asarray(batch).reshape(len(batch), -1)
+    if wanted is not None and pixels.shape[1] != wanted:
+        shape = np.asarray(batch).shape[1:]
+        raise RefusedError(
+            f"the model takes {wanted} pixels in a row, and {shape[1]} x {shape[0]} pictures with"
+            f" {shape[2]} channels have {pixels.shape[1]}; give --resize and --channels"
+        )
+    names = list(columns) if columns else [str(at) for at in range(pixels.shape[1])]
+    return pd.DataFrame(pixels, columns=names, copy=False)
+
+
+@dataclass(frozen=True)
+class FlatModel:
+    """A model of tables that answers pictures as rows of pixels."""
+
+    model: Model
+    columns: tuple[str, ...] | None
+    flat: int | None
+
+    @property
+    def settled(self) -> Settled:
+        """What the probe chose."""
+        return self.model.settled
+
+    def predict(self, batch: Batch) -> FloatArray:
+        """Return the (rows, outputs) float64 answers, C-contiguous."""
+        return self.model.predict(_table(batch, self.columns, self.flat))
+
+
+@dataclass(frozen=True)
+class Flattened:
+    """A loaded model of tables that takes pictures as rows of pixels."""
+
+    loaded: LoadedModel
+
+    @property
+    def takes(self) -> PictureInput:
+        """What it takes: float64, height by width by channels, in that order of memory."""
+        return PictureInput("NHWC", "float64", flat=self.loaded.n_columns)
+
+    @property
+    def kind(self) -> str:
+        """The kind of the model."""
+        return self.loaded.kind
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of the file."""
+        return self.loaded.sha256
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that the user should read."""
+        return (*self.loaded.notes, "pictures are handed over as rows of pixels")
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions that the file states, by package."""
+        return self.loaded.versions
+
+    @property
+    def levels(self) -> dict[str, Levels]:
+        """Pixels are no categories."""
+        return {}
+
+    columns: tuple[str, ...] | None = None
+    n_columns: int | None = None
+    discrete: frozenset[str] = frozenset()
+    numeric: frozenset[str] = frozenset()
+    all_numeric: bool = True
+
+    def settle(self, batch: Batch) -> Settled:
+        """Ask for one prediction on a few pictures and choose the response."""
+        return self.loaded.settle(_table(batch, self.loaded.columns, self.loaded.n_columns))
+
+    def bind(self, settled: Settled) -> FlatModel:
+        """Return the model that answers as *settled* says."""
+        bound = self.loaded.bind(settled)
+        return FlatModel(bound, self.loaded.columns, self.loaded.n_columns)
+
+
+def layout_of(source: str, shape: tuple[int | None, ...], asked: str | None) -> str:
+    """
+    Return the layout of an input (rows, _, _, _), read off its channels or as the user says.
+
+    Raises
+    ------
+    UsageError
+        Either side could be the channels.
+    """
+    if asked is not None:
+        return asked
+    first, last = shape[1] in {1, 3, 4}, shape[3] in {1, 3, 4}
+    if first != last:
+        return "NCHW" if first else "NHWC"
+    raise UsageError(
+        f"{source}: its input has the shape {list(shape)}: where the channels are cannot be read"
+        " off; say --layout NCHW or --layout NHWC"
+    )
+
+
+def fixed_batches(inputs: NDArray[Any], rows: int | None) -> list[NDArray[Any]]:
+    """Cut inputs into batches of *rows*, the last filled with repeats of its last row."""
+    if rows is None or len(inputs) == rows:
+        return [inputs]
+    places = np.minimum(np.arange(-(-len(inputs) // rows) * rows), len(inputs) - 1)
+    return [inputs[places[at : at + rows]] for at in range(0, len(places), rows)]

@@ -1,0 +1,250 @@
+"""Weights of superpixels as pictures: heatmaps, overlays and label maps.
+
+Red raises the target, blue lowers it. Colour never stands alone: what lowers is hatched, and the
+number with its sign is printed where it fits.
+"""
+
+import io
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xplain_cli.explanation import FloatArray, IntArray
+
+RAISES, LOWERS = (0xB2, 0x18, 0x2B), (0x21, 0x66, 0xAC)
+_LEAST, _MOST = 448, 1024  # pixels of the longer side of what is drawn
+_FONT, _SMALL_FONT = 15, 13
+_HATCH = 8  # pixels from one stripe to the next
+_FAINTEST = 0.04  # share of the largest weight below which neither colour nor stripes are seen
+_STRONGEST = 0.72  # opacity over a picture
+_STRIP = 46  # pixels of the caption below
+
+
+def file_name(row_id: str, number: int = 1) -> str:
+    """
+    Return the path of a row's picture below ``heatmaps/``: its id with ``.png``.
+
+    Ids that would lead out of the folder are kept inside; targets after the first are numbered.
+    """
+    parts = [part for part in PurePosixPath(str(row_id).replace("\\", "/")).parts if part != "/"]
+    safe = ["__" if part == ".." else part.replace(":", "_") for part in parts] or ["_"]
+    ending = ".png" if number == 1 else f".{number}.png"
+    return "/".join([*safe[:-1], safe[-1] + ending])
+
+
+def weight_map(labels: IntArray, weights: FloatArray) -> NDArray[np.float32]:
+    """Return the weight (h, w) of the superpixel that each pixel belongs to."""
+    return np.asarray(weights[labels], dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Superpixels as they are drawn; what all pictures of one row share is found once."""
+
+    labels: IntArray
+
+    @cached_property
+    def taken(self) -> tuple[IntArray, IntArray]:
+        """Which rows and columns of the labels are drawn."""
+        return _zoom(self.labels)
+
+    @cached_property
+    def drawn(self) -> IntArray:
+        """The labels (h, w) at the size in which they are drawn."""
+        down, across = self.taken
+        return self.labels[down[:, None], across]
+
+    @cached_property
+    def edges(self) -> Any:
+        """The pixels (h, w) where another superpixel begins."""
+        return _edges(self.drawn)
+
+    @cached_property
+    def points(self) -> list[tuple[float, float, float]]:
+        """Of each superpixel its innermost point (x, y), and how far it is from the edge."""
+        scale = self.drawn.shape[1] / self.labels.shape[1]
+        return [
+            (scale * (x + 0.5), scale * (y + 0.5), scale * depth)
+            for x, y, depth in _inner_points(self.labels)
+        ]
+
+
+def _zoom(labels: IntArray) -> tuple[IntArray, IntArray]:
+    """Return which rows and columns of the labels are drawn, so that what comes out is readable."""
+    height, width = labels.shape
+    longer = max(height, width)
+    scale = -(-_LEAST // longer) if longer < _LEAST else min(1.0, _MOST / longer)
+    high, wide = max(1, round(height * scale)), max(1, round(width * scale))
+    return np.arange(high) * height // high, np.arange(wide) * width // wide
+
+
+def _tints(weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the colour (S, 3) and the strength (S,) in [0, 1] of each superpixel."""
+    largest = np.abs(weights).max(initial=0.0)
+    strength = np.abs(weights) / largest if largest > 0 else np.zeros_like(weights)
+    return np.where(weights[:, None] > 0, RAISES, LOWERS).astype(np.float64), strength
+
+
+def _hatched(labels: IntArray, weights: FloatArray) -> Any:
+    """Return the pixels (h, w) of the stripes over what lowers the target."""
+    y, x = np.arange(labels.shape[0])[:, None], np.arange(labels.shape[1])
+    lowers = weights < -_FAINTEST * np.abs(weights).max(initial=0.0)
+    return ((x + y) % _HATCH < 2) & lowers[labels]
+
+
+def _edges(labels: IntArray) -> Any:
+    """Return the pixels (h, w) where another superpixel begins to the right or below."""
+    edges = np.zeros(labels.shape, dtype=bool)
+    edges[:, :-1] |= labels[:, 1:] != labels[:, :-1]
+    edges[:-1] |= labels[1:] != labels[:-1]
+    return edges
+
+
+def _blend(under: Any, labels: IntArray, weights: FloatArray, most: float) -> Any:
+    """Lay the superpixels' colours over grey (h, w, 1), with stripes; return (h, w, 3) float32."""
+    colours, strength = _tints(weights)
+    opacity = strength * most
+    paint = (colours * opacity[:, None]).astype(np.float32)
+    made = under * (1 - opacity).astype(np.float32)[labels][..., None] + paint[labels]
+    stripes = _hatched(labels, weights)
+    made[stripes] *= np.float32(0.62)
+    return made
+
+
+def _with_edges(made: Any, ground: Ground, most: float) -> Any:
+    """Return an image of what was blended, with the edges of the superpixels."""
+    from PIL import Image
+
+    made[ground.edges] = made[ground.edges] * 0.35 + 255 * 0.65 * (most < 1)
+    return Image.fromarray(np.rint(made).astype(np.uint8))
+
+
+def _inner_points(labels: IntArray) -> list[tuple[int, int, float]]:
+    """Return of each superpixel its innermost point (x, y) and how far it is from the edge."""
+    from scipy.ndimage import distance_transform_edt, find_objects
+
+    points = []
+    for label, part in enumerate(find_objects(labels + 1)):
+        inside = np.pad(labels[part] == label, 1)
+        depth = distance_transform_edt(inside)
+        y, x = np.unravel_index(int(np.argmax(depth)), depth.shape)
+        points.append((int(x) - 1 + part[1].start, int(y) - 1 + part[0].start, float(depth.max())))
+    return points
+
+
+def _write_numbers(image: Any, ground: Ground, weights: FloatArray) -> None:
+    """Print each weight inside its superpixel: the number, or where it is too small the sign."""
+    from PIL import ImageDraw, ImageFont
+
+    pen, font = ImageDraw.Draw(image), ImageFont.load_default(_FONT)
+    for weight, (x, y, depth) in zip(weights.tolist(), ground.points, strict=True):
+        number = f"{weight:+.2g}"
+        for text in (number, number[0]):
+            left, top, right, bottom = pen.textbbox((x, y), text, font=font, anchor="mm")
+            if max(right - left, bottom - top) / 2 <= 1.15 * depth and weight != 0:
+                pen.text(
+                    (x, y),
+                    text,
+                    font=font,
+                    anchor="mm",
+                    fill="black",
+                    stroke_width=2,
+                    stroke_fill="white",
+                )
+                break
+
+
+def _with_caption(image: Any, caption: str, weights: FloatArray) -> Any:
+    """Add what is explained and the scale of the colours below a picture."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    width = max(image.width, 320)
+    whole = Image.new("RGB", (width, image.height + _STRIP), "white")
+    whole.paste(image, ((width - image.width) // 2, 0))
+    pen, font = ImageDraw.Draw(whole), ImageFont.load_default(_SMALL_FONT)
+    top, largest = image.height + 4, float(np.abs(weights).max(initial=0.0))
+    caption = caption.encode("latin-1", "replace").decode("latin-1")  # what the font draws
+    while pen.textlength(caption, font=font) > width - 12 and len(caption) > 4:
+        caption = caption[:-4] + "..."
+    pen.text((6, top), caption, font=font, fill="black")
+    ends = [f"lowers -{largest:.2g}", f"raises +{largest:.2g}"]
+    spans = [pen.textlength(text, font=font) for text in ends]
+    first, last = 12 + int(spans[0]), width - 12 - int(spans[1])
+    place = np.linspace(-1, 1, last - first)
+    strip = np.tile(np.arange(last - first), (12, 1))
+    bar = _blend(np.float32(255), strip, place, 1.0)
+    whole.paste(Image.fromarray(np.rint(bar).astype(np.uint8)), (first, top + 24))
+    pen.text((6, top + 21), ends[0], font=font, fill="black")
+    pen.text((last + 6, top + 21), ends[1], font=font, fill="black")
+    return whole
+
+
+def _png(image: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format="PNG", compress_level=2)
+    return file.getvalue()
+
+
+def draw_heatmap(ground: Ground, weights: FloatArray, caption: str) -> bytes:
+    """
+    Return a PNG of the signed weights on white.
+
+    Parameters
+    ----------
+    ground
+        The superpixels.
+    weights : (S,)
+    caption
+        What is explained.
+    """
+    image = _with_edges(_blend(np.float32(255), ground.drawn, weights, 1.0), ground, 1.0)
+    _write_numbers(image, ground, weights)
+    return _png(_with_caption(image, caption, weights))
+
+
+def draw_overlay(picture: NDArray[Any], ground: Ground, weights: FloatArray, caption: str) -> bytes:
+    """
+    Return a PNG of the signed weights over the picture.
+
+    Parameters
+    ----------
+    picture : (h, w, c) uint8 or float
+        Floats are drawn from their least to their largest value.
+    """
+    down, across = ground.taken
+    grey = 64 + 0.75 * _grey(picture)[down[:, None], across]  # black would swallow the colours
+    made = _blend(grey[..., None], ground.drawn, weights, _STRONGEST)
+    image = _with_edges(made, ground, _STRONGEST)
+    _write_numbers(image, ground, weights)
+    return _png(_with_caption(image, caption, weights))
+
+
+def _grey(picture: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the mean colour (h, w) of a picture from 0 to 255, without alpha."""
+    colours = picture[..., :3].mean(axis=2, dtype=np.float32)
+    if picture.dtype == np.uint8:
+        return np.asarray(colours, dtype=np.float32)
+    least, span = colours.min(), np.ptp(colours)
+    return (colours - least) * (255.0 / span) if span > 0 else np.full_like(colours, 127.5)
+
+
+def draw_segments(labels: IntArray) -> bytes:
+    """
+    Return a PNG that is the label map itself, and can be given back as ``--segmenter file=PATH``.
+
+    Up to 256 superpixels its indices are the labels, under a palette that tells them apart; beyond,
+    it is 16-bit grey.
+    """
+    from PIL import Image
+
+    if labels.max() > 255:
+        return _png(Image.fromarray(labels.astype(np.uint16)))
+    image = Image.fromarray(labels.astype(np.uint8), mode="P")
+    turns = np.arange(256) * 0.618034 % 1.0  # the golden ratio keeps neighbours apart
+    angles = 2 * np.pi * (turns[:, None] + np.array([0.0, 1 / 3, 2 / 3]))
+    image.putpalette((150 + 90 * np.cos(angles)).round().astype(np.uint8).ravel().tolist())
+    return _png(image)
