@@ -37,10 +37,13 @@ The map, a line per room (calls go down only):
     gate_language  the reading of --fail-on
     explainer      what a worker does with one chunk
     refining       long texts from coarse to fine
+    grounding      rows get their baselines
+    answering      the model's answers on the rows themselves
     asking         what methods ask of a model, answered together
     records        an attribution becomes lines
     pool           the draws that all rows share, predicted once
     methods/       how features get their weights (lime on draws and on masks)
+    baselines/     what a row is compared with (mean, sample, nearest of a class, ...)
     batches        model batches of one fixed size
     models/        what is explained (pickles, onnx, python callables), and the door they pass
     datasets/      on which rows (tables), read in chunks

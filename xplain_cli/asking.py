@@ -14,6 +14,7 @@ from xplain_cli.batches import predict_stream
 from xplain_cli.errors import XplainError
 from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
 from xplain_cli.features import MaskedRows
+from xplain_cli.features.masked_tables import TableRows
 from xplain_cli.methods import (
     Explaining,
     Masked,
@@ -62,11 +63,21 @@ class Asked:
 
 @dataclass(frozen=True)
 class _Question:
-    """Distinct inputs of one masked row; ``inverse`` (m,) leads from its masks to them."""
+    """
+    Distinct inputs of one masked row; ``inverse`` (m,) leads from its masks to them.
+
+    Each mask has as many inputs as there are ``copies``: their outputs are averaged.
+    """
 
     inputs: Any
     inverse: IntArray
     sparse: bool
+    copies: int = 1
+
+    @property
+    def size(self) -> int:
+        """The number of inputs."""
+        return (int(self.inverse.max()) + 1) * self.copies
 
     def pieces(self) -> Iterator[Any]:
         """Yield the inputs, made when they are needed."""
@@ -112,14 +123,15 @@ def _question(asked: Asked, block: Any, row: int, own: BoolArray, inverse: IntAr
         matrix = asked.sparse.masked_rows(text, spans, own)
         if matrix is not None:
             return _Question(matrix, inverse, sparse=True)
-    size = asked.batch_rows
-    if not isinstance(block.inputs, list):  # pictures are made a batch at a time
+    if not isinstance(block.inputs, list):  # pictures and tables are made a batch at a time
+        copies = block.copies if isinstance(block, TableRows) else 1
+        step = -(-asked.batch_rows // copies)
 
         def made() -> Iterator[Any]:
-            for start in range(0, len(own), size):
-                yield block.masked(row, own[start : start + size])
+            for start in range(0, len(own), step):
+                yield block.masked(row, own[start : start + step])
 
-        return _Question(made, inverse, sparse=False)
+        return _Question(made, inverse, sparse=False, copies=copies)
     texts, places = _distinct_texts(block.masked(row, own))
     return _Question(texts, places[inverse], sparse=False)
 
@@ -133,7 +145,7 @@ def _predict(asked: Asked, questions: Sequence[_Question], *, sparse: bool) -> F
 
 
 def _sizes(questions: Sequence[_Question]) -> IntArray:
-    return np.array([int(question.inverse.max()) + 1 for question in questions], dtype=np.int64)
+    return np.array([question.size for question in questions], dtype=np.int64)
 
 
 def _outputs(asked: Asked, questions: Sequence[_Question]) -> list[FloatArray]:
@@ -166,8 +178,8 @@ def _each(asked: Asked, questions: Sequence[_Question]) -> list[FloatArray | str
         return found
 
 
-def _scaled(asked: Asked, outputs: FloatArray | str) -> FloatArray | str:
-    """Return outputs on the explained scale, or why there are none."""
+def _scaled(asked: Asked, outputs: FloatArray | str, copies: int) -> FloatArray | str:
+    """Return outputs of masks on the explained scale, or why there are none."""
     if isinstance(outputs, str):
         return outputs
     bad = int((~np.isfinite(outputs)).any(axis=1).sum())
@@ -177,7 +189,11 @@ def _scaled(asked: Asked, outputs: FloatArray | str) -> FloatArray | str:
             " with features taken away"
         )
     scaled = to_scale(outputs, asked.scale, paired=is_pair(asked.target))
-    return scaled if np.isfinite(scaled).all() else no_log_odds("variants of this row")
+    if not np.isfinite(scaled).all():
+        return no_log_odds("variants of this row")
+    if copies == 1:
+        return scaled
+    return np.asarray(scaled.reshape(-1, copies, scaled.shape[1]).mean(axis=1), dtype=np.float64)
 
 
 def _answer_masks(
@@ -190,7 +206,10 @@ def _answer_masks(
         for block, need in needs
         for row, masks in zip(need.rows, need.masks, strict=True)
     ]
-    flat = [_scaled(asked, outputs) for outputs in _each(asked, questions)]
+    flat = [
+        _scaled(asked, outputs, question.copies)
+        for outputs, question in zip(_each(asked, questions), questions, strict=True)
+    ]
     sizes = _sizes(questions)
     answers: list[Masked | UnexplainedError] = []
     at = 0

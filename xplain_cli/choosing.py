@@ -6,6 +6,7 @@ import numpy as np
 
 from xplain_cli.errors import UsageError
 from xplain_cli.features import Law
+from xplain_cli.features.masked_tables import MaskedTableLaw
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.methods import METHODS, Method
 from xplain_cli.modalities import Drawing
@@ -82,6 +83,16 @@ def _check_exact(opened: Opened, law: Law, scale: Scale) -> None:
         raise UsageError("lime:exact=yes has no closed form for --group; take lime:exact=no")
 
 
+def _check_foil(law: Law, target: Target) -> None:
+    """Refuse a baseline of the class a row is explained against where there are several."""
+    several = target.kind == "top" or len(target.pairs) > 1
+    if several and isinstance(law, MaskedTableLaw) and law.giver.wanted is None:
+        raise UsageError(
+            f"--target {target.spec} explains several numbers of each row: name the class of the"
+            " baseline (class=NAME)"
+        )
+
+
 def choose_method(request: Request, opened: Opened) -> Chosen:
     """
     Turn method, target and scale into objects and open the law that the method needs.
@@ -91,7 +102,7 @@ def choose_method(request: Request, opened: Opened) -> Chosen:
     UsageError
         An unknown name or an impossible pair, with the reason.
     """
-    method: Method = build(request.method, METHODS[opened.modality.gives])
+    method: Method = build(request.method, METHODS[opened.modality.gives(request.method)])
     settled = opened.settled
     target = parse_target(
         request.target,
@@ -106,6 +117,7 @@ def choose_method(request: Request, opened: Opened) -> Chosen:
     drawing = opened.modality.draw_by(method, opened.model, settled)
     if method.exact:
         _check_exact(opened, drawing.law, scale)
+    _check_foil(drawing.law, target)
     budget, notes = _budget(request, method, drawing.law)
     if budget.repeats == 1 and method.sampled and not method.exact:
         notes.append(

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from xplain_cli.answering import Answers, answer_rows
 from xplain_cli.asking import Asked, run_together
-from xplain_cli.batches import BATCH_ROWS, count, predict_fixed, take
-from xplain_cli.errors import XplainError
-from xplain_cli.explanation import Attribution, FloatArray, IntArray, Records
+from xplain_cli.batches import BATCH_ROWS, predict_fixed
+from xplain_cli.explanation import Attribution, Records
 from xplain_cli.features import Law, Split
+from xplain_cli.features.masked_tables import TableRows
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.features.texts import TextRows
+from xplain_cli.grounding import ground, nothing_moves, widened
 from xplain_cli.methods import Method, Pool, Task, UnexplainedError
 from xplain_cli.methods.closed_form import see_leaves
 from xplain_cli.models import (
@@ -26,19 +28,12 @@ from xplain_cli.models import (
     Trees,
     load_model,
 )
-from xplain_cli.pool import Budget, checked_scale, load_pool, no_log_odds
+from xplain_cli.pool import Budget, checked_scale, load_pool
 from xplain_cli.records import Explained, Labels, Rows, to_records
 from xplain_cli.refining import Weighed, refine
-from xplain_cli.scales import Scale, to_scale
+from xplain_cli.scales import Scale
 from xplain_cli.stability import assess
-from xplain_cli.targets import (
-    Target,
-    choose,
-    is_pair,
-    pair_values,
-    target_names,
-    used_outputs,
-)
+from xplain_cli.targets import Target, target_names, used_outputs
 
 
 @dataclass(frozen=True)
@@ -81,16 +76,6 @@ class Assignment:
     sparse: bool = False
     with_values: bool = True
     with_repeats: bool = False
-
-
-@dataclass(frozen=True)
-class _Answers:
-    """The model's answers on d distinct rows, and what of them is explained."""
-
-    outputs: FloatArray  # (d, k)
-    pairs: IntArray  # (d, t, 2)
-    values: FloatArray  # (d, t)
-    reasons: dict[int, str]
 
 
 class Explainer:
@@ -143,13 +128,18 @@ class Explainer:
         self, rows: Split
     ) -> tuple[list[tuple[Explained, list[int]]], dict[int, str]]:
         """Explain distinct rows, those with equally many features together."""
-        answers = self._answer(rows.inputs)
+        answers = answer_rows(self._asked, self.assignment.settled, rows.inputs)
         spent: dict[int, int] = {}
         if isinstance(rows, TextRows) and rows.law.refine is not None:
             rows, found = refine(rows, rows.law.refine, partial(self._weigh, answers))
             answers.reasons.update(found.lost)
             spent = found.asked
         good = [d for d in range(len(rows)) if d not in answers.reasons]
+        if isinstance(rows, TableRows):
+            ask = partial(predict_fixed, self.model, size=self.assignment.batch_rows)
+            rows, spent, lost = ground(rows, good, answers, ask)
+            answers.reasons.update(lost)
+            good = [d for d in good if d not in lost]
         attributed, lost = self._attribute(rows, answers, good, self.assignment.budget)
         explained = []
         for task, attribution, chosen in attributed:
@@ -158,7 +148,7 @@ class Explainer:
             explained.append((self._explained(task, counted), chosen))
         return explained, answers.reasons | lost
 
-    def _weigh(self, answers: _Answers, rows: TextRows, due: Sequence[int]) -> Weighed:
+    def _weigh(self, answers: Answers, rows: TextRows, due: Sequence[int]) -> Weighed:
         """Explain some rows roughly, with one repeat."""
         budget = replace(self.assignment.budget, repeats=1)
         attributed, lost = self._attribute(rows, answers, due, budget)
@@ -170,7 +160,7 @@ class Explainer:
         return found
 
     def _attribute(
-        self, rows: Split, answers: _Answers, good: Sequence[int], budget: Budget
+        self, rows: Split, answers: Answers, good: Sequence[int], budget: Budget
     ) -> tuple[list[tuple[Task[Any, Any], Attribution, list[int]]], dict[int, str]]:
         """Run the method on rows, those with equally many features together."""
         groups: dict[int, list[int]] = {}
@@ -182,7 +172,10 @@ class Explainer:
         while waiting:
             tasks = [self._task(rows.take(chosen), answers, chosen, budget) for chosen in waiting]
             method = self.assignment.method
-            running = [(task.block, method.explain(task)) for task in tasks]
+            running = [
+                (task.block, method.explain(task) if task.n else nothing_moves(task))
+                for task in tasks
+            ]
             again = []
             for chosen, task, found in zip(
                 waiting, tasks, run_together(self._asked, running), strict=True
@@ -197,7 +190,7 @@ class Explainer:
         return attributed, lost
 
     def _task(
-        self, block: Any, answers: _Answers, chosen: Sequence[int], budget: Budget
+        self, block: Any, answers: Answers, chosen: Sequence[int], budget: Budget
     ) -> Task[Any, Any]:
         asked = self.assignment
         pairs = answers.pairs[list(chosen)]
@@ -217,47 +210,15 @@ class Explainer:
     def _explained(self, task: Task[Any, Any], attribution: Attribution) -> Explained:
         asked = self.assignment
         outputs = [asked.settled.outputs[i] for i in self._kept.tolist()]
+        whole = widened(attribution, task.block)
         return Explained(
             place=np.arange(len(task.block)),
-            attribution=attribution,
-            stability=assess(attribution, asked.stability_k, asked.budget.seed),
+            attribution=whole,
+            stability=assess(whole, asked.stability_k, asked.budget.seed),
             shown=task.block.shown(),
             targets=[target_names(pair, outputs) for pair in task.pairs],
             predictions=task.predictions,
         )
-
-    def _answer(self, inputs: Any) -> _Answers:
-        """Predict distinct rows and choose their targets; a row that cannot be has a reason."""
-        asked = self.assignment
-        outputs, reasons = self._predict_rows(inputs)
-        pairs = choose(asked.target, np.nan_to_num(outputs))
-        scaled = to_scale(outputs, asked.scale, paired=is_pair(asked.target))
-        values = np.stack([
-            pair_values(row[None], pair, margin=asked.settled.margin)[:, 0]
-            for row, pair in zip(scaled, pairs, strict=True)
-        ])
-        for d in np.flatnonzero(~np.isfinite(values).all(axis=1)).tolist():
-            if not np.isfinite(outputs[d]).all():
-                reasons.setdefault(d, "the model's output is NaN or infinite")
-            reasons.setdefault(d, no_log_odds("this row"))
-        return _Answers(outputs, pairs, values, reasons)
-
-    def _predict_rows(self, inputs: Any) -> tuple[FloatArray, dict[int, str]]:
-        """Predict together; where that fails, row by row, so that one bad row stays one."""
-        size = self.assignment.batch_rows
-        try:
-            return predict_fixed(self.model, inputs, size=size), {}
-        except XplainError:
-            raise
-        except Exception:  # noqa: BLE001 - a model may raise anything; each row's own is kept below
-            outputs = np.full((count(inputs), len(self.assignment.settled.outputs)), np.nan)
-            reasons = {}
-            for d in range(len(outputs)):
-                try:
-                    outputs[d] = predict_fixed(self.model, take(inputs, [d]), size=size)[0]
-                except Exception as error:  # noqa: BLE001 - as above
-                    reasons[d] = f"the model raised {type(error).__name__}: {error}".splitlines()[0]
-            return outputs, reasons
 
 
 def _placed(found: Explained, chosen: Sequence[int], at: Sequence[int]) -> Explained:

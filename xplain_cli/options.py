@@ -52,7 +52,8 @@ Method = Annotated[
     _option(
         _WHAT,
         "-m --method",
-        "How features get weights, such as lime:kernel_width=3,discretizer=decile. Default: lime.",
+        "lime, kernel-shap, permutation, occlusion, lime:space=baseline; with settings, such as"
+        " lime:kernel_width=3,discretizer=decile. Default: lime.",
         "NAME[:KEY=VALUE,...]",
     ),
 ]
@@ -92,6 +93,17 @@ Background = Annotated[
         "--background",
         "Rows that stand for the training data (bins, draws). Default: DATA.",
         "FILE",
+    ),
+]
+Baseline = Annotated[
+    str | None,
+    _option(
+        _WHAT,
+        "-b --baseline",
+        "What a row is compared with: zero, mean, median, mode, row=ID, file=PATH, sample:k=50, or,"
+        " of the class it is explained against (or class=NAME), medoid, nearest, revert."
+        " Default: median; lime draws from the background instead.",
+        "NAME[:KEY=VALUE]",
     ),
 ]
 
@@ -197,7 +209,12 @@ Repeated = Annotated[
 ]
 MaskToken = Annotated[
     str | None,
-    _option(_TEXT, "--mask-token", "What replaces a unit. Default: nothing.", "TEXT"),
+    _option(
+        _TEXT,
+        "--mask-token",
+        "The baseline: what replaces an absent unit. Default: nothing (deletion).",
+        "TEXT",
+    ),
 ]
 HashUnits = Annotated[
     bool | None,

@@ -31,6 +31,7 @@ class Request:
     model_output: str | None = None
     class_names: str | None = None
     background: str | None = None
+    baseline: str | None = None
     # how long
     samples: int | None = None
     repeats: int | None = None
@@ -63,7 +64,6 @@ class Request:
     mask_token: str | None = None
     hash_units: bool = False
     # pictures
-    baseline: str | None = None
     segmenter: str = "slic"
     segments: int | None = None
     resize: str | None = None

@@ -18,10 +18,10 @@ from xplain_cli.explanation import (
 from xplain_cli.features import Shown
 from xplain_cli.stability import Stability, fidelity_label, precision_label
 
-_COUNTS = ("n_repeats", "n_samples", "n_model_inputs", "n_omitted")
+_COUNTS = ("n_repeats", "n_samples", "n_model_inputs", "n_omitted", "n_changed")
 _TEXTS = (
     *("target_spec", "target", "method", "output_scale", "baseline", "precision", "fidelity"),
-    *("segmentation", "conversions"),
+    *("segmentation", "conversions", "baseline_origin", "baseline_class"),
 )
 
 

@@ -130,10 +130,11 @@ SETTINGS: dict[str, Setting] = {
 }
 """Long option name, with ``_`` for ``-``, to what it takes."""
 
+_BASELINES = ("baseline",)
 _TABLES = ("background", "features", "drop_columns", "categorical", "group")
 _TEXTS = ("text_column", "unit", "occurrences", "mask_token", "hash_units", "batch_size")
 _PICTURES = (
-    *("baseline", "segmenter", "segments", "resize", "crop", "channels", "rescale", "mean", "std"),
+    *("segmenter", "segments", "resize", "crop", "channels", "rescale", "mean", "std"),
     *("layout", "max_pixels", "maps", "write_maps"),
 )
 _CELLS = (
@@ -149,7 +150,7 @@ _INSPECTED = (
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "tabular": tuple(name for name in SETTINGS if name not in {*_TEXTS, *_PICTURES}),
-    "text": tuple(name for name in SETTINGS if name not in {*_TABLES, *_PICTURES}),
+    "text": tuple(name for name in SETTINGS if name not in {*_TABLES, *_PICTURES, *_BASELINES}),
     "image": tuple(
         name
         for name in SETTINGS

@@ -23,6 +23,7 @@ def tabular(
     model_output: o.ModelOutput = None,
     class_names: o.ClassNames = None,
     background: o.Background = None,
+    baseline: o.Baseline = None,
     samples: o.Samples = None,
     repeats: o.Repeats = None,
     seed: o.Seed = None,

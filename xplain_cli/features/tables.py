@@ -60,8 +60,8 @@ class TableLaw:
             codes[:, j] = cell.code(table)
             if isinstance(cell, Gaussian):
                 positions[:, j] = cell.position(table)
-        shown = {c: _shown(table[c], k) for c, k in zip(self.columns, self.kinds, strict=True)}
-        values = [_feature_values(cell, shown, n_rows) for cell in self.cells]
+        shown = {c: shown_cells(table[c], k) for c, k in zip(self.columns, self.kinds, strict=True)}
+        values = [feature_values(cell.columns, shown, n_rows) for cell in self.cells]
         return Block(
             codes=codes,
             positions=positions,
@@ -157,7 +157,7 @@ def _narrow(codes: IntArray) -> Any:
     return codes.astype(np.int8 if codes.size and codes.max() <= 127 else np.int32)
 
 
-def _shown(column: "pd.Series[Any]", kind: str) -> list[Any]:
+def shown_cells(column: "pd.Series[Any]", kind: str) -> list[Any]:
     """Return a column's values as the user knows them: integers whole, missing None."""
     values = column.to_numpy().tolist()
     if kind == "integer":
@@ -165,10 +165,13 @@ def _shown(column: "pd.Series[Any]", kind: str) -> list[Any]:
     return [None if v is None or v != v else v for v in values]  # noqa: PLR0124 - NaN
 
 
-def _feature_values(cell: Cell, shown: Mapping[str, list[Any]], n_rows: int) -> list[Any]:
-    if len(cell.columns) == 1:
-        return shown[cell.columns[0]]
-    return [";".join(f"{c}={shown[c][i]}" for c in cell.columns) for i in range(n_rows)]
+def feature_values(
+    members: tuple[str, ...], shown: Mapping[str, list[Any]], n_rows: int
+) -> list[Any]:
+    """Return a feature's values: those of its column, or COLUMN=VALUE of each in a group."""
+    if len(members) == 1:
+        return shown[members[0]]
+    return [";".join(f"{c}={shown[c][i]}" for c in members) for i in range(n_rows)]
 
 
 def row_keys(table: pd.DataFrame) -> tuple[bytes, ...]:

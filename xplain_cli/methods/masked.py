@@ -67,6 +67,9 @@ class MaskLime:
     refine
         For long texts: explain only the units inside so many sentences, the strongest, found
         first by explaining blocks of sentences and then sentences; default: all units.
+    space
+        baseline: absent features take their values in the baseline, which is all that masks can do;
+        for tables it says that LIME shall not draw from the background.
     """
 
     kernel: str = field(default="cosine", metadata={"choices": KERNELS})
@@ -77,6 +80,7 @@ class MaskLime:
     design: str = field(default="auto", metadata={"choices": ("auto", *DESIGNS)})
     control: str = field(default="auto", metadata={"choices": ("auto", "none", "logit2")})
     refine: int | None = None
+    space: str | None = field(default=None, metadata={"choices": ("baseline",)})
 
     exact: ClassVar[bool] = False
     pooled: ClassVar[bool] = False

@@ -66,9 +66,8 @@ class Drawing:
 class Modality(Protocol):
     """DATA of one kind, opened and checked against the model."""
 
-    @property
-    def gives(self) -> str:
-        """What its laws give to methods: ``draws`` or ``masks`` (keys of METHODS)."""
+    def gives(self, method: str) -> str:
+        """Say what the law of a method, as it was named, gives it: ``draws`` or ``masks``."""
 
     @property
     def paths(self) -> tuple[str, ...]:

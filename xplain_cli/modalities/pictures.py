@@ -55,7 +55,6 @@ class PictureData:
     first: Any
     rows: int | None
 
-    gives = "masks"
     columns: tuple[str, ...] = ()
 
     @property
@@ -84,6 +83,10 @@ class PictureData:
         if self.request.batch_size is not None:
             return self.request.batch_size
         return self.rows or int(np.clip(_BATCH_BYTES // self.first[0].nbytes, 1, _BATCH))
+
+    def gives(self, method: str) -> str:  # noqa: ARG002 - all mask alike
+        """Return ``masks``."""
+        return "masks"
 
     def probe(self) -> Any:
         """Return the first pictures as the model takes them."""

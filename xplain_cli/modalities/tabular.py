@@ -13,15 +13,18 @@ from xplain_cli.datasets import Table
 from xplain_cli.datasets.columns import match_columns
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import IntArray
+from xplain_cli.features.masked_tables import MaskedTableLaw
 from xplain_cli.features.measuring import parse_groups, table_law
-from xplain_cli.methods import Method
+from xplain_cli.methods import METHODS, Method
 from xplain_cli.methods.lime import Lime
 from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading
 from xplain_cli.modalities.carried import carried_columns, check_carried, read_options, rows_of
+from xplain_cli.modalities.table_baselines import BaselineFiles, content_of, masked_drawing
 from xplain_cli.models import LoadedModel, Model, Settled
 from xplain_cli.plan import Request
 from xplain_cli.pool import predict_perturbed
 from xplain_cli.reading import read_background, read_kinds, read_rows, usable_background
+from xplain_cli.specs import split_spec
 
 _CHUNK_ROWS, _AROUND_CHUNK_ROWS = 512, 32
 
@@ -60,7 +63,6 @@ class Tabular:
     groups: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...]
 
-    gives = "draws"
     batch_rows = BATCH_ROWS
 
     @property
@@ -83,6 +85,16 @@ class Tabular:
         """The columns of DATA."""
         return self.table.columns
 
+    def gives(self, method: str) -> str:
+        """Return ``draws`` for LIME on the background, else ``masks``: a baseline."""
+        name, settings = split_spec(method)
+        drawn = name in METHODS["draws"] and settings.get("space") != "baseline"
+        return "draws" if drawn or name not in METHODS["masks"] else "masks"
+
+    @property
+    def _files(self) -> BaselineFiles:
+        return BaselineFiles(self.request, self.table, self.kinds, self.loaded)
+
     def probe(self) -> pd.DataFrame:
         """Return the first rows."""
         return datasets.first_readable(read_rows(self.table, self.kinds, self.loaded, PROBE_ROWS))
@@ -99,15 +111,28 @@ class Tabular:
         ):
             yield Piece(chunk.table, rows_of(self.request, chunk))
 
-    def chunk_rows(self, method: Method, drawing: Drawing) -> int:  # noqa: ARG002 - one law
+    def chunk_rows(self, method: Method, drawing: Drawing) -> int:
         """Return how many rows make a good unit of work."""
+        if isinstance(drawing.law, MaskedTableLaw):
+            return _AROUND_CHUNK_ROWS if drawing.law.giver.k < _AROUND_CHUNK_ROWS else 4
         return _CHUNK_ROWS if method.pooled else _AROUND_CHUNK_ROWS
 
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
         """Return the law, measured on the background."""
-        if not isinstance(method, Lime):
-            raise TypeError(f"{method} draws nothing")
         background, notes = usable_background(self.background, model, self.source)
+        path = self.request.background
+        facts = {"path": path, "sha256": self.background_sha, "rows": len(background)}
+        if not isinstance(method, Lime):
+            drawing = masked_drawing(
+                self._files, background, self.discrete, self.groups, (model, settled)
+            )
+            return replace(drawing, facts={"background": facts}, notes=(*notes, *drawing.notes))
+        if self.request.baseline is not None:
+            raise UsageError(
+                f"--baseline {self.request.baseline}: lime draws absent features from the"
+                " background; -m lime:space=baseline, kernel-shap, permutation and occlusion take a"
+                " baseline"
+            )
         labels = None
         if method.discretizer == "entropy":
             labels = _labels(background, model, settled)
@@ -120,15 +145,15 @@ class Tabular:
             labels=labels,
         )
         meaning = "background: absent features are drawn from the background's distribution"
-        path = self.request.background
-        facts = {"path": path, "sha256": self.background_sha, "rows": len(background)}
         return Drawing(law, "background", meaning, facts={"background": facts}, notes=tuple(notes))
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading decides the numbers."""
         request = self.request
+        named = content_of(self._files, request.baseline) if request.baseline else None
         return {
             "background": self.background_sha,
+            **({"baseline_file": named} if named else {}),
             "columns": dict(self.kinds),
             "discrete": sorted(self.discrete),
             "groups": {name: list(members) for name, members in self.groups.items()},

@@ -1,0 +1,103 @@
+"""One baseline for all rows, from the reference rows as a whole."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.baselines.files import Files
+from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.features.grounds import NO_CLASS, Ask, Ground, Reference, repeated
+
+_OTHERS = "categories take their most frequent value"
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The same k baselines for every row."""
+
+    table: pd.DataFrame
+    origin: str
+    wanted: int | None = NO_CLASS
+
+    @property
+    def k(self) -> int:
+        """Baselines of each row."""
+        return len(self.table)
+
+    def give(self, rows: pd.DataFrame, classes: IntArray, ask: Ask) -> Ground:  # noqa: ARG002 - no row, class or model matters
+        """Give every row the same."""
+        b = len(rows)
+        places = np.tile(np.arange(self.k), b)
+        return Ground(repeated(self.table, places), [self.origin] * b, np.zeros(b, dtype=np.int64))
+
+
+def _most_frequent(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return the most frequent value, the first one in the order of the rows among equals."""
+    counts = column.value_counts(dropna=False, sort=False)
+    best = counts.index[int(counts.to_numpy().argmax())]
+    found = column.isna() if pd.isna(best) else column == best
+    return column[found.to_numpy(dtype=bool)].iloc[:1].reset_index(drop=True)
+
+
+def one_row(reference: Reference, number: Callable[[FloatArray], float]) -> pd.DataFrame:
+    """Return a row of one number for each column of numbers, and the mode of each category."""
+    columns: dict[str, pd.Series[Any]] = {}
+    for c in reference.rows.columns:
+        column = reference.rows[c]
+        if c in reference.discrete:
+            columns[c] = _most_frequent(column)
+            continue
+        values = np.sort(column.to_numpy(dtype=np.float64))
+        known = values[np.isfinite(values)]
+        columns[c] = pd.Series([number(known) if len(known) else np.nan], dtype=np.float64)
+    return pd.DataFrame(columns)
+
+
+@dataclass(frozen=True)
+class Zero:
+    """Zero for numbers."""
+
+    meaning: ClassVar[str] = f"zero: absent numbers are 0; {_OTHERS}"
+
+    def fit(self, reference: Reference, files: Files) -> Fixed:  # noqa: ARG002 - it names no file
+        """Fit it."""
+        return Fixed(one_row(reference, lambda _: 0.0), "zero")
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of the reference rows, missing values left out."""
+
+    meaning: ClassVar[str] = f"mean: absent numbers are the background's mean; {_OTHERS}"
+
+    def fit(self, reference: Reference, files: Files) -> Fixed:  # noqa: ARG002 - it names no file
+        """Fit it."""
+        return Fixed(one_row(reference, lambda known: float(known.mean())), "mean")
+
+
+@dataclass(frozen=True)
+class Median:
+    """The median of the reference rows, missing values left out; the lower one of two."""
+
+    meaning: ClassVar[str] = f"median: absent numbers are the background's median; {_OTHERS}"
+
+    def fit(self, reference: Reference, files: Files) -> Fixed:  # noqa: ARG002 - it names no file
+        """Fit it."""
+        return Fixed(
+            one_row(reference, lambda known: float(known[(len(known) - 1) // 2])), "median"
+        )
+
+
+@dataclass(frozen=True)
+class Mode:
+    """The most frequent value of each column."""
+
+    meaning: ClassVar[str] = "mode: absent features take the background's most frequent value"
+
+    def fit(self, reference: Reference, files: Files) -> Fixed:  # noqa: ARG002 - it names no file
+        """Fit it."""
+        rows = reference.rows
+        return Fixed(pd.DataFrame({c: _most_frequent(rows[c]) for c in rows.columns}), "mode")

@@ -1,0 +1,113 @@
+"""From the nearest row of a class back towards the row, as far as the model still says the class.
+
+What is left to change is little, and the baseline is of the class by construction.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.baselines.classes import Candidates, candidates, class_named
+from xplain_cli.baselines.files import Files
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+from xplain_cli.features.grounds import Ask, Ground, Reference, differ, repeated
+
+
+@dataclass(frozen=True)
+class Revert:
+    """
+    The nearest row of a class, with as many of the row's own values as the class allows.
+
+    Greedily: of all features that differ, the one whose return leaves the class most probable is
+    given back first, while the model still says the class.
+
+    Attributes
+    ----------
+    class_
+        The class; default: the one against which each row is explained.
+    """
+
+    class_: str | None = field(default=None, metadata={"key": "class"})
+
+    @property
+    def meaning(self) -> str:
+        """What stands for "absent"."""
+        whose = "the class it is explained against" if self.class_ is None else self.class_
+        return (
+            f"revert: absent features take their values in the nearest row of {whose}, of which as"
+            " much as possible is given back while the model still says that class"
+        )
+
+    def fit(self, reference: Reference, files: Files) -> "RevertGiver":  # noqa: ARG002 - it names no file
+        """Fit it."""
+        index = class_named(reference, self.class_)
+        return RevertGiver(candidates(reference, index), index, reference.members)
+
+
+@dataclass(frozen=True)
+class RevertGiver:
+    """Gives each row the nearest candidate and takes back what it can."""
+
+    found: Candidates
+    wanted: int | None
+    members: tuple[tuple[str, ...], ...]
+
+    k: ClassVar[int] = 1
+
+    def give(self, rows: pd.DataFrame, classes: IntArray, ask: Ask) -> Ground:
+        """Give back features, one a round, all candidates of all rows asked together."""
+        best = self.found.nearest(rows, classes)
+        base = repeated(self.found.rows, best)
+        changed = differ(rows, base, self.members)
+        asked = np.zeros(len(rows), dtype=np.int64)
+        going = np.asarray(changed.any(axis=1), dtype=np.bool_)
+        while going.any():
+            owner, feature = np.nonzero(changed & going[:, None])
+            outputs = ask(self._mixed(rows, base, owner, changed, feature))
+            asked += np.bincount(owner, minlength=len(rows))
+            back = _best(outputs, owner, feature, classes, len(rows))
+            going &= back >= 0
+            done = np.flatnonzero(back >= 0)
+            changed[done, back[done]] = False
+            going &= changed.any(axis=1)
+        whole = np.arange(len(rows))
+        table = self._mixed(rows, base, whole, changed, np.full(len(rows), -1))
+        names = [f"{self.found.names[i]}, reverted" for i in best.tolist()]
+        return Ground(table, names, asked)
+
+    def _mixed(
+        self,
+        rows: pd.DataFrame,
+        base: pd.DataFrame,
+        owner: IntArray,
+        changed: BoolArray,
+        back: IntArray,
+    ) -> pd.DataFrame:
+        """Return for each *owner* its baseline, with one more feature *back* (-1: none)."""
+        theirs = changed[owner]
+        some = np.flatnonzero(back >= 0)
+        theirs[some, back[some]] = False
+        b, columns = len(rows), {}
+        for j, members in enumerate(self.members):
+            for c in members:
+                both = pd.concat([rows[c], base[c].astype(rows[c].dtype)], ignore_index=True)
+                places = np.where(theirs[:, j], b + owner, owner)
+                columns[c] = both.take(places).reset_index(drop=True)
+        return pd.DataFrame(columns)[list(rows.columns)]
+
+
+def _best(
+    outputs: FloatArray, owner: IntArray, feature: IntArray, classes: IntArray, b: int
+) -> IntArray:
+    """Return for each row the feature whose return leaves its class most probable; -1: none."""
+    wanted = classes[owner]
+    stays = outputs.argmax(axis=1) == wanted
+    scores = np.where(stays, outputs[np.arange(len(outputs)), wanted], -np.inf)
+    best = np.full(b, -1)
+    order = np.lexsort((feature, -scores, owner))
+    firsts = order[np.unique(owner[order], return_index=True)[1]]
+    good = firsts[stays[firsts]]
+    best[owner[good]] = feature[good]
+    return best

@@ -1,0 +1,51 @@
+"""Several reference rows as baselines: outputs are averaged over them."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from xplain_cli.baselines.classes import class_named, of_class
+from xplain_cli.baselines.files import Files
+from xplain_cli.baselines.fixed import Fixed
+from xplain_cli.errors import UsageError
+from xplain_cli.features.grounds import NO_CLASS, Reference, repeated
+from xplain_cli.seeds import BACKGROUND, stream
+
+
+@dataclass(frozen=True)
+class Sample:
+    """
+    Rows drawn from the background, the same for every row.
+
+    Attributes
+    ----------
+    k
+        How many; each multiplies the model inputs.
+    class_
+        Draw only rows that the model puts in this class.
+    """
+
+    k: int = 50
+    class_: str | None = field(default=None, metadata={"key": "class"})
+
+    def __post_init__(self) -> None:
+        """Refuse no rows."""
+        if self.k < 1:
+            raise UsageError(f"--baseline sample:k={self.k}: must be 1 or above")
+
+    @property
+    def meaning(self) -> str:
+        """What stands for "absent"."""
+        of = "" if self.class_ is None else f" of class {self.class_}"
+        return f"sample: outputs are averaged over {self.k} rows of the background{of}"
+
+    def fit(self, reference: Reference, files: Files) -> Fixed:  # noqa: ARG002 - it names no file
+        """Draw the rows."""
+        places, index = np.arange(len(reference.rows)), NO_CLASS
+        if self.class_ is not None:
+            index = class_named(reference, self.class_) or 0
+            places = of_class(reference, index)
+        if len(places) > self.k:
+            order = stream(BACKGROUND, reference.seed, len(places)).permutation(len(places))
+            places = places[np.sort(order[: self.k])]
+        return Fixed(repeated(reference.rows, places), f"{len(places)} rows", index)

@@ -1,0 +1,165 @@
+"""Tables whose absent features take the values of a baseline: the law, fitted on the background."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli import datasets
+from xplain_cli.baselines import open_baseline
+from xplain_cli.datasets import Table
+from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.explanation import IntArray
+from xplain_cli.features.grounds import Reference, repeated
+from xplain_cli.features.masked_tables import MaskedTableLaw
+from xplain_cli.features.tables import row_keys
+from xplain_cli.modalities import Drawing
+from xplain_cli.modalities.carried import read_options
+from xplain_cli.models import LoadedModel, Model, Settled
+from xplain_cli.plan import Request
+from xplain_cli.pool import predict_perturbed
+from xplain_cli.reading import read_rows
+
+DEFAULT = "median"
+_MOST_FILE_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class BaselineFiles:
+    """Reads the rows that a baseline names, as DATA itself is read."""
+
+    request: Request
+    data: Table
+    kinds: Mapping[str, str]
+    loaded: LoadedModel
+
+    def row(self, name: str) -> pd.DataFrame:
+        """
+        Return the one row of DATA with this id, or this number where there are no ids.
+
+        Raises
+        ------
+        UsageError
+            There is none, or it cannot be read.
+        """
+        column = self.request.id_column
+        carried = [column] if column else []
+        at = 0
+        for piece in read_rows(self.data, self.kinds, self.loaded, 4096, carried=carried):
+            numbers = range(at, at + len(piece.table))
+            names = piece.ids(column) if column else [str(i) for i in numbers]
+            at += len(piece.table)
+            if name in names:
+                place = names.index(name)
+                if place in piece.reasons:
+                    raise UsageError(f"--baseline row={name}: {piece.reasons[place]}")
+                return repeated(piece.table, np.array([place]))
+        which = f"id {name!r} in column {column!r}" if column else f"number {name!r}"
+        raise UsageError(f"--baseline row={name}: {self.data.paths[0]} has no row with {which}")
+
+    def opened(self, path: str) -> Table:
+        """Open a file of baselines."""
+        options = read_options(self.request, of_data=False)
+        return datasets.open_table([path], replace(options, dtypes=()))
+
+    def table(self, path: str) -> pd.DataFrame:
+        """
+        Return the rows of a file.
+
+        Raises
+        ------
+        RefusedError
+            A column is missing, a row cannot be read, or there are too many.
+        """
+        source = self.opened(path)
+        missing = [c for c in self.kinds if c not in source.columns]
+        if missing:
+            raise RefusedError(
+                f"--baseline file={path}: no column {missing[0]!r}; it needs the model's columns"
+            )
+        piece = next(read_rows(source, self.kinds, self.loaded, _MOST_FILE_ROWS + 1))
+        if piece.reasons:
+            place, reason = next(iter(piece.reasons.items()))
+            raise RefusedError(f"--baseline file={path}: row {place}: {reason}")
+        if len(piece.table) > _MOST_FILE_ROWS:
+            raise RefusedError(
+                f"--baseline file={path}: more than {_MOST_FILE_ROWS} rows, and each"
+                " multiplies the cost; take --background with sample:k=50"
+            )
+        return piece.table
+
+
+def content_of(files: BaselineFiles, text: str) -> str | None:
+    """Return the SHA-256 of the file that a baseline names, if it names one."""
+    path = getattr(open_baseline(text), "path", None)
+    return None if path is None else files.opened(path).sha256
+
+
+def _predicted(rows: pd.DataFrame, model: Model, settled: Settled) -> IntArray:
+    """Return the class that the model gives each row; -1 where it has no classes."""
+    if settled.task != "classification" or len(settled.outputs) < 2:
+        return np.full(len(rows), -1)
+    return np.asarray(predict_perturbed(model, rows).argmax(axis=1), dtype=np.int64)
+
+
+def masked_drawing(
+    files: BaselineFiles,
+    background: pd.DataFrame,
+    discrete: frozenset[str],
+    groups: Mapping[str, tuple[str, ...]],
+    asked: tuple[Model, Settled],
+) -> Drawing:
+    """
+    Fit the baseline that the user named on the background, and return the law of masks.
+
+    Parameters
+    ----------
+    files
+        What the user named, and how it is read.
+    background
+        Rows that stand for the training data.
+    discrete, groups
+        Columns that are categories, and features that are several columns.
+    asked
+        The model, and what its probe chose.
+
+    Raises
+    ------
+    UsageError, RefusedError
+        The baseline cannot be had.
+    """
+    model, settled = asked
+    owner = {column: name for name, columns in groups.items() for column in columns}
+    names = tuple(dict.fromkeys(owner.get(c, c) for c in files.kinds))
+    members = tuple(groups.get(name, (name,)) for name in names)
+    keys = row_keys(background)
+    order = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+    rows = repeated(background, order)  # so that the order of the file decides nothing
+    reference = Reference(
+        rows=rows,
+        names=tuple(f"background row {i}" for i in order.tolist()),
+        predicted=_predicted(rows, model, settled),
+        labelled=np.full(len(rows), -1),
+        outputs=settled.outputs,
+        discrete=discrete,
+        members=members,
+        seed=files.request.seed,
+    )
+    text = files.request.baseline or DEFAULT
+    baseline = open_baseline(text)
+    law = MaskedTableLaw(
+        names=names,
+        members=members,
+        columns=tuple(files.kinds),
+        kinds=tuple(files.kinds.values()),
+        giver=baseline.fit(reference, files),
+        distance=reference.distance,
+        outputs=settled.outputs,
+    )
+    notes: list[str] = []
+    if files.request.baseline is None:
+        notes.append(f"baseline: the {DEFAULT} of the background (--baseline names another)")
+    if law.giver.k > 1:
+        notes.append(f"baseline: {law.giver.k} rows; each mask costs as many model inputs")
+    return Drawing(law, text, baseline.meaning, notes=tuple(notes))
