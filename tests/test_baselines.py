@@ -289,6 +289,7 @@ def test_a_linear_model_gives_w_times_x_minus_b(run, tmp_path, linear, method, b
             assert float(line["weight"]) == pytest.approx(wanted, rel=1e-9, abs=1e-9)
     for line in stability:
         assert float(line["residual"]) == pytest.approx(0, abs=1e-8)
+        assert float(line["attribution_error"]) == pytest.approx(0, abs=1e-8)
     if baseline == "row=4":
         own = stability[4]
         assert (own["n_changed"], own["n_model_inputs"], own["precision"]) == ("0", "1", "exact")
@@ -395,3 +396,30 @@ def test_the_digest_of_a_baseline_file_is_part_of_the_plan(run, cancer, tmp_path
         assert done.code == 0, done.err
         ids.append((tmp_path / "out.jsonl").read_text())
     assert ids[0] != ids[1]
+
+
+@pytest.mark.parametrize(
+    ("method", "code"),
+    [("kernel-shap", 0), ("permutation", 0), ("occlusion", 1), ("lime:space=baseline", 1)],
+)
+def test_a_gate_holds_methods_to_adding_up(run, cancer, method, code):
+    done = run(
+        *("tabular", cancer.model, cancer.data, "--id-column", "id", "-m", method, "-q"),
+        *("--rows", "0:6", "--fail-on", "max(abs(residual))>1e-6, max(attribution_error)>1e-6"),
+    )
+    assert done.code == code, done.err
+
+
+def test_the_attribution_error_is_what_weights_miss_of_the_difference(run, tmp_path, cancer):
+    done = run(
+        *("tabular", cancer.model, cancer.data, "--id-column", "id", "-m", "occlusion", "-q"),
+        *("--rows", "0:6"),
+    )
+    assert done.code == 0, done.err
+    sums = {}
+    for line in lines_of(tmp_path / "xplain-out" / "weights.csv"):
+        sums[line["row_id"]] = sums.get(line["row_id"], 0) + float(line["weight"])
+    for line in lines_of(tmp_path / "xplain-out" / "stability.csv"):
+        due = float(line["prediction"]) - float(line["base_value"])
+        wanted = abs(sums[line["row_id"]] - due) / abs(due)
+        assert float(line["attribution_error"]) == pytest.approx(wanted, abs=1e-9)

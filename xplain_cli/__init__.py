@@ -10,6 +10,7 @@ The map, a line per room (calls go down only):
     commands/      what a user types; file = command = function
     options        every command-line option, once
     picture_options  those of pictures alone
+    baseline_options  those of baselines alone
     project        xplain.toml, [tool.xplain], XPLAIN_*
     request        what was resolved becomes a Request
     settings       which settings there are, and which values they allow

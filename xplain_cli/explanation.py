@@ -42,6 +42,7 @@ STABILITY_COLUMNS = (
     "baseline_distance",
     "local_r2",
     "residual",
+    "attribution_error",
     "n_repeats",
     "n_samples",
     "n_model_inputs",

@@ -95,17 +95,6 @@ Background = Annotated[
         "FILE",
     ),
 ]
-Baseline = Annotated[
-    str | None,
-    _option(
-        _WHAT,
-        "-b --baseline",
-        "What a row is compared with: zero, mean, median, mode, row=ID, file=PATH, sample:k=50, or,"
-        " of the class it is explained against (or class=NAME), medoid, nearest, revert."
-        " Default: median; lime draws from the background instead.",
-        "NAME[:KEY=VALUE]",
-    ),
-]
 
 # How well
 Samples = Annotated[

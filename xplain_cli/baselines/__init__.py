@@ -24,6 +24,10 @@ class Baseline(Protocol):
     def meaning(self) -> str:
         """What stands for "absent", in a sentence for the manifest."""
 
+    @property
+    def many(self) -> bool:
+        """Whether each row has many baselines."""
+
     def fit(self, reference: Reference, files: Files) -> Giver:
         """Fit it; *files* reads rows that the settings name."""
 

@@ -145,6 +145,8 @@ class Nearest:
 
     class_: str | None = _CLASS
 
+    many: ClassVar[bool] = False
+
     @property
     def meaning(self) -> str:
         """What stands for "absent"."""
@@ -170,6 +172,8 @@ class Medoid:
     """
 
     class_: str | None = _CLASS
+
+    many: ClassVar[bool] = False
 
     @property
     def meaning(self) -> str:

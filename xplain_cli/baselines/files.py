@@ -1,7 +1,7 @@
 """Baselines that the user names: a row of DATA, or the rows of a file."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import pandas as pd
 
@@ -25,6 +25,8 @@ class Row:
 
     id: str = ""
 
+    many: ClassVar[bool] = False
+
     @property
     def meaning(self) -> str:
         """What stands for "absent"."""
@@ -44,6 +46,8 @@ class File:
     """The rows of a file; several are averaged over."""
 
     path: str = ""
+
+    many: ClassVar[bool] = True
 
     @property
     def meaning(self) -> str:

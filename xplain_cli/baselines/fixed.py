@@ -61,6 +61,7 @@ class Zero:
     """Zero for numbers."""
 
     meaning: ClassVar[str] = f"zero: absent numbers are 0; {_OTHERS}"
+    many: ClassVar[bool] = False
 
     def fit(self, reference: Reference, files: Files) -> Fixed:  # noqa: ARG002 - it names no file
         """Fit it."""
@@ -72,6 +73,7 @@ class Mean:
     """The mean of the reference rows, missing values left out."""
 
     meaning: ClassVar[str] = f"mean: absent numbers are the background's mean; {_OTHERS}"
+    many: ClassVar[bool] = False
 
     def fit(self, reference: Reference, files: Files) -> Fixed:  # noqa: ARG002 - it names no file
         """Fit it."""
@@ -83,6 +85,7 @@ class Median:
     """The median of the reference rows, missing values left out; the lower one of two."""
 
     meaning: ClassVar[str] = f"median: absent numbers are the background's median; {_OTHERS}"
+    many: ClassVar[bool] = False
 
     def fit(self, reference: Reference, files: Files) -> Fixed:  # noqa: ARG002 - it names no file
         """Fit it."""
@@ -96,6 +99,7 @@ class Mode:
     """The most frequent value of each column."""
 
     meaning: ClassVar[str] = "mode: absent features take the background's most frequent value"
+    many: ClassVar[bool] = False
 
     def fit(self, reference: Reference, files: Files) -> Fixed:  # noqa: ARG002 - it names no file
         """Fit it."""

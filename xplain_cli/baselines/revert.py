@@ -31,6 +31,8 @@ class Revert:
 
     class_: str | None = field(default=None, metadata={"key": "class"})
 
+    many: ClassVar[bool] = False
+
     @property
     def meaning(self) -> str:
         """What stands for "absent"."""

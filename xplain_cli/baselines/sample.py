@@ -11,6 +11,8 @@ from xplain_cli.errors import UsageError
 from xplain_cli.features.grounds import NO_CLASS, Reference, repeated
 from xplain_cli.seeds import BACKGROUND, stream
 
+_MANY = 8
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -32,6 +34,11 @@ class Sample:
         """Refuse no rows."""
         if self.k < 1:
             raise UsageError(f"--baseline sample:k={self.k}: must be 1 or above")
+
+    @property
+    def many(self) -> bool:
+        """Whether each row has many baselines."""
+        return self.k >= _MANY
 
     @property
     def meaning(self) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from xplain_cli import baseline_options as b
 from xplain_cli import options as o
 from xplain_cli.console import open_console
 from xplain_cli.project import resolve
@@ -23,7 +24,7 @@ def tabular(
     model_output: o.ModelOutput = None,
     class_names: o.ClassNames = None,
     background: o.Background = None,
-    baseline: o.Baseline = None,
+    baseline: b.Baseline = None,
     samples: o.Samples = None,
     repeats: o.Repeats = None,
     seed: o.Seed = None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -210,17 +211,23 @@ class TableRows:
         stays = np.ones((len(masks), len(law.names)), dtype=bool)
         stays[:, self.ground.moves[row]] = masks
         owner = {c: j for j, members in enumerate(law.members) for c in members}
+        kept = stays[:, [owner[c] for c in law.columns]]
+        own = slice(row * k, (row + 1) * k)
+        if self._numbers is not None:
+            mine, theirs = self._numbers
+            made = np.where(kept[:, None], mine[row], theirs[None, own])
+            return pd.DataFrame(made.reshape(-1, len(law.columns)), columns=list(law.columns))
         columns = {}
-        for c in law.columns:
-            mine = self.inputs[c].iloc[[row]]
-            theirs = self.ground.table[c].iloc[row * k : (row + 1) * k]
-            kept = stays[:, owner[c], None]
-            if mine.dtype == np.float64:
-                made: Any = np.where(kept, mine.to_numpy()[0], theirs.to_numpy()[None]).ravel()
-                columns[c] = pd.Series(made)
-                continue
-            both = pd.concat([mine, theirs.astype(mine.dtype)], ignore_index=True)
-            columns[c] = both.take(np.where(kept, 0, 1 + np.arange(k)).ravel()).reset_index(
-                drop=True
-            )
+        for j, c in enumerate(law.columns):
+            x, base = self.inputs[c].iloc[[row]], self.ground.table[c].iloc[own]
+            both = pd.concat([x, base.astype(x.dtype)], ignore_index=True)
+            places = np.where(kept[:, j, None], 0, 1 + np.arange(k)).ravel()
+            columns[c] = both.take(places).reset_index(drop=True)
         return pd.DataFrame(columns)
+
+    @cached_property
+    def _numbers(self) -> tuple[FloatArray, FloatArray] | None:
+        """Rows and baselines as matrices, where all columns are numbers."""
+        if self.ground is None or any(dtype != np.float64 for dtype in self.inputs.dtypes):
+            return None
+        return self.inputs.to_numpy(), self.ground.table.to_numpy(dtype=np.float64)

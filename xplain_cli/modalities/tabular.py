@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from xplain_cli import datasets
+from xplain_cli.baselines import open_baseline
 from xplain_cli.batches import BATCH_ROWS
 from xplain_cli.datasets import Table
 from xplain_cli.datasets.columns import match_columns
@@ -27,6 +28,7 @@ from xplain_cli.reading import read_background, read_kinds, read_rows, usable_ba
 from xplain_cli.specs import split_spec
 
 _CHUNK_ROWS, _AROUND_CHUNK_ROWS = 512, 32
+_WIDE_BATCH = 8192
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,6 @@ class Tabular:
     groups: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...]
 
-    batch_rows = BATCH_ROWS
-
     @property
     def paths(self) -> tuple[str, ...]:
         """DATA as the user named it."""
@@ -84,6 +84,14 @@ class Tabular:
     def columns(self) -> tuple[str, ...]:
         """The columns of DATA."""
         return self.table.columns
+
+    @property
+    def batch_rows(self) -> int:
+        """Rows of every model batch: more where each mask is asked on many baselines."""
+        if self.gives(self.request.method) == "draws" or self.request.baseline is None:
+            return BATCH_ROWS
+        many = open_baseline(self.request.baseline).many
+        return _WIDE_BATCH if many else BATCH_ROWS
 
     def gives(self, method: str) -> str:
         """Return ``draws`` for LIME on the background, else ``masks``: a baseline."""

@@ -1,0 +1,20 @@
+"""The options about what a row is compared with (see ``options``)."""
+
+from typing import Annotated
+
+import typer
+
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        "-b",
+        "--baseline",
+        rich_help_panel="What is explained",
+        show_default=False,
+        help="What a row is compared with: zero, mean, median, mode, row=ID, file=PATH,"
+        " sample:k=50, or, of the class it is explained against (or class=NAME), medoid, nearest,"
+        " revert."
+        " Default: median; lime draws from the background instead.",
+        metavar="NAME[:KEY=VALUE]",
+    ),
+]
