@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import pytest
 
+from xplain_cli.commands.evaluate import evaluate
 from xplain_cli.commands.gate import gate
 from xplain_cli.commands.image import image
 from xplain_cli.commands.inspect import inspect as inspect_command
@@ -21,6 +22,7 @@ BODIES = {
     "image": image,
     "inspect": inspect_command,
     "gate": gate,
+    "evaluate": evaluate,
 }
 
 

@@ -18,3 +18,14 @@ Baseline = Annotated[
         metavar="NAME[:KEY=VALUE]",
     ),
 ]
+Common = Annotated[
+    str | None,
+    typer.Option(
+        "-b",
+        "--baseline",
+        rich_help_panel="What is explained",
+        show_default=False,
+        help="Measure tables with this one. Default: the run's own; median for lime on draws.",
+        metavar="NAME[:KEY=VALUE]",
+    ),
+]

@@ -194,4 +194,5 @@ def results(
         "fidelity": whole.fidelity,
         "median_and_tail": {name: list(pair) for name, pair in whole.quantiles.items()},
         "argv": list(request.argv),
+        "request": asdict(request),
     }

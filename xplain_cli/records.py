@@ -16,7 +16,7 @@ from xplain_cli.explanation import (
     Records,
 )
 from xplain_cli.features import Shown
-from xplain_cli.stability import Stability, fidelity_label, precision_label
+from xplain_cli.stability import Stability, attribution_error, fidelity_label, precision_label
 
 _COUNTS = ("n_repeats", "n_samples", "n_model_inputs", "n_omitted", "n_changed")
 _TEXTS = (
@@ -99,19 +99,6 @@ class Explained:
         return lines.ravel(), np.repeat(rows, t)
 
 
-def _attribution_error(got: Attribution, predictions: FloatArray) -> FloatArray:
-    """
-    Return |base + sum of weights - prediction| / |prediction - base|, (b, t).
-
-    0 where nothing is missed; NaN where there is nothing to explain and weights are no zeros.
-    """
-    missed = np.abs(got.base + got.weights.sum(axis=-1) - predictions)
-    due = np.abs(predictions - got.base)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(due > 0, missed / due, np.nan)
-    return np.where(missed == 0, 0.0, share)
-
-
 def _stability_columns(found: Explained) -> dict[str, Any]:
     """Return what stability.csv says of the distinct rows, column by column, b * t lines."""
     got, sure = found.attribution, found.stability
@@ -124,7 +111,7 @@ def _stability_columns(found: Explained) -> dict[str, Any]:
         "baseline_distance": np.full(b * t, np.nan),
         "local_r2": got.local_r2.ravel(),
         "residual": (total - found.predictions).ravel(),
-        "attribution_error": _attribution_error(got, found.predictions).ravel(),
+        "attribution_error": attribution_error(got, found.predictions).ravel(),
         "n_repeats": np.full(b * t, got.n_repeats),
         "n_samples": np.full(b * t, got.n_samples),
         "n_model_inputs": np.repeat(1 + got.n_inputs, t),

@@ -157,6 +157,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         if name not in {*_TABLES, *_TEXTS, *_CELLS} or name == "batch_size"
     ),
     "inspect": _INSPECTED,
+    "evaluate": (
+        *("output", "model", "data", "baseline", "trust_model", "trusted", "python_path"),
+        *("quiet", "debug"),
+    ),
     "gate": ("output", "fail_on", "quiet", "debug"),
 }
 """The commands, and the options that each takes from the environment and the project file."""

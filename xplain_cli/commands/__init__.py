@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 import xplain_cli
+from xplain_cli.commands.evaluate import evaluate
 from xplain_cli.commands.gate import gate
 from xplain_cli.commands.image import image
 from xplain_cli.commands.inspect import inspect
@@ -45,3 +46,4 @@ app.command()(text)
 app.command()(image)
 app.command()(inspect)
 app.command()(gate)
+app.command()(evaluate)

@@ -17,6 +17,8 @@ INTEGERS = frozenset({
     "n_samples",
     "n_model_inputs",
     "n_omitted",
+    "n_changed",
+    "n_features",
     "n_units",
     "n_truncated",
 })

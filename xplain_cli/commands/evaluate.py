@@ -1,0 +1,42 @@
+"""``xplain evaluate``: how well a finished run says what the model does."""
+
+import os
+from pathlib import Path
+
+import typer
+
+from xplain_cli import baseline_options as b
+from xplain_cli import options as o
+from xplain_cli.console import open_console
+from xplain_cli.errors import UsageError
+from xplain_cli.project import resolve
+
+
+def evaluate(
+    output: o.RunWord = None,
+    model: o.Model = None,
+    data: o.Data = None,
+    baseline: b.Common = None,
+    trust_model: o.TrustModel = None,
+    trusted: o.Trusted = None,
+    python_path: o.PythonPath = None,
+    config: o.Config = None,
+    quiet: o.Quiet = None,
+    debug: o.Debug = None,
+) -> None:
+    """
+    Measure a finished run by asking the model again: deletion and insertion, infidelity.
+
+    Example: xplain evaluate xplain-out --model model.pkl --data data.csv
+    """
+    resolved = resolve("evaluate", locals(), os.environ, Path())
+    values = resolved.values
+    run = values["output"] or "xplain-out"
+    if run == "-":
+        raise UsageError("RUN is '-' (stdout), which leaves no run; name a run folder")
+    console = open_console(values, resolved.notes)
+
+    from xplain_cli.evaluating import evaluate as measure
+
+    code = measure(run, values["model"], tuple(values["data"]), values, console)
+    raise typer.Exit(code)
