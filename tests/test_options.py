@@ -39,7 +39,12 @@ def test_no_option_has_a_default_of_its_own():
 
 
 def test_every_field_of_a_request_has_an_option():
-    renamed = {"groups": "group", "dtypes": "dtype", "progress": "no_progress"}
+    renamed = {
+        "baselines": "baseline",
+        "groups": "group",
+        "dtypes": "dtype",
+        "progress": "no_progress",
+    }
     own = {renamed.get(field.name, field.name) for field in fields(Request)}
     assert own - set(SETTINGS) == {"modality", "output_explicit", "argv", "project_file"}
 

@@ -15,6 +15,7 @@ The map, a line per room (calls go down only):
     request        what was resolved becomes a Request
     settings       which settings there are, and which values they allow
     job            plan -> chunks -> workers -> parts, in order
+    comparing      one job under several baselines, and how far they agree
     evaluating     a finished run measured on the model again
     preparing      everything opened, chosen and planned
     workers        how chunks are spread: serially, over threads, over processes

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from xplain_cli import parts
 from xplain_cli.errors import RefusedError
-from xplain_cli.explanation import Records
+from xplain_cli.explanation import FloatArray, Records
 from xplain_cli.places import MARKER, SUFFIXES, Marker, read_marker
 
 _PART = re.compile(r"part-(\d{9,})-(\d{9,})\.npz")
@@ -29,6 +31,34 @@ class FinishedRun:
                 yield parts.unpack(path, self.marker.identity)
             except ValueError as error:
                 raise RefusedError(f"{path}: is damaged; run the command again") from error
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a run says of one target of a row: a weight for each feature up to the last written."""
+
+    target: str
+    weights: FloatArray
+    names: tuple[str, ...]
+
+
+def said_of(records: Records) -> dict[int, list[Line]]:
+    """Return what a part says of each row that was explained, by its number in DATA."""
+    ends = np.cumsum(records.lines)
+    features = records.weights["feature_index"].to_numpy()
+    weights = records.weights["weight"].to_numpy()
+    words = records.weights["feature"].to_numpy(dtype=object)
+    columns = (records.stability[name].tolist() for name in ("row", "target", "status"))
+    lines: dict[int, list[Line]] = {}
+    for row, target, status, start, stop in zip(*columns, ends - records.lines, ends, strict=True):
+        if status != "ok":
+            continue
+        own = slice(start, stop)
+        size = int(features[own].max(initial=-1)) + 1
+        placed, names = np.zeros(size), np.full(size, "", dtype=object)
+        placed[features[own]], names[features[own]] = weights[own], words[own]
+        lines.setdefault(int(row), []).append(Line(str(target), placed, tuple(names.tolist())))
+    return lines
 
 
 def _candidates(path: Path) -> Iterator[Path]:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 Baseline = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "-b",
         "--baseline",
@@ -14,12 +14,12 @@ Baseline = Annotated[
         help="What a row is compared with: zero, mean, median, mode, row=ID, file=PATH,"
         " sample:k=50, or, of the class it is explained against (or class=NAME), medoid, nearest,"
         " revert."
-        " Default: median; lime draws from the background instead.",
+        " Default: median; lime draws from the background instead. Repeat it to compare several.",
         metavar="NAME[:KEY=VALUE]",
     ),
 ]
 Common = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "-b",
         "--baseline",

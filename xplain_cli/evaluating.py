@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.answering import Answers, answer_rows
-from xplain_cli.archive import FinishedRun, find_run
+from xplain_cli.archive import FinishedRun, Line, find_run, said_of
 from xplain_cli.asking import Asked, run_together
 from xplain_cli.batches import predict_fixed
 from xplain_cli.console import Console
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.explanation import FloatArray, Records
+from xplain_cli.explanation import FloatArray
 from xplain_cli.features import Split
 from xplain_cli.features.masked_tables import TableRows
 from xplain_cli.features.tables import TableLaw
@@ -35,14 +35,6 @@ MEASURES = (
     "infidelity",
 )
 _FILE = "evaluation.csv"
-
-
-@dataclass(frozen=True)
-class _Line:
-    """One line of a run: what it said of a row and a target."""
-
-    target: str
-    weights: FloatArray
 
 
 def _request(found: FinishedRun, named: str, model: str | None, data: tuple[str, ...]) -> Request:
@@ -76,25 +68,6 @@ def _check_same(found: FinishedRun, job: Prepared, named: str) -> None:
     )
 
 
-def _said(records: Records) -> dict[int, list[_Line]]:
-    """Return what a part says of each row that was explained."""
-    ends = np.cumsum(records.lines)
-    lines: dict[int, list[_Line]] = {}
-    features = records.weights["feature_index"].to_numpy()
-    weights = records.weights["weight"].to_numpy()
-    rows = zip(
-        records.stability["row"], records.stability["target"], records.stability["status"],
-        ends - records.lines, ends, strict=True,
-    )  # fmt: skip
-    for row, target, status, start, stop in rows:
-        if status != "ok":
-            continue
-        own = np.zeros(int(features[start:stop].max(initial=-1)) + 1)
-        own[features[start:stop]] = weights[start:stop]
-        lines.setdefault(int(row), []).append(_Line(str(target), own))
-    return lines
-
-
 def _asked(job: Prepared) -> Asked:
     opened, chosen = job.opened, job.chosen
     model = opened.model
@@ -115,7 +88,7 @@ def _split(job: Prepared, batch: Any) -> Any:
     return split
 
 
-def _weights_of(rows: Split, chosen: list[int], said: Mapping[int, list[_Line]]) -> FloatArray:
+def _weights_of(rows: Split, chosen: list[int], said: Mapping[int, list[Line]]) -> FloatArray:
     """Return the weights (b, t, n) of some rows' features, those equal to the baseline left out."""
     block = rows.take(chosen)
     n = len(block.law.names) if isinstance(block, TableRows) else int(block.counts[0])
@@ -143,7 +116,7 @@ def _task(job: Prepared, block: Any, answers: Answers, chosen: list[int], asked:
 
 
 def _measured(
-    job: Prepared, batch: Any, said: Mapping[int, list[_Line]]
+    job: Prepared, batch: Any, said: Mapping[int, list[Line]]
 ) -> Iterator[dict[str, Any]]:
     """Measure the rows of a part; *said* by place in it."""
     asked, settled = _asked(job), job.opened.settled
@@ -194,7 +167,13 @@ def _by_masks(job: Prepared, baseline: str | None, console: Console) -> Prepared
     if baseline is None and not isinstance(job.chosen.law, TableLaw):
         return job
     return prepare(
-        replace(job.request, method="occlusion", baseline=baseline, samples=None, repeats=None),
+        replace(
+            job.request,
+            method="occlusion",
+            baselines=(baseline,) if baseline else (),
+            samples=None,
+            repeats=None,
+        ),
         console,
     )
 
@@ -204,7 +183,7 @@ def _lines(job: Prepared, found: FinishedRun) -> Iterator[dict[str, Any]]:
     opened = job.opened
     pieces = opened.modality.pieces(found.marker.chunk_rows, opened.start, opened.stop)
     for piece, records in zip(pieces, found.records(), strict=True):
-        said = {row - piece.start: lines for row, lines in _said(records).items()}
+        said = {row - piece.start: lines for row, lines in said_of(records).items()}
         for line in _measured(job, piece.batch, said) if said else ():
             identity = {"run_id": found.marker.run_id, "row_id": piece.rows.ids[line.pop("place")]}
             yield identity | {"baseline": job.chosen.drawing.baseline} | line
@@ -239,7 +218,7 @@ def evaluate(
     model, data
         The model and the data that it explained; None, (): where they were then.
     options
-        ``baseline`` (the one to measure with, of tables), and what grants trust.
+        ``baseline`` (those to measure tables with), and what grants trust.
 
     Raises
     ------
@@ -258,12 +237,16 @@ def evaluate(
     with threadpool_limits(limits=1):
         own = prepare(request, console)
         _check_same(found, own, run)
-        job = _by_masks(own, options["baseline"], console)
-        frame = pd.DataFrame(_lines(job, found))
+        parts = []
+        for baseline in options["baseline"] or (None,):
+            job = _by_masks(own, baseline, console)
+            parts.append(pd.DataFrame(_lines(job, found)))
+            if len(parts[-1]):
+                _tell(parts[-1], job, console)
+    frame = pd.concat(parts, ignore_index=True)
     if frame.empty:
         raise RefusedError(f"{run}: no row was explained, or none differs from its baseline")
     path = found.folder / _FILE
     write_atomically(path, csv_bytes(frame, guarded=request.csv_guard))
-    _tell(frame, job, console)
     console.line(str(path))
     return 0

@@ -19,7 +19,7 @@ def _option(panel: str, names: str, text: str, metavar: str | None = None) -> An
 
 
 Baseline = Annotated[
-    str | None,
+    list[str] | None,
     _option(
         _SUPERPIXELS,
         "-b --baseline",

@@ -31,7 +31,7 @@ class Request:
     model_output: str | None = None
     class_names: str | None = None
     background: str | None = None
-    baseline: str | None = None
+    baselines: tuple[str, ...] = ()
     # how long
     samples: int | None = None
     repeats: int | None = None
@@ -92,6 +92,11 @@ class Request:
     progress: bool = True
     argv: tuple[str, ...] = ()
     project_file: str | None = None
+
+    @property
+    def first_baseline(self) -> str | None:
+        """The baseline of this run; several are as many runs."""
+        return self.baselines[0] if self.baselines else None
 
 
 def digest(values: Mapping[str, Any]) -> str:

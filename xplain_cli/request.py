@@ -12,7 +12,7 @@ from xplain_cli.settings import COMMANDS, SETTINGS, row_slice
 
 _FORMATS = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".parquet": "parquet"}
 _FOREIGN = (".gz", ".html", ".ndjson", ".npz", ".tsv", ".txt", ".xlsx", ".zip")
-_RENAMED = {"group": "groups", "dtype": "dtypes"}
+_RENAMED = {"group": "groups", "dtype": "dtypes", "baseline": "baselines"}
 _SET_APART = ("model", "data", "output", "output_format", "rows", "no_progress", "no_color")
 
 

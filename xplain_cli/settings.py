@@ -100,7 +100,7 @@ SETTINGS: dict[str, Setting] = {
     "occurrences": Setting(default="merge", choices=get_args(Occurrences)),
     "mask_token": Setting(),
     "hash_units": Setting("flag", default=False),
-    "baseline": Setting(),
+    "baseline": Setting("list", ()),
     "segmenter": Setting(default="slic"),
     "segments": Setting("integer", least=1),
     "resize": Setting(),

@@ -76,6 +76,6 @@ def image(
     request = to_request(resolved, "image", argv=tuple(sys.argv[1:]))
     console = open_console(resolved.values, resolved.notes)
 
-    from xplain_cli.job import explain
+    from xplain_cli.comparing import explain_under_each
 
-    raise typer.Exit(explain(request, console))
+    raise typer.Exit(explain_under_each(request, console))

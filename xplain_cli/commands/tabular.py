@@ -77,6 +77,6 @@ def tabular(
     request = to_request(resolved, "tabular", argv=tuple(sys.argv[1:]), stdin_ready=ready)
     console = open_console(resolved.values, resolved.notes)
 
-    from xplain_cli.job import explain
+    from xplain_cli.comparing import explain_under_each
 
-    raise typer.Exit(explain(request, console))
+    raise typer.Exit(explain_under_each(request, console))

@@ -193,7 +193,7 @@ def _hidden(request: Request, preparation: Preparation) -> Hidden:
     def refer(path: str) -> Picture:
         return find_pictures([path]).take(0, 1, preparation.reading)[0]
 
-    return open_hidden(request.baseline or "mean", refer)
+    return open_hidden(request.first_baseline or "mean", refer)
 
 
 def open_pictures(request: Request, load: Load) -> Reading:

@@ -146,7 +146,7 @@ def masked_drawing(
         members=members,
         seed=files.request.seed,
     )
-    text = files.request.baseline or DEFAULT
+    text = files.request.first_baseline or DEFAULT
     baseline = open_baseline(text)
     law = MaskedTableLaw(
         names=names,
@@ -158,7 +158,7 @@ def masked_drawing(
         outputs=settled.outputs,
     )
     notes: list[str] = []
-    if files.request.baseline is None:
+    if files.request.first_baseline is None:
         notes.append(f"baseline: the {DEFAULT} of the background (--baseline names another)")
     if law.giver.k > 1:
         notes.append(f"baseline: {law.giver.k} rows; each mask costs as many model inputs")

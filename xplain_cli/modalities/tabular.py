@@ -88,9 +88,9 @@ class Tabular:
     @property
     def batch_rows(self) -> int:
         """Rows of every model batch: more where each mask is asked on many baselines."""
-        if self.gives(self.request.method) == "draws" or self.request.baseline is None:
+        if self.gives(self.request.method) == "draws" or self.request.first_baseline is None:
             return BATCH_ROWS
-        many = open_baseline(self.request.baseline).many
+        many = open_baseline(self.request.first_baseline).many
         return _WIDE_BATCH if many else BATCH_ROWS
 
     def gives(self, method: str) -> str:
@@ -135,9 +135,9 @@ class Tabular:
                 self._files, background, self.discrete, self.groups, (model, settled)
             )
             return replace(drawing, facts={"background": facts}, notes=(*notes, *drawing.notes))
-        if self.request.baseline is not None:
+        if self.request.first_baseline is not None:
             raise UsageError(
-                f"--baseline {self.request.baseline}: lime draws absent features from the"
+                f"--baseline {self.request.first_baseline}: lime draws absent features from the"
                 " background; -m lime:space=baseline, kernel-shap, permutation and occlusion take a"
                 " baseline"
             )
@@ -158,7 +158,7 @@ class Tabular:
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading decides the numbers."""
         request = self.request
-        named = content_of(self._files, request.baseline) if request.baseline else None
+        named = content_of(self._files, request.first_baseline) if request.first_baseline else None
         return {
             "background": self.background_sha,
             **({"baseline_file": named} if named else {}),

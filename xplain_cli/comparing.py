@@ -1,0 +1,146 @@
+"""One job under several baselines: a run for each, and how far they agree."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.agreement import mean_jaccard, mean_tau, top_members
+from xplain_cli.archive import FinishedRun, Line, find_run, said_of
+from xplain_cli.console import Console
+from xplain_cli.errors import UsageError
+from xplain_cli.explanation import FloatArray
+from xplain_cli.job import explain
+from xplain_cli.output import csv_bytes
+from xplain_cli.places import MARKER, unwritable, write_atomically
+from xplain_cli.plan import Request
+
+_NOT_IN_NAMES = re.compile(r"[^\w.=,-]+")
+
+
+def _named(output: str, name: str) -> str:
+    """Return where one of several runs goes: a folder in the folder, a file beside the file."""
+    path = Path(output)
+    if path.suffix:
+        return str(path.with_name(f"{path.stem}.{name}{path.suffix}"))
+    return str(path / name)
+
+
+def _check(request: Request) -> list[str]:
+    """Return the name of each run, once they can stand side by side."""
+    if request.output == "-":
+        raise UsageError("several baselines are several runs: name a folder or a file by --output")
+    if (Path(request.output) / MARKER).is_file():
+        raise UsageError(
+            f"{request.output} holds a run; several baselines need a folder of their own (--output)"
+        )
+    names = [_NOT_IN_NAMES.sub("-", text) for text in request.baselines]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--baseline: {', '.join(request.baselines)} name one baseline twice")
+    folder = Path(request.output)
+    if not folder.suffix and not request.dry_run:
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise unwritable(error, folder) from error
+    return names
+
+
+def _compared(lines: Sequence[Line], k: int) -> dict[str, Any]:
+    """Say how far several explanations of one row and target agree."""
+    n = max(len(line.weights) for line in lines)
+    weights = np.stack([np.pad(line.weights, (0, n - len(line.weights))) for line in lines])
+    sizes = np.abs(weights)
+    firsts = [lines[i].names[int(own.argmax())] if own.any() else "" for i, own in enumerate(sizes)]
+    return {
+        "target": lines[0].target,
+        "topk_jaccard": _overlap(sizes, k),
+        "kendall_tau": float(mean_tau(sizes)) if n > 1 else np.nan,
+        "sign_agreement": _sign_agreement(weights, k),
+        "same_first_reason": len(set(firsts)) == 1,
+        "first_reasons": "; ".join(firsts),
+    }
+
+
+def _overlap(sizes: FloatArray, k: int) -> float:
+    if k >= sizes.shape[1]:
+        return np.nan
+    return float(mean_jaccard(top_members(sizes, k), k))
+
+
+def _sign_agreement(weights: FloatArray, k: int) -> float:
+    """Return the share of equal signs over features in the top k of any, none of them 0."""
+    n = weights.shape[1]
+    top = np.ones(n, dtype=bool)
+    if k < n:
+        top = np.logical_or.reduce(top_members(np.abs(weights), k))
+    signs = np.sign(weights[:, top & (weights != 0).all(axis=0)])
+    if not signs.size:
+        return np.nan
+    return float((np.abs(signs.sum(axis=0)) == len(signs)).mean())
+
+
+def _agreement(runs: Sequence[FinishedRun], k: int) -> Iterator[dict[str, Any]]:
+    """Compare runs row by row; a row that one of them lacks is left out."""
+    for parts in zip(*(run.records() for run in runs), strict=True):
+        said = [said_of(records) for records in parts]
+        ids = dict(zip(parts[0].stability["row"], parts[0].stability["row_id"], strict=True))
+        for row in sorted(set.intersection(*(set(own) for own in said))):
+            for lines in zip(*(own[row] for own in said), strict=True):
+                yield {"row_id": ids[row], **_compared(lines, k)}
+
+
+def _tell(frame: pd.DataFrame, baselines: Sequence[str], console: Console) -> None:
+    console.note(f"agreement under {', '.join(baselines)}, {len(frame)} explanations:")
+    for name in ("topk_jaccard", "kendall_tau", "sign_agreement"):
+        known = frame[name].to_numpy(dtype=float)
+        known = known[np.isfinite(known)]
+        middle = f"{np.median(known):.3g}" if len(known) else "unknown"
+        console.note(f"{name:<15} median {middle}")
+    changed = 1 - frame["same_first_reason"].mean()
+    console.note(f"the first reason changes in {changed:.0%} of them")
+
+
+def explain_under_each(request: Request, console: Console) -> int:
+    """
+    Explain under each baseline, and compare them where there are several.
+
+    Returns
+    -------
+    the highest exit code of the runs
+
+    Raises
+    ------
+    XplainError
+        What ``job.explain`` raises, or the runs cannot stand side by side.
+    """
+    if len(request.baselines) < 2:
+        return explain(request, console)
+    names, codes, outputs = _check(request), [], []
+    for text, name in zip(request.baselines, names, strict=True):
+        output = _named(request.output, name)
+        console.note(f"baseline {text}:")
+        codes.append(
+            explain(
+                replace(request, baselines=(text,), output=output, output_explicit=True), console
+            )
+        )
+        outputs.append(output)
+    if request.dry_run:
+        return max(codes)
+    frame = pd.DataFrame(_agreement([find_run(output) for output in outputs], request.stability_k))
+    if len(frame):
+        target = Path(request.output)
+        path = (
+            target.with_name(f"{target.stem}.agreement.csv")
+            if target.suffix
+            else (target / "agreement.csv")
+        )
+        write_atomically(path, csv_bytes(frame, guarded=request.csv_guard))
+        _tell(frame, request.baselines, console)
+        console.line(str(path))
+    return max(codes)
