@@ -458,3 +458,27 @@ def test_a_file_of_several_baselines_has_files_beside_it(run, tmp_path, mixed):
 def test_baselines_that_cannot_stand_side_by_side_are_refused(run, mixed, options):
     base = ("tabular", mixed.model, mixed.data, "-m", "occlusion", "-b", "mean", "-b", "zero")
     assert run(*base, *options).code == 2
+
+
+@pytest.mark.parametrize("baseline", ["median", "sample:k=5", "revert"])
+def test_tree_shap_and_kernel_shap_agree(run, tmp_path, cancer, baseline):
+    found = []
+    for method in ("tree-shap", "kernel-shap"):
+        done = run(
+            *("tabular", cancer.model, cancer.data, "--id-column", "id", "-m", method, "-q"),
+            *("--rows", "0:4", "-b", baseline, "--force", "--fail-on", "max(residual)>1e-9"),
+        )
+        assert done.code == 0, done.err
+        weights = lines_of(tmp_path / "xplain-out" / "weights.csv")
+        found.append({(w["row_id"], w["feature"]): w for w in weights})
+    exact, sampled = found
+    gaps = [float(exact[key]["weight"]) - float(sampled[key]["weight"]) for key in exact]
+    errors = [float(sampled[key]["std_error"]) for key in exact]
+    assert np.linalg.norm(gaps) <= 2 * np.linalg.norm(errors) + 1e-9
+
+
+def test_tree_shap_is_for_trees(run, diabetes):
+    done = run("tabular", diabetes.model, diabetes.data, "-m", "tree-shap")
+    assert done.code == 2
+    assert "tree-shap needs trees" in done.err
+    assert "kernel-shap" in done.err

@@ -36,6 +36,7 @@ SETTINGS = [
     "kernel-shap",
     "permutation",
 ]
+WITHOUT_MASKS = ["tree-shap"]  # its contract is in test_shapley.py
 SIZES = ["uniform", "half"]
 
 

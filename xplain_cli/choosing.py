@@ -71,6 +71,8 @@ def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[st
 
 def _check_exact(opened: Opened, law: Law, scale: Scale) -> None:
     """Refuse a closed form for what is no sum of trees, before anything is written."""
+    if not isinstance(law, TableLaw | MaskedTableLaw):
+        raise UsageError("lime:exact=yes is for tables; take lime:exact=no")
     if not isinstance(opened.model, Trees):
         raise UsageError("lime:exact=yes needs a tree model of scikit-learn; take lime:exact=no")
     opened.model.leaf_boxes()
@@ -81,6 +83,13 @@ def _check_exact(opened: Opened, law: Law, scale: Scale) -> None:
         )
     if isinstance(law, TableLaw) and any(len(cell.columns) > 1 for cell in law.cells):
         raise UsageError("lime:exact=yes has no closed form for --group; take lime:exact=no")
+
+
+def _named(message: str, method: str) -> str:
+    """Return what is wrong with a closed form, under the name that the user gave it."""
+    if method.partition(":")[0] == "lime":
+        return message
+    return message.replace("lime:exact=yes", method).replace("lime:exact=no", "kernel-shap")
 
 
 def _check_foil(law: Law, target: Target) -> None:
@@ -116,7 +125,10 @@ def choose_method(request: Request, opened: Opened) -> Chosen:
     scale = parse_scale(request.output_scale, settled.scale, bounded=bounded)
     drawing = opened.modality.draw_by(method, opened.model, settled)
     if method.exact:
-        _check_exact(opened, drawing.law, scale)
+        try:
+            _check_exact(opened, drawing.law, scale)
+        except UsageError as error:
+            raise UsageError(_named(str(error), request.method)) from error
     _check_foil(drawing.law, target)
     budget, notes = _budget(request, method, drawing.law)
     if budget.repeats == 1 and method.sampled and not method.exact:
@@ -124,7 +136,7 @@ def choose_method(request: Request, opened: Opened) -> Chosen:
             "one repeat: errors by a sandwich that takes the draws as independent, which"
             " overstates them about two times; --repeats 2 or more measures them"
         )
-    if method.exact:
+    if method.exact and method.sampled:
         notes.append(
             "exact: the weights have no sampling error; their local_r2 is estimated from"
             f" {budget.samples} draws"

@@ -19,6 +19,7 @@ from xplain_cli.features.texts import TextRows
 from xplain_cli.grounding import ground, nothing_moves, widened
 from xplain_cli.methods import Method, Pool, Task, UnexplainedError
 from xplain_cli.methods.closed_form import see_leaves
+from xplain_cli.methods.tree_shap import sort_leaves
 from xplain_cli.models import (
     MaskedText,
     Model,
@@ -96,9 +97,13 @@ class Explainer:
             pool=pool,
         )
         if assignment.method.exact:
-            if not isinstance(model, Trees) or not isinstance(assignment.law, TableLaw):
+            if not isinstance(model, Trees):
                 raise ValueError("a closed form needs trees")
-            self._leaves = see_leaves(model.leaf_boxes(), assignment.law, self._kept)
+            boxes, law = model.leaf_boxes(), assignment.law
+            if isinstance(law, TableLaw):
+                self._leaves = see_leaves(boxes, law, self._kept)
+            else:
+                self._leaves = sort_leaves(boxes, self._kept)
 
     def explain(self, batch: Any, rows: Rows) -> Records:
         """Explain the rows of a chunk; a row that fails becomes a record with its reason."""

@@ -196,6 +196,25 @@ class TableRows:
             values[:, j] = feature_values(members, cells, len(table))
         return values
 
+    def sides(self, row: int) -> tuple[FloatArray, FloatArray, IntArray]:
+        """
+        Return a row of numbers, its baselines, and the feature that owns each column.
+
+        Returns
+        -------
+        row (c,), baselines (k, c), owners (c,): -1 where row and baselines are equal
+        """
+        if self.ground is None:
+            raise ValueError("the rows have no baselines yet")
+        moves = self.ground.moves[row]
+        number = np.where(moves, np.cumsum(moves) - 1, -1)
+        owner = {c: j for j, members in enumerate(self.law.members) for c in members}
+        owners = number[[owner[c] for c in self.law.columns]]
+        k = self.copies
+        theirs = self.ground.table.iloc[row * k : (row + 1) * k]
+        mine = self.inputs.iloc[row].to_numpy(dtype=np.float64)
+        return mine, theirs.to_numpy(dtype=np.float64), owners
+
     def masked(self, row: int, masks: BoolArray) -> pd.DataFrame:
         """
         Return the row between itself and its baselines: the inputs (m * k) of masks (m, n).

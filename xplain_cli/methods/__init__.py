@@ -23,6 +23,7 @@ from xplain_cli.methods.neighbourhoods import (
 from xplain_cli.methods.occlusion import Occlusion
 from xplain_cli.methods.permutation import Permutation
 from xplain_cli.methods.rise import Rise
+from xplain_cli.methods.tree_shap import TreeShap
 
 __all__ = [
     "METHODS",
@@ -71,6 +72,7 @@ METHODS: dict[str, dict[str, type[Method]]] = {
         "occlusion": Occlusion,
         "permutation": Permutation,
         "rise": Rise,
+        "tree-shap": TreeShap,
     },
 }
 """Methods by what their law gives them: draws that all rows share, or masks of each row."""

@@ -1,0 +1,183 @@
+"""Shapley values of trees in closed form, leaf by leaf, between a row and its baselines.
+
+Interventional Tree SHAP (Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9). A leaf pays
+its value to the coalitions that hold all p features by which only the row is in the leaf, and none
+of the q by which only the baseline is: (p - 1)! q! / (p + q)! of it to each of the p, less
+p! (q - 1)! / (p + q)! to each of the q.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
+from xplain_cli.features import MaskLaw
+from xplain_cli.methods.neighbourhoods import Explaining, MaskTask
+from xplain_cli.targets import pair_values
+
+_MOST_CELLS = 4_000_000
+
+
+@dataclass(frozen=True)
+class TreeShap:
+    """Exact Shapley values of scikit-learn's trees, forests and boosting on raw margins."""
+
+    exact: ClassVar[bool] = True
+    pooled: ClassVar[bool] = False
+    sampled: ClassVar[bool] = False
+
+    def default_budget(self, law: MaskLaw) -> tuple[int, int]:  # noqa: ARG002 - the same for all
+        """Return the default (samples per repeat, repeats): nothing is sampled."""
+        return 1, 1
+
+    def facts(self, law: MaskLaw) -> dict[str, Any]:  # noqa: ARG002 - it has no constants
+        """Return what the manifest says of the method's constants."""
+        return {}
+
+    def explain(self, task: MaskTask) -> Explaining:
+        """Explain a block of rows; the model is asked nothing."""
+        yield from ()
+        b, t, n = len(task.block), task.pairs.shape[1], task.n
+        weights, base = np.empty((b, t, n)), np.empty((b, t))
+        block: Any = task.block
+        for i in range(b):
+            row, baselines, owners = block.sides(i)
+            phi, lowest = shapley_of_leaves(task.leaves, row, baselines, owners)
+            weights[i] = pair_values(phi, task.pairs[i], margin=task.margin)
+            base[i] = pair_values(lowest[None], task.pairs[i], margin=task.margin)[:, 0]
+        return Attribution(
+            weights=weights,
+            base=base,
+            factors=np.empty((0, b, t, n)),
+            lone=np.zeros((b, t, n)),
+            degrees=np.inf,
+            repeats=np.empty((0, b, t, n)),
+            local_r2=np.full((b, t), np.nan),
+            locality=np.full((b, t), np.nan),
+            effective_share=np.ones(b),
+            selected=np.ones((b, t, n), dtype=bool),
+            n_repeats=1,
+            n_samples=0,
+            n_inputs=np.zeros(b, dtype=np.int64),
+            exact=True,
+        )
+
+
+@dataclass(frozen=True)
+class SortedLeaves:
+    """
+    Leaf boxes, the entries of a leaf side by side.
+
+    Attributes
+    ----------
+    values : (leaves, u), base : (u,)
+        Of the outputs that are needed; leaves that hold every row are in the base.
+    starts : (leaves,) int
+        The first entry of each leaf.
+    leaf, column : (entries,) int
+    lower, upper : (entries,), missing : (entries,) bool
+        The row is inside where lower < x <= upper, or x is missing and may be.
+    """
+
+    values: FloatArray
+    base: FloatArray
+    starts: IntArray
+    leaf: IntArray
+    column: IntArray
+    lower: FloatArray
+    upper: FloatArray
+    missing: BoolArray
+
+    def inside(self, rows: FloatArray) -> BoolArray:
+        """Return where rows (k, columns) pass the entries, (k, entries)."""
+        x = rows[:, self.column]
+        return np.asarray(
+            ((self.lower < x) & (x <= self.upper)) | (np.isnan(x) & self.missing), dtype=np.bool_
+        )
+
+
+def sort_leaves(boxes: Any, kept: IntArray) -> SortedLeaves:
+    """Bring leaf boxes (``models.LeafBoxes``) into order, for the outputs that are kept."""
+    held = np.unique(boxes.leaf)
+    rest = np.setdiff1d(np.arange(len(boxes.values)), held)
+    order = np.argsort(boxes.leaf, kind="stable")
+    leaf = np.searchsorted(held, boxes.leaf[order])
+    return SortedLeaves(
+        values=np.ascontiguousarray(boxes.values[held][:, kept]),
+        base=boxes.base[kept] + boxes.values[rest][:, kept].sum(axis=0),
+        starts=np.searchsorted(leaf, np.arange(len(held))),
+        leaf=leaf,
+        column=boxes.column[order],
+        lower=boxes.lower[order],
+        upper=boxes.upper[order],
+        missing=boxes.missing[order],
+    )
+
+
+def _by_feature(
+    leaves: SortedLeaves, owners: IntArray, *passes: BoolArray
+) -> tuple[IntArray, IntArray, list[BoolArray]]:
+    """
+    Join the entries of a leaf whose columns are one feature: all of them must pass.
+
+    Returns
+    -------
+    the leaf and the feature of each joined entry, and where each of *passes* does
+    """
+    count = int(owners.max(initial=-1)) + 2
+    keys = leaves.leaf * count + owners[leaves.column] + 1  # 0: a column equal in row and baselines
+    order = np.argsort(keys, kind="stable")
+    joined, starts = np.unique(keys[order], return_index=True)
+    found = [np.logical_and.reduceat(part[:, order], starts, axis=1) for part in passes]
+    return joined // count, joined % count - 1, found
+
+
+def _shares(most: int) -> tuple[FloatArray, FloatArray]:
+    """Return (p - 1)! q! / (p + q)! and p! (q - 1)! / (p + q)!, (most + 1, most + 1)."""
+    from scipy.special import gammaln
+
+    p, q = np.arange(most + 1)[:, None], np.arange(most + 1)[None]
+    whole = gammaln(p + q + 1)
+    gives = np.exp(gammaln(np.maximum(p, 1)) + gammaln(q + 1) - whole)
+    takes = np.exp(gammaln(p + 1) + gammaln(np.maximum(q, 1)) - whole)
+    return gives, takes
+
+
+def shapley_of_leaves(
+    leaves: SortedLeaves, row: FloatArray, baselines: FloatArray, owners: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """
+    Return the Shapley values (n, u) of a row (columns,), and the mean output (u,) at its baselines.
+
+    Parameters
+    ----------
+    baselines : (k, columns)
+        Averaged over.
+    owners : (columns,) int
+        The feature of each column; -1 for a column that is equal in row and baselines.
+    """
+    n = int(owners.max(initial=-1)) + 1
+    if not len(leaves.leaf):
+        return np.zeros((n, leaves.values.shape[1])), leaves.base
+    own = leaves.inside(row[None])
+    step = max(1, _MOST_CELLS // max(1, len(leaves.leaf)))
+    phi, base = np.zeros((n, leaves.values.shape[1])), np.zeros(leaves.values.shape[1])
+    for at in range(0, len(baselines), step):
+        theirs = leaves.inside(baselines[at : at + step])
+        leaf, feature, (mine, other) = _by_feature(leaves, owners, own, theirs)
+        starts = np.searchsorted(leaf, np.arange(len(leaves.starts)))
+        only: BoolArray = np.greater(mine, other)
+        less: BoolArray = np.greater(other, mine)
+        dead = np.logical_not(np.logical_and.reduceat(mine | other, starts, axis=1))
+        p = np.add.reduceat(only.astype(np.int64), starts, axis=1)
+        q = np.add.reduceat(less.astype(np.int64), starts, axis=1)
+        gives, takes = (
+            np.where(dead, 0.0, table[p, q]) for table in _shares(int(max(p.max(), q.max())))
+        )
+        shares: FloatArray = np.asarray(only * gives[:, leaf] - less * takes[:, leaf]).sum(axis=0)
+        for u, values in enumerate(leaves.values.T):
+            moved = feature >= 0
+            phi[:, u] += np.bincount(feature[moved], (shares * values[leaf])[moved], minlength=n)
+        base += (~dead & (p == 0)).sum(axis=0) @ leaves.values
+    return phi / len(baselines), leaves.base + base / len(baselines)
