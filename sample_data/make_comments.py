@@ -1,6 +1,5 @@
-"""Remake comments.csv and comments.pkl: made-up comments on videos, and a model that finds spam."""
+"""Made-up comments on videos, and a model that finds spam in them; make.py writes both."""
 
-import argparse
 import pickle
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from threadpoolctl import threadpool_limits
 
 ROWS = 400
 SHARE_OF_SPAM = 0.45
@@ -77,17 +75,9 @@ def fit_comments(table: pd.DataFrame) -> Pipeline:
     return make_pipeline(words, LogisticRegression(C=10)).fit(table["CONTENT"], table["CLASS"])
 
 
-def main() -> None:
-    """Remake the files in the folder of this script, or in ``--output``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent)
-    folder = parser.parse_args().output
-    folder.mkdir(parents=True, exist_ok=True)
+def make_comments(folder: Path) -> None:
+    """Write comments.csv and comments.pkl."""
     table = draw_comments()
     table.to_csv(folder / "comments.csv", index=False, lineterminator="\n")
-    with threadpool_limits(1), (folder / "comments.pkl").open("wb") as file:
+    with (folder / "comments.pkl").open("wb") as file:
         pickle.dump(fit_comments(table), file, protocol=5)
-
-
-if __name__ == "__main__":
-    main()
