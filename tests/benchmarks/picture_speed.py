@@ -183,8 +183,8 @@ def compare(folder, model, arguments):
     print(
         f"model {1e3 * np.mean(pure):.1f} ms a picture ({1e3 * pure[0]:.1f}, {1e3 * pure[1]:.1f});"
         f" ours {ours / count:.2f} s a picture, {ours / count / model_seconds:.3f} of the model"
-        f" alone (wall {wall:.0f} s); lime, same superpixels {same / few / (ours / count):.2f} of ours,"
-        f" quickshift {own / few / (ours / count):.2f}",
+        f" alone (wall {wall:.0f} s); lime over ours: {same / few / (ours / count):.2f} with the"
+        f" same superpixels, {own / few / (ours / count):.2f} with its quickshift",
         flush=True,
     )
 
