@@ -2,7 +2,8 @@
 
 Run it under each supported scikit-learn; names are added to those already listed, because a file
 of an older version names other modules. ``--fresh`` starts from nothing. What it adds is to be
-read before it is committed: a name on the list may be called with any arguments.
+read before it is committed: a class on the list may be called with any arguments. A function is
+only held, unless ``allowlist`` names it among those that picklers call.
 """
 
 # ruff: noqa: INP001  # a folder of scripts

@@ -219,7 +219,18 @@ def archives(shell: str, python: str) -> Iterator[tuple[str, bytes]]:
     evil = Call(os.system, shell)
     payload = pickle.dumps(evil, 2)
     yield "torch zip", zipped({"archive/data.pkl": payload, "archive/version": b"3\n"})
+    yield "torch zip without a folder", zipped({"data.pkl": payload, "version": b"3\n"})
     yield "torch script", zipped({"a/code/b.py": b"", "a/constants.pkl": payload})
+    members = {"a/code/b.py": b"", "a/constants.pkl": pickle.dumps(()), "a/data.pkl": payload}
+    yield "torch script of a pickle", zipped(members)
+    program = {"a/archive_format": b"pt2", "a/archive_version": b"0", "a/models/model.json": b"{}"}
+    constant = {**program, "a/data/constants/opaque_obj_0": payload}
+    yield "torch export of a pickled constant", zipped(constant)
+    inputs = zipped({"model/data.pkl": payload})
+    yield (
+        "torch export of pickled inputs",
+        zipped({**program, "a/data/sample_inputs/model.pt": inputs}),
+    )
     opening = (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})
     yield "torch of old", b"".join(pickle.dumps(one, 2) for one in opening) + payload
     yield "zip member", zipped({"model.pkl": payload})
@@ -230,6 +241,9 @@ def archives(shell: str, python: str) -> Iterator[tuple[str, bytes]]:
     arrays = io.BytesIO()
     np.savez(arrays, weights=np.array([evil], dtype=object), allow_pickle=True)
     yield "npz", arrays.getvalue()
+    arrays = io.BytesIO()
+    np.savez_compressed(arrays, plain=np.ones(3), weights=np.array([evil, 1], dtype=object))
+    yield "npz compressed", arrays.getvalue()
     packed = io.BytesIO()
     joblib.dump([np.arange(5.0), evil], packed, compress=("zlib", 3))
     yield "compressed joblib after a raw array", packed.getvalue()

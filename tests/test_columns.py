@@ -33,12 +33,19 @@ def test_missing_names_are_refused_with_the_nearest():
         match(["ages", "b"], ["age", "zzz", "b"])
     assert str(caught.value) == (
         "data.csv: the model needs columns that are not there: 'age' - did you mean 'ages', "
-        "'zzz'; it has 'ages', 'b'"
+        "'zzz'; it has 'ages', 'b'; rename them in the table"
     )
 
 
+def test_names_that_differ_in_case_and_blanks_are_the_nearest():
+    with pytest.raises(RefusedError, match="'Age' - did you mean ' AGE'; it has"):
+        match([" AGE", "ago"], ["Age"])
+
+
 def test_long_lists_of_names_are_cut():
-    with pytest.raises(RefusedError, match=r"'c11', \.\.\. \(30 in all\)$"):
+    with pytest.raises(
+        RefusedError, match=r"'c11', \.\.\. \(30 in all\); rename them in the table$"
+    ):
         match([f"c{i}" for i in range(30)], ["q"])
 
 

@@ -12,7 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from xplain_cli.datasets import ReadOptions, chunks, kinds, n_rows, open_table, read_columns
+from xplain_cli.datasets import (
+    ReadOptions,
+    chunks,
+    judge_columns,
+    kinds,
+    n_rows,
+    open_table,
+    read_columns,
+)
 from xplain_cli.errors import RefusedError, UsageError, XplainError
 
 PLAIN = ReadOptions()
@@ -35,7 +43,15 @@ def refused(tmp_path, text, name="data.csv", **options):
 
 
 def whole(opened):
-    return read_columns(opened, kinds(opened, opened.columns))
+    found = kinds(opened, opened.columns)
+    judge_columns(opened, found, ())
+    return read_columns(opened, found).table
+
+
+def flawed(opened, **columns):
+    """Return the rows that cannot be read and why, and the columns of the others."""
+    piece = read_columns(opened, columns or kinds(opened, opened.columns))
+    return piece.reasons, piece.readable.values.tolist()
 
 
 def kind(tmp_path, *cells, **options):
@@ -87,7 +103,7 @@ def test_kind_is_decided_over_all_rows_and_files(tmp_path):
     one = write(tmp_path / "1.csv", "k,x,y\n" + "1,2,3\n" * 200_000)
     two = write(tmp_path / "2.csv", "y,x,k\n4,x,1\n")
     opened = open_table([one, two], PLAIN)
-    assert kinds(opened, ["x", "y"]) == {"x": "text", "y": "integer"}
+    assert kinds(opened, ["x", "y"], words=["x"]) == {"x": "text", "y": "integer"}
 
 
 def test_na_words_are_missing_only_when_named(tmp_path):
@@ -134,23 +150,27 @@ def test_a_word_in_a_number_column_is_placed(tmp_path):
     text = "k,age\n" + "1,5\n" * 17 + "1,abc\n"
     one, two = write(tmp_path / "a.csv", "k,age\n1,2\n"), write(tmp_path / "b.csv", text)
     opened = open_table([one, two], PLAIN)
-    with pytest.raises(RefusedError) as caught:
-        next(chunks(opened, {"age": "number"}, ["age"], 5))
-    assert str(caught.value) == (
-        f"{two}: row 18, column 'age': 'abc' is not a number (line 19); "
+    last = list(chunks(opened, {"age": "number"}, ["age"], 5))[-1]
+    reason = (
+        f"{two}: row 18, line 19, column 'age': 'abc' is not a number; "
         "if it means missing, --na-values 'abc'; to read the column as text, --dtype age=text"
     )
+    assert (last.start, last.reasons) == (15, {3: reason})
+    assert values(last.table, "age") == [5.0, 5.0, 5.0, None]
 
 
 def test_bool_words_are_no_numbers_even_where_a_block_holds_nothing_else(tmp_path):
     message = refused(tmp_path, "k,x\n1,True\n1,False\n", dtypes=(("x", "number"),))
-    assert "row 0, column 'x': 'True' is not a number" in message
+    assert "row 0, line 2, column 'x': 'True' is not a number" in message
+    assert "(2 of 2 cells of the column are like that)" in message
 
 
 def test_floats_are_read_to_the_last_digit(tmp_path):
     numbers = np.random.default_rng(0).standard_normal(2000) * 10.0 ** np.arange(-100, 100, 0.1)
     text = "k,x\n" + "".join(f"1,{v!r}\n" for v in numbers.tolist())
-    assert read_columns(table(tmp_path, text), {"x": "number"})["x"].tolist() == numbers.tolist()
+    assert (
+        read_columns(table(tmp_path, text), {"x": "number"}).table["x"].tolist() == numbers.tolist()
+    )
 
 
 MIXED = {"f": "number", "i": "integer", "b": "bool", "t": "text"}
@@ -175,6 +195,10 @@ def make(tmp_path, form, rows, name="data"):
         frame = pd.DataFrame(rows)
         frame["i"] = frame["i"].astype("Int64")
         frame.to_parquet(path, index=False)
+    elif form in {"npy", "npz"}:
+        fields = [("id", "U4"), ("f", "f8"), ("i", "f8"), ("b", "?"), ("t", "U4")]
+        array = np.array([tuple(row.values()) for row in rows], dtype=fields)
+        np.save(path, array) if form == "npy" else np.savez(path, array)
     elif form == "jsonl":
         write(path, "".join(json.dumps(row) + "\n" for row in rows))
     else:
@@ -182,12 +206,13 @@ def make(tmp_path, form, rows, name="data"):
     return str(path)
 
 
-@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet"])
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet", "npy", "npz"])
 def test_every_format_gives_the_same_frame(tmp_path, form):
     opened = open_table([make(tmp_path, form, ROWS)], PLAIN)
-    expected = read_columns(open_table([make(tmp_path, "csv", ROWS, "other")], PLAIN), MIXED)
-    assert kinds(opened, list(MIXED)) == MIXED
-    pd.testing.assert_frame_equal(read_columns(opened, MIXED), expected)
+    expected = read_columns(open_table([make(tmp_path, "csv", ROWS, "other")], PLAIN), MIXED).table
+    whole_numbers = "number" if form.startswith("np") else "integer"  # floats with gaps
+    assert kinds(opened, list(MIXED)) == {**MIXED, "i": whole_numbers}
+    pd.testing.assert_frame_equal(read_columns(opened, MIXED).table, expected)
 
 
 @pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet"])
@@ -197,7 +222,7 @@ def test_chunks_of_any_size_give_the_whole_frame(tmp_path, form, rows):
     opened = open_table(paths, PLAIN)
     parts = list(chunks(opened, MIXED, ["id", "i"], rows))
     frame = pd.concat([c.table for c in parts], ignore_index=True)
-    pd.testing.assert_frame_equal(frame, read_columns(opened, MIXED))
+    pd.testing.assert_frame_equal(frame, read_columns(opened, MIXED).table)
     assert [c.start for c in parts] == list(range(0, 25, rows))
     assert [len(c.table) for c in parts[:-1]] == [rows] * (len(parts) - 1)
     carried = pd.concat([c.carried for c in parts], ignore_index=True)
@@ -308,10 +333,12 @@ def test_a_named_pipe_is_read_once(tmp_path):
         ("a\tb\n1\t2\n", r"try --sep '\t'"),
         ("a,b\n1,2,3\n", "line 2 has 3 cells, the header 2"),
         ("a,b\n1,2,\n3,4,\n", "line 2 has 3 cells, the header 2"),
-        ("a,b\n1,2\n3\n", "line 3 has 1 cells, the header 2"),
-        ('a,b\n"x\ny",2\n3,4,5\n', "line 4 has 3 cells"),
+        ("a,b\n1,2\n3\n4\n", "line 3 has 1 cells, the header 2"),
+        ('a,b\n"x\ny",2\n3,4,5\n6\n', "line 4 has 3 cells"),
         ('a,b\n1,2\n"3,4\n5,6\n', "a quote in line 3 is never closed"),
-        ('a,b\n1,2\n"3"x,4\n', "a quote in line 3 is wrong"),
+        ('a,b\n"3"x,4\n', "a quote in line 2 is wrong"),
+        ('a,b\n1,2\n"3\n5"x,4\n', "a quote in line 3 is wrong"),
+        ("a,\0b\n1,2\n", "line 1 has a NUL byte"),
         (b"a,b\n1,\0\n", "line 2 has a NUL byte"),
         (b"a,b\n\xe9,2\n", "byte 0xe9 in line 2 is not utf-8; try --encoding cp1252"),
         ("a,b\n1,2\n".encode("utf-16"), "try --encoding utf-16"),
@@ -400,21 +427,25 @@ def test_a_column_that_is_not_there_is_refused_with_the_nearest(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"a": 1}\n{"a": \n', "line 2 is not an object"),
-        ('{"a": 1}\n3\n', "line 2 is not an object: 3 is not an object"),
+        ('{"a": \n', "line 1 is not an object"),
+        ('{"a": 1}\n3\n4\n', "line 2 is not an object: a bare value"),
         ('[{"a": 1}]\n', "one object a line"),
         ('{"a": 1, "a": 2}\n', "a key stands twice: 'a'"),
-        ('{"a": 1}\n{"a": [1]}\n', "row 1, column 'a' holds an object or a list"),
-        ('{"a": {"b": 1}}\n', "row 0, column 'a' holds an object or a list"),
+        ('{"a": null}\n{"a": [1]}\n', "row 1, line 2, column 'a' holds an object or a list"),
+        ('{"a": {"b": 1}}\n', "row 0, line 1, column 'a' holds an object or a list"),
         ('{"a": "\\ud800"}\n', "lone surrogate"),
         ('{"a": ' + "[" * 100_000 + "}\n", "nested too deeply"),
-        ('{"a": 1' + "0" * 400 + "}\n", "is not a number"),
         ("{}\n", "without a key"),
         ("\n", "without a key"),
     ],
 )
 def test_broken_jsonl_is_refused(tmp_path, text, message):
     assert message in refused(tmp_path, text, "data.jsonl")
+
+
+def test_jsonl_of_another_encoding_is_refused(tmp_path):
+    message = refused(tmp_path, '{"a": 1}\n', "data.jsonl", encoding="utf-16")
+    assert "is not utf-16; try another --encoding" in message
 
 
 def test_jsonl_keeps_types_apart(tmp_path):
@@ -457,7 +488,7 @@ def test_missing_text_is_what_encoders_were_fitted_on(tmp_path):
     path = write(tmp_path / "data.csv", "k,c\n1,x\n2,\n3,y\n")
     fitted = pd.read_csv(path)[["c"]]
     encoder = OneHotEncoder(sparse_output=False).fit(fitted)
-    ours = read_columns(open_table([path], PLAIN), {"c": "text"})
+    ours = read_columns(open_table([path], PLAIN), {"c": "text"}).table
     assert encoder.transform(ours).tolist() == encoder.transform(fitted).tolist()
 
 
@@ -466,6 +497,125 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
     write(tmp_path / "data.csv", "a,b\n1,2\n")
     with pytest.raises(RefusedError, match="2 rows were counted but 1 read"):
         list(chunks(opened, {"a": "number"}, [], 10))
+
+
+GOOD = [[float(i), f"w{i}"] for i in range(4)]
+BAD_LINES = [
+    ("9", "line 4 has 1 cells, the header 2; remove a separator too many, add one too few"),
+    ("9,w,1", "line 4 has 3 cells, the header 2"),
+    ("9,w\0", "line 4 has a NUL byte"),
+    ('"9"x,w', "a quote in line 4 is wrong"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), BAD_LINES)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_bad_line_costs_its_row_alone(tmp_path, line, message, end):
+    lines = ["x,t", "0,w0", "1,w1", line, "2,w2", "3,w3"]
+    opened = table(tmp_path, end.join(lines))
+    assert kinds(opened, ["x", "t"]) == {"x": "integer", "t": "text"}
+    reasons, rest = flawed(opened)
+    assert (n_rows(opened), list(reasons), rest) == (5, [2], GOOD)
+    assert f"data.csv: {message}" in reasons[2]
+    assert "\n" not in reasons[2]
+
+
+BAD_OBJECTS = [
+    ("3", "line 3 is not an object: a bare value"),
+    ('{"x": 1', "line 3 is not an object"),
+    ('{"x": 1, "x": 2}', "a key stands twice: 'x'"),
+    ('{"x": "\\ud800"}', "line 3 has half a character (a lone surrogate)"),
+    ('{"x": \0}', "line 3 has a NUL byte"),
+    ('{"x": ' + "[" * 100_000, "line 3 is nested too deeply"),
+    ('{"x": [1], "t": "w"}', "row 2, line 3, column 'x' holds an object or a list"),
+    ('{"x": 1' + "0" * 400 + "}", "is not a number"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), BAD_OBJECTS)
+def test_a_bad_object_costs_its_row_alone(tmp_path, line, message):
+    objects = [json.dumps({"x": x, "t": t}) for x, t in GOOD]
+    objects.insert(2, line)
+    reasons, rest = flawed(table(tmp_path, "\n".join(objects), "data.jsonl"), x="number", t="text")
+    assert (list(reasons), rest) == ([2], GOOD)
+    assert message in reasons[2]
+
+
+def test_a_cut_off_last_line_costs_its_row_alone(tmp_path):
+    reasons, rest = flawed(table(tmp_path, 'x,t\n0,w0\n1,w1\n2,"w'))
+    assert (list(reasons), rest) == ([2], GOOD[:2])
+    assert "a quote in line 4 is never closed" in reasons[2]
+
+
+def test_more_than_half_bad_lines_refuse_the_file(tmp_path):
+    lines = ["x,t", *["1,w"] * 5, *["1"] * 5]
+    assert len(flawed(table(tmp_path, "\n".join(lines)))[0]) == 5
+    message = refused(tmp_path, "\n".join([*lines, "1"]))
+    assert "line 7 has 1 cells" in message
+    assert message.endswith("(6 of 11 rows cannot be read)")
+
+
+def test_more_than_half_bad_cells_refuse_the_file(tmp_path):
+    opened = table(tmp_path, "x,t\n1,w\n2,w\nabc,w\nabc,w\n")
+    assert "'x' 2 of 4" in judge_columns(opened, {"x": "number"}, ())[0]
+    opened = table(tmp_path, "x,t\n1,w\nabc,w\nabc,w\n")
+    with pytest.raises(RefusedError, match=r"row 1, line 3, column 'x': 'abc' .*\(2 of 3 cells"):
+        judge_columns(opened, {"x": "number"}, ())
+
+
+@pytest.mark.parametrize(
+    ("bad", "words", "expected"),
+    [(1, (), "integer"), (2, (), "text"), (1, ("x",), "text"), (2, ("x",), "text")],
+)
+def test_one_word_in_twenty_is_a_slip_unless_the_model_takes_words(tmp_path, bad, words, expected):
+    opened = table(tmp_path, "x,t\n" + "1,w\n" * (20 - bad) + "abc,w\n" * bad)
+    found = kinds(opened, ["x"], words)
+    assert found == {"x": expected}
+    notes = judge_columns(opened, found, words)
+    slip, mixed = "'x' 1 of 20", "taken as words: 'x' (18 numbers, 2 words)"
+    shown = {(1, ()): slip, (2, ()): mixed}.get((bad, words))
+    assert [shown in note for note in notes] == ([True] if shown else [])
+
+
+def test_a_slip_in_a_column_of_codes_makes_no_numbers_of_them(tmp_path):
+    assert kind(tmp_path, *["01"] * 30, "abc") == "text"
+
+
+def test_a_slip_among_bools_costs_its_row_alone(tmp_path):
+    opened = table(tmp_path, "b,t\n" + "True,w\n" * 20 + "maybe,w\n")
+    reasons, rest = flawed(opened)
+    assert ("'maybe' is not true or false" in reasons[20], rest) == (True, [[True, "w"]] * 20)
+
+
+def test_bad_rows_leave_the_types_of_the_others_as_they_are(tmp_path):
+    good = "b,i\nTrue,1\nFalse,2\n"
+    clean, dirty = table(tmp_path, good), table(tmp_path, good + "True\n", "dirty.csv")
+    assert kinds(dirty, ["b", "i"]) == kinds(clean, ["b", "i"]) == {"b": "bool", "i": "integer"}
+    rows = [read_columns(one, {"b": "bool", "i": "integer"}).readable for one in (clean, dirty)]
+    pd.testing.assert_frame_equal(*rows)
+
+
+def test_reasons_are_placed_in_chunks_of_any_size_and_over_files(tmp_path):
+    one = write(tmp_path / "1.csv", 'x,t\n1,w\n2\n"3\n",w\n')
+    two = write(tmp_path / "2.csv", "\nx,t\n4,w\nabc,w\n\n6,w,w\n")
+    opened = open_table([one, two], PLAIN)
+    for rows in (1, 2, 100):
+        parts = list(chunks(opened, {"x": "number"}, ["t"], rows))
+        found = {c.start + i: why for c in parts for i, why in c.reasons.items()}
+        assert {row: why.split(":")[1].strip() for row, why in found.items()} == {
+            1: "line 3 has 1 cells, the header 2; remove a separator too many, add one too few, "
+            "or quote a cell that holds one",
+            2: "row 2, line 5, column 'x'",
+            4: "row 4, line 4, column 'x'",
+            5: "line 6 has 3 cells, the header 2; remove a separator too many, add one too few, "
+            "or quote a cell that holds one",
+        }
+
+
+def test_an_unreadable_row_is_named_by_its_number(tmp_path):
+    opened = table(tmp_path, "id,x\na,1\nb\nc,abc\n")
+    piece = next(chunks(opened, {"x": "number"}, ["id"], 10))
+    assert (piece.ids("id"), sorted(piece.reasons)) == (["a", "row 1", "c"], [1, 2])
 
 
 QUICK = settings(
@@ -489,7 +639,7 @@ def test_every_cell_that_a_csv_writer_wrote_comes_back(tmp_path, rows, quote):
 
 
 @QUICK
-@given(st.binary(max_size=80), st.sampled_from(["csv", "tsv", "jsonl"]), st.booleans())
+@given(st.binary(max_size=80), st.sampled_from(["csv", "tsv", "jsonl", "npy"]), st.booleans())
 def test_any_bytes_are_read_or_refused(tmp_path, data, form, header):
     reason = ""
     try:

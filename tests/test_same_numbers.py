@@ -126,12 +126,13 @@ def test_a_row_without_a_place_on_the_line_fails_alone(lines, tmp_path, rng, met
 
 
 def test_a_model_that_fails_on_drawn_rows_is_refused_in_one_line(run, tmp_path, rng):
-    from sklearn.linear_model import LogisticRegression
-
-    X = numbers(rng, 60, 3)
-    model = LogisticRegression().fit(X, X["a"] > 0)
-    X.loc[40, "b"] = np.nan
-    done = run("tabular", *stored(tmp_path, model, X, "drawn"), *SMALL)
+    _, data = stored(tmp_path, None, numbers(rng, 60, 3).round(), "drawn")
+    (tmp_path / "whole_numbers.py").write_text(
+        "def predict(t):\n"
+        "    if (t['a'] % 1).any(): raise ValueError('a fraction')\n"
+        "    return t['a'].to_numpy()\n"
+    )
+    done = run("tabular", "whole_numbers:predict", data, *SMALL, "--python-path", tmp_path)
     assert done.code == 3
     assert "the model fails on rows drawn from the background" in done.err
 

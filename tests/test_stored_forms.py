@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import zipfile
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
@@ -79,6 +80,18 @@ def test_boosters_inside_skops_files_open(tmp_path, package):
     loaded = opened(tmp_path, model)
     answer = loaded.bind(loaded.settle(TABLE)).predict(TABLE)
     assert np.array_equal(answer, np.asarray(model.predict_proba(TABLE), dtype=np.float64))
+
+
+def test_a_skops_file_of_another_version_says_so_once(tmp_path):
+    data = sio.dumps(LogisticRegression().fit(TABLE, TWO))
+    running = version("scikit-learn")
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as given, zipfile.ZipFile(file, "w") as made:
+        for name in given.namelist():
+            made.writestr(name, given.read(name).replace(f'"{running}'.encode(), b'"1.6.1'))
+    loaded = opened(tmp_path, file.getvalue())
+    assert loaded.notes == (f"fitted with scikit-learn 1.6.1, running {running}",)
+    assert loaded.versions == {"scikit-learn": "1.6.1"}
 
 
 def test_a_refusal_lists_the_unknown_types_and_the_ways_out(tmp_path):
@@ -195,9 +208,9 @@ def zipped(**members):
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (zipped(model__data_pkl=pickle.dumps(1)), "a torch file: not supported yet"),
-        (zipped(a_npy=b""), r"a NumPy \.npz archive: not supported yet"),
-        (zipped(a_txt=b""), "a zip archive: not supported yet"),
+        (zipped(model__data_pkl=pickle.dumps(1)), "holds weights without their architecture"),
+        (zipped(a_npy=b""), r"a NumPy \.npz archive, which holds arrays and no model"),
+        (zipped(a_txt=b""), "a zip archive that holds no model; unpack it"),
     ],
 )
 def test_other_zips_are_refused_with_what_they_are(tmp_path, data, says):

@@ -23,6 +23,8 @@ The map, a line per room (calls go down only):
     choosing       method, target, scale and budget as objects
     opening        model and data opened and checked
     modalities/    what the rows of a command are (tables, texts)
+    reading        kinds of columns, and which rows can be used
+    categories     categories that the model was not fitted with
     console        the only file that prints
     output/        how results are kept (csv, json, jsonl, parquet)
     run            the run folder: new, resumed or finished

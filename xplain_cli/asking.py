@@ -13,7 +13,7 @@ import numpy as np
 from xplain_cli.batches import predict_stream
 from xplain_cli.errors import XplainError
 from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
-from xplain_cli.features import MaskedRows, Spanned
+from xplain_cli.features import MaskedRows
 from xplain_cli.methods import (
     Explaining,
     Masked,
@@ -26,6 +26,8 @@ from xplain_cli.models import MaskedText, Model
 from xplain_cli.pool import checked_scale, no_log_odds, predict_perturbed
 from xplain_cli.scales import Scale, to_scale
 from xplain_cli.targets import Target, is_pair
+
+_SPARSE_BATCHES = 16  # sparse rows are small, and a call costs as much as thousands of them
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Asked:
     batch_rows
         Rows of every model batch.
     sparse
-        Whether masked texts are asked as sparse rows (see ``models.MaskedText``).
+        The same model where masked texts are asked as sparse rows; else None.
     pool
         The shared pool, for methods that ask for it.
     """
@@ -54,7 +56,7 @@ class Asked:
     scale: Scale
     kept: IntArray
     batch_rows: int
-    sparse: bool = False
+    sparse: MaskedText | None = None
     pool: Pool | None = None
 
 
@@ -104,11 +106,10 @@ class _Masks:
         return self._seen[id(masks)][1]
 
 
-def _question(
-    asked: Asked, block: MaskedRows, row: int, own: BoolArray, inverse: IntArray
-) -> _Question:
-    if asked.sparse and isinstance(asked.model, MaskedText) and isinstance(block, Spanned):
-        matrix = asked.model.masked_rows(*block.spanned(row), own)
+def _question(asked: Asked, block: Any, row: int, own: BoolArray, inverse: IntArray) -> _Question:
+    if asked.sparse is not None:
+        text, spans = block.spanned(row)
+        matrix = asked.sparse.masked_rows(text, spans, own)
         if matrix is not None:
             return _Question(matrix, inverse, sparse=True)
     size = asked.batch_rows
@@ -125,11 +126,10 @@ def _question(
 
 def _predict(asked: Asked, questions: Sequence[_Question], *, sparse: bool) -> FloatArray:
     pieces = (piece for question in questions for piece in question.pieces())
-    model = asked.model
-    if sparse:
-        assert isinstance(model, MaskedText)  # noqa: S101 - _question asked it
-        return predict_stream(model.predict_rows, pieces, asked.batch_rows, asked.kept)
-    return predict_stream(model.predict, pieces, asked.batch_rows, asked.kept)
+    if sparse and asked.sparse is not None:
+        rows = _SPARSE_BATCHES * asked.batch_rows
+        return predict_stream(asked.sparse.predict_rows, pieces, rows, asked.kept)
+    return predict_stream(asked.model.predict, pieces, asked.batch_rows, asked.kept)
 
 
 def _sizes(questions: Sequence[_Question]) -> IntArray:

@@ -15,7 +15,7 @@ from xplain_cli.features import Law, Split
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.methods import Method, Pool, Task, UnexplainedError
 from xplain_cli.methods.closed_form import see_leaves
-from xplain_cli.models import Model, ModelRecipe, Settled, Trees, load_model
+from xplain_cli.models import MaskedText, Model, ModelRecipe, Settled, Trees, load_model
 from xplain_cli.pool import Budget, checked_scale, load_pool, no_log_odds
 from xplain_cli.records import Explained, Labels, Rows, to_records
 from xplain_cli.scales import Scale, to_scale
@@ -96,7 +96,7 @@ class Explainer:
             scale=assignment.scale,
             kept=self._kept,
             batch_rows=assignment.batch_rows,
-            sparse=assignment.sparse,
+            sparse=model if assignment.sparse and isinstance(model, MaskedText) else None,
             pool=pool,
         )
         if assignment.method.exact:
@@ -107,15 +107,16 @@ class Explainer:
     def explain(self, batch: Any, rows: Rows) -> Records:
         """Explain the rows of a chunk; a row that fails becomes a record with its reason."""
         split = self.assignment.law.split(batch)
+        unread = dict(split.reasons) | dict(rows.unread)
         first: dict[bytes, int] = {}
         for i, key in enumerate(split.keys):
-            if i not in split.reasons:
+            if i not in unread:
                 first.setdefault(key, i)
         distinct = split.take(list(first.values()))
         number = {key: d for d, key in enumerate(first)}
         explained, lost = self._explain_rows(distinct) if first else ([], {})
-        at = [-1 if i in split.reasons else number[key] for i, key in enumerate(split.keys)]
-        errors = dict(split.reasons) | {i: lost[d] for i, d in enumerate(at) if d in lost}
+        at = [-1 if i in unread else number[key] for i, key in enumerate(split.keys)]
+        errors = unread | {i: lost[d] for i, d in enumerate(at) if d in lost}
         return to_records(
             self.assignment.labels,
             [_placed(found, chosen, at) for found, chosen in explained],

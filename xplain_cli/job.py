@@ -28,6 +28,8 @@ from xplain_cli.targets import used_outputs
 from xplain_cli.verdict import exit_code, judge_gates, written
 from xplain_cli.workers import Spread, explain_all
 
+_FIRST_ROWS = 16  # chunks of a row or two must not stop a run for one bad row
+
 
 def _ranges(job: Prepared, run: Run) -> list[tuple[int, int]]:
     start, stop, step = job.opened.start, job.opened.stop, run.chunk_rows
@@ -52,22 +54,21 @@ def _spread(job: Prepared) -> Spread:
 def _explain_rows(
     job: Prepared, run: Run, assignment: Assignment, told: Callable[[str], None]
 ) -> Iterator[Records]:
-    """Explain what is missing, keep each part; a first chunk that fails whole stops the run."""
+    """Explain what is missing, keep each part; first rows that all fail stop the run."""
     total = job.opened.stop - job.opened.start
     done = sum(stop - start for start, stop in run.done)
-    first = not run.done
+    lost = 0 if not run.done else None  # rows failed before any was explained
     with job.console.progress(total) as progress:
         progress.advance(done)
         for task, records in explain_all(
             assignment, _tasks(job, run), _spread(job), total - done, told
         ):
             failed = records.stability["status"].eq("failed")
-            if first and failed.all() and job.tolerated < total:
+            lost = lost + len(failed) if lost is not None and failed.all() else None
+            if lost is not None and lost >= min(_FIRST_ROWS, total) and job.tolerated < total:
                 raise FailedRowsError(
-                    f"all {len(failed)} rows of the first chunk failed:"
-                    f" {records.stability['error'].iloc[0]}"
+                    f"all of the first {lost} rows failed: {records.stability['error'].iloc[0]}"
                 )
-            first = False
             run.write_part(task.start, task.stop, records)
             progress.advance(task.stop - task.start)
             yield records
@@ -194,9 +195,10 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
 
 def _open_run(job: Prepared) -> Run:
     request = job.request
-    size = job.opened.modality.chunk_rows(job.chosen.method)
+    size = job.opened.modality.chunk_rows(job.chosen.method, job.chosen.drawing)
     place = RunPlace.from_output(request.output, request.output_format)
-    inputs = (request.model, *request.data, request.background, request.class_names)
+    paths = job.opened.modality.paths
+    inputs = (request.model, *paths, request.background, request.class_names)
     check_inputs(place, (*inputs, request.project_file))
     _folders(job, place).check_free()
     run = open_run(

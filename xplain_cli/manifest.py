@@ -124,6 +124,7 @@ def manifest(
         },
         "data": {"paths": list(opened.modality.paths), "sha256": opened.modality.sha256},
         **opened.modality.facts(),
+        **chosen.drawing.facts,
         "task": settled.task,
         "response": settled.response,
         "classes": list(settled.outputs),

@@ -34,7 +34,9 @@ def _argument(metavar: str, text: str) -> Any:
 # What is explained
 Words = Annotated[
     list[str] | None,
-    _argument("MODEL DATA", "The model file, then the rows: files, or - for stdin."),
+    _argument(
+        "MODEL DATA", "The model file, then the rows: files, folders, globs, or - for stdin."
+    ),
 ]
 RunWord = Annotated[
     str | None, _argument("RUN", "A run folder, or any file of one. Default: xplain-out.")

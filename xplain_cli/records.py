@@ -1,7 +1,7 @@
 """An attribution of a block of rows becomes the lines of weights.csv and stability.csv."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -57,11 +57,13 @@ class Rows:
     start : number in DATA of the chunk's first row
     ids : row ids, one a row
     kept : the ``--keep`` columns
+    unread : the reason of each row that cannot be read, by its place in the chunk
     """
 
     start: int
     ids: Sequence[Any]
     kept: pd.DataFrame
+    unread: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

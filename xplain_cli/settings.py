@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from xplain_cli.errors import UsageError, nearest
 
 OutputFormat = Literal["csv", "json", "jsonl", "parquet"]
-InputFormat = Literal["csv", "tsv", "parquet", "jsonl", "text"]
+InputFormat = Literal["csv", "tsv", "parquet", "jsonl", "text", "npy", "npz"]
 Response = Literal["predict_proba", "decision_function", "predict"]
 Backend = Literal["auto", "serial", "threads", "loky"]
 Occurrences = Literal["merge", "each"]

@@ -35,7 +35,7 @@ def open_case(model, data, rows, **options):
     opened = open_inputs(request)
     chosen = choose_method(request, opened)
     modality = opened.modality
-    table = datasets.read_columns(modality.table, modality.kinds).iloc[list(rows)]
+    table = datasets.read_columns(modality.table, modality.kinds).table.iloc[list(rows)]
     table = table.reset_index(drop=True)
     return Case(opened, chosen, chosen.law.split(table), table)
 

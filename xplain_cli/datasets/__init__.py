@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 
+from xplain_cli.datasets.arrays import open_array
 from xplain_cli.datasets.columns import Matched, duplicate_ids, match_columns
 from xplain_cli.datasets.delimited import open_delimited
 from xplain_cli.datasets.files import digest_files, find_files
 from xplain_cli.datasets.jsonl import open_jsonl
 from xplain_cli.datasets.lines import open_lines
+from xplain_cli.datasets.misfits import file_of, first_readable, judge_columns
 from xplain_cli.datasets.parquet import open_parquet
 from xplain_cli.datasets.sources import File, ReadOptions, Source
 from xplain_cli.datasets.tables import (
@@ -31,6 +33,9 @@ __all__ = [
     "Table",
     "chunks",
     "duplicate_ids",
+    "file_of",
+    "first_readable",
+    "judge_columns",
     "kinds",
     "match_columns",
     "n_rows",
@@ -53,6 +58,8 @@ FORMATS: Mapping[str, Callable[[File, ReadOptions], Source]] = {
     "jsonl": open_jsonl,
     "parquet": open_parquet,
     "text": open_lines,
+    "npy": open_array,
+    "npz": open_array,
 }
 _SUFFIXES = {
     ".csv": "csv",
@@ -63,6 +70,8 @@ _SUFFIXES = {
     ".parquet": "parquet",
     ".pq": "parquet",
     ".txt": "text",
+    ".npy": "npy",
+    ".npz": "npz",
 }
 
 
@@ -80,28 +89,30 @@ def _format_of(file: File, options: ReadOptions) -> str:
     if suffix not in _SUFFIXES:
         raise RefusedError(
             f"{file.name}: unknown kind of table {suffix!r}; one of {' '.join(_SUFFIXES)}, "
-            "or say it with --input-format"
+            "or say it with --input-format; a .json list becomes one by jq -c '.[]'"
         )
     return _SUFFIXES[suffix]
 
 
-def open_table(paths: Sequence[str], options: ReadOptions) -> Table:
+def open_table(paths: Sequence[str], options: ReadOptions, *, lines: bool = False) -> Table:
     """
     Open DATA and check all that can be checked before a row is used.
 
     Parameters
     ----------
     paths
-        Files with the same columns (in any order; the first file's counts), ``-`` for stdin.
+        Files with the same columns (in any order; the first file's counts), folders and globs of
+        them, ``-`` for stdin.
 
     Raises
     ------
     UsageError
         Impossible options, an unknown format, stdin twice or from a terminal.
     RefusedError
-        A file is missing, empty, without rows, ragged, undecodable, has duplicate names, or its
-        columns differ from the first file's.
+        A file is missing, empty, without rows, undecodable, has duplicate names, most of its rows
+        cannot be read, or its columns differ from the first file's.
     """
-    files = find_files(paths)
+    suffixes = [suffix for suffix, kind in _SUFFIXES.items() if lines or kind != "text"]
+    files, notes = find_files(paths, () if options.input_format else suffixes)
     sources = [FORMATS[_format_of(file, options)](file, options) for file in files]
-    return make_table(paths, sources, digest_files(files), options)
+    return make_table(sources, digest_files(files), options, notes)

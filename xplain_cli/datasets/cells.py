@@ -1,16 +1,14 @@
 """What a cell is: the forms a column's cells take, its kind, and its values as an array."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from xplain_cli.errors import RefusedError
 
 Cells = npt.NDArray[Any]  # (rows,), float64, bool or object
 
@@ -26,6 +24,16 @@ _DATE = re.compile(
 _BOOLS = {"true": True, "false": False}
 _SWITCHES = {**_BOOLS, "1": True, "0": False}
 _TIMES = (date, datetime, time, timedelta, np.datetime64)
+NESTED = "nested"
+_RARE = 0.05
+_NUMERIC = frozenset({"number", "integer", "padded"})
+_FITTING = {
+    "number": _NUMERIC,
+    "integer": _NUMERIC,
+    "empty": _NUMERIC,
+    "bool": frozenset({"bool", "integer"}),
+    "bool?": frozenset({"bool", "integer"}),
+}
 
 
 @dataclass(frozen=True)
@@ -69,29 +77,48 @@ class Facts:
     Attributes
     ----------
     forms
-        The forms of the cells that are not missing: integer, padded (007), number, bool, date,
-        category, text.
+        How many cells that are not missing take each form: integer, padded (007), number, bool,
+        date, category, text, nested (an object or a list).
     missing
         The number of missing cells.
     """
 
-    forms: frozenset[str] = frozenset()
+    forms: Mapping[str, int] = field(default_factory=dict)
     missing: int = 0
 
     def __add__(self, other: "Facts") -> "Facts":
-        return Facts(self.forms | other.forms, self.missing + other.missing)
+        forms = {f: self.forms.get(f, 0) + n for f, n in other.forms.items()}
+        return Facts({**self.forms, **forms}, self.missing + other.missing)
 
 
-def kind_of(facts: Facts) -> str:
-    """Return the kind of a column: number, integer, bool, text, category, date or empty."""
-    forms = facts.forms
-    if not forms:
-        return "empty"
-    if forms == {"integer", "number"}:
-        return "number"
-    if forms == {"category", "text"}:
+def kind_of(facts: Facts, *, words: bool = False) -> str:
+    """
+    Return the kind of a column: number, integer, bool, text, category, date or empty.
+
+    At most one cell in 20 may be something else in a column of numbers or bools: such a cell is a
+    slip of its row. In a column of *words* (one that the model takes as categories), and where
+    codes like 007 stand, any word makes text.
+    """
+    counts = {form: n for form, n in facts.forms.items() if form != NESTED}
+    if not counts:
+        return "text" if facts.forms else "empty"
+    total = sum(counts.values())
+    slips = 0 if words or "padded" in counts else int(total * _RARE)
+    if total - counts.get("bool", 0) <= slips:
+        return "bool"
+    if total - counts.get("integer", 0) - counts.get("number", 0) <= slips:
+        return "number" if "number" in counts else "integer"
+    if set(counts) == {"category", "text"}:
         return "category"
-    return next(iter(forms)) if len(forms) == 1 and forms != {"padded"} else "text"
+    return next(iter(counts)) if len(counts) == 1 and "padded" not in counts else "text"
+
+
+def misfits(facts: Facts, kind: str) -> int:
+    """Return how many cells of a column do not fit a kind, as far as their forms tell."""
+    fitting = _FITTING.get(kind)
+    if fitting is None:
+        return facts.forms.get(NESTED, 0)
+    return sum(n for form, n in facts.forms.items() if form not in fitting)
 
 
 def is_number(text: str) -> bool:
@@ -117,16 +144,16 @@ def form_of_word(text: str) -> str:
 
 
 def form_of_value(value: Any) -> str:
-    """Return the form of a typed value that is not missing; "" when it is not a cell."""
+    """Return the form of a typed value that is not missing."""
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int):
-        return "integer"
+        return "integer" if value.bit_length() <= 1023 else "text"  # no float is as large
     if isinstance(value, str):
         return form_of_word(value)
     if isinstance(value, _TIMES):
         return "date"
-    return "number" if isinstance(value, float) else ""
+    return "number" if isinstance(value, float) else NESTED
 
 
 def shorten(cell: Any) -> str:
@@ -135,10 +162,22 @@ def shorten(cell: Any) -> str:
     return shown if len(shown) <= 40 else f"{shown[:36]}...{shown[-1]}"
 
 
-def not_a(what: str, cell: Any, column: str, line: str = "") -> str:
+def _not_a(what: str, cell: Any, column: str, *, shown: bool) -> str:
     """Return the words that refuse a cell, with the ways out."""
+    if isinstance(cell, list | dict):
+        return (
+            f"column {column!r} holds an object or a list; "
+            f"flatten it to one value a column, or leave it out with --drop-columns {column}"
+        )
+    if not shown:
+        return f"column {column!r}: a cell is not {what}; change it (its value is not shown)"
+    if what == "a number" and is_number(str(cell).replace(",", "")):
+        return (
+            f"column {column!r}: {shorten(cell)} is not {what}; "
+            "write a decimal point, and nothing between thousands"
+        )
     return (
-        f"column {column!r}: {shorten(cell)} is not {what}{line}; "
+        f"column {column!r}: {shorten(cell)} is not {what}; "
         f"if it means missing, --na-values {shorten(str(cell))}; "
         f"to read the column as text, --dtype {column}=text"
     )
@@ -156,6 +195,13 @@ def _switch(cell: Any) -> bool:
     return cell if isinstance(cell, bool) else _SWITCHES[str(cell).strip().lower()]
 
 
+def _text(cell: Any) -> str:
+    """Return a cell as a text; TypeError where it is an object or a list."""
+    if isinstance(cell, list | dict):
+        raise TypeError(cell)
+    return str(cell)
+
+
 def _object_array(cells: Sequence[Any]) -> Cells:
     values = np.empty(len(cells), dtype=object)
     values[:] = cells
@@ -166,12 +212,19 @@ _ACTS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "number": (_number, "a number"),
     "bool": (_switch, "true or false"),
     "bool?": (_switch, "true or false"),
-    "text": (str, "a text"),
+    "text": (_text, "a text"),
 }
 
 
 def convert(
-    cells: Sequence[Any], kind: str, *, missing: Missing, column: str, where: Callable[[int], str]
+    cells: Sequence[Any],
+    kind: str,
+    *,
+    missing: Missing,
+    column: str,
+    where: Callable[[int], str],
+    reasons: dict[int, str],
+    shown: bool = True,
 ) -> Cells:
     """
     Turn raw cells into the array of a kind.
@@ -184,12 +237,13 @@ def convert(
         ``number`` (float64), ``bool`` (numpy bool), ``bool?`` (object: bool or NaN) or
         ``text`` (object: str or NaN).
     where
-        The place of cell i, for the message.
+        The place of cell i, for the reason.
+    reasons
+        Takes the reason of each cell that does not fit the kind, the first one of its row; in the
+        array the cell is missing.
+    shown
+        Whether the reason shows the cell.
 
-    Raises
-    ------
-    RefusedError
-        A cell does not fit the kind, or holds an object or a list.
     """
     act, what = _ACTS[kind]
     values: list[Any] = []
@@ -197,23 +251,14 @@ def convert(
         if missing.has(cell):
             values.append(np.nan)
             continue
-        if isinstance(cell, list | dict):
-            raise RefusedError(nested(where(i), column))
         try:
             values.append(act(cell))
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
-            raise RefusedError(f"{where(i)}, {not_a(what, cell, column)}") from error
+        except (ValueError, KeyError, TypeError, OverflowError):
+            reasons.setdefault(i, f"{where(i)}, {_not_a(what, cell, column, shown=shown)}")
+            values.append(np.nan)
     if kind == "number":
         return np.array(values, dtype=np.float64)
     return np.array(values, dtype=np.bool_) if kind == "bool" else _object_array(values)
-
-
-def nested(where: str, column: str) -> str:
-    """Return the words that refuse an object or a list in a cell."""
-    return (
-        f"{where}, column {column!r} holds an object or a list; "
-        f"flatten it to one value a column, or leave it out with --drop-columns {column}"
-    )
 
 
 def as_text(cells: Sequence[Any]) -> Cells:

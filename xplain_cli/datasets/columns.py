@@ -77,11 +77,17 @@ def _check_present(available: Sequence[str], wanted: Sequence[str], where: str) 
     missing = [c for c in wanted if c not in set(available)]
     if not missing:
         return
-    hints = [f"{c!r}{nearest(c, available).rstrip('?').replace('; ', ' - ')}" for c in missing]
+    spelled = {name.strip().casefold(): name for name in available}
+    hints = [
+        f"{c!r} - did you mean {alike!r}"
+        if (alike := spelled.get(c.strip().casefold())) is not None
+        else f"{c!r}{nearest(c, available).rstrip('?').replace('; ', ' - ')}"
+        for c in missing
+    ]
     more = f", ... ({len(missing)} in all)" if len(missing) > _SHOWN else ""
     raise RefusedError(
         f"{where}: the model needs columns that are not there: {', '.join(hints[:_SHOWN])}{more}; "
-        f"it has {_listed(available)}"
+        f"it has {_listed(available)}; rename them in the table"
     )
 
 

@@ -1,13 +1,13 @@
 """Delimited text (csv, tsv): cells are judged over the whole file, then read by pandas."""
 
 import codecs
-import io
 import re
+from array import array
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,16 @@ from xplain_cli.datasets import cells as cell
 from xplain_cli.datasets.cells import Cells, Facts, Missing
 from xplain_cli.datasets.files import refuse_foreign
 from xplain_cli.datasets.grid import LONGEST, Grid, measure
-from xplain_cli.datasets.records import open_text, read_records, undecodable
-from xplain_cli.datasets.sources import Block, File, ReadOptions, Wanted, block_rows
+from xplain_cli.datasets.records import codec_of, mend, open_text, read_records, undecodable, walk
+from xplain_cli.datasets.sources import (
+    Block,
+    File,
+    ReadOptions,
+    Wanted,
+    block_rows,
+    check_flaws,
+    within,
+)
 from xplain_cli.errors import RefusedError, UsageError
 
 _PAD = re.compile(r"[ \t]?[+-]?0[0-9]|[ \t]{2}")
@@ -40,21 +48,29 @@ class Delimited:
     header: bool
     missing: Missing
     grid: Grid
+    mended: str | None = None  # a copy in utf-8 without the lines that are no rows
 
     @property
     def rows(self) -> int:
         """The number of data rows."""
         return self.grid.rows
 
+    @property
+    def flaws(self) -> Mapping[int, str]:
+        """Of each row that cannot be read at all, by its number in the file, the reason."""
+        return self.grid.flaws
+
     def _frames(
         self, columns: Sequence[str], dtypes: Mapping[str, Any], known: Sequence[str]
     ) -> Iterator[pd.DataFrame]:
         """Yield frames of some columns; cells of *known* columns may be missing."""
         words = sorted(self.missing.words)
+        mended = self.mended is not None
+        file = File(self.file.name, self.mended) if self.mended else self.file
         options: dict[str, Any] = {} if not dtypes else _PRECISION
         try:
             with (
-                open_text(self.file, self.encoding) as handle,
+                open_text(file, "utf-8" if mended else self.encoding) as handle,
                 pd.read_csv(
                     handle,
                     sep=self.sep,
@@ -65,69 +81,68 @@ class Delimited:
                     index_col=False,
                     na_values=dict.fromkeys(known, words),
                     keep_default_na=False,
-                    skip_blank_lines=self.grid.has_blank_lines,
+                    skip_blank_lines=self.grid.has_blank_lines and not mended,
                     on_bad_lines="error",
                     low_memory=False,
                     chunksize=block_rows(len(columns)),
                     **options,
                 ) as reader,
             ):
-                yield from reader
+                yield from (frame for frame in reader if len(frame))
         except (ValueError, OSError, OverflowError) as error:
             reason = " ".join(str(error).split())
             raise RefusedError(f"{self.file.name}: cannot be read: {reason}") from error
 
-    def survey(self, columns: Sequence[str], first: int) -> dict[str, Facts]:  # noqa: ARG002 - no cell is refused here
+    def survey(self, columns: Sequence[str]) -> dict[str, Facts]:
         """Look at every cell; a second time, as text, where numbers may hide leading zeros."""
         facts = dict.fromkeys(columns, Facts())
         padded = {self.columns[i] for i in self.grid.padded}
         doubtful: set[str] = set()
-        for frame in self._frames(columns, {}, columns):
+        for frame, whole in self._readable(columns, {}):
             for column in columns:
-                seen, gaps = _look(frame[column])
+                seen, gaps = _look(frame[column], whole=whole)
                 facts[column] += seen
                 if gaps or (column in padded and "text" not in facts[column].forms):
                     doubtful.add(column)
-        again = [c for c in columns if c in doubtful and "text" not in facts[c].forms]
+        again = [c for c in columns if c in doubtful]
         if again:
             facts.update(dict.fromkeys(again, Facts()))
-            for frame in self._frames(again, dict.fromkeys(again, object), again):
+            for frame, _ in self._readable(again, dict.fromkeys(again, object)):
                 for column in again:
-                    facts[column] += _look(frame[column])[0]
+                    facts[column] += _look(frame[column], whole=True)[0]
         return facts
 
-    def _misfit(self, columns: frozenset[str], first: int) -> None:
-        """Refuse the first cell of some columns that is not a number, if there is one."""
-        places = [(i, c) for i, c in enumerate(self.columns) if c in columns]
-        with open_text(self.file, self.encoding) as handle:
-            records = (r for r in read_records(self.file, handle, self.sep) if r[1])
-            if self.header:
-                next(records)
-            for row, (line, record) in enumerate(records, start=first):
-                for i, column in places:
-                    if not self.missing.has(record[i]) and not cell.is_number(record[i]):
-                        reason = cell.not_a("a number", record[i], column, f" (line {line})")
-                        raise RefusedError(f"{self.file.name}: row {row}, {reason}")
+    def _readable(
+        self, columns: Sequence[str], dtypes: Mapping[str, Any]
+    ) -> Iterator[tuple[pd.DataFrame, bool]]:
+        """Yield frames of the rows that can be read, and whether these are all."""
+        for frame in self._frames(columns, dtypes, columns):
+            lost = within(self.flaws, int(frame.index[0]), len(frame))
+            yield (frame.drop(frame.index[list(lost)]) if lost else frame), not lost
 
     def blocks(self, wanted: Wanted) -> Generator[Block, None, None]:
         """Yield all rows in order."""
-        if wanted.doubted:
-            self._misfit(wanted.doubted, wanted.first)
         exact = set(wanted.carried)
         columns = [c for c in self.columns if c in wanted.kinds or c in exact]
-        floats = {c for c, k in wanted.kinds.items() if k == "number" and c not in exact}
+        numbers = {c for c, k in wanted.kinds.items() if k == "number"}
+        floats = numbers - exact - wanted.doubted
         dtypes = {c: np.float64 if c in floats else object for c in columns}
         known = [c for c in wanted.kinds if c not in exact]
         if not columns:  # pandas reads no rows where no column is asked for
-            yield Block(self.rows, {}, {})
+            yield Block(self.rows, {}, {}, self.flaws)
             return
-        row = wanted.first
         for frame in self._frames(columns, dtypes, known):
-            block = self._block(frame, wanted, floats, row)
-            row += block.rows
-            yield block
+            yield self._block(frame, wanted, floats)
 
-    def _block(self, frame: pd.DataFrame, wanted: Wanted, floats: set[str], row: int) -> Block:
+    def _block(self, frame: pd.DataFrame, wanted: Wanted, floats: set[str]) -> Block:
+        start = int(frame.index[0])
+        reasons = within(self.flaws, start, len(frame))
+
+        def place(i: int) -> str:
+            at = start + i
+            line = at + 1 + self.header if self.grid.lines is None else self.grid.lines[at]
+            return f"{self.file.name}: row {wanted.first + at}, line {line}"
+
         def typed(column: str, kind: str) -> Cells:
             values: Cells = frame[column].to_numpy()
             if column in floats or (kind == "text" and column not in wanted.carried):
@@ -137,33 +152,37 @@ class Delimited:
                 kind,
                 missing=self.missing,
                 column=column,
-                where=lambda i: f"{self.file.name}: row {row + i}",
+                where=place,
+                reasons=reasons,
+                shown=wanted.show_cells,
             )
 
         return Block(
             len(frame),
             {c: typed(c, kind) for c, kind in wanted.kinds.items()},
             {c: frame[c].to_numpy() for c in wanted.carried},
+            reasons,
         )
 
 
-def _look(series: "pd.Series[Any]") -> tuple[Facts, bool]:
+def _look(series: "pd.Series[Any]", *, whole: bool) -> tuple[Facts, bool]:
     """Return the facts of a part of a column, and whether blanks made floats of its integers."""
     values = series.to_numpy() if series.dtype.kind in "iufb" else None
     if values is None:
-        known = series.dropna()
-        forms = {cell.form_of_text(str(v)) for v in known.unique().tolist()}
-        return Facts(frozenset(forms), len(series) - len(known)), False
-    if values.dtype.kind in "iu":
-        return Facts(frozenset({"integer"})), False
-    if values.dtype.kind == "b":
-        return Facts(frozenset({"bool"})), False
+        counts = series.value_counts(sort=False)
+        forms = Counter[str]()
+        for value, count in zip(counts.index.tolist(), counts.tolist(), strict=True):
+            forms[cell.form_of_text(str(value))] += count
+        return Facts(dict(forms), len(series) - forms.total()), False
+    if values.dtype.kind in "iub":
+        form = "bool" if values.dtype.kind == "b" else "integer"
+        return Facts({form: len(values)} if len(values) else {}), False
     floats = values[~np.isnan(values)]
     missing = len(values) - len(floats)
     if not len(floats):
-        return Facts(frozenset(), missing), False
-    gaps = missing > 0 and bool((floats == np.floor(floats)).all())
-    return Facts(frozenset({"number"}), missing), gaps
+        return Facts({}, missing), False
+    gaps = (missing > 0 or not whole) and bool((floats == np.floor(floats)).all())
+    return Facts({"number": len(floats)}, missing), gaps
 
 
 def _separator(sep: str) -> str:
@@ -171,18 +190,6 @@ def _separator(sep: str) -> str:
     if len(sep) != 1 or not sep.isascii() or sep.isalnum() or sep in '"\n\r\0':
         raise UsageError(f"--sep {sep!r}: one ASCII character, for example ';' or '\\t'")
     return sep
-
-
-def codec_of(encoding: str) -> str:
-    """Return the codec; a byte-order mark is never part of the first column's name."""
-    try:
-        io.TextIOWrapper(io.BytesIO(), encoding=encoding).close()  # refuses base64 and its like
-        name = codecs.lookup(encoding).name
-    except (LookupError, ValueError) as error:
-        raise UsageError(
-            f"--encoding {encoding!r}: unknown; for example utf-8, cp1252, utf-16, cp949"
-        ) from error
-    return "utf-8-sig" if name == "utf-8" else name
 
 
 def _names(file: File, record: Sequence[str], options: ReadOptions, used: str) -> tuple[str, ...]:
@@ -204,26 +211,41 @@ def _names(file: File, record: Sequence[str], options: ReadOptions, used: str) -
                 )
     names = tuple(name or f"Unnamed: {i}" for i, name in enumerate(record))
     if len(set(names)) < len(names):
-        raise RefusedError(f"{file.name}: a column without a name clashes with an 'Unnamed: ' one")
+        raise RefusedError(
+            f"{file.name}: the header leaves a column without a name, which clashes with an"
+            " 'Unnamed: ' one; name it"
+        )
     return names
 
 
-def _walk(file: File, handle: TextIO, sep: str, n_columns: int, *, header: bool) -> Grid:
-    """Return the shape of any delimited file by reading every record."""
-    rows, padded, blanks = 0, set[int](), False
-    for line, record in read_records(file, handle, sep):
-        if not record:
-            blanks = True
-            continue
-        if len(record) != n_columns:
-            raise RefusedError(
-                f"{file.name}: line {line} has {len(record)} cells, the "
-                f"{'header' if header else 'first line'} {n_columns}; a separator too many or "
-                "too few, or an unquoted one inside a cell"
-            )
-        padded.update(i for i, c in enumerate(record) if c and c[0] in "0+- \t" and _PAD.match(c))
-        rows += 1
-    return Grid(rows - header, frozenset(padded), blanks)
+def _walk(file: File, encoding: str, sep: str, n_columns: int, *, header: bool) -> Grid:
+    """
+    Return the shape of any delimited file by reading every record.
+
+    Raises
+    ------
+    RefusedError
+        The header cannot be read, or most of the rows.
+    """
+    padded, flaws, lines, blanks = set[int](), dict[int, str](), array("q"), False
+    rows = -1 if header else 0
+    with open_text(file, encoding) as handle:
+        for line, record in walk(file, handle, sep, n_columns, header=header):
+            if not record:
+                blanks = True
+                continue
+            if isinstance(record, str):
+                flaws[rows] = record
+                check_flaws(flaws)
+            else:
+                padded.update(
+                    i for i, c in enumerate(record) if c and c[0] in "0+- \t" and _PAD.match(c)
+                )
+            lines.append(line)
+            rows += 1
+    check_flaws(flaws, rows)
+    ends = np.array(lines, dtype=np.int64)[int(header) :]
+    return Grid(rows, frozenset(padded), blanks, flaws, ends)
 
 
 def _measure(file: File, sep: str, encoding: str, n_columns: int, *, header: bool) -> Grid | None:
@@ -243,7 +265,7 @@ def open_delimited(file: File, options: ReadOptions, sep: str) -> Delimited:
     Raises
     ------
     RefusedError
-        Not text, not decodable, without rows, ragged, with NUL bytes or duplicate names.
+        Not text, not decodable, without rows, with duplicate names, or most rows unreadable.
     UsageError
         An impossible ``--sep`` or ``--encoding``.
     """
@@ -255,18 +277,22 @@ def open_delimited(file: File, options: ReadOptions, sep: str) -> Delimited:
             head = next((r for r in read_records(file, handle, sep) if r[1]), None)
         if head is None:
             raise RefusedError(
-                f"{file.name}: holds only blank lines; a table has a header and rows"
+                f"{file.name}: holds only blank lines; name a file with a header and rows"
             )
+        if isinstance(head[1], str):
+            raise RefusedError(head[1])
         columns = _names(file, head[1], options, sep)
         grid = None
         if head[0] == 1:  # no blank lines before it, no line ends inside it
             grid = _measure(file, sep, encoding, len(columns), header=options.header)
         if grid is None:
-            with open_text(file, encoding) as handle:
-                grid = _walk(file, handle, sep, len(columns), header=options.header)
+            grid = _walk(file, encoding, sep, len(columns), header=options.header)
+        mended = None
+        if grid.flaws:
+            mended = mend(file, encoding, sep, len(columns), header=options.header)
     except UnicodeError as error:
         raise undecodable(file, encoding) from error
     if not grid.rows:
         raise RefusedError(f"{file.name}: a header without rows; --no-header if it is a row")
     missing = cell.missing_words(("", *options.na_values))
-    return Delimited(file, columns, sep, encoding, options.header, missing, grid)
+    return Delimited(file, columns, sep, encoding, options.header, missing, grid, mended)

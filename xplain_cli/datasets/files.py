@@ -2,28 +2,33 @@
 
 import atexit
 import contextlib
+import glob
 import hashlib
 import os
-import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, TextIO
 
 from xplain_cli.datasets.sources import File
 from xplain_cli.errors import RefusedError, UsageError
 
-STDIN = "-"
 _FOREIGN = (
-    (b"PAR1", "a parquet file", "--input-format parquet"),
+    (b"PAR1", "a parquet file", "say so with --input-format parquet"),
+    (b"\x93NUMPY", "a NumPy array", "say so with --input-format npy"),
     (b"\x1f\x8b", "compressed by gzip", "unpack it first, or pipe it: zcat FILE | xplain ... -"),
     (b"PK\x03\x04", "a zip archive or a workbook", "export it as csv"),
     (b"\xd0\xcf\x11\xe0", "an old workbook", "export it as csv"),
     (b"BZh", "compressed by bzip2", "unpack it first"),
     (b"\xfd7zXZ", "compressed by xz", "unpack it first"),
     (b"\x28\xb5\x2f\xfd", "compressed by zstd", "unpack it first"),
+    (b"\x80\x04\x95", "a pickle", "export it as csv"),
+    (b"\x80\x05\x95", "a pickle", "export it as csv"),
+    (b"\x89PNG", "a picture", "name a table"),
+    (b"\xff\xd8\xff", "a picture", "name a table"),
+    (b"%PDF", "a PDF document", "export it as csv"),
 )
 
 
@@ -32,25 +37,70 @@ def _remove(path: str) -> None:
         Path(path).unlink()
 
 
-def _spool(stream: BinaryIO, name: str) -> str:
-    """Copy a stream to a temporary file that is deleted at exit; return its path."""
+def _no_space(name: str, error: OSError) -> RefusedError:
+    return RefusedError(
+        f"{name}: cannot be copied to {tempfile.gettempdir()}: {error.strerror or error}; "
+        "set TMPDIR to a folder with space"
+    )
+
+
+def _make_spool() -> str:
+    """Return the path of an empty temporary file that is deleted at exit."""
+    handle, path = tempfile.mkstemp(prefix="xplain-")
+    os.close(handle)
+    atexit.register(_remove, path)
+    return path
+
+
+@contextlib.contextmanager
+def open_spool(name: str) -> Iterator[TextIO]:
+    """
+    Open a temporary file for a text copy of the file *name*; it is deleted at exit.
+
+    Raises
+    ------
+    RefusedError
+        There is no space for it.
+    """
     try:
-        handle, path = tempfile.mkstemp(prefix="xplain-")
-        atexit.register(_remove, path)
-        with os.fdopen(handle, "wb") as spool:
-            shutil.copyfileobj(stream, spool, 1 << 20)
+        with Path(_make_spool()).open("w", encoding="utf-8", newline="") as spool:
+            yield spool
     except OSError as error:
-        raise RefusedError(
-            f"{name}: cannot be copied to {tempfile.gettempdir()}: {error.strerror or error}; "
-            "set TMPDIR to a folder with space"
-        ) from error
+        raise _no_space(name, error) from error
+
+
+def spool_bytes(stream: IO[bytes], name: str, most: int | None = None) -> str:
+    """
+    Copy a stream to a temporary file that is deleted at exit; return its path.
+
+    Parameters
+    ----------
+    most
+        Bytes to copy at most; None: all.
+
+    Raises
+    ------
+    RefusedError
+        There is no space for it, or the stream is longer.
+    """
+    try:
+        path = _make_spool()
+        with Path(path).open("wb") as spool:
+            copied = 0
+            while block := stream.read(1 << 20):
+                copied += len(block)
+                if most is not None and copied > most:
+                    raise RefusedError(f"{name}: holds more than the {most} bytes that it states")
+                spool.write(block)
+    except OSError as error:
+        raise _no_space(name, error) from error
     return path
 
 
 def _open_stdin() -> File:
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError("stdin is a terminal; pipe data into it or name a file")
-    return File("stdin", _spool(sys.stdin.buffer, "stdin"))
+    return File("stdin", spool_bytes(sys.stdin.buffer, "stdin"), is_stdin=True)
 
 
 def _open_path(path: str) -> File:
@@ -58,39 +108,72 @@ def _open_path(path: str) -> File:
         mode = Path(path).stat().st_mode
         if stat.S_ISFIFO(mode):
             with Path(path).open("rb") as pipe:
-                return File(path, _spool(pipe, path))
-        if stat.S_ISDIR(mode):
-            raise RefusedError(f"{path}: is a folder; name its files")
+                return File(path, spool_bytes(pipe, path))
         if not stat.S_ISREG(mode):
-            raise RefusedError(f"{path}: is not a regular file")
+            raise RefusedError(f"{path}: is not a regular file; name a file, a folder or a glob")
         with Path(path).open("rb"):
             return File(path, path)
     except FileNotFoundError as error:
-        raise RefusedError(f"{path}: no such file") from error
+        raise RefusedError(f"{path}: no such file; check the name") from error
     except (OSError, ValueError) as error:
         raise RefusedError(f"{path}: cannot be read: {error}") from error
 
 
-def find_files(paths: Sequence[str]) -> tuple[File, ...]:
+def _expand(path: str, suffixes: Collection[str]) -> tuple[list[str], list[str]]:
+    """Return the sorted files that a folder or glob stands for, and notes; a file as it is."""
+    is_folder = path != "-" and Path(path).is_dir()
+    if path == "-" or not (is_folder or (set("*?[") & set(path) and not Path(path).exists())):
+        return [path], []
+    found = sorted(glob.glob(glob.escape(path) + "/*" if is_folder else path, recursive=True))  # noqa: PTH207 - a pattern may be absolute
+    files = [one for one in found if Path(one).is_file()]
+    taken = [one for one in files if not suffixes or Path(one).suffix.lower() in suffixes]
+    if not taken:
+        kinds = f" ({' '.join(suffixes)})" if suffixes else ""
+        what = "is a folder without" if is_folder else "matches no"
+        raise RefusedError(f"{path}: {what} files of DATA{kinds}; name its files one by one")
+    shown = ", ".join(taken[:3]) + (f", ... {taken[-1]}" if len(taken) > 3 else "")
+    notes = [f"{path}: {len(taken)} files in this order: {shown}"]
+    if left := [one for one in found if one not in set(taken)]:
+        notes.append(f"{path}: left out: {', '.join(left[:5])}{', ...' if len(left) > 5 else ''}")
+    return taken, notes
+
+
+def find_files(
+    paths: Sequence[str], suffixes: Collection[str] = ()
+) -> tuple[tuple[File, ...], tuple[str, ...]]:
     """
-    Return the files of DATA, in order; ``-`` and pipes are read once into a spool.
+    Return the files of DATA, in order, and notes; ``-`` and pipes are read once into a spool.
+
+    Parameters
+    ----------
+    paths
+        Files, folders (the files in them, sorted), globs (``**`` goes down), ``-``.
+    suffixes
+        Lower-case endings of the files that folders and globs stand for; empty: any.
 
     Raises
     ------
     UsageError
         No path at all, stdin named twice or a terminal.
     RefusedError
-        A path does not exist, is not a file, is unreadable or empty.
+        A path does not exist, is not a file, is unreadable or empty, or holds no such files.
     """
     if not paths:
         raise UsageError("no DATA; name a file, or - for stdin")
-    if list(paths).count(STDIN) > 1:
+    if list(paths).count("-") > 1:
         raise UsageError("stdin (-) is named twice; it can be read once")
-    files = tuple(_open_stdin() if path == STDIN else _open_path(path) for path in paths)
+    expanded = [_expand(path, suffixes) for path in paths]
+    files = tuple(
+        _open_stdin() if path == "-" else _open_path(path)
+        for taken, _ in expanded
+        for path in taken
+    )
     for file in files:
         if not Path(file.path).stat().st_size:
-            raise RefusedError(f"{file.name}: is empty; a table has a header and rows")
-    return files
+            raise RefusedError(
+                f"{file.name}: is empty, not even a first line; name a file with a header and rows"
+            )
+    return files, tuple(note for _, notes in expanded for note in notes)
 
 
 def refuse_foreign(file: File) -> None:

@@ -1,8 +1,8 @@
 """A fast and exact look at plain delimited files: does every line hold n cells."""
 
 import codecs
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import numpy as np
@@ -30,11 +30,17 @@ class Grid:
         Positions of the columns with a cell that may have leading zeros (007).
     has_blank_lines
         Whether lines without any cell stand between rows.
+    flaws
+        Row -> why it cannot be read.
+    lines
+        The number of each row's last line (rows,); None: one line a row, from the top.
     """
 
     rows: int
     padded: frozenset[int]
     has_blank_lines: bool
+    flaws: Mapping[int, str] = field(default_factory=dict)
+    lines: npt.NDArray[np.int64] | None = None
 
 
 def keeps_ascii(encoding: str) -> bool:

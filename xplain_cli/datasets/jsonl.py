@@ -1,16 +1,24 @@
 """JSON Lines: one object a line; a key that a line lacks is missing there."""
 
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from xplain_cli.datasets import cells as cell
-from xplain_cli.datasets.cells import Facts, Missing
-from xplain_cli.datasets.delimited import codec_of
+from xplain_cli.datasets.cells import Cells, Facts, Missing
 from xplain_cli.datasets.files import refuse_foreign
-from xplain_cli.datasets.records import open_text, read_lines, undecodable
-from xplain_cli.datasets.sources import Block, File, ReadOptions, Wanted, block_rows
+from xplain_cli.datasets.records import codec_of, nul_byte, open_text, read_lines, undecodable
+from xplain_cli.datasets.sources import (
+    Block,
+    File,
+    ReadOptions,
+    Wanted,
+    block_rows,
+    check_flaws,
+    within,
+)
 from xplain_cli.errors import RefusedError
 
 Record = dict[str, Any]
@@ -27,10 +35,10 @@ def _object(pairs: list[tuple[str, Any]]) -> Record:
 def _parse(line: str) -> Record:
     """Return the object of a line; ValueError says why it is none."""
     if line.lstrip().startswith("["):
-        raise ValueError("a list; write one object a line, for example with jq -c '.[]'")
+        raise ValueError("a list, for example to unpack with jq -c '.[]'")
     record = json.loads(line, object_pairs_hook=_object)
     if not isinstance(record, dict):
-        raise TypeError(f"{cell.shorten(record)} is not an object")
+        raise TypeError("a bare value")
     if "\\ud" in line.lower():
         json.dumps(record, ensure_ascii=False).encode()  # a lone surrogate cannot be written
     return record
@@ -45,70 +53,83 @@ class JsonLines:
     rows: int
     encoding: str
     missing: Missing
+    flaws: Mapping[int, str]
 
-    def survey(self, columns: Sequence[str], first: int) -> dict[str, Facts]:
-        """Look at every value."""
-        forms: dict[str, set[str]] = {c: set() for c in columns}
+    def survey(self, columns: Sequence[str]) -> dict[str, Facts]:
+        """Look at every value of the rows that can be read."""
+        forms: dict[str, Counter[str]] = {c: Counter() for c in columns}
         missing = dict.fromkeys(columns, 0)
-        for row, (_, record) in enumerate(_records(self.file, self.encoding), start=first):
+        for _, record in _records(self.file, self.encoding):
+            if isinstance(record, str):
+                continue
             for column in columns:
                 value = record.get(column)
                 if self.missing.has(value):
                     missing[column] += 1
-                    continue
-                form = cell.form_of_value(value)
-                if not form:
-                    raise RefusedError(cell.nested(f"{self.file.name}: row {row}", column))
-                forms[column].add(form)
-        return {c: Facts(frozenset(forms[c]), missing[c]) for c in columns}
+                else:
+                    forms[column][cell.form_of_value(value)] += 1
+        return {c: Facts(dict(forms[c]), missing[c]) for c in columns}
 
     def blocks(self, wanted: Wanted) -> Generator[Block, None, None]:
         """Yield all rows in order."""
         size = block_rows(len(wanted.kinds) + len(wanted.carried))
-        row, records = wanted.first, list[Record]()
-        for _, record in _records(self.file, self.encoding):
+        at, records = 0, list[tuple[int, Record | str]]()
+        for record in _records(self.file, self.encoding):
             records.append(record)
             if len(records) == size:
-                yield self._block(records, wanted, row)
-                row += size
+                yield self._block(records, wanted, at)
+                at += size
                 records = []
         if records:
-            yield self._block(records, wanted, row)
+            yield self._block(records, wanted, at)
 
-    def _block(self, records: list[Record], wanted: Wanted, row: int) -> Block:
+    def _block(self, lines: list[tuple[int, Record | str]], wanted: Wanted, at: int) -> Block:
+        records = [{} if isinstance(record, str) else record for _, record in lines]
+        reasons = within(self.flaws, at, len(records))
+
+        def place(i: int) -> str:
+            return f"{self.file.name}: row {wanted.first + at + i}, line {lines[i][0]}"
+
+        def typed(column: str, kind: str) -> Cells:
+            return cell.convert(
+                [record.get(column) for record in records],
+                kind,
+                missing=self.missing,
+                column=column,
+                where=place,
+                reasons=reasons,
+                shown=wanted.show_cells,
+            )
+
         return Block(
             len(records),
-            {
-                column: cell.convert(
-                    [record.get(column) for record in records],
-                    kind,
-                    missing=self.missing,
-                    column=column,
-                    where=lambda i: f"{self.file.name}: row {row + i}",
-                )
-                for column, kind in wanted.kinds.items()
-            },
+            {column: typed(column, kind) for column, kind in wanted.kinds.items()},
             {c: cell.as_text([record.get(c) for record in records]) for c in wanted.carried},
+            reasons,
         )
 
 
-def _records(file: File, encoding: str) -> Iterator[tuple[int, Record]]:
-    """Yield (line, object) of every line that is not blank."""
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "is nested too deeply; flatten it to one value a key"
+    if isinstance(error, UnicodeEncodeError):
+        return "has half a character (a lone surrogate); write the text as utf-8"
+    return f"is not an object: {error}; write one object a line"
+
+
+def _records(file: File, encoding: str) -> Iterator[tuple[int, Record | str]]:
+    """Yield (line, object or why there is none) of every line that is not blank."""
     with open_text(file, encoding) as handle:
         for line, text in enumerate(read_lines(file, handle), start=1):
             if text.isspace():
                 continue
+            if "\0" in text:
+                yield line, nul_byte(file, line)
+                continue
             try:
                 yield line, _parse(text)
-            except RecursionError as error:
-                raise RefusedError(f"{file.name}: line {line} is nested too deeply") from error
-            except UnicodeEncodeError as error:
-                raise RefusedError(
-                    f"{file.name}: line {line} has half a character (a lone surrogate); "
-                    "write the text as utf-8"
-                ) from error
-            except (ValueError, TypeError) as error:
-                raise RefusedError(f"{file.name}: line {line} is not an object: {error}") from error
+            except (ValueError, TypeError, RecursionError) as error:
+                yield line, f"{file.name}: line {line} {_reason(error)}"
 
 
 def open_jsonl(file: File, options: ReadOptions) -> JsonLines:
@@ -118,18 +139,27 @@ def open_jsonl(file: File, options: ReadOptions) -> JsonLines:
     Raises
     ------
     RefusedError
-        Not decodable, a line that is not an object, a key twice in one, no rows or no keys.
+        Not decodable, no rows or no keys, or most lines are not objects.
     """
     refuse_foreign(file)
     encoding = codec_of(options.encoding)
     columns: dict[str, None] = {}
+    flaws: dict[int, str] = {}
     rows = 0
     try:
         for _, record in _records(file, encoding):
-            columns.update(dict.fromkeys(record))
+            if isinstance(record, str):
+                flaws[rows] = record
+                check_flaws(flaws)
+            else:
+                columns.update(dict.fromkeys(record))
             rows += 1
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise undecodable(file, encoding) from error
+    check_flaws(flaws, rows)
     if not columns:
-        raise RefusedError(f"{file.name}: {rows} rows without a key; a table has rows and columns")
-    return JsonLines(file, tuple(columns), rows, encoding, cell.missing_words(options.na_values))
+        raise RefusedError(
+            f"{file.name}: {rows} rows without a key; write cells as keys and values"
+        )
+    missing = cell.missing_words(options.na_values)
+    return JsonLines(file, tuple(columns), rows, encoding, missing, flaws)

@@ -1,16 +1,23 @@
 """Plain text files: one text a line, in a single column called ``text``."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from xplain_cli.datasets import cells as cell
 from xplain_cli.datasets.cells import Cells, Facts, Missing
-from xplain_cli.datasets.delimited import codec_of
 from xplain_cli.datasets.files import refuse_foreign
-from xplain_cli.datasets.records import open_text, read_lines, undecodable
-from xplain_cli.datasets.sources import Block, File, ReadOptions, Wanted, block_rows
+from xplain_cli.datasets.records import codec_of, nul_byte, open_text, read_lines, undecodable
+from xplain_cli.datasets.sources import (
+    Block,
+    File,
+    ReadOptions,
+    Wanted,
+    block_rows,
+    check_flaws,
+    within,
+)
 from xplain_cli.errors import RefusedError
 
 COLUMN = "text"
@@ -24,34 +31,37 @@ class Lines:
     rows: int
     encoding: str
     missing: Missing
+    flaws: Mapping[int, str]
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The only column."""
         return (COLUMN,)
 
-    def survey(self, columns: Sequence[str], first: int) -> dict[str, Facts]:  # noqa: ARG002 - lines are text, whatever they look like
-        """Say that lines are text."""
-        return dict.fromkeys(columns, Facts(frozenset({"text"})))
+    def survey(self, columns: Sequence[str]) -> dict[str, Facts]:
+        """Say that lines are text, whatever they look like."""
+        return dict.fromkeys(columns, Facts({"text": self.rows}))
 
     def blocks(self, wanted: Wanted) -> Generator[Block, None, None]:
         """Yield all rows in order."""
-        size, held = block_rows(1), list[str]()
+        size, at, held = block_rows(1), 0, list[str]()
         for line in _texts(self.file, self.encoding):
             held.append(line)
             if len(held) == size:
-                yield self._block(held, wanted)
+                yield self._block(held, wanted, at)
+                at += size
                 held = []
         if held:
-            yield self._block(held, wanted)
+            yield self._block(held, wanted, at)
 
-    def _block(self, lines: list[str], wanted: Wanted) -> Block:
+    def _block(self, lines: list[str], wanted: Wanted, at: int) -> Block:
         values: Cells = np.empty(len(lines), dtype=object)
         values[:] = [np.nan if self.missing.has(line) else line for line in lines]
         return Block(
             len(lines),
             dict.fromkeys(wanted.kinds, values),
             {c: cell.as_text(list(lines)) for c in wanted.carried},
+            within(self.flaws, at, len(lines)),
         )
 
 
@@ -68,14 +78,18 @@ def open_lines(file: File, options: ReadOptions) -> Lines:
     Raises
     ------
     RefusedError
-        Not text, not decodable, or a line without end.
+        Not text, not decodable, a line without end, or mostly lines that cannot be read.
     """
     refuse_foreign(file)
     encoding = codec_of(options.encoding)
+    rows, flaws = 0, dict[int, str]()
     try:
-        rows = sum(1 for _ in _texts(file, encoding))
-    except UnicodeDecodeError as error:
+        for rows, text in enumerate(_texts(file, encoding), start=1):
+            if "\0" in text:
+                flaws[rows - 1] = nul_byte(file, rows)
+    except UnicodeError as error:
         raise undecodable(file, encoding) from error
     if not rows:
         raise RefusedError(f"{file.name}: no lines; a text file has one text a line")
-    return Lines(file, rows, encoding, cell.missing_words(options.na_values))
+    check_flaws(flaws, rows)
+    return Lines(file, rows, encoding, cell.missing_words(options.na_values), flaws)

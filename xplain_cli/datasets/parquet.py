@@ -1,7 +1,7 @@
 """Parquet, read batch by batch through pyarrow."""
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,11 +22,14 @@ def _refusing(file: File) -> Iterator[None]:
         yield
     except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise RefusedError(f"{file.name}: cannot be read as parquet: {reason}") from error
+        raise RefusedError(
+            f"{file.name}: cannot be read as parquet: {reason}; write it again,"
+            " or say what it is with --input-format"
+        ) from error
 
 
 def _form(arrow_type: Any) -> str:
-    """Return the form of a column's cells; "text" may turn out to be dates, "" is no cell."""
+    """Return the form of a column's cells; "text" may turn out to be dates."""
     t = require("pyarrow", "parquet").types
     tests = (
         ("category", (t.is_dictionary,)),
@@ -37,7 +40,9 @@ def _form(arrow_type: Any) -> str:
         ("text", (t.is_string, t.is_large_string, t.is_null)),
         ("text", (getattr(t, "is_string_view", t.is_string),)),
     )
-    return next((form for form, group in tests if any(test(arrow_type) for test in group)), "")
+    return next(
+        (form for form, group in tests if any(test(arrow_type) for test in group)), cell.NESTED
+    )
 
 
 @dataclass(frozen=True)
@@ -56,31 +61,32 @@ class Parquet:
             size = block_rows(len(columns))
             yield from handle.iter_batches(batch_size=size, columns=list(columns))
 
-    def survey(self, columns: Sequence[str], first: int) -> dict[str, Facts]:
+    @property
+    def flaws(self) -> Mapping[int, str]:
+        """No row: a broken file is refused."""
+        return {}
+
+    def survey(self, columns: Sequence[str]) -> dict[str, Facts]:
         """Take the stored types; look at the cells for missing ones and for ISO dates."""
         facts = dict.fromkeys(columns, Facts())
         for batch in self._batches(columns):
             with _refusing(self.file):
                 for column in columns:
-                    facts[column] += self._look(batch.column(column), column, first)
+                    facts[column] += self._look(batch.column(column))
         return facts
 
-    def _look(self, values: Any, column: str, first: int) -> Facts:
+    def _look(self, values: Any) -> Facts:
         form = _form(values.type)
-        if not form:
-            raise RefusedError(
-                cell.nested(f"{self.file.name}: row {first}", column) + f" ({values.type})"
-            )
         if form in {"integer", "number"}:
             missing = int(np.isnan(self._floats(values)).sum())
-            known = [form] if missing < len(values) else []
-            return Facts(frozenset(known), missing)
-        if form == "bool" or (form != "text" and not self.missing.words):
-            known = [form] if values.null_count < len(values) else []
-            return Facts(frozenset(known), values.null_count)
-        kept = [v for v in values.to_pylist() if not self.missing.has(v)]
-        forms = {cell.form_of_word(v) for v in set(kept)} if form == "text" else {form}
-        return Facts(frozenset(forms if kept else ()), len(values) - len(kept))
+        elif form == "text" or (form not in {"bool", cell.NESTED} and self.missing.words):
+            kept = [v for v in values.to_pylist() if not self.missing.has(v)]
+            forms = Counter(map(cell.form_of_word, kept)) if form == "text" else {form: len(kept)}
+            return Facts({f: n for f, n in forms.items() if n}, len(values) - len(kept))
+        else:
+            missing = values.null_count
+        known = len(values) - missing
+        return Facts({form: known} if known else {}, missing)
 
     def _floats(self, values: Any) -> Cells:
         """Return a number column as float64, missing NaN."""
@@ -98,23 +104,32 @@ class Parquet:
         row = wanted.first
         for batch in self._batches(names):
             with _refusing(self.file):
-                block = Block(
-                    batch.num_rows,
-                    {c: self._typed(batch.column(c), c, k, row) for c, k in wanted.kinds.items()},
-                    {c: cell.as_text(batch.column(c).to_pylist()) for c in wanted.carried},
-                )
+                block = self._block(batch, wanted, row)
             yield block
             row += batch.num_rows
 
-    def _typed(self, values: Any, column: str, kind: str, row: int) -> Cells:
-        if kind == "number" and _form(values.type) in {"integer", "number"}:
-            return self._floats(values)
-        return cell.convert(
-            values.to_pylist(),
-            kind,
-            missing=self.missing,
-            column=column,
-            where=lambda i: f"{self.file.name}: row {row + i}",
+    def _block(self, batch: Any, wanted: Wanted, row: int) -> Block:
+        reasons: dict[int, str] = {}
+
+        def typed(column: str, kind: str) -> Cells:
+            values = batch.column(column)
+            if kind == "number" and _form(values.type) in {"integer", "number"}:
+                return self._floats(values)
+            return cell.convert(
+                values.to_pylist(),
+                kind,
+                missing=self.missing,
+                column=column,
+                where=lambda i: f"{self.file.name}: row {row + i}",
+                reasons=reasons,
+                shown=wanted.show_cells,
+            )
+
+        return Block(
+            batch.num_rows,
+            {column: typed(column, kind) for column, kind in wanted.kinds.items()},
+            {c: cell.as_text(batch.column(c).to_pylist()) for c in wanted.carried},
+            reasons,
         )
 
 
@@ -137,6 +152,7 @@ def open_parquet(file: File, options: ReadOptions) -> Parquet:
         raise RefusedError(f"{file.name}: column {twice[0]!r} stands more than once; rename one")
     if not rows or not columns:
         raise RefusedError(
-            f"{file.name}: {rows} rows and {len(columns)} columns; there is no table"
+            f"{file.name}: {rows} rows and {len(columns)} columns; there is no table,"
+            " name a file with rows"
         )
     return Parquet(file, columns, rows, cell.missing_words(options.na_values))

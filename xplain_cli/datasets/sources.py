@@ -1,10 +1,13 @@
 """What a storage format offers to tables: one opened file, its facts and its blocks of rows."""
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from xplain_cli.datasets.cells import Cells, Facts
+from xplain_cli.errors import RefusedError
+
+_MOST_FLAWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,7 @@ class ReadOptions:
     Attributes
     ----------
     input_format
-        ``csv tsv jsonl parquet``; None: by suffix, csv for stdin.
+        ``csv tsv jsonl parquet npy npz``; None: by suffix, csv for stdin.
     sep
         One ASCII character between cells; None: ``,`` for csv and a tab for tsv.
     encoding
@@ -27,6 +30,8 @@ class ReadOptions:
         Pairs (column, ``number | text | bool``) that overrule what the cells look like.
     header
         False: the first line is data and columns are named ``"0"``, ``"1"``, ...
+    show_cells
+        False: no message and no reason shows what a cell holds.
     """
 
     input_format: str | None = None
@@ -35,6 +40,7 @@ class ReadOptions:
     na_values: tuple[str, ...] = ()
     dtypes: tuple[tuple[str, str], ...] = ()
     header: bool = True
+    show_cells: bool = True
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ class File:
 
     name: str
     path: str
+    is_stdin: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,22 +66,38 @@ class Wanted:
     first
         Number in the whole DATA of the source's first row, for messages.
     doubted
-        Columns asked for as numbers some of whose cells do not look like numbers.
+        Columns some of whose cells do not look like the kind that is asked for.
+    show_cells
+        Whether reasons show what a cell holds.
     """
 
     kinds: Mapping[str, str]
     carried: tuple[str, ...]
     first: int
     doubted: frozenset[str]
+    show_cells: bool = True
 
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive rows: typed columns and carried texts, arrays of (rows,)."""
+    """
+    Consecutive rows.
+
+    Attributes
+    ----------
+    rows
+        How many.
+    typed, carried
+        Typed columns and carried texts, arrays of (rows,).
+    reasons
+        Row in the block -> why it cannot be read; its columns then hold missing values where
+        nothing could be read.
+    """
 
     rows: int
     typed: Mapping[str, Cells]
     carried: Mapping[str, Cells]
+    reasons: Mapping[int, str] = field(default_factory=dict)
 
     def cut(self, start: int, stop: int) -> "Block":
         """Return rows start..stop of the block."""
@@ -82,6 +105,7 @@ class Block:
             stop - start,
             {c: v[start:stop] for c, v in self.typed.items()},
             {c: v[start:stop] for c, v in self.carried.items()},
+            {i - start: why for i, why in self.reasons.items() if start <= i < stop},
         )
 
 
@@ -103,8 +127,13 @@ class Source(Protocol):
         """The number of data rows."""
         ...
 
-    def survey(self, columns: Sequence[str], first: int) -> dict[str, Facts]:
-        """Look at every cell of some columns; *first* numbers the rows in messages."""
+    @property
+    def flaws(self) -> Mapping[int, str]:
+        """Of each row that cannot be read at all, by its number in the file, the reason."""
+        ...
+
+    def survey(self, columns: Sequence[str]) -> dict[str, Facts]:
+        """Look at every cell of some columns."""
         ...
 
     def blocks(self, wanted: Wanted) -> Generator[Block, None, None]:
@@ -115,3 +144,32 @@ class Source(Protocol):
 def block_rows(n_columns: int) -> int:
     """Return rows a block, about 1 MB of floats: it stays in the cache, twice as fast."""
     return max(1024, min(65536, 131_072 // max(1, n_columns)))
+
+
+def check_flaws(flaws: Mapping[int, str], rows: int | None = None) -> None:
+    """
+    Refuse a file most of whose rows cannot be read: it is not the kind of file that was said.
+
+    Parameters
+    ----------
+    flaws
+        Row in the file -> why it cannot be read.
+    rows
+        All rows of the file; None while they are still counted.
+
+    Raises
+    ------
+    RefusedError
+        More than half of the rows, or more than 100,000, cannot be read.
+    """
+    share = rows is not None and 2 * len(flaws) > rows
+    if share or len(flaws) > _MOST_FLAWS:
+        seen = f" ({len(flaws)} of {rows} rows cannot be read)" if share and len(flaws) > 1 else ""
+        raise RefusedError(next(iter(flaws.values())) + seen)
+
+
+def within(flaws: Mapping[int, str], start: int, rows: int) -> dict[int, str]:
+    """Return the flaws of *rows* rows from *start* on, counted from there."""
+    if not flaws:
+        return {}
+    return {i: flaws[start + i] for i in range(rows) if start + i in flaws}

@@ -1,20 +1,19 @@
 """A table of rows and named columns over one or more files, read in typed chunks."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
-from xplain_cli.datasets.cells import Cells, Facts, kind_of
+from xplain_cli.datasets.cells import Cells, Facts, kind_of, misfits
 from xplain_cli.datasets.sources import Block, ReadOptions, Source, Wanted
 from xplain_cli.errors import RefusedError, UsageError, nearest
 
 KINDS = ("number", "integer", "bool", "text", "category", "date", "empty")
 _STORED = {"number": "number", "integer": "number", "empty": "number", "bool": "bool"}
 _DTYPES = ("number", "text", "bool")
-_NUMERIC = frozenset({"number", "integer", "padded"})
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,10 @@ class Table:
         The opened files; for this room.
     dtypes
         Column -> kind that the user asked for.
+    notes
+        What was decided when the files were found, for the user.
+    show_cells
+        Whether messages show what a cell holds.
     facts
         What was seen of each column so far; filled on demand, as a look costs a pass.
     """
@@ -43,6 +46,8 @@ class Table:
     sha256: str
     sources: tuple[Source, ...] = field(repr=False)
     dtypes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = ()
+    show_cells: bool = True
     facts: dict[str, Facts] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -62,11 +67,28 @@ class Chunk:
         unknown category to scikit-learn's encoders).
     carried
         The id and kept columns as the text of the file, missing "".
+    reasons
+        Row in the chunk -> why it cannot be read; what could not be read of it is missing.
     """
 
     start: int
     table: pd.DataFrame
     carried: pd.DataFrame
+    reasons: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def readable(self) -> pd.DataFrame:
+        """The typed columns of the rows that can be read, RangeIndex from 0."""
+        if not self.reasons:
+            return self.table
+        return self.table.drop(index=list(self.reasons)).reset_index(drop=True)
+
+    def ids(self, column: str) -> list[str]:
+        """Return the rows' ids; a row that cannot be read and has none is ``row N``."""
+        ids: list[str] = self.carried[column].tolist()
+        for i in self.reasons:
+            ids[i] = ids[i] or f"row {self.start + i}"
+        return ids
 
 
 def _same_columns(sources: Sequence[Source]) -> None:
@@ -87,7 +109,7 @@ def _same_columns(sources: Sequence[Source]) -> None:
 
 
 def make_table(
-    paths: Sequence[str], sources: Sequence[Source], sha256: str, options: ReadOptions
+    sources: Sequence[Source], sha256: str, options: ReadOptions, notes: tuple[str, ...] = ()
 ) -> Table:
     """
     Join opened files to a table.
@@ -100,11 +122,11 @@ def make_table(
         ``--dtype`` names an unknown column or type.
     """
     _same_columns(sources)
-    columns = sources[0].columns
+    columns, name = sources[0].columns, sources[0].file.name
     for column, dtype in options.dtypes:
         if column not in columns:
             raise UsageError(
-                f"--dtype {column}={dtype}: {paths[0]} has no column {column!r}"
+                f"--dtype {column}={dtype}: {name} has no column {column!r}"
                 f"{nearest(column, columns)}"
             )
         if dtype not in _DTYPES:
@@ -112,7 +134,9 @@ def make_table(
                 f"--dtype {column}={dtype}: unknown type {dtype!r}; one of {', '.join(_DTYPES)}"
                 f"{nearest(dtype, _DTYPES)}"
             )
-    return Table(tuple(paths), columns, sha256, tuple(sources), dict(options.dtypes))
+    paths = tuple("-" if s.file.is_stdin else s.file.name for s in sources)
+    dtypes, shown = dict(options.dtypes), options.show_cells
+    return Table(paths, columns, sha256, tuple(sources), dtypes, notes, shown)
 
 
 def _known(table: Table, columns: Sequence[str]) -> None:
@@ -126,17 +150,15 @@ def _known(table: Table, columns: Sequence[str]) -> None:
             )
 
 
-def _facts(table: Table, columns: Sequence[str]) -> Mapping[str, Facts]:
+def facts_of(table: Table, columns: Sequence[str]) -> Mapping[str, Facts]:
     """Return the facts of columns over all files, looking only at those not seen before."""
     _known(table, columns)
     unseen = [c for c in dict.fromkeys(columns) if c not in table.facts]
     if unseen:
         total = dict.fromkeys(unseen, Facts())
-        first = 0
         for source in table.sources:
-            for column, facts in source.survey(unseen, first).items():
+            for column, facts in source.survey(unseen).items():
                 total[column] += facts
-            first += source.rows
         table.facts.update(total)
     return table.facts
 
@@ -147,12 +169,12 @@ def _wanted(table: Table, columns: Mapping[str, str], carried: Sequence[str]) ->
         if kind not in KINDS:
             raise ValueError(f"column {column!r}: unknown kind {kind!r}")
     stored = {c: _STORED.get(k, "text") for c, k in columns.items()}
-    facts = _facts(table, [c for c, k in stored.items() if k != "text"])
-    doubted = {c for c, k in stored.items() if k == "number" and facts[c].forms - _NUMERIC}
+    facts = facts_of(table, [c for c, k in stored.items() if k != "text"])
+    doubted = {c for c, k in stored.items() if k == "number" and misfits(facts[c], k)}
     for column, kind in stored.items():
         if kind == "bool" and facts[column].missing:
             stored[column] = "bool?"
-    return Wanted(stored, tuple(dict.fromkeys(carried)), 0, frozenset(doubted))
+    return Wanted(stored, tuple(dict.fromkeys(carried)), 0, frozenset(doubted), table.show_cells)
 
 
 def _blocks(table: Table, wanted: Wanted, start: int, stop: int) -> Iterator[Block]:
@@ -161,7 +183,7 @@ def _blocks(table: Table, wanted: Wanted, start: int, stop: int) -> Iterator[Blo
     for source in table.sources:
         position, last = first, first + source.rows
         if position < stop and last > start:
-            plan = Wanted(wanted.kinds, wanted.carried, first, wanted.doubted)
+            plan = replace(wanted, first=first)
             with contextlib.closing(source.blocks(plan)) as blocks:
                 for block in blocks:
                     low, high = max(start - position, 0), min(stop - position, block.rows)
@@ -185,10 +207,13 @@ def _join(blocks: Sequence[Block]) -> Block:
     def stack(parts: Sequence[Mapping[str, Cells]]) -> dict[str, Cells]:
         return {c: np.concatenate([part[c] for part in parts]) for c in parts[0]}
 
+    reasons: dict[int, str] = {}
+    rows = 0
+    for block in blocks:
+        reasons |= {rows + i: why for i, why in block.reasons.items()}
+        rows += block.rows
     return Block(
-        sum(b.rows for b in blocks),
-        stack([b.typed for b in blocks]),
-        stack([b.carried for b in blocks]),
+        rows, stack([b.typed for b in blocks]), stack([b.carried for b in blocks]), reasons
     )
 
 
@@ -203,34 +228,41 @@ def n_rows(table: Table) -> int:
     return sum(source.rows for source in table.sources)
 
 
-def kinds(table: Table, columns: Sequence[str]) -> dict[str, str]:
+def kinds(table: Table, columns: Sequence[str], words: Collection[str] = ()) -> dict[str, str]:
     """
     Return the kind of each column, decided over every row of every file.
 
     One of `KINDS`. ``integer``: whole numbers without leading zeros; a column with a cell like
-    007 is ``text``, and so is one that mixes numbers with other words; ``date``: ISO dates and
-    stored datetimes; ``category``: a stored dictionary; ``empty``: nothing but missing cells.
+    007 is ``text``, and so is one that mixes numbers with other words, unless at most one cell in
+    20 is a word and the column is not among *words*, which the model takes as categories;
+    ``date``: ISO dates and stored datetimes; ``category``: a stored dictionary; ``empty``: no cell.
 
     Raises
     ------
     RefusedError
-        A column does not exist, or a cell holds an object or a list.
+        A column does not exist.
     """
-    facts = _facts(table, columns)
-    return {c: table.dtypes.get(c) or kind_of(facts[c]) for c in columns}
+    facts = facts_of(table, columns)
+    return {c: table.dtypes.get(c) or kind_of(facts[c], words=c in words) for c in columns}
 
 
-def read_columns(table: Table, columns: Mapping[str, str]) -> pd.DataFrame:
+def _chunk(block: Block, columns: Mapping[str, str], wanted: Wanted, start: int) -> Chunk:
+    typed = _frame(block.typed, list(columns), block.rows)
+    carried = _frame(block.carried, wanted.carried, block.rows)
+    return Chunk(start, typed, carried, dict(block.reasons))
+
+
+def read_columns(table: Table, columns: Mapping[str, str]) -> Chunk:
     """
-    Return the whole of some columns (column -> kind), typed as in `Chunk.table`.
+    Return the whole of some columns (column -> kind).
 
     Raises
     ------
     RefusedError
-        A cell does not fit the kind, or the file cannot be read.
+        The file cannot be read.
     """
-    wanted, rows = _wanted(table, columns, ()), n_rows(table)
-    return _frame(_join(list(_blocks(table, wanted, 0, rows))).typed, list(columns), rows)
+    wanted = _wanted(table, columns, ())
+    return _chunk(_join(list(_blocks(table, wanted, 0, n_rows(table)))), columns, wanted, 0)
 
 
 def chunks(
@@ -247,17 +279,12 @@ def chunks(
     Raises
     ------
     RefusedError
-        A cell does not fit its kind, or a file cannot be read.
+        A file cannot be read.
     """
     if rows < 1 or start < 0:
         raise ValueError(f"rows={rows}, start={start}")
     end = n_rows(table) if stop is None else min(stop, n_rows(table))
     wanted = _wanted(table, columns, carried)
-
-    def chunk(block: Block) -> Chunk:
-        typed = _frame(block.typed, list(columns), block.rows)
-        return Chunk(start, typed, _frame(block.carried, wanted.carried, block.rows))
-
     held: list[Block] = []
     for block in _blocks(table, wanted, start, end):
         held.append(block)
@@ -266,8 +293,8 @@ def chunks(
             continue
         joined = _join(held)
         for low in range(0, whole - whole % rows, rows):
-            yield chunk(joined.cut(low, low + rows))
+            yield _chunk(joined.cut(low, low + rows), columns, wanted, start)
             start += rows
         held = [joined.cut(whole - whole % rows, whole)] if whole % rows else []
     if held:
-        yield chunk(_join(held))
+        yield _chunk(_join(held), columns, wanted, start)

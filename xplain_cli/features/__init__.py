@@ -6,7 +6,7 @@ are masked: a mask says which features of one row stay. Methods see only that.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -68,14 +68,6 @@ class MaskedRows(Split, Protocol):
 
     def masked(self, row: int, masks: BoolArray) -> Any:
         """Return the model inputs (m, ...) that masks (m, n) make of a row; True stays."""
-
-
-@runtime_checkable
-class Spanned(Protocol):
-    """Texts whose features are spans of code points."""
-
-    def spanned(self, row: int) -> tuple[str, Sequence[Sequence[tuple[int, int]]]]:
-        """Return a text and the (start, end) spans of each of its features."""
 
 
 class Law(Protocol):

@@ -4,7 +4,7 @@ File = command. A modality is opened once, in the parent; workers get its law an
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from xplain_cli.features import Law
@@ -49,6 +49,8 @@ class Drawing:
         The same in a sentence, for the manifest.
     sparse
         Whether masked texts are asked as sparse rows.
+    facts
+        What else the manifest says of it.
     notes
         What was decided, for the user.
     """
@@ -57,6 +59,7 @@ class Drawing:
     baseline: str
     meaning: str
     sparse: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -100,7 +103,7 @@ class Modality(Protocol):
     def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
         """Yield rows start..stop in pieces of *size*."""
 
-    def chunk_rows(self, method: Method) -> int:
+    def chunk_rows(self, method: Method, drawing: Drawing) -> int:
         """Return how many rows make a good unit of work."""
 
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:

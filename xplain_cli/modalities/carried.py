@@ -1,12 +1,9 @@
 """Row ids and kept columns: what names a row for the user and is no input of the model."""
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pandas as pd
-
 from xplain_cli import datasets
-from xplain_cli.datasets import ReadOptions, Table
+from xplain_cli.datasets import Chunk, ReadOptions, Table
 from xplain_cli.datasets.columns import duplicate_ids
 from xplain_cli.errors import RefusedError, UsageError, nearest
 from xplain_cli.explanation import STABILITY_COLUMNS, WEIGHT_COLUMNS
@@ -36,6 +33,7 @@ def read_options(request: Request, *, of_data: bool = True) -> ReadOptions:
         na_values=request.na_values,
         dtypes=tuple(dtypes),
         header=not request.no_header,
+        show_cells=not request.no_values,
     )
 
 
@@ -60,26 +58,29 @@ def check_carried(request: Request, table: Table) -> None:
             raise UsageError(f"{option}: {table.paths[0]} has no column {column!r}{hint}")
     if request.id_column:
         pieces = datasets.chunks(table, {}, [request.id_column], 65536)
-        ids = [v for piece in pieces for v in piece.carried[request.id_column]]
+        ids = [v for piece in pieces for v in piece.ids(request.id_column)]
         if not all(ids):
             raise RefusedError(
-                f"{table.paths[0]}: --id-column {request.id_column}: row {ids.index('')} has no id"
+                f"{table.paths[0]}: --id-column {request.id_column}: row {ids.index('')} has no id;"
+                " fill it in, or name another column"
             )
         twice = duplicate_ids(ids)
         if twice:
             raise RefusedError(
                 f"{table.paths[0]}: --id-column {request.id_column}: ids must be unique, but"
-                f" {', '.join(map(repr, twice[:3]))} repeat{'s' if len(twice) == 1 else ''}"
+                f" {', '.join(map(repr, twice[:3]))} repeat{'s' if len(twice) == 1 else ''};"
+                " name another column"
             )
 
 
-def rows_of(
-    request: Request, table: Table, kinds: Mapping[str, str], size: int, start: int, stop: int
-) -> Iterator[tuple[pd.DataFrame, Rows]]:
-    """Yield rows start..stop of a table in pieces of *size*: typed columns, and row names."""
-    carried = list(dict.fromkeys([*filter(None, [request.id_column]), *request.keep]))
-    for piece in datasets.chunks(table, kinds, carried, size, start, stop):
-        ids: list[Any] = list(range(piece.start, piece.start + len(piece.table)))
-        if request.id_column:
-            ids = piece.carried[request.id_column].tolist()
-        yield piece.table, Rows(piece.start, ids, piece.carried[list(request.keep)])
+def carried_columns(request: Request) -> list[str]:
+    """Return the id column and the kept ones."""
+    return list(dict.fromkeys([*filter(None, [request.id_column]), *request.keep]))
+
+
+def rows_of(request: Request, chunk: Chunk) -> Rows:
+    """Return the rows of a chunk as the user knows them."""
+    ids: list[Any] = list(range(chunk.start, chunk.start + len(chunk.table)))
+    if request.id_column:
+        ids = chunk.ids(request.id_column)
+    return Rows(chunk.start, ids, chunk.carried[list(request.keep)], chunk.reasons)

@@ -100,7 +100,7 @@ class PictureData:
             ids = [picture.id for picture in batch]
             yield Piece(batch, Rows(at, ids, pd.DataFrame(index=range(len(batch)))))
 
-    def chunk_rows(self, method: Method) -> int:  # noqa: ARG002 - all methods mask pictures alike
+    def chunk_rows(self, method: Method, drawing: Drawing) -> int:  # noqa: ARG002 - all mask alike
         """Return how many pictures make a unit of work: one where their sizes may differ."""
         reading = self.preparation.reading
         return 1 if reading.resize is None and reading.crop is None else _CHUNK_ROWS

@@ -11,18 +11,18 @@ from xplain_cli import datasets
 from xplain_cli.batches import BATCH_ROWS
 from xplain_cli.datasets import Table
 from xplain_cli.datasets.columns import match_columns
-from xplain_cli.errors import RefusedError, UsageError, nearest
+from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import IntArray
 from xplain_cli.features.measuring import parse_groups, table_law
 from xplain_cli.methods import Method
 from xplain_cli.methods.lime import Lime
 from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading
-from xplain_cli.modalities.carried import check_carried, read_options, rows_of
+from xplain_cli.modalities.carried import carried_columns, check_carried, read_options, rows_of
 from xplain_cli.models import LoadedModel, Model, Settled
 from xplain_cli.plan import Request
 from xplain_cli.pool import predict_perturbed
+from xplain_cli.reading import read_background, read_kinds, read_rows, usable_background
 
-_LEAST_BACKGROUND, _FEW_BACKGROUND = 20, 200
 _CHUNK_ROWS, _AROUND_CHUNK_ROWS = 512, 32
 
 
@@ -35,10 +35,12 @@ class Tabular:
     ----------
     request
         What the user asked for.
+    loaded
+        The model, which knows its categories.
     table, kinds
         DATA, and the kind of each model column.
-    background, background_sha
-        Typed rows that stand for the training distribution, and where they come from.
+    source, background, background_sha
+        Where the background comes from, and its typed rows, for the training distribution.
     discrete
         Columns taken as categories.
     groups
@@ -48,8 +50,10 @@ class Tabular:
     """
 
     request: Request
+    loaded: LoadedModel
     table: Table
     kinds: Mapping[str, str]
+    source: str
     background: pd.DataFrame
     background_sha: str
     discrete: frozenset[str]
@@ -81,7 +85,7 @@ class Tabular:
 
     def probe(self) -> pd.DataFrame:
         """Return the first rows."""
-        return next(datasets.chunks(self.table, self.kinds, [], PROBE_ROWS)).table
+        return datasets.first_readable(read_rows(self.table, self.kinds, self.loaded, PROBE_ROWS))
 
     def typical(self) -> pd.DataFrame:
         """Return rows of the background."""
@@ -89,10 +93,13 @@ class Tabular:
 
     def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
         """Yield rows start..stop in pieces of *size*."""
-        for table, rows in rows_of(self.request, self.table, self.kinds, size, start, stop):
-            yield Piece(table, rows)
+        carried = carried_columns(self.request)
+        for chunk in read_rows(
+            self.table, self.kinds, self.loaded, size, carried=carried, span=(start, stop)
+        ):
+            yield Piece(chunk.table, rows_of(self.request, chunk))
 
-    def chunk_rows(self, method: Method) -> int:
+    def chunk_rows(self, method: Method, drawing: Drawing) -> int:  # noqa: ARG002 - one law
         """Return how many rows make a good unit of work."""
         return _CHUNK_ROWS if method.pooled else _AROUND_CHUNK_ROWS
 
@@ -100,11 +107,12 @@ class Tabular:
         """Return the law, measured on the background."""
         if not isinstance(method, Lime):
             raise TypeError(f"{method} draws nothing")
+        background, notes = usable_background(self.background, model, self.source)
         labels = None
         if method.discretizer == "entropy":
-            labels = _labels(self.background, model, settled)
+            labels = _labels(background, model, settled)
         law = table_law(
-            self.background,
+            background,
             self.kinds,
             str(method.discretizer),
             discrete=self.discrete,
@@ -112,7 +120,9 @@ class Tabular:
             labels=labels,
         )
         meaning = "background: absent features are drawn from the background's distribution"
-        return Drawing(law, "background", meaning)
+        path = self.request.background
+        facts = {"path": path, "sha256": self.background_sha, "rows": len(background)}
+        return Drawing(law, "background", meaning, facts={"background": facts}, notes=tuple(notes))
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading decides the numbers."""
@@ -131,14 +141,8 @@ class Tabular:
         }
 
     def facts(self) -> dict[str, Any]:
-        """Return what the manifest says of the background."""
-        return {
-            "background": {
-                "path": self.request.background,
-                "sha256": self.background_sha,
-                "rows": len(self.background),
-            }
-        }
+        """Return nothing: the background depends on the model, and the drawing tells of it."""
+        return {}
 
     def described(self) -> str:
         """Return the model's inputs in a line."""
@@ -154,49 +158,6 @@ def _labels(background: pd.DataFrame, model: Model, settled: Settled) -> IntArra
         return None
     labels: IntArray = predict_perturbed(model, background).argmax(axis=1)
     return labels
-
-
-def _model_kinds(found: Mapping[str, str], loaded: LoadedModel, path: str) -> dict[str, str]:
-    """Let the model decide where it knows: a column that it takes as a number is read as one."""
-    kinds = {}
-    for column, kind in found.items():
-        number = loaded.all_numeric or column in loaded.numeric
-        if kind == "date" and not number:
-            raise RefusedError(
-                f"{path}: column {column!r} holds dates, which are neither numbers nor"
-                f" categories; make numbers of them (days, month), or take each date as a word"
-                f" with --dtype {column}=text"
-            )
-        kinds[column] = "number" if number and kind in {"text", "category", "date"} else kind
-    return kinds
-
-
-def _merge_kinds(data: Mapping[str, str], background: Mapping[str, str]) -> dict[str, str]:
-    """Let the background decide kinds; a number that is whole on one side only is a number."""
-    merged = {}
-    for column, kind in background.items():
-        pair = {kind, data[column]}
-        merged[column] = "number" if pair == {"number", "integer"} else kind
-        if kind == "empty":
-            merged[column] = data[column]
-    return merged
-
-
-def _kinds(
-    table: Table, source: Table, columns: tuple[str, ...], loaded: LoadedModel
-) -> dict[str, str]:
-    """Decide the kind of each model column, from DATA and its background."""
-    kinds = _model_kinds(datasets.kinds(table, columns), loaded, table.paths[0])
-    if source is table:
-        return kinds
-    missing = [c for c in columns if c not in source.columns]
-    if missing:
-        raise RefusedError(
-            f"{source.paths[0]}: the background has no column {missing[0]!r}"
-            f"{nearest(missing[0], source.columns)}"
-        )
-    held = _model_kinds(datasets.kinds(source, columns), loaded, source.paths[0])
-    return _merge_kinds(kinds, held)
 
 
 def _discrete(request: Request, kinds: Mapping[str, str], loaded: LoadedModel) -> frozenset[str]:
@@ -224,17 +185,6 @@ def _background_table(request: Request, table: Table) -> tuple[Table, list[str]]
             " distribution"
         )
     return table, ["background: the whole of DATA (--background FILE names another)"]
-
-
-def _check_background(rows: int, path: str) -> list[str]:
-    if rows < _LEAST_BACKGROUND:
-        raise RefusedError(
-            f"{path}: {rows} rows are too few for a background; at least {_LEAST_BACKGROUND} must"
-            " stand for the training distribution (--background FILE)"
-        )
-    if rows < _FEW_BACKGROUND:
-        return [f"background: only {rows} rows; bins and frequencies are rough below 200"]
-    return []
 
 
 def _integer_note(kinds: Mapping[str, str], discrete: frozenset[str]) -> list[str]:
@@ -267,18 +217,19 @@ def open_tabular(request: Request, load: Load) -> Reading:
     )
     check_carried(request, table)
     source, notes = _background_table(request, table)
-    kinds = _kinds(table, source, matched.columns, loaded)
-    background = datasets.read_columns(source, kinds)
-    notes += _check_background(len(background), source.paths[0])
+    kinds = read_kinds(table, source, matched.columns, loaded)
+    background, found = read_background(table, source, kinds, loaded)
     discrete = _discrete(request, kinds, loaded)
     opened = Tabular(
         request=request,
+        loaded=loaded,
         table=table,
         kinds=kinds,
+        source=source.paths[0],
         background=background,
         background_sha=source.sha256,
         discrete=discrete,
         groups=parse_groups(request.groups, matched.columns),
-        notes=(*matched.notes, *notes, *_integer_note(kinds, discrete)),
+        notes=(*table.notes, *matched.notes, *notes, *found, *_integer_note(kinds, discrete)),
     )
     return Reading(opened, loaded)

@@ -15,7 +15,7 @@ from xplain_cli.features.texts import TextLaw
 from xplain_cli.features.units import check_unit, has_dictionary
 from xplain_cli.methods import Method
 from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading
-from xplain_cli.modalities.carried import check_carried, read_options, rows_of
+from xplain_cli.modalities.carried import carried_columns, check_carried, read_options, rows_of
 from xplain_cli.models import MaskedText, Model, Settled
 from xplain_cli.models.callables import extend_path
 from xplain_cli.plan import Request
@@ -75,10 +75,11 @@ class Text:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Which column is explained."""
+        """Which column is explained, and what reading found."""
         if self.request.text_column is not None or len(self.table.columns) == 1:
-            return ()
-        return (f"texts: column {self.column!r}, the only one that holds text",)
+            return self.table.notes
+        said = f"texts: column {self.column!r}, the only one that holds text"
+        return (*self.table.notes, said)
 
     @property
     def batch_rows(self) -> int:
@@ -95,13 +96,13 @@ class Text:
 
     def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
         """Yield texts start..stop in pieces of *size*."""
-        kinds = {self.column: "text"}
-        for table, rows in rows_of(self.request, self.table, kinds, size, start, stop):
-            yield Piece(table[self.column].tolist(), rows)
+        carried = carried_columns(self.request)
+        for chunk in datasets.chunks(self.table, {self.column: "text"}, carried, size, start, stop):
+            yield Piece(chunk.table[self.column].tolist(), rows_of(self.request, chunk))
 
-    def chunk_rows(self, method: Method) -> int:  # noqa: ARG002 - all methods mask texts alike
-        """Return how many texts make a good unit of work."""
-        return _CHUNK_ROWS
+    def chunk_rows(self, method: Method, drawing: Drawing) -> int:  # noqa: ARG002 - all mask alike
+        """Return how many texts make a good unit of work: those with as many units share most."""
+        return _SPARSE_CHUNK_ROWS if drawing.sparse else _CHUNK_ROWS
 
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:  # noqa: ARG002 - the law of texts is one
         """Return the law, and whether masked texts are asked as sparse rows."""
@@ -119,7 +120,7 @@ class Text:
         else:
             meaning = f"token: absent units are replaced by {token!r}"
         baseline = "deletion" if token is None else f"token={token}"
-        return Drawing(self.law, baseline, meaning, sparse, tuple(notes))
+        return Drawing(self.law, baseline, meaning, sparse=sparse, notes=tuple(notes))
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading and the splitting decides the numbers."""
@@ -216,13 +217,13 @@ def open_text(request: Request, load: Load) -> Reading:
     """
     if request.background is not None:
         raise UsageError("--background: texts need none; their units are taken away in place")
-    table = datasets.open_table(request.data, read_options(request))
+    table = datasets.open_table(request.data, read_options(request), lines=True)
     column = _text_column(request, table)
     check_carried(request, table)
     extend_path(request.python_path)
     check_unit(request.unit)
     loaded = load()
-    head = next(datasets.chunks(table, {column: "text"}, [], _READ_AHEAD)).table[column]
+    head = next(datasets.chunks(table, {column: "text"}, [], _READ_AHEAD)).readable[column]
     first = [text for text in head if isinstance(text, str) and text.strip()][:PROBE_ROWS]
     if not first:
         raise RefusedError(

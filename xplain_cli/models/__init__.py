@@ -5,9 +5,10 @@ A pickle passes the door (dry run, exact allowlist, strict load) before anything
 
 from collections.abc import Callable
 
-from xplain_cli.models import callables, native, onnx, onnx_pictures, pickled, skops
+from xplain_cli.models import callables, native, onnx, onnx_pictures, pickled, skops, torch
 from xplain_cli.models.contract import (
     Batch,
+    Levels,
     LoadedModel,
     MaskedText,
     Model,
@@ -23,6 +24,7 @@ __all__ = [
     "OPTIONAL_KINDS",
     "Batch",
     "LeafBoxes",
+    "Levels",
     "LoadedModel",
     "MaskedText",
     "Model",
@@ -44,12 +46,14 @@ OPTIONAL_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
     "catboost": native.open_native,
     "lightgbm": native.open_native,
     "skops": skops.open_skops,
+    "torch": torch.open_torch,
     "xgboost": native.open_native,
 }
 """Stored forms whose package is an extra."""
 
 PICTURE_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
     "onnx": onnx_pictures.open_onnx_pictures,
+    "torch": torch.open_torch_pictures,
 }
 """Stored forms that take pictures as such; all others take them as rows of pixels."""
 

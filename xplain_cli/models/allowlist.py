@@ -7,9 +7,29 @@ from importlib import resources
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models.dry_run import DryRun
-from xplain_cli.models.stubs import Made, attributes, walk
+from xplain_cli.models.stubs import Global, Made, attributes, walk
 
 _SHOWN = 5
+_CORES = ("numpy._core", "numpy.core")
+_ARROW = ("_restore_array", "chunked_array", "py_buffer", "type_for_alias")
+_TREES = ("metrics._dist_metrics", "neighbors._ball_tree", "neighbors._kd_tree")
+_PLAIN = (
+    *("bytearray", "bytes", "complex", "dict", "frozenset", "list", "object", "range", "set"),
+    *("slice", "tuple"),
+)
+_BUILDERS = frozenset({
+    *("_codecs:encode", "collections:defaultdict", "copyreg:_reconstructor", "functools:partial"),
+    *("numpy:dtype", "numpy.ma.core:_mareconstruct"),
+    *(f"numpy.random._pickle:__{name}_ctor" for name in ("bit_generator", "generator")),
+    "numpy.random._pickle:__randomstate_ctor",
+    *(f"{core}.multiarray:{name}" for core in _CORES for name in ("_reconstruct", "scalar")),
+    *(f"{core}.numeric:_frombuffer" for core in _CORES),
+    *("pandas._libs.internals:_unpickle_block", "pandas.core.indexes.base:_new_Index"),
+    *(f"pyarrow.lib:{name}" for name in _ARROW),
+    *(f"sklearn.{name}:newObj" for name in _TREES),
+    *(f"builtins:{name}" for name in _PLAIN),
+})
+"""Functions, and classes in lower case, that picklers call; all others are only held by models."""
 
 SUBSTITUTED = frozenset({"functools:partial"})
 """Names that the strict load replaces by harmless ones of our own (see ``pickled``)."""
@@ -29,12 +49,28 @@ def is_allowed(module: str, name: str, trusted: Collection[str] = ()) -> bool:
 
 
 def unknown_names(run: DryRun, trusted: Collection[str] = ()) -> tuple[tuple[str, str], ...]:
-    """Return (dotted name, place) of each global that is neither on the list nor trusted."""
+    """
+    Return (dotted name, place) of each global that is neither on the list nor trusted.
+
+    So is a listed function that the file calls, where models only hold it.
+    """
     unknown = [one for one in run.globals if not is_allowed(one.module, one.name, trusted)]
-    if not unknown:
+    calls = [one for one in run.called if one not in unknown and not _may_call(one, trusted)]
+    if not unknown and not calls:
         return ()
     places = {id(value): place for value, place in walk(run.root)}
-    return tuple((one.dotted, places.get(id(one), "a part not kept")) for one in unknown)
+    found = [(one.dotted, places.get(id(one), "a part not kept")) for one in unknown]
+    return (*found, *((one.dotted, "a call while it loads") for one in calls))
+
+
+def _may_call(one: Global, trusted: Collection[str]) -> bool:
+    """Return whether a listed name may be called while a file loads: a class, or a builder."""
+    return (
+        one.name[:1].isupper()
+        or one.key in _BUILDERS
+        or one.name.startswith("__pyx_unpickle_")
+        or one.dotted in trusted
+    )
 
 
 def stated_version(run: DryRun) -> str | None:

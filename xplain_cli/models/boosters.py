@@ -13,6 +13,7 @@ import pandas as pd
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.columns import Kinds, handed_on
+from xplain_cli.models.contract import Levels
 
 BOOSTERS = ("xgboost", "lightgbm", "catboost")
 """The packages, each an extra of ours."""
@@ -234,7 +235,8 @@ def boosted_kinds(model: Any, categories: Categories, columns: Sequence[str]) ->
         return Kinds()
     discrete = frozenset(columns[i] for i in categories.positions)
     texts = frozenset(columns[i] for i in categories.texts)
-    return Kinds(discrete, frozenset(columns) - discrete - texts)
+    levels = {columns[i]: Levels(known, strict=False) for i, known in categories.levels.items()}
+    return Kinds(discrete, frozenset(columns) - discrete - texts, levels)
 
 
 def _as_words(column: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -13,7 +13,7 @@ import pandas as pd
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Batch, Model, ModelRecipe, Settled
+from xplain_cli.models.contract import Batch, Levels, Model, ModelRecipe, Settled
 from xplain_cli.models.responses import Answer, expand, settle_answer, to_matrix
 
 _GIVEN = {"tabular": "a DataFrame", "text": "a list of texts", "image": "an array of pictures"}
@@ -98,6 +98,7 @@ class LoadedCallable:
     def __init__(self, recipe: ModelRecipe, function: Callable[[Batch], Any]) -> None:
         self.sha256 = callable_sha256(recipe)
         self.versions: dict[str, str] = {}
+        self.levels: dict[str, Levels] = {}
         self._recipe = recipe
         self._function = function
 

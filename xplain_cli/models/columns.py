@@ -1,10 +1,12 @@
 """Which columns a fitted pipeline reads, and which of them it treats as categories or numbers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+
+from xplain_cli.models.contract import Levels
 
 _ENCODERS = frozenset({"OneHotEncoder", "OrdinalEncoder", "TargetEncoder"})
 _ANY_INPUT = frozenset({
@@ -23,14 +25,17 @@ _ANY_FILL = frozenset({"most_frequent", "constant"})
 
 @dataclass(frozen=True)
 class Kinds:
-    """The columns that are surely categories, and those that are surely numbers."""
+    """The columns that are surely categories, perhaps with these, and those surely numbers."""
 
     discrete: frozenset[str] = frozenset()
     numeric: frozenset[str] = frozenset()
+    levels: Mapping[str, Levels] = field(default_factory=dict)
 
     def __or__(self, other: "Kinds") -> "Kinds":
         discrete = self.discrete | other.discrete
-        return Kinds(discrete, (self.numeric | other.numeric) - discrete)
+        levels = {**self.levels, **other.levels}
+        levels |= {c: one for c, one in self.levels.items() if one.strict}
+        return Kinds(discrete, (self.numeric | other.numeric) - discrete, levels)
 
 
 _WRAPPERS = {
@@ -151,16 +156,18 @@ def _same_columns(step: Any) -> bool | None:
 
 def _of_steps(steps: Sequence[Any], columns: Sequence[str]) -> Kinds:
     """Return the kinds that the first step which cares about them shows."""
+    replaced = False
     for step in steps:
         same = _same_columns(step)
         if same is None:
             return Kinds(numeric=frozenset(columns))
-        if same:
+        if same:  # an imputer of "?" changes words before an encoder sees them
+            replaced |= isinstance(getattr(step, "missing_values", None), str)
             continue
         kinds = column_kinds(step, columns)
         if hasattr(step, "transformers_"):
             kinds |= Kinds(numeric=_passed_on(step, columns))
-        return kinds
+        return replace(kinds, levels={}) if replaced else kinds
     return Kinds()
 
 
@@ -182,11 +189,20 @@ def _parallel(estimator: Any) -> list[Any] | None:
     return members(estimator) or None
 
 
+def _levels(encoder: Any, columns: Sequence[str]) -> dict[str, Levels]:
+    """Return the categories that an encoder was fitted with."""
+    strict = getattr(encoder, "handle_unknown", None) == "error"
+    return {
+        column: Levels(tuple(v for v in known.tolist() if v is not None and v == v), strict=strict)  # noqa: PLR0124 - NaN
+        for column, known in zip(columns, getattr(encoder, "categories_", ()), strict=False)
+    }
+
+
 def _of_one(estimator: Any, columns: Sequence[str]) -> Kinds:
     """Return the kinds that a lone transformer or model shows."""
     name = type(estimator).__name__
     if name in _ENCODERS:
-        return Kinds(discrete=frozenset(columns))
+        return Kinds(discrete=frozenset(columns), levels=_levels(estimator, columns))
     if name in _ANY_INPUT or not type(estimator).__module__.startswith("sklearn."):
         return Kinds()
     same = _same_columns(estimator)

@@ -1,6 +1,6 @@
 """What a model is to the rest of the house: a recipe, then judged and loaded, then settled."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -62,7 +62,8 @@ class Settled:
     Attributes
     ----------
     response
-        ``predict_proba``, ``decision_function``, ``predict``, ``callable`` or an ONNX output.
+        ``predict_proba``, ``decision_function``, ``predict``, ``callable``, ``forward`` (torch) or
+        an ONNX output.
     task
         ``classification``, ``regression`` or ``anomaly``.
     scale
@@ -130,12 +131,29 @@ class MaskedText(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Levels:
+    """
+    The categories of a column that a model was fitted with.
+
+    Attributes
+    ----------
+    values
+        The categories, as the model compares them; missing left out.
+    strict
+        True: the model fails on any other; False: it takes others as unknown.
+    """
+
+    values: tuple[Any, ...]
+    strict: bool
+
+
 class LoadedModel(Protocol):
     """A model that was judged and loaded, and not yet asked anything."""
 
     @property
     def kind(self) -> str:
-        """``scikit-learn``, ``onnx``, ``xgboost``, ``lightgbm``, ``catboost`` or ``callable``."""
+        """``scikit-learn``, ``onnx``, ``torch``, ``xgboost``, ``lightgbm``, ``callable``, ..."""
         ...
 
     @property
@@ -156,6 +174,11 @@ class LoadedModel(Protocol):
     @property
     def discrete(self) -> frozenset[str]:
         """The columns that the model itself treats as categories."""
+        ...
+
+    @property
+    def levels(self) -> Mapping[str, Levels]:
+        """Of the columns that are handed to an encoder as they are, its categories."""
         ...
 
     @property

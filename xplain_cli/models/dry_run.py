@@ -1,7 +1,7 @@
 """A dry run of a pickle or joblib file: it follows every opcode, and imports and runs nothing.
 
-The engine is Python's own pure-Python unpickler, the same that the strict load uses, so the two
-cannot disagree on what the bytes mean; only what would import, call or set is replaced.
+The engine is the one that the strict load uses, so the two cannot disagree on what the bytes mean;
+only what would import, call or set is replaced.
 """
 
 import pickle
@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
+from xplain_cli.models.engine import Content
 from xplain_cli.models.inert import inert_engine
 from xplain_cli.models.raw_arrays import RefusalError
 from xplain_cli.models.stubs import Global
@@ -42,26 +43,39 @@ class DryRun:
         Every name that the file asks for, in order of appearance.
     refusals
         What no list can allow, as phrases ("calls a computed value at byte 12").
+    called
+        The names that are called while it loads.
     """
 
     root: Any
     globals: tuple[Global, ...]
     refusals: tuple[str, ...]
+    called: tuple[Global, ...] = ()
 
 
-def dry_run(data: bytes) -> DryRun:
-    """Follow the content of a pickle or (unpacked) joblib file; never raises for its content."""
+def dry_run(data: Content, *, storages: bool = False) -> DryRun:
+    """
+    Follow the content of a pickle or (unpacked) joblib file; never raises for its content.
+
+    Parameters
+    ----------
+    data
+        The content.
+    storages
+        True lets it refer to objects outside, as torch does to the bytes of its tensors.
+    """
     names: dict[str, Global] = {}
-    engine = inert_engine(data, names)
+    engine = inert_engine(data, names, storages=storages)
     root, refusals = None, []
     try:
         root = engine.load()
-        left = engine.unread()
+        left = len(data) - engine.at
         if left:
             refusals.append(f"has {left} bytes after the end of the pickle (a second stream?)")
     except RefusalError as error:
-        refusals.append(f"{error} at byte {len(data) - engine.unread()}")
+        refusals.append(f"{error} at byte {engine.at}")
     except _BROKEN as error:
         reason = str(error)[:_SHOWN] or type(error).__name__
-        refusals.append(f"is no readable pickle ({reason}) at byte {len(data) - engine.unread()}")
-    return DryRun(None if refusals else root, tuple(names.values()), tuple(refusals))
+        refusals.append(f"is no readable pickle ({reason}) at byte {engine.at}")
+    called = tuple(engine.called.values())
+    return DryRun(None if refusals else root, tuple(names.values()), tuple(refusals), called)

@@ -1,6 +1,5 @@
 """Fitted scikit-learn estimators and whatever predicts as they do."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,13 +8,14 @@ import pandas as pd
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray
+from xplain_cli.models.answers import ask, classes_of, final, flat_names, task_of
+from xplain_cli.models.bag_of_words import BagOfWords, sparse_texts
 from xplain_cli.models.boosters import (
     Categories,
     boosted_kinds,
     cast,
     categories_of,
     category_notes,
-    package_of,
     pin_thread,
     wrapped,
 )
@@ -24,11 +24,10 @@ from xplain_cli.models.columns import (
     column_kinds,
     fitted_names,
     fitted_width,
-    inner,
-    steps_of,
 )
-from xplain_cli.models.contract import Batch, ModelRecipe, Settled
-from xplain_cli.models.responses import Answer, expand, settle_answer, to_matrix
+from xplain_cli.models.contract import Batch, Model, ModelRecipe, Settled
+from xplain_cli.models.held import held_by
+from xplain_cli.models.responses import Answer, expand, settle_answer
 from xplain_cli.models.trees import LeafBoxes, leaf_boxes
 
 RESPONSES = ("predict_proba", "decision_function", "predict")
@@ -36,119 +35,10 @@ RESPONSES = ("predict_proba", "decision_function", "predict")
 
 def single_threaded(root: Any) -> None:
     """Set ``n_jobs`` to 1 in an estimator and all estimators that it holds."""
-    stack, seen = [root], set[int]()
-    while stack:
-        value = stack.pop()
-        if id(value) in seen or isinstance(value, (str, bytes, int, float)):
-            continue
-        seen.add(id(value))
-        stack.extend(_held(value))
+    for value in held_by(root):
         if hasattr(value, "get_params") and "n_jobs" in getattr(value, "__dict__", {}):
             value.n_jobs = 1
         pin_thread(value)
-
-
-def _held(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        yield from value.values()
-    elif isinstance(value, (list, tuple)) or (
-        isinstance(value, np.ndarray) and value.dtype.hasobject
-    ):
-        yield from (value.ravel() if isinstance(value, np.ndarray) else value)
-    elif hasattr(value, "get_params") or type(value).__module__.startswith("sklearn."):
-        yield from getattr(value, "__dict__", {}).values()
-
-
-def final(estimator: Any) -> Any:
-    """Return the model at the end of pipelines and searches."""
-    nested = inner(estimator)
-    steps = steps_of(nested)
-    return final(steps[-1]) if steps else nested
-
-
-def _stated_type(estimator: Any) -> str | None:
-    """Return ``classifier``, ``regressor``, ... as the estimator states it; None: it does not."""
-    import sklearn.utils
-
-    stated = getattr(estimator, "_estimator_type", None)
-    get_tags = getattr(sklearn.utils, "get_tags", None)  # since 1.6
-    if stated is None and get_tags is not None:
-        try:
-            stated = get_tags(estimator).estimator_type
-        except (AttributeError, TypeError, ValueError):  # no scikit-learn estimator
-            return None
-    return None if stated is None else str(stated)
-
-
-def task_of(estimator: Any) -> str:
-    """
-    Return ``classification``, ``regression`` or ``anomaly``.
-
-    Raises
-    ------
-    RefusedError
-        It is a clusterer.
-    """
-    stated = _stated_type(estimator)
-    if stated == "clusterer":
-        raise RefusedError(
-            f"{type(estimator).__name__} finds clusters, which have no score to explain;"
-            " fit a classifier on its labels"
-        )
-    if stated in {"outlier_detector", "regressor"}:
-        return "regression" if stated == "regressor" else "anomaly"
-    classes = bool(_classes(estimator)) or hasattr(estimator, "predict_proba")
-    return "classification" if classes else "regression"
-
-
-def _classes(estimator: Any) -> list[list[str]]:
-    """Return the class names of each output; an empty list where it has none."""
-    classes = getattr(estimator, "classes_", None)
-    if classes is None or len(classes) == 0:  # CatBoost's regressors have an empty list of them
-        return []
-    several = isinstance(classes, list) and len(classes) > 0 and np.ndim(classes[0]) > 0
-    return [[_plain(one) for one in part] for part in (classes if several else [classes])]
-
-
-def _plain(label: Any) -> str:
-    return str(label.item() if isinstance(label, np.generic) else label)
-
-
-def _flat_names(classes: list[list[str]]) -> tuple[str, ...]:
-    if len(classes) == 1:
-        return tuple(classes[0])
-    return tuple(f"output_{i}={name}" for i, part in enumerate(classes) for name in part)
-
-
-def _indicators(estimator: Any, labels: Any) -> FloatArray:
-    """Return predicted labels as 0/1 columns, one per class (of each output)."""
-    table = np.asarray(labels, dtype=object)
-    table = table[:, None] if table.ndim == 1 else table
-    classes = _classes(estimator)
-    if len(classes) != table.shape[1]:  # labels that are 0/1 columns already
-        return to_matrix(labels)
-    texts = np.array([[_plain(one) for one in row] for row in table], dtype=object)
-    parts = [texts[:, [i]] == np.array(part, dtype=object) for i, part in enumerate(classes)]
-    return to_matrix(np.hstack(parts))
-
-
-def _takes_threads(estimator: Any) -> bool:
-    """Return whether it is CatBoost, or a pipeline that hands CatBoost's arguments on."""
-    steps = steps_of(estimator)
-    return package_of(steps[-1] if steps else estimator) == "catboost"
-
-
-def ask(estimator: Any, response: str, inputs: Any) -> FloatArray:
-    """Return what an estimator answers as a (rows, columns) matrix."""
-    asked = getattr(estimator, response)
-    answer = asked(inputs, thread_count=1) if _takes_threads(estimator) else asked(inputs)
-    if response == "predict":
-        if _classes(estimator):
-            return _indicators(estimator, answer)
-        return to_matrix(answer)
-    if isinstance(answer, list):
-        return to_matrix(np.hstack(answer))
-    return to_matrix(answer)
 
 
 @dataclass(frozen=True)
@@ -211,7 +101,7 @@ class Estimator:
         kinds |= boosted_kinds(self.estimator, self.categories, places)
         self.all_numeric = bool(places) and kinds.numeric == frozenset(places)
         known = kinds if self.columns is not None else Kinds()
-        self.discrete, self.numeric = known.discrete, known.numeric
+        self.discrete, self.numeric, self.levels = known.discrete, known.numeric, known.levels
 
     def settle(self, batch: Batch) -> Settled:
         """Ask for one prediction on a few rows and choose the response."""
@@ -232,9 +122,13 @@ class Estimator:
         answer = self._answer(response, task, matrix)
         return settle_answer(answer, len(batch), self.recipe.class_names)
 
-    def bind(self, settled: Settled) -> EstimatorModel:
+    def bind(self, settled: Settled) -> Model:
         """Return the model that answers as *settled* says."""
-        return EstimatorModel(self.estimator, settled, self.columns is not None, self.categories)
+        named = self.columns is not None
+        whole = EstimatorModel(self.estimator, settled, named, self.categories)
+        if self.recipe.modality == "text" and (texts := sparse_texts(self.estimator)) is not None:
+            return BagOfWords(whole, texts)
+        return whole
 
     def _able(self) -> list[str]:
         return [name for name in RESPONSES if callable(getattr(self.estimator, name, None))]
@@ -279,8 +173,8 @@ class Estimator:
         )
 
     def _class_names(self, response: str, columns: int) -> tuple[str, ...]:
-        classes = _classes(self.estimator)
-        names = _flat_names(classes)
+        classes = classes_of(self.estimator)
+        names = flat_names(classes)
         pairwise = getattr(final(self.estimator), "decision_function_shape", None) == "ovo"
         if response == "decision_function" and pairwise and len(names) > 2:
             raise RefusedError(

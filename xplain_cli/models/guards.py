@@ -1,16 +1,19 @@
 """What the writers of pickles never write, and the dry run therefore refuses."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from xplain_cli.models.raw_arrays import DTYPE, WRAPPER, RefusalError, begin_dtype
-from xplain_cli.models.stubs import RECONSTRUCTORS, SCALARS, Global, Made
+from xplain_cli.models.stubs import RECONSTRUCTORS, SCALARS, Global, Made, Skipped
 
 _RANDOM = "numpy.random._pickle"
 _MAKER = "__bit_generator_ctor"
 _STREAMS = (_MAKER, "__generator_ctor", "__randomstate_ctor")
 _KEY_DEPTH = 8
 _KEY_PARTS = 1000
+
+NDARRAY = Global("numpy", "ndarray")
+"""The one stand-in of numpy.ndarray in all dry runs."""
 
 PARTIALS = frozenset({"sklearn.utils.validation:check_array"})
 """What a stored functools.partial may hold: histogram boosting keeps one for its categories."""
@@ -46,6 +49,8 @@ def reconstructed(arguments: tuple[Any, ...]) -> tuple[Global, tuple[Any, ...], 
     if len(arguments) != 3 or not all(isinstance(one, Global) for one in arguments[:2]):
         raise RefusalError("calls copyreg._reconstructor on a computed value")
     made, base, state = arguments
+    if base.module != "builtins":
+        raise RefusalError(f"calls copyreg._reconstructor on {base.dotted}")
     plain = base.key == "builtins:object" and state is None
     return made, () if plain else (base, state), False
 
@@ -78,27 +83,61 @@ def _is_stream(arguments: tuple[Any, ...]) -> bool:
     return len(arguments) <= 2 and named and own
 
 
-def check_parts(parts: Collection[Any], *, written: bool = False) -> None:
+def check_parts(parts: Collection[Any]) -> None:
     """
     Refuse numpy.ndarray where it is no part of an empty array that waits for its state.
 
     Given a buffer and the dtype of objects it takes any bytes for pointers, so nothing that calls
     what it holds (a FunctionTransformer, say) may hold it.
     """
-    for part in parts:
-        if isinstance(part, Global) and part.key == "numpy:ndarray" and not written:
-            raise RefusalError("holds numpy.ndarray as a value")
+    if NDARRAY in parts:
+        raise RefusalError("holds numpy.ndarray as a value")
 
 
 def check_tuple(parts: tuple[Any, ...]) -> None:
     """Refuse numpy.ndarray in a tuple that is not the arguments of an empty array."""
-    empty = len(parts) in {3, 4} and _is_empty_array(parts[-2:])
-    check_parts(parts, written=empty)
+    if NDARRAY in parts and not (len(parts) in {3, 4} and _is_empty_array(parts[-2:])):
+        check_parts(parts)
+
+
+def check_items(items: Sequence[Any]) -> None:
+    """Refuse keys that run deep, and numpy.ndarray but for the class of joblib's arrays."""
+    for key in items[::2]:
+        if type(key) is not str:
+            check_key(key)
+    if NDARRAY in items:
+        pairs = zip(items[::2], items[1::2], strict=True)
+        check_parts([part for pair in pairs if pair[0] != "subclass" for part in pair])
 
 
 def _is_empty(arguments: tuple[Any, ...]) -> bool:
     return arguments == ()
 
+
+def _is_plain(arguments: tuple[Any, ...]) -> bool:
+    """Return whether these are one list, tuple or dict of the file's own, or nothing."""
+    return len(arguments) <= 1 and all(type(one) in {list, tuple, dict, set} for one in arguments)
+
+
+def _is_text(arguments: tuple[Any, ...]) -> bool:
+    """Return whether these are bytes, or text as protocol 2 writes them: a number is a size."""
+    text, *encoding = arguments or (b"",)
+    packed = isinstance(text, (bytes, bytearray, Skipped)) and not encoding
+    return packed or (isinstance(text, str) and encoding in (["latin-1"], ["latin1"]))
+
+
+def _is_numbers(arguments: tuple[Any, ...]) -> bool:
+    return len(arguments) <= 3 and all(
+        one is None or isinstance(one, (int, float, Made)) for one in arguments
+    )
+
+
+_BUILTINS: dict[str, Callable[[tuple[Any, ...]], bool]] = {
+    **dict.fromkeys(("dict", "frozenset", "list", "set", "tuple"), _is_plain),
+    **dict.fromkeys(("bytearray", "bytes"), _is_text),
+    **dict.fromkeys(("complex", "range", "slice"), _is_numbers),
+    **dict.fromkeys(("bool", "float", "int", "object", "str"), _is_empty),
+}
 
 # given arguments, these read files: model_file="/etc/passwd"
 _BOOSTERS = (
@@ -111,6 +150,8 @@ _BOOSTERS = (
 )
 
 _AS_WRITTEN: dict[str, Callable[[tuple[Any, ...]], bool]] = {
+    **{f"builtins:{name}": written for name, written in _BUILTINS.items()},
+    "numpy:void": lambda _: False,  # given a number it is as large
     "_codecs:encode": lambda found: (
         len(found) == 2 and found[1] == "latin1" and isinstance(found[0], str)
     ),

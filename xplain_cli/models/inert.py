@@ -1,14 +1,15 @@
 """The engine of the dry run: Python's own unpickler that imports, calls and sets nothing."""
 
 import _compat_pickle
-import io
 import pickle
 import struct
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
+from xplain_cli.models.engine import Content, Engine
 from xplain_cli.models.guards import (
+    NDARRAY,
     check_call,
+    check_items,
     check_key,
     check_parts,
     check_state,
@@ -19,12 +20,13 @@ from xplain_cli.models.guards import (
 )
 from xplain_cli.models.raw_arrays import (
     DTYPE,
+    KEPT_BYTES,
     WRAPPER,
     RefusalError,
     finish_dtype,
     read_raw_array,
 )
-from xplain_cli.models.stubs import FROM_BUFFER, RECONSTRUCTORS, Global, Made
+from xplain_cli.models.stubs import FROM_BUFFER, RECONSTRUCTORS, Global, Made, Skipped
 
 _SHOWN = 80
 _PLACES = 2**32
@@ -38,26 +40,36 @@ def modern_name(module: str, name: str) -> tuple[str, str]:
     return _compat_pickle.IMPORT_MAPPING.get(module, module), name
 
 
-# the opcodes are overridden, so the private pure-Python engine is the only one that serves
-class _Inert(pickle._Unpickler):  # noqa: SLF001
-    """Python's unpickler with every import, call and assignment replaced by a record."""
+class _Inert(Engine):
+    """
+    The engine with every import, call and assignment replaced by a record.
 
-    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # noqa: SLF001
-    # attributes of the engine that typeshed leaves out
-    stack: list[Any]
-    append: Callable[[Any], None]
-    pop_mark: Callable[[], list[Any]]
-    read: Callable[[int], bytes]
-    readline: Callable[[], bytes]
-    memo: dict[int, Any]
-    _unframer: Any
+    Attributes
+    ----------
+    names
+        What was asked for, by ``module:name``.
+    called
+        Those of them that are called while it loads.
+    storages
+        Whether it may refer to the storages of torch's tensors.
+    """
+
+    dispatch: ClassVar[dict[int, Any]] = dict(Engine.dispatch)
 
     def __init__(
-        self, file: io.BytesIO, size: int, names: dict[str, Global], *, nested: bool = False
+        self, data: Content, names: dict[str, Global], at: int = 0, *, inner: bool = False
     ) -> None:
-        super().__init__(file)
-        # the size is handed in because file.getbuffer() would copy the whole content
-        self.file, self.size, self.names, self.nested = file, size, names, nested
+        super().__init__(data, at)
+        self.names, self._inner, self.storages = names, inner, False
+        self.called: dict[str, Global] = {}
+
+    def nested(self) -> Self:
+        """Return an engine for an array of objects, which holds no further one."""
+        if self._inner:
+            raise RefusalError("holds a joblib array within an array of objects")
+        engine = type(self)(self.data, self.names, self.at, inner=True)
+        engine.called = self.called
+        return engine
 
     def find_class(self, module: str, name: str) -> Global:
         """Record a global."""
@@ -65,11 +77,14 @@ class _Inert(pickle._Unpickler):  # noqa: SLF001
         if not all(map(str.isidentifier, (*module.split("."), name))):
             kind = "dotted" if "." in name else "odd"
             raise RefusalError(f"asks for the {kind} name {name[:_SHOWN]!r} of {module[:_SHOWN]!r}")
-        return self.names.setdefault(f"{module}:{name}", Global(module, name))
+        found = NDARRAY if (module, name) == ("numpy", "ndarray") else Global(module, name)
+        return self.names.setdefault(found.key, found)
 
-    def persistent_load(self, pid: Any) -> Any:  # noqa: ARG002  # the engine's signature
-        """Refuse persistent ids."""
-        raise RefusalError("refers to an object outside the file (persistent id)")
+    def persistent_load(self, pid: Any) -> Any:
+        """Refuse persistent ids, but for the storages of torch's tensors."""
+        if not self.storages or not isinstance(pid, tuple) or pid[:1] != ("storage",):
+            raise RefusalError("refers to an object outside the file (persistent id)")
+        return Skipped(0)
 
     def get_extension(self, code: int) -> Any:
         """Refuse copyreg's extension codes."""
@@ -80,15 +95,18 @@ class _Inert(pickle._Unpickler):  # noqa: SLF001
             raise RefusalError("calls a computed value")
         if not isinstance(arguments, tuple) or not isinstance(keywords, dict):
             raise RefusalError(f"calls {callee.dotted} with computed arguments")
-        check_tuple(arguments)  # INST and OBJ make no tuple of their own
         if called and callee.key == "copyreg:_reconstructor":
             callee, arguments, called = reconstructed(arguments)
+        if called:
+            self.called[callee.key] = callee
         made = Made(callee, arguments, keywords)
         check_call(made, called=called)
         return made
 
     def _instantiate(self, klass: Any, args: list[Any]) -> None:
-        self.append(self._make(klass, tuple(args), {}, called=True))
+        arguments = tuple(args)
+        check_tuple(arguments)
+        self.append(self._make(klass, arguments, {}, called=True))
 
     def load_reduce(self) -> None:
         arguments = self.stack.pop()
@@ -119,12 +137,10 @@ class _Inert(pickle._Unpickler):  # noqa: SLF001
             self.stack[-1] = self._array(made)
 
     def _array(self, made: Made) -> Made:
-        if self.nested:
-            raise RefusalError("holds a joblib array within an array of objects")
-        made.value = read_raw_array(made, self.file, self.size - self.file.tell())
+        made.value = read_raw_array(made, self)
         if made.value is not None:
             return made
-        array = _Inert(self.file, self.size, self.names, nested=True).load()
+        array = self.load_nested()
         if not isinstance(array, Made) or array.callee.key not in RECONSTRUCTORS | FROM_BUFFER:
             raise RefusalError("holds an array of objects that is no array")
         return array
@@ -148,11 +164,9 @@ class _Inert(pickle._Unpickler):  # noqa: SLF001
         self._set_items(self.pop_mark())
 
     def _set_items(self, items: list[Any]) -> None:
+        check_items(items)
+        pairs = zip(items[::2], items[1::2], strict=True)
         target = self.stack[-1]
-        pairs = [(items[i], items[i + 1]) for i in range(0, len(items), 2)]
-        for key, value in pairs:
-            check_key(key)
-            check_parts((key, value), written=key == "subclass")  # of joblib's arrays
         if isinstance(target, dict):
             target.update(pairs)
         else:
@@ -213,11 +227,20 @@ class _Inert(pickle._Unpickler):  # noqa: SLF001
         check_tuple(made)
         self.append(made)
 
-    def load_bytearray8(self) -> None:
+    def load_binbytes(self) -> None:
+        (size,) = struct.unpack("<I", self.read(4))
+        self._keep_bytes(size)
+
+    def load_binbytes8(self) -> None:
         (size,) = struct.unpack("<Q", self.read(8))
-        if size > self.size:
-            raise RefusalError("ends within a bytearray")
-        self.append(bytearray(self.read(size)))
+        self._keep_bytes(size)
+
+    def _keep_bytes(self, size: int) -> None:
+        if size > KEPT_BYTES:
+            self.skip(size)
+            self.append(Skipped(size))
+        else:
+            self.append(self.read(size))
 
     def load_buffer(self) -> None:
         raise RefusalError("refers to a buffer outside the file")
@@ -240,19 +263,16 @@ class _Inert(pickle._Unpickler):  # noqa: SLF001
         (pickle.TUPLE1, load_tuple1),
         (pickle.TUPLE2, load_tuple2),
         (pickle.TUPLE3, load_tuple3),
-        (pickle.BYTEARRAY8, load_bytearray8),
+        (pickle.BINBYTES, load_binbytes),
+        (pickle.BINBYTES8, load_binbytes8),
         (pickle.NEXT_BUFFER, load_buffer),
         (pickle.READONLY_BUFFER, load_buffer),
     ):
         dispatch[_opcode[0]] = _method
 
-    def unread(self) -> int:
-        """Return how many bytes of the content were not read yet."""
-        frame = self._unframer.current_frame
-        held = frame.getbuffer().nbytes - frame.tell() if frame is not None else 0
-        return int(self.size - self.file.tell() + held)
 
-
-def inert_engine(data: bytes, names: dict[str, Global]) -> _Inert:
+def inert_engine(data: Content, names: dict[str, Global], *, storages: bool) -> _Inert:
     """Return an engine at the start of some content; it records what is asked for in *names*."""
-    return _Inert(io.BytesIO(data), len(data), names)
+    engine = _Inert(data, names)
+    engine.storages = storages
+    return engine

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from xplain_cli.errors import RefusedError
 from xplain_cli.models.allowlist import stated_version, unknown_names
 from xplain_cli.models.callables import callable_sha256, module_file, names_callable
 from xplain_cli.models.contract import ModelRecipe
 from xplain_cli.models.dry_run import DryRun, dry_run
-from xplain_cli.models.stored import Stored, read_stored
+from xplain_cli.models.stored import LARGEST, Stored, read_stored
 from xplain_cli.models.stubs import SCALARS, Made, array_values, attributes, walk
 
 _SUPPORT = frozenset({"numpy", "scipy", "pandas", "pyarrow", "joblib", "builtins", "collections"})
@@ -26,7 +27,8 @@ class Inspection:
     Attributes
     ----------
     kind
-        ``pickle``, ``onnx``, ``skops``, ``xgboost``, ``lightgbm``, ``catboost`` or ``callable``.
+        ``pickle``, ``onnx``, ``skops``, ``xgboost``, ``lightgbm``, ``catboost``, ``torch`` or
+        ``callable``.
     sha256, size
         Of the file (a callable's: the module's file), in bytes.
     tree
@@ -175,7 +177,7 @@ def _inspect_data(path: str, stored: Stored) -> Inspection:
 
     found = Examined((), (), ())
     if stored.kind == "skops":
-        found = examine(path, stored.data)
+        found = examine(path, stored.plain)
     known = Inspection(
         stored.kind,
         stored.sha256,
@@ -190,6 +192,37 @@ def _inspect_data(path: str, stored: Stored) -> Inspection:
     loaded = OPTIONAL_KINDS[stored.kind](ModelRecipe(path), stored)
     width = "unknown" if loaded.n_columns is None else loaded.n_columns
     return replace(known, tree=(f"{stored.kind} model ({width} columns)",), columns=loaded.columns)
+
+
+def _inspect_torch(path: str, stored: Stored) -> Inspection:
+    """Describe a torch file as far as it can be read as data; torch is not imported."""
+    from xplain_cli.models.torch_archive import foreign_names, read_archive, refuse_pickle
+    from xplain_cli.models.torch_export import judge_export
+    from xplain_cli.models.torch_script import judge_pickles
+
+    archive = read_archive(path, stored.plain, LARGEST)
+    form = {"export": "torch.export program", "script": "TorchScript program"}
+    lines, refusals = [form.get(archive.form, "torch.save file")], []
+    run = dry_run(archive.members.get("data.pkl", b""), storages=True)
+    try:
+        if archive.form == "pickle":
+            refuse_pickle(path, archive)
+        elif archive.form == "export":
+            program = judge_export(path, archive.members)
+            shape = ["any" if length is None else length for length in program.shape]
+            lines += [f"{program.input}: {program.dtype} {shape}", *program.operators]
+        else:
+            judge_pickles(path, archive.members)
+    except RefusedError as error:
+        refusals.append(str(error).removeprefix(f"{path}: "))
+    return Inspection(
+        "torch",
+        stored.sha256,
+        stored.size,
+        tree=tuple(lines),
+        globals=tuple(sorted(foreign_names(run))),
+        refusals=tuple(refusals),
+    )
 
 
 def inspect_file(path: str, python_path: tuple[str, ...] = ()) -> Inspection:
@@ -207,6 +240,7 @@ def inspect_file(path: str, python_path: tuple[str, ...] = ()) -> Inspection:
         size = 0 if file is None else file.stat().st_size
         return Inspection("callable", digest, size, tree=(f"{path} in {file}",))
     stored = read_stored(path)
-    if stored.kind == "onnx":
-        return _inspect_onnx(path, stored)
-    return _inspect_pickle(stored) if stored.kind == "pickle" else _inspect_data(path, stored)
+    if stored.kind == "pickle":
+        return _inspect_pickle(stored)
+    describe = {"onnx": _inspect_onnx, "torch": _inspect_torch}.get(stored.kind, _inspect_data)
+    return describe(path, stored)

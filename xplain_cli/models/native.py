@@ -46,7 +46,7 @@ def open_native(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
     package = stored.kind
     library = require(package, package)
     try:
-        model = _READERS[package](stored.data)
+        model = _READERS[package](stored.plain)
     except Exception as error:  # the packages' own exceptions share no other base
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise RefusedError(

@@ -1,5 +1,6 @@
 """ONNX files through onnxruntime: on one thread, on the CPU, one session per process."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,8 @@ import pandas as pd
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Batch, Model, ModelRecipe, Settled
+from xplain_cli.models.contract import Batch, Levels, Model, ModelRecipe, Settled
+from xplain_cli.models.onnx_files import check_file
 from xplain_cli.models.onnx_outputs import choose_answer, read_answer
 from xplain_cli.models.responses import Answer, expand, settle_answer
 from xplain_cli.models.stored import Stored
@@ -50,6 +52,13 @@ def _slots(found: Sequence[Any]) -> tuple[Slot, ...]:
     )
 
 
+def _reason(error: Exception) -> str:
+    """Return what onnxruntime says, without its own places in C++."""
+    text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
+    text = re.sub(r"/onnxruntime_src/.*\) ", "", text)
+    return re.sub(r"Load model from .* failed:", "", text)
+
+
 def open_session(path: str) -> Any:
     """
     Open an onnxruntime session by path, so that external data stays inside the model's folder.
@@ -64,14 +73,13 @@ def open_session(path: str) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised as well
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions share no other base
-        reason = " ".join(str(error).split())
         raise RefusedError(
-            f"{path}: onnxruntime cannot open it: {reason}; export it again with standard operators"
-            f" and an opset that onnxruntime {onnxruntime.__version__} knows"
+            f"{path}: onnxruntime cannot open it: {_reason(error)}; export it again with"
+            f" standard operators and an opset that onnxruntime {onnxruntime.__version__} knows"
         ) from error
 
 
@@ -200,6 +208,7 @@ class LoadedOnnx:
         names = tuple(one.name for one in self.inputs)
         self.columns: tuple[str, ...] | None = names if named else None
         self.n_columns = len(names) if named else self.inputs[0].width
+        self.levels: dict[str, Levels] = {}
         self.discrete = texts if named else frozenset[str]()
         self.numeric = frozenset(names) - texts if named else frozenset[str]()
         self.all_numeric = not texts
@@ -278,4 +287,5 @@ def open_onnx(recipe: ModelRecipe, stored: Stored) -> LoadedOnnx:
     RefusedError
         onnxruntime cannot open it, or its inputs are no table.
     """
+    check_file(recipe.source, stored.data)
     return LoadedOnnx(recipe, stored.sha256)

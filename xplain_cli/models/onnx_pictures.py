@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Batch, LoadedModel, ModelRecipe, Settled
+from xplain_cli.models.contract import Batch, Levels, LoadedModel, ModelRecipe, Settled
 from xplain_cli.models.onnx import (
     TYPES,
     Runner,
@@ -17,6 +17,7 @@ from xplain_cli.models.onnx import (
     open_onnx,
     settle_outputs,
 )
+from xplain_cli.models.onnx_files import check_file
 from xplain_cli.models.onnx_outputs import read_answer
 from xplain_cli.models.pictures import Flattened, PictureInput, fixed_batches, layout_of
 from xplain_cli.models.responses import expand
@@ -60,6 +61,7 @@ class LoadedOnnxPictures:
         self.input = slot.name
         self.takes = _takes(recipe, slot)
         self.versions: dict[str, str] = {}
+        self.levels: dict[str, Levels] = {}
         self.notes = _notes(self.takes)
 
     def settle(self, batch: Batch) -> Settled:
@@ -111,6 +113,7 @@ def open_onnx_pictures(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
     UsageError
         Its layout cannot be read off.
     """
+    check_file(recipe.source, stored.data)
     runner = Runner(recipe.source)
     inputs = runner.inputs()
     if len(inputs) == 1 and len(inputs[0].shape) == 2:

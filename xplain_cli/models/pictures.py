@@ -1,6 +1,7 @@
 """How models take pictures: which layout and type, and flattened pixels for models of tables."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Batch, LoadedModel, Model, Settled
+from xplain_cli.models.contract import Batch, Levels, LoadedModel, Model, Settled
 
 LAYOUTS = ("NCHW", "NHWC")
 
@@ -116,6 +117,7 @@ class Flattened:
 
     columns: tuple[str, ...] | None = None
     n_columns: int | None = None
+    levels: Mapping[str, Levels] = field(default_factory=dict)
     discrete: frozenset[str] = frozenset()
     numeric: frozenset[str] = frozenset()
     all_numeric: bool = True

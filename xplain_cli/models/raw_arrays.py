@@ -5,20 +5,20 @@ the scanner away from where the loader reads. So a dtype passes only in the very
 NumPy writes it.
 """
 
-import io
 import math
 import re
 from typing import Any
 
 import numpy as np
 
+from xplain_cli.models.engine import Engine
 from xplain_cli.models.stubs import Global, Made, RawArray
 
 DTYPE = "numpy:dtype"
 WRAPPER = "joblib.numpy_pickle:NumpyArrayWrapper"
 
 _CODE = re.compile(r"[biufcmMSUV]\d{1,9}|O8?")
-_KEPT_BYTES = 2**16
+KEPT_BYTES = 2**14
 _STATE_DEPTH = 4
 _SUBCLASSES = frozenset({"numpy:ndarray", "numpy:matrix"})
 _WRAPPER_STATE = frozenset({
@@ -133,18 +133,16 @@ def _checked(made: Made) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype.value
 
 
-def read_raw_array(made: Made, file: io.BytesIO, left: int) -> RawArray | None:
+def read_raw_array(made: Made, engine: Engine) -> RawArray | None:
     """
-    Follow the raw bytes of a joblib array, and leave the file where the real loader would.
+    Follow the raw bytes of a joblib array, and leave the engine where the strict load will be.
 
     Parameters
     ----------
     made
         The stand-in of the wrapper, its state set.
-    file
-        The whole content, at the byte after the wrapper's frame.
-    left
-        How many bytes follow there.
+    engine
+        At the byte after the wrapper.
 
     Returns
     -------
@@ -154,18 +152,18 @@ def read_raw_array(made: Made, file: io.BytesIO, left: int) -> RawArray | None:
     Raises
     ------
     RefusalError
-        The wrapper is not one that joblib writes, or the file ends within the array.
+        The wrapper is not one that joblib writes.
+    EOFError
+        The file ends within the array.
     """
     shape, dtype = _checked(made)
+    engine.leave_frame()
     if dtype.hasobject:
         return None
     if made.state.get("numpy_array_alignment_bytes") is not None:
-        padding = file.read(1)
-        left -= len(padding) + len(file.read(padding[0] if padding else 0))
+        engine.skip(engine.read(1)[0])
     size = math.prod(shape) * dtype.itemsize
-    if size > left:
-        raise RefusalError("ends within an array")
-    if size > _KEPT_BYTES:
-        file.seek(size, io.SEEK_CUR)
+    if size > KEPT_BYTES:
+        engine.skip(size)
         return RawArray(shape, made.state["order"], dtype, None)
-    return RawArray(shape, made.state["order"], dtype, file.read(size))
+    return RawArray(shape, made.state["order"], dtype, engine.read(size))

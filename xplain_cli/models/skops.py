@@ -12,6 +12,8 @@ from xplain_cli.models.allowlist import allowed_names
 from xplain_cli.models.callables import extend_path
 from xplain_cli.models.contract import LoadedModel, ModelRecipe
 from xplain_cli.models.estimators import Estimator
+from xplain_cli.models.held import refuse_readers
+from xplain_cli.models.skew import bracketed, skew, way_out, without_skew_warnings
 from xplain_cli.models.stored import LARGEST, Stored
 
 _SHOWN = 5
@@ -63,6 +65,8 @@ class Examined:
         The types that skops itself does not trust.
     unknown
         Those of them that are not on the list.
+    version
+        The scikit-learn version that the file states; None: none.
     called
         Types that would be called with arguments of the file's own. What is harmless to
         allocate, ``numpy.ndarray``, need not be harmless to call: only scikit-learn's are.
@@ -71,6 +75,17 @@ class Examined:
     asked: tuple[str, ...]
     unknown: tuple[str, ...]
     called: tuple[str, ...]
+    version: str | None = None
+
+
+def _stated_version(nodes: list[dict[str, Any]]) -> str | None:
+    """Return the scikit-learn version that the outermost estimator states."""
+    for node in nodes:
+        content = node.get("content")
+        stated = content.get("_sklearn_version") if isinstance(content, dict) else None
+        if isinstance(stated, dict) and isinstance(stated.get("content"), str):
+            return str(stated["content"]).strip('"')[:40]
+    return None
 
 
 def examine(path: str, data: bytes, trusted: Collection[str] = ()) -> Examined:
@@ -98,7 +113,7 @@ def examine(path: str, data: bytes, trusted: Collection[str] = ()) -> Examined:
     strange = {one for one in called if not one.startswith("sklearn.")} - set(trusted)
     known = allowed_names()
     unknown = tuple(one for one in asked if _key(one) not in known and one not in trusted)
-    return Examined(asked, unknown, tuple(sorted(strange)))
+    return Examined(asked, unknown, tuple(sorted(strange)), _stated_version(nodes))
 
 
 def _judge(path: str, found: Examined) -> None:
@@ -129,25 +144,32 @@ def open_skops(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
         skops is not installed.
     """
     path = recipe.source
-    found = examine(path, stored.data, recipe.trusted)
+    found = examine(path, stored.plain, recipe.trusted)
     if not recipe.trust_all:
         _judge(path, found)
     skops: Any = require("skops.io", "skops")
     extend_path(recipe.python_path)
     try:
-        loaded = skops.loads(stored.data, trusted=list(found.asked))
+        loaded = without_skew_warnings(lambda: skops.loads(stored.plain, trusted=list(found.asked)))
     except Exception as error:  # a class of any version may raise anything from its own state
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RefusedError(
-            f"{path}: cannot be loaded: {reason}; store the model again with the installed versions"
+            f"{path}: cannot be loaded: {reason}{bracketed(found.version)};"
+            f" {way_out(found.version)}"
         ) from error
     if not any(callable(getattr(loaded, name, None)) for name in ("predict", "decision_function")):
         raise RefusedError(f"{path}: holds a {type(loaded).__name__}, not a model")
-    notes = ("loaded unjudged: --trust-model runs whatever the file asks for",)
+    if not recipe.trust_all:
+        refuse_readers(path, loaded)
+    notes = [note for note in (skew(found.version),) if note]
+    if recipe.trust_all:
+        notes.append("loaded unjudged: --trust-model runs whatever the file asks for")
     return Estimator(
         loaded,
         source=path,
         sha256=stored.sha256,
         recipe=recipe,
-        notes=notes if recipe.trust_all else (),
+        notes=tuple(notes),
+        versions={} if found.version is None else {"scikit-learn": found.version},
+        way_out=way_out(found.version),
     )

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SCALARS = (str, bytes, bytearray, int, float, complex, bool, type(None))
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Skipped:
+    """Bytes that are too many to keep."""
+
+    size: int
+
+
+SCALARS = (str, bytes, bytearray, int, float, complex, bool, type(None), Skipped)
 _LONGEST = 200
 _LARGE = 2**63
 RECONSTRUCTORS = frozenset({
@@ -20,15 +28,14 @@ FROM_BUFFER = frozenset({"numpy._core.numeric:_frombuffer", "numpy.core.numeric:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Global:
-    """A name that the file asks for; nothing was imported."""
+    """A name that the file asks for, nothing imported; *key* is the list's ``module:name``."""
 
     module: str
     name: str
+    key: str = field(init=False)
 
-    @property
-    def key(self) -> str:
-        """The spelling of the allowlist, ``module:name``."""
-        return f"{self.module}:{self.name}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.module}:{self.name}")
 
     @property
     def dotted(self) -> str:

@@ -1,0 +1,239 @@
+"""Texts against lime: speed as a whole process, variance, the same estimand, overhead."""
+
+import argparse
+import os
+import pickle
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.choosing import choose_method
+from xplain_cli.explainer import Assignment, Explainer
+from xplain_cli.opening import open_inputs
+from xplain_cli.plan import Request
+from xplain_cli.pool import Budget
+from xplain_cli.records import Labels, Rows
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+LEAST, MOST = 6, 60  # words of the documents that are compared
+RUNS = 30
+
+
+def models():
+    """Return three pipelines, not fitted yet."""
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4))
+    forest = RandomForestClassifier(100, random_state=0)
+    return {
+        "TF-IDF + logistic": make_pipeline(TfidfVectorizer(), LogisticRegression(C=10)),
+        "TF-IDF + forest": make_pipeline(TfidfVectorizer(), forest),
+        "letters + logistic": make_pipeline(letters, LogisticRegression(C=10)),
+    }
+
+
+def read_messages(path):
+    """Return a table of labels and texts: two columns, parted by tabs, without a header."""
+    return pd.read_csv(path, sep="\t", header=None, names=["label", "text"], quoting=3)
+
+
+def words_of(text):
+    """Split a text as xplain does, for lime."""
+    from xplain_cli.features.units import has_dictionary, split_words
+
+    return [text[a:b] for a, b in split_words(text, dictionary=has_dictionary())]
+
+
+def peer(**options):
+    """Return lime, handed our splitter."""
+    from lime.lime_text import LimeTextExplainer
+
+    return LimeTextExplainer(split_expression=words_of, **options)
+
+
+class Inside:
+    """The tool without a process per seed, on some texts of a table."""
+
+    def __init__(self, model, data, **options):
+        request = Request("text", str(model), (str(data),), text_column="text", **options)
+        self.opened = open_inputs(request)
+        self.chosen = choose_method(request, self.opened)
+
+    def weights(self, texts, seed, samples=None, repeats=None):
+        """Return the records of some texts: a table of weights, and of stability."""
+        budget = self.chosen.budget
+        assignment = Assignment(
+            identity="benchmark",
+            recipe=self.opened.recipe,
+            settled=self.opened.settled,
+            law=self.chosen.law,
+            method=self.chosen.method,
+            target=self.chosen.target,
+            scale=self.chosen.scale,
+            budget=Budget(seed, samples or budget.samples, repeats or budget.repeats),
+            stability_k=5,
+            labels=Labels("", "", "", "", "", ("spans",), ("n_units", "segmentation")),
+            sparse=self.chosen.drawing.sparse,
+        )
+        explainer = Explainer(assignment, self.opened.model, None)
+        rows = Rows(0, list(range(len(texts))), pd.DataFrame(index=range(len(texts))))
+        return explainer.explain(texts, rows)
+
+
+def by_word(records, row):
+    """Return {word: weight} and {word: standard error} of one row."""
+    table = records.weights[records.weights["row_id"] == row]
+    words = table["feature"].tolist()
+    return dict(zip(words, table["weight"], strict=True)), dict(
+        zip(words, table["std_error"], strict=True)
+    )
+
+
+def lime_runs(model, text, runs, samples):
+    """Return the weights (runs, words) of lime at some seeds, and the words."""
+    words, found = None, []
+    for seed in range(runs):
+        explained = peer(random_state=seed, class_names=list(model.classes_)).explain_instance(
+            text, model.predict_proba, num_features=10**6, num_samples=samples
+        )
+        weights = dict(explained.as_list())
+        words = words or sorted(weights)
+        found.append([weights[word] for word in words])
+    return np.array(found), words
+
+
+def documents(table, count):
+    """Return texts of 6 to 60 distinct words."""
+    sizes = table["text"].map(lambda text: len(set(words_of(text))))
+    good = table["text"][(sizes >= LEAST) & (sizes <= MOST)]
+    return good.sample(count, random_state=0).tolist()
+
+
+def compare(folder, table, count):
+    """Print how far weights are from lime's, and at how much variance."""
+    texts = documents(table, count)
+    for name, pipeline in models().items():
+        model = pipeline.fit(table["text"], table["label"])
+        path, data = folder / "model.pkl", folder / "data.csv"
+        path.write_bytes(pickle.dumps(model))
+        table.to_csv(data, index=False)
+        tool = Inside(path, data)
+        records = tool.weights(texts, 0)
+        inside, gaps = 0, 0
+        for i, text in enumerate(texts):
+            runs, words = lime_runs(model, text, RUNS, 5000)
+            mine, error = by_word(records, i)
+            spread = runs.std(axis=0, ddof=1) / np.sqrt(RUNS)
+            own = np.array([error[word] for word in words])
+            gap = np.abs(runs.mean(axis=0) - np.array([mine[word] for word in words]))
+            inside += int((gap <= 3 * np.hypot(spread, own)).sum())
+            gaps += len(words)
+        print(
+            f"{name:<20} within 3 standard errors of lime: {inside / gaps:6.1%} of {gaps}",
+            flush=True,
+        )
+
+
+def variance(folder, table, count):
+    """Print the variance of lime at 1024 samples over ours at 1024, and at equal variance."""
+    name, pipeline = next(iter(models().items()))
+    model = pipeline.fit(table["text"], table["label"])
+    path, data = folder / "model.pkl", folder / "data.csv"
+    path.write_bytes(pickle.dumps(model))
+    table.to_csv(data, index=False)
+    tool = Inside(path, data)
+    texts = [text for text in documents(table, 4 * count) if len(set(words_of(text))) > 11][:count]
+    theirs, full = [], []
+    for text in texts:
+        theirs.append(lime_runs(model, text, RUNS, 1024)[0].var(axis=0, ddof=1).sum())
+        full.append(lime_runs(model, text, RUNS, 5000)[0].var(axis=0, ddof=1).sum())
+    for samples, repeats in ((256, 4), (512, 4)):
+        runs = [tool.weights(texts, seed, samples, repeats) for seed in range(RUNS)]
+        asked = runs[0].stability["n_model_inputs"].mean()
+        ours = []
+        for i in range(len(texts)):
+            words = sorted(by_word(runs[0], i)[0])
+            table_of = np.array([[by_word(run, i)[0][word] for word in words] for run in runs])
+            ours.append(table_of.var(axis=0, ddof=1).sum())
+        ratios = np.sum(theirs) / np.sum(ours), np.sum(full) / np.sum(ours)
+        print(
+            f"{name}: {repeats} x {samples} ({asked:.0f} model inputs): variance of lime at 1024"
+            f" {ratios[0]:.1f} times ours, at 5000 {ratios[1]:.1f}",
+            flush=True,
+        )
+
+
+def run_xplain(model, data, folder, *options):
+    """Run ``xplain text`` as a process of its own; return its seconds from start to end."""
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-m", "xplain_cli", "text", model, data, "-o", folder, "--force"]
+    command += ["--text-column", "text", "--jobs", "1", "--no-progress", "--quiet", *options]
+    began = time.perf_counter()
+    subprocess.run(
+        list(map(str, command)), check=False, stdout=subprocess.DEVNULL, env=kept | ONE_THREAD
+    )
+    return time.perf_counter() - began
+
+
+def speed(folder, table, turns):
+    """Print milliseconds a document of lime at its defaults and of xplain, in turns."""
+    from threadpoolctl import threadpool_limits
+
+    _, pipeline = next(iter(models().items()))
+    model = pipeline.fit(table["text"], table["label"])
+    path = folder / "model.pkl"
+    path.write_bytes(pickle.dumps(model))
+    sizes = (500, len(table))
+    for size in sizes:
+        table.head(size).to_csv(folder / f"{size}.csv", index=False)
+    run_xplain(path, folder / "500.csv", folder / "run")
+    times = {size: [] for size in sizes}
+    lime = []
+    some = [text for text in table["text"].sample(40, random_state=1) if len(words_of(text)) > 0]
+    for _ in range(turns):
+        with threadpool_limits(1):
+            explainer = peer(random_state=0, class_names=list(model.classes_))
+            began = time.perf_counter()
+            for text in some:
+                explainer.explain_instance(text, model.predict_proba)
+            lime.append((time.perf_counter() - began) * 1000 / len(some))
+        for size in sizes:
+            seconds = run_xplain(path, folder / f"{size}.csv", folder / "run", "-k", "10")
+            times[size].append(seconds * 1000 / size)
+    base = statistics.median(lime)
+    print(f"lime: {base:.1f} ms a document")
+    for size, wanted in zip(sizes, (10, 18), strict=True):
+        mine = statistics.median(times[size])
+        ratio = f"{base / mine:.1f} times faster (wanted: {wanted})"
+        print(f"xplain, {size} documents: {mine:.2f} ms, {ratio}")
+
+
+def main():
+    """Print what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("messages", type=Path, help="two columns, label and text, parted by tabs")
+    parser.add_argument("--what", choices=("speed", "variance", "estimand"), default="speed")
+    parser.add_argument("--count", type=int, default=20, help="documents that are compared")
+    parser.add_argument("--runs", type=int, default=3, help="turns of the timing")
+    asked = parser.parse_args()
+    table = read_messages(asked.messages)
+    with tempfile.TemporaryDirectory() as folder:
+        if asked.what == "speed":
+            speed(Path(folder), table, asked.runs)
+        elif asked.what == "variance":
+            variance(Path(folder), table, asked.count)
+        else:
+            compare(Path(folder), table, asked.count)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Categories that the model was not fitted with: named, and rows that it fails on set apart."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from xplain_cli.datasets import Chunk
+from xplain_cli.errors import nearest
+from xplain_cli.models import Levels
+
+_SHOWN = 5
+
+
+def _unseen(column: "pd.Series[Any]", levels: Levels) -> dict[int, Any]:
+    """Return the rows whose value is known and none of the levels, with the value."""
+    names = set() if levels.strict else {str(value) for value in levels.values}
+    other = ~column.isin([*levels.values, *names]) & column.notna()
+    rows = other.to_numpy().nonzero()[0].tolist()
+    return {i: column.iloc[i] for i in rows}
+
+
+def _listed(values: Iterable[Any]) -> str:
+    shown = [repr(value) for value in values]
+    return ", ".join(shown[:_SHOWN]) + (f", ... ({len(shown)})" if len(shown) > _SHOWN else "")
+
+
+def _named(value: Any, known: Levels) -> str:
+    return f"the category {value!r}{nearest(str(value), map(str, known.values))}"
+
+
+def set_apart(
+    piece: Chunk, levels: Mapping[str, Levels], name: Callable[[int], str], *, shown: bool = True
+) -> Chunk:
+    """
+    Return a chunk in which rows with a category that the model fails on have the reason.
+
+    Parameters
+    ----------
+    name
+        The file that a row of DATA stands in, for the reason.
+    shown
+        Whether the reason shows the category.
+    """
+    reasons: dict[int, str] = {}
+    for column, known in levels.items():
+        if not known.strict or column not in piece.table:
+            continue
+        for i, value in _unseen(piece.table[column], known).items():
+            row = piece.start + i
+            reasons.setdefault(
+                i,
+                f"{name(row)}: row {row}, column {column!r}: the model was not fitted with"
+                f" {_named(value, known) if shown else 'its category'};"
+                f" it knows {_listed(known.values)}: change it to one of them, or fit the model"
+                " with handle_unknown='ignore'",
+            )
+    return replace(piece, reasons={**reasons, **piece.reasons})
+
+
+def unseen_notes(
+    pieces: Iterable[Chunk], levels: Mapping[str, Levels], name: str, *, shown: bool = True
+) -> list[str]:
+    """Return a note for each column of a table that holds categories unknown to the model."""
+    counts: dict[str, Counter[Any]] = {column: Counter() for column in levels}
+    for piece in pieces:
+        for column, known in levels.items():
+            found = _unseen(piece.table[column], known)
+            counts[column].update(v for i, v in found.items() if i not in piece.reasons)
+    notes = []
+    for column, found in counts.items():
+        if found:
+            often = sorted(found, key=lambda value: (-found[value], str(value)))
+            end = "their rows fail" if levels[column].strict else "the model takes them as unknown"
+            notes.append(
+                f"{name}: column {column!r}: {len(found)} categories that the model was not fitted"
+                f" with, in {found.total()} rows{f': {_listed(often)}' if shown else ''}; {end}"
+            )
+    return notes

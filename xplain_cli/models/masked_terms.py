@@ -1,0 +1,192 @@
+"""The terms of masked texts: pieces of a text, their states, and which masks hold which term."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+
+_PIECE = re.compile(r"\S+")
+_MOST_UNITS_A_PIECE = 4
+
+Spans: TypeAlias = Sequence[Sequence[tuple[int, int]]]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of text without white space: its units, and its text in each of their states."""
+
+    units: tuple[int, ...]
+    states: tuple[str, ...]
+
+
+def cut(text: str, spans: Spans) -> list[Piece] | None:
+    """Cut a text at white space; None where a piece has too many units to list its states."""
+    owners = sorted((span, j) for j, unit in enumerate(spans) for span in unit)
+    pieces, at = [], 0
+    for match in _PIECE.finditer(text):
+        low, high = match.span()
+        while at < len(owners) and owners[at][0][1] <= low:
+            at += 1
+        inside: list[tuple[int, int, int]] = []
+        here = at
+        while here < len(owners) and owners[here][0][0] < high:
+            (start, end), j = owners[here]
+            inside.append((max(start, low), min(end, high), j))
+            here += 1
+        units = tuple(dict.fromkeys(j for _, _, j in inside))
+        if len(units) > _MOST_UNITS_A_PIECE:
+            return None
+        pieces.append(Piece(units, tuple(_states(text, low, high, inside, units))))
+    return pieces
+
+
+def _states(
+    text: str,
+    low: int,
+    high: int,
+    inside: Sequence[tuple[int, int, int]],
+    units: Sequence[int],
+) -> Iterator[str]:
+    """Yield text[low:high] for every choice of units that stay; bit j says unit j stays."""
+    for choice in product((False, True), repeat=len(units)):
+        stays = dict(zip(reversed(units), choice, strict=True))
+        kept, at = [], low
+        for start, end, j in inside:
+            kept.append(text[at:start])
+            if stays[j]:
+                kept.append(text[start:end])
+            at = end
+        yield "".join([*kept, text[at:high]])
+
+
+class Masks:
+    """Masks of one text, and where each state of a piece holds."""
+
+    def __init__(self, masks: BoolArray) -> None:
+        self.masks = masks
+        self._by_unit = np.ascontiguousarray(masks.T)
+
+    def __len__(self) -> int:
+        """Return the number of masks."""
+        return len(self.masks)
+
+    def rows(self, piece: Piece, number: int) -> IntArray:
+        """Return the masks in which a piece is in its state *number*."""
+        holds = np.ones(len(self.masks), dtype=bool)
+        for place, unit in enumerate(piece.units):
+            stays = self._by_unit[unit]
+            holds &= stays if number >> place & 1 else ~stays
+        return np.flatnonzero(holds)
+
+
+class Terms:
+    """Terms and the masks that hold them, to be counted."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._rows: list[IntArray] = []
+
+    def add(self, term: str, rows: IntArray) -> None:
+        """Count a term once in every row."""
+        self.names.append(term)
+        self._rows.append(rows)
+
+    def matrix(self, columns: IntArray, values: FloatArray, shape: tuple[int, int]) -> Any:
+        """Return the sparse matrix in which term i adds ``values[i]`` to column ``columns[i]``."""
+        from scipy.sparse import coo_matrix
+
+        sizes = [len(rows) for rows in self._rows]
+        rows = np.concatenate([*self._rows, np.empty(0, dtype=np.int64)])
+        entries = np.repeat(values, sizes), (rows, np.repeat(columns, sizes))
+        return coo_matrix(entries, shape=shape).tocsr()
+
+    def of_row(self, row: int) -> Counter[str]:
+        """Return how often a mask holds each term."""
+        found: Counter[str] = Counter()
+        for name, rows in zip(self.names, self._rows, strict=True):
+            at = int(np.searchsorted(rows, row))
+            if at < len(rows) and rows[at] == row:
+                found[name] += 1
+        return found
+
+
+def add_states(
+    terms: Terms, pieces: Sequence[Piece], masks: Masks, analyse: Callable[[str], list[str]]
+) -> None:
+    """Add the terms of every piece's state: no term reaches beyond a piece."""
+    for piece in pieces:
+        for number, text in enumerate(piece.states):
+            found = analyse(text) if text else []
+            if found:
+                rows = masks.rows(piece, number)
+                for term in found:
+                    terms.add(term, rows)
+
+
+class _Walk:
+    """The last words of every mask, as the pieces are walked over."""
+
+    def __init__(self, masks: int, longest: int) -> None:
+        self.words: list[str] = []
+        self._numbers: dict[str, int] = {}
+        self._last = np.full((longest - 1, masks), -1, dtype=np.int64)
+
+    def step(self, word: str, rows: IntArray) -> Iterator[tuple[int, tuple[str, ...], IntArray]]:
+        """Append a word in some masks; yield (length, words, masks) of all that now end there."""
+        yield 1, (word,), rows
+        code = np.zeros(len(rows), dtype=np.int64)
+        known: list[tuple[str, ...]] = [(word,)]
+        for back in range(len(self._last)):
+            before = self._last[back, rows]
+            there = before >= 0
+            rows, code, before = rows[there], code[there], before[there]
+            if not len(rows):
+                break
+            pairs, code = np.unique(np.stack([before, code]), axis=1, return_inverse=True)
+            code = code.ravel()
+            known = [(self.words[b], *known[c]) for b, c in pairs.T.tolist()]
+            for number, words in enumerate(known):
+                yield back + 2, words, rows[code == number]
+
+    def push(self, word: str, rows: IntArray) -> None:
+        """Make a word the last one in some masks."""
+        if word not in self._numbers:
+            self._numbers[word] = len(self.words)
+            self.words.append(word)
+        self._last[1:, rows] = self._last[:-1, rows]
+        self._last[0, rows] = self._numbers[word]
+
+
+def add_ngrams(terms: Terms, pieces: Sequence[Piece], masks: Masks, vectoriser: Any) -> None:
+    """Add n-grams of words, which reach over pieces that a mask leaves empty."""
+    least, most = vectoriser.ngram_range
+    prepare, split = vectoriser.build_preprocessor(), vectoriser.build_tokenizer()
+    stop = vectoriser.get_stop_words() or frozenset()
+    known = getattr(vectoriser, "vocabulary_", None)
+    walk = _Walk(len(masks), most)
+    for piece in pieces:
+        for number, text in enumerate(piece.states):
+            words = [word for word in split(prepare(text)) if word not in stop]
+            rows = masks.rows(piece, number) if words else np.empty(0, dtype=np.int64)
+            for word in words if len(rows) else ():
+                for length, chain, where in walk.step(word, rows):
+                    term = " ".join(chain)
+                    if length >= least and (known is None or term in known):
+                        terms.add(term, where)
+                walk.push(word, rows)
+
+
+def without_units(text: str, spans: Spans, mask: BoolArray) -> str:
+    """Return a text without the units that a mask takes away."""
+    gone = sorted(span for j, unit in enumerate(spans) if not mask[j] for span in unit)
+    kept, at = [], 0
+    for low, high in gone:
+        kept.append(text[at:low])
+        at = high
+    return "".join([*kept, text[at:]])
