@@ -14,8 +14,9 @@ from xplain_cli.datasets.pixels import Pixels
 from xplain_cli.errors import RefusedError
 from xplain_cli.features.hidden import Hidden, Other, open_hidden
 from xplain_cli.features.pictures import PictureLaw
-from xplain_cli.features.superpixels import LabelMaps, open_superpixels
+from xplain_cli.features.superpixels import DEFAULT_SEGMENTS, LabelMaps, open_superpixels
 from xplain_cli.methods import Method
+from xplain_cli.methods.codes import code_size
 from xplain_cli.modalities import Drawing, Load, Piece, Reading
 from xplain_cli.modalities.preparation import Preparation, prepare_pictures
 from xplain_cli.models import LoadedModel, Model, PictureInput, Settled, TakesPictures
@@ -106,9 +107,17 @@ class PictureData:
         return 1 if reading.resize is None and reading.crop is None else _CHUNK_ROWS
 
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:  # noqa: ARG002 - the law of pictures is one
-        """Return the law."""
-        says = self.law.hidden.says
-        return Drawing(self.law, says, f"each hidden superpixel is replaced: {says}")
+        """Return the law, and say where the masks are too few for a code."""
+        says, notes = self.law.hidden.says, []
+        asked = self.request.samples or method.default_budget(self.law)[0]
+        least = code_size(self.request.segments or DEFAULT_SEGMENTS)
+        if method.sampled and least > asked:
+            notes.append(
+                f"{self.request.segments} superpixels: {asked} masks are no code for so many, but"
+                f" pairs, with many times the variance; --samples {least} makes one"
+            )
+        meaning = f"each hidden superpixel is replaced: {says}"
+        return Drawing(self.law, says, meaning, notes=tuple(notes))
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading and the splitting decides the numbers."""
