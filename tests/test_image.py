@@ -152,9 +152,12 @@ def test_a_callable_is_handed_bytes_of_pictures_of_any_size(run, tmp_path):
     (tmp_path / "photos").mkdir()
     for i, shape in enumerate([(20, 30), (40, 10), (15, 15)]):
         rgb(*shape).save(tmp_path / "photos" / f"{i}.png")
-    done = run("image", "seeing:see", "photos", "--python-path", ".", "--segments", "5")
+    common = ("image", "seeing:see", "photos", "--python-path", ".", "--segments", "5")
+    done = run(*common)
     assert done.code == 0, done.err
     assert stability()["status"].tolist() == ["ok"] * 3
+    done = run(*common, "--chunk-rows", "2")
+    assert (done.code, "one at a time" in done.err) == (2, True)
 
 
 def test_broken_pictures_fail_alone_with_the_reason(run, watching, tmp_path):
