@@ -71,7 +71,8 @@ Scale = Annotated[
     _option(
         _WHAT,
         "--output-scale",
-        "probability, raw, log-odds or log-odds:eps=1e-6. Default: probability if there is one.",
+        "probability, raw, log-odds or log-odds:eps=1e-6; of scores probability:of=softmax or"
+        " of=sigmoid. Default: probability if there is one.",
         "SCALE",
     ),
 ]
@@ -98,11 +99,21 @@ Background = Annotated[
 # How well
 Samples = Annotated[
     int | None,
-    _option(_HOW_WELL, "-n --samples", "Draws per repeat. Default: table 1024, text 512.", "N"),
+    _option(
+        _HOW_WELL,
+        "-n --samples",
+        "Draws per repeat. Default: table 1024, text and picture 512.",
+        "N",
+    ),
 ]
 Repeats = Annotated[
     int | None,
-    _option(_HOW_WELL, "-r --repeats", "Independent seeds, pooled. Default: table 8, text 4.", "N"),
+    _option(
+        _HOW_WELL,
+        "-r --repeats",
+        "Independent seeds, pooled. Default: table 8, text 4, picture 2.",
+        "N",
+    ),
 ]
 Seed = Annotated[int | None, _option(_HOW_WELL, "-s --seed", "Seed of the run. Default: 0.", "N")]
 StabilityK = Annotated[

@@ -126,9 +126,8 @@ class Run:
         outputs[self.place.manifest.name] = sha256(self.place.manifest)
         write_json(self.folder / "run_results.json", results)
         marker = replace(self.marker, state="finished", n_parts=n_parts, outputs=outputs)
-        for name in set(self.marker.outputs) - set(outputs):
+        for name in {SALT, *self.marker.outputs} - set(outputs):
             (self.folder / Path(name).name).unlink(missing_ok=True)
-        (self.folder / SALT).unlink(missing_ok=True)
         write_json(self.folder / MARKER, asdict(marker))
         return replace(self, state="finished", marker=marker, rendered=True)
 
