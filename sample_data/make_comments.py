@@ -65,14 +65,15 @@ def draw_comments() -> pd.DataFrame:
             for template in templates
         )
         label = spam if stream.random() > 1 / 30 else not spam
-        rows.append((f"c{number:04d}", content, "spam" if label else "fine"))
-    return pd.DataFrame(rows, columns=["COMMENT_ID", "CONTENT", "CLASS"])
+        rows.append((number, content, int(label)))
+    return pd.DataFrame(rows, columns=["COMMENT_ID", "CONTENT", "SPAM"])
 
 
 def fit_comments(table: pd.DataFrame) -> Pipeline:
     """Fit logistic regression on words and pairs of words."""
     words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
-    return make_pipeline(words, LogisticRegression(C=10)).fit(table["CONTENT"], table["CLASS"])
+    labels = table["SPAM"].map({0: "fine", 1: "spam"})
+    return make_pipeline(words, LogisticRegression(C=10)).fit(table["CONTENT"], labels)
 
 
 def make_comments(folder: Path) -> None:
