@@ -19,6 +19,7 @@ The map, a line per room (calls go down only):
     manifest       what a run says of itself
     estimate       what a run will cost (--dry-run)
     heatmaps       the pictures of a run: what weighs where
+    vocabulary     the units of a corpus, summed up
     verdict        gates, failed rows, the exit code
     choosing       method, target, scale and budget as objects
     opening        model and data opened and checked
@@ -35,6 +36,7 @@ The map, a line per room (calls go down only):
     gates          the judgement of --fail-on
     gate_language  the reading of --fail-on
     explainer      what a worker does with one chunk
+    refining       long texts from coarse to fine
     asking         what methods ask of a model, answered together
     records        an attribution becomes lines
     pool           the draws that all rows share, predicted once

@@ -95,10 +95,12 @@ def _bar(line: FeatureLine, longest: float, block: str, *, color: bool) -> str:
 
 
 def _feature_table(summary: Summary, block: str, *, color: bool) -> list[str]:
+    from rich.cells import cell_len, set_cell_size  # a Chinese character is two cells wide
+
     lines = summary.features
     names = [_printable(line.feature) for line in lines]
-    names = [name if len(name) <= _NAME else name[: _NAME - 3] + "..." for name in names]
-    width = max(len("feature"), *map(len, names))
+    names = [n if cell_len(n) <= _NAME else set_cell_size(n, _NAME - 3) + "..." for n in names]
+    width = max(len("feature"), *map(cell_len, names))
     longest = max(max(line.rising, line.weight - line.rising) for line in lines)
     head = f"{'feature':<{width}}  {'mean |weight|':>13}  {'std_error':>9}"
     table = [f"{head}  {f'in top {summary.top_k}':>9}  {'- down':>{_HALF_BAR}}|up +"]
@@ -106,7 +108,7 @@ def _feature_table(summary: Summary, block: str, *, color: bool) -> list[str]:
         error = "-" if line.std_error != line.std_error else f"{line.std_error:.2g}"
         bar = _bar(line, longest, block, color=color).rstrip()
         figures = f"{line.weight:>13.4g}  {error:>9}  {line.top_share:>9.0%}"
-        table.append(f"{name:<{width}}  {figures}  {bar}")
+        table.append(f"{set_cell_size(name, width)}  {figures}  {bar}")
     return table
 
 
@@ -241,8 +243,9 @@ class Console:
         lines += [
             _verdict("Precision (sampling error)", summary.precision, _PRECISION, summary),
             _verdict("Fidelity (is it linear there)", summary.fidelity, _FIDELITY, summary),
-            _verdict("Locality (1: own bins alone)", {}, _LOCALITY, summary),
         ]
+        if "locality" in summary.quantiles:
+            lines.append(_verdict("Locality (1: own bins alone)", {}, _LOCALITY, summary))
         failed = f", {summary.failed} failed" if summary.failed else ""
         lines += [f"{'Rows':<31} {summary.rows} explained{failed}", *summary.notes]
         self._say("\n".join(lines))

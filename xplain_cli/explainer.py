@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,21 @@ from xplain_cli.errors import XplainError
 from xplain_cli.explanation import Attribution, FloatArray, IntArray, Records
 from xplain_cli.features import Law, Split
 from xplain_cli.features.tables import TableLaw
+from xplain_cli.features.texts import TextRows
 from xplain_cli.methods import Method, Pool, Task, UnexplainedError
 from xplain_cli.methods.closed_form import see_leaves
-from xplain_cli.models import MaskedText, Model, ModelRecipe, Settled, Trees, load_model
+from xplain_cli.models import (
+    MaskedText,
+    Model,
+    ModelRecipe,
+    ReadsPartly,
+    Settled,
+    Trees,
+    load_model,
+)
 from xplain_cli.pool import Budget, checked_scale, load_pool, no_log_odds
 from xplain_cli.records import Explained, Labels, Rows, to_records
+from xplain_cli.refining import Weighed, refine
 from xplain_cli.scales import Scale, to_scale
 from xplain_cli.stability import assess
 from xplain_cli.targets import (
@@ -107,6 +118,8 @@ class Explainer:
     def explain(self, batch: Any, rows: Rows) -> Records:
         """Explain the rows of a chunk; a row that fails becomes a record with its reason."""
         split = self.assignment.law.split(batch)
+        if isinstance(split, TextRows) and isinstance(self.model, ReadsPartly):
+            split = split.read_to([self.model.read_length(text) for text in split.inputs])
         unread = dict(split.reasons) | dict(rows.unread)
         first: dict[bytes, int] = {}
         for i, key in enumerate(split.keys):
@@ -131,15 +144,43 @@ class Explainer:
     ) -> tuple[list[tuple[Explained, list[int]]], dict[int, str]]:
         """Explain distinct rows, those with equally many features together."""
         answers = self._answer(rows.inputs)
-        lost = dict(answers.reasons)
-        groups: dict[int, list[int]] = {}
-        for d, n in enumerate(rows.counts.tolist()):
-            if d not in lost:
-                groups.setdefault(n, []).append(d)
-        waiting = [groups[n] for n in sorted(groups)]
+        spent: dict[int, int] = {}
+        if isinstance(rows, TextRows) and rows.law.refine is not None:
+            rows, found = refine(rows, rows.law.refine, partial(self._weigh, answers))
+            answers.reasons.update(found.lost)
+            spent = found.asked
+        good = [d for d in range(len(rows)) if d not in answers.reasons]
+        attributed, lost = self._attribute(rows, answers, good, self.assignment.budget)
         explained = []
+        for task, attribution, chosen in attributed:
+            own = np.array([spent.get(d, 0) for d in chosen], dtype=np.int64)
+            counted = replace(attribution, n_inputs=attribution.n_inputs + own)
+            explained.append((self._explained(task, counted), chosen))
+        return explained, answers.reasons | lost
+
+    def _weigh(self, answers: _Answers, rows: TextRows, due: Sequence[int]) -> Weighed:
+        """Explain some rows roughly, with one repeat."""
+        budget = replace(self.assignment.budget, repeats=1)
+        attributed, lost = self._attribute(rows, answers, due, budget)
+        found = Weighed(lost=lost)
+        for _, attribution, chosen in attributed:
+            sizes = np.abs(attribution.weights).max(axis=1)
+            found.sizes |= dict(zip(chosen, sizes, strict=True))
+            found.asked |= dict(zip(chosen, attribution.n_inputs.tolist(), strict=True))
+        return found
+
+    def _attribute(
+        self, rows: Split, answers: _Answers, good: Sequence[int], budget: Budget
+    ) -> tuple[list[tuple[Task[Any, Any], Attribution, list[int]]], dict[int, str]]:
+        """Run the method on rows, those with equally many features together."""
+        groups: dict[int, list[int]] = {}
+        counts = rows.counts.tolist()
+        for d in good:
+            groups.setdefault(counts[d], []).append(d)
+        waiting = [groups[n] for n in sorted(groups)]
+        attributed, lost = [], dict[int, str]()
         while waiting:
-            tasks = [self._task(rows.take(chosen), answers, chosen) for chosen in waiting]
+            tasks = [self._task(rows.take(chosen), answers, chosen, budget) for chosen in waiting]
             method = self.assignment.method
             running = [(task.block, method.explain(task)) for task in tasks]
             again = []
@@ -151,11 +192,13 @@ class Explainer:
                     left = [d for d in chosen if d not in lost]
                     again += [left] if left else []
                 else:
-                    explained.append((self._explained(task, found), chosen))
+                    attributed.append((task, found, chosen))
             waiting = again
-        return explained, lost
+        return attributed, lost
 
-    def _task(self, block: Any, answers: _Answers, chosen: Sequence[int]) -> Task[Any, Any]:
+    def _task(
+        self, block: Any, answers: _Answers, chosen: Sequence[int], budget: Budget
+    ) -> Task[Any, Any]:
         asked = self.assignment
         pairs = answers.pairs[list(chosen)]
         return Task(
@@ -164,9 +207,9 @@ class Explainer:
             pairs=np.where(pairs >= 0, np.searchsorted(self._kept, pairs), -1),
             predictions=answers.values[list(chosen)],
             margin=asked.settled.margin,
-            seed=asked.budget.seed,
-            samples=asked.budget.samples,
-            repeats=asked.budget.repeats,
+            seed=budget.seed,
+            samples=budget.samples,
+            repeats=budget.repeats,
             leaves=self._leaves,
             probabilities=asked.scale.name == "probability",
         )

@@ -13,19 +13,21 @@ from xplain_cli.estimate import describe, estimate, lines_of
 from xplain_cli.explainer import Assignment, open_explainer
 from xplain_cli.explanation import Records
 from xplain_cli.features.tables import TableLaw
+from xplain_cli.features.texts import TextLaw
 from xplain_cli.heatmaps import Folders, draw_run, folders_of
 from xplain_cli.manifest import Course, details, manifest, results
 from xplain_cli.modalities import Piece
 from xplain_cli.modalities.pictures import PictureData
 from xplain_cli.output import Piece as RenderedPiece
-from xplain_cli.output import join_pieces, render_piece
+from xplain_cli.output import csv_bytes, join_pieces, render_piece
 from xplain_cli.plan import Request
 from xplain_cli.pool import find_pool, make_pool
 from xplain_cli.preparing import Prepared, assign, prepare
-from xplain_cli.run import Run, RunPlace, open_run, writing
+from xplain_cli.run import Run, RunPlace, open_run, write_atomically, writing
 from xplain_cli.summary import Summary, Tally
 from xplain_cli.targets import used_outputs
 from xplain_cli.verdict import exit_code, judge_gates, written
+from xplain_cli.vocabulary import vocabulary
 from xplain_cli.workers import Spread, explain_all
 
 _FIRST_ROWS = 16  # chunks of a row or two must not stop a run for one bad row
@@ -87,7 +89,12 @@ def _render(job: Prepared, run: Run, facts: dict[str, Any]) -> list[Path]:
         pieces = _rendered(job, run, ranges)
         fmt = job.request.output_format
         join_pieces(pieces, fmt, weights, stability, manifest=facts)
-    return [run.write_repeats(ranges)] if job.request.write_repeats else []
+    extra = [run.write_repeats(ranges)] if job.request.write_repeats else []
+    if job.request.modality == "text":
+        found = vocabulary(run.read_part(*chunk) for chunk in ranges)
+        extra.append(run.place.vocabulary)
+        write_atomically(extra[-1], csv_bytes(found, guarded=job.rendering.csv_guard))
+    return extra
 
 
 def _folders(job: Prepared, place: RunPlace) -> Folders:
@@ -128,7 +135,8 @@ def _pool(job: Prepared, run: Run) -> tuple[dict[str, Any], Assignment]:
         facts = find_pool(folder) or make_pool(
             folder, law, job.opened.model, job.chosen.budget, kept
         )
-    assignment = assign(job, folder)
+    hashes = isinstance(law, TextLaw) and law.salt == ""
+    assignment = assign(job, folder, run.secret() if hashes else "")
     open_explainer(assignment, job.opened.model)  # this process need not load it again
     return facts, assignment
 

@@ -18,6 +18,7 @@ from xplain_cli.errors import RefusedError, UsageError
 DEFAULT_FOLDER = "xplain-out"
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
 MARKER = "run.json"
+SALT = "salt"
 SCHEMA = 1
 ASIDE = ".xplain-tmp"
 """How the names of files end that are not in their place yet."""
@@ -118,6 +119,17 @@ def sha256(path: Path) -> str:
         raise RefusedError(f"{path}: cannot be read: {error.strerror}") from error
 
 
+def read_secret(path: Path) -> str:
+    """Return the random secret that a file holds; made where there is none."""
+    try:
+        return path.read_text(encoding="ascii")
+    except FileNotFoundError:
+        made = secrets.token_hex(16)
+    write_atomically(path, made.encode())
+    path.chmod(0o600)
+    return made
+
+
 @dataclass(frozen=True)
 class RunPlace:
     """
@@ -190,6 +202,11 @@ class RunPlace:
     def repeats(self) -> Path:
         """The file of each repeat's weights, where they are asked for."""
         return self.beside("repeats", ".npz")
+
+    @property
+    def vocabulary(self) -> Path:
+        """The file of a corpus' units."""
+        return self.beside("vocabulary", ".csv")
 
     @property
     def manifest(self) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 from xplain_cli.choosing import Chosen, choose_method
 from xplain_cli.console import Console
 from xplain_cli.explainer import Assignment
+from xplain_cli.features.texts import TextLaw
 from xplain_cli.gates import Gate, parse_gates
 from xplain_cli.manifest import make_plan, method_label
 from xplain_cli.opening import Opened, open_inputs
@@ -40,8 +41,17 @@ class Prepared:
         return tolerated(self.request.max_failed, self.opened.stop - self.opened.start)
 
 
-def assign(job: Prepared, pool_folder: Path | None) -> Assignment:
-    """Collect what workers need."""
+def assign(job: Prepared, pool_folder: Path | None, secret: str = "") -> Assignment:
+    """
+    Collect what workers need.
+
+    Parameters
+    ----------
+    pool_folder
+        Where the shared pool lies, if there is one.
+    secret
+        What units are hashed with where nobody gave a salt.
+    """
     request, opened, chosen = job.request, job.opened, job.chosen
     # workers open the very bytes that were judged here
     recipe = replace(opened.recipe, sha256=opened.loaded.sha256)
@@ -49,7 +59,7 @@ def assign(job: Prepared, pool_folder: Path | None) -> Assignment:
         identity=job.plan.identity,
         recipe=recipe,
         settled=opened.settled,
-        law=chosen.law,
+        law=chosen.law.salted(secret) if isinstance(chosen.law, TextLaw) else chosen.law,
         method=chosen.method,
         target=chosen.target,
         scale=chosen.scale,

@@ -19,9 +19,11 @@ from xplain_cli.explanation import Records
 from xplain_cli.places import (
     ASIDE,
     MARKER,
+    SALT,
     Marker,
     RunPlace,
     read_marker,
+    read_secret,
     sha256,
     unwritable,
     write_atomically,
@@ -89,6 +91,10 @@ class Run:
         with _reading():
             return parts.unpack(self._part(start, stop), self.marker.identity)
 
+    def secret(self) -> str:
+        """Return a random secret that lasts until the run is finished, and is then forgotten."""
+        return read_secret(self.folder / SALT)
+
     def pool_path(self, name: str) -> Path:
         """Return where the pool called *name* is kept."""
         return self.folder / "pool" / name
@@ -122,6 +128,7 @@ class Run:
         marker = replace(self.marker, state="finished", n_parts=n_parts, outputs=outputs)
         for name in set(self.marker.outputs) - set(outputs):
             (self.folder / Path(name).name).unlink(missing_ok=True)
+        (self.folder / SALT).unlink(missing_ok=True)
         write_json(self.folder / MARKER, asdict(marker))
         return replace(self, state="finished", marker=marker, rendered=True)
 
@@ -134,7 +141,7 @@ class Run:
         """Say whether every final file is there with the content that it was closed with."""
         held = self.marker.outputs
         due = (*self.files, self.place.manifest)
-        paths = {path.name: path for path in (*due, self.place.repeats)}
+        paths = {path.name: path for path in (*due, self.place.repeats, self.place.vocabulary)}
         if not {path.name for path in due} <= set(held) <= set(paths):
             return False
         return all(
@@ -164,7 +171,7 @@ class Run:
 def _owned(place: RunPlace, folder: Path, marker: Marker) -> list[Path]:
     """Return the files of a run that a new one in its place must not inherit."""
     listed = [folder / Path(name).name for name in marker.outputs]
-    own = [folder / "run_results.json", place.repeats, place.manifest]
+    own = [folder / "run_results.json", place.repeats, place.vocabulary, place.manifest]
     return [*listed, *own, place.weights, place.stability]
 
 

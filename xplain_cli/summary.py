@@ -15,6 +15,7 @@ FIDELITY = ("good", "fair", "poor")
 _UNBOUNDED = {"max_rel_se": 0.95, "local_r2": 0.05}
 _SHARES = {"topk_jaccard": 0.05, "sign_probability": 0.05, "locality": 0.95}
 _BINS = 1000
+_FALLBACK = "characters"
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ class Tally:
         self._pairs = 0
         self._words = {"precision": dict.fromkeys(PRECISION, 0)}
         self._words["fidelity"] = dict.fromkeys(FIDELITY, 0)
+        self._rules: dict[str, int] = {}
+        self._truncated = 0
         self._sums: dict[str, list[float]] = {}
         self._values = {name: array("f") for name in _UNBOUNDED}
         self._counts = {name: [0] * (_BINS + 1) for name in _SHARES}
@@ -130,6 +133,12 @@ class Tally:
             for index in np.flatnonzero(found):
                 bins[index] += int(found[index])
 
+    def _add_texts(self, rows: Any) -> None:
+        """Count by which rule texts were split, and those that the model does not read whole."""
+        for rule, count in rows["segmentation"].value_counts().items():
+            self._rules[str(rule)] = self._rules.get(str(rule), 0) + int(count)
+        self._truncated += int((rows["n_truncated"].astype(float) > 0).sum())
+
     def add(self, records: "Records") -> None:
         """Add the records of one part."""
         stability = records.stability
@@ -140,8 +149,26 @@ class Tally:
         self._pairs += len(done)
         if len(done):
             self._add_quality(done)
+            if "segmentation" in done:
+                self._add_texts(done.drop_duplicates("row"))
         if len(records.weights):
             self._add_features(records.weights)
+
+    def _text_notes(self) -> list[str]:
+        """Say by which rules texts were split, and what that misses."""
+        if not self._rules:
+            return []
+        total = sum(self._rules.values())
+        shares = ", ".join(f"{count / total:.0%} {rule}" for rule, count in self._rules.items())
+        notes = [f"{'Split into':<31} {shares}"]
+        if _FALLBACK in self._rules:
+            notes.append(
+                f"warning: {self._rules[_FALLBACK]} texts in scripts without spaces were split into"
+                " characters; pip install 'xplain-cli[intl]' finds their words"
+            )
+        if self._truncated:
+            notes.append(f"warning: {self._truncated} texts are longer than the model reads")
+        return notes
 
     def _quantiles(self) -> dict[str, tuple[float, float]]:
         import numpy as np
@@ -173,6 +200,6 @@ class Tally:
             precision=dict(self._words["precision"]),
             fidelity=dict(self._words["fidelity"]),
             quantiles=self._quantiles(),
-            notes=notes,
+            notes=(*notes, *self._text_notes()),
             top_k=self._top_k,
         )

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Any, ClassVar
 
@@ -45,7 +45,10 @@ class TextLaw:
     dictionary
         Whether words of scripts without spaces come from ICU's dictionaries.
     salt
-        With a salt, units are shown as salted hashes; None: as they are.
+        With a salt, units are shown as salted hashes; None: as they are. "" waits for the
+        secret of the run (``salted``).
+    refine
+        With a number, only units inside so many sentences, the strongest, are explained; None: all.
     """
 
     unit: str = "word"
@@ -53,11 +56,12 @@ class TextLaw:
     mask_token: str | None = None
     dictionary: bool = False
     salt: str | None = None
+    refine: int | None = None
 
     sizes: ClassVar[str] = "uniform"
     distance_unit: ClassVar[float] = 100.0
     weight_columns: ClassVar[tuple[str, ...]] = ("spans",)
-    stability_columns: ClassVar[tuple[str, ...]] = ("n_units", "segmentation")
+    stability_columns: ClassVar[tuple[str, ...]] = ("n_units", "n_truncated", "segmentation")
 
     def split(self, batch: Sequence[Any]) -> "TextRows":
         """Split texts into units; a missing or empty one has a reason."""
@@ -87,7 +91,7 @@ class TextLaw:
             units = tuple(Unit(word, tuple(where)) for word, where in places.items())
         else:
             units = tuple(Unit(text[low:high], ((low, high),)) for low, high in spans)
-        if len(units) > MOST_UNITS:
+        if len(units) > MOST_UNITS and self.refine is None:
             return (), (
                 f"the text has {len(units)} features, more than {MOST_UNITS}; take longer units"
                 " (--unit sentence), or -m lime:refine=3: sentences first, then the words of the"
@@ -98,6 +102,10 @@ class TextLaw:
     def shown(self, text: str) -> str:
         """Return a unit as it stands in the output."""
         return text if self.salt is None else hashed(text, self.salt)
+
+    def salted(self, secret: str) -> "TextLaw":
+        """Return the law with the secret of the run in place of a salt that nobody gave."""
+        return replace(self, salt=secret) if self.salt == "" else self
 
     def segmentation(self, text: str) -> str:
         """Return the rule by which a text was split."""
@@ -117,6 +125,7 @@ class TextRows:
     units: tuple[tuple[Unit, ...], ...]
     keys: tuple[bytes, ...]
     reasons: Mapping[int, str]
+    truncated: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of texts."""
@@ -135,7 +144,35 @@ class TextRows:
             tuple(self.units[i] for i in rows),
             tuple(self.keys[i] for i in rows),
             {at: self.reasons[i] for at, i in enumerate(rows) if i in self.reasons},
+            tuple(self.truncated[i] for i in rows) if self.truncated else (),
         )
+
+    def read_to(self, lengths: Sequence[int]) -> "TextRows":
+        """Return the texts cut where the model stops reading; units behind that are counted."""
+        cut = [text[:end] for text, end in zip(self.inputs, lengths, strict=True)]
+        short = self.law.split(cut)
+        lost = [len(whole) - len(left) for whole, left in zip(self.units, short.units, strict=True)]
+        reasons = {**short.reasons, **self.reasons}
+        return TextRows(self.law, cut, short.units, self.keys, reasons, tuple(lost))
+
+    def of_spans(self, spans: Sequence[Sequence[Span]]) -> "TextRows":
+        """Return the same texts with other units, one a span."""
+        units = tuple(
+            tuple(Unit(text[low:high], ((low, high),)) for low, high in own)
+            for text, own in zip(self.inputs, spans, strict=True)
+        )
+        return replace(self, units=units)
+
+    def inside(self, spans: Sequence[Sequence[Span]]) -> "TextRows":
+        """Return the texts with only the units, or their occurrences, in some spans of each."""
+        kept = []
+        for units, chosen in zip(self.units, spans, strict=True):
+            found = [
+                Unit(unit.text, tuple(s for s in unit.spans if _within(s, chosen)))
+                for unit in units
+            ]
+            kept.append(tuple(unit for unit in found if unit.spans))
+        return replace(self, units=tuple(kept))
 
     def shown(self) -> Shown:
         """Return the units' texts, how often each stands there, and where."""
@@ -148,7 +185,8 @@ class TextRows:
                 spans[i, j] = [list(span) for span in unit.spans]
                 values[i, j] = len(unit.spans)
         rules = np.array([self.law.segmentation(text) for text in self.inputs], dtype=object)
-        facts = {"n_units": self.counts, "segmentation": rules}
+        lost = np.array(self.truncated or (0,) * b, dtype=np.int64)
+        facts = {"n_units": self.counts, "n_truncated": lost, "segmentation": rules}
         return Shown(names, values, {"spans": spans}, facts)
 
     def spanned(self, row: int) -> tuple[str, list[tuple[Span, ...]]]:
@@ -182,6 +220,10 @@ class TextRows:
         words = np.broadcast_to(np.array(pieces[1::2], dtype=object), stays.shape)
         filled[:, 1::2][stays] = words[stays]
         return ["".join(cells) for cells in filled.tolist()]
+
+
+def _within(span: Span, chosen: Sequence[Span]) -> bool:
+    return any(low <= span[0] and span[1] <= high for low, high in chosen)
 
 
 def hashed(text: str, salt: str) -> str:

@@ -64,6 +64,9 @@ class MaskLime:
         none, or logit2: a stand-in for the model whose own surrogate costs no model inputs;
         default: logit2 where all features are fitted and the masks are no code, which leaves little
         for it.
+    refine
+        For long texts: explain only the units inside so many sentences, the strongest, found
+        first by explaining blocks of sentences and then sentences; default: all units.
     """
 
     kernel: str = field(default="cosine", metadata={"choices": KERNELS})
@@ -73,6 +76,7 @@ class MaskLime:
     select: str = field(default="auto", metadata={"choices": SELECTIONS})
     design: str = field(default="auto", metadata={"choices": ("auto", *DESIGNS)})
     control: str = field(default="auto", metadata={"choices": ("auto", "none", "logit2")})
+    refine: int | None = None
 
     exact: ClassVar[bool] = False
     pooled: ClassVar[bool] = False
@@ -80,6 +84,8 @@ class MaskLime:
 
     def __post_init__(self) -> None:
         """Refuse settings that contradict each other."""
+        if self.refine is not None and self.refine < 1:
+            raise UsageError(f"lime:refine={self.refine}: must be 1 or above")
         if self.kernel_width is not None and not self.kernel_width > 0:
             raise UsageError(f"lime:kernel_width={self.kernel_width:g}: must be above 0")
         if self.kernel_width is not None and self.kernel != "cosine":

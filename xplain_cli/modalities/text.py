@@ -1,7 +1,8 @@
 """Texts: a column of a table, or a line each; their units are features."""
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -11,15 +12,17 @@ from xplain_cli import datasets
 from xplain_cli.batches import BATCH_ROWS
 from xplain_cli.datasets import Table
 from xplain_cli.errors import RefusedError, UsageError, nearest
-from xplain_cli.features.texts import TextLaw
+from xplain_cli.features.texts import TextLaw, text_key
 from xplain_cli.features.units import check_unit, has_dictionary
 from xplain_cli.methods import Method
 from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading
 from xplain_cli.modalities.carried import carried_columns, check_carried, read_options, rows_of
 from xplain_cli.models import MaskedText, Model, Settled
 from xplain_cli.models.callables import extend_path
+from xplain_cli.models.onnx_texts import LoadedOnnxTexts
 from xplain_cli.plan import Request
 
+SALT = "XPLAIN_HASH_SALT"
 _SPARSE_CHUNK_ROWS, _CHUNK_ROWS = 256, 64
 _READ_AHEAD = 1024
 _AGREE = 1e-9
@@ -43,6 +46,8 @@ class Text:
         Whether the model can be asked masked texts without their strings.
     first
         The first texts that are there.
+    tokenizer
+        SHA-256 (hex) of the model's tokenizer file, if it has one.
     """
 
     request: Request
@@ -50,6 +55,7 @@ class Text:
     column: str
     law: TextLaw
     first: tuple[str, ...]
+    tokenizer: str | None = None
 
     gives = "masks"
 
@@ -107,9 +113,10 @@ class Text:
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:  # noqa: ARG002 - the law of texts is one
         """Return the law, and whether masked texts are asked as sparse rows."""
         token = self.request.mask_token
+        law = replace(self.law, refine=getattr(method, "refine", None))
         sparse, notes = False, []
         if token is None and isinstance(model, MaskedText):
-            sparse = sparse_agrees(self.law, model, list(self.first))
+            sparse = sparse_agrees(law, model, list(self.first))
             if not sparse:
                 notes.append(
                     "masked texts are asked as strings: sparse rows built from the masks do not"
@@ -120,16 +127,18 @@ class Text:
         else:
             meaning = f"token: absent units are replaced by {token!r}"
         baseline = "deletion" if token is None else f"token={token}"
-        return Drawing(self.law, baseline, meaning, sparse=sparse, notes=tuple(notes))
+        return Drawing(law, baseline, meaning, sparse=sparse, notes=tuple(notes))
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading and the splitting decides the numbers."""
         request, law = self.request, self.law
         return {
             "text_column": self.column,
+            "tokenizer": self.tokenizer,
             "unit": law.unit,
             "occurrences": request.occurrences,
             "mask_token": law.mask_token,
+            "hashed": law.salt if not law.salt else text_key(law.salt).hex(),
             "dictionary": _dictionary_version() if law.dictionary else None,
             "reading": {
                 "sep": request.sep,
@@ -227,13 +236,15 @@ def open_text(request: Request, load: Load) -> Reading:
     first = [text for text in head if isinstance(text, str) and text.strip()][:PROBE_ROWS]
     if not first:
         raise RefusedError(
-            f"{table.paths[0]}: the first {len(head)} cells of column {column!r} hold no text"
+            f"{table.paths[0]}: the first {len(head)} cells of column {column!r} hold no text; name"
+            " another one with --text-column"
         )
     law = TextLaw(
         unit=request.unit,
         merged=request.occurrences == "merge",
         mask_token=request.mask_token,
         dictionary=request.unit == "word" and has_dictionary(),
-        salt="" if request.hash_units else None,
+        salt=os.environ.get(SALT, "") if request.hash_units else None,
     )
-    return Reading(Text(request, table, column, law, tuple(first)), loaded)
+    tokenizer = loaded.tokenizer_sha256 if isinstance(loaded, LoadedOnnxTexts) else None
+    return Reading(Text(request, table, column, law, tuple(first), tokenizer), loaded)

@@ -6,7 +6,16 @@ A pickle passes the door (dry run, exact allowlist, strict load) before anything
 from collections.abc import Callable
 from typing import Any
 
-from xplain_cli.models import callables, native, onnx, onnx_pictures, pickled, skops, torch
+from xplain_cli.models import (
+    callables,
+    native,
+    onnx,
+    onnx_pictures,
+    onnx_texts,
+    pickled,
+    skops,
+    torch,
+)
 from xplain_cli.models.contract import (
     Batch,
     Levels,
@@ -14,6 +23,7 @@ from xplain_cli.models.contract import (
     MaskedText,
     Model,
     ModelRecipe,
+    ReadsPartly,
     Settled,
 )
 from xplain_cli.models.links import Linked
@@ -32,6 +42,7 @@ __all__ = [
     "Model",
     "ModelRecipe",
     "PictureInput",
+    "ReadsPartly",
     "Settled",
     "TakesPictures",
     "Trees",
@@ -59,6 +70,11 @@ PICTURE_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
 }
 """Stored forms that take pictures as such; all others take them as rows of pixels."""
 
+TEXT_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
+    "onnx": onnx_texts.open_onnx_texts,
+}
+"""Stored forms that take texts in a way of their own; all others take a list of strings."""
+
 
 def _load(recipe: ModelRecipe) -> LoadedModel:
     if callables.names_callable(recipe.source):
@@ -66,6 +82,8 @@ def _load(recipe: ModelRecipe) -> LoadedModel:
     stored = read_stored(recipe.source, recipe.sha256)
     if recipe.modality == "image" and stored.kind in PICTURE_KINDS:
         return PICTURE_KINDS[stored.kind](recipe, stored)
+    if recipe.modality == "text" and stored.kind in TEXT_KINDS:
+        return TEXT_KINDS[stored.kind](recipe, stored)
     loaded = (KINDS | OPTIONAL_KINDS)[stored.kind](recipe, stored)
     return Flattened(loaded) if recipe.modality == "image" else loaded
 

@@ -151,6 +151,15 @@ class Levels:
     strict: bool
 
 
+@runtime_checkable
+class ReadsPartly(Protocol):
+    """A model that reads texts only up to some length."""
+
+    def read_length(self, text: str) -> int:
+        """Return up to which code point it reads a text."""
+        ...
+
+
 class LoadedModel(Protocol):
     """A model that was judged and loaded, and not yet asked anything."""
 

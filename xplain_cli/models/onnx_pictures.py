@@ -60,8 +60,8 @@ class LoadedOnnxPictures:
         self.runner = runner
         self.input = slot.name
         self.takes = _takes(recipe, slot)
-        self.versions: dict[str, str] = {}
         self.levels: dict[str, Levels] = {}
+        self.versions: dict[str, str] = {}
         self.notes = _notes(self.takes)
 
     def settle(self, batch: Batch) -> Settled:

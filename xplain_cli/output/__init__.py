@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, Protocol
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import Records
 from xplain_cli.output.cells import guard, unguard
-from xplain_cli.output.csv import Csv
+from xplain_cli.output.csv import Csv, csv_bytes
 from xplain_cli.output.json import Json, JsonLines
 from xplain_cli.output.parquet import Parquet
 from xplain_cli.output.rendering import Piece, Rendering, prune, widen
@@ -17,6 +17,7 @@ __all__ = [
     "Rendering",
     "Writer",
     "check_rendering",
+    "csv_bytes",
     "guard",
     "join_pieces",
     "prune",

@@ -18,6 +18,7 @@ INTEGERS = frozenset({
     "n_model_inputs",
     "n_omitted",
     "n_units",
+    "n_truncated",
 })
 """Our columns of whole numbers; a missing value makes pandas hold them as floats."""
 

@@ -39,6 +39,11 @@ def _sheet(
     return _encode(f"{head}\n"), _encode("\n".join([*lines, ""]))
 
 
+def csv_bytes(frame: pd.DataFrame, *, guarded: bool) -> bytes:
+    """Return a frame as a whole csv file."""
+    return b"".join(_sheet(frame, _guarded if guarded else _quoted))
+
+
 class Csv:
     """Two csv files."""
 
