@@ -61,7 +61,6 @@ class LoadedOnnxPictures:
         self.input = slot.name
         self.takes = _takes(recipe, slot)
         self.versions: dict[str, str] = {}
-        self.levels: dict[str, Levels] = {}
         self.notes = _notes(self.takes)
 
     def settle(self, batch: Batch) -> Settled:

@@ -1,7 +1,6 @@
 """How models take pictures: which layout and type, and flattened pixels for models of tables."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -117,7 +116,6 @@ class Flattened:
 
     columns: tuple[str, ...] | None = None
     n_columns: int | None = None
-    levels: Mapping[str, Levels] = field(default_factory=dict)
     discrete: frozenset[str] = frozenset()
     numeric: frozenset[str] = frozenset()
     all_numeric: bool = True

@@ -14,7 +14,7 @@ import pandas as pd
 from xplain_cli.errors import RefusedError, UsageError, require
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import Batch, Levels, LoadedModel, Model, ModelRecipe, Settled
-from xplain_cli.models.pictures import Flattened, PictureInput
+from xplain_cli.models.pictures import Flattened, PictureInput, layout_of
 from xplain_cli.models.responses import Answer, expand, settle_answer, to_matrix
 from xplain_cli.models.stored import LARGEST, Stored
 from xplain_cli.models.torch_archive import (
@@ -114,10 +114,15 @@ class LoadedTorch:
 
     @property
     def takes(self) -> PictureInput:
-        """How it takes pictures: as torch does, unless the user says otherwise."""
-        layout = self._recipe.layout or "NCHW"
-        rows, *sides = self._network.shape if len(self._network.shape) == 4 else (None,) * 4
-        height, width, channels = (sides[i] for i in ((1, 2, 0) if layout == "NCHW" else (0, 1, 2)))
+        """How it takes pictures: channels first where its shape does not say otherwise."""
+        shape = self._network.shape
+        if len(shape) != 4:
+            return PictureInput(self._recipe.layout or "NCHW", self._network.dtype)
+        layout = layout_of(self._recipe.source, shape, self._recipe.layout)
+        rows, first, second, third = shape
+        channels, height, width = (
+            (first, second, third) if layout == "NCHW" else (third, first, second)
+        )
         return PictureInput(layout, self._network.dtype, height, width, channels, rows)
 
     def settle(self, batch: Batch) -> Settled:
@@ -216,7 +221,7 @@ def _unjudged(path: str, archive: Archive, data: bytes, torch: Any) -> Network:
     return Network(module.eval())
 
 
-def open_torch(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
+def open_torch(recipe: ModelRecipe, stored: Stored) -> LoadedTorch:
     """
     Judge and open a torch file.
 
@@ -255,7 +260,7 @@ def open_torch(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
 
 def open_torch_pictures(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
     """
-    Judge and open a torch file that takes pictures, or rows of pixels.
+    Open a torch file that takes pictures, or rows of pixels.
 
     Raises
     ------
@@ -263,4 +268,4 @@ def open_torch_pictures(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
         As ``open_torch``.
     """
     loaded = open_torch(recipe, stored)
-    return loaded if loaded.n_columns is None else Flattened(loaded)
+    return Flattened(loaded) if loaded.n_columns is not None else loaded
