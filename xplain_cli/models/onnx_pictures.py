@@ -60,6 +60,7 @@ class LoadedOnnxPictures:
         self.runner = runner
         self.input = slot.name
         self.takes = _takes(recipe, slot)
+        self.levels: dict[str, Levels] = {}
         self.versions: dict[str, str] = {}
         self.notes = _notes(self.takes)
 

@@ -114,6 +114,11 @@ class Flattened:
         """Versions that the file states, by package."""
         return self.loaded.versions
 
+    @property
+    def levels(self) -> dict[str, Levels]:
+        """Pixels are no categories."""
+        return {}
+
     columns: tuple[str, ...] | None = None
     n_columns: int | None = None
     discrete: frozenset[str] = frozenset()
