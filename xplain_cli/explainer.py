@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.asking import Asked, run_together
+from xplain_cli.asking import Asked, raised, run_together
 from xplain_cli.batches import BATCH_ROWS, count, predict_fixed, take
 from xplain_cli.errors import XplainError
 from xplain_cli.explanation import Attribution, FloatArray, IntArray, Records
@@ -109,6 +109,7 @@ class Explainer:
             batch_rows=assignment.batch_rows,
             sparse=model if assignment.sparse and isinstance(model, MaskedText) else None,
             pool=pool,
+            show_values=assignment.with_values,
         )
         if assignment.method.exact:
             if not isinstance(model, Trees) or not isinstance(assignment.law, TableLaw):
@@ -256,7 +257,7 @@ class Explainer:
                 try:
                     outputs[d] = predict_fixed(self.model, take(inputs, [d]), size=size)[0]
                 except Exception as error:  # noqa: BLE001 - as above
-                    reasons[d] = f"the model raised {type(error).__name__}: {error}".splitlines()[0]
+                    reasons[d] = raised(error, "this row", shown=self.assignment.with_values)
             return outputs, reasons
 
 
