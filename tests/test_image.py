@@ -448,3 +448,10 @@ def test_too_few_masks_for_a_code_are_told(run, watching, photos):
     common = ("image", watching, photos, "--rescale", "1/255", "--segments", "32", "--dry-run")
     assert "--samples 2048" in run(*common).err
     assert "--samples 2048" not in run(*common, "--samples", "2048").err
+
+
+def test_sentences_are_nothing_of_pictures(run, tmp_path):
+    scenes = SAMPLES
+    done = run("image", scenes / "scenes.onnx", scenes / "scenes", "-m", "lime:refine=2")
+    assert done.code == 2
+    assert "lime:refine" in done.err
