@@ -7,6 +7,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+from make_comments import make_comments
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import (
     BooleanTensorType,
@@ -189,7 +190,7 @@ def main() -> None:
     folder = parser.parse_args().output
     folder.mkdir(parents=True, exist_ok=True)
     with threadpool_limits(1):  # sums over threads differ in the last digit
-        for make in (make_breast_cancer, make_wine, make_diabetes, make_loans):
+        for make in (make_breast_cancer, make_wine, make_diabetes, make_loans, make_comments):
             make(folder)
 
 

@@ -1,6 +1,5 @@
-"""Remake comments.csv and comments.pkl: made-up comments on videos, and a model that finds spam."""
+"""Made-up comments on videos, and a model that finds spam in them; make.py writes both."""
 
-import argparse
 import pickle
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from threadpoolctl import threadpool_limits
 
 ROWS = 400
 SHARE_OF_SPAM = 0.45
@@ -67,27 +65,20 @@ def draw_comments() -> pd.DataFrame:
             for template in templates
         )
         label = spam if stream.random() > 1 / 30 else not spam
-        rows.append((f"c{number:04d}", content, "spam" if label else "fine"))
-    return pd.DataFrame(rows, columns=["COMMENT_ID", "CONTENT", "CLASS"])
+        rows.append((number, content, int(label)))
+    return pd.DataFrame(rows, columns=["COMMENT_ID", "CONTENT", "SPAM"])
 
 
 def fit_comments(table: pd.DataFrame) -> Pipeline:
     """Fit logistic regression on words and pairs of words."""
     words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
-    return make_pipeline(words, LogisticRegression(C=10)).fit(table["CONTENT"], table["CLASS"])
+    labels = table["SPAM"].map({0: "fine", 1: "spam"})
+    return make_pipeline(words, LogisticRegression(C=10)).fit(table["CONTENT"], labels)
 
 
-def main() -> None:
-    """Remake the files in the folder of this script, or in ``--output``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent)
-    folder = parser.parse_args().output
-    folder.mkdir(parents=True, exist_ok=True)
+def make_comments(folder: Path) -> None:
+    """Write comments.csv and comments.pkl."""
     table = draw_comments()
     table.to_csv(folder / "comments.csv", index=False, lineterminator="\n")
-    with threadpool_limits(1), (folder / "comments.pkl").open("wb") as file:
+    with (folder / "comments.pkl").open("wb") as file:
         pickle.dump(fit_comments(table), file, protocol=5)
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from xplain_cli.methods.codes import capacity, code_masks, code_rows, sidon_columns
+from xplain_cli.methods.codes import capacity, code_masks, code_rows, code_size, sidon_columns
 from xplain_cli.methods.designs import all_masks
 
 CAPACITY = {32: 6, 64: 7, 128: 9, 256: 12, 512: 18, 1024: 24, 2048: 32, 4096: 41, 8192: 64}
@@ -59,6 +59,10 @@ def test_no_mask_of_a_full_code_stands_twice():
 
 def test_a_code_takes_the_largest_power_of_two_within_the_budget():
     assert [code_rows(16, m) for m in (511, 512, 1000, 1024, 5000)] == [0, 512, 512, 1024, 4096]
+
+
+def test_the_smallest_code_for_so_many_features():
+    assert [code_size(n) for n in (6, 16, 19, 32, 64, 129)] == [32, 512, 1024, 2048, 8192, 0]
 
 
 def test_too_many_features_for_a_code_are_refused():

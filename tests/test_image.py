@@ -152,9 +152,12 @@ def test_a_callable_is_handed_bytes_of_pictures_of_any_size(run, tmp_path):
     (tmp_path / "photos").mkdir()
     for i, shape in enumerate([(20, 30), (40, 10), (15, 15)]):
         rgb(*shape).save(tmp_path / "photos" / f"{i}.png")
-    done = run("image", "seeing:see", "photos", "--python-path", ".", "--segments", "5")
+    common = ("image", "seeing:see", "photos", "--python-path", ".", "--segments", "5")
+    done = run(*common)
     assert done.code == 0, done.err
     assert stability()["status"].tolist() == ["ok"] * 3
+    done = run(*common, "--chunk-rows", "2")
+    assert (done.code, "one at a time" in done.err) == (2, True)
 
 
 def test_broken_pictures_fail_alone_with_the_reason(run, watching, tmp_path):
@@ -411,3 +414,44 @@ def test_pickled_models_take_pictures_of_files(run, tmp_path):
     done = run("image", "digits.pkl", "pictures", "--resize", "8", "--rescale", "1/255")
     assert done.code == 0, done.err
     assert stability()["target"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("end", "link"), [("Softmax", "softmax"), ("Sigmoid", "sigmoid")])
+def test_scores_become_probabilities_when_the_user_says_how(run, tmp_path, photos, end, link):
+    shape = ["rows", 3, SIDE, SIDE]
+    scores = mean_colours(tmp_path / "scores.onnx", shape=shape, end="Identity")
+    answers = mean_colours(tmp_path / "answers.onnx", shape=shape, end=end)
+    common = ("--segments", "6", "--class-names", "names.txt", "-t", "green", "--no-maps")
+    Path("names.txt").write_text("red\ngreen\nblue\n")
+    own = ("--output-scale", "probability", "--force") if end == "Softmax" else ()
+    assert run("image", answers, photos, *common, *own, "-o", "own").code == 0
+    scale = f"probability:of={link}"
+    assert run("image", scores, photos, *common, "-o", "made", "--output-scale", scale).code == 0
+    assert stability("made")["output_scale"].unique().tolist() == [scale]
+    both = [weights(name)["weight"] for name in ("own", "made")]
+    np.testing.assert_allclose(*both, atol=1e-5)
+
+
+def test_a_link_is_for_scores_alone(run, tmp_path, photos):
+    shares = mean_colours(tmp_path / "shares.onnx", shape=["rows", 3, SIDE, SIDE])
+    done = run("image", shares, photos, "--output-scale", "probability:of=softmax")
+    assert (done.code, "gives no scores" in done.err) == (2, True)
+
+
+def test_scores_asked_as_probabilities_are_told_how(run, tmp_path, photos):
+    scores = mean_colours(tmp_path / "s.onnx", shape=["rows", 3, SIDE, SIDE], end="Identity")
+    done = run("image", scores, photos, "--output-scale", "log-odds")
+    assert (done.code, "say --output-scale log-odds:of=softmax" in done.err) == (2, True)
+
+
+def test_too_few_masks_for_a_code_are_told(run, watching, photos):
+    common = ("image", watching, photos, "--rescale", "1/255", "--segments", "32", "--dry-run")
+    assert "--samples 2048" in run(*common).err
+    assert "--samples 2048" not in run(*common, "--samples", "2048").err
+
+
+def test_sentences_are_nothing_of_pictures(run, tmp_path):
+    scenes = SAMPLES
+    done = run("image", scenes / "scenes.onnx", scenes / "scenes", "-m", "lime:refine=2")
+    assert done.code == 2
+    assert "lime:refine" in done.err

@@ -205,3 +205,24 @@ def test_no_reason_and_no_note_shows_a_value_that_is_left_out(run, mixed, tmp_pa
     assert "row 6, column 'city': the model was not fitted with its category;" in errors["6"]
     written = [p.read_bytes() for p in (tmp_path / "xplain-out").rglob("*") if p.is_file()]
     assert not any(b"secret" in data for data in [*written, done.err.encode()])
+
+
+def test_what_the_model_says_of_a_row_is_hidden_with_the_values(run, tmp_path):
+    (tmp_path / "judge.py").write_text(
+        "def ask(table):\n"
+        "    bad = table['x'] == 7\n"
+        "    if bad.any():\n"
+        "        raise ValueError(f'no {table[bad].iloc[0].tolist()}')\n"
+        "    return table['x'] * 2.0\n"
+    )
+    (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{i % 6},1\n" for i in range(40)) + "7,1\n")
+    (tmp_path / "b.csv").write_text("x,y\n" + "".join(f"{i % 6},1\n" for i in range(40)))
+    options = ("judge:ask", "t.csv", "--background", "b.csv", "-n", "32", "-r", "2", "--force")
+    seen = []
+    for more in ((), ("--no-values",)):
+        done = run("tabular", *options, "--python-path", tmp_path, *more)
+        assert done.code == 4
+        text = (tmp_path / "xplain-out" / "stability.csv").read_text()
+        seen.append("no [7" in text)
+        assert "--max-failed" in text
+    assert seen == [True, False]

@@ -1,6 +1,7 @@
 """Models of pictures: layout, type and batch size read off the graph, or rows of pixels."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -145,3 +146,36 @@ def test_a_callable_is_handed_arrays(tmp_path):
     np.testing.assert_allclose(
         bound.predict(pictures)[:, 0], pictures.mean(axis=(1, 2, 3)), rtol=1e-5
     )
+
+
+@pytest.fixture(params=["export", "script"])
+def network(tmp_path, request):
+    """A torch module of the mean of each channel, in either stored form."""
+    torch = pytest.importorskip("torch")
+
+    class Means(torch.nn.Module):
+        def forward(self, pixels):
+            return torch.softmax(pixels.mean(dim=(2, 3)) * 0.01, dim=1)
+
+    path = tmp_path / "means.pt2"
+    example = (torch.zeros(2, 3, 6, 8),)
+    if request.param == "export":
+        rows = {"pixels": {0: torch.export.Dim("rows")}}
+        program = torch.export.export(Means(), example, dynamic_shapes=rows)
+        torch.export.save(program, path)
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # TorchScript is deprecated, and still in use
+            torch.jit.save(torch.jit.trace(Means(), example), path)
+    return path, request.param
+
+
+def test_a_torch_module_takes_pictures_as_torch_does(network):
+    path, form = network
+    model = opened(path)
+    sizes = (6, 8, 3) if form == "export" else (None, None, None)
+    assert model.takes == PictureInput("NCHW", "float32", *sizes)
+    inputs = noise(4, 3, 6, 8)
+    wanted = softmax(0.01 * inputs.mean(axis=(2, 3), dtype=np.float64))
+    found = model.bind(model.settle(inputs)).predict(inputs)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)

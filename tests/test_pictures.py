@@ -81,6 +81,14 @@ def test_a_glob_names_its_files_sorted(folder):
     assert [os.path.relpath(name, folder) for name in found.ids] == ["b.png"]
 
 
+def test_the_largest_picture_is_found_by_its_header(folder, tmp_path):
+    rgb(30, 50).save(f"{folder}/a/large.png")
+    (tmp_path / "photos" / "bad.png").write_bytes(b"no picture")
+    assert find_pictures([folder]).most_pixels(Reading()) == 1500
+    stack = save(tmp_path / "stack.npy", np.zeros((2, 8, 9)))
+    assert find_pictures([stack]).most_pixels(Reading()) == 72
+
+
 def test_files_keep_their_order_and_names(folder):
     paths = [f"{folder}/b.png", f"{folder}/a/c.jpg"]
     assert find_pictures(paths).ids == paths

@@ -117,6 +117,7 @@ def test_the_difference_of_two_margins_is_the_margin():
         ("log-odds:eps=1", "probability"),
         ("log-odds:epsilon=0.1", "probability"),
         ("probability:eps=0.1", "probability"),
+        ("raw:of=softmax", "raw"),
     ],
 )
 def test_impossible_scales_are_refused(text, model_scale):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.asking import Asked
+from xplain_cli.asking import Asked, raised
 from xplain_cli.batches import count, predict_fixed, take
 from xplain_cli.errors import XplainError
 from xplain_cli.explanation import FloatArray, IntArray
@@ -68,5 +68,5 @@ def _predict_rows(asked: Asked, settled: Settled, inputs: Any) -> tuple[FloatArr
             try:
                 outputs[d] = predict_fixed(asked.model, take(inputs, [d]), size=size)[0]
             except Exception as error:  # noqa: BLE001 - as above
-                reasons[d] = f"the model raised {type(error).__name__}: {error}".splitlines()[0]
+                reasons[d] = raised(error, "this row", shown=asked.show_values)
         return outputs, reasons

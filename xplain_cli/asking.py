@@ -50,6 +50,8 @@ class Asked:
         The same model where masked texts are asked as sparse rows; else None.
     pool
         The shared pool, for methods that ask for it.
+    show_values
+        Whether reasons may quote what the model says of a row.
     """
 
     model: Model
@@ -59,15 +61,12 @@ class Asked:
     batch_rows: int
     sparse: MaskedText | None = None
     pool: Pool | None = None
+    show_values: bool = True
 
 
 @dataclass(frozen=True)
 class _Question:
-    """
-    Distinct inputs of one masked row; ``inverse`` (m,) leads from its masks to them.
-
-    Each mask has as many inputs as there are ``copies``: their outputs are averaged.
-    """
+    """Distinct inputs of one masked row, ``copies`` a mask; ``inverse`` (m,) leads to them."""
 
     inputs: Any
     inverse: IntArray
@@ -102,6 +101,15 @@ def _distinct_texts(texts: list[str]) -> tuple[list[str], IntArray]:
     place: dict[str, int] = {}
     inverse = np.array([place.setdefault(text, len(place)) for text in texts], dtype=np.int64)
     return list(place), inverse
+
+
+def raised(error: Exception, where: str, *, shown: bool) -> str:
+    """Return why a row failed on which the model raised; what it said may quote a value."""
+    said = f": {error}".splitlines()[0] if shown else ""
+    return (
+        f"the model raised {type(error).__name__}{said} on {where}; mend or remove the row, or"
+        " allow for it with --max-failed"
+    )
 
 
 class _Masks:
@@ -173,8 +181,8 @@ def _each(asked: Asked, questions: Sequence[_Question]) -> list[FloatArray | str
             try:
                 found.append(_outputs(asked, [question])[0])
             except Exception as error:  # noqa: BLE001 - as above
-                said = f"{type(error).__name__}: {error}".splitlines()[0]
-                found.append(f"the model raised {said} on this row with features taken away")
+                where = "this row with features taken away"
+                found.append(raised(error, where, shown=asked.show_values))
         return found
 
 

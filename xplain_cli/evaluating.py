@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import pandas as pd
 from xplain_cli.answering import Answers, answer_rows
 from xplain_cli.archive import FinishedRun, Line, find_run, said_of
 from xplain_cli.asking import Asked, run_together
-from xplain_cli.batches import predict_fixed
 from xplain_cli.console import Console
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray
@@ -78,6 +76,7 @@ def _asked(job: Prepared) -> Asked:
         kept=used_outputs(chosen.target, len(opened.settled.outputs)),
         batch_rows=opened.modality.batch_rows,
         sparse=model if chosen.drawing.sparse and isinstance(model, MaskedText) else None,
+        show_values=not job.request.no_values,
     )
 
 
@@ -131,7 +130,7 @@ def _measured(
             rows,
             range(len(rows)),
             answers,
-            partial(predict_fixed, asked.model, size=asked.batch_rows),
+            asked,
         )
     groups: dict[int, list[int]] = {}
     for d, n in enumerate(rows.counts.tolist()):

@@ -10,7 +10,7 @@ import numpy as np
 
 from xplain_cli.answering import Answers, answer_rows
 from xplain_cli.asking import Asked, run_together
-from xplain_cli.batches import BATCH_ROWS, predict_fixed
+from xplain_cli.batches import BATCH_ROWS
 from xplain_cli.explanation import Attribution, Records
 from xplain_cli.features import Law, Split
 from xplain_cli.features.masked_tables import TableRows
@@ -95,6 +95,7 @@ class Explainer:
             batch_rows=assignment.batch_rows,
             sparse=model if assignment.sparse and isinstance(model, MaskedText) else None,
             pool=pool,
+            show_values=assignment.with_values,
         )
         if assignment.method.exact:
             if not isinstance(model, Trees):
@@ -141,8 +142,7 @@ class Explainer:
             spent = found.asked
         good = [d for d in range(len(rows)) if d not in answers.reasons]
         if isinstance(rows, TableRows):
-            ask = partial(predict_fixed, self.model, size=self.assignment.batch_rows)
-            rows, spent, lost = ground(rows, good, answers, ask)
+            rows, spent, lost = ground(rows, good, answers, self._asked)
             answers.reasons.update(lost)
             good = [d for d in good if d not in lost]
         attributed, lost = self._attribute(rows, answers, good, self.assignment.budget)

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from xplain_cli.answering import Answers
+from xplain_cli.asking import Asked, raised
+from xplain_cli.batches import predict_fixed
 from xplain_cli.errors import XplainError
 from xplain_cli.explanation import Attribution, IntArray
 from xplain_cli.features.grounds import Ask
@@ -17,7 +20,7 @@ _LAST_AXIS_IS_FEATURES = ("weights", "factors", "lone", "repeats", "selected")
 
 
 def ground(
-    rows: TableRows, good: Sequence[int], answers: Answers, ask: Ask
+    rows: TableRows, good: Sequence[int], answers: Answers, asked: Asked
 ) -> tuple[TableRows, dict[int, int], dict[int, str]]:
     """
     Give rows their baselines.
@@ -28,14 +31,15 @@ def ground(
         Distinct rows, and what the model says of them.
     good
         Those that can be explained; the others stay without a baseline of their own.
-    ask
-        Asks the model.
+    asked
+        How the model is asked.
 
     Returns
     -------
     the rows, the model inputs that each baseline took, and why a row has none
     """
     chosen, lost = list(good), dict[int, str]()
+    ask = partial(predict_fixed, asked.model, size=asked.batch_rows)
     try:
         return *_ground_some(rows, chosen, answers, ask), lost
     except XplainError:
@@ -45,8 +49,8 @@ def ground(
             try:
                 _ground_some(rows, [d], answers, ask)
             except Exception as error:  # noqa: BLE001 - as above
-                said = f"{type(error).__name__}: {error}".splitlines()[0]
-                lost[d] = f"the model raised {said} on a candidate for this row's baseline"
+                where = "a candidate for this row's baseline"
+                lost[d] = raised(error, where, shown=asked.show_values)
                 chosen.remove(d)
         return *_ground_some(rows, chosen, answers, ask), lost
 

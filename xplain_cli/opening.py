@@ -9,6 +9,7 @@ from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.modalities import Modality, open_modality
 from xplain_cli.models import LoadedModel, Model, ModelRecipe, Settled, load_model
 from xplain_cli.plan import Request
+from xplain_cli.scales import link_of
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def _recipe(request: Request) -> ModelRecipe:
         class_names=names,
         modality=request.modality,
         layout=request.layout,
+        link=link_of(request.output_scale),
     )
 
 

@@ -52,7 +52,7 @@ Method = Annotated[
     _option(
         _WHAT,
         "-m --method",
-        "lime, kernel-shap, permutation, occlusion, lime:space=baseline; with settings, such as"
+        "lime, kernel-shap, permutation, tree-shap, occlusion, rise, lime:space=baseline; or as"
         " lime:kernel_width=3,discretizer=decile. Default: lime.",
         "NAME[:KEY=VALUE,...]",
     ),
@@ -72,7 +72,8 @@ Scale = Annotated[
     _option(
         _WHAT,
         "--output-scale",
-        "probability, raw, log-odds or log-odds:eps=1e-6. Default: probability if there is one.",
+        "probability, raw, log-odds or log-odds:eps=1e-6; of scores probability:of=softmax or"
+        " of=sigmoid. Default: probability if there is one.",
         "SCALE",
     ),
 ]
@@ -99,11 +100,21 @@ Background = Annotated[
 # How well
 Samples = Annotated[
     int | None,
-    _option(_HOW_WELL, "-n --samples", "Draws per repeat. Default: table 1024, text 512.", "N"),
+    _option(
+        _HOW_WELL,
+        "-n --samples",
+        "Draws per repeat. Default: table 1024, text and picture 512.",
+        "N",
+    ),
 ]
 Repeats = Annotated[
     int | None,
-    _option(_HOW_WELL, "-r --repeats", "Independent seeds, pooled. Default: table 8, text 4.", "N"),
+    _option(
+        _HOW_WELL,
+        "-r --repeats",
+        "Independent seeds, pooled. Default: table 8, text 4, picture 2.",
+        "N",
+    ),
 ]
 Seed = Annotated[int | None, _option(_HOW_WELL, "-s --seed", "Seed of the run. Default: 0.", "N")]
 StabilityK = Annotated[
@@ -198,12 +209,7 @@ Repeated = Annotated[
 ]
 MaskToken = Annotated[
     str | None,
-    _option(
-        _TEXT,
-        "--mask-token",
-        "The baseline: what replaces an absent unit. Default: nothing (deletion).",
-        "TEXT",
-    ),
+    _option(_TEXT, "--mask-token", "What replaces a unit (baseline). Default: nothing.", "TEXT"),
 ]
 HashUnits = Annotated[
     bool | None,

@@ -18,6 +18,7 @@ from xplain_cli.errors import RefusedError, UsageError
 DEFAULT_FOLDER = "xplain-out"
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
 MARKER = "run.json"
+SALT = "salt"
 SCHEMA = 1
 ASIDE = ".xplain-tmp"
 """How the names of files end that are not in their place yet."""
@@ -116,6 +117,17 @@ def sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise RefusedError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def read_secret(path: Path) -> str:
+    """Return the random secret that a file holds; made where there is none."""
+    try:
+        return path.read_text(encoding="ascii")
+    except FileNotFoundError:
+        made = secrets.token_hex(16)
+    write_atomically(path, made.encode())
+    path.chmod(0o600)
+    return made
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def assign(job: Prepared, pool_folder: Path | None, secret: str = "") -> Assignm
         pool_folder=None if pool_folder is None else str(pool_folder.resolve()),
         batch_rows=opened.modality.batch_rows,
         sparse=chosen.drawing.sparse,
-        with_values=not request.no_values,
+        with_values=not (request.no_values or request.hash_units),
         with_repeats=request.write_repeats,
     )
 

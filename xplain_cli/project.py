@@ -12,6 +12,7 @@ from xplain_cli.settings import COMMANDS, SETTINGS, check, parse, split, typed
 
 PREFIX = "XPLAIN_"
 _TRUST = ("trust_model", "trusted")
+_CODE = {"model": "MODEL on the command line", "unit": "--unit"}
 _TYPED_ONLY = {"debug"}  # errors in the project file itself must show a trace too
 _CALLABLE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -129,10 +130,10 @@ def _from_file(command: str, shown: str, table: dict[str, Any]) -> dict[str, Any
             setting, where = SETTINGS[name], f"{place}: {name}"
             values[name] = typed(setting, value, where)
             check(setting, values[name], where)
-            if name == "model" and names_code(values[name]):
+            if name in _CODE and names_code(values[name]):
                 raise UsageError(
                     f"{where} is {values[name]!r}, which is code: a project file can never grant "
-                    "trust: give it as MODEL on the command line or as XPLAIN_MODEL"
+                    f"trust: give it as {_CODE[name]} or as {PREFIX}{name.upper()}"
                 )
             if setting.kind in {"path", "paths"}:
                 values[name] = _beside(shown, values[name])

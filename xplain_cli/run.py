@@ -5,7 +5,6 @@ import glob
 import json
 import os
 import re
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,9 +19,11 @@ from xplain_cli.explanation import Records
 from xplain_cli.places import (
     ASIDE,
     MARKER,
+    SALT,
     Marker,
     RunPlace,
     read_marker,
+    read_secret,
     sha256,
     unwritable,
     write_atomically,
@@ -33,7 +34,6 @@ from xplain_cli.plan import Plan, digest
 
 __all__ = ["Marker", "Run", "RunPlace", "open_run", "write_atomically", "writing"]
 
-_SALT_FILE = "salt"
 _PART = re.compile(r"part-(\d{9,})-(\d{9,})\.npz")
 
 
@@ -93,14 +93,7 @@ class Run:
 
     def secret(self) -> str:
         """Return a random secret that lasts until the run is finished, and is then forgotten."""
-        path = self.folder / _SALT_FILE
-        try:
-            return path.read_text(encoding="ascii")
-        except FileNotFoundError:
-            made = secrets.token_hex(16)
-        write_atomically(path, made.encode())
-        path.chmod(0o600)
-        return made
+        return read_secret(self.folder / SALT)
 
     def pool_path(self, name: str) -> Path:
         """Return where the pool called *name* is kept."""
@@ -133,9 +126,8 @@ class Run:
         outputs[self.place.manifest.name] = sha256(self.place.manifest)
         write_json(self.folder / "run_results.json", results)
         marker = replace(self.marker, state="finished", n_parts=n_parts, outputs=outputs)
-        for name in set(self.marker.outputs) - set(outputs):
+        for name in {SALT, *self.marker.outputs} - set(outputs):
             (self.folder / Path(name).name).unlink(missing_ok=True)
-        (self.folder / _SALT_FILE).unlink(missing_ok=True)
         write_json(self.folder / MARKER, asdict(marker))
         return replace(self, state="finished", marker=marker, rendered=True)
 

@@ -9,6 +9,7 @@ from xplain_cli.explanation import FloatArray
 from xplain_cli.specs import split_spec
 
 SCALES = ("probability", "log-odds", "raw")
+LINKS = ("softmax", "sigmoid")
 
 
 @dataclass(frozen=True)
@@ -18,16 +19,34 @@ class Scale:
 
     ``log-odds`` of a class is log(p / (1 - p)); of a pair A:vs:B it is log(p_A / p_B). Where the
     model gives an exact 0 or 1 it is undefined, unless ``eps`` is stated: probabilities are then
-    moved into [eps, 1 - eps].
+    moved into [eps, 1 - eps]. ``of`` is the link through which scores became probabilities.
     """
 
     name: str
     eps: float | None = None
+    of: str | None = None
 
     @property
     def label(self) -> str:
         """The scale as it stands in the output."""
-        return self.name if self.eps is None else f"{self.name}:eps={self.eps:g}"
+        stated = [f"of={self.of}"] if self.of else []
+        stated += [] if self.eps is None else [f"eps={self.eps:g}"]
+        return self.name + (":" + ",".join(stated) if stated else "")
+
+
+def link_of(text: str | None) -> str | None:
+    """
+    Return the link, ``softmax`` or ``sigmoid``, that ``--output-scale NAME:of=LINK`` states.
+
+    Raises
+    ------
+    UsageError
+        Another link.
+    """
+    link = split_spec(text)[1].get("of") if text else None
+    if link not in {None, *LINKS}:
+        raise UsageError(f"--output-scale of={link}: one of {', '.join(LINKS)}")
+    return link
 
 
 def parse_scale(text: str | None, model_scale: str, *, bounded: bool) -> Scale:
@@ -37,7 +56,8 @@ def parse_scale(text: str | None, model_scale: str, *, bounded: bool) -> Scale:
     Parameters
     ----------
     text
-        ``probability``, ``raw``, ``log-odds`` or ``log-odds:eps=E``; None: the model's own.
+        ``probability``, ``raw``, ``log-odds`` or ``log-odds:eps=E``; ``of=LINK`` makes
+        probabilities of scores (see ``link_of``). None: the model's own.
     model_scale
         "probability" or "raw": what the model gives.
     bounded
@@ -56,7 +76,8 @@ def parse_scale(text: str | None, model_scale: str, *, bounded: bool) -> Scale:
         raise UsageError(
             f"--output-scale {name!r} is not one of {', '.join(SCALES)}{nearest(name, SCALES)}"
         )
-    unknown = set(settings) - ({"eps"} if name == "log-odds" else set())
+    known = {"probability": {"of"}, "log-odds": {"of", "eps"}, "raw": set[str]()}
+    unknown = set(settings) - known[name]
     if unknown:
         raise UsageError(f"--output-scale {name}: no setting {min(unknown)!r}")
     if name == "raw" and model_scale == "probability":
@@ -66,10 +87,11 @@ def parse_scale(text: str | None, model_scale: str, *, bounded: bool) -> Scale:
         )
     if name != "raw" and model_scale != "probability" and not bounded:
         raise UsageError(
-            f"--output-scale {name}: the model gives raw numbers, not probabilities;"
-            " --response predict_proba gives them where the model has it"
+            f"--output-scale {name}: the model gives raw numbers, not probabilities; if they are"
+            f" scores, say --output-scale {name}:of=softmax (exclusive classes) or of=sigmoid (each"
+            " label alone); --response predict_proba gives probabilities where the model has it"
         )
-    return Scale(name, _parse_eps(settings.get("eps")))
+    return Scale(name, _parse_eps(settings.get("eps")), settings.get("of"))
 
 
 def _parse_eps(text: str | None) -> float | None:

@@ -71,9 +71,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=10)
     parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--methods", nargs="*", default=["lime", "lime:ridge=1"])
     arguments = parser.parse_args()
     peers = {}
-    for method in ("lime:ridge=1", "lime"):
+    for method in arguments.methods:
         with tempfile.TemporaryDirectory() as folder:
             table, labels = ours(Path(folder) / "run", arguments.pictures, method)
         scores, spreads = [], []

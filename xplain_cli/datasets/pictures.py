@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xplain_cli.datasets.pixels import DICOM_WAY_OUT, Pixels, Reading, read_pixels
+from xplain_cli.datasets.pixels import DICOM_WAY_OUT, Pixels, Reading, instruct_pillow, read_pixels
 from xplain_cli.datasets.stacks import open_stack
 from xplain_cli.errors import RefusedError, UsageError
 
@@ -107,9 +107,26 @@ class Pictures:
         """The name of each picture."""
         return [place.id for place in self.places]
 
+    def most_pixels(self, reading: Reading) -> int:
+        """Return the pixels of the largest picture, by its header; bad ones count nothing."""
+        instruct_pillow(reading.max_pixels)
+        return max(map(_pixels, self.places), default=0)
+
     def take(self, start: int, stop: int, reading: Reading) -> list[Picture]:
         """Return references to the pictures from *start* to *stop*; rows of stacks are copied."""
         return [_reference(place, reading) for place in self.places[start:stop]]
+
+
+def _pixels(place: _Place) -> int:
+    from PIL import Image
+
+    if place.stack is not None:
+        return int(place.stack.shape[1] * place.stack.shape[2])
+    try:
+        with Image.open(place.path) as image:
+            return int(image.width * image.height)
+    except Exception:  # noqa: BLE001 - a damaged file may raise anything; reading it says what
+        return 0
 
 
 def _reference(place: _Place, reading: Reading) -> Picture:
@@ -217,6 +234,7 @@ def find_pictures(paths: Sequence[str]) -> Pictures:
     """
     if not paths:
         raise UsageError("no DATA; name pictures, a folder or a stack")
+    instruct_pillow(Reading().max_pixels)
     notes: list[str] = []
     files = [file for path in paths for file in _named(path, notes)]
     folder = paths[0] if len(paths) == 1 and Path(paths[0]).is_dir() else None

@@ -141,7 +141,7 @@ def _check_size(width: int, height: int, most: int) -> None:
         )
 
 
-def _instruct_pillow(max_pixels: int) -> None:
+def instruct_pillow(max_pixels: int) -> None:
     """Hold Pillow to the user's limit, and let it be silent on odd metadata: no pixel changes."""
     from PIL import Image
 
@@ -279,7 +279,7 @@ def read_pixels(source: BinaryIO | NDArray[Any], page: int, reading: Reading) ->
 def _decode(handle: BinaryIO, page: int, reading: Reading) -> tuple[NDArray[Any], list[str]]:
     from PIL import Image, UnidentifiedImageError
 
-    _instruct_pillow(reading.max_pixels)
+    instruct_pillow(reading.max_pixels)
     try:
         return _open(handle, page, reading)
     except RefusedError:

@@ -4,14 +4,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.explanation import FloatArray
 from xplain_cli.specs import build
+
+Pixels: TypeAlias = NDArray[np.floating[Any]]
+"""Values (h, w, c) in single or double precision."""
 
 _HEX = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 _COPY = 64
@@ -32,7 +35,7 @@ class Hidden(Protocol):
     def says(self) -> str:
         """Name it, for the ``baseline`` column."""
 
-    def fill(self, values: FloatArray, labels: IntArray, *, eight: bool) -> FloatArray:
+    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:
         """
         Return a picture (h, w, c) of which every superpixel shows what stands for it.
 
@@ -52,7 +55,7 @@ class Hidden(Protocol):
         """
 
 
-def mean_colours(values: NDArray[Any], labels: IntArray) -> FloatArray:
+def mean_colours(values: NDArray[Any], labels: NDArray[Any]) -> FloatArray:
     """Return the mean (S, c) of each superpixel."""
     flat, planes = labels.ravel(), values.reshape(-1, values.shape[2]).T
     sums = np.stack([np.bincount(flat, weights=plane) for plane in planes], axis=1)
@@ -65,12 +68,12 @@ class Mean:
 
     says = "own mean colour"
 
-    def fill(self, values: FloatArray, labels: IntArray, *, eight: bool) -> FloatArray:  # noqa: ARG002 - any range
+    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - any range
         """Fill."""
-        return mean_colours(values, labels)[labels]
+        return np.asarray(mean_colours(values, labels).astype(values.dtype)[labels])
 
 
-def _flat(values: FloatArray, colour: FloatArray) -> FloatArray:
+def _flat(values: Pixels, colour: FloatArray) -> Pixels:
     """Return one colour everywhere; alpha, where there is one, stays full."""
     filled = np.empty_like(values)
     filled[..., :3] = colour[: min(3, values.shape[2])]
@@ -92,7 +95,7 @@ class Grey:
 
     says = "grey"
 
-    def fill(self, values: FloatArray, labels: IntArray, *, eight: bool) -> FloatArray:  # noqa: ARG002 - one colour
+    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
         """Fill."""
         _only_eight("grey", eight=eight)
         return _flat(values, np.full(3, 127.5))
@@ -104,7 +107,7 @@ class Black:
 
     says = "black"
 
-    def fill(self, values: FloatArray, labels: IntArray, *, eight: bool) -> FloatArray:  # noqa: ARG002 - one colour
+    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
         """Fill."""
         return _flat(values, np.zeros(3))
 
@@ -115,7 +118,7 @@ class White:
 
     says = "white"
 
-    def fill(self, values: FloatArray, labels: IntArray, *, eight: bool) -> FloatArray:  # noqa: ARG002 - one colour
+    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
         """Fill."""
         _only_eight("white", eight=eight)
         return _flat(values, np.full(3, 255.0))
@@ -146,7 +149,7 @@ class Colour:
         """Name it."""
         return f"colour {self.value}"
 
-    def fill(self, values: FloatArray, labels: IntArray, *, eight: bool) -> FloatArray:  # noqa: ARG002 - one colour
+    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
         """Fill."""
         if self.value.startswith("#"):
             _only_eight(self.value, eight=eight)
@@ -171,16 +174,16 @@ class Blur:
         """Name it."""
         return f"blurred (sigma {self.share:g} of the longer side)"
 
-    def fill(self, values: FloatArray, labels: IntArray, *, eight: bool) -> FloatArray:  # noqa: ARG002 - any range
+    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - any range
         """Fill."""
         from scipy.ndimage import gaussian_filter
 
         sigma = self.share * max(values.shape[:2])
         filtered = gaussian_filter(values, (sigma, sigma, 0), mode="nearest")
-        return np.asarray(filtered, dtype=np.float64)
+        return np.asarray(filtered, dtype=values.dtype)
 
 
-def _scaled(plane: FloatArray, height: int, width: int) -> FloatArray:
+def _scaled(plane: Pixels, height: int, width: int) -> FloatArray:
     from PIL import Image
 
     image = Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32))
@@ -199,7 +202,7 @@ class Inpaint:
 
     says = "inpainted from its surroundings"
 
-    def fill(self, values: FloatArray, labels: IntArray, *, eight: bool) -> FloatArray:  # noqa: ARG002 - any range
+    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - any range
         """Fill."""
         from skimage.restoration import inpaint_biharmonic
 
@@ -210,7 +213,7 @@ class Inpaint:
         copy = np.stack([_scaled(plane, high, wide) for plane in planes], axis=2)
         small = labels[np.arange(high) * height // high][:, np.arange(wide) * width // wide]
         spread = max(float(np.abs(copy).max()), 1.0)  # the solver wants numbers about 1
-        filled = mean_colours(values, labels)[labels]
+        filled: Pixels = np.asarray(mean_colours(values, labels).astype(values.dtype)[labels])
         for label in np.unique(small):
             hole = small == label
             if not hole.all():
@@ -232,7 +235,7 @@ class Other:
         """Name it."""
         return f"the same place of {PurePath(self.path).name}"
 
-    def fill(self, values: FloatArray, labels: IntArray, *, eight: bool) -> FloatArray:  # noqa: ARG002 - its own range
+    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - its own range
         """Fill."""
         other = np.asarray(self.picture.read().values, dtype=np.float64)
         if other.shape[2] == 1 and values.shape[2] > 1:

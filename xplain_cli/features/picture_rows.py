@@ -60,7 +60,7 @@ class PictureRow:
     id: str
     values: NDArray[Any]
     eight: bool
-    labels: IntArray
+    labels: NDArray[Any]
     box: tuple[float, float, float, float]
     size: tuple[int, int]
     form: InputForm
@@ -80,11 +80,13 @@ class PictureRow:
     @cached_property
     def stand_in(self) -> NDArray[Any]:
         """The picture with everything hidden, as the model takes it."""
-        wide = np.asarray(self.values, dtype=np.float64)
+        # single precision is enough for what ends in it, and half as large
+        exact = np.dtype(self.form.dtype) == np.float64
+        wide: Any = np.asarray(self.values, dtype=np.float64 if exact else np.float32)
         return self.form.apply(self.hidden.fill(wide, self.labels, eight=self.eight))
 
     @cached_property
-    def runs(self) -> tuple[IntArray, IntArray]:
+    def runs(self) -> tuple[NDArray[Any], IntArray]:
         """Owners and lengths of the runs of equal labels, in the order of a plane's memory."""
         flat = self.labels.ravel()
         starts = np.concatenate([[0], np.flatnonzero(np.diff(flat)) + 1])
@@ -97,7 +99,7 @@ class PictureRow:
         state = hashlib.sha256(repr((self.values.shape, self.size, self.box)).encode())
         state.update(self.values.dtype.str.encode())
         state.update(np.ascontiguousarray(self.values).data)
-        state.update(np.ascontiguousarray(self.labels, dtype=np.uint32).data)
+        state.update(np.ascontiguousarray(self.labels).data)
         return state.digest()
 
 

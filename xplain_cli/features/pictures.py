@@ -87,7 +87,7 @@ class PictureRows:
         return np.stack(seen) if len({one.shape for one in seen}) == 1 else seen
 
     @property
-    def labels(self) -> list[IntArray | None]:
+    def labels(self) -> list[NDArray[Any] | None]:
         """The superpixels (h, w) of each picture."""
         return [row.labels if row else None for row in self.rows]
 

@@ -5,7 +5,7 @@ By a segmenter, on a small copy of the picture, or by the user's own label map.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,6 +110,10 @@ def _similarity(image: FloatArray) -> FloatArray:
     return np.asarray(rgb2lab(image), dtype=np.float64)
 
 
+Labels: TypeAlias = NDArray[np.int32]
+"""The superpixel (h, w) that each pixel belongs to, 0 to S-1."""
+
+
 @dataclass(frozen=True)
 class Scene:
     """Where a picture's values come from: its id, the original's (width, height), the shown box."""
@@ -122,7 +126,7 @@ class Scene:
 class Cut(Protocol):
     """Superpixels of pictures, by a segmenter or from label maps; picklable."""
 
-    def split(self, values: NDArray[Any], scene: Scene) -> IntArray:
+    def split(self, values: NDArray[Any], scene: Scene) -> Labels:
         """Return labels (h, w), 0 to S-1, of values (h, w, c)."""
 
 
@@ -142,7 +146,7 @@ class Superpixels:
     segmenter: Segmenter
     segments: int | None
 
-    def split(self, values: NDArray[Any], scene: Scene) -> IntArray:  # noqa: ARG002 - label maps need it
+    def split(self, values: NDArray[Any], scene: Scene) -> Labels:  # noqa: ARG002 - label maps need it
         """
         Cut a picture.
 
@@ -163,7 +167,8 @@ class Superpixels:
         wanted = MOST if self.segments is None else self.segments
         few = high * wide <= wanted
         labels = np.arange(high * wide).reshape(high, wide) if few else self._cut(image, wanted)
-        return labels[_places(height, high)[:, None], _places(width, wide)]
+        small = labels.astype(np.int32)
+        return small[_places(height, high)[:, None], _places(width, wide)]
 
     def _cut(self, image: FloatArray, wanted: int) -> IntArray:
         segmenter = self.segmenter
@@ -188,7 +193,7 @@ class LabelMaps:
 
     path: str
 
-    def split(self, values: NDArray[Any], scene: Scene) -> IntArray:
+    def split(self, values: NDArray[Any], scene: Scene) -> Labels:
         """
         Return the labels of a picture, renumbered from 0.
 
@@ -200,7 +205,7 @@ class LabelMaps:
         labels = _read_labels(self._file(scene.id))
         height, width = values.shape[:2]
         if labels.shape == (height, width):
-            return consecutive(labels)
+            return consecutive(labels).astype(np.int32)
         high, wide = labels.shape
         if (wide, high) != scene.size:
             raise RefusedError(
@@ -210,7 +215,8 @@ class LabelMaps:
         left, top, right, bottom = scene.box
         down = top + (np.arange(height) + 0.5) * (bottom - top) / height
         across = left + (np.arange(width) + 0.5) * (right - left) / width
-        return consecutive(labels[down.astype(np.int64)[:, None], across.astype(np.int64)])
+        shown = labels[down.astype(np.int64)[:, None], across.astype(np.int64)]
+        return consecutive(shown).astype(np.int32)
 
     def _file(self, name: str) -> Path:
         whole = Path(self.path)

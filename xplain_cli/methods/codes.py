@@ -69,6 +69,12 @@ def code_rows(n: int, limit: int) -> int:
     return max(able, default=0)
 
 
+def code_size(n: int) -> int:
+    """Return the rows of the smallest code for *n* features; 0: none of up to 32768 rows."""
+    able = [2 << bits for bits in _BITS if capacity(2 << bits) >= n]
+    return min(able, default=0)
+
+
 def code_masks(n: int, m: int, stream: np.random.Generator) -> BoolArray:
     """
     Draw a randomised linear code: any five features show all 32 patterns equally often.

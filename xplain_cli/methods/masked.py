@@ -108,6 +108,8 @@ class MaskLime:
 
     def default_budget(self, law: MaskLaw) -> tuple[int, int]:
         """Return the default (samples per repeat, repeats)."""
+        if self.refine is not None and not hasattr(law, "refine"):
+            raise UsageError("lime:refine goes from sentences to words: it is for texts")
         if self.design == "codes" and law.sizes != "half":
             raise UsageError(
                 "lime:design=codes keeps each feature with probability 1/2, and the law of texts"

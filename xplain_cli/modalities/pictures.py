@@ -11,11 +11,12 @@ import pandas as pd
 
 from xplain_cli.datasets.pictures import Picture, Pictures, find_pictures
 from xplain_cli.datasets.pixels import Pixels
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.features.hidden import Hidden, Other, open_hidden
 from xplain_cli.features.pictures import PictureLaw
-from xplain_cli.features.superpixels import LabelMaps, open_superpixels
+from xplain_cli.features.superpixels import DEFAULT_SEGMENTS, LabelMaps, open_superpixels
 from xplain_cli.methods import Method
+from xplain_cli.methods.codes import code_size
 from xplain_cli.modalities import Drawing, Load, Piece, Reading
 from xplain_cli.modalities.preparation import Preparation, prepare_pictures
 from xplain_cli.models import LoadedModel, Model, PictureInput, Settled, TakesPictures
@@ -44,6 +45,8 @@ class PictureData:
         How they are split.
     first : (b, ...)
         The first pictures as the model takes them, all of one shape.
+    largest
+        Bytes of the largest picture as the model takes it.
     rows
         The one batch size that the model takes; None: any.
     """
@@ -53,6 +56,7 @@ class PictureData:
     preparation: Preparation
     law: PictureLaw
     first: Any
+    largest: int
     rows: int | None
 
     columns: tuple[str, ...] = ()
@@ -82,7 +86,7 @@ class PictureData:
         """Pictures of every model batch: what the model takes, else as many as 48 MB hold."""
         if self.request.batch_size is not None:
             return self.request.batch_size
-        return self.rows or int(np.clip(_BATCH_BYTES // self.first[0].nbytes, 1, _BATCH))
+        return self.rows or int(np.clip(_BATCH_BYTES // self.largest, 1, _BATCH))
 
     def gives(self, method: str) -> str:  # noqa: ARG002 - all mask alike
         """Return ``masks``."""
@@ -105,13 +109,20 @@ class PictureData:
 
     def chunk_rows(self, method: Method, drawing: Drawing) -> int:  # noqa: ARG002 - all mask alike
         """Return how many pictures make a unit of work: one where their sizes may differ."""
-        reading = self.preparation.reading
-        return 1 if reading.resize is None and reading.crop is None else _CHUNK_ROWS
+        return 1 if _sizes_differ(self.preparation) else _CHUNK_ROWS
 
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:  # noqa: ARG002 - the law of pictures is one
-        """Return the law."""
-        says = self.law.hidden.says
-        return Drawing(self.law, says, f"each hidden superpixel is replaced: {says}")
+        """Return the law, and say where the masks are too few for a code."""
+        says, notes = self.law.hidden.says, []
+        asked = self.request.samples or method.default_budget(self.law)[0]
+        least = code_size(self.request.segments or DEFAULT_SEGMENTS)
+        if method.sampled and least > asked:
+            notes.append(
+                f"{self.request.segments} superpixels: {asked} masks are no code for so many, but"
+                f" pairs, with many times the variance; --samples {least} makes one"
+            )
+        meaning = f"each hidden superpixel is replaced: {says}"
+        return Drawing(self.law, says, meaning, notes=tuple(notes))
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading and the splitting decides the numbers."""
@@ -151,6 +162,27 @@ def _content(path: Path) -> str:
             state.update(file.relative_to(path).as_posix().encode() + b"\0")
             state.update(hashlib.sha256(file.read_bytes()).digest())
     return state.hexdigest()
+
+
+def _sizes_differ(preparation: Preparation) -> bool:
+    """Return whether pictures may come to the model in several sizes."""
+    return preparation.reading.resize is None and preparation.reading.crop is None
+
+
+def _largest(request: Request, found: Pictures, preparation: Preparation, first: Any) -> int:
+    """Return the bytes of the largest picture as the model takes it."""
+    if not _sizes_differ(preparation):
+        return int(first[0].nbytes)
+    if request.chunk_rows not in {None, 1}:
+        raise UsageError(
+            f"--chunk-rows {request.chunk_rows}: pictures that may differ in size are explained one"
+            " at a time; leave it out, or give --resize"
+        )
+    if preparation.reading.short is not None:
+        return int(first[0].nbytes)
+    channels = first.shape[1 if preparation.form.layout == "NCHW" else 3]
+    bytes_ = channels * first.dtype.itemsize
+    return int(max(first[0].nbytes, bytes_ * found.most_pixels(preparation.reading)))
 
 
 def _takes(request: Request, loaded: LoadedModel) -> PictureInput:
@@ -219,5 +251,6 @@ def open_pictures(request: Request, load: Load) -> Reading:
         (takes.height, takes.width, takes.channels),
     )
     inputs = np.stack([law.form.apply(pixels.values) for pixels in first])
-    data = PictureData(request, found, preparation, law, inputs, takes.rows)
+    largest = _largest(request, found, preparation, inputs)
+    data = PictureData(request, found, preparation, law, inputs, largest, takes.rows)
     return Reading(data, loaded)

@@ -106,8 +106,8 @@ def _fitted(request: Request, takes: PictureInput, reading: Reading) -> tuple[Re
     if request.resize is not None or request.crop is not None:
         return reading, []
     note = (
-        f"pictures are resized to {wanted[0]} x {wanted[1]}, which the model takes, whatever their"
-        " proportions (--resize and --crop say otherwise)"
+        f"pictures of another size than {wanted[0]} x {wanted[1]}, which the model takes, are"
+        " resized to it, whatever their proportions (--resize and --crop say otherwise)"
     )
     return replace(reading, resize=wanted), [note]
 

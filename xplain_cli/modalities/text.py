@@ -238,7 +238,8 @@ def open_text(request: Request, load: Load) -> Reading:
     first = [text for text in head if isinstance(text, str) and text.strip()][:PROBE_ROWS]
     if not first:
         raise RefusedError(
-            f"{table.paths[0]}: the first {len(head)} cells of column {column!r} hold no text"
+            f"{table.paths[0]}: the first {len(head)} cells of column {column!r} hold no text; name"
+            " another one with --text-column"
         )
     law = TextLaw(
         unit=request.unit,

@@ -4,6 +4,7 @@ A pickle passes the door (dry run, exact allowlist, strict load) before anything
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from xplain_cli.models import (
     callables,
@@ -25,6 +26,7 @@ from xplain_cli.models.contract import (
     ReadsPartly,
     Settled,
 )
+from xplain_cli.models.links import Linked
 from xplain_cli.models.pictures import Flattened, PictureInput, TakesPictures
 from xplain_cli.models.stored import Stored, read_stored
 from xplain_cli.models.trees import LeafBoxes, Trees
@@ -74,6 +76,18 @@ TEXT_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
 """Stored forms that take texts in a way of their own; all others take a list of strings."""
 
 
+def _load(recipe: ModelRecipe) -> LoadedModel:
+    if callables.names_callable(recipe.source):
+        return callables.open_callable(recipe)
+    stored = read_stored(recipe.source, recipe.sha256)
+    if recipe.modality == "image" and stored.kind in PICTURE_KINDS:
+        return PICTURE_KINDS[stored.kind](recipe, stored)
+    if recipe.modality == "text" and stored.kind in TEXT_KINDS:
+        return TEXT_KINDS[stored.kind](recipe, stored)
+    loaded = (KINDS | OPTIONAL_KINDS)[stored.kind](recipe, stored)
+    return Flattened(loaded) if recipe.modality == "image" else loaded
+
+
 def load_model(recipe: ModelRecipe) -> LoadedModel:
     """
     Judge and load a model.
@@ -84,12 +98,8 @@ def load_model(recipe: ModelRecipe) -> LoadedModel:
         The file is missing, damaged, of another kind, not the pinned one, or asks for more than
         the allowlist grants; or the callable cannot be imported.
     """
-    if callables.names_callable(recipe.source):
-        return callables.open_callable(recipe)
-    stored = read_stored(recipe.source, recipe.sha256)
-    if recipe.modality == "image" and stored.kind in PICTURE_KINDS:
-        return PICTURE_KINDS[stored.kind](recipe, stored)
-    if recipe.modality == "text" and stored.kind in TEXT_KINDS:
-        return TEXT_KINDS[stored.kind](recipe, stored)
-    loaded = (KINDS | OPTIONAL_KINDS)[stored.kind](recipe, stored)
-    return Flattened(loaded) if recipe.modality == "image" else loaded
+    loaded = _load(recipe)
+    if recipe.link is None:
+        return loaded
+    linked: Any = Linked(loaded, recipe.link)  # whatever the model has, it has
+    return linked  # type: ignore[no-any-return]  # delegation is nothing that types see

@@ -40,6 +40,8 @@ class ModelRecipe:
         ``tabular``, ``text`` or ``image``: what its batches are.
     layout
         ``NCHW`` or ``NHWC``: how it takes pictures; None: read off the model.
+    link
+        ``softmax`` or ``sigmoid``: its scores are made probabilities so; None: they stay.
     """
 
     source: str
@@ -52,6 +54,7 @@ class ModelRecipe:
     class_names: tuple[str, ...] | None = None
     modality: str = "tabular"
     layout: str | None = None
+    link: str | None = None
 
 
 @dataclass(frozen=True)

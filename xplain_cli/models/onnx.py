@@ -173,7 +173,8 @@ def _check_inputs(path: str, inputs: Sequence[Slot]) -> None:
         if len(slot.shape) not in {1, 2} or wide:
             raise RefusedError(
                 f"{path}: input {slot.name!r} has the shape {list(slot.shape)}; a table needs one"
-                " matrix of all columns, or one input per column: export it so"
+                " matrix of all columns, or one input per column: export it so (pictures:"
+                " xplain image)"
             )
 
 

@@ -17,6 +17,7 @@ from xplain_cli.models.onnx import (
     open_onnx,
     settle_outputs,
 )
+from xplain_cli.models.onnx_files import check_file
 from xplain_cli.models.onnx_outputs import read_answer
 from xplain_cli.models.pictures import Flattened, PictureInput, fixed_batches, layout_of
 from xplain_cli.models.responses import expand
@@ -112,6 +113,7 @@ def open_onnx_pictures(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
     UsageError
         Its layout cannot be read off.
     """
+    check_file(recipe.source, stored.data)
     runner = Runner(recipe.source)
     inputs = runner.inputs()
     if len(inputs) == 1 and len(inputs[0].shape) == 2:

@@ -36,7 +36,7 @@ def file_name(row_id: str, number: int = 1) -> str:
     return "/".join([*safe[:-1], safe[-1] + ending])
 
 
-def weight_map(labels: IntArray, weights: FloatArray) -> NDArray[np.float32]:
+def weight_map(labels: NDArray[Any], weights: FloatArray) -> NDArray[np.float32]:
     """Return the weight (h, w) of the superpixel that each pixel belongs to."""
     return np.asarray(weights[labels], dtype=np.float32)
 
@@ -45,7 +45,7 @@ def weight_map(labels: IntArray, weights: FloatArray) -> NDArray[np.float32]:
 class Ground:
     """Superpixels as they are drawn; what all pictures of one row share is found once."""
 
-    labels: IntArray
+    labels: NDArray[Any]
 
     @cached_property
     def taken(self) -> tuple[IntArray, IntArray]:
@@ -53,7 +53,7 @@ class Ground:
         return _zoom(self.labels)
 
     @cached_property
-    def drawn(self) -> IntArray:
+    def drawn(self) -> NDArray[Any]:
         """The labels (h, w) at the size in which they are drawn."""
         down, across = self.taken
         return self.labels[down[:, None], across]
@@ -73,7 +73,7 @@ class Ground:
         ]
 
 
-def _zoom(labels: IntArray) -> tuple[IntArray, IntArray]:
+def _zoom(labels: NDArray[Any]) -> tuple[IntArray, IntArray]:
     """Return which rows and columns of the labels are drawn, so that what comes out is readable."""
     height, width = labels.shape
     longer = max(height, width)
@@ -89,14 +89,14 @@ def _tints(weights: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.where(weights[:, None] > 0, RAISES, LOWERS).astype(np.float64), strength
 
 
-def _hatched(labels: IntArray, weights: FloatArray) -> Any:
+def _hatched(labels: NDArray[Any], weights: FloatArray) -> Any:
     """Return the pixels (h, w) of the stripes over what lowers the target."""
     y, x = np.arange(labels.shape[0])[:, None], np.arange(labels.shape[1])
     lowers = weights < -_FAINTEST * np.abs(weights).max(initial=0.0)
     return ((x + y) % _HATCH < 2) & lowers[labels]
 
 
-def _edges(labels: IntArray) -> Any:
+def _edges(labels: NDArray[Any]) -> Any:
     """Return the pixels (h, w) where another superpixel begins to the right or below."""
     edges = np.zeros(labels.shape, dtype=bool)
     edges[:, :-1] |= labels[:, 1:] != labels[:, :-1]
@@ -104,7 +104,7 @@ def _edges(labels: IntArray) -> Any:
     return edges
 
 
-def _blend(under: Any, labels: IntArray, weights: FloatArray, most: float) -> Any:
+def _blend(under: Any, labels: NDArray[Any], weights: FloatArray, most: float) -> Any:
     """Lay the superpixels' colours over grey (h, w, 1), with stripes; return (h, w, 3) float32."""
     colours, strength = _tints(weights)
     opacity = strength * most
@@ -123,7 +123,7 @@ def _with_edges(made: Any, ground: Ground, most: float) -> Any:
     return Image.fromarray(np.rint(made).astype(np.uint8))
 
 
-def _inner_points(labels: IntArray) -> list[tuple[int, int, float]]:
+def _inner_points(labels: NDArray[Any]) -> list[tuple[int, int, float]]:
     """Return of each superpixel its innermost point (x, y) and how far it is from the edge."""
     from scipy.ndimage import distance_transform_edt, find_objects
 
@@ -232,7 +232,7 @@ def _grey(picture: NDArray[Any]) -> NDArray[np.float32]:
     return (colours - least) * (255.0 / span) if span > 0 else np.full_like(colours, 127.5)
 
 
-def draw_segments(labels: IntArray) -> bytes:
+def draw_segments(labels: NDArray[Any]) -> bytes:
     """
     Return a PNG that is the label map itself, and can be given back as ``--segmenter file=PATH``.
 

@@ -1,0 +1,78 @@
+"""Scores that are read as probabilities, because the user says so: softmax or sigmoid."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.errors import UsageError
+from xplain_cli.explanation import FloatArray
+from xplain_cli.models.contract import Batch, LoadedModel, Model, Settled
+
+
+def squash(scores: FloatArray, link: str) -> FloatArray:
+    """Return probabilities (rows, outputs) of scores: of exclusive classes, or of each alone."""
+    if link == "sigmoid":
+        return np.asarray(0.5 + 0.5 * np.tanh(0.5 * scores), dtype=np.float64)
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+class LinkedModel:
+    """A model whose scores pass through a link."""
+
+    def __init__(self, model: Model, settled: Settled, link: str) -> None:
+        self._model, self._link = model, link
+        self.settled = settled
+
+    def predict(self, batch: Batch) -> FloatArray:
+        """Return the (rows, outputs) float64 probabilities, C-contiguous."""
+        return np.ascontiguousarray(squash(self._model.predict(batch), self._link))
+
+
+class Linked:
+    """A loaded model whose scores pass through a link; all else is the model's own."""
+
+    def __init__(self, loaded: LoadedModel, link: str) -> None:
+        self._loaded, self._link = loaded, link
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # while it is unpickled
+            raise AttributeError(name)
+        return getattr(self._loaded, name)
+
+    def settle(self, batch: Batch) -> Settled:
+        """
+        Ask for one prediction on a few rows; the scores must be scores.
+
+        Raises
+        ------
+        UsageError
+            The model gives no scores, or too few for exclusive classes.
+        """
+        raw = self._loaded.settle(batch)
+        asked = f"--output-scale of={self._link}"
+        if raw.scale != "raw" or raw.task == "anomaly":
+            raise UsageError(f"{asked}: the model gives no scores: {raw.note}; leave it out")
+        if self._link == "softmax" and (raw.margin or len(raw.outputs) < 2):
+            raise UsageError(f"{asked}: the model gives one score; take of=sigmoid")
+        outputs = raw.outputs
+        if outputs == tuple(f"output_{i}" for i in range(len(outputs))):
+            outputs = tuple(str(i) for i in range(len(outputs)))
+        exclusive = self._link == "softmax" or raw.margin
+        return replace(
+            raw,
+            task="classification" if len(outputs) > 1 else raw.task,
+            scale="probability",
+            outputs=outputs,
+            positive=1 if exclusive and len(outputs) == 2 else None,
+            margin=False,
+            note=f"{raw.note}, through {self._link}: probabilities",
+        )
+
+    def bind(self, settled: Settled) -> Model:
+        """Return the model that answers as *settled* says."""
+        # what the model itself is told: its outputs as they are, a lone margin as two columns
+        names = len(settled.outputs)
+        inner = replace(settled, scale="raw", margin=names == 2 and settled.positive == 1)
+        return LinkedModel(self._loaded.bind(inner), settled, self._link)
