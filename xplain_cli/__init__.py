@@ -15,6 +15,7 @@ The map, a line per room (calls go down only):
     job            plan -> chunks -> workers -> parts, in order
     preparing      everything opened, chosen and planned
     workers        how chunks are spread: serially, over threads, over processes
+    crew           worker processes that may die, and what is saved then
     manifest       what a run says of itself
     estimate       what a run will cost (--dry-run)
     verdict        gates, failed rows, the exit code

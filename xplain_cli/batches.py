@@ -4,6 +4,8 @@ Floating-point results change with the shape of a batch, so all batches of a run
 the last one padded with repeats of its last row.
 """
 
+import contextlib
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -18,6 +20,28 @@ BATCH_ROWS = 512
 """Rows of a batch of tables and texts, where nobody asks for another number."""
 
 Predict: TypeAlias = Callable[[Any], FloatArray]
+
+_LIMITS: list[float] = []
+
+
+def limit_calls(seconds: float | None) -> None:
+    """
+    End this process by SIGALRM when a model call takes more than *seconds*; None for any.
+
+    The system does it, without the interpreter, which a call may hold: for worker processes only.
+    """
+    _LIMITS[:] = [] if seconds is None else [seconds]
+
+
+@contextlib.contextmanager
+def _limited() -> Iterator[None]:
+    for seconds in _LIMITS:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        for _ in _LIMITS:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
 
 
 def count(inputs: Any) -> int:
@@ -102,7 +126,8 @@ def predict_stream(
     """
     parts = []
     for batch, rows in _batches(pieces, size):
-        answers = predict(batch)[:rows]
+        with _limited():
+            answers = predict(batch)[:rows]
         parts.append(answers if kept is None else answers[:, kept])
     return np.concatenate(parts) if parts else np.empty((0, 0 if kept is None else len(kept)))
 

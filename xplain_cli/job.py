@@ -1,5 +1,6 @@
 """A request becomes a plan, chunks, workers, parts in order, and the asked-for files."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from xplain_cli.manifest import Course, details, manifest, results
 from xplain_cli.modalities import Piece
 from xplain_cli.output import Piece as RenderedPiece
 from xplain_cli.output import join_pieces, render_piece
+from xplain_cli.places import alone
 from xplain_cli.plan import Request
 from xplain_cli.pool import find_pool, make_pool
 from xplain_cli.preparing import Prepared, assign, prepare
@@ -41,11 +43,13 @@ def _tasks(job: Prepared, run: Run) -> Iterator[Piece]:
             yield piece
 
 
-def _spread(job: Prepared) -> Spread:
+def _spread(job: Prepared, run: Run) -> Spread:
     import joblib
 
-    jobs = job.request.jobs or joblib.cpu_count()
-    return Spread(job.request.backend, jobs, job.opening_seconds)
+    request = job.request
+    jobs = request.jobs or joblib.cpu_count()
+    wary = run.state == "resumed"
+    return Spread(request.backend, jobs, job.opening_seconds, request.row_timeout, wary)
 
 
 def _explain_rows(
@@ -58,7 +62,7 @@ def _explain_rows(
     with job.console.progress(total) as progress:
         progress.advance(done)
         for task, records in explain_all(
-            assignment, _tasks(job, run), _spread(job), total - done, told
+            assignment, _tasks(job, run), _spread(job, run), total - done, told
         ):
             failed = records.stability["status"].eq("failed")
             lost = lost + len(failed) if lost is not None and failed.all() else None
@@ -161,13 +165,16 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
     return exit_code(gates, whole.failed, job.tolerated, job.console)
 
 
-def _open_run(job: Prepared) -> Run:
+def _open_run(job: Prepared, held: contextlib.ExitStack) -> Run:
+    """Open the run, held against other processes."""
     request = job.request
     size = job.opened.modality.chunk_rows(job.chosen.method, job.chosen.drawing)
     place = RunPlace.from_output(request.output, request.output_format)
     paths = job.opened.modality.paths
     inputs = (request.model, *paths, request.background, request.class_names)
     check_inputs(place, (*inputs, request.project_file))
+    if place.folder is not None:
+        held.enter_context(alone(place.folder))
     run = open_run(
         place,
         job.plan,
@@ -181,6 +188,7 @@ def _open_run(job: Prepared) -> Run:
             f"chunks of {run.chunk_rows} rows: each is filled up to a model batch of {batch}"
         )
     if run.set_aside is not None:
+        held.enter_context(alone(run.folder))
         job.console.note(f"the earlier run was set aside as {run.set_aside}")
     return run
 
@@ -219,13 +227,13 @@ def explain(request: Request, console: Console) -> int:
         for text in preview(request, console):
             console.line(text)
         return 0
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=1), contextlib.ExitStack() as held:
         course = Course(time.perf_counter())
         job = prepare(request, console)
         for note in job.notes:
             console.note(note)
         course.lap("open")
-        run = _open_run(job)
+        run = _open_run(job, held)
         try:
             if run.temporary:
                 return _run_to_stdout(job, run)

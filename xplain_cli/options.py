@@ -259,6 +259,11 @@ ChunkRows = Annotated[
     int | None, _option(_SPREAD, "--chunk-rows", "Rows per unit of work. Default: auto.", "N")
 ]
 
+RowTimeout = Annotated[
+    float | None,
+    _option(_SPREAD, "--row-timeout", "A row whose model call takes longer fails.", "SECONDS"),
+]
+
 # Trust
 TrustModel = Annotated[
     bool | None, _option(_TRUST, "--trust-model", "Load a model that the scan refuses.")

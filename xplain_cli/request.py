@@ -79,6 +79,11 @@ def to_request(
     data = _data(resolved, command, stdin_ready=stdin_ready)
     if values["quiet"] and values["verbose"]:
         raise UsageError("--quiet and --verbose at once; choose one")
+    if values.get("row_timeout") is not None and values["backend"] in {"serial", "threads"}:
+        raise UsageError(
+            f"--row-timeout needs processes that can be ended, which --backend"
+            f" {values['backend']} has not; leave one of the two out"
+        )
     output = values["output"] or ("-" if data == ("-",) else "xplain-out")
     if output == "-" and values["write_repeats"]:
         raise UsageError("--write-repeats writes a file beside the output; name one with --output")

@@ -1,5 +1,6 @@
 """Every option once, by its long name: its kind, its default, and the values it allows."""
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -14,7 +15,9 @@ Response = Literal["predict_proba", "decision_function", "predict"]
 Backend = Literal["auto", "serial", "threads", "loky"]
 Occurrences = Literal["merge", "each"]
 
-Kind = Literal["text", "share", "path", "paths", "integer", "flag", "list", "names", "pairs"]
+Kind = Literal[
+    "text", "share", "path", "paths", "integer", "number", "flag", "list", "names", "pairs"
+]
 LISTS = ("paths", "list", "names", "pairs")
 
 _SLICE = re.compile(r"(\d*):(\d*)")
@@ -39,7 +42,7 @@ class Setting:
     default : object
         The value where nobody says anything.
     least : int or None
-        The least integer allowed.
+        The least integer allowed; a "number" must be above it.
     choices : tuple of str
         The values allowed; empty: any.
     shape : Pattern or None
@@ -80,6 +83,7 @@ SETTINGS: dict[str, Setting] = {
     "jobs": Setting("integer", least=1),
     "backend": Setting(default="auto", choices=get_args(Backend)),
     "chunk_rows": Setting("integer", least=1),
+    "row_timeout": Setting("number", least=0),
     "rows": Setting(shape=_SLICE, example="0:100 (START:STOP, from 0, STOP left out)"),
     "id_column": Setting(),
     "keep": Setting("list", ()),
@@ -159,6 +163,13 @@ def split(setting: Setting, items: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(part.strip() for item in items for part in item.split(",") if part.strip())
 
 
+def _number(text: str, where: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UsageError(f"{where} is {text!r}; it must be a number") from error
+
+
 def parse(setting: Setting, text: str, where: str) -> object:
     """
     Return the value that the text of an environment variable stands for.
@@ -176,6 +187,8 @@ def parse(setting: Setting, text: str, where: str) -> object:
             return int(text)
         except ValueError as error:
             raise UsageError(f"{where} is {text!r}; it must be a whole number") from error
+    if setting.kind == "number":
+        return _number(text, where)
     if setting.kind == "flag":
         if text.lower() not in _TRUE + _FALSE:
             raise UsageError(f"{where} is {text!r}; it must be 1, 0, true or false")
@@ -194,6 +207,8 @@ def typed(setting: Setting, value: object, where: str) -> object:
     """
     if setting.kind == "integer" and isinstance(value, int) and not isinstance(value, bool):
         return value
+    if setting.kind == "number" and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
     if setting.kind == "flag" and isinstance(value, bool):
         return value
     if setting.kind in LISTS:
@@ -202,7 +217,9 @@ def typed(setting: Setting, value: object, where: str) -> object:
         return str(value)
     if setting.kind in {"text", "path", "share"} and isinstance(value, str):
         return value
-    wanted = {"integer": "a whole number", "flag": "true or false"}.get(setting.kind, "a string")
+    wanted = {"integer": "a whole number", "number": "a number", "flag": "true or false"}.get(
+        setting.kind, "a string"
+    )
     raise UsageError(f"{where} is {value!r}; it must be {wanted}")
 
 
@@ -225,6 +242,8 @@ def check(setting: Setting, value: object, where: str) -> None:
     UsageError
         It is below the least one, no choice, or of the wrong shape.
     """
+    if isinstance(value, float) and not (setting.least or 0) < value < math.inf:
+        raise UsageError(f"{where} is {value:g}; it must be a number above {setting.least or 0}")
     if isinstance(value, int) and setting.least is not None and value < setting.least:
         raise UsageError(f"{where} is {value}; it must be at least {setting.least}")
     if setting.choices and value not in setting.choices:

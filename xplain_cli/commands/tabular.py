@@ -54,6 +54,7 @@ def tabular(
     jobs: o.Jobs = None,
     backend: o.Spread = None,
     chunk_rows: o.ChunkRows = None,
+    row_timeout: o.RowTimeout = None,
     trust_model: o.TrustModel = None,
     trusted: o.Trusted = None,
     model_sha256: o.ModelSha256 = None,
