@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -181,6 +182,29 @@ def test_a_killed_worker_costs_nothing(slow, run, cancer, tmp_path):
         until(lambda count=count: len(list(parts.glob("*.npz"))) >= count)
         os.kill(until(lambda: workers_of(process.pid))[0], signal.SIGKILL)
     assert process.wait(60) == 0, process.stderr.read()
+    done = run("tabular", "slow:predict", cancer.data, *SMALL, "--backend", "serial", "-o", "calm")
+    assert done.code == 0, done.err
+    for name in ("weights.csv", "stability.csv"):
+        assert (tmp_path / "struck" / name).read_bytes() == (tmp_path / "calm" / name).read_bytes()
+
+
+def test_killed_ten_times_at_random_moments_it_ends_with_the_same_bytes(
+    slow, run, cancer, tmp_path
+):
+    moments = random.Random(0)  # noqa: S311 - moments of death are no secret
+    for _ in range(10):
+        process = slow("-o", "struck")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(moments.uniform(1.0, 6.0))
+        own = workers_of(process.pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(moments.choice([process.pid, *own]), signal.SIGKILL)
+        if moments.random() < 0.5:  # the parent too, while it makes up for its worker
+            time.sleep(moments.uniform(0.0, 0.5))
+        process.kill()
+        process.wait()
+    last = slow("-o", "struck")
+    assert last.wait(120) == 0, last.stderr.read()
     done = run("tabular", "slow:predict", cancer.data, *SMALL, "--backend", "serial", "-o", "calm")
     assert done.code == 0, done.err
     for name in ("weights.csv", "stability.csv"):

@@ -8,13 +8,20 @@ import pytest
 
 from xplain_cli.commands.gate import gate
 from xplain_cli.commands.inspect import inspect as inspect_command
+from xplain_cli.commands.merge import merge
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
 from xplain_cli.errors import UsageError
 from xplain_cli.plan import Request
 from xplain_cli.settings import COMMANDS, SETTINGS, check, parse, row_slice, split, typed
 
-BODIES = {"tabular": tabular, "text": text, "inspect": inspect_command, "gate": gate}
+BODIES = {
+    "tabular": tabular,
+    "text": text,
+    "inspect": inspect_command,
+    "merge": merge,
+    "gate": gate,
+}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

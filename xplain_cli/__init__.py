@@ -13,6 +13,7 @@ The map, a line per room (calls go down only):
     request        what was resolved becomes a Request
     settings       which settings there are, and which values they allow
     job            plan -> chunks -> workers -> parts, in order
+    merging        runs on slices of the same rows become one
     preparing      everything opened, chosen and planned
     workers        how chunks are spread: serially, over threads, over processes
     crew           worker processes that may die, and what is saved then
@@ -26,6 +27,7 @@ The map, a line per room (calls go down only):
     categories     categories that the model was not fitted with
     console        the only file that prints
     output/        how results are kept (csv, json, jsonl, parquet)
+    joining        parts, in order, become the asked-for files
     run            the run folder: new, resumed or finished
     clashes        what stands in the way of a run
     places         where files stand; whole files or none

@@ -183,3 +183,20 @@ def join_records(parts: Sequence[Records]) -> Records:
         lines=np.concatenate([part.lines for part in parts]),
         repeats={"weights": side_by_side(repeats)} if repeats else {},
     )
+
+
+def rows_between(records: Records, start: int, stop: int | None) -> Records:
+    """Return the records of rows *start* to *stop* (None: to the end), their numbers in DATA."""
+    row = records.stability["row"].to_numpy()
+    low = int(np.searchsorted(row, start))
+    high = len(row) if stop is None else int(np.searchsorted(row, stop))
+    if (low, high) == (0, len(row)):
+        return records
+    ends = np.concatenate([[0], np.cumsum(records.lines)])
+    first, last = int(ends[low]), int(ends[high])
+    return Records(
+        weights=records.weights.iloc[first:last].reset_index(drop=True),
+        stability=records.stability.iloc[low:high].reset_index(drop=True),
+        lines=records.lines[low:high],
+        repeats={name: array[:, first:last] for name, array in records.repeats.items()},
+    )

@@ -3,7 +3,6 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from xplain_cli.clashes import check_inputs
@@ -13,6 +12,7 @@ from xplain_cli.estimate import describe, estimate, lines_of
 from xplain_cli.explainer import Assignment, open_explainer
 from xplain_cli.explanation import Records
 from xplain_cli.features.tables import TableLaw
+from xplain_cli.joining import Shown, join_parts, ranges, sum_up
 from xplain_cli.manifest import Course, details, manifest, results
 from xplain_cli.modalities import Piece
 from xplain_cli.output import Piece as RenderedPiece
@@ -21,18 +21,13 @@ from xplain_cli.places import alone
 from xplain_cli.plan import Request
 from xplain_cli.pool import find_pool, make_pool
 from xplain_cli.preparing import Prepared, assign, prepare
-from xplain_cli.run import Run, RunPlace, open_run, writing
+from xplain_cli.run import Run, RunPlace, open_run
 from xplain_cli.summary import Tally
 from xplain_cli.targets import used_outputs
 from xplain_cli.verdict import exit_code, judge_gates, written
 from xplain_cli.workers import Spread, explain_all
 
 _FIRST_ROWS = 16  # chunks of a row or two must not stop a run for one bad row
-
-
-def _ranges(job: Prepared, run: Run) -> list[tuple[int, int]]:
-    start, stop, step = job.opened.start, job.opened.stop, run.chunk_rows
-    return [(at, min(at + step, stop)) for at in range(start, stop, step)]
 
 
 def _tasks(job: Prepared, run: Run) -> Iterator[Piece]:
@@ -73,22 +68,6 @@ def _explain_rows(
             run.write_part(task.start, task.stop, records)
             progress.advance(task.stop - task.start)
             yield records
-
-
-def _rendered(job: Prepared, run: Run, ranges: list[tuple[int, int]]) -> Iterator[RenderedPiece]:
-    for start, stop in ranges:
-        records = run.read_part(start, stop)
-        yield render_piece(records, job.rendering, job.request.output_format)
-
-
-def _render(job: Prepared, run: Run, facts: dict[str, Any]) -> list[Path]:
-    """Join the parts, in input order, into the asked-for files; return the extra ones."""
-    ranges = _ranges(job, run)
-    with writing(*run.files) as (weights, stability):
-        pieces = _rendered(job, run, ranges)
-        fmt = job.request.output_format
-        join_pieces(pieces, fmt, weights, stability, manifest=facts)
-    return [run.write_repeats(ranges)] if job.request.write_repeats else []
 
 
 def _pool(job: Prepared, run: Run) -> tuple[dict[str, Any], Assignment]:
@@ -140,25 +119,24 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
         for _ in _explain_rows(job, run, assignment, course.chose):
             pass
         course.lap("explain")
-    ranges = _ranges(job, run)
-    tally = Tally(job.request.stability_k)
-    for chunk in ranges:
-        tally.add(run.read_part(*chunk))
-    whole = tally.summary()
+    request = job.request
+    chunks = ranges(job.opened.start, job.opened.stop, run.chunk_rows)
     if run.rendered:
+        whole = sum_up(run, chunks, request.stability_k)
         job.console.note("nothing to do: this run is finished (--force computes it again)")
     else:
-        facts = manifest(job.request, job.opened, job.chosen, job.plan, pool, job.notes)
-        extra = _render(job, run, facts)
+        facts = manifest(request, job.opened, job.chosen, job.plan, pool, job.notes)
+        shown = Shown(job.rendering, request.output_format, request.write_repeats)
+        whole, extra = join_parts(run, chunks, shown, facts, request.stability_k)
         course.lap("write")
     job.console.summary(whole)
-    lines = (written(run.read_part(*chunk), job.rendering.top_k) for chunk in ranges)
+    lines = (written(run.read_part(*chunk), job.rendering.top_k) for chunk in chunks)
     gates = judge_gates(job.gates, lines, job.console)
     if run.rendered and gates:
         run.keep_gates(gates)
     elif not run.rendered:
-        outcome = results(job.request, course, whole, pool) | {"gates": gates}
-        run.finish(facts, outcome, n_parts=len(ranges), extra=extra)
+        outcome = results(request, course, whole, pool) | {"gates": gates}
+        run.finish(facts, outcome, n_parts=len(chunks), extra=extra)
         for text in details(outcome):
             job.console.detail(text)
     job.console.line(run.place.name)

@@ -56,13 +56,16 @@ def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
         "stability_k": request.stability_k,
         "model_batch_rows": opened.modality.batch_rows,
     }
-    selection = {
+    selection: dict[str, Any] = {
         "rows": [opened.start, opened.stop],
         "id_column": request.id_column,
         "keep": list(request.keep),
         "values": not request.no_values,
         "repeats": request.write_repeats,
     }
+    if request.shard is not None:
+        number, count = request.shard
+        selection["shard"] = {"number": number, "of": count, "of_rows": list(opened.whole)}
     rendering = {
         "format": request.output_format,
         "top_k": request.top_k,

@@ -41,6 +41,7 @@ Words = Annotated[
 RunWord = Annotated[
     str | None, _argument("RUN", "A run folder, or any file of one. Default: xplain-out.")
 ]
+RunWords = Annotated[list[str] | None, _argument("RUN RUN...", "The runs to merge.")]
 Model = Annotated[
     str | None, _option(_WHAT, "--model", "The model, instead of the argument.", "MODEL")
 ]
@@ -126,6 +127,10 @@ MaxFailed = Annotated[
 # Which rows
 Rows = Annotated[
     str | None, _option(_WHICH, "--rows", "A slice of DATA, counted from 0.", "START:STOP")
+]
+Shard = Annotated[
+    str | None,
+    _option(_WHICH, "--shard", "One of N slices of the rows, for xplain merge.", "I/N"),
 ]
 IdColumn = Annotated[
     str | None,

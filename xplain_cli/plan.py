@@ -44,6 +44,7 @@ class Request:
     batch_size: int | None = None
     # which rows
     rows: tuple[int, int | None] | None = None
+    shard: tuple[int, int] | None = None
     id_column: str | None = None
     keep: tuple[str, ...] = ()
     # the table

@@ -8,12 +8,21 @@ from typing import Any, TextIO
 from xplain_cli.errors import UsageError
 from xplain_cli.plan import Request
 from xplain_cli.project import Resolved
-from xplain_cli.settings import COMMANDS, SETTINGS, row_slice
+from xplain_cli.settings import COMMANDS, SETTINGS, row_slice, shard_of
 
 _FORMATS = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".parquet": "parquet"}
 _FOREIGN = (".gz", ".html", ".ndjson", ".npz", ".tsv", ".txt", ".xlsx", ".zip")
 _RENAMED = {"group": "groups", "dtype": "dtypes"}
-_SET_APART = ("model", "data", "output", "output_format", "rows", "no_progress", "no_color")
+_SET_APART = (
+    "model",
+    "data",
+    "output",
+    "output_format",
+    "rows",
+    "shard",
+    "no_progress",
+    "no_color",
+)
 
 
 def stdin_holds_data(stdin: TextIO | None) -> bool:
@@ -96,6 +105,7 @@ def to_request(
         output_explicit="output" in resolved.named,
         output_format=_output_format(output, values["output_format"]),
         rows=None if values["rows"] is None else row_slice(values["rows"]),
+        shard=shard_of(values["shard"]) if values["shard"] else None,
         progress=not values["no_progress"],
         argv=argv,
         project_file=resolved.project_file,

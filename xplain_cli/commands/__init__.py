@@ -7,6 +7,7 @@ import typer
 import xplain_cli
 from xplain_cli.commands.gate import gate
 from xplain_cli.commands.inspect import inspect
+from xplain_cli.commands.merge import merge
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
 
@@ -43,3 +44,4 @@ app.command()(tabular)
 app.command()(text)
 app.command()(inspect)
 app.command()(gate)
+app.command()(merge)

@@ -30,6 +30,7 @@ def tabular(
     fail_on: o.FailOn = None,
     max_failed: o.MaxFailed = None,
     rows: o.Rows = None,
+    shard: o.Shard = None,
     id_column: o.IdColumn = None,
     keep: o.Keep = None,
     features: o.Features = None,

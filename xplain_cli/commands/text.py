@@ -29,6 +29,7 @@ def text(
     fail_on: o.FailOn = None,
     max_failed: o.MaxFailed = None,
     rows: o.Rows = None,
+    shard: o.Shard = None,
     id_column: o.IdColumn = None,
     keep: o.Keep = None,
     text_column: o.TextColumn = None,
