@@ -228,3 +228,17 @@ def test_the_lock_of_a_killed_process_is_gone(slow, run, cancer, tmp_path):
     done = run("tabular", "slow:predict", cancer.data, *SMALL)
     assert done.code == 0, done.err
     assert json.loads((tmp_path / "xplain-out" / "run.json").read_text())["state"] == "finished"
+
+
+def test_a_run_for_machines_talks_in_json_lines_and_says_where_time_went(run, cancer, tmp_path):
+    done = run(
+        "tabular", cancer.model, cancer.data, *SMALL[:4], "--log-json", "--backend", "serial"
+    )
+    assert done.code == 0
+    events = [json.loads(line)["event"] for line in done.err.splitlines()]
+    assert {"note", "summary"} <= set(events)
+    results = json.loads((tmp_path / "xplain-out" / "run_results.json").read_text())
+    assert set(results["work_seconds"]) == {"read", "predict", "solve", "write"}
+    assert results["model_inputs_rows"] == 512
+    failed = run("tabular", "nothing.pkl", cancer.data, "--log-json")
+    assert json.loads(failed.err)["event"] == "error"

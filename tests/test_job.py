@@ -568,7 +568,7 @@ def test_inspect_with_data_names_inputs_and_outputs_and_the_cost(run, mixed, tmp
 def test_verbose_says_where_the_time_went(run, cancer):
     done = run("tabular", cancer.model, cancer.data, *SMALL, "-v")
     assert "time: open" in done.err
-    assert "model inputs: 512 in the shared pool, 60 rows" in done.err
+    assert "model inputs: 512 in the shared pool, 512 for 60 rows" in done.err
 
 
 def test_repeats_stand_beside_the_file_that_is_named(run, cancer, tmp_path):

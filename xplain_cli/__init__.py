@@ -25,6 +25,7 @@ The map, a line per room (calls go down only):
     modalities/    what the rows of a command are (tables, texts)
     reading        kinds of columns, and which rows can be used
     categories     categories that the model was not fitted with
+    progress       how far a run is: rate, model inputs, time left
     console        the only file that prints
     output/        how results are kept (csv, json, jsonl, parquet)
     joining        parts, in order, become the asked-for files

@@ -6,6 +6,8 @@ the last one padded with repeats of its last row.
 
 import contextlib
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -24,6 +26,16 @@ Predict: TypeAlias = Callable[[Any], FloatArray]
 _LIMITS: list[float] = []
 
 
+class Meter(threading.local):
+    """What one thread has spent in models so far."""
+
+    seconds = 0.0
+    inputs = 0
+
+
+METER = Meter()
+
+
 def limit_calls(seconds: float | None) -> None:
     """
     End this process by SIGALRM when a model call takes more than *seconds*; None for any.
@@ -34,12 +46,16 @@ def limit_calls(seconds: float | None) -> None:
 
 
 @contextlib.contextmanager
-def _limited() -> Iterator[None]:
+def _call(rows: int) -> Iterator[None]:
+    """Time a model call, and limit it if it has a limit."""
     for seconds in _LIMITS:
         signal.setitimer(signal.ITIMER_REAL, seconds)
+    began = time.perf_counter()
     try:
         yield
     finally:
+        METER.inputs += rows
+        METER.seconds += time.perf_counter() - began
         for _ in _LIMITS:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
 
@@ -126,7 +142,7 @@ def predict_stream(
     """
     parts = []
     for batch, rows in _batches(pieces, size):
-        with _limited():
+        with _call(size):
             answers = predict(batch)[:rows]
         parts.append(answers if kept is None else answers[:, kept])
     return np.concatenate(parts) if parts else np.empty((0, 0 if kept is None else len(kept)))

@@ -18,7 +18,7 @@ from typing import Any
 
 from xplain_cli.batches import limit_calls, take
 from xplain_cli.errors import RefusedError
-from xplain_cli.explainer import Assignment, explain_chunk
+from xplain_cli.explainer import Assignment, Effort, explain_chunk
 from xplain_cli.explanation import Records, join_records
 from xplain_cli.modalities import Piece
 from xplain_cli.records import Rows
@@ -31,6 +31,15 @@ _WATCH_SECONDS = 0.5
 _EXIT_CODE = re.compile(r"(SIG[A-Z]+|EXIT)\((-?\d+)\)")
 
 _HERE: list[Assignment] = []
+
+
+@dataclass(frozen=True)
+class Done:
+    """A chunk that is explained."""
+
+    task: Piece
+    records: Records
+    effort: Effort
 
 
 def _watch(parent: int) -> None:
@@ -47,7 +56,7 @@ def _begin(assignment: Assignment, parent: int, row_timeout: float | None) -> No
     limit_calls(row_timeout)
 
 
-def _explain(task: Piece) -> Records:
+def _explain(task: Piece) -> tuple[Records, Effort]:
     return explain_chunk(_HERE[0], task.batch, task.rows)
 
 
@@ -73,7 +82,7 @@ class _Worker:
         self._executor: Any = None
         self.held: deque[_Work] = deque()
 
-    def submit(self, task: Piece) -> "Future[Records]":
+    def submit(self, task: Piece) -> "Future[tuple[Records, Effort]]":
         from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
         if self._executor is None:
@@ -84,7 +93,7 @@ class _Worker:
                 initargs=(assignment, os.getpid(), row_timeout),
                 env={f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")},
             )
-        found: Future[Records] = self._executor.submit(_explain, task)
+        found: Future[tuple[Records, Effort]] = self._executor.submit(_explain, task)
         return found
 
     def stop(self) -> None:
@@ -100,7 +109,7 @@ class _Work:
 
     task: Piece
     tries: int = 0
-    future: "Future[Records]" = field(default_factory=Future)
+    future: "Future[tuple[Records, Effort]]" = field(default_factory=Future)
 
 
 class Crew:
@@ -142,25 +151,27 @@ class Crew:
                 " --row-timeout if one was asked for, or --backend serial to see the cause"
             ) from error
 
-    def _alone(self, worker: _Worker, task: Piece) -> Records:
+    def _alone(self, worker: _Worker, task: Piece) -> tuple[Records, Effort]:
         """Explain a chunk of one row; a row that its process dies of is a failed record."""
         from joblib.externals.loky.process_executor import BrokenProcessPool
 
         try:
-            records = worker.submit(task).result()
+            found = worker.submit(task).result()
         except BrokenProcessPool as error:
             worker.stop()
             self._died(error)
-            return explain_chunk(self._assignment, *_parts(_lost(task, self._reason(error))))
+            lost = _lost(task, self._reason(error))
+            return explain_chunk(self._assignment, lost.batch, lost.rows)
         self._explained = True
-        return records
+        return found
 
     def _rescue(self, worker: _Worker, work: _Work) -> None:
         """Explain a chunk row by row; meanwhile the other workers get nothing new."""
         rows = range(len(work.task.rows.ids))
         found = [self._alone(worker, _row(work.task, i)) for i in rows]
         work.future = Future()
-        work.future.set_result(join_records(found))
+        effort = sum((effort for _, effort in found), Effort())
+        work.future.set_result((join_records([records for records, _ in found]), effort))
 
     def _replace(self, worker: _Worker, error: Exception) -> None:
         """Start a worker again that died, with what it held; the first of it was the cause."""
@@ -201,7 +212,7 @@ class Crew:
                 worker.held.append(work)
                 order.append(work)
 
-    def explain(self, tasks: Iterator[Piece]) -> Iterator[tuple[Piece, Records]]:
+    def explain(self, tasks: Iterator[Piece]) -> Iterator[Done]:
         """Explain chunks and yield them in order; what the caller does meanwhile stops nobody."""
         order: deque[_Work] = deque()
         while True:
@@ -218,17 +229,13 @@ class Crew:
             held = {id(work) for worker in self._workers for work in worker.held}
             while order and id(order[0]) not in held:
                 done = order.popleft()
-                yield done.task, done.future.result()
+                yield Done(done.task, *done.future.result())
 
     def stop(self) -> None:
         """End all processes at once: nothing may outlive a run."""
         for worker in self._workers:
             with contextlib.suppress(Exception):  # every one of them must be told
                 worker.stop()
-
-
-def _parts(task: Piece) -> tuple[Any, Rows]:
-    return task.batch, task.rows
 
 
 def _is_lost(work: _Work) -> bool:

@@ -1,5 +1,6 @@
 """What a worker does with one chunk: predict, choose targets, explain, lay out."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.asking import Asked, run_together
-from xplain_cli.batches import BATCH_ROWS, count, predict_fixed, take
+from xplain_cli.batches import BATCH_ROWS, METER, count, predict_fixed, take
 from xplain_cli.errors import XplainError
 from xplain_cli.explanation import Attribution, FloatArray, IntArray, Records
 from xplain_cli.features import Law, Split
@@ -246,9 +247,38 @@ def open_explainer(assignment: Assignment, model: Model | None = None) -> Explai
     return _OPEN[key]
 
 
-def explain_chunk(assignment: Assignment, batch: Any, rows: Rows) -> Records:
+@dataclass(frozen=True)
+class Effort:
+    """
+    What a chunk took.
+
+    Attributes
+    ----------
+    predict, solve
+        Seconds in the model, and in all else.
+    model_inputs
+        Rows that the model was asked, padding included.
+    """
+
+    predict: float = 0.0
+    solve: float = 0.0
+    model_inputs: int = 0
+
+    def __add__(self, other: "Effort") -> "Effort":
+        return Effort(
+            self.predict + other.predict,
+            self.solve + other.solve,
+            self.model_inputs + other.model_inputs,
+        )
+
+
+def explain_chunk(assignment: Assignment, batch: Any, rows: Rows) -> tuple[Records, Effort]:
     """Explain one chunk with threads pinned to 1: their number would change last digits."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):
-        return open_explainer(assignment).explain(batch, rows)
+        explainer = open_explainer(assignment)
+        seconds, inputs, began = METER.seconds, METER.inputs, time.perf_counter()
+        records = explainer.explain(batch, rows)
+        spent, predict = time.perf_counter() - began, METER.seconds - seconds
+        return records, Effort(predict, spent - predict, METER.inputs - inputs)

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from xplain_cli.clashes import check_inputs
@@ -48,25 +48,27 @@ def _spread(job: Prepared, run: Run) -> Spread:
 
 
 def _explain_rows(
-    job: Prepared, run: Run, assignment: Assignment, told: Callable[[str], None]
+    job: Prepared, run: Run, assignment: Assignment, course: Course
 ) -> Iterator[Records]:
     """Explain what is missing, keep each part; first rows that all fail stop the run."""
     total = job.opened.stop - job.opened.start
     done = sum(stop - start for start, stop in run.done)
     lost = 0 if not run.done else None  # rows failed before any was explained
     with job.console.progress(total) as progress:
-        progress.advance(done)
-        for task, records in explain_all(
-            assignment, _tasks(job, run), _spread(job, run), total - done, told
-        ):
+        progress.skip(done)
+        tasks = course.timed("read", _tasks(job, run))
+        for found in explain_all(assignment, tasks, _spread(job, run), total - done, course.chose):
+            task, records = found.task, found.records
+            course.spent(found.effort)
             failed = records.stability["status"].eq("failed")
             lost = lost + len(failed) if lost is not None and failed.all() else None
             if lost is not None and lost >= min(_FIRST_ROWS, total) and job.tolerated < total:
                 raise FailedRowsError(
                     f"all of the first {lost} rows failed: {records.stability['error'].iloc[0]}"
                 )
-            run.write_part(task.start, task.stop, records)
-            progress.advance(task.stop - task.start)
+            with course.during("write"):
+                run.write_part(task.start, task.stop, records)
+            progress.advance(task.stop - task.start, found.effort.model_inputs)
             yield records
 
 
@@ -94,7 +96,7 @@ def _run_to_stdout(job: Prepared, run: Run) -> int:
     fmt = job.request.output_format
 
     def pieces() -> Iterator[RenderedPiece]:
-        for records in _explain_rows(job, run, assignment, lambda _: None):
+        for records in _explain_rows(job, run, assignment, Course(time.perf_counter())):
             tally.add(records)
             frames.append(written(records, job.rendering.top_k))
             yield render_piece(records, job.rendering, fmt)
@@ -116,7 +118,7 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
     else:
         pool, assignment = _pool(job, run)
         course.lap("pool")
-        for _ in _explain_rows(job, run, assignment, course.chose):
+        for _ in _explain_rows(job, run, assignment, course):
             pass
         course.lap("explain")
     request = job.request
@@ -127,7 +129,8 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
     else:
         facts = manifest(request, job.opened, job.chosen, job.plan, pool, job.notes)
         shown = Shown(job.rendering, request.output_format, request.write_repeats)
-        whole, extra = join_parts(run, chunks, shown, facts, request.stability_k)
+        with course.during("write"):
+            whole, extra = join_parts(run, chunks, shown, facts, request.stability_k)
         course.lap("write")
     job.console.summary(whole)
     lines = (written(run.read_part(*chunk), job.rendering.top_k) for chunk in chunks)

@@ -293,5 +293,6 @@ Config = Annotated[
 Quiet = Annotated[bool | None, _option(_MANNERS, "-q --quiet", "Only warnings and errors.")]
 Verbose = Annotated[bool | None, _option(_MANNERS, "-v --verbose", "Say more.")]
 Debug = Annotated[bool | None, _option(_MANNERS, "--debug", "Show the trace of an error.")]
+LogJson = Annotated[bool | None, _option(_MANNERS, "--log-json", "Talk as JSON lines.")]
 NoProgress = Annotated[bool | None, _option(_MANNERS, "--no-progress", "Show no progress.")]
 NoColor = Annotated[bool | None, _option(_MANNERS, "--no-color", "Use no colour.")]

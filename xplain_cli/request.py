@@ -22,6 +22,7 @@ _SET_APART = (
     "shard",
     "no_progress",
     "no_color",
+    "log_json",
 )
 
 

@@ -116,6 +116,7 @@ SETTINGS: dict[str, Setting] = {
     "quiet": Setting("flag", default=False),
     "verbose": Setting("flag", default=False),
     "debug": Setting("flag", default=False),
+    "log_json": Setting("flag", default=False),
     "no_progress": Setting("flag", default=False),
     "no_color": Setting("flag", default=False),
 }

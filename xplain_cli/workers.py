@@ -5,9 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from xplain_cli.crew import Crew
+from xplain_cli.crew import Crew, Done
 from xplain_cli.explainer import Assignment, explain_chunk
-from xplain_cli.explanation import Records
 from xplain_cli.modalities import Piece
 
 _SMALL_SECONDS = 5.0
@@ -39,18 +38,16 @@ class Spread:
     wary: bool = False
 
 
-def _explain(assignment: Assignment, task: Piece) -> tuple[Piece, Records]:
-    return task, explain_chunk(assignment, task.batch, task.rows)
+def _explain(assignment: Assignment, task: Piece) -> Done:
+    return Done(task, *explain_chunk(assignment, task.batch, task.rows))
 
 
-def _serial(assignment: Assignment, tasks: Iterable[Piece]) -> Iterator[tuple[Piece, Records]]:
+def _serial(assignment: Assignment, tasks: Iterable[Piece]) -> Iterator[Done]:
     for task in tasks:
         yield _explain(assignment, task)
 
 
-def _threads(
-    assignment: Assignment, tasks: Iterator[Piece], jobs: int
-) -> Iterator[tuple[Piece, Records]]:
+def _threads(assignment: Assignment, tasks: Iterator[Piece], jobs: int) -> Iterator[Done]:
     """Send waves of chunks to joblib: its own generator would read far ahead of a slow writer."""
     import joblib
 
@@ -63,9 +60,7 @@ def _threads(
             yield from pool(work(assignment, task) for task in wave)
 
 
-def _processes(
-    assignment: Assignment, tasks: Iterator[Piece], spread: Spread
-) -> Iterator[tuple[Piece, Records]]:
+def _processes(assignment: Assignment, tasks: Iterator[Piece], spread: Spread) -> Iterator[Done]:
     crew = Crew(assignment, spread.jobs, spread.row_timeout)
     try:
         yield from crew.explain(tasks)
@@ -79,7 +74,7 @@ def explain_all(
     spread: Spread,
     total: int,
     chosen: Callable[[str], None],
-) -> Iterator[tuple[Piece, Records]]:
+) -> Iterator[Done]:
     """
     Explain chunks and return them in order.
 

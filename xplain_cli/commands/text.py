@@ -65,6 +65,7 @@ def text(
     quiet: o.Quiet = None,
     verbose: o.Verbose = None,
     debug: o.Debug = None,
+    log_json: o.LogJson = None,
     no_progress: o.NoProgress = None,
     no_color: o.NoColor = None,
 ) -> None:
