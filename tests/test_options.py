@@ -61,7 +61,7 @@ def test_defaults_agree_with_the_request():
         ("samples", -1),
         ("seed", -1),
         ("jobs", 0),
-        ("backend", "dask"),
+        ("backend", "ray"),
         ("rows", "1-2"),
         ("max_failed", "5 rows"),
         ("model_sha256", "abc"),

@@ -16,6 +16,7 @@ The map, a line per room (calls go down only):
     merging        runs on slices of the same rows become one
     preparing      everything opened, chosen and planned
     workers        how chunks are spread: serially, over threads, over processes
+    cluster        a Dask cluster as workers
     crew           worker processes that may die, and what is saved then
     manifest       what a run says of itself
     estimate       what a run will cost (--dry-run)

@@ -60,7 +60,7 @@ def _explain(task: Piece) -> tuple[Records, Effort]:
     return explain_chunk(_HERE[0], task.batch, task.rows)
 
 
-def _row(task: Piece, i: int) -> Piece:
+def one_row(task: Piece, i: int) -> Piece:
     """Return one row of a chunk as a chunk."""
     rows = task.rows
     unread = {0: rows.unread[i]} if i in rows.unread else {}
@@ -68,7 +68,7 @@ def _row(task: Piece, i: int) -> Piece:
     return Piece(take(task.batch, [i]), Rows(rows.start + i, rows.ids[i : i + 1], kept, unread))
 
 
-def _lost(task: Piece, reason: str) -> Piece:
+def lost_row(task: Piece, reason: str) -> Piece:
     """Return a chunk of one row as one that cannot be read."""
     rows = task.rows
     return Piece(task.batch, Rows(rows.start, rows.ids, rows.kept, {0: reason}))
@@ -160,7 +160,7 @@ class Crew:
         except BrokenProcessPool as error:
             worker.stop()
             self._died(error)
-            lost = _lost(task, self._reason(error))
+            lost = lost_row(task, self._reason(error))
             return explain_chunk(self._assignment, lost.batch, lost.rows)
         self._explained = True
         return found
@@ -168,7 +168,7 @@ class Crew:
     def _rescue(self, worker: _Worker, work: _Work) -> None:
         """Explain a chunk row by row; meanwhile the other workers get nothing new."""
         rows = range(len(work.task.rows.ids))
-        found = [self._alone(worker, _row(work.task, i)) for i in rows]
+        found = [self._alone(worker, one_row(work.task, i)) for i in rows]
         work.future = Future()
         effort = sum((effort for _, effort in found), Effort())
         work.future.set_result((join_records([records for records, _ in found]), effort))

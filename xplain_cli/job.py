@@ -44,7 +44,14 @@ def _spread(job: Prepared, run: Run) -> Spread:
     request = job.request
     jobs = request.jobs or joblib.cpu_count()
     wary = run.state == "resumed"
-    return Spread(request.backend, jobs, job.opening_seconds, request.row_timeout, wary)
+    return Spread(
+        backend=request.backend,
+        jobs=jobs,
+        opening_seconds=job.opening_seconds,
+        row_timeout=request.row_timeout,
+        scheduler=request.scheduler or "",
+        wary=wary,
+    )
 
 
 def _explain_rows(

@@ -264,6 +264,9 @@ ChunkRows = Annotated[
     int | None, _option(_SPREAD, "--chunk-rows", "Rows per unit of work. Default: auto.", "N")
 ]
 
+Scheduler = Annotated[
+    str | None, _option(_SPREAD, "--scheduler", "A Dask scheduler, for --backend dask.", "ADDRESS")
+]
 RowTimeout = Annotated[
     float | None,
     _option(_SPREAD, "--row-timeout", "A row whose model call takes longer fails.", "SECONDS"),

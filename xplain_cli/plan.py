@@ -40,6 +40,7 @@ class Request:
     jobs: int | None = None
     backend: str = "auto"
     chunk_rows: int | None = None
+    scheduler: str | None = None
     row_timeout: float | None = None
     batch_size: int | None = None
     # which rows

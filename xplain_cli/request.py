@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -71,6 +72,19 @@ def _output_format(output: str, asked: str | None) -> str:
     return asked or told or "csv"
 
 
+def _check_spread(values: Mapping[str, Any]) -> None:
+    backend, scheduler = values["backend"], values.get("scheduler")
+    if values.get("row_timeout") is not None and backend not in {"auto", "loky"}:
+        raise UsageError(
+            f"--row-timeout needs processes that can be ended, which --backend {backend} has not;"
+            " leave one of the two out"
+        )
+    if backend == "dask" and not scheduler:
+        raise UsageError("--backend dask needs --scheduler, such as tcp://HOST:8786")
+    if scheduler and backend != "dask":
+        raise UsageError(f"--scheduler is {scheduler!r}, but --backend is {backend}; take dask")
+
+
 def to_request(
     resolved: Resolved, command: str, *, argv: tuple[str, ...] = (), stdin_ready: bool = False
 ) -> Request:
@@ -89,11 +103,7 @@ def to_request(
     data = _data(resolved, command, stdin_ready=stdin_ready)
     if values["quiet"] and values["verbose"]:
         raise UsageError("--quiet and --verbose at once; choose one")
-    if values.get("row_timeout") is not None and values["backend"] in {"serial", "threads"}:
-        raise UsageError(
-            f"--row-timeout needs processes that can be ended, which --backend"
-            f" {values['backend']} has not; leave one of the two out"
-        )
+    _check_spread(values)
     output = values["output"] or ("-" if data == ("-",) else "xplain-out")
     if output == "-" and values["write_repeats"]:
         raise UsageError("--write-repeats writes a file beside the output; name one with --output")

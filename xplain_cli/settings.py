@@ -12,7 +12,7 @@ from xplain_cli.errors import UsageError, nearest
 OutputFormat = Literal["csv", "json", "jsonl", "parquet"]
 InputFormat = Literal["csv", "tsv", "parquet", "jsonl", "text", "npy", "npz"]
 Response = Literal["predict_proba", "decision_function", "predict"]
-Backend = Literal["auto", "serial", "threads", "loky"]
+Backend = Literal["auto", "serial", "threads", "loky", "dask"]
 Occurrences = Literal["merge", "each"]
 
 Kind = Literal[
@@ -22,6 +22,7 @@ LISTS = ("paths", "list", "names", "pairs")
 
 _SLICE = re.compile(r"(\d*):(\d*)")
 _SHARD = re.compile(r"(\d+)/(\d+)")
+_ADDRESS = re.compile(r"[a-z]+://.+")
 _SHARE = re.compile(r"\d+|\d+(\.\d+)?%")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _PAIR = re.compile(r"[^=]+=.+", re.DOTALL)
@@ -84,6 +85,7 @@ SETTINGS: dict[str, Setting] = {
     "jobs": Setting("integer", least=1),
     "backend": Setting(default="auto", choices=get_args(Backend)),
     "chunk_rows": Setting("integer", least=1),
+    "scheduler": Setting(shape=_ADDRESS, example="tcp://HOST:8786"),
     "row_timeout": Setting("number", least=0),
     "rows": Setting(shape=_SLICE, example="0:100 (START:STOP, from 0, STOP left out)"),
     "shard": Setting(shape=_SHARD, example="2/4 (I/N: the second of four)"),

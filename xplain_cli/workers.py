@@ -1,10 +1,11 @@
-"""How chunks are spread: serially, over threads or over processes; never changing a number."""
+"""How chunks are spread: here, over threads, processes, a cluster; never changing a number."""
 
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from xplain_cli.cluster import explain_on_cluster
 from xplain_cli.crew import Crew, Done
 from xplain_cli.explainer import Assignment, explain_chunk
 from xplain_cli.modalities import Piece
@@ -20,13 +21,15 @@ class Spread:
     Attributes
     ----------
     backend
-        "auto", "serial", "threads" or "loky".
+        "auto", "serial", "threads", "loky" or "dask".
     jobs
         Workers at once.
     opening_seconds
         How long it took to import and open everything here: a worker process takes as long.
     row_timeout
         Seconds that a model call may take; None for any.
+    scheduler
+        The address of a Dask scheduler.
     wary
         Whether an earlier process ended in the midst of this run, perhaps by a row of it.
     """
@@ -35,6 +38,7 @@ class Spread:
     jobs: int
     opening_seconds: float
     row_timeout: float | None = None
+    scheduler: str = ""
     wary: bool = False
 
 
@@ -110,7 +114,9 @@ def explain_all(
         worth = rest > max(_SMALL_SECONDS, 2 * spread.opening_seconds)
         backend = "loky" if worth and spread.jobs > 1 else "serial"
     chosen(backend)
-    if backend == "loky":
+    if backend == "dask":
+        yield from explain_on_cluster(assignment, tasks, spread.scheduler)
+    elif backend == "loky":
         yield from _processes(assignment, tasks, spread)
     elif backend == "threads" and spread.jobs > 1:
         yield from _threads(assignment, tasks, spread.jobs)

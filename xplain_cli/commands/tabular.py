@@ -55,6 +55,7 @@ def tabular(
     jobs: o.Jobs = None,
     backend: o.Spread = None,
     chunk_rows: o.ChunkRows = None,
+    scheduler: o.Scheduler = None,
     row_timeout: o.RowTimeout = None,
     trust_model: o.TrustModel = None,
     trusted: o.Trusted = None,

@@ -55,6 +55,7 @@ def text(
     jobs: o.Jobs = None,
     backend: o.Spread = None,
     chunk_rows: o.ChunkRows = None,
+    scheduler: o.Scheduler = None,
     row_timeout: o.RowTimeout = None,
     batch_size: o.BatchSize = None,
     trust_model: o.TrustModel = None,
