@@ -9,6 +9,7 @@ The map, a line per room (calls go down only):
     main           the door: app, signals, error boundary, exit codes
     commands/      what a user types; file = command = function
     options        every command-line option, once
+    job_options    more of them: precision, shards, workers, logs
     project        xplain.toml, [tool.xplain], XPLAIN_*
     request        what was resolved becomes a Request
     settings       which settings there are, and which values they allow

@@ -41,7 +41,6 @@ Words = Annotated[
 RunWord = Annotated[
     str | None, _argument("RUN", "A run folder, or any file of one. Default: xplain-out.")
 ]
-RunWords = Annotated[list[str] | None, _argument("RUN RUN...", "The runs to merge.")]
 Model = Annotated[
     str | None, _option(_WHAT, "--model", "The model, instead of the argument.", "MODEL")
 ]
@@ -127,10 +126,6 @@ MaxFailed = Annotated[
 # Which rows
 Rows = Annotated[
     str | None, _option(_WHICH, "--rows", "A slice of DATA, counted from 0.", "START:STOP")
-]
-Shard = Annotated[
-    str | None,
-    _option(_WHICH, "--shard", "One of N slices of the rows, for xplain merge.", "I/N"),
 ]
 IdColumn = Annotated[
     str | None,
@@ -264,13 +259,6 @@ ChunkRows = Annotated[
     int | None, _option(_SPREAD, "--chunk-rows", "Rows per unit of work. Default: auto.", "N")
 ]
 
-Scheduler = Annotated[
-    str | None, _option(_SPREAD, "--scheduler", "A Dask scheduler, for --backend dask.", "ADDRESS")
-]
-RowTimeout = Annotated[
-    float | None,
-    _option(_SPREAD, "--row-timeout", "A row whose model call takes longer fails.", "SECONDS"),
-]
 
 # Trust
 TrustModel = Annotated[
@@ -296,6 +284,5 @@ Config = Annotated[
 Quiet = Annotated[bool | None, _option(_MANNERS, "-q --quiet", "Only warnings and errors.")]
 Verbose = Annotated[bool | None, _option(_MANNERS, "-v --verbose", "Say more.")]
 Debug = Annotated[bool | None, _option(_MANNERS, "--debug", "Show the trace of an error.")]
-LogJson = Annotated[bool | None, _option(_MANNERS, "--log-json", "Talk as JSON lines.")]
 NoProgress = Annotated[bool | None, _option(_MANNERS, "--no-progress", "Show no progress.")]
 NoColor = Annotated[bool | None, _option(_MANNERS, "--no-color", "Use no colour.")]

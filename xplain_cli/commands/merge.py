@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from xplain_cli import job_options as j
 from xplain_cli import options as o
 from xplain_cli.console import open_console
 from xplain_cli.errors import UsageError
@@ -13,7 +14,7 @@ from xplain_cli.project import resolve
 
 
 def merge(
-    words: o.RunWords = None,
+    words: j.RunWords = None,
     output: o.Output = None,
     force: o.Force = None,
     config: o.Config = None,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from xplain_cli import job_options as j
 from xplain_cli import options as o
 from xplain_cli.console import open_console
 from xplain_cli.project import resolve
@@ -30,7 +31,7 @@ def tabular(
     fail_on: o.FailOn = None,
     max_failed: o.MaxFailed = None,
     rows: o.Rows = None,
-    shard: o.Shard = None,
+    shard: j.Shard = None,
     id_column: o.IdColumn = None,
     keep: o.Keep = None,
     features: o.Features = None,
@@ -55,8 +56,8 @@ def tabular(
     jobs: o.Jobs = None,
     backend: o.Spread = None,
     chunk_rows: o.ChunkRows = None,
-    scheduler: o.Scheduler = None,
-    row_timeout: o.RowTimeout = None,
+    scheduler: j.Scheduler = None,
+    row_timeout: j.RowTimeout = None,
     trust_model: o.TrustModel = None,
     trusted: o.Trusted = None,
     model_sha256: o.ModelSha256 = None,
@@ -65,7 +66,7 @@ def tabular(
     quiet: o.Quiet = None,
     verbose: o.Verbose = None,
     debug: o.Debug = None,
-    log_json: o.LogJson = None,
+    log_json: j.LogJson = None,
     no_progress: o.NoProgress = None,
     no_color: o.NoColor = None,
 ) -> None:
