@@ -33,11 +33,13 @@ The map, a line per room (calls go down only):
     joining        parts, in order, become the asked-for files
     run            the run folder: new, resumed or finished
     clashes        what stands in the way of a run
+    locks          one process at a time in a run folder
     places         where files stand; whole files or none
     parts          the stored form of one chunk
     archive        a finished run, found again from any file of it
     gates          the judgement of --fail-on
     gate_language  the reading of --fail-on
+    chunks         one chunk in one process, and what it took
     explainer      what a worker does with one chunk
     asking         what methods ask of a model, answered together
     records        an attribution becomes lines

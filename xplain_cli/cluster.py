@@ -14,9 +14,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from xplain_cli.chunks import Effort, explain_chunk
 from xplain_cli.crew import Done, lost_row, one_row
 from xplain_cli.errors import RefusedError, UsageError, require
-from xplain_cli.explainer import Assignment, Effort, explain_chunk
+from xplain_cli.explainer import Assignment
 from xplain_cli.explanation import Records, join_records
 from xplain_cli.modalities import Piece
 

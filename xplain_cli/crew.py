@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xplain_cli.batches import limit_calls, take
+from xplain_cli.chunks import Effort, explain_chunk
 from xplain_cli.errors import RefusedError
-from xplain_cli.explainer import Assignment, Effort, explain_chunk
+from xplain_cli.explainer import Assignment
 from xplain_cli.explanation import Records, join_records
 from xplain_cli.modalities import Piece
 from xplain_cli.records import Rows

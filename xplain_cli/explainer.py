@@ -1,23 +1,21 @@
 """What a worker does with one chunk: predict, choose targets, explain, lay out."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from xplain_cli.asking import Asked, run_together
-from xplain_cli.batches import BATCH_ROWS, METER, count, predict_fixed, take
+from xplain_cli.batches import BATCH_ROWS, count, predict_fixed, take
 from xplain_cli.errors import XplainError
 from xplain_cli.explanation import Attribution, FloatArray, IntArray, Records
 from xplain_cli.features import Law, Split
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.methods import Method, Pool, Task, UnexplainedError
 from xplain_cli.methods.closed_form import see_leaves
-from xplain_cli.models import MaskedText, Model, ModelRecipe, Settled, Trees, load_model
-from xplain_cli.pool import Budget, checked_scale, load_pool, no_log_odds
+from xplain_cli.models import MaskedText, Model, ModelRecipe, Settled, Trees
+from xplain_cli.pool import Budget, no_log_odds
 from xplain_cli.records import Explained, Labels, Rows, to_records
 from xplain_cli.scales import Scale, to_scale
 from xplain_cli.stability import assess
@@ -222,63 +220,3 @@ def _placed(found: Explained, chosen: Sequence[int], at: Sequence[int]) -> Expla
     """Say for every row of the chunk where its explanation is; ``at`` are distinct rows."""
     slot = {d: i for i, d in enumerate(chosen)}
     return replace(found, place=np.array([slot.get(d, -1) for d in at], dtype=np.int64))
-
-
-def _open_pool(assignment: Assignment) -> Pool | None:
-    if assignment.pool_folder is None or not isinstance(assignment.law, TableLaw):
-        return None
-    levels = tuple(len(f) for f in assignment.law.frequencies)
-    draw, outputs = load_pool(Path(assignment.pool_folder))
-    scaled = checked_scale(outputs, assignment.target, assignment.scale)
-    return Pool(draw, scaled, assignment.budget.repeats, levels)
-
-
-_OPEN: dict[tuple[str, str], Explainer] = {}
-
-
-def open_explainer(assignment: Assignment, model: Model | None = None) -> Explainer:
-    """Open the model and the pool of an assignment, once in a process."""
-    key = (assignment.identity, assignment.pool_folder or "")
-    if key not in _OPEN:
-        if model is None:
-            model = load_model(assignment.recipe).bind(assignment.settled)
-        _OPEN.clear()
-        _OPEN[key] = Explainer(assignment, model, _open_pool(assignment))
-    return _OPEN[key]
-
-
-@dataclass(frozen=True)
-class Effort:
-    """
-    What a chunk took.
-
-    Attributes
-    ----------
-    predict, solve
-        Seconds in the model, and in all else.
-    model_inputs
-        Rows that the model was asked, padding included.
-    """
-
-    predict: float = 0.0
-    solve: float = 0.0
-    model_inputs: int = 0
-
-    def __add__(self, other: "Effort") -> "Effort":
-        return Effort(
-            self.predict + other.predict,
-            self.solve + other.solve,
-            self.model_inputs + other.model_inputs,
-        )
-
-
-def explain_chunk(assignment: Assignment, batch: Any, rows: Rows) -> tuple[Records, Effort]:
-    """Explain one chunk with threads pinned to 1: their number would change last digits."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1):
-        explainer = open_explainer(assignment)
-        seconds, inputs, began = METER.seconds, METER.inputs, time.perf_counter()
-        records = explainer.explain(batch, rows)
-        spent, predict = time.perf_counter() - began, METER.seconds - seconds
-        return records, Effort(predict, spent - predict, METER.inputs - inputs)

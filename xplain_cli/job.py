@@ -5,19 +5,20 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from xplain_cli.chunks import open_explainer
 from xplain_cli.clashes import check_inputs
 from xplain_cli.console import Console
 from xplain_cli.errors import FailedRowsError, XplainError
 from xplain_cli.estimate import describe, estimate, lines_of
-from xplain_cli.explainer import Assignment, open_explainer
+from xplain_cli.explainer import Assignment
 from xplain_cli.explanation import Records
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.joining import Shown, join_parts, ranges, sum_up
+from xplain_cli.locks import alone
 from xplain_cli.manifest import Course, details, manifest, results
 from xplain_cli.modalities import Piece
 from xplain_cli.output import Piece as RenderedPiece
 from xplain_cli.output import join_pieces, render_piece
-from xplain_cli.places import alone
 from xplain_cli.plan import Request
 from xplain_cli.pool import find_pool, make_pool
 from xplain_cli.preparing import Prepared, assign, prepare

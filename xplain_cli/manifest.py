@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from xplain_cli import __version__
 from xplain_cli.choosing import Chosen
-from xplain_cli.explainer import Effort
+from xplain_cli.chunks import Effort
 from xplain_cli.opening import Opened
 from xplain_cli.plan import Plan, Request, digest
 from xplain_cli.seeds import RULE

@@ -13,8 +13,9 @@ from xplain_cli.console import Console
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import Records, join_records, rows_between
 from xplain_cli.joining import Shown, join_parts, ranges
+from xplain_cli.locks import alone
 from xplain_cli.output import Rendering
-from xplain_cli.places import RunPlace, alone
+from xplain_cli.places import RunPlace
 from xplain_cli.plan import Plan, digest
 from xplain_cli.run import open_run
 

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from xplain_cli.errors import UsageError
 from xplain_cli.plan import Request
 from xplain_cli.project import Resolved
-from xplain_cli.settings import COMMANDS, SETTINGS, row_slice, shard_of
+from xplain_cli.settings import COMMANDS, SETTINGS, SHARD, row_slice
 
 _FORMATS = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".parquet": "parquet"}
 _FOREIGN = (".gz", ".html", ".ndjson", ".npz", ".tsv", ".txt", ".xlsx", ".zip")
@@ -70,6 +70,24 @@ def _output_format(output: str, asked: str | None) -> str:
             f"--output {output!r} is {told}, but --output-format is {asked}; drop one of the two"
         )
     return asked or told or "csv"
+
+
+def shard_of(text: str) -> tuple[int, int]:
+    """
+    Return I and N of a shard I/N, I from 1.
+
+    Raises
+    ------
+    UsageError
+        The text is no shard, or I is not one of 1 to N.
+    """
+    match = SHARD.fullmatch(text)
+    if match is None:
+        raise UsageError(f"--shard is {text!r}; it must look like {SETTINGS['shard'].example}")
+    number, count = int(match[1]), int(match[2])
+    if not 1 <= number <= count:
+        raise UsageError(f"--shard is {text!r}; I must be one of 1 to N")
+    return number, count
 
 
 def _check_spread(values: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ Kind = Literal[
 LISTS = ("paths", "list", "names", "pairs")
 
 _SLICE = re.compile(r"(\d*):(\d*)")
-_SHARD = re.compile(r"(\d+)/(\d+)")
+SHARD = re.compile(r"(\d+)/(\d+)")
 _ADDRESS = re.compile(r"[a-z]+://.+")
 _SHARE = re.compile(r"\d+|\d+(\.\d+)?%")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -88,7 +88,7 @@ SETTINGS: dict[str, Setting] = {
     "scheduler": Setting(shape=_ADDRESS, example="tcp://HOST:8786"),
     "row_timeout": Setting("number", least=0),
     "rows": Setting(shape=_SLICE, example="0:100 (START:STOP, from 0, STOP left out)"),
-    "shard": Setting(shape=_SHARD, example="2/4 (I/N: the second of four)"),
+    "shard": Setting(shape=SHARD, example="2/4 (I/N: the second of four)"),
     "id_column": Setting(),
     "keep": Setting("list", ()),
     "features": Setting("names", ()),
@@ -160,24 +160,6 @@ def row_slice(text: str) -> tuple[int, int | None]:
     if stop is not None and stop <= start:
         raise UsageError(f"--rows is {text!r}, which holds no row; STOP must be above START")
     return start, stop
-
-
-def shard_of(text: str) -> tuple[int, int]:
-    """
-    Return I and N of a shard I/N, I from 1.
-
-    Raises
-    ------
-    UsageError
-        The text is no shard, or I is not one of 1 to N.
-    """
-    match = _SHARD.fullmatch(text)
-    if match is None:
-        raise UsageError(f"--shard is {text!r}; it must look like {SETTINGS['shard'].example}")
-    number, count = int(match[1]), int(match[2])
-    if not 1 <= number <= count:
-        raise UsageError(f"--shard is {text!r}; I must be one of 1 to N")
-    return number, count
 
 
 def split(setting: Setting, items: tuple[str, ...]) -> tuple[str, ...]:

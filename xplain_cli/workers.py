@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from xplain_cli.chunks import explain_chunk
 from xplain_cli.cluster import explain_on_cluster
 from xplain_cli.crew import Crew, Done
-from xplain_cli.explainer import Assignment, explain_chunk
+from xplain_cli.explainer import Assignment
 from xplain_cli.modalities import Piece
 
 _SMALL_SECONDS = 5.0
