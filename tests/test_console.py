@@ -1,11 +1,15 @@
 """What is said on stderr: the closing table, progress, and what quiet leaves."""
 
+import json
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from xplain_cli.console import Console
 from xplain_cli.explanation import Records
+from xplain_cli.progress import Counter, Pace
 from xplain_cli.summary import FeatureLine, Summary, Tally
 
 
@@ -101,8 +105,11 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch)
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
     with Console().progress(100) as progress:
         for _ in range(3):
-            progress.advance(10)
-    assert capsys.readouterr() == ("", "20 of 100 rows done, about 1 min left\n")
+            progress.advance(10, 32)
+    assert capsys.readouterr() == (
+        "",
+        "20 of 100 rows done, 1.0 rows/s, 64 model inputs, about 1 min left\n",
+    )
 
 
 def test_names_cannot_steer_the_terminal(capsys):
@@ -112,3 +119,33 @@ def test_names_cannot_steer_the_terminal(capsys):
     assert "\x1b" not in seen
     assert "a\\x1b[2J" in seen
     assert "warning: column '\\x07'" in seen
+
+
+def test_machines_are_told_in_json_lines(capsys, monkeypatch):
+    clock = iter([0.0, 20.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    console = Console(log_json=True)
+    console.note("n")
+    with console.progress(100) as progress:
+        progress.advance(10, 32)
+    console.summary(Summary((), 0, 3, {}, {}, {"local_r2": (math.nan, 0.5)}))
+    console.error("e\nf")
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [event.pop("event") for event in events] == ["note", "progress", "summary", "error"]
+    assert events[0] == {"text": "n"}
+    assert events[1] == {
+        "rows": 10,
+        "total": 100,
+        "rows_per_second": 0.5,
+        "model_inputs": 32,
+        "seconds_left": 180.0,
+    }
+    assert (events[2]["failed"], events[2]["quantiles"]) == (3, {"local_r2": [None, 0.5]})
+    assert events[3] == {"text": "e f"}
+
+
+def test_rows_of_an_earlier_run_do_not_count_as_speed():
+    counter = Counter(100, 0.0)
+    counter.skip(50)
+    counter.advance(10, 0)
+    assert counter.pace(5.0) == Pace(60, 100, 0, 2.0, 20.0)

@@ -565,29 +565,10 @@ def test_inspect_with_data_names_inputs_and_outputs_and_the_cost(run, mixed, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_a_killed_worker_is_said_and_the_same_command_continues(run, cancer, tmp_path):
-    (tmp_path / "mortal.py").write_text(
-        "import os, pathlib\n"
-        "def predict(table):\n"
-        "    told = pathlib.Path(f'/proc/{os.getpid()}/cmdline').read_bytes()\n"
-        "    if b'loky' in told and (table['mean radius'] == 13.08).any():\n"
-        "        os.kill(os.getpid(), 9)\n"
-        "    return table['mean radius'].to_numpy()\n"
-    )
-    command = ("tabular", "mortal:predict", cancer.data, "--drop-columns", "id", *SMALL)
-    options = ("--python-path", ".", "--chunk-rows", "8", "-o", "out")
-    done = run(*command, *options, "--backend", "loky", "-j", "2")
-    assert done.code == 3
-    assert "a worker process died" in done.err
-    assert run(*command, *options, "--backend", "serial").code == 0
-    assert len(rows_of(tmp_path / "out" / "stability.csv")) == 60
-
-
 def test_verbose_says_where_the_time_went(run, cancer):
     done = run("tabular", cancer.model, cancer.data, *SMALL, "-v")
     assert "time: open" in done.err
-    assert "model inputs: 512 in the shared pool, 60 rows" in done.err
+    assert "model inputs: 512 in the shared pool, 512 for 60 rows" in done.err
 
 
 def test_repeats_stand_beside_the_file_that_is_named(run, cancer, tmp_path):

@@ -131,7 +131,7 @@ def test_a_wrong_project_file_ends_with_2_in_one_line(xplain, tmp_path):
     done = xplain("tabular", "m", "d")
     assert (done.code, done.err) == (
         2,
-        "error: xplain.toml: unknown key 'sead'; did you mean 'seed'?\n",
+        "error: xplain.toml: unknown key 'sead'; did you mean 'seed' or 'shard'?\n",
     )
 
 

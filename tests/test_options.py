@@ -10,6 +10,7 @@ from xplain_cli.commands.evaluate import evaluate
 from xplain_cli.commands.gate import gate
 from xplain_cli.commands.image import image
 from xplain_cli.commands.inspect import inspect as inspect_command
+from xplain_cli.commands.merge import merge
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
 from xplain_cli.errors import UsageError
@@ -23,6 +24,7 @@ BODIES = {
     "inspect": inspect_command,
     "gate": gate,
     "evaluate": evaluate,
+    "merge": merge,
 }
 
 
@@ -68,7 +70,7 @@ def test_defaults_agree_with_the_request():
         ("samples", -1),
         ("seed", -1),
         ("jobs", 0),
-        ("backend", "dask"),
+        ("backend", "ray"),
         ("rows", "1-2"),
         ("max_failed", "5 rows"),
         ("model_sha256", "abc"),

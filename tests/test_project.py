@@ -132,7 +132,7 @@ def test_a_project_file_puts_no_folder_before_the_libraries_of_an_untrusted_mode
 
 def test_a_variable_that_means_nothing_is_noted(tmp_path):
     notes = resolve("gate", {}, {"XPLAIN_SEAD": "1", "XPLAIN_JOBS": "2"}, tmp_path).notes
-    assert notes == ("XPLAIN_SEAD sets nothing; did you mean 'SEED'?",)
+    assert notes == ("XPLAIN_SEAD sets nothing; did you mean 'SEED' or 'SHARD'?",)
 
 
 def test_a_wrong_variable_is_refused_by_name(tmp_path):

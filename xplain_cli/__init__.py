@@ -11,14 +11,18 @@ The map, a line per room (calls go down only):
     options        every command-line option, once
     picture_options  those of pictures alone
     baseline_options  those of baselines alone
+    job_options    more of them: precision, shards, workers, logs
     project        xplain.toml, [tool.xplain], XPLAIN_*
     request        what was resolved becomes a Request
     settings       which settings there are, and which values they allow
     job            plan -> chunks -> workers -> parts, in order
     comparing      one job under several baselines, and how far they agree
     evaluating     a finished run measured on the model again
+    merging        runs on slices of the same rows become one
     preparing      everything opened, chosen and planned
     workers        how chunks are spread: serially, over threads, over processes
+    cluster        a Dask cluster as workers
+    crew           worker processes that may die, and what is saved then
     manifest       what a run says of itself
     estimate       what a run will cost (--dry-run)
     heatmaps       the pictures of a run: what weighs where
@@ -29,15 +33,19 @@ The map, a line per room (calls go down only):
     modalities/    what the rows of a command are (tables, texts)
     reading        kinds of columns, and which rows can be used
     categories     categories that the model was not fitted with
+    progress       how far a run is: rate, model inputs, time left
     console        the only file that prints
     output/        how results are kept (csv, json, jsonl, parquet)
+    joining        parts, in order, become the asked-for files
     run            the run folder: new, resumed or finished
     clashes        what stands in the way of a run
+    locks          one process at a time in a run folder
     places         where files stand; whole files or none
     parts          the stored form of one chunk
     archive        a finished run, found again from any file of it
     gates          the judgement of --fail-on
     gate_language  the reading of --fail-on
+    chunks         one chunk in one process, and what it took
     explainer      what a worker does with one chunk
     refining       long texts from coarse to fine
     grounding      rows get their baselines

@@ -4,6 +4,10 @@ Floating-point results change with the shape of a batch, so all batches of a run
 the last one padded with repeats of its last row.
 """
 
+import contextlib
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -18,6 +22,42 @@ BATCH_ROWS = 512
 """Rows of a batch of tables and texts, where nobody asks for another number."""
 
 Predict: TypeAlias = Callable[[Any], FloatArray]
+
+_LIMITS: list[float] = []
+
+
+class Meter(threading.local):
+    """What one thread has spent in models so far."""
+
+    seconds = 0.0
+    inputs = 0
+
+
+METER = Meter()
+
+
+def limit_calls(seconds: float | None) -> None:
+    """
+    End this process by SIGALRM when a model call takes more than *seconds*; None for any.
+
+    The system does it, without the interpreter, which a call may hold: for worker processes only.
+    """
+    _LIMITS[:] = [] if seconds is None else [seconds]
+
+
+@contextlib.contextmanager
+def _call(rows: int) -> Iterator[None]:
+    """Time a model call, and limit it if it has a limit."""
+    for seconds in _LIMITS:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        METER.inputs += rows
+        METER.seconds += time.perf_counter() - began
+        for _ in _LIMITS:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
 
 
 def count(inputs: Any) -> int:
@@ -102,7 +142,8 @@ def predict_stream(
     """
     parts = []
     for batch, rows in _batches(pieces, size):
-        answers = predict(batch)[:rows]
+        with _call(size):
+            answers = predict(batch)[:rows]
         parts.append(answers if kept is None else answers[:, kept])
     return np.concatenate(parts) if parts else np.empty((0, 0 if kept is None else len(kept)))
 

@@ -2,19 +2,20 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from xplain_cli.errors import UsageError
 from xplain_cli.places import Marker, RunPlace
 from xplain_cli.plan import Plan
 
 
-def _differences(found: Marker, plan: Plan) -> str:
-    asked = json.loads(json.dumps({**plan.numbers, **plan.selection}))
-    held = {**found.plan.get("numbers", {}), **found.plan.get("selection", {})}
+def differences(held: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """Return the names of the settings in which two plans differ; "" where they do not."""
+    held, asked = json.loads(json.dumps(held)), json.loads(json.dumps(asked))
     names = sorted(name for name in {*asked, *held} if asked.get(name) != held.get(name))
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") or "settings"
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
 def check_free(place: RunPlace) -> None:
@@ -58,8 +59,10 @@ def check_inputs(place: RunPlace, inputs: Iterable[str | None]) -> None:
 
 def clash(place: RunPlace, found: Marker, plan: Plan) -> UsageError:
     """Return what to tell of another run at the place."""
+    held = {**found.plan.get("numbers", {}), **found.plan.get("selection", {})}
+    apart = differences(held, {**plan.numbers, **plan.selection}) or "settings"
     return UsageError(
         f"{place.name}: holds the {'finished' if found.state == 'finished' else 'unfinished'}"
-        f" run {found.run_id}, which differs in {_differences(found, plan)};"
+        f" run {found.run_id}, which differs in {apart};"
         " add --force to replace it, or name another place with --output"
     )

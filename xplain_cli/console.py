@@ -1,18 +1,20 @@
 """The only file that prints: results on stdout, talk, progress and the closing table on stderr."""
 
+import json
 import logging
+import math
 import os
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any, BinaryIO, Protocol, TextIO
+from dataclasses import asdict
+from typing import Any, BinaryIO, TextIO
 
+from xplain_cli import progress as pace
 from xplain_cli.errors import RefusedError
+from xplain_cli.progress import Progress
 from xplain_cli.summary import FeatureLine, Summary
 
-_EVERY = 10.0  # seconds between plain progress lines
 _HALF_BAR = 12  # characters
 _NAME = 32  # characters of a feature name
 _RED, _BLUE, _RESET = "\x1b[31m", "\x1b[34m", "\x1b[0m"
@@ -22,57 +24,18 @@ _FIDELITY = (("local_r2", "p5"),)
 _LOCALITY = (("locality", "p95"),)
 
 
-class Progress(Protocol):
-    """What a running job tells of itself."""
-
-    def advance(self, rows: int) -> None:
-        """Count rows that are done."""
-
-
-class _Silent:
-    def advance(self, rows: int) -> None:
-        pass
-
-
-class _Lines:
-    """A plain line about every ten seconds, for logs."""
-
-    def __init__(self, total: int | None, say: Callable[[str], None]) -> None:
-        self._total = total
-        self._say = say
-        self._done = 0
-        self._start = self._last = time.monotonic()
-
-    def advance(self, rows: int) -> None:
-        self._done += rows
-        now = time.monotonic()
-        if now - self._last < _EVERY:
-            return
-        self._last = now
-        if self._total is None:
-            self._say(f"{self._done} rows done")
-            return
-        left = (now - self._start) / max(self._done, 1) * (self._total - self._done)
-        self._say(f"{self._done} of {self._total} rows done, about {_duration(left)} left")
-
-
-@dataclass(frozen=True)
-class _Bar:
-    step: Callable[[int], None]
-
-    def advance(self, rows: int) -> None:
-        self.step(rows)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(max(seconds, 0.0)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else f"{rest} s"
-
-
 def _printable(text: str) -> str:
     """Return the text with control characters spelled out: names in a file may hold ANSI codes."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _finite(value: Any) -> Any:
+    """Return plain values with null for the numbers that JSON does not know."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _can_show(stream: TextIO, text: str) -> bool:
@@ -140,6 +103,8 @@ class Console:
         Colours where stderr is a terminal that has them and NO_COLOR is not set.
     progress : bool
         Progress: a bar on a terminal, else a line about every ten seconds.
+    log_json : bool
+        Talk as JSON lines, an object with an "event" each, for machines.
     """
 
     def __init__(
@@ -149,11 +114,13 @@ class Console:
         verbose: bool = False,
         color: bool = True,
         progress: bool = True,
+        log_json: bool = False,
     ) -> None:
         self._quiet = quiet
         self._verbose = verbose
         self._color = color and not os.environ.get("NO_COLOR")
         self._progress = progress and not quiet
+        self._log_json = log_json
         if verbose:
             logging.basicConfig(format="%(name)s: %(message)s")
             logging.getLogger("xplain_cli").setLevel(logging.DEBUG)
@@ -166,6 +133,13 @@ class Console:
         if sys.stderr is not None:  # closed by the caller
             with suppress(OSError):  # talk that cannot be told must not change what is done
                 print(text, file=sys.stderr, flush=True)
+
+    def _tell(self, kind: str, text: str, values: Mapping[str, Any] | None = None) -> None:
+        """Say a line, or the event of that kind with its text or its *values*."""
+        if self._log_json:
+            self._say(json.dumps({"event": kind, **(values or {"text": text})}, allow_nan=False))
+        else:
+            self._say(text)
 
     def line(self, text: str) -> None:
         """Print a line of the result on stdout."""
@@ -188,35 +162,38 @@ class Console:
     def note(self, text: str) -> None:
         """Say what was decided, unless quiet."""
         if not self._quiet:
-            self._say(f"note: {_printable(text)}")
+            self._tell("note", f"note: {_printable(text)}", {"text": text})
 
     def detail(self, text: str) -> None:
         """Say what only ``--verbose`` wants to know."""
         if self._verbose:
-            self._say(_printable(text))
+            self._tell("detail", _printable(text), {"text": text})
 
     def warn(self, text: str) -> None:
         """Say what endangers the result."""
-        self._say(f"warning: {_printable(text)}")
+        self._tell("warning", f"warning: {_printable(text)}", {"text": text})
 
     def error(self, text: str) -> None:
         """Say why the command ends here, in one line."""
-        self._say(f"error: {_printable(' '.join(text.split()))}")
+        text = " ".join(text.split())
+        self._tell("error", f"error: {_printable(text)}", {"text": text})
 
     def trace(self, text: str) -> None:
         """Print the trace of an error as it is."""
-        self._say(text.rstrip("\n"))
+        self._tell("trace", text.rstrip("\n"))
 
     @contextmanager
     def progress(self, total: int | None) -> Iterator[Progress]:
         """Show how many of *total* rows are done (None: unknown) while the block runs."""
         if not self._progress:
-            yield _Silent()
-        elif self._terminal and not os.environ.get("CI"):
+            yield pace.Silent()
+        elif self._terminal and not self._log_json and not os.environ.get("CI"):
             with self._rich_bar(total) as bar:
                 yield bar
         else:
-            yield _Lines(total, self._say)
+            yield pace.Periodic(
+                total, lambda now: self._tell("progress", pace.line(now), pace.event(now))
+            )
 
     @contextmanager
     def _rich_bar(self, total: int | None) -> Iterator[Progress]:
@@ -224,16 +201,24 @@ class Console:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
-        columns = (TextColumn("rows"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        speed = TextColumn("{task.fields[speed]}")
+        bar = (TextColumn("rows"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         screen = Screen(stderr=True, no_color=not self._color)
         # stdout carries results: rich must not send it to the screen of stderr
-        with RichProgress(*columns, console=screen, transient=True, redirect_stdout=False) as rich:
-            task = rich.add_task("rows", total=total)
-            yield _Bar(lambda rows: rich.advance(task, rows))
+        with RichProgress(
+            *bar, speed, console=screen, transient=True, redirect_stdout=False
+        ) as rich:
+            task = rich.add_task("rows", total=total, speed="")
+            yield pace.Bar(
+                total, lambda rows, text: rich.update(task, advance=rows, speed=text, refresh=False)
+            )
 
     def summary(self, summary: Summary) -> None:
         """Print the strongest features and how far to trust them, unless quiet."""
         if self._quiet or sys.stderr is None:
+            return
+        if self._log_json:
+            self._tell("summary", "", _finite(asdict(summary)))
             return
         block = "\u2588" if _can_show(sys.stderr, "\u2588") else "#"
         lines = [""]
@@ -258,6 +243,7 @@ def open_console(values: Mapping[str, Any], notes: Iterable[str]) -> Console:
         verbose=values.get("verbose", False),
         color=not values.get("no_color", False),
         progress=not values.get("no_progress", False),
+        log_json=values.get("log_json", False),
     )
     for note in notes:
         console.note(note)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,9 +26,8 @@ from xplain_cli.models import (
     ReadsPartly,
     Settled,
     Trees,
-    load_model,
 )
-from xplain_cli.pool import Budget, checked_scale, load_pool
+from xplain_cli.pool import Budget
 from xplain_cli.records import Explained, Labels, Rows, to_records
 from xplain_cli.refining import Weighed, refine
 from xplain_cli.scales import Scale
@@ -230,34 +228,3 @@ def _placed(found: Explained, chosen: Sequence[int], at: Sequence[int]) -> Expla
     """Say for every row of the chunk where its explanation is; ``at`` are distinct rows."""
     slot = {d: i for i, d in enumerate(chosen)}
     return replace(found, place=np.array([slot.get(d, -1) for d in at], dtype=np.int64))
-
-
-def _open_pool(assignment: Assignment) -> Pool | None:
-    if assignment.pool_folder is None or not isinstance(assignment.law, TableLaw):
-        return None
-    levels = tuple(len(f) for f in assignment.law.frequencies)
-    draw, outputs = load_pool(Path(assignment.pool_folder))
-    scaled = checked_scale(outputs, assignment.target, assignment.scale)
-    return Pool(draw, scaled, assignment.budget.repeats, levels)
-
-
-_OPEN: dict[tuple[str, str], Explainer] = {}
-
-
-def open_explainer(assignment: Assignment, model: Model | None = None) -> Explainer:
-    """Open the model and the pool of an assignment, once in a process."""
-    key = (assignment.identity, assignment.pool_folder or "")
-    if key not in _OPEN:
-        if model is None:
-            model = load_model(assignment.recipe).bind(assignment.settled)
-        _OPEN.clear()
-        _OPEN[key] = Explainer(assignment, model, _open_pool(assignment))
-    return _OPEN[key]
-
-
-def explain_chunk(assignment: Assignment, batch: Any, rows: Rows) -> Records:
-    """Explain one chunk with threads pinned to 1: their number would change last digits."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1):
-        return open_explainer(assignment).explain(batch, rows)

@@ -1,5 +1,6 @@
 """The values that flow: what a method says of rows, and the columns that a run keeps of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -159,3 +160,44 @@ class Records:
     stability: pd.DataFrame
     lines: IntArray
     repeats: dict[str, FloatArray]
+
+
+def side_by_side(parts: Sequence[FloatArray]) -> FloatArray:
+    """Join each repeat's weights (r, lines); exact rows have no repeats, and NaN here."""
+    most = max(map(len, parts), default=0)
+    return np.concatenate(
+        [np.pad(p, ((0, most - len(p)), (0, 0)), constant_values=np.nan) for p in parts]
+        or [np.empty((0, 0))],
+        axis=1,
+    )
+
+
+def join_records(parts: Sequence[Records]) -> Records:
+    """Join the records of consecutive pieces of a chunk into those of the chunk."""
+    if len(parts) == 1:
+        return parts[0]
+    weights = [part.weights for part in parts if len(part.weights)]
+    repeats = [part.repeats["weights"] for part in parts if "weights" in part.repeats]
+    return Records(
+        weights=pd.concat(weights, ignore_index=True) if weights else parts[0].weights,
+        stability=pd.concat([part.stability for part in parts], ignore_index=True),
+        lines=np.concatenate([part.lines for part in parts]),
+        repeats={"weights": side_by_side(repeats)} if repeats else {},
+    )
+
+
+def rows_between(records: Records, start: int, stop: int | None) -> Records:
+    """Return the records of rows *start* to *stop* (None: to the end), their numbers in DATA."""
+    row = records.stability["row"].to_numpy()
+    low = int(np.searchsorted(row, start))
+    high = len(row) if stop is None else int(np.searchsorted(row, stop))
+    if (low, high) == (0, len(row)):
+        return records
+    ends = np.concatenate([[0], np.cumsum(records.lines)])
+    first, last = int(ends[low]), int(ends[high])
+    return Records(
+        weights=records.weights.iloc[first:last].reset_index(drop=True),
+        stability=records.stability.iloc[low:high].reset_index(drop=True),
+        lines=records.lines[low:high],
+        repeats={name: array[:, first:last] for name, array in records.repeats.items()},
+    )

@@ -1,41 +1,39 @@
 """A request becomes a plan, chunks, workers, parts in order, and the asked-for files."""
 
+import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from xplain_cli.chunks import open_explainer
 from xplain_cli.clashes import check_inputs
 from xplain_cli.console import Console
 from xplain_cli.errors import FailedRowsError, XplainError
 from xplain_cli.estimate import describe, estimate, lines_of
-from xplain_cli.explainer import Assignment, open_explainer
+from xplain_cli.explainer import Assignment
 from xplain_cli.explanation import Records
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.features.texts import TextLaw
 from xplain_cli.heatmaps import Folders, draw_run, folders_of
+from xplain_cli.joining import Shown, join_parts, ranges, sum_up
+from xplain_cli.locks import alone
 from xplain_cli.manifest import Course, details, manifest, results
 from xplain_cli.modalities import Piece
 from xplain_cli.modalities.pictures import PictureData
 from xplain_cli.output import Piece as RenderedPiece
-from xplain_cli.output import csv_bytes, join_pieces, render_piece
+from xplain_cli.output import join_pieces, render_piece
 from xplain_cli.plan import Request
 from xplain_cli.pool import find_pool, make_pool
 from xplain_cli.preparing import Prepared, assign, prepare
-from xplain_cli.run import Run, RunPlace, open_run, write_atomically, writing
+from xplain_cli.run import Run, RunPlace, open_run
 from xplain_cli.summary import Summary, Tally
 from xplain_cli.targets import used_outputs
 from xplain_cli.verdict import exit_code, judge_gates, written
-from xplain_cli.vocabulary import vocabulary
 from xplain_cli.workers import Spread, explain_all
 
 _FIRST_ROWS = 16  # chunks of a row or two must not stop a run for one bad row
-
-
-def _ranges(job: Prepared, run: Run) -> list[tuple[int, int]]:
-    start, stop, step = job.opened.start, job.opened.stop, run.chunk_rows
-    return [(at, min(at + step, stop)) for at in range(start, stop, step)]
 
 
 def _tasks(job: Prepared, run: Run) -> Iterator[Piece]:
@@ -46,55 +44,45 @@ def _tasks(job: Prepared, run: Run) -> Iterator[Piece]:
             yield piece
 
 
-def _spread(job: Prepared) -> Spread:
+def _spread(job: Prepared, run: Run) -> Spread:
     import joblib
 
-    jobs = job.request.jobs or joblib.cpu_count()
-    return Spread(job.request.backend, jobs, job.opening_seconds)
+    request = job.request
+    jobs = request.jobs or joblib.cpu_count()
+    wary = run.state == "resumed"
+    return Spread(
+        backend=request.backend,
+        jobs=jobs,
+        opening_seconds=job.opening_seconds,
+        row_timeout=request.row_timeout,
+        scheduler=request.scheduler or "",
+        wary=wary,
+    )
 
 
 def _explain_rows(
-    job: Prepared, run: Run, assignment: Assignment, told: Callable[[str], None]
+    job: Prepared, run: Run, assignment: Assignment, course: Course
 ) -> Iterator[Records]:
     """Explain what is missing, keep each part; first rows that all fail stop the run."""
     total = job.opened.stop - job.opened.start
     done = sum(stop - start for start, stop in run.done)
     lost = 0 if not run.done else None  # rows failed before any was explained
     with job.console.progress(total) as progress:
-        progress.advance(done)
-        for task, records in explain_all(
-            assignment, _tasks(job, run), _spread(job), total - done, told
-        ):
+        progress.skip(done)
+        tasks = course.timed("read", _tasks(job, run))
+        for found in explain_all(assignment, tasks, _spread(job, run), total - done, course.chose):
+            task, records = found.task, found.records
+            course.spent(found.effort)
             failed = records.stability["status"].eq("failed")
             lost = lost + len(failed) if lost is not None and failed.all() else None
             if lost is not None and lost >= min(_FIRST_ROWS, total) and job.tolerated < total:
                 raise FailedRowsError(
                     f"all of the first {lost} rows failed: {records.stability['error'].iloc[0]}"
                 )
-            run.write_part(task.start, task.stop, records)
-            progress.advance(task.stop - task.start)
+            with course.during("write"):
+                run.write_part(task.start, task.stop, records)
+            progress.advance(task.stop - task.start, found.effort.model_inputs)
             yield records
-
-
-def _rendered(job: Prepared, run: Run, ranges: list[tuple[int, int]]) -> Iterator[RenderedPiece]:
-    for start, stop in ranges:
-        records = run.read_part(start, stop)
-        yield render_piece(records, job.rendering, job.request.output_format)
-
-
-def _render(job: Prepared, run: Run, facts: dict[str, Any]) -> list[Path]:
-    """Join the parts, in input order, into the asked-for files; return the extra ones."""
-    ranges = _ranges(job, run)
-    with writing(*run.files) as (weights, stability):
-        pieces = _rendered(job, run, ranges)
-        fmt = job.request.output_format
-        join_pieces(pieces, fmt, weights, stability, manifest=facts)
-    extra = [run.write_repeats(ranges)] if job.request.write_repeats else []
-    if job.request.modality == "text":
-        found = vocabulary(run.read_part(*chunk) for chunk in ranges)
-        extra.append(run.place.vocabulary)
-        write_atomically(extra[-1], csv_bytes(found, guarded=job.rendering.csv_guard))
-    return extra
 
 
 def _folders(job: Prepared, place: RunPlace) -> Folders:
@@ -108,19 +96,18 @@ def _folders(job: Prepared, place: RunPlace) -> Folders:
     )
 
 
-def _draw(job: Prepared, run: Run, ranges: list[tuple[int, int]]) -> dict[str, Any]:
+def _draw(job: Prepared, run: Run, chunks: list[tuple[int, int]]) -> dict[str, Any]:
     """Draw heatmaps; return what the manifest says of them."""
     data, folders = job.opened.modality, _folders(job, run.place)
     if not isinstance(data, PictureData) or not folders.paths:
         return {}
-    parts = ((start, stop, run.read_part(start, stop)) for start, stop in ranges)
-    count = draw_run(folders, data, parts, _spread(job).jobs)
+    parts = ((start, stop, run.read_part(start, stop)) for start, stop in chunks)
+    count = draw_run(folders, data, parts, _spread(job, run).jobs)
     return {"maps": {"folders": [path.name for path in folders.paths.values()], "files": count}}
 
 
-def _summary(job: Prepared, tally: Tally) -> Summary:
+def _told(job: Prepared, whole: Summary) -> Summary:
     """Return the run as a whole; superpixel 3 of one picture is nothing to that of another."""
-    whole = tally.summary()
     return replace(whole, features=()) if job.request.modality == "image" else whole
 
 
@@ -149,7 +136,7 @@ def _run_to_stdout(job: Prepared, run: Run) -> int:
     fmt = job.request.output_format
 
     def pieces() -> Iterator[RenderedPiece]:
-        for records in _explain_rows(job, run, assignment, lambda _: None):
+        for records in _explain_rows(job, run, assignment, Course(time.perf_counter())):
             tally.add(records)
             frames.append(written(records, job.rendering.top_k))
             yield render_piece(records, job.rendering, fmt)
@@ -158,10 +145,30 @@ def _run_to_stdout(job: Prepared, run: Run) -> int:
     facts = manifest(job.request, job.opened, job.chosen, job.plan, pool, job.notes)
     join_pieces(pieces(), fmt, stream, manifest=facts)
     stream.flush()
-    whole = _summary(job, tally)
-    job.console.summary(whole)
+    whole = tally.summary()
+    job.console.summary(_told(job, whole))
     gates = judge_gates(job.gates, frames, job.console)
     return exit_code(gates, whole.failed, job.tolerated, job.console)
+
+
+def _write(
+    job: Prepared,
+    run: Run,
+    chunks: list[tuple[int, int]],
+    pool: dict[str, Any],
+    course: Course,
+) -> tuple[Summary, list[Path], dict[str, Any]]:
+    """Write the final files; return the run as a whole, the extra files and the manifest."""
+    request = job.request
+    drawn = _draw(job, run, chunks)
+    course.lap("draw")
+    facts = manifest(request, job.opened, job.chosen, job.plan, pool, job.notes) | drawn
+    corpus = request.modality == "text"
+    shown = Shown(job.rendering, request.output_format, request.write_repeats, corpus)
+    with course.during("write"):
+        whole, extra = join_parts(run, chunks, shown, facts, request.stability_k)
+    course.lap("write")
+    return whole, extra, facts
 
 
 def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
@@ -171,37 +178,32 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
     else:
         pool, assignment = _pool(job, run)
         course.lap("pool")
-        for _ in _explain_rows(job, run, assignment, course.chose):
+        for _ in _explain_rows(job, run, assignment, course):
             pass
         course.lap("explain")
-    ranges = _ranges(job, run)
-    tally = Tally(job.request.stability_k)
-    for chunk in ranges:
-        tally.add(run.read_part(*chunk))
-    whole = _summary(job, tally)
+    request = job.request
+    chunks = ranges(job.opened.start, job.opened.stop, run.chunk_rows)
     if run.rendered:
+        whole = sum_up(run, chunks, request.stability_k)
         job.console.note("nothing to do: this run is finished (--force computes it again)")
     else:
-        drawn = _draw(job, run, ranges)
-        course.lap("draw")
-        facts = manifest(job.request, job.opened, job.chosen, job.plan, pool, job.notes) | drawn
-        extra = _render(job, run, facts)
-        course.lap("write")
-    job.console.summary(whole)
-    lines = (written(run.read_part(*chunk), job.rendering.top_k) for chunk in ranges)
+        whole, extra, facts = _write(job, run, chunks, pool, course)
+    job.console.summary(_told(job, whole))
+    lines = (written(run.read_part(*chunk), job.rendering.top_k) for chunk in chunks)
     gates = judge_gates(job.gates, lines, job.console)
     if run.rendered and gates:
         run.keep_gates(gates)
     elif not run.rendered:
-        outcome = results(job.request, course, whole, pool) | {"gates": gates}
-        run.finish(facts, outcome, n_parts=len(ranges), extra=extra)
+        outcome = results(request, course, whole, pool) | {"gates": gates}
+        run.finish(facts, outcome, n_parts=len(chunks), extra=extra)
         for text in details(outcome):
             job.console.detail(text)
     job.console.line(run.place.name)
     return exit_code(gates, whole.failed, job.tolerated, job.console)
 
 
-def _open_run(job: Prepared) -> Run:
+def _open_run(job: Prepared, held: contextlib.ExitStack) -> Run:
+    """Open the run, held against other processes."""
     request = job.request
     size = job.opened.modality.chunk_rows(job.chosen.method, job.chosen.drawing)
     place = RunPlace.from_output(request.output, request.output_format)
@@ -209,6 +211,8 @@ def _open_run(job: Prepared) -> Run:
     inputs = (request.model, *paths, request.background, request.class_names)
     check_inputs(place, (*inputs, request.project_file))
     _folders(job, place).check_free()
+    if place.folder is not None:
+        held.enter_context(alone(place.folder))
     run = open_run(
         place,
         job.plan,
@@ -222,6 +226,7 @@ def _open_run(job: Prepared) -> Run:
             f"chunks of {run.chunk_rows} rows: each is filled up to a model batch of {batch}"
         )
     if run.set_aside is not None:
+        held.enter_context(alone(run.folder))
         job.console.note(f"the earlier run was set aside as {run.set_aside}")
     return run
 
@@ -260,13 +265,13 @@ def explain(request: Request, console: Console) -> int:
         for text in preview(request, console):
             console.line(text)
         return 0
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=1), contextlib.ExitStack() as held:
         course = Course(time.perf_counter())
         job = prepare(request, console)
         for note in job.notes:
             console.note(note)
         course.lap("open")
-        run = _open_run(job)
+        run = _open_run(job, held)
         try:
             if run.temporary:
                 return _run_to_stdout(job, run)

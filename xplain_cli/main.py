@@ -55,6 +55,12 @@ def _ended(ending: SystemExit) -> int:
     return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
 
 
+def _asked(argv: Sequence[str], flag: str) -> bool:
+    """Say whether a flag was given, before anything has read the options."""
+    variable = "XPLAIN_" + flag.lstrip("-").replace("-", "_").upper()
+    return flag in argv or os.environ.get(variable, "").lower() in {"1", "true"}
+
+
 def _tell(
     message: Warning | str,
     category: type[Warning],
@@ -64,7 +70,7 @@ def _tell(
     line: str | None = None,  # noqa: ARG001
 ) -> None:
     """Say a warning of a library in one line, as the tool says its own."""
-    Console().warn(f"{category.__name__}: {message}")
+    Console(log_json=_asked(sys.argv, "--log-json")).warn(f"{category.__name__}: {message}")
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -84,9 +90,8 @@ def _run(argv: Sequence[str]) -> int:
     return 0
 
 
-def _explain(error: Exception, *, debug: bool) -> int:
+def _explain(error: Exception, console: Console, *, debug: bool) -> int:
     """Say what went wrong; return the exit code."""
-    console = Console()
     if debug:
         console.trace("".join(traceback.format_exception(error)))
     if isinstance(error, XplainError):
@@ -103,22 +108,23 @@ def _explain(error: Exception, *, debug: bool) -> int:
 
 def _guarded(argv: Sequence[str]) -> int:
     """Run the command line; turn every way to fail into an exit code."""
-    debug = "--debug" in argv or os.environ.get("XPLAIN_DEBUG", "").lower() in {"1", "true"}
+    debug = _asked(argv, "--debug")
+    console = Console(log_json=_asked(argv, "--log-json"))
     try:
         with _signals():
             code = _run(argv)
         if code == INTERRUPTED:
-            Console().error("interrupted")
+            console.error("interrupted")
     except KeyboardInterrupt:
-        Console().error("interrupted")
+        console.error("interrupted")
         return INTERRUPTED
     except Terminated as ending:
-        Console().error("terminated")
+        console.error("terminated")
         return int(ending.code or 0)
     except BrokenPipeError:
         return CLOSED_PIPE
     except Exception as error:  # noqa: BLE001  the boundary: nothing may pass it
-        return _explain(error, debug=debug)
+        return _explain(error, console, debug=debug)
     return code
 
 

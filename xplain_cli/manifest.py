@@ -1,21 +1,24 @@
 """What a run says of itself: its plan before the work, its manifest and results after it."""
 
+import contextlib
 import platform
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, TypeVar
 
 from xplain_cli import __version__
 from xplain_cli.choosing import Chosen
+from xplain_cli.chunks import Effort
 from xplain_cli.opening import Opened
 from xplain_cli.plan import Plan, Request, digest
 from xplain_cli.seeds import RULE
 from xplain_cli.specs import settings_of
 from xplain_cli.summary import Summary
 
+_Item = TypeVar("_Item")
 SCHEMA_VERSION = 1
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "joblib", "onnxruntime", "threadpoolctl")
 _WHERE_USED = ("pyarrow", "xgboost", "lightgbm", "catboost", "skops")
@@ -56,13 +59,16 @@ def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
         "stability_k": request.stability_k,
         "model_batch_rows": opened.modality.batch_rows,
     }
-    selection = {
+    selection: dict[str, Any] = {
         "rows": [opened.start, opened.stop],
         "id_column": request.id_column,
         "keep": list(request.keep),
         "values": not request.no_values,
         "repeats": request.write_repeats,
     }
+    if request.shard is not None:
+        number, count = request.shard
+        selection["shard"] = {"number": number, "of": count, "of_rows": list(opened.whole)}
     rendering = {
         "format": request.output_format,
         "top_k": request.top_k,
@@ -151,16 +157,50 @@ def _peak_megabytes() -> float | None:
 
 @dataclass
 class Course:
-    """How a run went: for run_results.json."""
+    """
+    How a run went: for run_results.json.
+
+    ``seconds`` are those of this process, phase by phase; ``work`` adds up what all processes
+    spent on reading, predicting, solving and writing.
+    """
 
     began: float
     backend: str = "none"
     seconds: dict[str, float] = field(default_factory=dict)
+    work: dict[str, float] = field(default_factory=dict)
+    model_inputs: int = 0
 
     def lap(self, phase: str) -> None:
         """Close a phase."""
         now = time.perf_counter()
         self.seconds[phase] = round(now - self.began - sum(self.seconds.values()), 4)
+
+    def _add(self, work: str, seconds: float) -> None:
+        self.work[work] = self.work.get(work, 0.0) + seconds
+
+    @contextlib.contextmanager
+    def during(self, work: str) -> Iterator[None]:
+        """Time a block as a kind of work."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._add(work, time.perf_counter() - began)
+
+    def timed(self, work: str, items: Iterator[_Item]) -> Iterator[_Item]:
+        """Yield items, timing how long each takes to come as a kind of work."""
+        while True:
+            with self.during(work):
+                item = next(items, None)
+            if item is None:
+                return
+            yield item
+
+    def spent(self, effort: Effort) -> None:
+        """Add what a chunk took, in whatever process."""
+        self._add("predict", effort.predict)
+        self._add("solve", effort.solve)
+        self.model_inputs += effort.model_inputs
 
     def chose(self, backend: str) -> None:
         """Note the backend that was used."""
@@ -170,11 +210,14 @@ class Course:
 def details(outcome: Mapping[str, Any]) -> list[str]:
     """Return what ``--verbose`` wants to know of results: where the time went."""
     phases = ", ".join(f"{phase} {spent:.2f} s" for phase, spent in outcome["seconds"].items())
+    work = ", ".join(f"{kind} {spent:.2f} s" for kind, spent in outcome["work_seconds"].items())
     peak = outcome["peak_megabytes"]
     rows = outcome["rows_ok"] + outcome["rows_failed"]
+    shared, own = outcome["model_inputs_pool"], outcome["model_inputs_rows"]
     return [
         f"time: {phases}; backend {outcome['backend']}",
-        f"model inputs: {outcome['model_inputs_pool']} in the shared pool, {rows} rows",
+        f"work of all processes: {work}",
+        f"model inputs: {shared} in the shared pool, {own} for {rows} rows",
         *([] if peak is None else [f"peak memory: {peak:.0f} MB"]),
     ]
 
@@ -185,11 +228,13 @@ def results(
     """Return how a run went: times per phase, peak memory, rows, labels."""
     return {
         "seconds": course.seconds,
+        "work_seconds": {work: round(spent, 4) for work, spent in course.work.items()},
         "backend": course.backend,
         "peak_megabytes": _peak_megabytes(),
         "rows_ok": whole.rows,
         "rows_failed": whole.failed,
         "model_inputs_pool": pool.get("model_inputs", 0),
+        "model_inputs_rows": course.model_inputs,
         "precision": whole.precision,
         "fidelity": whole.fidelity,
         "median_and_tail": {name: list(pair) for name, pair in whole.quantiles.items()},

@@ -25,6 +25,8 @@ class Opened:
         DATA, and how it is split.
     start, stop
         The rows to explain.
+    whole
+        The rows that they are a shard of.
     notes
         What was decided, for the user to read.
     """
@@ -36,6 +38,7 @@ class Opened:
     modality: Modality
     start: int
     stop: int
+    whole: tuple[int, int]
     notes: tuple[str, ...]
 
 
@@ -68,6 +71,15 @@ def _slice(asked: tuple[int, int | None] | None, count: int) -> tuple[int, int]:
     if start >= count:
         raise UsageError(f"--rows {start}:{stop or ''}: the data has {count} rows")
     return start, min(stop or count, count)
+
+
+def _shard(asked: tuple[int, int] | None, start: int, stop: int) -> tuple[int, int]:
+    """Return the rows of shard I of N: consecutive ones, as many in each as can be."""
+    number, count = asked or (1, 1)
+    low, high = (start + (stop - start) * i // count for i in (number - 1, number))
+    if low == high:
+        raise UsageError(f"--shard {number}/{count}: of {stop - start} rows none is left for it")
+    return low, high
 
 
 def _probe(modality: Modality, loaded: LoadedModel) -> tuple[Settled, list[str]]:
@@ -110,7 +122,8 @@ def open_inputs(request: Request) -> Opened:
     reading = open_modality(request, load)
     modality, loaded = reading.modality, reading.loaded
     settled, probed = _probe(modality, loaded)
-    start, stop = _slice(request.rows, modality.n_rows)
+    whole = _slice(request.rows, modality.n_rows)
+    start, stop = _shard(request.shard, *whole)
     return Opened(
         recipe=recipe,
         loaded=loaded,
@@ -119,5 +132,6 @@ def open_inputs(request: Request) -> Opened:
         modality=modality,
         start=start,
         stop=stop,
+        whole=whole,
         notes=(settled.note, *loaded.notes, *modality.notes, *probed),
     )

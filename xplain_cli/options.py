@@ -271,6 +271,7 @@ ChunkRows = Annotated[
     int | None, _option(_SPREAD, "--chunk-rows", "Rows per unit of work. Default: auto.", "N")
 ]
 
+
 # Trust
 TrustModel = Annotated[
     bool | None, _option(_TRUST, "--trust-model", "Load a model that the scan refuses.")

@@ -41,9 +41,12 @@ class Request:
     jobs: int | None = None
     backend: str = "auto"
     chunk_rows: int | None = None
+    scheduler: str | None = None
+    row_timeout: float | None = None
     batch_size: int | None = None
     # which rows
     rows: tuple[int, int | None] | None = None
+    shard: tuple[int, int] | None = None
     id_column: str | None = None
     keep: tuple[str, ...] = ()
     # the table

@@ -14,6 +14,7 @@ from xplain_cli.explanation import (
     FloatArray,
     IntArray,
     Records,
+    side_by_side,
 )
 from xplain_cli.features import Shown
 from xplain_cli.stability import Stability, attribution_error, fidelity_label, precision_label
@@ -208,16 +209,6 @@ def _weights_table(labels: Labels, found: Explained) -> tuple[pd.DataFrame, IntA
     return pd.DataFrame(columns, columns=names), counts, own
 
 
-def _side_by_side(parts: Sequence[FloatArray]) -> FloatArray:
-    """Join each repeat's weights (r, lines); exact rows have no repeats, and NaN here."""
-    most = max(map(len, parts), default=0)
-    return np.concatenate(
-        [np.pad(p, ((0, most - len(p)), (0, 0)), constant_values=np.nan) for p in parts]
-        or [np.empty((0, 0))],
-        axis=1,
-    )
-
-
 def _in_order(parts: Sequence[pd.DataFrame], rows: IntArray) -> tuple[pd.DataFrame, IntArray]:
     """Join tables and put their lines in the order of *rows*; also return that order."""
     table = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
@@ -277,7 +268,7 @@ def to_records(
         weights=lines,
         stability=said,
         lines=np.concatenate(numbers)[order],
-        repeats={"weights": _side_by_side(repeats)[:, weight_order]} if with_repeats else {},
+        repeats={"weights": side_by_side(repeats)[:, weight_order]} if with_repeats else {},
     )
     _name_rows(records, rows, place[order], owner[weight_order])
     if not with_values:

@@ -2,18 +2,29 @@
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 from xplain_cli.errors import UsageError
 from xplain_cli.plan import Request
 from xplain_cli.project import Resolved
-from xplain_cli.settings import COMMANDS, SETTINGS, row_slice
+from xplain_cli.settings import COMMANDS, SETTINGS, SHARD, row_slice
 
 _FORMATS = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".parquet": "parquet"}
 _FOREIGN = (".gz", ".html", ".ndjson", ".npz", ".tsv", ".txt", ".xlsx", ".zip")
 _RENAMED = {"group": "groups", "dtype": "dtypes", "baseline": "baselines"}
-_SET_APART = ("model", "data", "output", "output_format", "rows", "no_progress", "no_color")
+_SET_APART = (
+    "model",
+    "data",
+    "output",
+    "output_format",
+    "rows",
+    "shard",
+    "no_progress",
+    "no_color",
+    "log_json",
+)
 
 
 def stdin_holds_data(stdin: TextIO | None) -> bool:
@@ -61,6 +72,37 @@ def _output_format(output: str, asked: str | None) -> str:
     return asked or told or "csv"
 
 
+def shard_of(text: str) -> tuple[int, int]:
+    """
+    Return I and N of a shard I/N, I from 1.
+
+    Raises
+    ------
+    UsageError
+        The text is no shard, or I is not one of 1 to N.
+    """
+    match = SHARD.fullmatch(text)
+    if match is None:
+        raise UsageError(f"--shard is {text!r}; it must look like {SETTINGS['shard'].example}")
+    number, count = int(match[1]), int(match[2])
+    if not 1 <= number <= count:
+        raise UsageError(f"--shard is {text!r}; I must be one of 1 to N")
+    return number, count
+
+
+def _check_spread(values: Mapping[str, Any]) -> None:
+    backend, scheduler = values["backend"], values.get("scheduler")
+    if values.get("row_timeout") is not None and backend not in {"auto", "loky"}:
+        raise UsageError(
+            f"--row-timeout needs processes that can be ended, which --backend {backend} has not;"
+            " leave one of the two out"
+        )
+    if backend == "dask" and not scheduler:
+        raise UsageError("--backend dask needs --scheduler, such as tcp://HOST:8786")
+    if scheduler and backend != "dask":
+        raise UsageError(f"--scheduler is {scheduler!r}, but --backend is {backend}; take dask")
+
+
 def to_request(
     resolved: Resolved, command: str, *, argv: tuple[str, ...] = (), stdin_ready: bool = False
 ) -> Request:
@@ -79,6 +121,7 @@ def to_request(
     data = _data(resolved, command, stdin_ready=stdin_ready)
     if values["quiet"] and values["verbose"]:
         raise UsageError("--quiet and --verbose at once; choose one")
+    _check_spread(values)
     output = values["output"] or ("-" if data == ("-",) else "xplain-out")
     if output == "-" and values["write_repeats"]:
         raise UsageError("--write-repeats writes a file beside the output; name one with --output")
@@ -91,6 +134,7 @@ def to_request(
         output_explicit="output" in resolved.named,
         output_format=_output_format(output, values["output_format"]),
         rows=None if values["rows"] is None else row_slice(values["rows"]),
+        shard=shard_of(values["shard"]) if values["shard"] else None,
         progress=not values["no_progress"],
         argv=argv,
         project_file=resolved.project_file,

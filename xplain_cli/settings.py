@@ -1,5 +1,6 @@
 """Every option once, by its long name: its kind, its default, and the values it allows."""
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -11,15 +12,19 @@ from xplain_cli.errors import UsageError, nearest
 OutputFormat = Literal["csv", "json", "jsonl", "parquet"]
 InputFormat = Literal["csv", "tsv", "parquet", "jsonl", "text", "npy", "npz"]
 Response = Literal["predict_proba", "decision_function", "predict"]
-Backend = Literal["auto", "serial", "threads", "loky"]
+Backend = Literal["auto", "serial", "threads", "loky", "dask"]
 Occurrences = Literal["merge", "each"]
 Layout = Literal["NCHW", "NHWC"]
 Channels = Literal["grey", "rgb", "rgba"]
 
-Kind = Literal["text", "share", "path", "paths", "integer", "flag", "list", "names", "pairs"]
+Kind = Literal[
+    "text", "share", "path", "paths", "integer", "number", "flag", "list", "names", "pairs"
+]
 LISTS = ("paths", "list", "names", "pairs")
 
 _SLICE = re.compile(r"(\d*):(\d*)")
+SHARD = re.compile(r"(\d+)/(\d+)")
+_ADDRESS = re.compile(r"[a-z]+://.+")
 _SHARE = re.compile(r"\d+|\d+(\.\d+)?%")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _PAIR = re.compile(r"[^=]+=.+", re.DOTALL)
@@ -41,7 +46,7 @@ class Setting:
     default : object
         The value where nobody says anything.
     least : int or None
-        The least integer allowed.
+        The least integer allowed; a "number" must be above it.
     choices : tuple of str
         The values allowed; empty: any.
     shape : Pattern or None
@@ -82,7 +87,10 @@ SETTINGS: dict[str, Setting] = {
     "jobs": Setting("integer", least=1),
     "backend": Setting(default="auto", choices=get_args(Backend)),
     "chunk_rows": Setting("integer", least=1),
+    "scheduler": Setting(shape=_ADDRESS, example="tcp://HOST:8786"),
+    "row_timeout": Setting("number", least=0),
     "rows": Setting(shape=_SLICE, example="0:100 (START:STOP, from 0, STOP left out)"),
+    "shard": Setting(shape=SHARD, example="2/4 (I/N: the second of four)"),
     "id_column": Setting(),
     "keep": Setting("list", ()),
     "features": Setting("names", ()),
@@ -125,6 +133,7 @@ SETTINGS: dict[str, Setting] = {
     "quiet": Setting("flag", default=False),
     "verbose": Setting("flag", default=False),
     "debug": Setting("flag", default=False),
+    "log_json": Setting("flag", default=False),
     "no_progress": Setting("flag", default=False),
     "no_color": Setting("flag", default=False),
 }
@@ -161,6 +170,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         *("output", "model", "data", "baseline", "trust_model", "trusted", "python_path"),
         *("quiet", "debug"),
     ),
+    "merge": ("output", "force", "quiet", "debug"),
     "gate": ("output", "fail_on", "quiet", "debug"),
 }
 """The commands, and the options that each takes from the environment and the project file."""
@@ -192,6 +202,13 @@ def split(setting: Setting, items: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(part.strip() for item in items for part in item.split(",") if part.strip())
 
 
+def _number(text: str, where: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UsageError(f"{where} is {text!r}; it must be a number") from error
+
+
 def parse(setting: Setting, text: str, where: str) -> object:
     """
     Return the value that the text of an environment variable stands for.
@@ -209,6 +226,8 @@ def parse(setting: Setting, text: str, where: str) -> object:
             return int(text)
         except ValueError as error:
             raise UsageError(f"{where} is {text!r}; it must be a whole number") from error
+    if setting.kind == "number":
+        return _number(text, where)
     if setting.kind == "flag":
         if text.lower() not in _TRUE + _FALSE:
             raise UsageError(f"{where} is {text!r}; it must be 1, 0, true or false")
@@ -227,6 +246,8 @@ def typed(setting: Setting, value: object, where: str) -> object:
     """
     if setting.kind == "integer" and isinstance(value, int) and not isinstance(value, bool):
         return value
+    if setting.kind == "number" and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
     if setting.kind == "flag" and isinstance(value, bool):
         return value
     if setting.kind in LISTS:
@@ -235,7 +256,9 @@ def typed(setting: Setting, value: object, where: str) -> object:
         return str(value)
     if setting.kind in {"text", "path", "share"} and isinstance(value, str):
         return value
-    wanted = {"integer": "a whole number", "flag": "true or false"}.get(setting.kind, "a string")
+    wanted = {"integer": "a whole number", "number": "a number", "flag": "true or false"}.get(
+        setting.kind, "a string"
+    )
     raise UsageError(f"{where} is {value!r}; it must be {wanted}")
 
 
@@ -258,6 +281,8 @@ def check(setting: Setting, value: object, where: str) -> None:
     UsageError
         It is below the least one, no choice, or of the wrong shape.
     """
+    if isinstance(value, float) and not (setting.least or 0) < value < math.inf:
+        raise UsageError(f"{where} is {value:g}; it must be a number above {setting.least or 0}")
     if isinstance(value, int) and setting.least is not None and value < setting.least:
         raise UsageError(f"{where} is {value}; it must be at least {setting.least}")
     if setting.choices and value not in setting.choices:

@@ -1,17 +1,16 @@
-"""How chunks are spread: serially, over threads or over processes; never changing a number."""
+"""How chunks are spread: here, over threads, processes, a cluster; never changing a number."""
 
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from xplain_cli.errors import RefusedError
-from xplain_cli.explainer import Assignment, explain_chunk
-from xplain_cli.explanation import Records
+from xplain_cli.chunks import explain_chunk
+from xplain_cli.cluster import explain_on_cluster
+from xplain_cli.crew import Crew, Done
+from xplain_cli.explainer import Assignment
 from xplain_cli.modalities import Piece
 
-_JOBLIB = {"threads": "threading", "loky": "loky"}
 _SMALL_SECONDS = 5.0
 
 
@@ -23,56 +22,55 @@ class Spread:
     Attributes
     ----------
     backend
-        "auto", "serial", "threads" or "loky".
+        "auto", "serial", "threads", "loky" or "dask".
     jobs
         Workers at once.
     opening_seconds
         How long it took to import and open everything here: a worker process takes as long.
+    row_timeout
+        Seconds that a model call may take; None for any.
+    scheduler
+        The address of a Dask scheduler.
+    wary
+        Whether an earlier process ended in the midst of this run, perhaps by a row of it.
     """
 
     backend: str
     jobs: int
     opening_seconds: float
+    row_timeout: float | None = None
+    scheduler: str = ""
+    wary: bool = False
 
 
-def _explain(assignment: Assignment, task: Piece) -> tuple[Piece, Records]:
-    return task, explain_chunk(assignment, task.batch, task.rows)
+def _explain(assignment: Assignment, task: Piece) -> Done:
+    return Done(task, *explain_chunk(assignment, task.batch, task.rows))
 
 
-def _serial(assignment: Assignment, tasks: Iterable[Piece]) -> Iterator[tuple[Piece, Records]]:
+def _serial(assignment: Assignment, tasks: Iterable[Piece]) -> Iterator[Done]:
     for task in tasks:
         yield _explain(assignment, task)
 
 
-def _parallel(
-    assignment: Assignment, tasks: Iterator[Piece], jobs: int, backend: str
-) -> Iterator[tuple[Piece, Records]]:
+def _threads(assignment: Assignment, tasks: Iterator[Piece], jobs: int) -> Iterator[Done]:
     """Send waves of chunks to joblib: its own generator would read far ahead of a slow writer."""
     import joblib
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    settings: dict[str, Any] = {"inner_max_num_threads": 1} if backend == "loky" else {}
     with (
-        joblib.parallel_config(backend=_JOBLIB[backend], n_jobs=jobs, **settings),
+        joblib.parallel_config(backend="threading", n_jobs=jobs),
         joblib.Parallel(return_as="generator") as pool,
     ):
         work = joblib.delayed(_explain)
         while wave := list(itertools.islice(tasks, 2 * jobs)):
-            try:
-                yield from pool(work(assignment, task) for task in wave)
-            except TerminatedWorkerError as error:
-                rows = f"rows {wave[0].start} to {wave[-1].stop - 1}"
-                raise RefusedError(
-                    f"a worker process died among {rows}, likely out of memory or killed; finished"
-                    " chunks are kept: the same command continues, with fewer --jobs if need be"
-                ) from error
+            yield from pool(work(assignment, task) for task in wave)
 
 
-def stop_workers() -> None:
-    """End worker processes at once: nothing may outlive an interrupted run."""
-    from joblib.externals.loky import get_reusable_executor
-
-    get_reusable_executor(max_workers=1, reuse=True).shutdown(wait=False, kill_workers=True)
+def _processes(assignment: Assignment, tasks: Iterator[Piece], spread: Spread) -> Iterator[Done]:
+    crew = Crew(assignment, spread.jobs, spread.row_timeout)
+    try:
+        yield from crew.explain(tasks)
+    finally:
+        crew.stop()
 
 
 def explain_all(
@@ -81,12 +79,13 @@ def explain_all(
     spread: Spread,
     total: int,
     chosen: Callable[[str], None],
-) -> Iterator[tuple[Piece, Records]]:
+) -> Iterator[Done]:
     """
     Explain chunks and return them in order.
 
     ``auto`` explains the first chunk here and stays here while the rest would take less than 5 s
-    or less than twice what starting a worker takes.
+    or less than twice what starting a worker takes. A run that was cut off, and one whose rows
+    have a time limit, goes to processes from its first row on: they may die, and it goes on.
 
     Parameters
     ----------
@@ -102,6 +101,8 @@ def explain_all(
         Told the backend that is used.
     """
     backend = spread.backend
+    if backend == "auto" and (spread.wary or spread.row_timeout is not None):
+        backend = "loky"
     if backend == "auto":
         first = next(tasks, None)
         if first is None:
@@ -114,13 +115,11 @@ def explain_all(
         worth = rest > max(_SMALL_SECONDS, 2 * spread.opening_seconds)
         backend = "loky" if worth and spread.jobs > 1 else "serial"
     chosen(backend)
-    if backend == "serial" or spread.jobs == 1:
+    if backend == "dask":
+        yield from explain_on_cluster(assignment, tasks, spread.scheduler)
+    elif backend == "loky":
+        yield from _processes(assignment, tasks, spread)
+    elif backend == "threads" and spread.jobs > 1:
+        yield from _threads(assignment, tasks, spread.jobs)
+    else:
         yield from _serial(assignment, tasks)
-        return
-    finished = False
-    try:
-        yield from _parallel(assignment, tasks, spread.jobs, backend)
-        finished = True
-    finally:
-        if backend == "loky" and not finished:
-            stop_workers()

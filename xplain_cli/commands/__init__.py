@@ -9,6 +9,7 @@ from xplain_cli.commands.evaluate import evaluate
 from xplain_cli.commands.gate import gate
 from xplain_cli.commands.image import image
 from xplain_cli.commands.inspect import inspect
+from xplain_cli.commands.merge import merge
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
 
@@ -47,3 +48,4 @@ app.command()(image)
 app.command()(inspect)
 app.command()(gate)
 app.command()(evaluate)
+app.command()(merge)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from xplain_cli import job_options as j
 from xplain_cli import options as o
 from xplain_cli import picture_options as p
 from xplain_cli.console import open_console
@@ -33,6 +34,7 @@ def image(
     fail_on: o.FailOn = None,
     max_failed: o.MaxFailed = None,
     rows: o.Rows = None,
+    shard: j.Shard = None,
     resize: p.Resize = None,
     crop: p.Crop = None,
     channels: p.Channels = None,
@@ -55,6 +57,8 @@ def image(
     jobs: o.Jobs = None,
     backend: o.Spread = None,
     chunk_rows: o.ChunkRows = None,
+    scheduler: j.Scheduler = None,
+    row_timeout: j.RowTimeout = None,
     batch_size: o.BatchSize = None,
     trust_model: o.TrustModel = None,
     trusted: o.Trusted = None,
@@ -64,6 +68,7 @@ def image(
     quiet: o.Quiet = None,
     verbose: o.Verbose = None,
     debug: o.Debug = None,
+    log_json: j.LogJson = None,
     no_progress: o.NoProgress = None,
     no_color: o.NoColor = None,
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from xplain_cli import baseline_options as b
+from xplain_cli import job_options as j
 from xplain_cli import options as o
 from xplain_cli.console import open_console
 from xplain_cli.project import resolve
@@ -32,6 +33,7 @@ def tabular(
     fail_on: o.FailOn = None,
     max_failed: o.MaxFailed = None,
     rows: o.Rows = None,
+    shard: j.Shard = None,
     id_column: o.IdColumn = None,
     keep: o.Keep = None,
     features: o.Features = None,
@@ -56,6 +58,8 @@ def tabular(
     jobs: o.Jobs = None,
     backend: o.Spread = None,
     chunk_rows: o.ChunkRows = None,
+    scheduler: j.Scheduler = None,
+    row_timeout: j.RowTimeout = None,
     trust_model: o.TrustModel = None,
     trusted: o.Trusted = None,
     model_sha256: o.ModelSha256 = None,
@@ -64,6 +68,7 @@ def tabular(
     quiet: o.Quiet = None,
     verbose: o.Verbose = None,
     debug: o.Debug = None,
+    log_json: j.LogJson = None,
     no_progress: o.NoProgress = None,
     no_color: o.NoColor = None,
 ) -> None:

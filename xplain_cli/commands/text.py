@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from xplain_cli import job_options as j
 from xplain_cli import options as o
 from xplain_cli.console import open_console
 from xplain_cli.project import resolve
@@ -29,6 +30,7 @@ def text(
     fail_on: o.FailOn = None,
     max_failed: o.MaxFailed = None,
     rows: o.Rows = None,
+    shard: j.Shard = None,
     id_column: o.IdColumn = None,
     keep: o.Keep = None,
     text_column: o.TextColumn = None,
@@ -54,6 +56,8 @@ def text(
     jobs: o.Jobs = None,
     backend: o.Spread = None,
     chunk_rows: o.ChunkRows = None,
+    scheduler: j.Scheduler = None,
+    row_timeout: j.RowTimeout = None,
     batch_size: o.BatchSize = None,
     trust_model: o.TrustModel = None,
     trusted: o.Trusted = None,
@@ -63,6 +67,7 @@ def text(
     quiet: o.Quiet = None,
     verbose: o.Verbose = None,
     debug: o.Debug = None,
+    log_json: j.LogJson = None,
     no_progress: o.NoProgress = None,
     no_color: o.NoColor = None,
 ) -> None:

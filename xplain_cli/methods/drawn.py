@@ -12,12 +12,12 @@ from xplain_cli.methods.solvers import gram
 from xplain_cli.methods.surrogate import Seen, Surrogate, fit
 from xplain_cli.targets import pair_values
 
-_SLICE_BYTES = 64e6
+_SLICE_BYTES = 4e6
 _LEAST_WEIGHT = 1e-200
 
 
 def slice_rows(n: int, targets: int, repeats: int) -> int:
-    """Return how many rows' Gram sums fit in 64 MB."""
+    """Return how many rows' Gram sums fit in 4 MB, which caches hold."""
     return max(1, int(_SLICE_BYTES / (8 * (1 + n + targets) ** 2 * repeats)))
 
 

@@ -1,0 +1,75 @@
+"""One chunk in one process: the model and the pool are opened once, and the time is taken."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xplain_cli.batches import METER
+from xplain_cli.explainer import Assignment, Explainer
+from xplain_cli.explanation import Records
+from xplain_cli.features.tables import TableLaw
+from xplain_cli.methods import Pool
+from xplain_cli.models import Model, load_model
+from xplain_cli.pool import checked_scale, load_pool
+from xplain_cli.records import Rows
+
+
+def _open_pool(assignment: Assignment) -> Pool | None:
+    if assignment.pool_folder is None or not isinstance(assignment.law, TableLaw):
+        return None
+    levels = tuple(len(f) for f in assignment.law.frequencies)
+    draw, outputs = load_pool(Path(assignment.pool_folder))
+    scaled = checked_scale(outputs, assignment.target, assignment.scale)
+    return Pool(draw, scaled, assignment.budget.repeats, levels)
+
+
+_OPEN: dict[tuple[str, str], Explainer] = {}
+
+
+def open_explainer(assignment: Assignment, model: Model | None = None) -> Explainer:
+    """Open the model and the pool of an assignment, once in a process."""
+    key = (assignment.identity, assignment.pool_folder or "")
+    if key not in _OPEN:
+        if model is None:
+            model = load_model(assignment.recipe).bind(assignment.settled)
+        _OPEN.clear()
+        _OPEN[key] = Explainer(assignment, model, _open_pool(assignment))
+    return _OPEN[key]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """
+    What a chunk took.
+
+    Attributes
+    ----------
+    predict, solve
+        Seconds in the model, and in all else.
+    model_inputs
+        Rows that the model was asked, padding included.
+    """
+
+    predict: float = 0.0
+    solve: float = 0.0
+    model_inputs: int = 0
+
+    def __add__(self, other: "Effort") -> "Effort":
+        return Effort(
+            self.predict + other.predict,
+            self.solve + other.solve,
+            self.model_inputs + other.model_inputs,
+        )
+
+
+def explain_chunk(assignment: Assignment, batch: Any, rows: Rows) -> tuple[Records, Effort]:
+    """Explain one chunk with threads pinned to 1: their number would change last digits."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        explainer = open_explainer(assignment)
+        seconds, inputs, began = METER.seconds, METER.inputs, time.perf_counter()
+        records = explainer.explain(batch, rows)
+        spent, predict = time.perf_counter() - began, METER.seconds - seconds
+        return records, Effort(predict, spent - predict, METER.inputs - inputs)

@@ -1,0 +1,40 @@
+"""Options of jobs, each once as an Annotated type: precision, shards, workers, logs."""
+
+from typing import Annotated, Any
+
+import typer
+
+
+def _option(panel: str, names: str, text: str, metavar: str | None = None) -> Any:
+    return typer.Option(
+        *names.split(), rich_help_panel=panel, help=text, metavar=metavar, show_default=False
+    )
+
+
+RunWords = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="RUN RUN...", help="The runs to merge.", show_default=False),
+]
+Shard = Annotated[
+    str | None,
+    _option("Which rows", "--shard", "One of N slices of the rows, for xplain merge.", "I/N"),
+]
+Scheduler = Annotated[
+    str | None,
+    _option(
+        "How the work is spread",
+        "--scheduler",
+        "A Dask scheduler, for --backend dask.",
+        "ADDRESS",
+    ),
+]
+RowTimeout = Annotated[
+    float | None,
+    _option(
+        "How the work is spread",
+        "--row-timeout",
+        "A row whose model call takes longer fails.",
+        "SECONDS",
+    ),
+]
+LogJson = Annotated[bool | None, _option("Manners", "--log-json", "Talk as JSON lines.")]

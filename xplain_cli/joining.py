@@ -1,0 +1,82 @@
+"""The parts of a run, in input order, become the asked-for files, and are summed up."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xplain_cli.explanation import Records
+from xplain_cli.output import Piece, Rendering, csv_bytes, join_pieces, render_piece
+from xplain_cli.run import Run, write_atomically, writing
+from xplain_cli.summary import Summary, Tally
+from xplain_cli.vocabulary import vocabulary
+
+
+@dataclass(frozen=True)
+class Shown:
+    """
+    How parts become files.
+
+    Attributes
+    ----------
+    rendering, fmt
+        The rendering and the format.
+    repeats
+        Whether each repeat's weights are written too.
+    corpus
+        Whether units are summed up over all rows.
+    """
+
+    rendering: Rendering
+    fmt: str
+    repeats: bool = False
+    corpus: bool = False
+
+
+def ranges(start: int, stop: int, step: int) -> list[tuple[int, int]]:
+    """Return the chunks of rows start..stop."""
+    return [(at, min(at + step, stop)) for at in range(start, stop, step)]
+
+
+def _read(run: Run, chunks: Iterable[tuple[int, int]], tally: Tally) -> Iterator[Records]:
+    for chunk in chunks:
+        records = run.read_part(*chunk)
+        tally.add(records)
+        yield records
+
+
+def sum_up(run: Run, chunks: Sequence[tuple[int, int]], stability_k: int) -> Summary:
+    """Return what a run says as a whole."""
+    tally = Tally(stability_k)
+    for _ in _read(run, chunks, tally):
+        pass
+    return tally.summary()
+
+
+def join_parts(
+    run: Run,
+    chunks: Sequence[tuple[int, int]],
+    shown: Shown,
+    facts: Mapping[str, Any],
+    stability_k: int,
+) -> tuple[Summary, list[Path]]:
+    """
+    Write the final files in one pass over the parts, one of which is in memory at a time.
+
+    Returns
+    -------
+    what the run says as a whole, and the files beside the two that every run has.
+    """
+    tally = Tally(stability_k)
+    with writing(*run.files) as (weights, stability):
+        pieces: Iterator[Piece] = (
+            render_piece(records, shown.rendering, shown.fmt)
+            for records in _read(run, chunks, tally)
+        )
+        join_pieces(pieces, shown.fmt, weights, stability, manifest=facts)
+    extra = [run.write_repeats(chunks)] if shown.repeats else []
+    if shown.corpus:
+        found = vocabulary(run.read_part(*chunk) for chunk in chunks)
+        extra.append(run.place.vocabulary)
+        write_atomically(extra[-1], csv_bytes(found, guarded=shown.rendering.csv_guard))
+    return tally.summary(), extra
