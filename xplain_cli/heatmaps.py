@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.errors import UsageError
+from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray, Records
 from xplain_cli.features.picture_rows import PictureRow
+from xplain_cli.features.pictures import PictureLaw
 from xplain_cli.modalities.pictures import PictureData
 from xplain_cli.output.maps import (
     Ground,
@@ -157,6 +158,7 @@ def _draw_row(
 def draw_run(
     folders: Folders,
     data: PictureData,
+    law: PictureLaw,
     parts: Iterator[tuple[int, int, Records]],
     jobs: int,
 ) -> int:
@@ -168,7 +170,9 @@ def draw_run(
     folders
         Where they go.
     data
-        The pictures, read and cut once more: parts hold weights only.
+        The pictures, read once more: parts hold weights only.
+    law
+        How they are cut.
     parts
         (start, stop, records) of each chunk of rows.
     jobs
@@ -194,10 +198,12 @@ def draw_run(
         drawn = []
         for number in wanted:
             batch = data.found.take(number, number + 1, data.preparation.reading)
-            row = data.law.split(batch).rows[0]
-            if row is not None:
-                files = _draw_row(folders, row, explained[number])
-                drawn += [(kind, row.id, name) for kind, name in files]
+            try:
+                row = law.read(batch[0])
+            except RefusedError:
+                continue  # it was explained, and is gone since
+            files = _draw_row(folders, row, explained[number])
+            drawn += [(kind, row.id, name) for kind, name in files]
         return drawn
 
     with joblib.Parallel(n_jobs=jobs, backend="threading", return_as="generator") as pool:

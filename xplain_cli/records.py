@@ -21,7 +21,7 @@ from xplain_cli.stability import Stability, fidelity_label, precision_label
 _COUNTS = ("n_repeats", "n_samples", "n_model_inputs", "n_omitted")
 _TEXTS = (
     *("target_spec", "target", "method", "output_scale", "baseline", "precision", "fidelity"),
-    *("segmentation", "conversions"),
+    *("segmentation", "conversions", "baseline_origin", "baseline_class"),
 )
 
 

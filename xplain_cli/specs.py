@@ -68,7 +68,8 @@ def build(text: str, shelf: Mapping[str, type[T]]) -> T:
     """
     Build the object that *text* names from a shelf of frozen dataclasses.
 
-    A field's ``metadata["choices"]`` lists the words it allows; a class may refuse impossible
+    A field's ``metadata["choices"]`` lists the words it allows, ``metadata["key"]`` is how users
+    call it where Python keeps that name for itself; a class may refuse impossible
     values in its ``__post_init__``.
 
     Raises
@@ -82,7 +83,11 @@ def build(text: str, shelf: Mapping[str, type[T]]) -> T:
             f"no {name!r} here; there is {', '.join(sorted(shelf))}{nearest(name, shelf)}"
         )
     kind = shelf[name]
-    fields = {field.name: field for field in dataclasses.fields(kind) if field.init}  # type: ignore[arg-type]  # every shelf entry is a dataclass
+    fields = {
+        str(field.metadata.get("key", field.name)): field
+        for field in dataclasses.fields(kind)  # type: ignore[arg-type]  # every shelf entry is a dataclass
+        if field.init
+    }
     hints = typing.get_type_hints(kind)
     values: dict[str, Any] = {}
     for key, value in settings.items():
@@ -90,7 +95,8 @@ def build(text: str, shelf: Mapping[str, type[T]]) -> T:
             known = ", ".join(sorted(fields))
             raise UsageError(f"{name}: no setting {key!r}; it has {known}{nearest(key, fields)}")
         choices = tuple(fields[key].metadata.get("choices", ()))
-        values[key] = _convert(value, hints[key], choices=choices, where=f"{name}:{key}")
+        own = fields[key].name
+        values[own] = _convert(value, hints[own], choices=choices, where=f"{name}:{key}")
     return kind(**values)
 
 
