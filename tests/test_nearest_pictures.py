@@ -112,7 +112,7 @@ class Reds:
 
 
 def seek(folder, **limits):
-    outputs = Settled("f", "classification", "probability", ("no", "red"), 1, False, "")
+    outputs = Settled("f", "classification", "probability", ("no", "red"), 1, margin=False, note="")
     anywhere = PictureLaw(open_superpixels("grid", 6), Mean(), InputForm())
     sought = Sought(find_pictures([str(folder)]), "DATA", Reading(), anywhere, 2, **limits)
     return find_nearest(NearestOf("red"), sought, Reds(), outputs)
