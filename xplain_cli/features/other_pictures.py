@@ -15,6 +15,8 @@ Pixels: TypeAlias = NDArray[np.floating[Any]]
 """Values (h, w, c) in single or double precision."""
 
 _ALIGNED = 8
+_ROUGH = 1e-4
+"""What single precision may be wrong by: what is so near is compared again in double."""
 
 
 class Readable(Protocol):
@@ -183,28 +185,42 @@ class Nearest:
         RefusedError
             There is none.
         """
-        best: tuple[float, int] | None = None
-        for at, one in enumerate(self.candidates.held):
-            alike = _alike(self.candidates.values(at), values.shape) if one.eight == eight else None
-            distance = 0.0 if alike is None else self._distance(alike, values)
-            if distance > 0 and (best is None or distance < best[0]):
-                best = distance, at
-        if best is None:
+        rough = self._distances(range(len(self.candidates)), values, np.float32, eight=eight)
+        if not np.isfinite(rough).any():
             raise RefusedError(
                 f"{self.says}: no other picture of the class has its channels and range of values;"
                 " name more pictures with from=FOLDER"
             )
-        distance, at = best
-        chosen = _alike(self.candidates.values(at), values.shape)
-        return Near(self.says, self.candidates.held[at].id, distance, np.asarray(chosen))
+        few = np.flatnonzero(rough <= rough.min() * (1 + _ROUGH)).tolist()
+        exact = self._distances(few, values, np.float64, eight=eight)
+        at = few[int(exact.argmin())]
+        chosen = np.asarray(_alike(self.candidates.values(at), values.shape))
+        return Near(self.says, self.candidates.held[at].id, float(exact.min()), chosen)
 
-    def _distance(self, other: NDArray[Any], values: NDArray[Any]) -> float:
-        if self.whole:
-            other, values = np.rint(other), np.rint(values)
-        apart = np.subtract(other, values, dtype=np.float64).reshape(len(values), -1)
+    def _distances(
+        self, places: Sequence[int], values: NDArray[Any], precision: Any, *, eight: bool
+    ) -> FloatArray:
+        """Return how far candidates are; infinity where one is the picture, or unlike it."""
+        own = self._seen(values).astype(precision)
+        found = np.full(len(places), np.inf)
+        for i, at in enumerate(places):
+            held = self.candidates.held[at]
+            other = (
+                _alike(self.candidates.values(at), values.shape) if held.eight == eight else None
+            )
+            if other is not None:
+                apart = np.subtract(self._seen(other), own, dtype=precision, casting="same_kind")
+                found[i] = self._length(apart.reshape(len(values), -1)) or np.inf
+        return found
+
+    def _seen(self, values: NDArray[Any]) -> NDArray[Any]:
+        return np.rint(values) if self.whole and values.dtype.kind == "f" else values
+
+    def _length(self, apart: NDArray[Any]) -> float:
+        """Return the length of a difference (h, w * c) as the model takes it."""
         if len(self.factors) == 1:
             return abs(self.factors[0]) * float(np.sqrt(np.vdot(apart, apart)))
-        apart *= np.tile(self.factors, values.shape[1])
+        apart *= np.tile(self.factors, apart.shape[1] // len(self.factors)).astype(apart.dtype)
         return float(np.sqrt(np.vdot(apart, apart)))
 
     def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:
