@@ -12,7 +12,6 @@ import numpy as np
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray, Records
 from xplain_cli.features.picture_rows import PictureRow
-from xplain_cli.features.pictures import PictureLaw
 from xplain_cli.modalities.pictures import PictureData
 from xplain_cli.output.map_names import map_names
 from xplain_cli.output.maps import (
@@ -158,7 +157,6 @@ def _draw_row(
 def draw_run(
     folders: Folders,
     data: PictureData,
-    law: PictureLaw,
     parts: Iterator[tuple[int, int, Records]],
     jobs: int,
 ) -> int:
@@ -170,9 +168,7 @@ def draw_run(
     folders
         Where they go.
     data
-        The pictures, read once more: parts hold weights only.
-    law
-        How they are cut.
+        The pictures, read and cut once more: parts hold weights only.
     parts
         (start, stop, records) of each chunk of rows.
     jobs
@@ -198,9 +194,8 @@ def draw_run(
         wanted = [number for number in range(start, stop) if number in explained]
         drawn = []
         for number in wanted:
-            batch = data.found.take(number, number + 1, data.preparation.reading)
             try:
-                row = law.read(batch[0])
+                row = data.read(number)
             except RefusedError:
                 continue  # it was explained, and is gone since
             files = _draw_row(folders, names[number], row, explained[number])

@@ -12,7 +12,6 @@ from xplain_cli.errors import FailedRowsError, XplainError
 from xplain_cli.estimate import describe, estimate, lines_of
 from xplain_cli.explainer import Assignment, open_explainer
 from xplain_cli.explanation import Records
-from xplain_cli.features.pictures import PictureLaw
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.features.texts import TextLaw
 from xplain_cli.heatmaps import Folders, draw_run, folders_of
@@ -112,11 +111,10 @@ def _folders(job: Prepared, place: RunPlace) -> Folders:
 def _draw(job: Prepared, run: Run, ranges: list[tuple[int, int]]) -> dict[str, Any]:
     """Draw heatmaps; return what the manifest says of them."""
     data, folders = job.opened.modality, _folders(job, run.place)
-    law = job.chosen.law
-    if not (isinstance(data, PictureData) and isinstance(law, PictureLaw) and folders.paths):
+    if not isinstance(data, PictureData) or not folders.paths:
         return {}
     parts = ((start, stop, run.read_part(start, stop)) for start, stop in ranges)
-    count = draw_run(folders, data, law, parts, _spread(job).jobs)
+    count = draw_run(folders, data, parts, _spread(job).jobs)
     return {"maps": {"folders": [path.name for path in folders.paths.values()], "files": count}}
 
 

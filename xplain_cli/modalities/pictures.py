@@ -14,6 +14,7 @@ from xplain_cli.datasets.pixels import Pixels
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.features.hidden import Hidden, Mean, open_hidden
 from xplain_cli.features.other_pictures import NearestOf, Other
+from xplain_cli.features.picture_rows import PictureRow
 from xplain_cli.features.pictures import PictureLaw
 from xplain_cli.features.superpixels import DEFAULT_SEGMENTS, Cut, LabelMaps, open_superpixels
 from xplain_cli.methods import Method
@@ -132,19 +133,31 @@ class PictureData:
 
     def _law(self, model: Model, settled: Settled) -> tuple[PictureLaw, list[str]]:
         """Return the law, with what stands for hidden superpixels."""
-        shape = (self.takes.height, self.takes.width, self.takes.channels)
         if not isinstance(self.hidden, NearestOf):
-            return PictureLaw(self.cut, self.hidden, self.preparation.form, shape), []
-        law = PictureLaw(self.cut, Mean(), self.preparation.form, shape)
-        sought = Sought(
-            self.others or self.found,
-            self.hidden.from_ or "DATA",
-            self.preparation.reading,
-            law,
-            self.batch_rows,
-        )
+            return replace(self._plain, hidden=self.hidden), []
+        where = self.hidden.from_ or "DATA"
+        found, reading = self.others or self.found, self.preparation.reading
+        sought = Sought(found, where, reading, self._plain, self.batch_rows)
         hidden, note = find_nearest(self.hidden, sought, model, settled)
-        return replace(law, hidden=hidden), [note]
+        return replace(self._plain, hidden=hidden), [note]
+
+    @property
+    def _plain(self) -> PictureLaw:
+        """The law by which pictures are read and cut, whatever hides their superpixels."""
+        shape = (self.takes.height, self.takes.width, self.takes.channels)
+        return PictureLaw(self.cut, Mean(), self.preparation.form, shape)
+
+    def read(self, number: int) -> PictureRow:
+        """
+        Read and cut one picture, to draw it.
+
+        Raises
+        ------
+        RefusedError
+            It cannot be read.
+        """
+        picture = self.found.take(number, number + 1, self.preparation.reading)[0]
+        return self._plain.read(picture)
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading and the splitting decides the numbers."""
