@@ -236,8 +236,8 @@ def test_maps_stand_beside_the_weights(run, watching, photos):
     assert run(*common, "--write-maps").code == 0
     for kind in ("heatmaps", "overlays", "segments"):
         names = sorted(path.name for path in Path("xplain-out", kind).glob("*.png"))
-        assert names == [f"{i}.png.png" for i in range(4)]
-    with np.load("xplain-out/maps/0.png.npz") as arrays:
+        assert names == [f"{i}.png" for i in range(4)]
+    with np.load("xplain-out/maps/0.npz") as arrays:
         own = weights().query("row_id == '0.png'").set_index("feature_index")["weight"]
         labels, drawn = arrays["labels"], arrays["weights"]
         assert drawn.shape == (1, SIDE, SIDE)
@@ -254,6 +254,18 @@ def test_label_maps_of_a_run_give_the_same_numbers_back(run, watching, photos):
     pd.testing.assert_frame_equal(shared, weights("two").drop(columns="run_id"))
 
 
+def test_pictures_named_by_absolute_paths_lie_flat_and_give_their_maps_back(run, watching, photos):
+    paths = sorted(photos.resolve().iterdir())
+    Path(photos, "0.bmp").write_bytes(paths[0].read_bytes())
+    common = ("image", watching, photos.resolve() / "0.bmp", *paths, "--rescale", "1/255")
+    assert run(*common, "-o", "one", "--segments", "12").code == 0
+    names = sorted(path.name for path in Path("one/heatmaps").iterdir())
+    assert names == ["0.bmp.png", "0.png.png", "1.png", "2.png", "3.png", "index.json"]
+    assert run(*common, "-o", "two", "--segmenter", "file=one/segments").code == 0
+    shared = weights("one").drop(columns="run_id")
+    pd.testing.assert_frame_equal(shared, weights("two").drop(columns="run_id"))
+
+
 def test_drawing_anew_computes_nothing(run, watching, photos):
     common = ("image", watching, photos, "--rescale", "1/255", "--segments", "12")
     assert run(*common, "--no-maps").code == 0
@@ -261,7 +273,7 @@ def test_drawing_anew_computes_nothing(run, watching, photos):
     parts = {path: path.stat().st_mtime_ns for path in Path("xplain-out/parts").iterdir()}
     assert not Path("xplain-out/heatmaps").exists()
     assert run(*common).code == 0
-    assert Path("xplain-out/heatmaps/0.png.png").is_file()
+    assert Path("xplain-out/heatmaps/0.png").is_file()
     assert before == Path("xplain-out/weights.csv").read_bytes()
     assert parts == {path: path.stat().st_mtime_ns for path in Path("xplain-out/parts").iterdir()}
 
@@ -285,7 +297,7 @@ def test_several_targets_are_drawn_each(run, tmp_path, photos):
     model = mean_colours(tmp_path / "m.onnx", shape=["rows", 3, SIDE, SIDE])
     assert run("image", model, photos, "-t", "top:2", "--segments", "4").code == 0
     names = sorted(path.name for path in Path("xplain-out/heatmaps").glob("0.*"))
-    assert names == ["0.png.2.png", "0.png.png"]
+    assert names == ["0.2.png", "0.png"]
 
 
 @pytest.mark.parametrize("method", ["occlusion", "rise", "lime:kernel=flat"])
@@ -399,7 +411,7 @@ def test_a_killed_run_ends_with_the_same_bytes(run, watching, photos):
     Path("cut/run.json").write_text(json.dumps(marker | {"state": "running", "outputs": {}}))
     sorted(Path("cut/parts").iterdir())[2].unlink()
     assert run(*common, "-o", "cut").code == 0
-    for name in ("weights.csv", "stability.csv", "heatmaps/2.png.png", "segments/2.png.png"):
+    for name in ("weights.csv", "stability.csv", "heatmaps/2.png", "segments/2.png"):
         assert Path("whole", name).read_bytes() == Path("cut", name).read_bytes()
 
 

@@ -1,12 +1,16 @@
 """Maps: red raises, blue lowers and is hatched; label maps can be given back."""
 
 import io
+from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from xplain_cli.features.superpixels import Scene, open_superpixels
+from xplain_cli.output.map_names import map_names
 from xplain_cli.output.maps import (
     LOWERS,
     RAISES,
@@ -14,7 +18,6 @@ from xplain_cli.output.maps import (
     draw_heatmap,
     draw_overlay,
     draw_segments,
-    file_name,
     weight_map,
 )
 
@@ -99,18 +102,40 @@ def test_a_label_map_can_be_given_back(tmp_path, count):
 
 
 @pytest.mark.parametrize(
-    ("row_id", "number", "name"),
+    ("ids", "names"),
     [
-        ("a.jpg", 1, "a.jpg.png"),
-        ("cats/a.jpg", 2, "cats/a.jpg.2.png"),
-        ("/data/../x.png", 1, "data/__/x.png.png"),
-        ("C:\\photos\\a.jpg", 1, "C_/photos/a.jpg.png"),
-        (7, 1, "7.png"),
-        ("..", 1, "__.png"),
+        (["a.jpg"], ["a"]),
+        (["cats/a.jpg", "dogs/a.jpg"], ["cats/a", "dogs/a"]),
+        (["a.jpg", "a.png"], ["a.jpg", "a.png"]),
+        (["a.jpg", "A.png"], ["a.jpg", "A.png"]),
+        (["frame.0001.png", "frame.0002.png"], ["frame.0001", "frame.0002"]),
+        (["a.png", "a.png.png"], ["a", "a.png.png"]),
+        (["a.jpg", "a.2.jpg"], ["a", "a.2.jpg"]),
+        (["scan.tif#0", "scan.tif#1"], ["scan.tif#0", "scan.tif#1"]),
+        ([0, 1], ["0", "1"]),
+        (["/data/pets/a.jpg", "/data/pets/cats/b.jpg"], ["a", "cats/b"]),
+        (["/data/a.jpg"], ["a"]),
+        (["C:\\photos\\a.jpg", "C:\\photos\\b.jpg"], ["a", "b"]),
+        (["../x.png"], ["__/x"]),
+        (["/data/../x.png"], ["x"]),
+        ([".."], ["__"]),
     ],
 )
-def test_a_file_stays_inside_its_folder(row_id, number, name):
-    assert file_name(row_id, number) == name
+def test_files_are_called_after_ids(ids, names):
+    assert map_names(ids) == names
+
+
+PIECES = ["a", "A", ".2", ".png", ".jpg", "/", "..", "C:", "\\", "~", "__"]
+IDS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join)
+
+
+@given(st.lists(IDS, unique=True, max_size=8))
+def test_no_file_is_meant_for_two_pictures(ids):
+    files = [f"{name}{n}.png".casefold() for name in map_names(ids) for n in ("", ".2", ".3")]
+    assert len(files) == len(set(files))
+    folders = {str(folder) for file in files for folder in PurePosixPath(file).parents}
+    assert not folders & set(files)
+    assert not any(PurePosixPath(file).is_absolute() or ".." in file.split("/") for file in files)
 
 
 def test_equal_weights_draw_equal_bytes():

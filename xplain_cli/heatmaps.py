@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.errors import UsageError
+from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray, Records
 from xplain_cli.features.picture_rows import PictureRow
 from xplain_cli.modalities.pictures import PictureData
+from xplain_cli.output.map_names import map_names
 from xplain_cli.output.maps import (
     Ground,
     draw_heatmap,
     draw_overlay,
     draw_segments,
-    file_name,
     weight_map,
 )
 from xplain_cli.places import RunPlace, unwritable, write_atomically, write_json
@@ -131,26 +131,26 @@ def _arrays(row: PictureRow, explained: Sequence[_Explained]) -> Callable[[Any],
 
 
 def _draw_row(
-    folders: Folders, row: PictureRow, explained: Sequence[_Explained]
+    folders: Folders, name: str, row: PictureRow, explained: Sequence[_Explained]
 ) -> list[tuple[str, str]]:
     """Write the files of one picture; return (kind, name) of each."""
     written: list[tuple[str, str]] = []
 
-    def keep(kind: str, name: str, data: Any) -> None:
-        path = folders.paths[kind] / name
+    def keep(kind: str, file: str, data: Any) -> None:
+        path = folders.paths[kind] / file
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(error, path.parent) from error
         write_atomically(path, data)
-        written.append((kind, name))
+        written.append((kind, file))
 
     if folders.paths.keys() & {"heatmaps", "segments", "overlays"}:
         for kind, number, data in _pictures(row, explained):
             if kind in folders.paths:
-                keep(kind, file_name(row.id, number), data)
+                keep(kind, f"{name}.png" if number == 1 else f"{name}.{number}.png", data)
     if "maps" in folders.paths:
-        keep("maps", file_name(row.id).removesuffix(".png") + ".npz", _arrays(row, explained))
+        keep("maps", f"{name}.npz", _arrays(row, explained))
     return written
 
 
@@ -186,6 +186,7 @@ def draw_run(
     import joblib
 
     folders.clear()
+    names = map_names(data.found.ids)
     index: dict[str, dict[str, list[str]]] = {kind: {} for kind in folders.paths}
 
     def draw(start: int, stop: int, records: Records) -> list[tuple[str, str, str]]:
@@ -193,11 +194,12 @@ def draw_run(
         wanted = [number for number in range(start, stop) if number in explained]
         drawn = []
         for number in wanted:
-            batch = data.found.take(number, number + 1, data.preparation.reading)
-            row = data.law.split(batch).rows[0]
-            if row is not None:
-                files = _draw_row(folders, row, explained[number])
-                drawn += [(kind, row.id, name) for kind, name in files]
+            try:
+                row = data.read(number)
+            except RefusedError:
+                continue  # it was explained, and is gone since
+            files = _draw_row(folders, names[number], row, explained[number])
+            drawn += [(kind, row.id, name) for kind, name in files]
         return drawn
 
     with joblib.Parallel(n_jobs=jobs, backend="threading", return_as="generator") as pool:

@@ -24,7 +24,8 @@ Baseline = Annotated[
         _SUPERPIXELS,
         "-b --baseline",
         "What replaces a hidden superpixel: mean (its own colour), grey, black, white,"
-        " colour=#rrggbb, blur, inpaint, file=PATH. Default: mean.",
+        " colour=#rrggbb, blur, inpaint, file=PATH, nearest:class=NAME[,from=FOLDER] (the"
+        " nearest picture of a class). Default: mean.",
         "NAME",
     ),
 ]

@@ -3,29 +3,19 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PurePath
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray
+from xplain_cli.features.other_pictures import NearestOf, Other, Pixels, Readable, scaled
 from xplain_cli.specs import build
-
-Pixels: TypeAlias = NDArray[np.floating[Any]]
-"""Values (h, w, c) in single or double precision."""
 
 _HEX = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 _COPY = 64
 """Pixels of the longer side of the copy that is inpainted: what it makes up is smooth anyway."""
-
-
-class Readable(Protocol):
-    """A picture that can be read."""
-
-    def read(self) -> Any:
-        """Return its pixels, with ``values`` (h, w, c)."""
 
 
 class Hidden(Protocol):
@@ -183,14 +173,6 @@ class Blur:
         return np.asarray(filtered, dtype=values.dtype)
 
 
-def _scaled(plane: Pixels, height: int, width: int) -> FloatArray:
-    from PIL import Image
-
-    image = Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32))
-    resized = image.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(resized, dtype=np.float64)
-
-
 @dataclass(frozen=True)
 class Inpaint:
     """
@@ -210,7 +192,7 @@ class Inpaint:
         factor = min(1.0, _COPY / max(height, width))
         high, wide = max(1, round(height * factor)), max(1, round(width * factor))
         planes = np.moveaxis(values, 2, 0)
-        copy = np.stack([_scaled(plane, high, wide) for plane in planes], axis=2)
+        copy = np.stack([scaled(plane, high, wide) for plane in planes], axis=2)
         small = labels[np.arange(high) * height // high][:, np.arange(wide) * width // wide]
         spread = max(float(np.abs(copy).max()), 1.0)  # the solver wants numbers about 1
         filled: Pixels = np.asarray(mean_colours(values, labels).astype(values.dtype)[labels])
@@ -218,51 +200,25 @@ class Inpaint:
             hole = small == label
             if not hole.all():
                 made = inpaint_biharmonic(copy / spread, hole, channel_axis=-1) * spread
-                large = [_scaled(plane, height, width) for plane in np.moveaxis(made, 2, 0)]
+                large = [scaled(plane, height, width) for plane in np.moveaxis(made, 2, 0)]
                 filled[labels == label] = np.stack(large, axis=2)[labels == label]
         return filled
 
 
-@dataclass(frozen=True)
-class Other:
-    """The same place of another picture."""
-
-    path: str
-    picture: Readable
-
-    @property
-    def says(self) -> str:
-        """Name it."""
-        return f"the same place of {PurePath(self.path).name}"
-
-    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - its own range
-        """Fill."""
-        other = np.asarray(self.picture.read().values, dtype=np.float64)
-        if other.shape[2] == 1 and values.shape[2] > 1:
-            other = np.repeat(other, values.shape[2], axis=2)
-        if other.shape[2] != values.shape[2]:
-            raise RefusedError(
-                f"{self.path} has {other.shape[2]} channels, the picture {values.shape[2]}"
-            )
-        if other.shape[:2] == values.shape[:2]:
-            return other
-        planes = [_scaled(plane, *values.shape[:2]) for plane in np.moveaxis(other, 2, 0)]
-        return np.stack(planes, axis=2)
-
-
-HIDDEN: dict[str, type[Hidden]] = {
+HIDDEN: dict[str, type[Hidden | NearestOf]] = {
     "black": Black,
     "blur": Blur,
     "colour": Colour,
     "grey": Grey,
     "inpaint": Inpaint,
     "mean": Mean,
+    "nearest": NearestOf,
     "white": White,
 }
 """What ``--baseline`` names; ``file=PATH`` is the same place of another picture."""
 
 
-def open_hidden(text: str, refer: Callable[[str], Readable]) -> Hidden:
+def open_hidden(text: str, refer: Callable[[str], Readable]) -> Hidden | NearestOf:
     """
     Build what ``--baseline NAME[:KEY=VALUE]``, ``colour=VALUE`` or ``file=PATH`` says.
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import BoolArray, IntArray
 from xplain_cli.features import Shown
 from xplain_cli.features.hidden import Hidden, mean_colours
+from xplain_cli.features.other_pictures import Near, Nearest
 from xplain_cli.features.picture_rows import InputForm, PictureRow, compose
 from xplain_cli.features.superpixels import Cut, Scene
 
@@ -140,7 +141,8 @@ def show(rows: Sequence[PictureRow | None]) -> Shown:
     Return what the user sees of superpixels: ``superpixel 3``, its mean colour, where it stands.
 
     Places are pixels of the original. Beyond a picture's own number of superpixels there is nothing
-    (None, NaN). ``conversions`` says what was changed on reading a picture.
+    (None, NaN). ``conversions`` says what was changed on reading a picture, ``baseline_origin``
+    which picture stands in for it.
     """
     counts = [row.count if row else 0 for row in rows]
     shape = (len(rows), max(counts, default=0))
@@ -154,7 +156,13 @@ def show(rows: Sequence[PictureRow | None]) -> Shown:
     whole = places if np.isnan(places).any() else places.astype(np.int64)
     columns = {name: whole[..., at] for at, name in enumerate(_PLACES)}
     said = ["; ".join(row.notes) or None if row else None for row in rows]
-    return Shown(names, values, columns, {"conversions": np.array(said, dtype=object)})
+    near = [row.hidden if row and isinstance(row.hidden, Near) else None for row in rows]
+    facts = {
+        "conversions": np.array(said, dtype=object),
+        "baseline_origin": np.array([one and one.origin for one in near], dtype=object),
+        "baseline_distance": np.array([one.distance if one else np.nan for one in near]),
+    }
+    return Shown(names, values, columns, facts)
 
 
 @dataclass(frozen=True)
@@ -182,7 +190,12 @@ class PictureLaw:
     sizes = "half"
     distance_unit = 1.0
     weight_columns = _PLACES
-    stability_columns = ("conversions",)
+
+    @property
+    def stability_columns(self) -> tuple[str, ...]:
+        """What was converted, and where the baseline is a picture of its own, which."""
+        named = ("baseline_origin",) if isinstance(self.hidden, Nearest) else ()
+        return ("conversions", *named)
 
     def split(self, batch: Sequence[Referred]) -> PictureRows:
         """Read and cut pictures, one after the other; what cannot be read has its reason."""
@@ -190,7 +203,7 @@ class PictureLaw:
         keys, reasons = [], {}
         for i, picture in enumerate(batch):
             try:
-                row = self._read(picture)
+                row = _grounded(self.read(picture))
                 rows.append(row)
                 keys.append(row.key())
             except RefusedError as error:
@@ -199,7 +212,15 @@ class PictureLaw:
                 keys.append(hashlib.sha256(f"{picture.id}: {error}".encode()).digest())
         return PictureRows(tuple(rows), tuple(keys), reasons)
 
-    def _read(self, picture: Referred) -> PictureRow:
+    def pixels(self, picture: Referred) -> _Pixels:
+        """
+        Read a picture.
+
+        Raises
+        ------
+        RefusedError
+            It cannot be read, or the model cannot take it.
+        """
         pixels = picture.read()
         taken, have = self.shape, pixels.values.shape
         if any(wanted not in {None, own} for wanted, own in zip(taken, have, strict=True)):
@@ -213,8 +234,20 @@ class PictureLaw:
                 f"has pixels of a range of its own, and the model is handed {self.form.dtype};"
                 " give --rescale so that it is handed floats, or store pixels of 0 to 255"
             )
+        return pixels
+
+    def read(self, picture: Referred) -> PictureRow:
+        """
+        Read and cut a picture.
+
+        Raises
+        ------
+        RefusedError
+            It cannot be read or cut, or the model cannot take it.
+        """
+        pixels = self.pixels(picture)
         labels = self.cut.split(pixels.values, Scene(picture.id, pixels.size, pixels.box))
-        row = PictureRow(
+        return PictureRow(
             picture.id,
             pixels.values,
             pixels.eight,
@@ -225,5 +258,11 @@ class PictureLaw:
             self.hidden,
             pixels.notes,
         )
-        row.stand_in  # noqa: B018 - a baseline that cannot stand for it fails here, as this row
-        return row
+
+
+def _grounded(row: PictureRow) -> PictureRow:
+    """Find what stands for a picture; a baseline that cannot fails here, as this row."""
+    if isinstance(row.hidden, Nearest):
+        row = replace(row, hidden=row.hidden.near(row.values, eight=row.eight))
+    row.stand_in  # noqa: B018 - made once, and kept
+    return row

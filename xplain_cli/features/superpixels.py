@@ -3,7 +3,9 @@
 By a segmenter, on a small copy of the picture, or by the user's own label map.
 """
 
+import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -188,7 +190,8 @@ class LabelMaps:
     Attributes
     ----------
     path
-        One map for all pictures, or a folder with ``ID.png`` or ``ID.npy`` for each.
+        One map for all pictures, or a folder with ``ID.png`` or ``ID.npy`` for each, also without
+        the suffix of the picture; ``index.json`` of a run's own folder says which file is whose.
     """
 
     path: str
@@ -222,12 +225,27 @@ class LabelMaps:
         whole = Path(self.path)
         if not whole.is_dir():
             return whole
+        indexed = _index(str(whole.resolve())).get(name)
+        if indexed:
+            return whole / indexed
+        name = name.lstrip("/")
         beside = [whole / f"{name}{suffix}" for suffix in (".npy", ".png")]
         replaced = [(whole / name).with_suffix(suffix) for suffix in (".npy", ".png")]
         found = [path for path in [*beside, *replaced] if path.is_file()]
         if not found:
             raise RefusedError(f"{whole} holds no label map {name}.png or .npy")
         return found[0]
+
+
+@lru_cache(maxsize=1)
+def _index(folder: str) -> dict[str, str]:
+    """Return which file is whose, where a run says so."""
+    try:
+        found = json.loads(Path(folder, "index.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    items = found.items() if isinstance(found, dict) else ()
+    return {name: str(files[0]) for name, files in items if isinstance(files, list) and files}
 
 
 def _read_labels(path: Path) -> IntArray:

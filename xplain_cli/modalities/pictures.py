@@ -12,12 +12,15 @@ import pandas as pd
 from xplain_cli.datasets.pictures import Picture, Pictures, find_pictures
 from xplain_cli.datasets.pixels import Pixels
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.features.hidden import Hidden, Other, open_hidden
+from xplain_cli.features.hidden import Hidden, Mean, open_hidden
+from xplain_cli.features.other_pictures import NearestOf, Other
+from xplain_cli.features.picture_rows import PictureRow
 from xplain_cli.features.pictures import PictureLaw
-from xplain_cli.features.superpixels import DEFAULT_SEGMENTS, LabelMaps, open_superpixels
+from xplain_cli.features.superpixels import DEFAULT_SEGMENTS, Cut, LabelMaps, open_superpixels
 from xplain_cli.methods import Method
 from xplain_cli.methods.codes import code_size
 from xplain_cli.modalities import Drawing, Load, Piece, Reading
+from xplain_cli.modalities.candidates import Sought, find_nearest
 from xplain_cli.modalities.preparation import Preparation, prepare_pictures
 from xplain_cli.models import LoadedModel, Model, PictureInput, Settled, TakesPictures
 from xplain_cli.plan import Request
@@ -41,23 +44,29 @@ class PictureData:
         Where the pictures are.
     preparation
         How they are read and handed over.
-    law
-        How they are split.
+    cut
+        How superpixels are found.
+    hidden
+        What stands for a hidden one.
+    takes
+        What the model takes.
     first : (b, ...)
         The first pictures as the model takes them, all of one shape.
     largest
         Bytes of the largest picture as the model takes it.
-    rows
-        The one batch size that the model takes; None: any.
+    others
+        Where the nearest picture of a class is sought; None: in DATA, if at all.
     """
 
     request: Request
     found: Pictures
     preparation: Preparation
-    law: PictureLaw
+    cut: Cut
+    hidden: Hidden | NearestOf
+    takes: PictureInput
     first: Any
     largest: int
-    rows: int | None
+    others: Pictures | None
 
     columns: tuple[str, ...] = ()
 
@@ -86,7 +95,7 @@ class PictureData:
         """Pictures of every model batch: what the model takes, else as many as 48 MB hold."""
         if self.request.batch_size is not None:
             return self.request.batch_size
-        return self.rows or int(np.clip(_BATCH_BYTES // self.largest, 1, _BATCH))
+        return self.takes.rows or int(np.clip(_BATCH_BYTES // self.largest, 1, _BATCH))
 
     def gives(self, method: str) -> str:  # noqa: ARG002 - all mask alike
         """Return ``masks``."""
@@ -111,10 +120,11 @@ class PictureData:
         """Return how many pictures make a unit of work: one where their sizes may differ."""
         return 1 if _sizes_differ(self.preparation) else _CHUNK_ROWS
 
-    def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:  # noqa: ARG002 - the law of pictures is one
+    def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
         """Return the law, and say where the masks are too few for a code."""
-        says, notes = self.law.hidden.says, []
-        asked = self.request.samples or method.default_budget(self.law)[0]
+        law, notes = self._law(model, settled)
+        says = law.hidden.says
+        asked = self.request.samples or method.default_budget(law)[0]
         least = code_size(self.request.segments or DEFAULT_SEGMENTS)
         if method.sampled and least > asked:
             notes.append(
@@ -122,15 +132,44 @@ class PictureData:
                 f" pairs, with many times the variance; --samples {least} makes one"
             )
         meaning = f"each hidden superpixel is replaced: {says}"
-        return Drawing(self.law, says, meaning, notes=tuple(notes))
+        return Drawing(law, says, meaning, notes=tuple(notes))
+
+    def _law(self, model: Model, settled: Settled) -> tuple[PictureLaw, list[str]]:
+        """Return the law, with what stands for hidden superpixels."""
+        if not isinstance(self.hidden, NearestOf):
+            return replace(self._plain, hidden=self.hidden), []
+        where = self.hidden.from_ or "DATA"
+        found, reading = self.others or self.found, self.preparation.reading
+        sought = Sought(found, where, reading, self._plain, self.batch_rows)
+        hidden, note = find_nearest(self.hidden, sought, model, settled)
+        return replace(self._plain, hidden=hidden), [note]
+
+    @property
+    def _plain(self) -> PictureLaw:
+        """The law by which pictures are read and cut, whatever hides their superpixels."""
+        shape = (self.takes.height, self.takes.width, self.takes.channels)
+        return PictureLaw(self.cut, Mean(), self.preparation.form, shape)
+
+    def read(self, number: int) -> PictureRow:
+        """
+        Read and cut one picture, to draw it.
+
+        Raises
+        ------
+        RefusedError
+            It cannot be read.
+        """
+        picture = self.found.take(number, number + 1, self.preparation.reading)[0]
+        return self._plain.read(picture)
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading and the splitting decides the numbers."""
         return {
             "reading": asdict(self.preparation.reading),
-            "form": asdict(self.law.form),
-            "cut": _said(self.law.cut),
-            "hidden": _said(self.law.hidden),
+            "form": asdict(self.preparation.form),
+            "cut": _said(self.cut),
+            "hidden": _said(self.hidden),
+            **({"candidates": self.others.sha256} if self.others else {}),
         }
 
     def facts(self) -> dict[str, Any]:
@@ -140,7 +179,9 @@ class PictureData:
     def described(self) -> str:
         """Return the model's inputs in a line."""
         shape = " x ".join(map(str, self.first.shape[1:]))
-        return f"pictures as {self.law.form.dtype} {self.law.form.layout[1:]}, {shape}"
+        return (
+            f"pictures as {self.preparation.form.dtype} {self.preparation.form.layout[1:]}, {shape}"
+        )
 
 
 def _said(thing: Any) -> Any:
@@ -149,6 +190,8 @@ def _said(thing: Any) -> Any:
         return {"maps": _content(Path(thing.path))}
     if isinstance(thing, Other):
         return {"other": _content(Path(thing.path))}
+    if isinstance(thing, NearestOf):
+        return {"nearest": thing.class_}  # where it is sought is known by content
     parts = {part.name: getattr(thing, part.name) for part in fields(thing)}
     said = {name: _said(one) if is_dataclass(one) else one for name, one in parts.items()}
     return {"kind": type(thing).__name__, **said}
@@ -221,7 +264,7 @@ def _handed(preparation: Preparation, loaded: LoadedModel, first: list[Pixels]) 
     return replace(preparation, form=bytes_, notes=("pictures are handed over as bytes, 0 to 255",))
 
 
-def _hidden(request: Request, preparation: Preparation) -> Hidden:
+def _hidden(request: Request, preparation: Preparation) -> Hidden | NearestOf:
     def refer(path: str) -> Picture:
         return find_pictures([path]).take(0, 1, preparation.reading)[0]
 
@@ -244,13 +287,10 @@ def open_pictures(request: Request, load: Load) -> Reading:
     preparation = prepare_pictures(request, takes)
     first = _first(found, preparation)
     preparation = _handed(preparation, loaded, first)
-    law = PictureLaw(
-        cut,
-        _hidden(request, preparation),
-        preparation.form,
-        (takes.height, takes.width, takes.channels),
-    )
-    inputs = np.stack([law.form.apply(pixels.values) for pixels in first])
+    hidden = _hidden(request, preparation)
+    named = hidden.from_ if isinstance(hidden, NearestOf) else None
+    others = None if named is None else find_pictures([named])
+    inputs = np.stack([preparation.form.apply(pixels.values) for pixels in first])
     largest = _largest(request, found, preparation, inputs)
-    data = PictureData(request, found, preparation, law, inputs, largest, takes.rows)
+    data = PictureData(request, found, preparation, cut, hidden, takes, inputs, largest, others)
     return Reading(data, loaded)

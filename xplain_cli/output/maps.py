@@ -7,7 +7,6 @@ number with its sign is printed where it fits.
 import io
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -22,18 +21,6 @@ _HATCH = 8  # pixels from one stripe to the next
 _FAINTEST = 0.04  # share of the largest weight below which neither colour nor stripes are seen
 _STRONGEST = 0.72  # opacity over a picture
 _STRIP = 46  # pixels of the caption below
-
-
-def file_name(row_id: str, number: int = 1) -> str:
-    """
-    Return the path of a row's picture below ``heatmaps/``: its id with ``.png``.
-
-    Ids that would lead out of the folder are kept inside; targets after the first are numbered.
-    """
-    parts = [part for part in PurePosixPath(str(row_id).replace("\\", "/")).parts if part != "/"]
-    safe = ["__" if part == ".." else part.replace(":", "_") for part in parts] or ["_"]
-    ending = ".png" if number == 1 else f".{number}.png"
-    return "/".join([*safe[:-1], safe[-1] + ending])
 
 
 def weight_map(labels: NDArray[Any], weights: FloatArray) -> NDArray[np.float32]:
