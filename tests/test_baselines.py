@@ -168,9 +168,13 @@ def test_distances_are_l1_over_the_spread_and_one_a_category():
 
 
 def test_the_foil_is_the_other_side_or_the_strongest_other():
-    outputs = np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]])
-    pairs = np.array([[[0, -1]], [[0, 2]]])
-    assert foils(pairs, outputs).tolist() == [1, 2]
+    outputs = np.tile([0.5, 0.3, 0.2], (2, 1))
+    assert foils(np.array([[[0, -1]], [[0, 2]]]), outputs).tolist() == [1, 2]
+
+
+def test_a_row_of_the_foil_itself_is_compared_with_the_explained_class():
+    outputs = np.tile([0.5, 0.3, 0.2], (2, 1))
+    assert foils(np.array([[[1, -1]], [[2, 0]]]), outputs).tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -482,3 +486,29 @@ def test_tree_shap_is_for_trees(run, diabetes):
     assert done.code == 2
     assert "tree-shap needs trees" in done.err
     assert "kernel-shap" in done.err
+
+
+def test_a_judge_says_of_each_baseline_whether_it_is_of_its_class(run, tmp_path, mixed):
+    base = ("tabular", mixed.model, mixed.data, "-m", "kernel-shap", "-b", "nearest", "-q")
+    done = run(*base, "--judge", mixed.model, "--rows", "0:9")
+    assert done.code == 0, done.err
+    lines = lines_of(tmp_path / "xplain-out" / "stability.csv")
+    assert {line["judge_in_class"] for line in lines} == {"1.0"}  # the model itself agrees
+
+
+def test_a_judge_of_other_classes_or_without_a_class_is_refused(run, mixed, cancer):
+    base = ("tabular", mixed.model, mixed.data, "-m", "kernel-shap")
+    for options in (
+        ("-b", "nearest", "--judge", cancer.model),
+        ("-b", "mean", "--judge", mixed.model),
+        ("-m", "lime", "--judge", mixed.model),
+    ):
+        done = run(*base, *options)
+        assert (done.code, "--judge" in done.err) == (2, True), done.err
+
+
+def test_no_values_hides_those_of_baselines_too(run, tmp_path, mixed):
+    base = ("tabular", mixed.model, mixed.data, "-m", "occlusion", "--rows", "0:3", "-q")
+    assert run(*base, "-b", "nearest", "--no-values").code == 0
+    lines = lines_of(tmp_path / "xplain-out" / "weights.csv")
+    assert {(line["feature_value"], line["baseline_value"]) for line in lines} == {("", "")}

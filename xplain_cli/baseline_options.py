@@ -29,3 +29,13 @@ Common = Annotated[
         metavar="NAME[:KEY=VALUE]",
     ),
 ]
+Judge = Annotated[
+    str | None,
+    typer.Option(
+        "--judge",
+        rich_help_panel="What is explained",
+        show_default=False,
+        help="Another model that says whether a baseline of a class is of that class.",
+        metavar="MODEL",
+    ),
+]

@@ -26,7 +26,9 @@ from xplain_cli.models import (
     ReadsPartly,
     Settled,
     Trees,
+    load_model,
 )
+from xplain_cli.models.judges import Judge
 from xplain_cli.pool import Budget
 from xplain_cli.records import Explained, Labels, Rows, to_records
 from xplain_cli.refining import Weighed, refine
@@ -50,6 +52,8 @@ class Assignment:
         The plan, as objects.
     labels
         What every line repeats.
+    judge
+        The model that judges baselines, if any.
     pool_folder
         Where the shared pool lies; None for a method that does not ask for it.
     batch_rows
@@ -70,6 +74,7 @@ class Assignment:
     budget: Budget
     stability_k: int
     labels: Labels
+    judge: Judge | None = None
     pool_folder: str | None = None
     batch_rows: int = BATCH_ROWS
     sparse: bool = False
@@ -95,6 +100,8 @@ class Explainer:
             pool=pool,
             show_values=assignment.with_values,
         )
+        judge = assignment.judge
+        self._judge = None if judge is None else judge.opened(load_model)
         if assignment.method.exact:
             if not isinstance(model, Trees):
                 raise ValueError("a closed form needs trees")
@@ -141,6 +148,7 @@ class Explainer:
         good = [d for d in range(len(rows)) if d not in answers.reasons]
         if isinstance(rows, TableRows):
             rows, spent, lost = ground(rows, good, answers, self._asked)
+            rows = rows if self._judge is None else rows.judged(self._judge.classes)
             answers.reasons.update(lost)
             good = [d for d in good if d not in lost]
         attributed, lost = self._attribute(rows, answers, good, self.assignment.budget)

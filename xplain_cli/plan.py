@@ -32,6 +32,7 @@ class Request:
     class_names: str | None = None
     background: str | None = None
     baselines: tuple[str, ...] = ()
+    judge: str | None = None
     # how long
     samples: int | None = None
     repeats: int | None = None

@@ -64,6 +64,7 @@ def assign(job: Prepared, pool_folder: Path | None, secret: str = "") -> Assignm
         target=chosen.target,
         scale=chosen.scale,
         budget=chosen.budget,
+        judge=chosen.drawing.judge,
         stability_k=request.stability_k,
         labels=Labels(
             run_id=job.plan.run_id,

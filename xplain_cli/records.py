@@ -272,7 +272,8 @@ def to_records(
     )
     _name_rows(records, rows, place[order], owner[weight_order])
     if not with_values:
-        lines["feature_value"] = None
+        for column in lines.columns.intersection(["feature_value", "baseline_value"]):
+            lines[column] = None
     return records
 
 

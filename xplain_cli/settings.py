@@ -109,6 +109,7 @@ SETTINGS: dict[str, Setting] = {
     "mask_token": Setting(),
     "hash_units": Setting("flag", default=False),
     "baseline": Setting("list", ()),
+    "judge": Setting("path"),
     "segmenter": Setting(default="slic"),
     "segments": Setting("integer", least=1),
     "resize": Setting(),
@@ -139,7 +140,7 @@ SETTINGS: dict[str, Setting] = {
 }
 """Long option name, with ``_`` for ``-``, to what it takes."""
 
-_BASELINES = ("baseline",)
+_BASELINES = ("baseline", "judge")
 _TABLES = ("background", "features", "drop_columns", "categorical", "group")
 _TEXTS = ("text_column", "unit", "occurrences", "mask_token", "hash_units", "batch_size")
 _PICTURES = (
@@ -163,7 +164,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "image": tuple(
         name
         for name in SETTINGS
-        if name not in {*_TABLES, *_TEXTS, *_CELLS} or name == "batch_size"
+        if name not in {*_TABLES, *_TEXTS, *_CELLS, "judge"} or name == "batch_size"
     ),
     "inspect": _INSPECTED,
     "evaluate": (

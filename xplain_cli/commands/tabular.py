@@ -26,6 +26,7 @@ def tabular(
     class_names: o.ClassNames = None,
     background: o.Background = None,
     baseline: b.Baseline = None,
+    judge: b.Judge = None,
     samples: o.Samples = None,
     repeats: o.Repeats = None,
     seed: o.Seed = None,

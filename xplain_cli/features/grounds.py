@@ -162,7 +162,8 @@ def foils(pairs: IntArray, outputs: FloatArray) -> IntArray:
     """
     Return the class against which each row is explained, (b,).
 
-    The second side of a pair; for a single class the strongest of the others.
+    The second side of a pair; for a single class the strongest of the others. A row that the model
+    puts there itself is compared with the first side: nothing of it differs from its own class.
 
     Parameters
     ----------
@@ -173,7 +174,8 @@ def foils(pairs: IntArray, outputs: FloatArray) -> IntArray:
     """
     others = outputs.copy()
     others[np.arange(len(outputs)), pairs[:, 0, 0]] = -np.inf
-    return np.where(pairs[:, 0, 1] >= 0, pairs[:, 0, 1], others.argmax(axis=1))
+    against = np.where(pairs[:, 0, 1] >= 0, pairs[:, 0, 1], others.argmax(axis=1))
+    return np.where(against == outputs.argmax(axis=1), pairs[:, 0, 0], against)
 
 
 def _same(first: "pd.Series[Any]", second: "pd.Series[Any]") -> BoolArray:

@@ -1,6 +1,6 @@
 """Tables by masks: a feature that is absent takes its value in the row's baseline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
@@ -40,6 +40,8 @@ class MaskedTableLaw:
         How far a baseline is.
     outputs
         Names of the model's outputs.
+    judged
+        Whether an independent model judges the baselines.
     """
 
     names: tuple[str, ...]
@@ -49,16 +51,17 @@ class MaskedTableLaw:
     giver: Giver
     distance: Distance
     outputs: tuple[str, ...]
+    judged: bool = False
 
     sizes: ClassVar[str] = "half"
     distance_unit: ClassVar[float] = 1.0
     weight_columns: ClassVar[tuple[str, ...]] = ("baseline_value",)
-    stability_columns: ClassVar[tuple[str, ...]] = (
-        "baseline_origin",
-        "baseline_class",
-        "baseline_in_class",
-        "n_changed",
-    )
+
+    @property
+    def stability_columns(self) -> tuple[str, ...]:
+        """Further columns of stability.csv."""
+        judged = ("judge_in_class",) if self.judged else ()
+        return ("baseline_origin", "baseline_class", "baseline_in_class", *judged, "n_changed")
 
     def split(self, table: pd.DataFrame) -> "TableRows":
         """Split aligned rows into features; their baselines come with ``grounded``."""
@@ -173,6 +176,17 @@ class TableRows:
             "n_changed": moves.sum(axis=1),
             "baseline_distance": far.reshape(b, self.copies).mean(axis=1),
         }
+
+    def judged(self, classes_of: Callable[[pd.DataFrame], IntArray]) -> "TableRows":
+        """Note for each row the share of its baselines that a judge puts in their class."""
+        if self.ground is None:
+            return self
+        facts = dict(self.ground.row_columns)
+        place = {name: i for i, name in enumerate(self.law.outputs)}
+        wanted = np.array([place[name] for name in facts["baseline_class"].tolist()])
+        found = classes_of(self.ground.table).reshape(len(self), self.copies)
+        facts["judge_in_class"] = (found == wanted[:, None]).mean(axis=1)
+        return replace(self, ground=replace(self.ground, row_columns=facts))
 
     def shown(self) -> Shown:
         """Return all features, their values, and their values in the baseline."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeAlias
 from xplain_cli.features import Law
 from xplain_cli.methods import Method
 from xplain_cli.models import LoadedModel, Model, Settled
+from xplain_cli.models.judges import Judge
 from xplain_cli.plan import Request
 from xplain_cli.records import Rows
 
@@ -49,6 +50,8 @@ class Drawing:
         The same in a sentence, for the manifest.
     sparse
         Whether masked texts are asked as sparse rows.
+    judge
+        The model that judges baselines.
     facts
         What else the manifest says of it.
     notes
@@ -59,6 +62,7 @@ class Drawing:
     baseline: str
     meaning: str
     sparse: bool = False
+    judge: Judge | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -11,12 +11,13 @@ from xplain_cli.baselines import open_baseline
 from xplain_cli.datasets import Table
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import IntArray
-from xplain_cli.features.grounds import Reference, repeated
+from xplain_cli.features.grounds import NO_CLASS, Reference, repeated
 from xplain_cli.features.masked_tables import MaskedTableLaw
 from xplain_cli.features.tables import row_keys
-from xplain_cli.modalities import Drawing
+from xplain_cli.modalities import PROBE_ROWS, Drawing
 from xplain_cli.modalities.carried import read_options
-from xplain_cli.models import LoadedModel, Model, Settled
+from xplain_cli.models import LoadedModel, Model, ModelRecipe, Settled, load_model
+from xplain_cli.models.judges import Judge, choose_judge
 from xplain_cli.plan import Request
 from xplain_cli.pool import predict_perturbed
 from xplain_cli.reading import read_rows
@@ -156,10 +157,38 @@ def masked_drawing(
         giver=baseline.fit(reference, files),
         distance=reference.distance,
         outputs=settled.outputs,
+        judged=files.request.judge is not None,
     )
     notes: list[str] = []
     if files.request.first_baseline is None:
         notes.append(f"baseline: the {DEFAULT} of the background (--baseline names another)")
     if law.giver.k > 1:
         notes.append(f"baseline: {law.giver.k} rows; each mask costs as many model inputs")
-    return Drawing(law, text, baseline.meaning, notes=tuple(notes))
+    judge = _judge(files.request, law, background, settled)
+    return Drawing(law, text, baseline.meaning, judge=judge, notes=tuple(notes))
+
+
+def judge_recipe(request: Request) -> ModelRecipe:
+    """Return how the judge is opened: it is trusted as far as the model is."""
+    return ModelRecipe(
+        source=request.judge or "",
+        trusted=request.trusted,
+        trust_all=request.trust_model,
+        python_path=request.python_path,
+    )
+
+
+def _judge(
+    request: Request, law: MaskedTableLaw, background: pd.DataFrame, settled: Settled
+) -> Judge | None:
+    if request.judge is None:
+        return None
+    if law.giver.wanted == NO_CLASS:
+        raise UsageError(
+            "--judge says whether a baseline of a class is of that class, and this one has none:"
+            " take medoid, nearest, revert or sample:class=NAME"
+        )
+    recipe = judge_recipe(request)
+    loaded = load_model(recipe)
+    pinned = replace(recipe, sha256=loaded.sha256)
+    return choose_judge(pinned, loaded, background.head(PROBE_ROWS), settled.outputs)

@@ -20,8 +20,13 @@ from xplain_cli.methods import METHODS, Method
 from xplain_cli.methods.lime import Lime
 from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading
 from xplain_cli.modalities.carried import carried_columns, check_carried, read_options, rows_of
-from xplain_cli.modalities.table_baselines import BaselineFiles, content_of, masked_drawing
-from xplain_cli.models import LoadedModel, Model, Settled
+from xplain_cli.modalities.table_baselines import (
+    BaselineFiles,
+    content_of,
+    judge_recipe,
+    masked_drawing,
+)
+from xplain_cli.models import LoadedModel, Model, Settled, load_model
 from xplain_cli.plan import Request
 from xplain_cli.pool import predict_perturbed
 from xplain_cli.reading import read_background, read_kinds, read_rows, usable_background
@@ -135,6 +140,8 @@ class Tabular:
                 self._files, background, self.discrete, self.groups, (model, settled)
             )
             return replace(drawing, facts={"background": facts}, notes=(*notes, *drawing.notes))
+        if self.request.judge is not None:
+            raise UsageError("--judge: lime on draws has no baseline to judge; take -m kernel-shap")
         if self.request.first_baseline is not None:
             raise UsageError(
                 f"--baseline {self.request.first_baseline}: lime draws absent features from the"
@@ -162,6 +169,7 @@ class Tabular:
         return {
             "background": self.background_sha,
             **({"baseline_file": named} if named else {}),
+            **({"judge": load_model(judge_recipe(request)).sha256} if request.judge else {}),
             "columns": dict(self.kinds),
             "discrete": sorted(self.discrete),
             "groups": {name: list(members) for name, members in self.groups.items()},

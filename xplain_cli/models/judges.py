@@ -1,0 +1,82 @@
+"""An independent model that says to which class a row belongs, beside the one that is explained."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.errors import UsageError
+from xplain_cli.explanation import IntArray
+from xplain_cli.models.contract import LoadedModel, Model, ModelRecipe, Settled
+
+
+@dataclass(frozen=True)
+class Judge:
+    """
+    A judge and how it is asked; picklable, so that a worker opens it again.
+
+    Attributes
+    ----------
+    recipe, settled
+        The model, and what its probe chose.
+    columns
+        Its inputs, in its own order.
+    places : (outputs of the explained model,)
+        Which of its outputs each class is.
+    """
+
+    recipe: ModelRecipe
+    settled: Settled
+    columns: tuple[str, ...]
+    places: tuple[int, ...]
+
+    def opened(self, load: Callable[[ModelRecipe], LoadedModel]) -> "OpenJudge":
+        """Open it."""
+        return OpenJudge(self, load(self.recipe).bind(self.settled))
+
+
+@dataclass(frozen=True)
+class OpenJudge:
+    """An opened judge."""
+
+    judge: Judge
+    model: Model
+
+    def classes(self, rows: pd.DataFrame) -> IntArray:
+        """Return the class that it gives each row, as the explained model numbers them."""
+        answers = self.model.predict(rows[list(self.judge.columns)])
+        return np.asarray(answers[:, list(self.judge.places)].argmax(axis=1), dtype=np.int64)
+
+
+def choose_judge(
+    recipe: ModelRecipe, loaded: LoadedModel, rows: pd.DataFrame, outputs: Sequence[str]
+) -> Judge:
+    """
+    Return a loaded model as the judge of another's classes.
+
+    Parameters
+    ----------
+    rows
+        Rows that the explained model takes.
+    outputs
+        Its classes.
+
+    Raises
+    ------
+    UsageError
+        The judge needs other columns, or knows other classes.
+    """
+    columns = tuple(loaded.columns or map(str, rows.columns))
+    lacking = [column for column in columns if column not in rows.columns]
+    if lacking or (loaded.n_columns or len(columns)) != len(columns):
+        what = f"column {lacking[0]!r}" if lacking else f"{loaded.n_columns} columns"
+        raise UsageError(f"--judge {recipe.source}: needs {what}, which the model does not take")
+    settled = loaded.settle(rows[list(columns)])
+    unknown = [name for name in outputs if name not in settled.outputs]
+    if unknown:
+        raise UsageError(
+            f"--judge {recipe.source}: knows no class {unknown[0]!r}; it has"
+            f" {', '.join(settled.outputs[:12])}"
+        )
+    return Judge(recipe, settled, columns, tuple(settled.outputs.index(name) for name in outputs))
