@@ -30,7 +30,7 @@ The map, a line per room (calls go down only):
     verdict        gates, failed rows, the exit code
     choosing       method, target, scale and budget as objects
     opening        model and data opened and checked
-    modalities/    what the rows of a command are (tables, texts)
+    modalities/    what the rows of a command are (tables, texts, pictures)
     reading        kinds of columns, and which rows can be used
     categories     categories that the model was not fitted with
     progress       how far a run is: rate, model inputs, time left
