@@ -25,6 +25,9 @@ from xplain_cli.features.masked_tables import MaskedTableLaw
 from xplain_cli.methods import Task
 from xplain_cli.methods.kernel_shap import KernelShap
 from xplain_cli.methods.permutation import Permutation
+from xplain_cli.methods.tree_shap import shapley_of_leaves, sort_leaves
+from xplain_cli.models.contract import Settled
+from xplain_cli.models.trees import leaf_boxes
 from xplain_cli.scales import Scale
 from xplain_cli.targets import Target
 
@@ -69,6 +72,13 @@ def ours(method, model, rows, background, seed):
     return run_together(asked, [(block, method.explain(task))])[0].weights[:, 0]
 
 
+def by_leaves(forest, rows, background):
+    settled = Settled("predict_proba", "classification", "probability", ("a", "b"), 1, False, "")  # noqa: FBT003 - margin
+    leaves = sort_leaves(leaf_boxes(forest, settled), np.array([1]))
+    owners = np.arange(rows.shape[1])
+    return np.stack([shapley_of_leaves(leaves, row, background, owners)[0][:, 0] for row in rows])
+
+
 def main():
     warnings.filterwarnings("ignore")
     X, y = load_breast_cancer(return_X_y=True)
@@ -111,6 +121,7 @@ def main():
         "shapiq UnbiasedKernelSHAP": lambda seed: by_shapiq("UnbiasedKernelSHAP", seed),
         "shapiq SVARM": lambda seed: by_shapiq("SVARM", seed),
         "xplain kernel-shap": lambda seed: ours(KernelShap(), model, rows, background, seed),
+        "xplain tree-shap": lambda _: by_leaves(forest, rows, background),
         "xplain permutation": lambda seed: ours(Permutation(), model, rows, background, seed),
     }
     for name, explain in peers.items():
