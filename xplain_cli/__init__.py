@@ -65,6 +65,7 @@ The map, a line per room (calls go down only):
     plan           everything that decides the numbers, and its digest
     summary        what a run says as a whole
     stability      standard errors, predicted reruns, fit
+    goals          when a row has been asked enough (--max-rel-se)
     agreement      how alike two explanations are: rank, sign, top-k
     seeds          every random stream, by purpose
     explanation    Attribution, Records: the values that flow

@@ -1,6 +1,6 @@
 """Turns the method, the target and the scale into objects, with the law that the method needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from xplain_cli.errors import UsageError
 from xplain_cli.features import Law
 from xplain_cli.features.masked_tables import MaskedTableLaw
 from xplain_cli.features.tables import TableLaw
+from xplain_cli.goals import Goal, default_most
 from xplain_cli.methods import METHODS, Method
 from xplain_cli.modalities import Drawing
 from xplain_cli.models import Trees
@@ -64,6 +65,10 @@ def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[st
             f"samples raised from {samples} to {raised} a repeat: {len(law.names)} features need"
             f" {least}"
         )
+    if request.max_rel_se is not None:
+        samples, repeats = budget.samples, budget.repeats
+        most = request.max_samples or default_most(samples, repeats)
+        budget = replace(budget, goal=Goal(request.max_rel_se, repeats, samples, most))
     if np.log2(budget.samples) % 1:
         notes.append(f"samples {budget.samples}: a power of two keeps the draws balanced")
     return budget, notes

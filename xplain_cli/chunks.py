@@ -1,6 +1,7 @@
 """One chunk in one process: the model and the pool are opened once, and the time is taken."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,22 @@ from xplain_cli.explanation import Records
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.methods import Pool
 from xplain_cli.models import Model, load_model
-from xplain_cli.pool import checked_scale, load_pool
+from xplain_cli.pool import checked_scale, longer_pools
 from xplain_cli.records import Rows
+from xplain_cli.targets import used_outputs
 
 
-def _open_pool(assignment: Assignment) -> Pool | None:
-    if assignment.pool_folder is None or not isinstance(assignment.law, TableLaw):
-        return None
-    levels = tuple(len(f) for f in assignment.law.frequencies)
-    draw, outputs = load_pool(Path(assignment.pool_folder))
-    scaled = checked_scale(outputs, assignment.target, assignment.scale)
-    return Pool(draw, scaled, assignment.budget.repeats, levels)
+def _pools(assignment: Assignment, model: Model) -> Iterator[Pool]:
+    """Yield the shared pool as the run begins with it, then ever longer ones."""
+    law = assignment.law
+    if assignment.pool_folder is None or not isinstance(law, TableLaw):
+        return
+    levels = tuple(len(f) for f in law.frequencies)
+    kept = used_outputs(assignment.target, len(assignment.settled.outputs))
+    found = longer_pools(Path(assignment.pool_folder), law, model, assignment.budget, kept)
+    for repeats, draw, outputs in found:
+        scaled = checked_scale(outputs, assignment.target, assignment.scale)
+        yield Pool(draw, scaled, repeats, levels)
 
 
 _OPEN: dict[tuple[str, str], Explainer] = {}
@@ -34,7 +40,7 @@ def open_explainer(assignment: Assignment, model: Model | None = None) -> Explai
         if model is None:
             model = load_model(assignment.recipe).bind(assignment.settled)
         _OPEN.clear()
-        _OPEN[key] = Explainer(assignment, model, _open_pool(assignment))
+        _OPEN[key] = Explainer(assignment, model, _pools(assignment, model))
     return _OPEN[key]
 
 

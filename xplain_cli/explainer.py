@@ -1,6 +1,7 @@
 """What a worker does with one chunk: predict, choose targets, explain, lay out."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from xplain_cli.answering import Answers, answer_rows
 from xplain_cli.asking import Asked, run_together
 from xplain_cli.batches import BATCH_ROWS
-from xplain_cli.explanation import Attribution, Records
+from xplain_cli.explanation import Attribution, BoolArray, Records
 from xplain_cli.features import Law, Split
 from xplain_cli.features.masked_tables import TableRows
 from xplain_cli.features.tables import TableLaw
@@ -85,8 +86,10 @@ class Assignment:
 class Explainer:
     """An opened model with its pool, kept for all chunks that one process explains."""
 
-    def __init__(self, assignment: Assignment, model: Model, pool: Pool | None) -> None:
+    def __init__(self, assignment: Assignment, model: Model, pools: Iterator[Pool]) -> None:
         self.assignment = assignment
+        self._longer = pools
+        self._pools = {pool.repeats: pool for pool in itertools.islice(pools, 1)}
         self.model = model
         self._leaves: Any = None
         self._kept = used_outputs(assignment.target, len(assignment.settled.outputs))
@@ -97,7 +100,6 @@ class Explainer:
             kept=self._kept,
             batch_rows=assignment.batch_rows,
             sparse=model if assignment.sparse and isinstance(model, MaskedText) else None,
-            pool=pool,
             show_values=assignment.with_values,
         )
         judge = assignment.judge
@@ -147,17 +149,42 @@ class Explainer:
             spent = found.asked
         good = [d for d in range(len(rows)) if d not in answers.reasons]
         if isinstance(rows, TableRows):
-            rows, spent, lost = ground(rows, good, answers, self._asked)
+            rows, spent, unmoved = ground(rows, good, answers, self._asked)
             rows = rows if self._judge is None else rows.judged(self._judge.classes)
-            answers.reasons.update(lost)
-            good = [d for d in good if d not in lost]
-        attributed, lost = self._attribute(rows, answers, good, self.assignment.budget)
-        explained = []
-        for task, attribution, chosen in attributed:
-            own = np.array([spent.get(d, 0) for d in chosen], dtype=np.int64)
-            counted = replace(attribution, n_inputs=attribution.n_inputs + own)
-            explained.append((self._explained(task, counted), chosen))
-        return explained, answers.reasons | lost
+            answers.reasons.update(unmoved)
+            good = [d for d in good if d not in unmoved]
+        lost, explained = dict(answers.reasons), []
+        for repeats in self.assignment.budget.looks:
+            budget = replace(self.assignment.budget, repeats=repeats)
+            attributed, unexplained = self._attribute(rows, answers, sorted(good), budget)
+            lost |= unexplained
+            good = []
+            for task, attribution, chosen in attributed:
+                for d, own in zip(chosen, attribution.n_inputs.tolist(), strict=True):
+                    spent[d] = spent.get(d, 0) + own
+                asked = np.array([spent[d] for d in chosen], dtype=np.int64)
+                row = self._explained(task, replace(attribution, n_inputs=asked))
+                ready = self._ready(row, repeats)
+                explained.append((row, [d if ready[i] else -1 for i, d in enumerate(chosen)]))
+                good += [d for i, d in enumerate(chosen) if not ready[i]]
+            if not good:
+                break
+        return explained, lost
+
+    def _ready(self, found: Explained, repeats: int) -> BoolArray:
+        """Say of each row whether it takes no further look: (b,) bool."""
+        budget = self.assignment.budget
+        if budget.goal is None or repeats == budget.looks[-1]:
+            return np.ones(len(found.place), dtype=np.bool_)
+        met = budget.goal.reached(found.stability.max_rel_se, repeats)
+        return np.asarray(met.all(axis=1), dtype=np.bool_)
+
+    def _pool(self, repeats: int) -> Pool | None:
+        """Return the shared pool with so many repeats, made longer if need be."""
+        while self._pools and repeats not in self._pools:
+            pool = next(self._longer)
+            self._pools[pool.repeats] = pool
+        return self._pools.get(repeats)
 
     def _weigh(self, answers: Answers, rows: TextRows, due: Sequence[int]) -> Weighed:
         """Explain some rows roughly, with one repeat."""
@@ -180,6 +207,7 @@ class Explainer:
             groups.setdefault(counts[d], []).append(d)
         waiting = [groups[n] for n in sorted(groups)]
         attributed, lost = [], dict[int, str]()
+        asked = replace(self._asked, pool=self._pool(budget.repeats))
         while waiting:
             tasks = [self._task(rows.take(chosen), answers, chosen, budget) for chosen in waiting]
             method = self.assignment.method
@@ -189,7 +217,7 @@ class Explainer:
             ]
             again = []
             for chosen, task, found in zip(
-                waiting, tasks, run_together(self._asked, running), strict=True
+                waiting, tasks, run_together(asked, running), strict=True
             ):
                 if isinstance(found, UnexplainedError):
                     lost |= {chosen[i]: reason for i, reason in found.reasons.items()}

@@ -17,9 +17,9 @@ from xplain_cli.explanation import Records
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.features.texts import TextLaw
 from xplain_cli.heatmaps import Folders, draw_run, folders_of
-from xplain_cli.joining import Shown, join_parts, ranges, sum_up
+from xplain_cli.joining import Shown, join_parts, precise_rows, ranges, sum_up
 from xplain_cli.locks import alone
-from xplain_cli.manifest import Course, details, manifest, results
+from xplain_cli.manifest import Course, details, manifest, reached, results
 from xplain_cli.modalities import Piece
 from xplain_cli.modalities.pictures import PictureData
 from xplain_cli.output import Piece as RenderedPiece
@@ -151,6 +151,13 @@ def _run_to_stdout(job: Prepared, run: Run) -> int:
     return exit_code(gates, whole.failed, job.tolerated, job.console)
 
 
+def _tell(job: Prepared, facts: dict[str, Any], outcome: dict[str, Any]) -> None:
+    for text in reached(facts):
+        job.console.note(text)
+    for text in details(outcome):
+        job.console.detail(text)
+
+
 def _write(
     job: Prepared,
     run: Run,
@@ -163,6 +170,7 @@ def _write(
     drawn = _draw(job, run, chunks)
     course.lap("draw")
     facts = manifest(request, job.opened, job.chosen, job.plan, pool, job.notes) | drawn
+    facts |= precise_rows(run, chunks, job.chosen.budget.goal)
     corpus = request.modality == "text"
     shown = Shown(job.rendering, request.output_format, request.write_repeats, corpus)
     with course.during("write"):
@@ -196,8 +204,7 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
     elif not run.rendered:
         outcome = results(request, course, whole, pool) | {"gates": gates}
         run.finish(facts, outcome, n_parts=len(chunks), extra=extra)
-        for text in details(outcome):
-            job.console.detail(text)
+        _tell(job, facts, outcome)
     job.console.line(run.place.name)
     return exit_code(gates, whole.failed, job.tolerated, job.console)
 

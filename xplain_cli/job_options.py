@@ -15,6 +15,24 @@ RunWords = Annotated[
     list[str] | None,
     typer.Argument(metavar="RUN RUN...", help="The runs to merge.", show_default=False),
 ]
+MaxRelSe = Annotated[
+    float | None,
+    _option(
+        "How well",
+        "--max-rel-se",
+        "Add repeats until the largest error is this share of the largest weight.",
+        "E",
+    ),
+]
+MaxSamples = Annotated[
+    int | None,
+    _option(
+        "How well",
+        "--max-samples",
+        "Draws that --max-rel-se may take for a row. Default: 16 times as many.",
+        "N",
+    ),
+]
 Shard = Annotated[
     str | None,
     _option("Which rows", "--shard", "One of N slices of the rows, for xplain merge.", "I/N"),

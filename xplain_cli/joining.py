@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xplain_cli.explanation import Records
+from xplain_cli.goals import Goal
 from xplain_cli.output import Piece, Rendering, csv_bytes, join_pieces, render_piece
 from xplain_cli.run import Run, write_atomically, writing
 from xplain_cli.summary import Summary, Tally
@@ -43,6 +44,21 @@ def _read(run: Run, chunks: Iterable[tuple[int, int]], tally: Tally) -> Iterator
         records = run.read_part(*chunk)
         tally.add(records)
         yield records
+
+
+def precise_rows(run: Run, chunks: Iterable[tuple[int, int]], goal: Goal | None) -> dict[str, Any]:
+    """Return for the manifest how many rows reached the goal, with how many repeats at most."""
+    if goal is None:
+        return {}
+    reached = rows = most = 0
+    for chunk in chunks:
+        stability = run.read_part(*chunk).stability
+        met, count = goal.count(stability)
+        reached, rows = reached + met, rows + count
+        most = max(most, int(stability["n_repeats"].max()))
+    counted = {"rows_reached": reached, "rows": rows, "most_repeats": most}
+    asked = {"max_rel_se": goal.max_rel_se, "max_samples": goal.max_samples}
+    return {"precision_goal": asked | counted}
 
 
 def sum_up(run: Run, chunks: Sequence[tuple[int, int]], stability_k: int) -> Summary:

@@ -1,4 +1,4 @@
-"""One process at a time in a run folder."""
+"""One process at a time: in a run folder, or at what several would make alike."""
 
 import contextlib
 import os
@@ -49,3 +49,14 @@ def alone(folder: Path) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 folder.rmdir()  # it goes if nothing came of it
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Wait until no other process holds the file *path*, as far as the file system can tell."""
+    import fcntl
+
+    with path.open("wb") as file:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -40,7 +40,7 @@ def method_label(request: Request, chosen: Chosen) -> str:
 def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
     """Collect everything that decides the numbers, what parts hold, and how they are shown."""
     settled = opened.settled
-    numbers = {
+    numbers: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "modality": request.modality,
         "model": opened.loaded.sha256,
@@ -59,6 +59,9 @@ def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
         "stability_k": request.stability_k,
         "model_batch_rows": opened.modality.batch_rows,
     }
+    goal = chosen.budget.goal
+    if goal is not None:
+        numbers |= {"max_rel_se": goal.max_rel_se, "max_samples": goal.max_samples}
     selection: dict[str, Any] = {
         "rows": [opened.start, opened.stop],
         "id_column": request.id_column,
@@ -205,6 +208,15 @@ class Course:
     def chose(self, backend: str) -> None:
         """Note the backend that was used."""
         self.backend = backend
+
+
+def reached(facts: Mapping[str, Any]) -> list[str]:
+    """Say how many rows are as precise as --max-rel-se asks."""
+    goal = facts.get("precision_goal")
+    if goal is None:
+        return []
+    text = f"max_rel_se {goal['max_rel_se']:g}: reached by {goal['rows_reached']} of {goal['rows']}"
+    return [f"{text} rows, with up to {goal['most_repeats']} repeats"]
 
 
 def details(outcome: Mapping[str, Any]) -> list[str]:

@@ -36,6 +36,8 @@ class Request:
     # how long
     samples: int | None = None
     repeats: int | None = None
+    max_rel_se: float | None = None
+    max_samples: int | None = None
     seed: int = 0
     stability_k: int = 5
     # how work is spread

@@ -1,7 +1,9 @@
 """The pool of draws that all rows share: drawn and predicted once, in batches of one size."""
 
 import hashlib
+import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from xplain_cli.errors import RefusedError, UsageError, XplainError
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.features import Draw
 from xplain_cli.features.tables import TableLaw
+from xplain_cli.goals import Goal
+from xplain_cli.locks import in_turn
 from xplain_cli.models import Model
 from xplain_cli.scales import Scale, to_scale
 from xplain_cli.seeds import POOL
@@ -22,11 +26,17 @@ from xplain_cli.targets import Target, is_pair
 
 @dataclass(frozen=True)
 class Budget:
-    """The run's seed, draws per repeat, independent repeats."""
+    """The run's seed, draws per repeat, independent repeats; and what every row shall reach."""
 
     seed: int
     samples: int
     repeats: int
+    goal: Goal | None = None
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Repeats at which a row may be done; more than one where there is a goal."""
+        return (self.repeats,) if self.goal is None else self.goal.looks
 
 
 def predict_perturbed(
@@ -52,9 +62,12 @@ def predict_perturbed(
         ) from error
 
 
-def draw_pool(law: TableLaw, budget: Budget) -> tuple[Draw, pd.DataFrame]:
-    """Draw the pool that all rows share: each repeat is seeded by (seed, repeat)."""
-    drawn = [law.draw(budget.samples, (POOL, budget.seed, r)) for r in range(budget.repeats)]
+def draw_pool(
+    law: TableLaw, budget: Budget, repeats: range | None = None
+) -> tuple[Draw, pd.DataFrame]:
+    """Draw the pool that all rows share, or some repeats: each is seeded by (seed, repeat)."""
+    wanted = range(budget.repeats) if repeats is None else repeats
+    drawn = [law.draw(budget.samples, (POOL, budget.seed, r)) for r in wanted]
     codes = np.concatenate([draw.codes for draw, _ in drawn], axis=1)
     positions = np.concatenate([draw.positions for draw, _ in drawn], axis=1)
     inputs = pd.concat([table for _, table in drawn], ignore_index=True)
@@ -127,10 +140,17 @@ def find_pool(folder: Path) -> dict[str, Any] | None:
 
 
 def make_pool(
-    folder: Path, law: TableLaw, model: Model, budget: Budget, kept: IntArray
+    folder: Path,
+    law: TableLaw,
+    model: Model,
+    budget: Budget,
+    kept: IntArray,
+    repeats: range | None = None,
 ) -> dict[str, Any]:
     """
-    Draw the shared pool, predict it once and keep it, with its *kept* outputs, in *folder*.
+    Draw the shared pool, or some repeats of it, predict it once and keep it in *folder*.
+
+    Only its *kept* outputs are.
 
     Returns
     -------
@@ -141,7 +161,7 @@ def make_pool(
     RefusedError
         The folder cannot be written.
     """
-    draw, inputs = draw_pool(law, budget)
+    draw, inputs = draw_pool(law, budget, repeats)
     outputs = predict_perturbed(model, inputs, kept)
     try:
         save_pool(folder, draw, outputs)
@@ -157,3 +177,28 @@ def make_pool(
             " with --output"
         ) from error
     return facts
+
+
+def longer_pools(
+    folder: Path, law: TableLaw, model: Model, budget: Budget, kept: IntArray
+) -> Iterator[tuple[int, Draw, FloatArray]]:
+    """
+    Yield the pool of each look: its repeats, its draws and the model's outputs (m, k) on them.
+
+    Each look adds repeats to those before. What is added is predicted once, by the first process
+    that needs it, and kept beside the shared pool for the others and for a resumed run.
+    """
+    draw, outputs = load_pool(folder)
+    yield budget.looks[0], draw, outputs
+    for before, repeats in itertools.pairwise(budget.looks):
+        added = folder.with_name(f"{folder.name}-{repeats}")
+        with in_turn(added.with_suffix(".lock")):
+            if find_pool(added) is None:
+                make_pool(added, law, model, budget, kept, range(before, repeats))
+        more, answers = load_pool(added)
+        draw = Draw(
+            np.concatenate([draw.codes, more.codes], axis=1),
+            np.concatenate([draw.positions, more.positions], axis=1),
+        )
+        outputs = np.concatenate([outputs, answers])
+        yield repeats, draw, outputs

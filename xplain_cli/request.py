@@ -122,6 +122,8 @@ def to_request(
     if values["quiet"] and values["verbose"]:
         raise UsageError("--quiet and --verbose at once; choose one")
     _check_spread(values)
+    if values.get("max_samples") is not None and values.get("max_rel_se") is None:
+        raise UsageError("--max-samples bounds what --max-rel-se may add; give that too")
     output = values["output"] or ("-" if data == ("-",) else "xplain-out")
     if output == "-" and values["write_repeats"]:
         raise UsageError("--write-repeats writes a file beside the output; name one with --output")

@@ -82,6 +82,8 @@ SETTINGS: dict[str, Setting] = {
     "background": Setting("path"),
     "samples": Setting("integer", least=1),
     "repeats": Setting("integer", least=1),
+    "max_rel_se": Setting("number", least=0),
+    "max_samples": Setting("integer", least=1),
     "seed": Setting("integer", default=0, least=0),
     "stability_k": Setting("integer", default=5, least=1),
     "jobs": Setting("integer", least=1),

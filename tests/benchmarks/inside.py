@@ -67,7 +67,7 @@ def explainer_of(case, seed, k=5):
         labels=Labels("", "", "", "", ""),
     )
     pool = None if not chosen.method.pooled else pool_of(case, seed)
-    return Explainer(assignment, case.opened.model, pool)
+    return Explainer(assignment, case.opened.model, iter([] if pool is None else [pool]))
 
 
 def explain(case, seed, k=5):

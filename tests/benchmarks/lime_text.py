@@ -84,7 +84,7 @@ class Inside:
             labels=Labels("", "", "", "", "", ("spans",), ("n_units", "segmentation")),
             sparse=self.chosen.drawing.sparse,
         )
-        explainer = Explainer(assignment, self.opened.model, None)
+        explainer = Explainer(assignment, self.opened.model, iter(()))
         rows = Rows(0, list(range(len(texts))), pd.DataFrame(index=range(len(texts))))
         return explainer.explain(texts, rows)
 

@@ -29,6 +29,8 @@ def image(
     segments: p.Segments = None,
     samples: o.Samples = None,
     repeats: o.Repeats = None,
+    max_rel_se: j.MaxRelSe = None,
+    max_samples: j.MaxSamples = None,
     seed: o.Seed = None,
     stability_k: o.StabilityK = None,
     fail_on: o.FailOn = None,

@@ -25,6 +25,8 @@ def text(
     class_names: o.ClassNames = None,
     samples: o.Samples = None,
     repeats: o.Repeats = None,
+    max_rel_se: j.MaxRelSe = None,
+    max_samples: j.MaxSamples = None,
     seed: o.Seed = None,
     stability_k: o.StabilityK = None,
     fail_on: o.FailOn = None,
