@@ -65,7 +65,9 @@ def test_rows_stop_at_levels_of_their_own_and_the_manifest_counts_them(explain):
     met = [goal.reached(float(line["max_rel_se"]), int(line["n_repeats"])) for line in lines]
     for line, ok in zip(lines, met, strict=True):
         assert ok or int(line["n_repeats"]) == 64
-    stated = json.loads((out / "manifest.json").read_text())["precision_goal"]
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["pool"]["model_inputs"] == 128 * max(repeats)
+    stated = manifest["precision_goal"]
     assert (stated["rows_reached"], stated["rows"]) == (int(np.sum(met)), 60)
 
 

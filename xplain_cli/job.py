@@ -25,7 +25,7 @@ from xplain_cli.modalities.pictures import PictureData
 from xplain_cli.output import Piece as RenderedPiece
 from xplain_cli.output import join_pieces, render_piece
 from xplain_cli.plan import Request
-from xplain_cli.pool import find_pool, make_pool
+from xplain_cli.pool import find_pool, grown, make_pool
 from xplain_cli.preparing import Prepared, assign, prepare
 from xplain_cli.run import Run, RunPlace, open_run
 from xplain_cli.summary import Summary, Tally
@@ -169,8 +169,9 @@ def _write(
     request = job.request
     drawn = _draw(job, run, chunks)
     course.lap("draw")
-    facts = manifest(request, job.opened, job.chosen, job.plan, pool, job.notes) | drawn
-    facts |= precise_rows(run, chunks, job.chosen.budget.goal)
+    precise = precise_rows(run, chunks, job.chosen.budget.goal)
+    pool = grown(pool, job.chosen.budget, precise)
+    facts = manifest(request, job.opened, job.chosen, job.plan, pool, job.notes) | drawn | precise
     corpus = request.modality == "text"
     shown = Shown(job.rendering, request.output_format, request.write_repeats, corpus)
     with course.during("write"):
@@ -202,7 +203,7 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
     if run.rendered and gates:
         run.keep_gates(gates)
     elif not run.rendered:
-        outcome = results(request, course, whole, pool) | {"gates": gates}
+        outcome = results(request, course, whole, facts["pool"]) | {"gates": gates}
         run.finish(facts, outcome, n_parts=len(chunks), extra=extra)
         _tell(job, facts, outcome)
     job.console.line(run.place.name)

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -202,3 +202,20 @@ def longer_pools(
         )
         outputs = np.concatenate([outputs, answers])
         yield repeats, draw, outputs
+
+
+def grown(facts: dict[str, Any], budget: Budget, precise: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a pool with what longer looks added, as far as a row needed them."""
+    if not facts or not precise:
+        return facts
+    most = precise["precision_goal"]["most_repeats"]
+    added = [
+        budget.samples * (after - before)
+        for before, after in itertools.pairwise(budget.looks)
+        if after <= most
+    ]
+    return {
+        **facts,
+        "rows": facts["rows"] + sum(added),
+        "model_inputs": facts["model_inputs"] + sum(map(padded, added)),
+    }
