@@ -154,7 +154,7 @@ def slow(cancer, tmp_path):
         process.communicate()
 
 
-def until(condition, seconds=60):
+def until(condition, seconds=150):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = condition()

@@ -379,3 +379,12 @@ def test_the_sample_command_works_in_a_clone():
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 12
     assert is_clear("t.txt: line 1: try --x", "t.txt") == []
+
+
+def test_shards_hashed_with_secrets_of_their_own_are_not_merged(run, comments, tmp_path):
+    options = (comments / "model.pkl", comments / "comments.txt", *SMALL, "--hash-units")
+    for i in (1, 2):
+        assert run("text", *options, "--shard", f"{i}/2", "-o", f"part{i}").code == 0
+    done = run("merge", "part1", "part2", "-o", "whole")
+    assert done.code == 2
+    assert "XPLAIN_HASH_SALT" in done.err

@@ -74,6 +74,14 @@ def _check_alike(slices: Sequence[_Slice]) -> None:
             )
 
 
+def _check_names(first: _Slice) -> None:
+    if first.numbers.get("hashed") == "":
+        raise UsageError(
+            f"{first.named}: its units are hashed with a secret of that run alone, so that the same"
+            " unit has another name in each; set XPLAIN_HASH_SALT and explain them again"
+        )
+
+
 def _check_whole(slices: Sequence[_Slice]) -> None:
     """Check that sorted slices follow each other, and make up what they are shards of."""
     for before, after in itertools.pairwise(slices):
@@ -170,6 +178,7 @@ def merge_runs(
     """
     slices = sorted((_open(named) for named in runs), key=lambda piece: piece.rows)
     _check_alike(slices)
+    _check_names(slices[0])
     _check_whole(slices)
     shown = slices[0].facts["plan"]["rendering"]
     place = RunPlace.from_output(output, shown["format"])
