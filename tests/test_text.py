@@ -88,17 +88,26 @@ def test_words_get_weights_spans_and_errors(run, comments, tmp_path):
     assert (stability["n_omitted"] > 0).all()
 
 
-def test_a_short_text_is_exact_against_brute_force(run, comments, tmp_path):
-    (tmp_path / "one.txt").write_text("win a free phone now friend\n")
-    weights = explained(run, comments, tmp_path, data=tmp_path / "one.txt")
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("win a free phone now friend", ()),
+        # 2^12 masks are more than the default budget, so the budget is raised to them.
+        ("win a free phone now friend call me today about the prize", ("--samples", "1024")),
+    ],
+)
+def test_a_short_text_is_exact_against_brute_force(run, comments, tmp_path, text, options):
+    (tmp_path / "one.txt").write_text(f"{text}\n")
+    weights = explained(run, comments, tmp_path, *options, data=tmp_path / "one.txt")
     model = pickle.loads((comments / "model.pkl").read_bytes())
-    words = ["win", "a", "free", "phone", "now", "friend"]
+    words = text.split()
+    width = len(words)
 
     def ask(masks):
         texts = [" ".join(w for w, stays in zip(words, m, strict=True) if stays) for m in masks]
         return model.predict_proba(texts)[:, 1]
 
-    beta, _ = mask_limit("uniform", kernel_weights("cosine", 0.25, 6), 6, ask)
+    beta, _ = mask_limit("uniform", kernel_weights("cosine", 0.25, width), width, ask)
     mine = weights.set_index("feature")["weight"]
     assert [mine[word] for word in words] == pytest.approx(list(beta), abs=1e-9)
     stability = pd.read_csv(tmp_path / "xplain-out" / "stability.csv")

@@ -263,4 +263,4 @@ def convert(
 
 def as_text(cells: Sequence[Any]) -> Cells:
     """Return the cells as text for the output; missing is the empty text."""
-    return _object_array(["" if c is None or c != c else str(c) for c in cells])  # noqa: PLR0124
+    return _object_array(["" if c is None or c != c else str(c) for c in cells])  # noqa: PLR0124  # NaN

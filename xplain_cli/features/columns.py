@@ -143,7 +143,7 @@ def cut(name: str, values: FloatArray, edges: FloatArray) -> Binned:
 def _keys(values: NDArray[Any]) -> list[Any]:
     """Make values hashable and equal across dtypes: missing is None, numpy scalars are Python's."""
     # NaN is what differs from itself
-    return [None if v is None or v is pd.NA or v != v else v for v in values.tolist()]  # noqa: PLR0124
+    return [None if v is None or v is pd.NA or v != v else v for v in values.tolist()]  # noqa: PLR0124  # NaN
 
 
 @dataclass(frozen=True)

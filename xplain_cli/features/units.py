@@ -21,7 +21,7 @@ UNITS = ("word", "char", "sentence")
 # scripts whose words no space parts: a dictionary finds them, Unicode's rules do not
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30FC\u3005"
 _CARRIES = r"[\p{L}\p{N}\p{M}_\p{Extended_Pictographic}\p{Regional_Indicator}]"
-_SENTENCE = r"[^\s](?:[^.!?\u2026\u3002\uFF01\uFF1F\u0964\u0965\u061F\u06D4\n]|[.!?\u2026\u061F\u06D4](?![\"'\u2019\u201D)\]]*(?:\s|$)))*[.!?\u2026\u3002\uFF01\uFF1F\u0964\u0965\u061F\u06D4]*[\"'\u2019\u201D)\]]*"  # noqa: E501
+_SENTENCE = r"[^\s](?:[^.!?\u2026\u3002\uFF01\uFF1F\u0964\u0965\u061F\u06D4\n]|[.!?\u2026\u061F\u06D4](?![\"'\u2019\u201D)\]]*(?:\s|$)))*[.!?\u2026\u3002\uFF01\uFF1F\u0964\u0965\u061F\u06D4]*[\"'\u2019\u201D)\]]*"  # noqa: E501  # one class of marks, readable only whole
 
 
 @lru_cache(maxsize=16)

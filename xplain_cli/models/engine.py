@@ -21,7 +21,7 @@ _BINGET, _BININT1, _MEMOIZE = pickle.BINGET[0], pickle.BININT1[0], pickle.MEMOIZ
 
 
 # the opcodes are overridden, so the private pure-Python engine is the only one that serves
-class Engine(pickle._Unpickler):  # noqa: SLF001
+class Engine(pickle._Unpickler):  # noqa: SLF001  # as above
     """
     Python's unpickler over the whole content.
 
@@ -33,7 +33,7 @@ class Engine(pickle._Unpickler):  # noqa: SLF001
         The byte that is read next.
     """
 
-    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # noqa: SLF001
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # noqa: SLF001  # same
     # attributes of the engine that typeshed leaves out
     stack: list[Any]
     metastack: list[list[Any]]
@@ -67,7 +67,7 @@ class Engine(pickle._Unpickler):  # noqa: SLF001
         gc.disable()  # a load leaves nothing to collect, and looking for it takes as long again
         try:
             self._follow()
-        except pickle._Stop as stop:  # type: ignore[attr-defined]  # noqa: SLF001
+        except pickle._Stop as stop:  # type: ignore[attr-defined]  # noqa: SLF001  # its only end
             self.leave_frame()
             return stop.value
         finally:
