@@ -289,3 +289,41 @@ def test_highest_weights_count_the_rows_own_coordinate():
     matrix, right = np.eye(3), np.array([[1.0], [2.0], [3.0]])
     own = np.array([9.0, 2.0, 0.1])
     assert select(matrix, right, own, 1, "highest").tolist() == [[True, False, False]]
+
+
+def exactly(z, f, w, repeats):
+    """Gram sums in double precision, written as one product a repeat."""
+    rows = np.vstack([np.ones(len(w)), z, f])
+    return np.stack([(part * v) @ part.T for part, v in in_repeats(rows, w, repeats)])
+
+
+def in_repeats(rows, w, repeats):
+    return zip(np.split(rows, repeats, axis=1), np.split(w, repeats), strict=True)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-30, 1e30])
+def test_sums_in_single_precision_are_the_sums(rng, size):
+    z, f, w = draws(rng, m=1024)
+    sums, expected = gram(z, f * size, w, 4), exactly(z, f * size, w, 4)
+    magnitude = np.sqrt(np.einsum("rii,rjj->rij", expected, expected))
+    assert (np.abs(sums - expected) < 1e-6 * magnitude).all()
+    assert (sums != expected).any()
+
+
+def test_sums_of_a_feature_that_is_hardly_ever_absent_are_in_double_precision(rng):
+    z, f, w = draws(rng, m=80_000)
+    z[2], z[2, 0] = True, False
+    assert gram(z, f, w, 4) == pytest.approx(exactly(z, f, w, 4), rel=1e-12)
+
+
+def test_a_feature_that_is_always_present_has_no_variance_at_all(rng):
+    z, f, w = draws(rng, m=1024)
+    z[2] = True
+    matrix, right, _ = centre(gram(z, f, w, 4), 5)
+    assert np.abs(matrix[:, 2]).max() < 1e-12
+    assert np.abs(right[:, 2]).max() < 1e-12
+
+
+def test_sums_under_weights_that_vanish_in_single_precision_are_kept(rng):
+    z, f, w = draws(rng, m=1024)
+    assert gram(z, f, w * 1e-80, 4) == pytest.approx(exactly(z, f, w * 1e-80, 4), rel=1e-12)

@@ -5,6 +5,7 @@ seed would change is predicted by drawing reruns from the measured covariance.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -60,6 +61,20 @@ def _signs(weights: FloatArray, errors: FloatArray, degrees: float) -> tuple[Flo
     return np.where(np.isinf(ratio), 1.0, right), ndtr(-ratio)
 
 
+def _drawn_sizes(weights: FloatArray, spread: FloatArray, normals: Any) -> Any:
+    """
+    Return |weights + normals . spread|, (b, t, g, n), of g reruns, up to a scale of each target.
+
+    In single precision: only their order counts, and normals (g, s) are rougher than that.
+    """
+    scale = np.maximum(np.abs(weights).max(axis=-1), np.abs(spread).max(axis=(-1, -2)))
+    scale = np.where(scale > 0, scale, 1.0)[..., None]
+    centre = (weights / scale).astype(np.float32)
+    factors = np.ascontiguousarray((spread / scale[..., None]).astype(np.float32))
+    # one product for each row and target: last digits do not depend on how many stand together
+    return np.abs(centre[..., None, :] + normals @ factors)
+
+
 def _reruns(
     attribution: Attribution, k: int, seed: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -69,16 +84,13 @@ def _reruns(
     normals = stream(RERUNS, seed, len(factors)).standard_normal((_RERUNS, len(factors)))
     # a stream of its own: rows that have no such error must not feel those that have
     alone = stream(RERUNS, seed).standard_normal(_RERUNS)
+    normals = np.column_stack([normals, alone]).astype(np.float32)
     inside, jaccard, tau = np.full((b, t, n), np.nan), np.full((b, t), np.nan), np.empty((b, t))
     step = max(1, _SLICE_ENTRIES // (_RERUNS * t * max(n, 435)))
     for start in range(0, b, step):
         rows = slice(start, start + step)
-        drawn = np.repeat(weights[rows, :, None, :], _RERUNS, axis=2)
-        # one by one: a matrix product's last digits would depend on how many rows stand together
-        for normal, factor in zip(normals.T, factors[:, rows], strict=True):
-            drawn += normal[:, None] * factor[:, :, None, :]
-        drawn += alone[:, None] * lone[rows, :, None, :]
-        sizes = np.abs(drawn)
+        spread = np.stack([*factors[:, rows], lone[rows]], axis=2)
+        sizes = _drawn_sizes(weights[rows], spread, normals)
         tau[rows] = mean_tau(sizes[..., ::2, :])  # half of the reruns measure it well enough
         if k < n:
             members = top_members(sizes, k)

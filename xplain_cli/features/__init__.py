@@ -189,7 +189,7 @@ class DrawLaw(Law, Protocol):
     def draw(self, count: int, key: tuple[int, ...], row: Any = None) -> tuple[Draw, Any]:
         """Draw *count* perturbed rows and the model inputs that they are; around *row* if given."""
 
-    def contrast(self, draw: Draw, block: Block, row: int) -> tuple[Any, FloatArray]:
+    def contrast(self, draw: Draw, block: Block, row: int) -> tuple[Any, Any]:
         """Return coordinates (n, m) of the draws as row *row* sees them, and squared distances."""
 
     def interval(

@@ -128,7 +128,7 @@ class TableLaw:
             " take lime:exact=no with --group"
         )
 
-    def contrast(self, draw: Draw, block: Block, row: int) -> tuple[Any, FloatArray]:
+    def contrast(self, draw: Draw, block: Block, row: int) -> tuple[Any, Any]:
         """
         Compare draws with a row.
 
@@ -136,16 +136,15 @@ class TableLaw:
         -------
         coordinates : (n, m) bool or float
             True where the draw's bin is the row's; standardised values without bins.
-        distances : (m,) float
-            Squared Euclidean distance from the row in these coordinates.
+        distances : (m,) int or float
+            Squared Euclidean distance from the row in these coordinates; whole where all are bins.
         """
         own = block.codes[row].astype(draw.codes.dtype)
         present = draw.codes == own[:, None]
         if self.binned:
             # counting in one byte is several times faster, where it can hold the count
             counts = np.int8 if len(own) <= 127 else np.int32
-            absent = len(own) - np.add.reduce(present.view(np.int8), axis=0, dtype=counts)
-            return present, absent.astype(np.float64)
+            return present, len(own) - np.add.reduce(present.view(np.int8), axis=0, dtype=counts)
         numbers = np.array([isinstance(cell, Gaussian) for cell in self.cells])
         coordinates = np.where(numbers[:, None], draw.positions, present)
         offsets = coordinates - block.positions[row][:, None]

@@ -19,7 +19,7 @@ import numpy as np
 from xplain_cli.explanation import Attribution, FloatArray, IntArray
 from xplain_cli.features import DrawLaw
 from xplain_cli.methods.locality import share_determined
-from xplain_cli.methods.neighbourhoods import Pool, TableTask
+from xplain_cli.methods.neighbourhoods import Pool, TableTask, kernel_weights
 from xplain_cli.targets import pair_values
 
 
@@ -166,7 +166,7 @@ def _fit_of(
 ) -> tuple[FloatArray, float]:
     """Return the weighted R^2 (t,) of the exact surrogate on the pool, and the effective share."""
     coordinates, distances = task.law.contrast(pool.draw, task.block, row)
-    w = np.exp(distances * (-0.5 / width**2))
+    w = kernel_weights(distances, width)
     values = pair_values(pool.outputs, task.pairs[row], margin=task.margin)
     missed = ((values - base[:, None] - weights @ coordinates) ** 2) @ w
     values -= values[:, :1].copy()

@@ -7,7 +7,12 @@ import numpy as np
 
 from xplain_cli.explanation import Attribution, FloatArray
 from xplain_cli.methods.locality import locality
-from xplain_cli.methods.neighbourhoods import Pool, TableTask, UnexplainedError
+from xplain_cli.methods.neighbourhoods import (
+    Pool,
+    TableTask,
+    UnexplainedError,
+    kernel_weights,
+)
 from xplain_cli.methods.solvers import gram
 from xplain_cli.methods.surrogate import Seen, Surrogate, fit
 from xplain_cli.targets import pair_values
@@ -21,22 +26,31 @@ def slice_rows(n: int, targets: int, repeats: int) -> int:
     return max(1, int(_SLICE_BYTES / (8 * (1 + n + targets) ** 2 * repeats)))
 
 
+def _values(task: TableTask, pool: Pool, row: int) -> tuple[FloatArray, FloatArray]:
+    """Return what a row's targets are at the draws (t, m), less what they are at the first."""
+    values = pair_values(pool.outputs, task.pairs[row], margin=task.margin)
+    offset = values[:, 0].copy()  # a constant model then has values of exactly 0
+    return values - offset[:, None], offset
+
+
 def _look(
     task: TableTask, width: float, rows: Sequence[int], pools: Sequence[Pool], own_inputs: int
 ) -> Seen:
     """Sum each row's weighted draws, repeat by repeat."""
     sums, points, offsets, shares, kept = [], [], [], [], []
     lost: dict[int, str] = {}
+    known: dict[tuple[int, bytes], tuple[FloatArray, FloatArray]] = {}
     for i, pool in zip(rows, pools, strict=True):
         coordinates, distances = task.law.contrast(pool.draw, task.block, i)
-        weights = np.exp(distances * (-0.5 / width**2))
+        weights = kernel_weights(distances, width)
         total = weights.sum()
         if not total > _LEAST_WEIGHT:
             lost[i] = _lost(task, width, i)
             continue
-        values = pair_values(pool.outputs, task.pairs[i], margin=task.margin)
-        offset = values[:, 0].copy()  # a constant model then has values of exactly 0
-        values -= offset[:, None]
+        asked = (id(pool), task.pairs[i].tobytes())
+        if asked not in known:
+            known[asked] = _values(task, pool, i)
+        values, offset = known[asked]
         sums.append(gram(coordinates, values, weights, pool.repeats))
         own = task.block.positions[i]
         points.append(np.concatenate([[1.0], own, task.predictions[i] - offset]))

@@ -99,6 +99,15 @@ class Pool:
         )
 
 
+def kernel_weights(distances: Any, width: float) -> FloatArray:
+    """Return exp(-d / (2 width^2)) of squared distances (m,); whole ones are looked up."""
+    factor = -0.5 / width**2
+    if distances.dtype.kind == "i":
+        table = np.exp(np.arange(distances.max(initial=0) + 1) * factor)
+        return np.asarray(table.take(distances), dtype=np.float64)
+    return np.asarray(np.exp(distances * factor), dtype=np.float64)
+
+
 def _bin_contrast(codes: Any, outputs: FloatArray, levels: int) -> FloatArray:
     """Return the mean output inside each bin less the mean outside it, (levels, k)."""
     from scipy.sparse import csr_array
