@@ -41,20 +41,22 @@ def _rounded(
     scale = np.abs(values).max(axis=1)
     scale[scale == 0] = 1.0
     roots = np.sqrt(weights).astype(np.float32)
-    sums = _products(coordinates, values / scale[:, None], roots, repeats).astype(np.float64)
-    n = len(coordinates)
-    always = np.concatenate([[False], coordinates.all(axis=1), np.zeros(len(values), dtype=bool)])
-    sums[:, always] = sums[:, :1]
-    sums[:, :, always] = sums[:, :, :1]
+    sums: FloatArray = np.asarray(
+        _products(coordinates, values / scale[:, None], roots, repeats), dtype=np.float64
+    )
+    n = 1 + len(coordinates)
+    for j in np.flatnonzero(coordinates.all(axis=1)) + 1:
+        sums[:, j], sums[:, :, j] = sums[:, 0], sums[:, :, 0]
     pooled = sums.sum(axis=0)
-    total, own = pooled[0, 0], np.diagonal(pooled)[1 : 1 + n]
-    if not (total > 0 and np.isfinite(sums).all()):
+    total, own = pooled[0, 0], np.diagonal(pooled)[1:n]
+    if not (total > 0 and np.isfinite(pooled).all()):
         return None
-    varying = own[(own > 0) & ~always[1 : 1 + n]]
+    varying = own[(own > 0) & (own < total)]
     if (varying - varying**2 / total < _LEAST_VARIANCE * total).any():
         return None
-    back = np.concatenate([np.ones(1 + n), scale])
-    return np.asarray(sums * (back * back[:, None]), dtype=np.float64)
+    sums[:, n:] *= scale[:, None]
+    sums[:, :, n:] *= scale
+    return sums
 
 
 def gram(coordinates: Any, values: FloatArray, weights: FloatArray, repeats: int) -> FloatArray:
