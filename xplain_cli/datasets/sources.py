@@ -1,8 +1,10 @@
 """What a storage format offers to tables: one opened file, its facts and its blocks of rows."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+
+import numpy as np
 
 from xplain_cli.datasets.cells import Cells, Facts
 from xplain_cli.errors import RefusedError
@@ -107,6 +109,39 @@ class Block:
             {c: v[start:stop] for c, v in self.carried.items()},
             {i - start: why for i, why in self.reasons.items() if start <= i < stop},
         )
+
+
+def join_blocks(blocks: Sequence[Block]) -> Block:
+    """Return consecutive blocks as one."""
+    if len(blocks) == 1:
+        return blocks[0]
+
+    def stack(parts: Sequence[Mapping[str, Cells]]) -> dict[str, Cells]:
+        return {c: np.concatenate([part[c] for part in parts]) for c in parts[0]}
+
+    reasons: dict[int, str] = {}
+    rows = 0
+    for block in blocks:
+        reasons |= {rows + i: why for i, why in block.reasons.items()}
+        rows += block.rows
+    return Block(
+        rows, stack([b.typed for b in blocks]), stack([b.carried for b in blocks]), reasons
+    )
+
+
+def collect_blocks(blocks: Iterable[Block], rows: int) -> Block:
+    """Return all blocks as one, each let go once it is copied: whole tables are large."""
+    typed: dict[str, Cells] = {}
+    reasons: dict[int, str] = {}
+    start = 0
+    for block in blocks:
+        for column, cells in block.typed.items():
+            if column not in typed:
+                typed[column] = np.empty(rows, dtype=cells.dtype)
+            typed[column][start : start + block.rows] = cells
+        reasons |= {start + i: why for i, why in block.reasons.items()}
+        start += block.rows
+    return Block(rows, typed, {}, reasons)
 
 
 class Source(Protocol):

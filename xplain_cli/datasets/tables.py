@@ -4,11 +4,17 @@ import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import pandas as pd
 
 from xplain_cli.datasets.cells import Cells, Facts, kind_of, misfits
-from xplain_cli.datasets.sources import Block, ReadOptions, Source, Wanted
+from xplain_cli.datasets.sources import (
+    Block,
+    ReadOptions,
+    Source,
+    Wanted,
+    collect_blocks,
+    join_blocks,
+)
 from xplain_cli.errors import RefusedError, UsageError, nearest
 
 KINDS = ("number", "integer", "bool", "text", "category", "date", "empty")
@@ -200,27 +206,13 @@ def _blocks(table: Table, wanted: Wanted, start: int, stop: int) -> Iterator[Blo
         first = last
 
 
-def _join(blocks: Sequence[Block]) -> Block:
-    if len(blocks) == 1:
-        return blocks[0]
-
-    def stack(parts: Sequence[Mapping[str, Cells]]) -> dict[str, Cells]:
-        return {c: np.concatenate([part[c] for part in parts]) for c in parts[0]}
-
-    reasons: dict[int, str] = {}
-    rows = 0
-    for block in blocks:
-        reasons |= {rows + i: why for i, why in block.reasons.items()}
-        rows += block.rows
-    return Block(
-        rows, stack([b.typed for b in blocks]), stack([b.carried for b in blocks]), reasons
-    )
-
-
-def _frame(columns: Mapping[str, Cells], order: Sequence[str], rows: int) -> pd.DataFrame:
+def _frame(
+    columns: Mapping[str, Cells], order: Sequence[str], rows: int, *, whole: bool = False
+) -> pd.DataFrame:
     """Build a frame whose object columns stay object (pandas 3 would make them ``str``)."""
-    series = {c: pd.Series(columns[c], dtype=columns[c].dtype) for c in order}
-    return pd.DataFrame(series, index=pd.RangeIndex(rows), columns=list(order))
+    # whole tables are large: pandas would copy them twice
+    series = {c: pd.Series(columns[c], dtype=columns[c].dtype, copy=not whole) for c in order}
+    return pd.DataFrame(series, index=pd.RangeIndex(rows), columns=list(order), copy=not whole)
 
 
 def n_rows(table: Table) -> int:
@@ -246,8 +238,10 @@ def kinds(table: Table, columns: Sequence[str], words: Collection[str] = ()) -> 
     return {c: table.dtypes.get(c) or kind_of(facts[c], words=c in words) for c in columns}
 
 
-def _chunk(block: Block, columns: Mapping[str, str], wanted: Wanted, start: int) -> Chunk:
-    typed = _frame(block.typed, list(columns), block.rows)
+def _chunk(
+    block: Block, columns: Mapping[str, str], wanted: Wanted, start: int, *, whole: bool = False
+) -> Chunk:
+    typed = _frame(block.typed, list(columns), block.rows, whole=whole)
     carried = _frame(block.carried, wanted.carried, block.rows)
     return Chunk(start, typed, carried, dict(block.reasons))
 
@@ -262,7 +256,9 @@ def read_columns(table: Table, columns: Mapping[str, str]) -> Chunk:
         The file cannot be read.
     """
     wanted = _wanted(table, columns, ())
-    return _chunk(_join(list(_blocks(table, wanted, 0, n_rows(table)))), columns, wanted, 0)
+    rows = n_rows(table)
+    block = collect_blocks(_blocks(table, wanted, 0, rows), rows)
+    return _chunk(block, columns, wanted, 0, whole=True)
 
 
 def chunks(
@@ -291,10 +287,10 @@ def chunks(
         whole = sum(b.rows for b in held)
         if whole < rows:
             continue
-        joined = _join(held)
+        joined = join_blocks(held)
         for low in range(0, whole - whole % rows, rows):
             yield _chunk(joined.cut(low, low + rows), columns, wanted, start)
             start += rows
         held = [joined.cut(whole - whole % rows, whole)] if whole % rows else []
     if held:
-        yield _chunk(_join(held), columns, wanted, start)
+        yield _chunk(join_blocks(held), columns, wanted, start)
