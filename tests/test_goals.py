@@ -23,8 +23,10 @@ def numbers(path, *left_out):
     ]
 
 
-def test_repeats_double_until_the_draws_are_spent():
-    assert Goal(0.05, 4, 128, 4000).looks == (4, 8, 16)
+def test_repeats_grow_by_half_or_a_third_until_the_draws_are_spent():
+    assert Goal(0.05, 4, 128, 4000).looks == (4, 6, 8, 12, 16, 24)
+    assert Goal(0.05, 1, 128, 1024).looks == (1, 2, 3, 4, 6, 8)
+    assert Goal(0.05, 3, 128, 1024).looks == (3, 4, 6)
     assert Goal(0.05, 4, 128, 100).looks == (4,)
 
 
@@ -35,12 +37,12 @@ def test_a_first_look_of_few_repeats_or_draws_counts_for_nothing():
     assert Goal(0.05, 2, 64, 8192).reached(0.0, 2)
 
 
-def test_each_look_asks_for_more():
+def test_errors_from_few_repeats_are_widened_by_t():
     from scipy.stats import t
 
     goal = Goal(0.05, 8, 128, 8192)
-    expected = [t.ppf(1 - 0.05 / 2**look / 2, 8 * 2 ** (look - 1) - 1) for look in (1, 2, 3)]
-    assert [goal.widening(r) * 1.959963984540054 for r in (8, 16, 32)] == pytest.approx(expected)
+    expected = [t.ppf(0.975, repeats - 1) / 1.959963984540054 for repeats in (8, 12, 32)]
+    assert [goal.widening(repeats) for repeats in (8, 12, 32)] == pytest.approx(expected)
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ def test_rows_stop_at_levels_of_their_own_and_the_manifest_counts_them(explain):
     for line, ok in zip(lines, met, strict=True):
         assert ok or int(line["n_repeats"]) == 64
     manifest = json.loads((out / "manifest.json").read_text())
-    assert manifest["pool"]["model_inputs"] == 128 * max(repeats)
+    assert manifest["pool"]["rows"] == 128 * max(repeats)
     stated = manifest["precision_goal"]
     assert (stated["rows_reached"], stated["rows"]) == (int(np.sum(met)), 60)
 
@@ -91,7 +93,7 @@ def test_chunks_jobs_shards_and_resumes_decide_no_level(explain, run, tmp_path):
             assert (tmp_path / other / name).read_bytes() == (whole / name).read_bytes()
 
 
-def test_texts_get_more_repeats_too_and_count_what_all_looks_asked(run, tmp_path):
+def test_texts_get_more_repeats_too_and_no_mask_is_asked_twice(run, tmp_path):
     (tmp_path / "model.py").write_text(
         "import zlib\n"
         "def score(texts):\n"
@@ -104,7 +106,9 @@ def test_texts_get_more_repeats_too_and_count_what_all_looks_asked(run, tmp_path
     assert done.code == 0, done.err
     long, short = lines_of(tmp_path / "out" / "stability.csv")
     assert (long["n_repeats"], short["n_repeats"]) == ("16", "1")
-    assert int(long["n_model_inputs"]) > 16 * 128
+    assert run(*command, "-r", "16", "-o", "whole").code == 0
+    whole, _ = lines_of(tmp_path / "whole" / "stability.csv")
+    assert long["n_model_inputs"] == whole["n_model_inputs"]
     assert "reached by 1 of 2 rows" in done.err
 
 

@@ -51,6 +51,7 @@ The map, a line per room (calls go down only):
     grounding      rows get their baselines
     answering      the model's answers on the rows themselves
     asking         what methods ask of a model, answered together
+    memory         which masks a row is asked on: each once, none again
     records        an attribution becomes lines
     pool           the draws that all rows share, predicted once
     methods/       how features get their weights (lime on draws and on masks)

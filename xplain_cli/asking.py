@@ -6,6 +6,7 @@ fill the same model batches.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from xplain_cli.errors import XplainError
 from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
 from xplain_cli.features import MaskedRows
 from xplain_cli.features.masked_tables import TableRows
+from xplain_cli.memory import Distinct, Memory
 from xplain_cli.methods import (
     Explaining,
     Masked,
@@ -52,6 +54,8 @@ class Asked:
         The shared pool, for methods that ask for it.
     show_values
         Whether reasons may quote what the model says of a row.
+    memory
+        What was answered already, where rows are looked at again; else None.
     """
 
     model: Model
@@ -62,6 +66,7 @@ class Asked:
     sparse: MaskedText | None = None
     pool: Pool | None = None
     show_values: bool = True
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True)
@@ -86,17 +91,6 @@ class _Question:
             yield self.inputs
 
 
-def distinct_masks(masks: BoolArray) -> tuple[BoolArray, IntArray]:
-    """Return the distinct masks (u, n), by first appearance, and for each mask its place."""
-    packed = np.packbits(masks, axis=1)
-    keys = np.ascontiguousarray(packed).view([("", packed.dtype, (packed.shape[1],))]).ravel()
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    return masks[first[order]], place[inverse]
-
-
 def _distinct_texts(texts: list[str]) -> tuple[list[str], IntArray]:
     place: dict[str, int] = {}
     inverse = np.array([place.setdefault(text, len(place)) for text in texts], dtype=np.int64)
@@ -110,19 +104,6 @@ def raised(error: Exception, where: str, *, shown: bool) -> str:
         f"the model raised {type(error).__name__}{said} on {where}; mend or remove the row, or"
         " allow for it with --max-failed"
     )
-
-
-class _Masks:
-    """The distinct masks of a request: a design that rows share is looked at once."""
-
-    def __init__(self) -> None:
-        self._seen: dict[int, tuple[BoolArray, tuple[BoolArray, IntArray]]] = {}
-
-    def of(self, masks: BoolArray) -> tuple[BoolArray, IntArray]:
-        """Return ``distinct_masks``."""
-        if id(masks) not in self._seen:
-            self._seen[id(masks)] = (masks, distinct_masks(masks))
-        return self._seen[id(masks)][1]
 
 
 def _question(asked: Asked, block: Any, row: int, own: BoolArray, inverse: IntArray) -> _Question:
@@ -208,7 +189,7 @@ def _answer_masks(
     asked: Asked, needs: Sequence[tuple[MaskedRows, NeedMasks]]
 ) -> list[Masked | UnexplainedError]:
     """Answer the masks of several blocks together."""
-    seen = _Masks()
+    seen = Distinct()
     questions = [
         _question(asked, block, row, *seen.of(masks))
         for block, need in needs
@@ -252,9 +233,10 @@ def _answers(asked: Asked, waiting: Sequence[tuple[Any, Any]]) -> list[Any]:
     masked = [i for i, (_, need) in enumerate(waiting) if isinstance(need, NeedMasks)]
     answers: dict[int, Any] = {}
     if masked:
-        answers |= dict(
-            zip(masked, _answer_masks(asked, [waiting[i] for i in masked]), strict=True)
-        )
+        needs = [waiting[i] for i in masked]
+        ask = partial(_answer_masks, asked)
+        found = ask(needs) if asked.memory is None else asked.memory.answer(needs, ask)
+        answers |= dict(zip(masked, found, strict=True))
     for i, (_, need) in enumerate(waiting):
         if isinstance(need, NeedPool):
             answers[i] = asked.pool

@@ -17,6 +17,7 @@ from xplain_cli.features.masked_tables import TableRows
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.features.texts import TextRows
 from xplain_cli.grounding import ground, nothing_moves, widened
+from xplain_cli.memory import Memory
 from xplain_cli.methods import Method, Pool, Task, UnexplainedError
 from xplain_cli.methods.closed_form import see_leaves
 from xplain_cli.methods.tree_shap import sort_leaves
@@ -154,16 +155,18 @@ class Explainer:
             answers.reasons.update(unmoved)
             good = [d for d in good if d not in unmoved]
         lost, explained = dict(answers.reasons), []
-        for repeats in self.assignment.budget.looks:
+        looks = self.assignment.budget.looks
+        asked = replace(self._asked, memory=Memory() if len(looks) > 1 else None)
+        for repeats in looks:
             budget = replace(self.assignment.budget, repeats=repeats)
-            attributed, unexplained = self._attribute(rows, answers, sorted(good), budget)
+            attributed, unexplained = self._attribute(rows, answers, sorted(good), budget, asked)
             lost |= unexplained
             good = []
             for task, attribution, chosen in attributed:
                 for d, own in zip(chosen, attribution.n_inputs.tolist(), strict=True):
                     spent[d] = spent.get(d, 0) + own
-                asked = np.array([spent[d] for d in chosen], dtype=np.int64)
-                row = self._explained(task, replace(attribution, n_inputs=asked))
+                taken = np.array([spent[d] for d in chosen], dtype=np.int64)
+                row = self._explained(task, replace(attribution, n_inputs=taken))
                 ready = self._ready(row, repeats)
                 explained.append((row, [d if ready[i] else -1 for i, d in enumerate(chosen)]))
                 good += [d for i, d in enumerate(chosen) if not ready[i]]
@@ -189,7 +192,7 @@ class Explainer:
     def _weigh(self, answers: Answers, rows: TextRows, due: Sequence[int]) -> Weighed:
         """Explain some rows roughly, with one repeat."""
         budget = replace(self.assignment.budget, repeats=1)
-        attributed, lost = self._attribute(rows, answers, due, budget)
+        attributed, lost = self._attribute(rows, answers, due, budget, self._asked)
         found = Weighed(lost=lost)
         for _, attribution, chosen in attributed:
             sizes = np.abs(attribution.weights).max(axis=1)
@@ -198,7 +201,7 @@ class Explainer:
         return found
 
     def _attribute(
-        self, rows: Split, answers: Answers, good: Sequence[int], budget: Budget
+        self, rows: Split, answers: Answers, good: Sequence[int], budget: Budget, asked: Asked
     ) -> tuple[list[tuple[Task[Any, Any], Attribution, list[int]]], dict[int, str]]:
         """Run the method on rows, those with equally many features together."""
         groups: dict[int, list[int]] = {}
@@ -207,7 +210,7 @@ class Explainer:
             groups.setdefault(counts[d], []).append(d)
         waiting = [groups[n] for n in sorted(groups)]
         attributed, lost = [], dict[int, str]()
-        asked = replace(self._asked, pool=self._pool(budget.repeats))
+        asked = replace(asked, pool=self._pool(budget.repeats))
         while waiting:
             tasks = [self._task(rows.take(chosen), answers, chosen, budget) for chosen in waiting]
             method = self.assignment.method

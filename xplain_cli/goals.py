@@ -1,4 +1,4 @@
-"""When a row has been asked enough: repeats double until its errors are small."""
+"""When a row has been asked enough: repeats grow until its errors are small."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,17 +18,19 @@ class Goal:
     """
     How precise every row shall be, and what it may cost.
 
-    A row stops at the first look at which ``max_rel_se`` meets the goal with its interval widened:
-    by t with the degrees of freedom of the repeats, and by alpha / 2^look, since looking again and
-    again would else find small errors by luck. A look counts from four repeats and 512 draws on.
-    The level of a row is decided by that row alone.
+    A row stops at the first look at which ``max_rel_se`` meets the goal with its interval widened
+    by t with the degrees of freedom of the repeats: few repeats may agree by luck. A look counts
+    from four repeats and 512 draws on. (To share alpha among the looks as well, as alpha / 2^look,
+    was measured to double the draws for claims that already held.) The level of a row is decided
+    by that row alone.
 
     Attributes
     ----------
     max_rel_se
         The largest standard error allowed, over the largest |weight|.
     repeats
-        Repeats of the first look; each further look doubles them and keeps all before.
+        Repeats of the first look; each further look adds half of what a power of two times them
+        is, and keeps all before: 4, 6, 8, 12, 16, ...
     samples
         Draws in each repeat.
     max_samples
@@ -43,10 +45,12 @@ class Goal:
     @property
     def looks(self) -> tuple[int, ...]:
         """The repeats of each look."""
-        found = [self.repeats]
-        while 2 * found[-1] * self.samples <= self.max_samples:
-            found.append(2 * found[-1])
-        return tuple(found)
+        most = max(self.max_samples // self.samples, self.repeats)
+        found, level = [self.repeats], self.repeats
+        while level <= most:
+            found += [level + level // 2, 2 * level]
+            level *= 2
+        return tuple(sorted({repeats for repeats in found if repeats <= most}))
 
     def widening(self, repeats: int) -> float:
         """Return by how much an error is widened before it is compared, at so many repeats."""
@@ -54,8 +58,7 @@ class Goal:
 
         if repeats < _LEAST_REPEATS or repeats * self.samples < _LEAST_DRAWS:
             return np.inf
-        look = 1 + round(np.log2(repeats / self.repeats))
-        return float(stdtrit(repeats - 1, 1 - _ALPHA / 2**look / 2)) / _NORMAL
+        return float(stdtrit(repeats - 1, 1 - _ALPHA / 2)) / _NORMAL
 
     def reached(self, max_rel_se: Any, repeats: int) -> BoolArray:
         """Say of errors (any shape), 0 where the answer is exact, whether they meet the goal."""
