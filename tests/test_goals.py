@@ -41,7 +41,7 @@ def test_errors_from_few_repeats_are_widened_by_t():
     from scipy.stats import t
 
     goal = Goal(0.05, 8, 128, 8192)
-    expected = [t.ppf(0.975, repeats - 1) / 1.959963984540054 for repeats in (8, 12, 32)]
+    expected = [t.ppf(0.99, repeats - 1) / 1.959963984540054 for repeats in (8, 12, 32)]
     assert [goal.widening(repeats) for repeats in (8, 12, 32)] == pytest.approx(expected)
 
 
