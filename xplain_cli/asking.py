@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.batches import predict_stream
+from xplain_cli.batches import predict_stream, takes_many
 from xplain_cli.errors import XplainError
 from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
 from xplain_cli.features import MaskedRows
@@ -130,7 +130,9 @@ def _predict(asked: Asked, questions: Sequence[_Question], *, sparse: bool) -> F
     if sparse and asked.sparse is not None:
         rows = _SPARSE_BATCHES * asked.batch_rows
         return predict_stream(asked.sparse.predict_rows, pieces, rows, asked.kept)
-    return predict_stream(asked.model.predict, pieces, asked.batch_rows, asked.kept)
+    return predict_stream(
+        asked.model.predict, pieces, asked.batch_rows, asked.kept, many=takes_many(asked.model)
+    )
 
 
 def _sizes(questions: Sequence[_Question]) -> IntArray:

@@ -1,7 +1,8 @@
 """Model batches of one fixed size, whatever they hold: tables, texts, pictures, sparse rows.
 
 Floating-point results change with the shape of a batch, so all batches of a run have the same,
-the last one padded with repeats of its last row.
+the last one padded with repeats of its last row. Where a model's answer on a row cannot depend on
+the others, batches of a table are handed over many at a time: calls cost too.
 """
 
 import contextlib
@@ -16,10 +17,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xplain_cli.explanation import FloatArray, IntArray
-from xplain_cli.models import Model
+from xplain_cli.models import Model, RowByRow
 
 BATCH_ROWS = 512
 """Rows of a batch of tables and texts, where nobody asks for another number."""
+
+_MANY_CELLS, _MANY_ROWS = 1 << 21, 1 << 15
 
 Predict: TypeAlias = Callable[[Any], FloatArray]
 
@@ -113,46 +116,63 @@ def _join(pieces: list[Any]) -> Any:
     return vstack(pieces, format="csr")
 
 
-def _batches(pieces: Iterable[Any], size: int) -> Iterator[tuple[Any, int]]:
-    """Yield full batches of a stream of pieces of any length, and how many rows are no padding."""
+def _batches(pieces: Iterable[Any], size: int, *, many: bool) -> Iterator[tuple[Any, int]]:
+    """
+    Yield full batches of a stream of pieces of any length, and how many rows are no padding.
+
+    With *many* as many batches of a table as are useful are yielded as one.
+    """
     held: list[Any] = []
-    rows = 0
+    rows, most = 0, size
     for piece in pieces:
+        if many and isinstance(piece, pd.DataFrame):
+            most = max(1, min(_MANY_ROWS, _MANY_CELLS // max(1, piece.shape[1])) // size) * size
         start = 0
-        while rows + count(piece) - start >= size:
-            stop = start + size - rows
+        while rows + count(piece) - start >= most:
+            stop = start + most - rows
             whole = piece if (start, stop) == (0, count(piece)) else _cut(piece, start, stop)
-            yield _filled(_join([*held, whole]), size), size
+            yield _filled(_join([*held, whole]), most), most
             held, rows, start = [], 0, stop
         if start < count(piece):
             held.append(_cut(piece, start, count(piece)) if start else piece)
             rows += count(piece) - start
     if rows:
-        yield _filled(_join(held), size), rows
+        yield _filled(_join(held), padded(rows, size)), rows
 
 
 def predict_stream(
-    predict: Predict, pieces: Iterable[Any], size: int, kept: IntArray | None = None
+    predict: Predict,
+    pieces: Iterable[Any],
+    size: int,
+    kept: IntArray | None = None,
+    *,
+    many: bool = False,
 ) -> FloatArray:
     """
     Return the outputs (m, k) on a stream of inputs, asked in batches of *size* rows.
 
     Batches run across pieces; only one of them is held at a time. With *kept* only these outputs,
-    (m, len(kept)): a thousand classes need not stay in memory.
+    (m, len(kept)): a thousand classes need not stay in memory. With *many* the model may be asked
+    on several batches at a time.
     """
     parts = []
-    for batch, rows in _batches(pieces, size):
-        with _call(size):
+    for batch, rows in _batches(pieces, size, many=many):
+        with _call(count(batch)):
             answers = predict(batch)[:rows]
         parts.append(answers if kept is None else answers[:, kept])
     return np.concatenate(parts) if parts else np.empty((0, 0 if kept is None else len(kept)))
+
+
+def takes_many(model: Model) -> bool:
+    """Return whether a model's answer on a row cannot depend on the rows beside it."""
+    return isinstance(model, RowByRow) and model.row_by_row
 
 
 def predict_fixed(
     model: Model, inputs: Any, kept: IntArray | None = None, size: int = BATCH_ROWS
 ) -> FloatArray:
     """Return the model's outputs (m, k) on *inputs* (m,); with *kept* only these."""
-    return predict_stream(model.predict, [inputs], size, kept)
+    return predict_stream(model.predict, [inputs], size, kept, many=takes_many(model))
 
 
 def padded(rows: int, size: int = BATCH_ROWS) -> int:

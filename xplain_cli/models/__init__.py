@@ -24,6 +24,7 @@ from xplain_cli.models.contract import (
     Model,
     ModelRecipe,
     ReadsPartly,
+    RowByRow,
     Settled,
 )
 from xplain_cli.models.links import Linked
@@ -43,6 +44,7 @@ __all__ = [
     "ModelRecipe",
     "PictureInput",
     "ReadsPartly",
+    "RowByRow",
     "Settled",
     "TakesPictures",
     "Trees",

@@ -152,6 +152,16 @@ class Levels:
 
 
 @runtime_checkable
+class RowByRow(Protocol):
+    """A model that may answer each row to the last digit alike, whatever stands beside it."""
+
+    @property
+    def row_by_row(self) -> bool:
+        """Whether it does."""
+        ...
+
+
+@runtime_checkable
 class ReadsPartly(Protocol):
     """A model that reads texts only up to some length."""
 

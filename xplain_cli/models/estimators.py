@@ -30,6 +30,7 @@ from xplain_cli.models.held import held_by
 from xplain_cli.models.responses import Answer, expand, settle_answer
 from xplain_cli.models.trees import LeafBoxes, leaf_boxes
 
+_ROW_BY_ROW = ("DecisionTree", "ExtraTree", "RandomForestC", "RandomForestR")
 RESPONSES = ("predict_proba", "decision_function", "predict")
 
 
@@ -55,6 +56,12 @@ class EstimatorModel:
         inputs = as_inputs(batch, self.categories, named=self.named)
         answer = ask(self.estimator, self.settled.response, inputs)
         return expand(answer, self.settled)
+
+    @property
+    def row_by_row(self) -> bool:
+        """Whether it is a tree or a forest: their leaves are added up row by row."""
+        kind = type(self.estimator)
+        return kind.__module__.startswith("sklearn.") and kind.__name__.startswith(_ROW_BY_ROW)
 
     def leaf_boxes(self) -> LeafBoxes:
         """Return the leaves of a tree model; see ``trees.leaf_boxes``."""
