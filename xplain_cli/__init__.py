@@ -39,6 +39,7 @@ The map, a line per room (calls go down only):
     joining        parts, in order, become the asked-for files
     run            the run folder: new, resumed or finished
     clashes        what stands in the way of a run
+    processes      worker processes that end with their parent
     locks          one process at a time in a run folder
     places         where files stand; whole files or none
     parts          the stored form of one chunk

@@ -6,10 +6,7 @@ which needs no help from the model's own code.
 """
 
 import contextlib
-import os
 import re
-import threading
-import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -22,13 +19,13 @@ from xplain_cli.errors import RefusedError
 from xplain_cli.explainer import Assignment
 from xplain_cli.explanation import Records, join_records
 from xplain_cli.modalities import Piece
+from xplain_cli.processes import start
 from xplain_cli.records import Rows
 
 _TRIES = 2
 _AHEAD = 2  # chunks that wait in each worker, so that it need not wait for this process
 _WINDOW = 4  # chunks in hand for each worker
 _HOPELESS = 8  # deaths before anything was explained
-_WATCH_SECONDS = 0.5
 _EXIT_CODE = re.compile(r"(SIG[A-Z]+|EXIT)\((-?\d+)\)")
 
 _HERE: list[Assignment] = []
@@ -43,16 +40,8 @@ class Done:
     effort: Effort
 
 
-def _watch(parent: int) -> None:
-    """End this process when its parent is gone: nobody would tell it to stop."""
-    while os.getppid() == parent:
-        time.sleep(_WATCH_SECONDS)
-    os._exit(1)
-
-
-def _begin(assignment: Assignment, parent: int, row_timeout: float | None) -> None:
-    """Set a worker process up: what it explains is sent once, not with every chunk."""
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+def _begin(assignment: Assignment, row_timeout: float | None) -> None:
+    """Set a worker process up."""
     _HERE[:] = [assignment]
     limit_calls(row_timeout)
 
@@ -84,16 +73,8 @@ class _Worker:
         self.held: deque[_Work] = deque()
 
     def submit(self, task: Piece) -> "Future[tuple[Records, Effort]]":
-        from joblib.externals.loky.process_executor import ProcessPoolExecutor
-
         if self._executor is None:
-            assignment, row_timeout = self._settings
-            self._executor = ProcessPoolExecutor(
-                1,
-                initializer=_begin,
-                initargs=(assignment, os.getpid(), row_timeout),
-                env={f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")},
-            )
+            self._executor = start(1, _begin, *self._settings)
         found: Future[tuple[Records, Effort]] = self._executor.submit(_explain, task)
         return found
 

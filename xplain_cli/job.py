@@ -175,7 +175,8 @@ def _write(
     corpus = request.modality == "text"
     shown = Shown(job.rendering, request.output_format, request.write_repeats, corpus)
     with course.during("write"):
-        whole, extra = join_parts(run, chunks, shown, facts, request.stability_k)
+        jobs = _spread(job, run).jobs if course.backend == "loky" else 1
+        whole, extra = join_parts(run, chunks, shown, facts, request.stability_k, jobs)
     course.lap("write")
     return whole, extra, facts
 

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from xplain_cli.explanation import Records
 from xplain_cli.goals import Goal
 from xplain_cli.output import Piece, Rendering, csv_bytes, join_pieces, render_piece
+from xplain_cli.processes import in_order
 from xplain_cli.run import Run, write_atomically, writing
 from xplain_cli.summary import Summary, Tally
 from xplain_cli.vocabulary import vocabulary
+
+_MANY_PARTS = 64  # below that, starting processes takes longer than they save
 
 
 @dataclass(frozen=True)
@@ -69,15 +73,35 @@ def sum_up(run: Run, chunks: Sequence[tuple[int, int]], stability_k: int) -> Sum
     return tally.summary()
 
 
+def _render(
+    run: Run, shown: Shown, stability_k: int, chunk: tuple[int, int]
+) -> tuple[Piece, Tally]:
+    tally = Tally(stability_k)
+    (records,) = _read(run, [chunk], tally)
+    return render_piece(records, shown.rendering, shown.fmt), tally
+
+
+def _pieces(
+    run: Run, chunks: Sequence[tuple[int, int]], shown: Shown, whole: Tally, jobs: int
+) -> Iterator[Piece]:
+    """Yield the pieces of parts in order, and count them in; over processes where they are many."""
+    work = partial(_render, run, shown, whole.top_k)
+    many = jobs > 1 and len(chunks) >= _MANY_PARTS
+    for piece, tally in in_order(work, chunks, jobs) if many else map(work, chunks):
+        whole.merge(tally)
+        yield piece
+
+
 def join_parts(
     run: Run,
     chunks: Sequence[tuple[int, int]],
     shown: Shown,
     facts: Mapping[str, Any],
     stability_k: int,
+    jobs: int = 1,
 ) -> tuple[Summary, list[Path]]:
     """
-    Write the final files in one pass over the parts, one of which is in memory at a time.
+    Write the final files in one pass over the parts, a few of which are in memory at a time.
 
     Returns
     -------
@@ -85,10 +109,7 @@ def join_parts(
     """
     tally = Tally(stability_k)
     with writing(*run.files) as (weights, stability):
-        pieces: Iterator[Piece] = (
-            render_piece(records, shown.rendering, shown.fmt)
-            for records in _read(run, chunks, tally)
-        )
+        pieces = _pieces(run, chunks, shown, tally, jobs)
         join_pieces(pieces, shown.fmt, weights, stability, manifest=facts)
     extra = [run.write_repeats(chunks)] if shown.repeats else []
     if shown.corpus:

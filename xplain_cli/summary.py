@@ -86,7 +86,7 @@ class Tally:
     """
 
     def __init__(self, top_k: int = 5) -> None:
-        self._top_k = top_k
+        self.top_k = top_k
         self._rows = 0
         self._failed = 0
         self._pairs = 0
@@ -109,7 +109,7 @@ class Tally:
             np.abs(value),
             np.maximum(value, 0.0),
             weights["std_error"].to_numpy(dtype=float),
-            (weights["rank"].to_numpy() <= self._top_k).astype(float),
+            (weights["rank"].to_numpy() <= self.top_k).astype(float),
         )
         sums = [np.bincount(codes, weights=column, minlength=len(names)) for column in columns]
         for index, name in enumerate(map(str, names)):
@@ -153,6 +153,22 @@ class Tally:
                 self._add_texts(done.drop_duplicates("row"))
         if len(records.weights):
             self._add_features(records.weights)
+
+    def merge(self, other: "Tally") -> None:
+        """Add what another tally has counted; in the order of parts, for sums are rounded."""
+        mine, more = vars(self), vars(other)
+        for name in ("_rows", "_failed", "_pairs", "_truncated"):
+            mine[name] += more[name]
+        for name, values in more["_values"].items():
+            self._values[name].extend(values)
+        for ours, theirs in ((self._sums, more["_sums"]), (self._counts, more["_counts"])):
+            for name, found in theirs.items():
+                kept = ours.get(name, [0] * len(found))
+                ours[name] = [a + b for a, b in zip(kept, found, strict=True)]
+        words = {"rules": self._rules, **self._words}
+        for name, counts in {"rules": more["_rules"], **more["_words"]}.items():
+            for word, count in counts.items():
+                words[name][word] = words[name].get(word, 0) + count
 
     def _text_notes(self) -> list[str]:
         """Say by which rules texts were split, and what that misses."""
@@ -201,5 +217,5 @@ class Tally:
             fidelity=dict(self._words["fidelity"]),
             quantiles=self._quantiles(),
             notes=(*notes, *self._text_notes()),
-            top_k=self._top_k,
+            top_k=self.top_k,
         )

@@ -115,7 +115,10 @@ def texts(
         if is_integer:
             return list(map(_integer_text, column.tolist()))
         if dtype == np.float64:
-            return list(map(_number, column.tolist()))
+            numbers = list(map(repr, column.tolist()))
+            for at in np.flatnonzero(column.isna()).tolist():
+                numbers[at] = ""
+            return numbers
         return ["" if np.isnan(value) else str(value) for value in column.to_numpy()]
     values = column.tolist()
     if set(map(type, values)) == {str}:
