@@ -27,6 +27,9 @@ The map, a line per room (calls go down only):
     estimate       what a run will cost (--dry-run)
     heatmaps       the pictures of a run: what weighs where
     vocabulary     the units of a corpus, summed up
+    report         one HTML page of a finished run
+    picking        which explanations a page shows
+    statements     what a page states of a run: words, three lines, origin
     verdict        gates, failed rows, the exit code
     choosing       method, target, scale and budget as objects
     opening        model and data opened and checked

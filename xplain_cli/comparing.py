@@ -38,6 +38,11 @@ def _check(request: Request) -> list[str]:
         raise UsageError(
             f"{request.output} holds a run; several baselines need a folder of their own (--output)"
         )
+    if request.report is not None:
+        raise UsageError(
+            "--report makes the page of one run, and several baselines are several; leave it out,"
+            " and type xplain report for each of them"
+        )
     names = [_NOT_IN_NAMES.sub("-", text) for text in request.baselines]
     if len(set(names)) < len(names):
         raise UsageError(f"--baseline: {', '.join(request.baselines)} name one baseline twice")
