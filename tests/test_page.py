@@ -1,12 +1,27 @@
 """Words, bars and pieces of a page, from plain values."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xplain_cli import output
 from xplain_cli.output.bars import WIDTH, bars
 from xplain_cli.output.exhibits import Exhibit, Reason, cell, cleaned, fragments, number, signed
 from xplain_cli.output.sentences import Manner, heading, sentences, sides
+
+
+def contrast(first, second):
+    """Return the contrast of two colours as WCAG 2.1 defines it, 1 to 21."""
+    lights = []
+    for colour in (first, second):
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        parts = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        lights.append(sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), parts, strict=True)))
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
 
 CLASSES = Manner("tabular", ("cat", "dog"), "probability", "classification", based=True)
 
@@ -59,6 +74,17 @@ def test_a_constant_model_has_nothing_that_moves_it():
     assert said[:2] == ("The model gives cat a probability of 0.5.", "No feature moves it.")
 
 
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_all_that_is_written_stands_out_from_its_ground(scheme):
+    css = (Path(output.__file__).parent / "page.css").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", css.split(":root {")[1 + scheme]))
+    grounds = [colours[name] for name in colours if re.fullmatch(r"paper|panel|(up|down)\d", name)]
+    assert len(grounds) == 10
+    assert min(contrast(colours["ink"], ground) for ground in grounds) >= 4.5
+    for name in ("soft", "link", "up", "down"):
+        assert min(contrast(colours[name], colours[ground]) for ground in ("paper", "panel")) >= 4.5
+
+
 def test_only_a_base_value_of_the_model_is_told_as_its_answer():
     surrogate = Manner("text", ("value",), "raw", "regression", based=False)
     assert sentences(exhibit("value", 12.5), (), surrogate) == (
@@ -89,6 +115,15 @@ def test_units_stand_where_they_stood_and_far_gaps_are_told():
         "a b \u2026 a \u2026 and 4 units that the model does not read"
     )
     assert [part.level for part in found if part.title] == [2, -4, 2]
+
+
+@pytest.mark.parametrize(("letters", "shown"), [(1, 400), (1000, 16)])
+def test_a_long_text_is_shown_up_to_a_bound(letters, shown):
+    places = [[at * letters, (at + 1) * letters] for at in range(900)]
+    unit = {"feature": "x" * letters, "weight": 1.0, "std_error": 0.0, "spans": places}
+    found = fragments([unit])
+    assert len([part for part in found if part.title]) == shown
+    assert found[-1].text == f" \u2026 and {900 - shown} more units"
 
 
 numbers = st.floats(-1e6, 1e6)

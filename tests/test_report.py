@@ -145,10 +145,6 @@ def test_the_page_of_a_named_file_stands_beside_it(run, cancer, suffix):
         (("-o", "-", "--report", "p.html"), "name a folder or a file by --output"),
         (("--report", "p.csv"), "--report is 'p.csv'; it must look like page.html"),
         (("--report", "no/p.html"), "its folder does not exist"),
-        (
-            ("-m", "occlusion", "-b", "mean", "-b", "median", "--report", "p.html"),
-            "type xplain report for each of them",
-        ),
     ],
 )
 def test_a_page_that_cannot_be_made_is_refused_before_the_first_row(run, cancer, options, said):
@@ -267,6 +263,15 @@ def test_no_values_leaves_no_value(run, mixed):
     assert "city (" in text
 
 
+def test_a_baseline_of_many_rows_has_no_value_to_show(run, mixed):
+    options = ("-m", "permutation", "-n", "16", "-r", "2", "--rows", "0:3", "--report", "page.html")
+    words = ("tabular", mixed.model, mixed.data, *options)
+    for number, baseline in enumerate(("sample:k=3", "median")):
+        assert run(*words, "-b", baseline, "-o", baseline.partition(":")[0]).code == 0
+        text = Path("page.html").read_text(encoding="utf-8")
+        assert (">baseline</th>" in text, "and not" in text) == (bool(number), bool(number))
+
+
 @pytest.mark.parametrize("option", ["--no-values", "--hash-units"])
 def test_no_word_of_a_text_shows_where_words_are_hidden(run, option):
     options = ("--rows", "0:40", option, "--report", "page.html", "-r", "1", "-n", "64")
@@ -275,6 +280,9 @@ def test_no_word_of_a_text_shows_where_words_are_hidden(run, option):
     texts = pd.read_csv(SAMPLES / "comments.csv")["CONTENT"].head(40)
     words = {word for text in texts for word in re.findall(r"[^\W\d_]{6,}", text)}
     assert {word for word in words - {"weights"} if word in said} == set()
+    names = re.findall(r'<th scope="row"><bdi>(.*?)</bdi>', Path("page.html").read_text("utf-8"))
+    assert len(names) > 100
+    assert [name for name in names if not re.fullmatch(r"unit \d+|[0-9a-f]{16}", name)] == []
 
 
 def test_a_text_is_put_together_from_its_units(run):
@@ -310,6 +318,21 @@ def test_pictures_that_were_not_drawn_leave_the_weights(run):
     outline = page_of(Path("page.html"))
     assert "img" not in {tag for tag, _ in outline.tags}
     assert all("superpixel" in article for article in outline.articles)
+
+
+@pytest.mark.parametrize("output", ["both", "both.csv"])
+def test_several_baselines_have_a_page_each_and_one_that_leads_to_them(run, cancer, output):
+    words = ("tabular", cancer.model, cancer.data, "--rows", "0:5", "-m", "occlusion")
+    baselines = ("-b", "mean", "-b", "row=1", "-o", output, "--report", "pages.html")
+    assert run(*words, *baselines).code == 0
+    outline = page_of(Path("pages.html"))
+    links = [attrs["href"].replace("%3D", "=") for tag, attrs in outline.tags if tag == "a"]
+    assert [len(shown_rows(Path(link))) for link in links] == [5, 5]
+    agreement = "both/agreement.csv" if output == "both" else "both.agreement.csv"
+    changed = sum(line["same_first_reason"] == "False" for line in rows_of(Path(agreement)))
+    text = Path("pages.html").read_text(encoding="utf-8")
+    assert outline.broken == []
+    assert f"changes in {changed} of 5 explanations" in text
 
 
 def test_a_merged_run_has_the_page_of_the_undivided_one(run, cancer):

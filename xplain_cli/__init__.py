@@ -38,7 +38,7 @@ The map, a line per room (calls go down only):
     categories     categories that the model was not fitted with
     progress       how far a run is: rate, model inputs, time left
     console        the only file that prints
-    output/        how results are kept (csv, json, jsonl, parquet)
+    output/        how results are kept (csv, json, jsonl, parquet) and shown (pages, maps)
     joining        parts, in order, become the asked-for files
     run            the run folder: new, resumed or finished
     clashes        what stands in the way of a run

@@ -124,6 +124,11 @@ class Choice:
         )
 
 
+def link_to(path: Path, page: Path) -> str:
+    """Return the relative link from a page to a file."""
+    return quote(Path(os.path.relpath(path, page.parent)).as_posix())
+
+
 class Album:
     """The pictures that a run drew, embedded as long as there is room."""
 
@@ -148,7 +153,7 @@ class Album:
                 return Image(caption, data=f"data:image/png;base64,{data}")
         except OSError:
             return None  # it was moved or removed since
-        return Image(caption, link=quote(Path(os.path.relpath(path, self._page.parent)).as_posix()))
+        return Image(caption, link=link_to(path, self._page))
 
     def of(self, row_id: str, number: int) -> tuple[Image, ...]:
         """Return the pictures of a row's target with this number, from 0."""
@@ -161,13 +166,18 @@ class Album:
         return tuple(image for image in found if image is not None)
 
 
-def _reason(line: Mapping[str, Any], shown: Shown) -> Reason:
-    baseline = line.get("baseline_value") if shown.values else None
-    has_baseline = shown.values and "baseline_value" in line
+def _has_baseline(lines: pd.DataFrame, shown: Shown) -> bool:
+    """Say whether a row has one baseline, whose values may be shown: of many, none is written."""
+    if not shown.values or "baseline_value" not in lines:
+        return False
+    return bool(lines["baseline_value"].notna().any())
+
+
+def _reason(line: Mapping[str, Any], shown: Shown, *, has_baseline: bool) -> Reason:
     return Reason(
         name=shown.name(line),
         value=cell(line["feature_value"]) if shown.values else None,
-        baseline=cell(baseline) if has_baseline else None,
+        baseline=cell(line["baseline_value"]) if has_baseline else None,
         weight=float(line["weight"]),
         std_error=float(line["std_error"]),
         ci_low=float(line["ci_low"]),
@@ -215,7 +225,9 @@ def _exhibit(
     """Return an explanation and all its reasons of weight other than 0."""
     lines = weights.to_dict("records")
     own = [{str(key): value for key, value in line.items()} for line in lines]
-    reasons = [_reason(line, shown) for line in own if line["weight"] != 0]
+    has_baseline = _has_baseline(weights, shown)
+    moving = [line for line in own if line["weight"] != 0]
+    reasons = [_reason(line, shown, has_baseline=has_baseline) for line in moving]
     text = shown.modality == "text" and shown.values
     exhibit = Exhibit(
         row_id=cleaned(said["row_id"]),

@@ -124,12 +124,15 @@ def _answers(
     found: FinishedRun, choice: Choice, shown: Shown, manner: Manner, page: Path
 ) -> tuple[Answered, ...]:
     album = Album(found.place, page) if shown.modality == "image" else None
-    answers = []
+    answers: list[Answered] = []
     for part, chosen in choice.by_part().items():
         records = found.read(found.parts[part])
         for exhibit, reasons in read_exhibits(records, chosen, shown, album):
             said = sentences(exhibit, reasons, manner)
-            answers.append(Answered(exhibit, heading(exhibit, manner), said))
+            label = exhibit.row_id
+            if answers and answers[-1].exhibit.row_id == label:  # a further target of the row
+                label = cleaned(exhibit.target)
+            answers.append(Answered(exhibit, heading(exhibit, manner), said, label))
     return tuple(answers)
 
 
@@ -183,9 +186,15 @@ def _page(found: FinishedRun, path: Path) -> Page:
     )
 
 
+def _is_of(place: RunPlace, path: Path) -> bool:
+    """Say whether a page lies in the run: in its folder, or under its name beside its file."""
+    together = path.parent.resolve() == place.report.parent.resolve()
+    return together and (place.file is None or path.name == place.report.name)
+
+
 def write_page(run: str | Path, page: str | None) -> Path:
     """
-    Write the page of a finished run; the manifest names it where it lies beside it.
+    Write the page of a finished run; the manifest names it where it lies in the run.
 
     Parameters
     ----------
@@ -208,7 +217,7 @@ def write_page(run: str | Path, page: str | None) -> Path:
     path = place.report if page is None else Path(page)
     check_page(str(path), place)
     write_atomically(path, render_page(_page(found, path)))
-    if path.absolute().parent.resolve() == place.manifest.parent.resolve():
+    if _is_of(place, path):
         found.keep(path)
     return path
 

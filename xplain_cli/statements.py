@@ -57,7 +57,14 @@ def _features(numbers: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     ]
     groups = numbers["groups"]
     said = f"{len(columns)} columns: {_names(columns)}"
-    return said + (f"; of these {_names(sorted(groups))} are groups" if groups else "")
+    return said + (f"; joined into groups: {_names(sorted(groups))}" if groups else "")
+
+
+def _method(numbers: Mapping[str, Any], label: str) -> str:
+    """Say how the weights were found."""
+    samples, repeats = numbers["samples"], numbers["repeats"]
+    many = f", at most {samples} samples x {repeats} repeat{'s' * (repeats > 1)}"
+    return f"{label}{many if samples * repeats > 1 else ''}, seed {numbers['seed']}"
 
 
 def words(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -65,21 +72,15 @@ def words(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     plan = facts["plan"]
     numbers, (start, stop) = plan["numbers"], plan["selection"]["rows"]
     model, outputs = facts["model"], numbers["outputs"]
+    asked = f"{model['source']} ({model['kind']}), asked for {facts['response']}"
     of = f", of {_names(outputs)}" if len(outputs) > 1 else ""
-    samples, repeats = numbers["samples"], numbers["repeats"]
-    most = f", at most {samples} samples x {repeats} repeats" if samples * repeats > 1 else ""
     return (
-        (
-            "Model",
-            cleaned(
-                f"{model['source']} ({model['kind']}), asked for {facts['response']}", MOST_LETTERS
-            ),
-        ),
+        ("Model", cleaned(asked, MOST_LETTERS)),
         ("Input", f"{_names(facts['data']['paths'])}, rows {start} to {stop - 1} (from 0)"),
         ("Target", f"{cleaned(numbers['target'])}{of}; scale: {cleaned(facts['output_scale'])}"),
         ("Baseline", cleaned(facts["baseline"], MOST_LETTERS)),
         ("Features", _features(numbers, facts)),
-        ("Method", cleaned(f"{facts['method']}{most}, seed {numbers['seed']}", MOST_LETTERS)),
+        ("Method", cleaned(_method(numbers, facts["method"]), MOST_LETTERS)),
     )
 
 

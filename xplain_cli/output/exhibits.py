@@ -9,7 +9,7 @@ from xplain_cli.output.cells import plain
 
 MOST_LETTERS = 80
 """Letters of a name, an id or a value; what is longer ends in three dots."""
-_MOST_PIECES = 600  # units of a text
+_MOST_UNITS, _MOST_TEXT, _MOST_UNIT = 400, 6000, 400  # units, letters of a text, of a unit
 _NEAR = 3  # letters between two units that are taken for a space and punctuation
 _LEVELS = 4  # shades of a unit
 _JOINERS = "\u200c\u200d"  # they hold letters and emoji together
@@ -165,18 +165,21 @@ def fragments(units: Sequence[Mapping[str, Any]], lost: int = 0) -> tuple[Fragme
     strongest = max((abs(unit["weight"]) for unit in units), default=0.0) or 1.0
     places = sorted((*span, at) for at, unit in enumerate(units) for span in unit["spans"])
     out: list[Fragment] = []
-    end = 0
-    for low, high, at in places[:_MOST_PIECES]:
+    end = shown = letters = 0
+    for low, high, at in places[:_MOST_UNITS]:
         unit = units[at]
+        if letters > _MOST_TEXT:
+            break
         if low > end:
             out.append(Fragment(" " if low - end <= _NEAR else " \u2026 "))
         weight = unit["weight"]
         level = round(_LEVELS * weight / strongest)
         title = f"{signed(weight)} \u00b1 {number(unit['std_error'], 2)}"
-        out.append(Fragment(cleaned(unit["feature"], 400), level, title))
-        end = high
-    if len(places) > _MOST_PIECES:
-        out.append(Fragment(f" \u2026 and {len(places) - _MOST_PIECES} more units"))
+        out.append(Fragment(cleaned(unit["feature"], _MOST_UNIT), level, title))
+        letters += len(out[-1].text)
+        end, shown = high, shown + 1
+    if len(places) > shown:
+        out.append(Fragment(f" \u2026 and {len(places) - shown} more units"))
     if lost:
         out.append(Fragment(f" \u2026 and {lost} units that the model does not read"))
     return tuple(out)

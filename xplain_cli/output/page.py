@@ -1,7 +1,8 @@
 """The page of a run: one HTML file that needs nothing else, no scripts, nothing from elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from xplain_cli.output.bars import HEIGHT, WIDTH, Bar, bars, two_sided
 from xplain_cli.output.exhibits import Exhibit, Reason, cleaned, number, signed
@@ -56,11 +57,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class Answered:
-    """An explanation with its question and its answer in words."""
+    """An explanation with its question and its answer in words, and what links to it say."""
 
     exhibit: Exhibit
     heading: str
     sentences: tuple[str, ...]
+    label: str
 
     @property
     def drawn(self) -> list[tuple[Reason, Bar]]:
@@ -123,8 +125,8 @@ def _feature_bars(features: Sequence[FeatureLine]) -> list[tuple[FeatureLine, tu
     return [(f, two_sided(f.weight - f.rising, f.rising, longest)) for f in features]
 
 
-def render_page(page: Page) -> bytes:
-    """Return a page as HTML; equal pages give equal bytes, and every text is escaped."""
+def fill(template: str, values: Mapping[str, Any]) -> bytes:
+    """Return a template of this folder with its values, every text of them escaped."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -136,11 +138,17 @@ def render_page(page: Page) -> bytes:
         keep_trailing_newline=True,
     )
     environment.filters |= {"cleaned": cleaned, "number": number, "signed": signed}
-    text = environment.get_template("page.html").render(
-        page=page,
-        features=_feature_bars(page.features),
-        width=WIDTH,
-        height=HEIGHT,
-        middle=WIDTH // 2,
-    )
-    return text.encode("utf-8", "backslashreplace")
+    return environment.get_template(template).render(values).encode("utf-8", "backslashreplace")
+
+
+def render_page(page: Page) -> bytes:
+    """Return a page as HTML; equal pages give equal bytes."""
+    values = {
+        "title": page.title,
+        "page": page,
+        "features": _feature_bars(page.features),
+        "width": WIDTH,
+        "height": HEIGHT,
+        "middle": WIDTH // 2,
+    }
+    return fill("page.html", values)

@@ -9,6 +9,7 @@ REASONS = 3
 """How many reasons a sentence names."""
 _AGAINST = ":vs:"
 _NOUNS = {"probability": "probability", "log-odds": "log-odds", "raw": "score"}
+_COUNTED = {"probability": "a probability", "log-odds": "log-odds", "score": "a score"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class Manner:
     def noun(self) -> str:
         """What the explained number is called."""
         return _NOUNS.get(self.scale.partition(":")[0], "score")
+
+    @property
+    def counted(self) -> str:
+        """The same with its article."""
+        return _COUNTED[self.noun]
 
 
 def sides(target: str, outputs: Sequence[str]) -> tuple[str, str] | None:
@@ -104,10 +110,10 @@ def _verdict(exhibit: Exhibit, manner: Manner, value: float) -> str:
     pair = sides(exhibit.target, manner.outputs)
     if pair is not None:
         first, second = (cleaned(name) for name in (pair if value >= 0 else pair[::-1]))
-        return f"gives {first} a {manner.noun} {number(abs(value), 4)} higher than {second}"
+        return f"gives {first} {manner.counted} {number(abs(value), 4)} higher than {second}"
     target = cleaned(exhibit.target)
     if manner.classes:
-        return f"gives {target} a {manner.noun} of {number(value, 4)}"
+        return f"gives {target} {manner.counted} of {number(value, 4)}"
     return f"says {number(value, 4)}" + (f" for {target}" if len(manner.outputs) > 1 else "")
 
 
@@ -121,7 +127,9 @@ def _without(exhibit: Exhibit, manner: Manner) -> str:
     changed = exhibit.n_changed
     if changed is None:
         return f"With its features as in the baseline{origin}"
-    return f"With {changed} of its {exhibit.n_features} features as in the baseline{origin}"
+    n = exhibit.n_features
+    which = "all" if changed == n else f"{changed} of"
+    return f"With {which} its {n} features as in the baseline{origin}"
 
 
 def sentences(exhibit: Exhibit, weights: Sequence[Reason], manner: Manner) -> tuple[str, ...]:
