@@ -11,6 +11,7 @@ from xplain_cli.commands.gate import gate
 from xplain_cli.commands.image import image
 from xplain_cli.commands.inspect import inspect as inspect_command
 from xplain_cli.commands.merge import merge
+from xplain_cli.commands.report import report
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
 from xplain_cli.errors import UsageError
@@ -25,6 +26,7 @@ BODIES = {
     "gate": gate,
     "evaluate": evaluate,
     "merge": merge,
+    "report": report,
 }
 
 

@@ -27,6 +27,9 @@ The map, a line per room (calls go down only):
     estimate       what a run will cost (--dry-run)
     heatmaps       the pictures of a run: what weighs where
     vocabulary     the units of a corpus, summed up
+    report         one HTML page of a finished run
+    picking        which explanations a page shows
+    statements     what a page states of a run: words, three lines, origin
     verdict        gates, failed rows, the exit code
     choosing       method, target, scale and budget as objects
     opening        model and data opened and checked
@@ -35,7 +38,7 @@ The map, a line per room (calls go down only):
     categories     categories that the model was not fitted with
     progress       how far a run is: rate, model inputs, time left
     console        the only file that prints
-    output/        how results are kept (csv, json, jsonl, parquet)
+    output/        how results are kept (csv, json, jsonl, parquet) and shown (pages, maps)
     joining        parts, in order, become the asked-for files
     run            the run folder: new, resumed or finished
     clashes        what stands in the way of a run

@@ -1,18 +1,29 @@
 """Finds a finished run again: from its folder, or from any file of it."""
 
+import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from xplain_cli import parts
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray, Records
-from xplain_cli.places import MARKER, SUFFIXES, Marker, read_marker
+from xplain_cli.places import (
+    MARKER,
+    SUFFIXES,
+    Marker,
+    RunPlace,
+    read_marker,
+    sha256,
+    write_json,
+)
 
 _PART = re.compile(r"part-(\d{9,})-(\d{9,})\.npz")
+_HIDDEN = re.compile(r"\.(?P<name>.+)\.xplain")
 _SIBLING = re.compile(r"(?P<stem>.+)\.(?:stability(?P<suffix>\.\w+)|manifest\.json)")
 
 
@@ -24,13 +35,61 @@ class FinishedRun:
     marker: Marker
     parts: tuple[Path, ...]
 
+    @property
+    def place(self) -> RunPlace:
+        """Where its files stand: in the folder, or beside the file that the user named."""
+        match = _HIDDEN.fullmatch(self.folder.name)
+        if match:
+            file = self.folder.with_name(match["name"])
+            return RunPlace(self.folder, file.suffix.lower()[1:], file)
+        kept = (Path(name) for name in self.marker.outputs)
+        fmt = next((path.suffix[1:] for path in kept if path.stem == "weights"), "csv")
+        return RunPlace(self.folder, fmt)
+
+    def facts(self) -> dict[str, Any]:
+        """
+        Return the manifest.
+
+        Raises
+        ------
+        RefusedError
+            It cannot be read.
+        """
+        path = self.place.manifest
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RefusedError(
+                f"{path}: the manifest of the run cannot be read; run its command again"
+            ) from error
+        return found
+
+    def keep(self, path: Path) -> None:
+        """Name a file that was added beside the manifest among the outputs of the run."""
+        kept = {path.name: sha256(path)}
+        facts = self.facts()
+        manifest = self.place.manifest
+        write_json(manifest, {**facts, "outputs": {**facts.get("outputs", {}), **kept}})
+        outputs = {**self.marker.outputs, **kept, manifest.name: sha256(manifest)}
+        write_json(self.folder / MARKER, asdict(replace(self.marker, outputs=outputs)))
+
+    def read(self, part: Path) -> Records:
+        """
+        Return what one part holds.
+
+        Raises
+        ------
+        RefusedError
+            It is damaged.
+        """
+        try:
+            return parts.unpack(part, self.marker.identity)
+        except ValueError as error:
+            raise RefusedError(f"{part}: is damaged; run the command again") from error
+
     def records(self) -> Iterator[Records]:
         """Return what the run holds, part by part, in input order."""
-        for path in self.parts:
-            try:
-                yield parts.unpack(path, self.marker.identity)
-            except ValueError as error:
-                raise RefusedError(f"{path}: is damaged; run the command again") from error
+        return map(self.read, self.parts)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,11 @@ from xplain_cli.errors import UsageError
 from xplain_cli.explanation import FloatArray
 from xplain_cli.job import explain
 from xplain_cli.output import csv_bytes
-from xplain_cli.places import MARKER, unwritable, write_atomically
+from xplain_cli.output.comparison import render_comparison
+from xplain_cli.picking import link_to
+from xplain_cli.places import MARKER, RunPlace, unwritable, write_atomically
 from xplain_cli.plan import Request
+from xplain_cli.report import check_page
 
 _NOT_IN_NAMES = re.compile(r"[^\w.=,-]+")
 
@@ -38,6 +41,8 @@ def _check(request: Request) -> list[str]:
         raise UsageError(
             f"{request.output} holds a run; several baselines need a folder of their own (--output)"
         )
+    if request.report is not None:
+        check_page(request.report, RunPlace.from_output(request.output, request.output_format))
     names = [_NOT_IN_NAMES.sub("-", text) for text in request.baselines]
     if len(set(names)) < len(names):
         raise UsageError(f"--baseline: {', '.join(request.baselines)} name one baseline twice")
@@ -105,6 +110,19 @@ def _tell(frame: pd.DataFrame, baselines: Sequence[str], console: Console) -> No
     console.note(f"the first reason changes in {changed:.0%} of them")
 
 
+def _page(request: Request) -> Path:
+    """Return where the page of one of several runs goes."""
+    return RunPlace.from_output(request.output, request.output_format).report
+
+
+def _write_page(request: Request, outputs: Sequence[str], frame: pd.DataFrame) -> None:
+    """Write the page that leads to the page of each run."""
+    page = Path(str(request.report))
+    pages = [_page(replace(request, output=output)) for output in outputs]
+    links = [link_to(own, page) for own in pages]
+    write_atomically(page, render_comparison(request.baselines, links, frame))
+
+
 def explain_under_each(request: Request, console: Console) -> int:
     """
     Explain under each baseline, and compare them where there are several.
@@ -124,11 +142,10 @@ def explain_under_each(request: Request, console: Console) -> int:
     for text, name in zip(request.baselines, names, strict=True):
         output = _named(request.output, name)
         console.note(f"baseline {text}:")
-        codes.append(
-            explain(
-                replace(request, baselines=(text,), output=output, output_explicit=True), console
-            )
-        )
+        own = replace(request, baselines=(text,), output=output, output_explicit=True)
+        if request.report is not None:
+            own = replace(own, report=str(_page(own)))
+        codes.append(explain(own, console))
         outputs.append(output)
     if request.dry_run:
         return max(codes)
@@ -142,5 +159,10 @@ def explain_under_each(request: Request, console: Console) -> int:
         )
         write_atomically(path, csv_bytes(frame, guarded=request.csv_guard))
         _tell(frame, request.baselines, console)
+        if request.report is not None:
+            _write_page(request, outputs, frame)
+            console.note(f"report: {request.report}")
         console.line(str(path))
+    elif request.report is not None:
+        console.warn(f"{request.report}: not written, for the runs have no explanation in common")
     return max(codes)

@@ -27,6 +27,7 @@ from xplain_cli.output import join_pieces, render_piece
 from xplain_cli.plan import Request
 from xplain_cli.pool import find_pool, grown, make_pool
 from xplain_cli.preparing import Prepared, assign, prepare
+from xplain_cli.report import check_page, write_page
 from xplain_cli.run import Run, RunPlace, open_run
 from xplain_cli.summary import Summary, Tally
 from xplain_cli.targets import used_outputs
@@ -207,6 +208,8 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
         outcome = results(request, course, whole, facts["pool"]) | {"gates": gates}
         run.finish(facts, outcome, n_parts=len(chunks), extra=extra)
         _tell(job, facts, outcome)
+    if request.report is not None:
+        job.console.note(f"report: {write_page(run.folder, request.report)}")
     job.console.line(run.place.name)
     return exit_code(gates, whole.failed, job.tolerated, job.console)
 
@@ -220,6 +223,8 @@ def _open_run(job: Prepared, held: contextlib.ExitStack) -> Run:
     inputs = (request.model, *paths, request.background, request.class_names)
     check_inputs(place, (*inputs, request.project_file))
     _folders(job, place).check_free()
+    if request.report is not None:
+        check_page(request.report, place)
     if place.folder is not None:
         held.enter_context(alone(place.folder))
     run = open_run(

@@ -1,4 +1,4 @@
-"""Options of jobs, each once as an Annotated type: precision, shards, workers, logs."""
+"""Options of jobs, each once as an Annotated type: precision, shards, workers, pages, logs."""
 
 from typing import Annotated, Any
 
@@ -53,6 +53,19 @@ RowTimeout = Annotated[
         "--row-timeout",
         "A row whose model call takes longer fails.",
         "SECONDS",
+    ),
+]
+Report = Annotated[
+    str | None,
+    _option("Result", "--report", "Also write one HTML page of the run.", "PAGE.html"),
+]
+Page = Annotated[
+    str | None,
+    _option(
+        "Result",
+        "-o --output",
+        "The page. Default: report.html in the run folder, or beside the run's file.",
+        "PAGE.html",
     ),
 ]
 LogJson = Annotated[bool | None, _option("Manners", "--log-json", "Talk as JSON lines.")]

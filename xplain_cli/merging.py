@@ -1,7 +1,6 @@
 """Runs on slices of the same DATA become the run that was never divided."""
 
 import itertools
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 from xplain_cli.archive import FinishedRun, find_run
 from xplain_cli.clashes import differences
 from xplain_cli.console import Console
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import UsageError
 from xplain_cli.explanation import Records, join_records, rows_between
 from xplain_cli.joining import Shown, join_parts, ranges
 from xplain_cli.locks import alone
@@ -49,16 +48,7 @@ class _Slice:
 
 def _open(named: str) -> _Slice:
     run = find_run(named)
-    folder, fmt = run.folder, "csv"
-    hidden = folder.name.startswith(".") and folder.name.endswith(".xplain")
-    file = folder.with_name(folder.name[1:].removesuffix(".xplain")) if hidden else None
-    path = RunPlace(folder, fmt, file).manifest
-    try:
-        return _Slice(named, run, json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise RefusedError(
-            f"{path}: the manifest of {named} cannot be read; run its command again"
-        ) from error
+    return _Slice(named, run, run.facts())
 
 
 def _check_alike(slices: Sequence[_Slice]) -> None:

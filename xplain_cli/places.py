@@ -209,6 +209,11 @@ class RunPlace:
         return self.beside("vocabulary", ".csv")
 
     @property
+    def report(self) -> Path:
+        """The page of the run, where no other is named."""
+        return self.beside("report", ".html")
+
+    @property
     def manifest(self) -> Path:
         """The file of the manifest."""
         return self.beside("manifest", ".json")

@@ -23,6 +23,7 @@ class Request:
     no_values: bool = False
     wide: bool = False
     write_repeats: bool = False
+    report: str | None = None
     # what is explained
     method: str = "lime"
     target: str | None = None

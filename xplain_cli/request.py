@@ -127,6 +127,11 @@ def to_request(
     output = values["output"] or ("-" if data == ("-",) else "xplain-out")
     if output == "-" and values["write_repeats"]:
         raise UsageError("--write-repeats writes a file beside the output; name one with --output")
+    if output == "-" and values.get("report"):
+        raise UsageError(
+            "--report makes a page of a run, and '-' (stdout) leaves none; name a folder or a file"
+            " by --output"
+        )
     rest = {_RENAMED.get(name, name): values[name] for name in values if name not in _SET_APART}
     return Request(
         modality=command,

@@ -139,13 +139,10 @@ class Run:
     def is_unchanged(self) -> bool:
         """Say whether every final file is there with the content that it was closed with."""
         held = self.marker.outputs
-        due = (*self.files, self.place.manifest)
-        paths = {path.name: path for path in (*due, self.place.repeats, self.place.vocabulary)}
-        if not {path.name for path in due} <= set(held) <= set(paths):
+        if not {path.name for path in (*self.files, self.place.manifest)} <= set(held):
             return False
-        return all(
-            paths[name].is_file() and sha256(paths[name]) == known for name, known in held.items()
-        )
+        paths = {self.place.manifest.with_name(Path(name).name): held[name] for name in held}
+        return all(path.is_file() and sha256(path) == known for path, known in paths.items())
 
     def keep_gates(self, gates: Sequence[Mapping[str, Any]]) -> None:
         """Keep what a later command judged, in the results of a finished run."""
@@ -170,8 +167,8 @@ class Run:
 def _owned(place: RunPlace, folder: Path, marker: Marker) -> list[Path]:
     """Return the files of a run that a new one in its place must not inherit."""
     listed = [folder / Path(name).name for name in marker.outputs]
-    own = [folder / "run_results.json", place.repeats, place.vocabulary, place.manifest]
-    return [*listed, *own, place.weights, place.stability]
+    own = [folder / "run_results.json", place.repeats, place.vocabulary, place.report]
+    return [*listed, *own, place.manifest, place.weights, place.stability]
 
 
 def _sweep(place: RunPlace, folder: Path) -> None:

@@ -73,6 +73,7 @@ SETTINGS: dict[str, Setting] = {
     "no_values": Setting("flag", default=False),
     "wide": Setting("flag", default=False),
     "write_repeats": Setting("flag", default=False),
+    "report": Setting("path", shape=re.compile(r"(?is).*\.html?"), example="page.html"),
     "method": Setting(default="lime"),
     "target": Setting(),
     "output_scale": Setting(),
@@ -175,6 +176,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "merge": ("output", "force", "quiet", "debug"),
     "gate": ("output", "fail_on", "quiet", "debug"),
+    "report": ("output", "report", "quiet", "debug"),
 }
 """The commands, and the options that each takes from the environment and the project file."""
 

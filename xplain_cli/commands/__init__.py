@@ -10,6 +10,7 @@ from xplain_cli.commands.gate import gate
 from xplain_cli.commands.image import image
 from xplain_cli.commands.inspect import inspect
 from xplain_cli.commands.merge import merge
+from xplain_cli.commands.report import report
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
 
@@ -49,3 +50,4 @@ app.command()(inspect)
 app.command()(gate)
 app.command()(evaluate)
 app.command()(merge)
+app.command()(report)

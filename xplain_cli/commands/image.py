@@ -52,6 +52,7 @@ def image(
     no_values: o.NoValues = None,
     wide: o.Wide = None,
     write_repeats: o.WriteRepeats = None,
+    report: j.Report = None,
     maps: p.Maps = None,
     write_maps: p.WriteMaps = None,
     force: o.Force = None,

@@ -56,6 +56,7 @@ def tabular(
     no_values: o.NoValues = None,
     wide: o.Wide = None,
     write_repeats: o.WriteRepeats = None,
+    report: j.Report = None,
     force: o.Force = None,
     dry_run: o.DryRun = None,
     jobs: o.Jobs = None,

@@ -1,0 +1,185 @@
+"""One explanation as a page shows it: plain values, cleaned, cut to a bounded size."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xplain_cli.output.cells import plain
+
+MOST_LETTERS = 80
+"""Letters of a name, an id or a value; what is longer ends in three dots."""
+_MOST_UNITS, _MOST_TEXT, _MOST_UNIT = 400, 6000, 400  # units, letters of a text, of a unit
+_NEAR = 3  # letters between two units that are taken for a space and punctuation
+_LEVELS = 4  # shades of a unit
+_JOINERS = "\u200c\u200d"  # they hold letters and emoji together
+
+
+def cleaned(value: object, most: int = MOST_LETTERS) -> str:
+    """Return a text in one line of at most *most* letters, control characters spelled out."""
+    text = "".join(
+        " " if c.isspace() else c if c.isprintable() or c in _JOINERS else repr(c)[1:-1]
+        for c in str(value)[: most + 1]
+    )
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number in few digits, with a true minus; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "\u2013"
+    return f"{value or 0.0:.{digits}g}".replace("-", "\u2212")
+
+
+def signed(value: float) -> str:
+    """Return a weight with its sign, which colour must never carry alone."""
+    return number(value) if value <= 0 else f"+{number(value)}"
+
+
+def cell(value: Any) -> str:
+    """Return a value of a row; "missing" where there is none."""
+    value = plain(value)
+    if value is None:
+        return "missing"
+    return f"{value:.6g}" if isinstance(value, float) else cleaned(value)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """
+    A feature and its weight.
+
+    Attributes
+    ----------
+    name, value, baseline
+        As they are shown; ``None`` where there is no value or none may be shown.
+    weight, std_error, ci_low, ci_high
+        In units of the target.
+    """
+
+    name: str
+    value: str | None
+    baseline: str | None
+    weight: float
+    std_error: float
+    ci_low: float
+    ci_high: float
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether the 95 % interval holds both signs."""
+        return self.ci_low < 0 < self.ci_high
+
+    @property
+    def error(self) -> str:
+        """The standard error; empty where the weight is exact."""
+        return f"\u00b1 {number(self.std_error, 2)}" if self.std_error else ""
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """
+    A piece of a text: a unit, or what stands between two.
+
+    ``level`` is -4 to 4: how much the unit lowers or raises the target, next to the strongest.
+    """
+
+    text: str
+    level: int = 0
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture of an explanation: embedded as a data URI, or linked."""
+
+    caption: str
+    data: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """
+    One explanation.
+
+    Attributes
+    ----------
+    row_id, target
+        Of what.
+    prediction, base_value, total
+        The explained number, the base, and the sum of all weights.
+    tags
+        Precision and fidelity in words and figures.
+    reasons
+        The features of greatest weight, none of weight 0.
+    n_features, n_changed
+        How many features the row has, and how many differ from its baseline (None: no baseline).
+    origin
+        Where the row's own baseline comes from, if that is said.
+    why
+        Why it is shown; empty for the first ones.
+    fragments, images
+        Of a text, and of a picture.
+    rest
+        What the table leaves out, in words.
+    """
+
+    row_id: str
+    target: str
+    prediction: float
+    base_value: float
+    total: float
+    tags: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    n_features: int
+    n_changed: int | None = None
+    origin: str | None = None
+    why: str = ""
+    fragments: tuple[Fragment, ...] = ()
+    images: tuple[Image, ...] = ()
+    rest: str = ""
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether values of a baseline stand beside those of the row."""
+        return any(reason.baseline is not None for reason in self.reasons)
+
+    @property
+    def has_values(self) -> bool:
+        """Whether values may be shown, and there are any."""
+        return any(reason.value is not None for reason in self.reasons)
+
+
+def fragments(units: Sequence[Mapping[str, Any]], lost: int = 0) -> tuple[Fragment, ...]:
+    """
+    Put a text together from its units; what stood between them is a space, or three dots.
+
+    Parameters
+    ----------
+    units
+        "feature", "weight", "std_error" and "spans" (code points) of each.
+    lost
+        How many units the model does not read.
+    """
+    strongest = max((abs(unit["weight"]) for unit in units), default=0.0) or 1.0
+    places = sorted((*span, at) for at, unit in enumerate(units) for span in unit["spans"])
+    out: list[Fragment] = []
+    end = shown = letters = 0
+    for low, high, at in places[:_MOST_UNITS]:
+        unit = units[at]
+        if letters > _MOST_TEXT:
+            break
+        if low > end:
+            out.append(Fragment(" " if low - end <= _NEAR else " \u2026 "))
+        weight = unit["weight"]
+        level = round(_LEVELS * weight / strongest)
+        title = f"{signed(weight)} \u00b1 {number(unit['std_error'], 2)}"
+        out.append(Fragment(cleaned(unit["feature"], _MOST_UNIT), level, title))
+        letters += len(out[-1].text)
+        end, shown = high, shown + 1
+    if len(places) > shown:
+        out.append(Fragment(f" \u2026 and {len(places) - shown} more units"))
+    if lost:
+        out.append(Fragment(f" \u2026 and {lost} units that the model does not read"))
+    return tuple(out)
