@@ -19,6 +19,7 @@ The map, a line per room (calls go down only):
     comparing      one job under several baselines, and how far they agree
     evaluating     a finished run measured on the model again
     merging        runs on slices of the same rows become one
+    explaining     the rows of a run: what is missing is read, spread, kept
     preparing      everything opened, chosen and planned
     workers        how chunks are spread: serially, over threads, over processes
     cluster        a Dask cluster as workers

@@ -7,83 +7,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from xplain_cli.chunks import open_explainer
 from xplain_cli.clashes import check_inputs
 from xplain_cli.console import Console
-from xplain_cli.errors import FailedRowsError, XplainError
+from xplain_cli.errors import XplainError
 from xplain_cli.estimate import describe, estimate, lines_of
-from xplain_cli.explainer import Assignment
-from xplain_cli.explanation import Records
-from xplain_cli.features.tables import TableLaw
-from xplain_cli.features.texts import TextLaw
+from xplain_cli.explaining import explain_rows, share_pool, spread_of
 from xplain_cli.heatmaps import Folders, draw_run, folders_of
 from xplain_cli.joining import Shown, join_parts, precise_rows, ranges, sum_up
 from xplain_cli.locks import alone
 from xplain_cli.manifest import Course, details, manifest, reached, results
-from xplain_cli.modalities import Piece
 from xplain_cli.modalities.pictures import PictureData
 from xplain_cli.output import Piece as RenderedPiece
 from xplain_cli.output import join_pieces, render_piece
 from xplain_cli.plan import Request
-from xplain_cli.pool import find_pool, grown, make_pool
+from xplain_cli.pool import find_pool, grown
 from xplain_cli.preparing import Prepared, assign, prepare
 from xplain_cli.report import check_page, write_page
 from xplain_cli.run import Run, RunPlace, open_run
 from xplain_cli.summary import Summary, Tally
-from xplain_cli.targets import used_outputs
 from xplain_cli.verdict import exit_code, judge_gates, written
-from xplain_cli.workers import Spread, explain_all
-
-_FIRST_ROWS = 16  # chunks of a row or two must not stop a run for one bad row
-
-
-def _tasks(job: Prepared, run: Run) -> Iterator[Piece]:
-    """Read the chunks that have no part yet."""
-    opened = job.opened
-    for piece in opened.modality.pieces(run.chunk_rows, opened.start, opened.stop):
-        if (piece.start, piece.stop) not in run.done:
-            yield piece
-
-
-def _spread(job: Prepared, run: Run) -> Spread:
-    import joblib
-
-    request = job.request
-    jobs = request.jobs or joblib.cpu_count()
-    wary = run.state == "resumed"
-    return Spread(
-        backend=request.backend,
-        jobs=jobs,
-        opening_seconds=job.opening_seconds,
-        row_timeout=request.row_timeout,
-        scheduler=request.scheduler or "",
-        wary=wary,
-    )
-
-
-def _explain_rows(
-    job: Prepared, run: Run, assignment: Assignment, course: Course
-) -> Iterator[Records]:
-    """Explain what is missing, keep each part; first rows that all fail stop the run."""
-    total = job.opened.stop - job.opened.start
-    done = sum(stop - start for start, stop in run.done)
-    lost = 0 if not run.done else None  # rows failed before any was explained
-    with job.console.progress(total) as progress:
-        progress.skip(done)
-        tasks = course.timed("read", _tasks(job, run))
-        for found in explain_all(assignment, tasks, _spread(job, run), total - done, course.chose):
-            task, records = found.task, found.records
-            course.spent(found.effort)
-            failed = records.stability["status"].eq("failed")
-            lost = lost + len(failed) if lost is not None and failed.all() else None
-            if lost is not None and lost >= min(_FIRST_ROWS, total) and job.tolerated < total:
-                raise FailedRowsError(
-                    f"all of the first {lost} rows failed: {records.stability['error'].iloc[0]}"
-                )
-            with course.during("write"):
-                run.write_part(task.start, task.stop, records)
-            progress.advance(task.stop - task.start, found.effort.model_inputs)
-            yield records
 
 
 def _folders(job: Prepared, place: RunPlace) -> Folders:
@@ -103,7 +45,7 @@ def _draw(job: Prepared, run: Run, chunks: list[tuple[int, int]]) -> dict[str, A
     if not isinstance(data, PictureData) or not folders.paths:
         return {}
     parts = ((start, stop, run.read_part(start, stop)) for start, stop in chunks)
-    count = draw_run(folders, data, parts, _spread(job, run).jobs)
+    count = draw_run(folders, data, parts, spread_of(job, run).jobs)
     return {"maps": {"folders": [path.name for path in folders.paths.values()], "files": count}}
 
 
@@ -112,32 +54,15 @@ def _told(job: Prepared, whole: Summary) -> Summary:
     return replace(whole, features=()) if job.request.modality == "image" else whole
 
 
-def _pool(job: Prepared, run: Run) -> tuple[dict[str, Any], Assignment]:
-    """Make the shared pool, or take the one that an interrupted run left."""
-    facts: dict[str, Any] = {}
-    folder = None
-    law = job.chosen.law
-    if job.chosen.method.pooled and isinstance(law, TableLaw):
-        folder = run.pool_path("shared")
-        kept = used_outputs(job.chosen.target, len(job.opened.settled.outputs))
-        facts = find_pool(folder) or make_pool(
-            folder, law, job.opened.model, job.chosen.budget, kept
-        )
-    hashes = isinstance(law, TextLaw) and law.salt == ""
-    assignment = assign(job, folder, run.secret() if hashes else "")
-    open_explainer(assignment, job.opened.model)  # this process need not load it again
-    return facts, assignment
-
-
 def _run_to_stdout(job: Prepared, run: Run) -> int:
     """Stream results to standard output as chunks finish; nothing is kept."""
     tally, frames = Tally(job.request.stability_k), []
-    pool, assignment = _pool(job, run)
+    pool, assignment = share_pool(job, run)
     stream = job.console.stream()
     fmt = job.request.output_format
 
     def pieces() -> Iterator[RenderedPiece]:
-        for records in _explain_rows(job, run, assignment, Course(time.perf_counter())):
+        for records in explain_rows(job, run, assignment, Course(time.perf_counter())):
             tally.add(records)
             frames.append(written(records, job.rendering.top_k))
             yield render_piece(records, job.rendering, fmt)
@@ -176,7 +101,7 @@ def _write(
     corpus = request.modality == "text"
     shown = Shown(job.rendering, request.output_format, request.write_repeats, corpus)
     with course.during("write"):
-        jobs = _spread(job, run).jobs if course.backend == "loky" else 1
+        jobs = spread_of(job, run).jobs if course.backend == "loky" else 1
         whole, extra = join_parts(run, chunks, shown, facts, request.stability_k, jobs)
     course.lap("write")
     return whole, extra, facts
@@ -187,9 +112,9 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
     if run.state == "finished":
         pool = find_pool(run.pool_path("shared")) or {}
     else:
-        pool, assignment = _pool(job, run)
+        pool, assignment = share_pool(job, run)
         course.lap("pool")
-        for _ in _explain_rows(job, run, assignment, course):
+        for _ in explain_rows(job, run, assignment, course):
             pass
         course.lap("explain")
     request = job.request
