@@ -19,12 +19,14 @@ The map, a line per room (calls go down only):
     comparing      one job under several baselines, and how far they agree
     evaluating     a finished run measured on the model again
     merging        runs on slices of the same rows become one
+    budgeting      what --budget becomes: samples, once
     preparing      everything opened, chosen and planned
     workers        how chunks are spread: serially, over threads, over processes
     cluster        a Dask cluster as workers
     crew           worker processes that may die, and what is saved then
     manifest       what a run says of itself
     estimate       what a run will cost (--dry-run)
+    demand         model inputs and seconds, by the samples
     heatmaps       the pictures of a run: what weighs where
     vocabulary     the units of a corpus, summed up
     verdict        gates, failed rows, the exit code

@@ -11,6 +11,7 @@ import pandas as pd
 
 from xplain_cli.agreement import mean_jaccard, mean_tau, top_members
 from xplain_cli.archive import FinishedRun, Line, find_run, said_of
+from xplain_cli.budgeting import shared_budget
 from xplain_cli.console import Console
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import FloatArray
@@ -124,11 +125,10 @@ def explain_under_each(request: Request, console: Console) -> int:
     for text, name in zip(request.baselines, names, strict=True):
         output = _named(request.output, name)
         console.note(f"baseline {text}:")
-        codes.append(
-            explain(
-                replace(request, baselines=(text,), output=output, output_explicit=True), console
-            )
-        )
+        own = replace(request, baselines=(text,), output=output, output_explicit=True)
+        if request.budget is not None:
+            own = replace(own, budget=shared_budget(request.budget, len(names)))
+        codes.append(explain(own, console))
         outputs.append(output)
     if request.dry_run:
         return max(codes)

@@ -13,7 +13,7 @@ from xplain_cli import __version__
 from xplain_cli.choosing import Chosen
 from xplain_cli.chunks import Effort
 from xplain_cli.opening import Opened
-from xplain_cli.plan import Plan, Request, digest
+from xplain_cli.plan import Plan, Request
 from xplain_cli.seeds import RULE
 from xplain_cli.specs import settings_of
 from xplain_cli.summary import Summary
@@ -80,7 +80,15 @@ def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
         "maps": request.maps,
         "write_maps": request.write_maps,
     }
-    return Plan(numbers, selection, rendering)
+    return Plan(numbers, selection, rendering, request.budget)
+
+
+def _budget(plan: Plan) -> dict[str, Any]:
+    """Return what a budget became, where one was asked for."""
+    if plan.budget is None:
+        return {}
+    became = {name: plan.numbers[name] for name in ("samples", "repeats")}
+    return {"budget": {"asked": plan.budget, **became}}
 
 
 def _versions() -> dict[str, str]:
@@ -115,12 +123,9 @@ def manifest(
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": plan.run_id,
-        "digests": {
-            "numbers": digest(plan.numbers),
-            "selection": digest(plan.selection),
-            "rendering": digest(plan.rendering),
-        },
-        "plan": asdict(plan),
+        "digests": plan.digests,
+        "plan": plan.groups,
+        **_budget(plan),
         "argv": list(request.argv),
         "project_file": request.project_file,
         "model": {

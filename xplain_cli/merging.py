@@ -16,7 +16,7 @@ from xplain_cli.joining import Shown, join_parts, ranges
 from xplain_cli.locks import alone
 from xplain_cli.output import Rendering
 from xplain_cli.places import RunPlace
-from xplain_cli.plan import Plan, digest
+from xplain_cli.plan import Plan
 from xplain_cli.run import open_run
 
 
@@ -138,16 +138,8 @@ def _facts(slices: Sequence[_Slice], plan: Plan, argv: Sequence[str]) -> dict[st
     notes = dict.fromkeys(note for piece in slices for note in piece.facts["notes"])
     return {
         **{name: said for name, said in slices[0].facts.items() if name != "outputs"},
-        "digests": {
-            "numbers": digest(plan.numbers),
-            "selection": digest(plan.selection),
-            "rendering": digest(plan.rendering),
-        },
-        "plan": {
-            "numbers": plan.numbers,
-            "selection": plan.selection,
-            "rendering": plan.rendering,
-        },
+        "digests": plan.digests,
+        "plan": plan.groups,
         "argv": list(argv),
         "notes": list(notes),
         "merged": [{"run": piece.named, "rows": list(piece.rows)} for piece in slices],

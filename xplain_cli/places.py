@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.plan import Plan
 
 DEFAULT_FOLDER = "xplain-out"
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
@@ -227,8 +228,22 @@ class Marker:
     rendering: str = ""
     top_k: int | None = None  # how many weights the final files keep of each row and target
     outputs: dict[str, str] = field(default_factory=dict)  # SHA-256 (hex) by file name
+    budget: str | None = None  # what --budget asked for, where it chose the plan's samples
     tool: str = "xplain"
     schema: int = SCHEMA
+
+    @classmethod
+    def of(cls, plan: Plan, chunk_rows: int) -> "Marker":
+        """Return the marker of a run that has just begun."""
+        return cls(
+            plan.run_id,
+            plan.identity,
+            {"numbers": plan.numbers, "selection": plan.selection},
+            chunk_rows,
+            rendering=plan.digests["rendering"],
+            top_k=plan.rendering.get("top_k"),
+            budget=plan.budget,
+        )
 
 
 def _parse_marker(data: bytes) -> Marker:

@@ -25,6 +25,7 @@ LISTS = ("paths", "list", "names", "pairs")
 _SLICE = re.compile(r"(\d*):(\d*)")
 SHARD = re.compile(r"(\d+)/(\d+)")
 _ADDRESS = re.compile(r"[a-z]+://.+")
+_BUDGET = re.compile(r"\d+(\.\d+)?(e\+?\d+|[smh])?")
 _SHARE = re.compile(r"\d+|\d+(\.\d+)?%")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _PAIR = re.compile(r"[^=]+=.+", re.DOTALL)
@@ -42,7 +43,7 @@ class Setting:
     kind : Kind
         "path" and "paths" are relative to the project file that names them. "names" are lists
         whose items may hold several names with commas; "pairs" are lists of NAME=VALUE, or a table.
-        A "share" is a number of rows or a percentage, as text.
+        A "share" is a number, of a percentage or a unit, as text.
     default : object
         The value where nobody says anything.
     least : int or None
@@ -84,6 +85,7 @@ SETTINGS: dict[str, Setting] = {
     "repeats": Setting("integer", least=1),
     "max_rel_se": Setting("number", least=0),
     "max_samples": Setting("integer", least=1),
+    "budget": Setting("share", shape=_BUDGET, example="20m (s, m or h) or 2e6 (model inputs)"),
     "seed": Setting("integer", default=0, least=0),
     "stability_k": Setting("integer", default=5, least=1),
     "jobs": Setting("integer", least=1),
@@ -255,8 +257,8 @@ def typed(setting: Setting, value: object, where: str) -> object:
         return value
     if setting.kind in LISTS:
         return _typed_list(setting, value, where)
-    if setting.kind == "share" and isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+    if setting.kind == "share" and isinstance(value, int | float) and not isinstance(value, bool):
+        return repr(value).removesuffix(".0")
     if setting.kind in {"text", "path", "share"} and isinstance(value, str):
         return value
     wanted = {"integer": "a whole number", "number": "a number", "flag": "true or false"}.get(

@@ -31,6 +31,7 @@ def tabular(
     repeats: o.Repeats = None,
     max_rel_se: j.MaxRelSe = None,
     max_samples: j.MaxSamples = None,
+    budget: j.Budget = None,
     seed: o.Seed = None,
     stability_k: o.StabilityK = None,
     fail_on: o.FailOn = None,

@@ -123,16 +123,16 @@ class PictureData:
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
         """Return the law, and say where the masks are too few for a code."""
         law, notes = self._law(model, settled)
-        says = law.hidden.says
+        says, count = law.hidden.says, self.cut.most
         asked = self.request.samples or method.default_budget(law)[0]
-        least = code_size(self.request.segments or DEFAULT_SEGMENTS)
-        if method.sampled and least > asked:
+        least = code_size(count or DEFAULT_SEGMENTS)
+        if method.sampled and least > asked and self.request.budget is None:
             notes.append(
-                f"{self.request.segments} superpixels: {asked} masks are no code for so many, but"
+                f"{count} superpixels: {asked} masks are no code for so many, but"
                 f" pairs, with many times the variance; --samples {least} makes one"
             )
         meaning = f"each hidden superpixel is replaced: {says}"
-        return Drawing(law, says, meaning, notes=tuple(notes))
+        return Drawing(law, says, meaning, features=count, notes=tuple(notes))
 
     def _law(self, model: Model, settled: Settled) -> tuple[PictureLaw, list[str]]:
         """Return the law, with what stands for hidden superpixels."""

@@ -165,7 +165,9 @@ def masked_drawing(
     if law.giver.k > 1:
         notes.append(f"baseline: {law.giver.k} rows; each mask costs as many model inputs")
     judge = _judge(files.request, law, background, settled)
-    return Drawing(law, text, baseline.meaning, judge=judge, notes=tuple(notes))
+    return Drawing(
+        law, text, baseline.meaning, features=len(names), judge=judge, notes=tuple(notes)
+    )
 
 
 def judge_recipe(request: Request) -> ModelRecipe:
