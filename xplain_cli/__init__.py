@@ -69,6 +69,7 @@ The map, a line per room (calls go down only):
     stability      standard errors, predicted reruns, fit
     goals          when a row has been asked enough (--max-rel-se)
     agreement      how alike two explanations are: rank, sign, top-k
+    remote         addresses of other machines: copies, and what messages call them
     seeds          every random stream, by purpose
     explanation    Attribution, Records: the values that flow
     errors         what a user can act on, with exit codes

@@ -15,6 +15,7 @@ from xplain_cli.models import Trees
 from xplain_cli.opening import Opened
 from xplain_cli.plan import Request
 from xplain_cli.pool import Budget
+from xplain_cli.remote import told
 from xplain_cli.scales import Scale, parse_scale
 from xplain_cli.specs import build
 from xplain_cli.targets import Target, parse_target
@@ -136,6 +137,8 @@ def choose_method(request: Request, opened: Opened) -> Chosen:
     bounded = request.output_scale is not None and _is_bounded(opened)
     scale = parse_scale(request.output_scale, settled.scale, bounded=bounded)
     drawing = opened.modality.draw_by(method, opened.model, settled)
+    # what it names may be an address with a signature, which every line of the output would show
+    drawing = replace(drawing, baseline=told(drawing.baseline), meaning=told(drawing.meaning))
     if method.exact:
         try:
             _check_exact(opened, drawing.law, scale)

@@ -14,6 +14,7 @@ from xplain_cli.choosing import Chosen
 from xplain_cli.chunks import Effort
 from xplain_cli.opening import Opened
 from xplain_cli.plan import Plan, Request
+from xplain_cli.remote import all_told
 from xplain_cli.seeds import RULE
 from xplain_cli.specs import settings_of
 from xplain_cli.summary import Summary
@@ -120,12 +121,7 @@ def manifest(
         All that was decided and told.
     """
     settled = opened.settled
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "run_id": plan.run_id,
-        "digests": plan.digests,
-        "plan": plan.groups,
-        **_budget(plan),
+    said = {
         "argv": list(request.argv),
         "project_file": request.project_file,
         "model": {
@@ -151,6 +147,15 @@ def manifest(
         "notes": list(notes),
         "versions": _versions(),
         "platform": f"{sys.platform} {platform.machine()}",
+    }
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": plan.run_id,
+        "digests": plan.digests,
+        "plan": plan.groups,
+        **_budget(plan),
+        **all_told(said),
+        "classes": list(settled.outputs),
     }
 
 
@@ -255,6 +260,6 @@ def results(
         "precision": whole.precision,
         "fidelity": whole.fidelity,
         "median_and_tail": {name: list(pair) for name, pair in whole.quantiles.items()},
-        "argv": list(request.argv),
-        "request": asdict(request),
+        "argv": all_told(request.argv),
+        "request": all_told(asdict(request)),
     }

@@ -17,6 +17,7 @@ from xplain_cli.locks import alone
 from xplain_cli.output import Rendering
 from xplain_cli.places import RunPlace
 from xplain_cli.plan import Plan
+from xplain_cli.remote import all_told
 from xplain_cli.run import open_run
 
 
@@ -140,7 +141,7 @@ def _facts(slices: Sequence[_Slice], plan: Plan, argv: Sequence[str]) -> dict[st
         **{name: said for name, said in slices[0].facts.items() if name != "outputs"},
         "digests": plan.digests,
         "plan": plan.groups,
-        "argv": list(argv),
+        "argv": all_told(argv),
         "notes": list(notes),
         "merged": [{"run": piece.named, "rows": list(piece.rows)} for piece in slices],
     }
@@ -193,7 +194,7 @@ def merge_runs(
         texts = plan.numbers["modality"] == "text"
         asked = Shown(rendering, place.fmt, plan.selection["repeats"], corpus=texts)
         whole, extra = join_parts(run, chunks, asked, facts, plan.numbers["stability_k"])
-        outcome = {"rows_ok": whole.rows, "rows_failed": whole.failed, "argv": list(argv)}
+        outcome = {"rows_ok": whole.rows, "rows_failed": whole.failed, "argv": all_told(argv)}
         run.finish(facts, outcome, n_parts=len(chunks), extra=extra)
     console.summary(whole)
     console.line(place.name)

@@ -16,6 +16,7 @@ from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.features.segmenters import SEGMENTERS, Grid, Segmenter
 from xplain_cli.features.small_copies import places, similarity, small_copy, unit
+from xplain_cli.remote import is_remote
 from xplain_cli.specs import build
 
 MOST = 200
@@ -258,6 +259,8 @@ def open_superpixels(text: str, segments: int | None) -> Cut:
         path = text.removeprefix("file=")
         if segments is not None:
             raise UsageError("--segments: the label map already says how many; leave one out")
+        if is_remote(path):  # workers read maps one by one
+            raise UsageError(f"--segmenter {text}: label maps are read here; copy them first")
         if not Path(path).exists():
             raise RefusedError(f"{path}: no such label map")
         return LabelMaps(path)

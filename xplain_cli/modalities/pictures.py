@@ -25,6 +25,7 @@ from xplain_cli.modalities.preparation import Preparation, prepare_pictures
 from xplain_cli.models import LoadedModel, Model, PictureInput, Settled, TakesPictures
 from xplain_cli.plan import Request
 from xplain_cli.records import Rows
+from xplain_cli.remote import local
 
 _TRIED, _PROBED = 64, 4
 _BATCH, _BATCH_BYTES = 32, 48_000_000
@@ -189,7 +190,7 @@ def _said(thing: Any) -> Any:
     if isinstance(thing, LabelMaps):
         return {"maps": _content(Path(thing.path))}
     if isinstance(thing, Other):
-        return {"other": _content(Path(thing.path))}
+        return {"other": _content(Path(local(thing.path)))}
     if isinstance(thing, NearestOf):
         return {"nearest": thing.class_}  # where it is sought is known by content
     parts = {part.name: getattr(thing, part.name) for part in fields(thing)}

@@ -21,6 +21,7 @@ from xplain_cli.models.judges import Judge, choose_judge
 from xplain_cli.plan import Request
 from xplain_cli.pool import predict_perturbed
 from xplain_cli.reading import read_rows
+from xplain_cli.remote import is_remote
 
 DEFAULT = "median"
 _MOST_FILE_ROWS = 10_000
@@ -185,6 +186,8 @@ def _judge(
 ) -> Judge | None:
     if request.judge is None:
         return None
+    if is_remote(request.judge):  # nothing pins it
+        raise UsageError(f"--judge {request.judge}: a judge is read here; copy it first")
     if law.giver.wanted == NO_CLASS:
         raise UsageError(
             "--judge says whether a baseline of a class is of that class, and this one has none:"
