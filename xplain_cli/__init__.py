@@ -16,6 +16,7 @@ The map, a line per room (calls go down only):
     request        what was resolved becomes a Request
     settings       which settings there are, and which values they allow
     job            plan -> chunks -> workers -> parts, in order
+    delivering     runs whose folder is on another machine
     comparing      one job under several baselines, and how far they agree
     evaluating     a finished run measured on the model again
     merging        runs on slices of the same rows become one

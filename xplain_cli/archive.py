@@ -11,6 +11,7 @@ from xplain_cli import parts
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray, Records
 from xplain_cli.places import MARKER, SUFFIXES, Marker, read_marker
+from xplain_cli.remote import is_remote
 
 _PART = re.compile(r"part-(\d{9,})-(\d{9,})\.npz")
 _SIBLING = re.compile(r"(?P<stem>.+)\.(?:stability(?P<suffix>\.\w+)|manifest\.json)")
@@ -93,6 +94,8 @@ def find_run(named: str) -> FinishedRun:
         There is no run, or it is not finished.
     """
     path = Path(named)
+    if is_remote(named):
+        raise RefusedError(f"{named}: runs are read here; copy its folder first")
     if not path.exists():
         raise RefusedError(f"{named}: no such run; name a run folder, or a file of one")
     folder = next((c for c in _candidates(path) if (c / MARKER).is_file()), None)

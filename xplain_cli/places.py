@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.plan import Plan
+from xplain_cli.remote import is_remote
 
 DEFAULT_FOLDER = "xplain-out"
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
@@ -159,10 +160,15 @@ class RunPlace:
         Raises
         ------
         UsageError
-            The name is that of a kind of file that is not written.
+            The name is that of a kind of file that is not written, or an address.
         """
         if output == "-":
             return cls(None, fmt)
+        if is_remote(output):
+            raise UsageError(
+                f"--output {output}: only tabular, text and image write to other machines; name a"
+                " place here"
+            )
         path = Path(output or DEFAULT_FOLDER)
         suffix = path.suffix.lower()
         if output.endswith(("/", os.sep)) or path.is_dir():

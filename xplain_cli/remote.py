@@ -5,6 +5,7 @@ place of their copies, and stars in the place of passwords and signatures.
 """
 
 import atexit
+import contextlib
 import errno
 import re
 import shutil
@@ -202,6 +203,31 @@ def files_below(place: Place) -> list[str]:
     return retried(place.name, find)
 
 
+def name_copy(copy: Path, name: str) -> None:
+    """Let messages say *name* where something here stands for something there."""
+    _NAMES[str(copy)] = name
+
+
+def send_file(place: Place, source: Path, path: str) -> None:
+    """Send a file whole."""
+
+    def send() -> None:
+        place.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+        place.fs.put_file(str(source), path)
+
+    retried(place.name, send)
+
+
+def remove_there(place: Place, path: str) -> None:
+    """Remove a file on another machine; one that is gone already is fine."""
+
+    def remove() -> None:
+        with contextlib.suppress(FileNotFoundError):
+            place.fs.rm_file(path)
+
+    retried(place.name, remove)
+
+
 @lru_cache(maxsize=1)
 def _spool() -> Path:
     """Return a temporary folder that goes when the process ends."""
@@ -258,7 +284,7 @@ def _local(address: str) -> str:
     if set(magic) & set(plain):
         return _globbed(place, magic, root)
     copy = root / (PurePosixPath(plain).name or "data")
-    _NAMES[str(copy)] = place.name.rstrip("/")
+    name_copy(copy, place.name.rstrip("/"))
     if not place.on_web and retried(place.name, lambda: place.fs.isdir(place.path)):
         copy.mkdir(parents=True)
         _copied(place, place.path, files_below(place), copy)

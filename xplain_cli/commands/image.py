@@ -84,6 +84,6 @@ def image(
     request = to_request(resolved, "image", argv=tuple(sys.argv[1:]))
     console = open_console(resolved.values, resolved.notes)
 
-    from xplain_cli.comparing import explain_under_each
+    from xplain_cli.delivering import explain_anywhere
 
-    raise typer.Exit(explain_under_each(request, console))
+    raise typer.Exit(explain_anywhere(request, console))

@@ -84,6 +84,6 @@ def text(
     request = to_request(resolved, "text", argv=tuple(sys.argv[1:]), stdin_ready=ready)
     console = open_console(resolved.values, resolved.notes)
 
-    from xplain_cli.job import explain
+    from xplain_cli.delivering import explain_anywhere
 
-    raise typer.Exit(explain(request, console))
+    raise typer.Exit(explain_anywhere(request, console))
