@@ -8,8 +8,6 @@ import atexit
 import contextlib
 import errno
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -145,10 +143,7 @@ def _final(error: Exception, name: str) -> RefusedError | None:
     if isinstance(error, _FINAL) or getattr(error, "status", None) in _FORBIDDEN:
         return RefusedError(f"{name}: {_reason(error)}; check the address and the credentials")
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return RefusedError(
-            f"{name}: no space for a copy in {tempfile.gettempdir()}; set TMPDIR to a folder with"
-            " space"
-        )
+        return RefusedError(f"{name}: no space for a copy; set TMPDIR to a folder with space")
     return None
 
 
@@ -231,6 +226,9 @@ def remove_there(place: Place, path: str) -> None:
 @lru_cache(maxsize=1)
 def _spool() -> Path:
     """Return a temporary folder that goes when the process ends."""
+    import shutil
+    import tempfile
+
     folder = Path(tempfile.mkdtemp(prefix="xplain-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
