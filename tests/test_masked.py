@@ -119,6 +119,16 @@ def test_shapes_and_finiteness(text, n, sizes):
 
 
 @pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("n", [1, 2, 7, 14, 25])
+@pytest.mark.parametrize("text", SETTINGS)
+def test_a_row_takes_no_more_model_inputs_than_its_method_says(text, n, sizes):
+    method = build(text, METHODS["masks"])
+    for samples, repeats in ((8, 1), (64, 2), (512, 4)):
+        got = explain(method, sizes, n, index(n), samples=samples, repeats=repeats)
+        assert got.n_inputs[0] <= method.row_inputs(Law(sizes), n, (samples, repeats))
+
+
+@pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize("n", [1, 2, 7, 14])
 def test_a_constant_model_gives_zeros(n, sizes):
     got = explain(build("lime", METHODS["masks"]), sizes, n, lambda _, z: np.full((len(z), 1), 0.3))

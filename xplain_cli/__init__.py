@@ -15,10 +15,13 @@ The map, a line per room (calls go down only):
     project        xplain.toml, [tool.xplain], XPLAIN_*
     request        what was resolved becomes a Request
     settings       which settings there are, and which values they allow
+    kinds          of which kind the value of a setting is
     job            plan -> chunks -> workers -> parts, in order
+    delivering     runs whose folder is on another machine
     comparing      one job under several baselines, and how far they agree
     evaluating     a finished run measured on the model again
     merging        runs on slices of the same rows become one
+    budgeting      what --budget becomes: samples, once
     explaining     the rows of a run: what is missing is read, spread, kept
     preparing      everything opened, chosen and planned
     workers        how chunks are spread: serially, over threads, over processes
@@ -26,6 +29,7 @@ The map, a line per room (calls go down only):
     crew           worker processes that may die, and what is saved then
     manifest       what a run says of itself
     estimate       what a run will cost (--dry-run)
+    demand         model inputs and seconds, by the samples
     heatmaps       the pictures of a run: what weighs where
     vocabulary     the units of a corpus, summed up
     report         one HTML page of a finished run
@@ -73,6 +77,7 @@ The map, a line per room (calls go down only):
     stability      standard errors, predicted reruns, fit
     goals          when a row has been asked enough (--max-rel-se)
     agreement      how alike two explanations are: rank, sign, top-k
+    remote         addresses of other machines: copies, and what messages call them
     seeds          every random stream, by purpose
     explanation    Attribution, Records: the values that flow
     errors         what a user can act on, with exit codes

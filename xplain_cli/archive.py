@@ -21,6 +21,7 @@ from xplain_cli.places import (
     sha256,
     write_json,
 )
+from xplain_cli.remote import is_remote
 
 _PART = re.compile(r"part-(\d{9,})-(\d{9,})\.npz")
 _HIDDEN = re.compile(r"\.(?P<name>.+)\.xplain")
@@ -152,6 +153,8 @@ def find_run(named: str) -> FinishedRun:
         There is no run, or it is not finished.
     """
     path = Path(named)
+    if is_remote(named):
+        raise RefusedError(f"{named}: runs are read here; copy its folder first")
     if not path.exists():
         raise RefusedError(f"{named}: no such run; name a run folder, or a file of one")
     folder = next((c for c in _candidates(path) if (c / MARKER).is_file()), None)

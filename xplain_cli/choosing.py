@@ -15,6 +15,7 @@ from xplain_cli.models import Trees
 from xplain_cli.opening import Opened
 from xplain_cli.plan import Request
 from xplain_cli.pool import Budget
+from xplain_cli.remote import told
 from xplain_cli.scales import Scale, parse_scale
 from xplain_cli.specs import build
 from xplain_cli.targets import Target, parse_target
@@ -45,6 +46,13 @@ def _is_bounded(opened: Opened) -> bool:
     return bool(((answers >= 0) & (answers <= 1)).all())
 
 
+def least_samples(law: Law) -> int:
+    """Return the least power of two of draws in a repeat that a fit on a shared law needs."""
+    if not isinstance(law, TableLaw):
+        return 1  # masks see to it row by row
+    return 1 << (4 * (len(law.names) + 1) - 1).bit_length()
+
+
 def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[str]]:
     """Return the budget and notes: a fit of n features needs at least 4 (n + 1) draws."""
     samples, repeats = method.default_budget(law)
@@ -59,7 +67,7 @@ def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[st
     repeats = request.repeats or repeats
     budget, notes = Budget(request.seed, samples, repeats), []
     if isinstance(law, TableLaw) and samples < (least := 4 * (len(law.names) + 1)):
-        raised = 1 << (least - 1).bit_length()
+        raised = least_samples(law)
         budget = Budget(request.seed, raised, repeats)
         notes.append(
             f"samples raised from {samples} to {raised} a repeat: {len(law.names)} features need"
@@ -129,12 +137,22 @@ def choose_method(request: Request, opened: Opened) -> Chosen:
     bounded = request.output_scale is not None and _is_bounded(opened)
     scale = parse_scale(request.output_scale, settled.scale, bounded=bounded)
     drawing = opened.modality.draw_by(method, opened.model, settled)
+    # what it names may be an address with a signature, which every line of the output would show
+    drawing = replace(drawing, baseline=told(drawing.baseline), meaning=told(drawing.meaning))
     if method.exact:
         try:
             _check_exact(opened, drawing.law, scale)
         except UsageError as error:
             raise UsageError(_named(str(error), request.method)) from error
     _check_foil(drawing.law, target)
+    return with_draws(
+        request, Chosen(method, drawing, target, scale, Budget(request.seed, 0, 0), ())
+    )
+
+
+def with_draws(request: Request, chosen: Chosen) -> Chosen:
+    """Return what was chosen with the samples and repeats that the request asks for."""
+    method, drawing = chosen.method, chosen.drawing
     budget, notes = _budget(request, method, drawing.law)
     if budget.repeats == 1 and method.sampled and not method.exact:
         notes.append(
@@ -146,4 +164,4 @@ def choose_method(request: Request, opened: Opened) -> Chosen:
             "exact: the weights have no sampling error; their local_r2 is estimated from"
             f" {budget.samples} draws"
         )
-    return Chosen(method, drawing, target, scale, budget, (*drawing.notes, *notes))
+    return replace(chosen, budget=budget, notes=(*drawing.notes, *notes))

@@ -11,6 +11,7 @@ import pandas as pd
 
 from xplain_cli.agreement import mean_jaccard, mean_tau, top_members
 from xplain_cli.archive import FinishedRun, Line, find_run, said_of
+from xplain_cli.budgeting import shared_budget
 from xplain_cli.console import Console
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import FloatArray
@@ -123,6 +124,16 @@ def _write_page(request: Request, outputs: Sequence[str], frame: pd.DataFrame) -
     write_atomically(page, render_comparison(request.baselines, links, frame))
 
 
+def _under(request: Request, baseline: str, output: str) -> Request:
+    """Return what one of several runs is asked: its baseline, its place, its share."""
+    own = replace(request, baselines=(baseline,), output=output, output_explicit=True)
+    if request.report is not None:
+        own = replace(own, report=str(_page(own)))
+    if request.budget is not None:
+        own = replace(own, budget=shared_budget(request.budget, len(request.baselines)))
+    return own
+
+
 def explain_under_each(request: Request, console: Console) -> int:
     """
     Explain under each baseline, and compare them where there are several.
@@ -140,13 +151,9 @@ def explain_under_each(request: Request, console: Console) -> int:
         return explain(request, console)
     names, codes, outputs = _check(request), [], []
     for text, name in zip(request.baselines, names, strict=True):
-        output = _named(request.output, name)
+        outputs.append(_named(request.output, name))
         console.note(f"baseline {text}:")
-        own = replace(request, baselines=(text,), output=output, output_explicit=True)
-        if request.report is not None:
-            own = replace(own, report=str(_page(own)))
-        codes.append(explain(own, console))
-        outputs.append(output)
+        codes.append(explain(_under(request, text, outputs[-1]), console))
     if request.dry_run:
         return max(codes)
     frame = pd.DataFrame(_agreement([find_run(output) for output in outputs], request.stability_k))

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, TextIO
 from xplain_cli import progress as pace
 from xplain_cli.errors import RefusedError
 from xplain_cli.progress import Progress
+from xplain_cli.remote import all_told, told
 from xplain_cli.summary import FeatureLine, Summary
 
 _HALF_BAR = 12  # characters
@@ -136,6 +137,7 @@ class Console:
 
     def _tell(self, kind: str, text: str, values: Mapping[str, Any] | None = None) -> None:
         """Say a line, or the event of that kind with its text or its *values*."""
+        text, values = told(text), all_told(values)
         if self._log_json:
             self._say(json.dumps({"event": kind, **(values or {"text": text})}, allow_nan=False))
         else:
@@ -144,7 +146,7 @@ class Console:
     def line(self, text: str) -> None:
         """Print a line of the result on stdout."""
         if sys.stdout is not None:
-            print(_printable(text), flush=True)
+            print(_printable(told(text)), flush=True)
 
     def stream(self) -> BinaryIO:
         """

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xplain_cli.batches import count, padded, predict_fixed, take
+from xplain_cli.batches import METER, count, padded, predict_fixed, take
 from xplain_cli.choosing import Chosen
 from xplain_cli.explainer import Assignment, Explainer
+from xplain_cli.explanation import FloatArray, Records
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.methods import Pool
 from xplain_cli.opening import Opened
@@ -15,7 +16,7 @@ from xplain_cli.output import Rendering, render_piece
 from xplain_cli.pool import checked_scale, draw_pool, predict_perturbed
 from xplain_cli.targets import used_outputs
 
-_TRIAL_ROWS = 8
+_TRIAL_ROWS, _POOLED_TRIAL_ROWS = 8, 32
 _SHOWN_ROWS = 3
 
 
@@ -44,19 +45,17 @@ class Estimate:
     output_bytes: float
 
 
-def _trial_pool(opened: Opened, asked: Assignment, law: TableLaw) -> tuple[Pool, float]:
-    """Draw the whole pool but predict one batch of it; return it and seconds per model input."""
+def _trial_pool(opened: Opened, asked: Assignment, law: TableLaw) -> Pool:
+    """Draw the whole pool but predict one batch of it."""
     draw, inputs = draw_pool(law, asked.budget)
-    began = time.perf_counter()
     kept = used_outputs(asked.target, len(asked.settled.outputs))
     some = predict_perturbed(opened.model, inputs.head(asked.batch_rows), kept)
-    seconds = (time.perf_counter() - began) / asked.batch_rows
     outputs = checked_scale(some, asked.target, asked.scale)[np.arange(len(inputs)) % len(some)]
     levels = tuple(len(f) for f in law.frequencies)
-    return Pool(draw, outputs, asked.budget.repeats, levels), seconds
+    return Pool(draw, outputs, asked.budget.repeats, levels)
 
 
-def _seconds_per_input(opened: Opened, asked: Assignment) -> float:
+def seconds_per_input(opened: Opened, asked: Assignment) -> float:
     """Ask the model a batch of the first rows; return the seconds that each took."""
     first = opened.modality.probe()
     batch = take(first, np.arange(asked.batch_rows) % count(first))
@@ -65,17 +64,76 @@ def _seconds_per_input(opened: Opened, asked: Assignment) -> float:
     return (time.perf_counter() - began) / asked.batch_rows
 
 
-def _trial(opened: Opened, asked: Assignment) -> tuple[Explainer, int, float]:
-    """Return an explainer, the model inputs of its pool, and seconds per model input."""
+@dataclass(frozen=True)
+class Trial:
+    """
+    What a few rows took.
+
+    Attributes
+    ----------
+    rows
+        How many.
+    records
+        What was found.
+    pool_inputs
+        Model inputs of the shared pool, if there is one.
+    own_inputs
+        Model inputs that these rows took, those of their own predictions left out.
+    per_input
+        Seconds in the model, of each input.
+    drawing_seconds, solve_seconds
+        Seconds to draw the pool, and outside the model for these rows.
+    """
+
+    rows: int
+    records: Records
+    pool_inputs: int
+    own_inputs: int
+    per_input: float
+    drawing_seconds: float
+    solve_seconds: float
+
+
+def trial_rows(asked: Assignment) -> int:
+    """Return how many rows stand for all: more where they ask nothing of their own."""
+    return _POOLED_TRIAL_ROWS if asked.method.pooled else _TRIAL_ROWS
+
+
+def try_rows(opened: Opened, asked: Assignment, rows: int) -> Trial:
+    """
+    Explain a few rows with a pool of the run's size.
+
+    The pool repeats the outputs of one batch: the numbers mean nothing, the cost does.
+    """
+    piece = next(opened.modality.pieces(rows, opened.start, opened.stop))
+    before, began, pools, pool_inputs = _model_time(), time.perf_counter(), [], 0
     if asked.method.pooled and isinstance(asked.law, TableLaw):
-        pool, seconds = _trial_pool(opened, asked, asked.law)
-        drawn = asked.budget.samples * asked.budget.repeats
-        return (
-            Explainer(asked, opened.model, iter([pool])),
-            padded(drawn, asked.batch_rows),
-            seconds,
-        )
-    return Explainer(asked, opened.model, iter(())), 0, _seconds_per_input(opened, asked)
+        pools.append(_trial_pool(opened, asked, asked.law))
+        pool_inputs = padded(asked.budget.samples * asked.budget.repeats, asked.batch_rows)
+    drawing = time.perf_counter() - began - (_model_time() - before)[0]
+    worker = Explainer(asked, opened.model, iter(pools))
+    worker.explain(piece.batch, piece.rows)  # what is done once for all rows is not multiplied
+    ready, began = _model_time(), time.perf_counter()
+    records = worker.explain(piece.batch, piece.rows)
+    spent, after = time.perf_counter() - began, _model_time()
+    in_model, asked_inputs = after - before
+    # a row's own prediction is among its inputs, and stands in a batch of rows
+    lines = records.stability.drop_duplicates("row")
+    own = int(lines["n_model_inputs"].sum() - lines["status"].eq("ok").sum())
+    return Trial(
+        rows=len(lines),
+        records=records,
+        pool_inputs=pool_inputs,
+        own_inputs=own,
+        per_input=float(in_model / asked_inputs) if asked_inputs else 0.0,
+        drawing_seconds=float(drawing),
+        solve_seconds=float(max(0.0, spent - (after - ready)[0])),
+    )
+
+
+def _model_time() -> FloatArray:
+    """Return the seconds that this thread has spent in models so far, and on how many inputs."""
+    return np.array([METER.seconds, METER.inputs], dtype=np.float64)
 
 
 def estimate(opened: Opened, asked: Assignment, rendering: Rendering, fmt: str) -> Estimate:
@@ -83,30 +141,20 @@ def estimate(opened: Opened, asked: Assignment, rendering: Rendering, fmt: str) 
     Explain a few rows with a pool of the run's size, and multiply.
 
     What ``--max-rel-se`` may add nobody knows before, and it is not in it.
-    The trial's pool repeats the outputs of one batch: its numbers mean nothing, its cost does.
     """
     asked = replace(asked, budget=replace(asked.budget, goal=None))
     rows = opened.stop - opened.start
-    trial = min(_TRIAL_ROWS, rows)
-    piece = next(opened.modality.pieces(trial, opened.start, opened.stop))
-    worker, pool_inputs, per_input = _trial(opened, asked)
-    worker.explain(piece.batch, piece.rows)  # what is done once for all rows is not multiplied
-    began = time.perf_counter()
-    records = worker.explain(piece.batch, piece.rows)
-    spent = time.perf_counter() - began
-    # a row's own prediction is among its inputs, and stands in a batch of rows
-    lines = records.stability.drop_duplicates("row")
-    own = int(lines["n_model_inputs"].sum() - lines["status"].eq("ok").sum())
-    asked_once = padded(trial, asked.batch_rows) + (padded(own, asked.batch_rows) if own else 0)
-    inputs = pool_inputs + padded(rows, asked.batch_rows) + own * rows // trial
+    tried = try_rows(opened, asked, min(trial_rows(asked), rows))
+    records, times = tried.records, rows / tried.rows
+    inputs = tried.pool_inputs + padded(rows, asked.batch_rows) + int(tried.own_inputs * times)
     shown = render_piece(records, rendering, fmt)
     return Estimate(
         rows=rows,
-        features=round(float(records.lines[records.lines > 0].mean())) if len(lines) else 0,
+        features=round(float(records.lines[records.lines > 0].mean())) if tried.rows else 0,
         model_inputs=inputs,
-        model_seconds=inputs * per_input,
-        solve_seconds=max(0.0, spent - asked_once * per_input) * rows / trial,
-        output_bytes=(len(shown.weights) + len(shown.stability)) * rows / trial,
+        model_seconds=inputs * tried.per_input,
+        solve_seconds=tried.drawing_seconds + tried.solve_seconds * times,
+        output_bytes=(len(shown.weights) + len(shown.stability)) * times,
     )
 
 
@@ -133,14 +181,15 @@ def lines_of(cost: Estimate) -> list[str]:
         f"rows            {cost.rows:,}",
         f"features        {cost.features:,}",
         f"model inputs    {cost.model_inputs:,}",
-        f"estimated time  {_spell(total)} on one worker",
-        f"  in the model  {_spell(cost.model_seconds)}",
-        f"  in surrogates {_spell(cost.solve_seconds)}",
+        f"estimated time  {spell(total)} on one worker",
+        f"  in the model  {spell(cost.model_seconds)}",
+        f"  in surrogates {spell(cost.solve_seconds)}",
         f"output          {cost.output_bytes / 1e6:.1f} MB",
     ]
 
 
-def _spell(seconds: float) -> str:
+def spell(seconds: float) -> str:
+    """Say a time in its own unit."""
     if seconds < 90:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

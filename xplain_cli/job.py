@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from xplain_cli.budgeting import within_budget
 from xplain_cli.clashes import check_inputs
 from xplain_cli.console import Console
 from xplain_cli.errors import XplainError
@@ -182,7 +183,7 @@ def preview(request: Request, console: Console) -> list[str]:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):
-        job = prepare(request, console)
+        job = within_budget(prepare(request, console))
         for note in job.notes:
             console.note(note)
         cost = estimate(job.opened, assign(job, None), job.rendering, request.output_format)
@@ -206,7 +207,7 @@ def explain(request: Request, console: Console) -> int:
         return 0
     with threadpool_limits(limits=1), contextlib.ExitStack() as held:
         course = Course(time.perf_counter())
-        job = prepare(request, console)
+        job = within_budget(prepare(request, console))
         for note in job.notes:
             console.note(note)
         course.lap("open")

@@ -33,6 +33,15 @@ MaxSamples = Annotated[
         "N",
     ),
 ]
+Budget = Annotated[
+    str | None,
+    _option(
+        "How well",
+        "--budget",
+        "What the run may take: 20m (s, m, h) or 2e6 model inputs. It becomes --samples, once.",
+        "TIME|INPUTS",
+    ),
+]
 Shard = Annotated[
     str | None,
     _option("Which rows", "--shard", "One of N slices of the rows, for xplain merge.", "I/N"),

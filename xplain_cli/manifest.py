@@ -13,7 +13,8 @@ from xplain_cli import __version__
 from xplain_cli.choosing import Chosen
 from xplain_cli.chunks import Effort
 from xplain_cli.opening import Opened
-from xplain_cli.plan import Plan, Request, digest
+from xplain_cli.plan import Plan, Request
+from xplain_cli.remote import all_told
 from xplain_cli.seeds import RULE
 from xplain_cli.specs import settings_of
 from xplain_cli.summary import Summary
@@ -80,7 +81,15 @@ def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
         "maps": request.maps,
         "write_maps": request.write_maps,
     }
-    return Plan(numbers, selection, rendering)
+    return Plan(numbers, selection, rendering, request.budget)
+
+
+def _budget(plan: Plan) -> dict[str, Any]:
+    """Return what a budget became, where one was asked for."""
+    if plan.budget is None:
+        return {}
+    became = {name: plan.numbers[name] for name in ("samples", "repeats")}
+    return {"budget": {"asked": plan.budget, **became}}
 
 
 def _versions() -> dict[str, str]:
@@ -112,15 +121,7 @@ def manifest(
         All that was decided and told.
     """
     settled = opened.settled
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "run_id": plan.run_id,
-        "digests": {
-            "numbers": digest(plan.numbers),
-            "selection": digest(plan.selection),
-            "rendering": digest(plan.rendering),
-        },
-        "plan": asdict(plan),
+    said = {
         "argv": list(request.argv),
         "project_file": request.project_file,
         "model": {
@@ -146,6 +147,15 @@ def manifest(
         "notes": list(notes),
         "versions": _versions(),
         "platform": f"{sys.platform} {platform.machine()}",
+    }
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": plan.run_id,
+        "digests": plan.digests,
+        "plan": plan.groups,
+        **_budget(plan),
+        **all_told(said),
+        "classes": list(settled.outputs),
     }
 
 
@@ -250,6 +260,6 @@ def results(
         "precision": whole.precision,
         "fidelity": whole.fidelity,
         "median_and_tail": {name: list(pair) for name, pair in whole.quantiles.items()},
-        "argv": list(request.argv),
-        "request": asdict(request),
+        "argv": all_told(request.argv),
+        "request": all_told(asdict(request)),
     }

@@ -15,7 +15,8 @@ from xplain_cli.joining import Shown, join_parts, ranges
 from xplain_cli.locks import alone
 from xplain_cli.output import Rendering
 from xplain_cli.places import RunPlace
-from xplain_cli.plan import Plan, digest
+from xplain_cli.plan import Plan
+from xplain_cli.remote import all_told
 from xplain_cli.run import open_run
 
 
@@ -128,17 +129,9 @@ def _facts(slices: Sequence[_Slice], plan: Plan, argv: Sequence[str]) -> dict[st
     notes = dict.fromkeys(note for piece in slices for note in piece.facts["notes"])
     return {
         **{name: said for name, said in slices[0].facts.items() if name != "outputs"},
-        "digests": {
-            "numbers": digest(plan.numbers),
-            "selection": digest(plan.selection),
-            "rendering": digest(plan.rendering),
-        },
-        "plan": {
-            "numbers": plan.numbers,
-            "selection": plan.selection,
-            "rendering": plan.rendering,
-        },
-        "argv": list(argv),
+        "digests": plan.digests,
+        "plan": plan.groups,
+        "argv": all_told(argv),
         "notes": list(notes),
         "merged": [{"run": piece.named, "rows": list(piece.rows)} for piece in slices],
     }
@@ -191,7 +184,7 @@ def merge_runs(
         texts = plan.numbers["modality"] == "text"
         asked = Shown(rendering, place.fmt, plan.selection["repeats"], corpus=texts)
         whole, extra = join_parts(run, chunks, asked, facts, plan.numbers["stability_k"])
-        outcome = {"rows_ok": whole.rows, "rows_failed": whole.failed, "argv": list(argv)}
+        outcome = {"rows_ok": whole.rows, "rows_failed": whole.failed, "argv": all_told(argv)}
         run.finish(facts, outcome, n_parts=len(chunks), extra=extra)
     console.summary(whole)
     console.line(place.name)

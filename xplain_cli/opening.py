@@ -9,6 +9,7 @@ from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.modalities import Modality, open_modality
 from xplain_cli.models import LoadedModel, Model, ModelRecipe, Settled, load_model
 from xplain_cli.plan import Request
+from xplain_cli.remote import is_remote, local
 from xplain_cli.scales import link_of
 
 
@@ -42,17 +43,35 @@ class Opened:
     notes: tuple[str, ...]
 
 
+def _model_file(request: Request) -> str:
+    """
+    Return the path of the model.
+
+    Raises
+    ------
+    RefusedError
+        It is on another machine, and nothing says which file it must be.
+    """
+    if is_remote(request.model) and request.model_sha256 is None:
+        raise RefusedError(
+            f"{request.model}: a model of another machine may be another one tomorrow, and loading"
+            " it may run code; pin it with --model-sha256 (xplain inspect prints it, and runs"
+            " nothing), or copy it here"
+        )
+    return local(request.model)
+
+
 def _recipe(request: Request) -> ModelRecipe:
     names = None
     if request.class_names is not None:
-        path = Path(request.class_names)
+        path = Path(local(request.class_names))
         try:
             names = tuple(path.read_text(encoding="utf-8-sig").splitlines())
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             raise RefusedError(f"{path}: class names cannot be read: {reason}") from error
     return ModelRecipe(
-        source=request.model,
+        source=_model_file(request),
         sha256=request.model_sha256,
         trusted=request.trusted,
         trust_all=request.trust_model,

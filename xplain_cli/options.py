@@ -35,7 +35,7 @@ def _argument(metavar: str, text: str) -> Any:
 Words = Annotated[
     list[str] | None,
     _argument(
-        "MODEL DATA", "The model file, then the rows: files, folders, globs, or - for stdin."
+        "MODEL DATA", "The model file, then the rows: files, folders, globs, addresses, or -."
     ),
 ]
 RunWord = Annotated[
@@ -229,7 +229,7 @@ Output = Annotated[
     _option(
         _RESULT,
         "-o --output",
-        "A folder, a .csv .json .jsonl .parquet file, or - for stdout. Default: xplain-out.",
+        "A folder (also s3://...), a .csv .json .jsonl .parquet file, or -. Default: xplain-out.",
         "PATH",
     ),
 ]

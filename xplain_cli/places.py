@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.plan import Plan
+from xplain_cli.remote import is_remote
 
 DEFAULT_FOLDER = "xplain-out"
 SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
@@ -158,10 +160,15 @@ class RunPlace:
         Raises
         ------
         UsageError
-            The name is that of a kind of file that is not written.
+            The name is that of a kind of file that is not written, or an address.
         """
         if output == "-":
             return cls(None, fmt)
+        if is_remote(output):
+            raise UsageError(
+                f"--output {output}: only tabular, text and image write to other machines; name a"
+                " place here"
+            )
         path = Path(output or DEFAULT_FOLDER)
         suffix = path.suffix.lower()
         if output.endswith(("/", os.sep)) or path.is_dir():
@@ -232,8 +239,22 @@ class Marker:
     rendering: str = ""
     top_k: int | None = None  # how many weights the final files keep of each row and target
     outputs: dict[str, str] = field(default_factory=dict)  # SHA-256 (hex) by file name
+    budget: str | None = None  # what --budget asked for, where it chose the plan's samples
     tool: str = "xplain"
     schema: int = SCHEMA
+
+    @classmethod
+    def of(cls, plan: Plan, chunk_rows: int) -> "Marker":
+        """Return the marker of a run that has just begun."""
+        return cls(
+            plan.run_id,
+            plan.identity,
+            {"numbers": plan.numbers, "selection": plan.selection},
+            chunk_rows,
+            rendering=plan.digests["rendering"],
+            top_k=plan.rendering.get("top_k"),
+            budget=plan.budget,
+        )
 
 
 def _parse_marker(data: bytes) -> Marker:

@@ -39,6 +39,7 @@ class Request:
     repeats: int | None = None
     max_rel_se: float | None = None
     max_samples: int | None = None
+    budget: str | None = None
     seed: int = 0
     stability_k: int = 5
     # how work is spread
@@ -127,12 +128,30 @@ class Plan:
     rendering
         Format, top-k, guard: how the parts become files. May change on a finished run.
 
+    budget
+        What ``--budget`` asked for, where it chose the samples; it decides no number itself.
+
     Jobs, backend, chunk size and paths are in none of them.
     """
 
     numbers: dict[str, Any]
     selection: dict[str, Any] = field(default_factory=dict)
     rendering: dict[str, Any] = field(default_factory=dict)
+    budget: str | None = None
+
+    @property
+    def groups(self) -> dict[str, dict[str, Any]]:
+        """The three groups by name, as the manifest shows them."""
+        return {
+            "numbers": self.numbers,
+            "selection": self.selection,
+            "rendering": self.rendering,
+        }
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 (hex) of each group."""
+        return {name: digest(values) for name, values in self.groups.items()}
 
     @property
     def run_id(self) -> str:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from xplain_cli.errors import UsageError, nearest
-from xplain_cli.settings import COMMANDS, SETTINGS, check, parse, split, typed
+from xplain_cli.kinds import check, parse, split, typed
+from xplain_cli.remote import is_remote
+from xplain_cli.settings import COMMANDS, SETTINGS
 
 PREFIX = "XPLAIN_"
 _TRUST = ("trust_model", "trusted")
@@ -110,7 +112,7 @@ def _beside(shown: str, value: Any) -> Any:
     """Return the path, or paths, that a project file names, as the working directory sees them."""
     if isinstance(value, tuple):
         return tuple(_beside(shown, item) for item in value)
-    return value if value == "-" else str(Path(shown).parent / value)
+    return value if value == "-" or is_remote(value) else str(Path(shown).parent / value)
 
 
 def _from_file(command: str, shown: str, table: dict[str, Any]) -> dict[str, Any]:

@@ -103,6 +103,28 @@ def _check_spread(values: Mapping[str, Any]) -> None:
         raise UsageError(f"--scheduler is {scheduler!r}, but --backend is {backend}; take dask")
 
 
+def _check_draws(values: Mapping[str, Any]) -> None:
+    """Refuse two options that each say how many draws there shall be."""
+    if values.get("max_samples") is not None and values.get("max_rel_se") is None:
+        raise UsageError("--max-samples bounds what --max-rel-se may add; give that too")
+    budget = values.get("budget")
+    if budget is None:
+        return
+    for name, why in (
+        ("samples", "a budget becomes samples"),
+        ("max_rel_se", "it adds draws, which --max-samples bounds, and a budget becomes samples"),
+    ):
+        if values[name] is not None:
+            option = "--" + name.replace("_", "-")
+            raise UsageError(f"--budget and {option} at once: {why}; leave one of the two out")
+    if budget[-1].isalpha() and (values["shard"] or values["backend"] == "dask"):
+        other = "--shard" if values["shard"] else "--backend dask"
+        raise UsageError(
+            f"--budget {budget} is time on this machine, and {other} means others; give the model"
+            " inputs of the undivided run (--budget 2e6), or --samples"
+        )
+
+
 def to_request(
     resolved: Resolved, command: str, *, argv: tuple[str, ...] = (), stdin_ready: bool = False
 ) -> Request:
@@ -122,8 +144,7 @@ def to_request(
     if values["quiet"] and values["verbose"]:
         raise UsageError("--quiet and --verbose at once; choose one")
     _check_spread(values)
-    if values.get("max_samples") is not None and values.get("max_rel_se") is None:
-        raise UsageError("--max-samples bounds what --max-rel-se may add; give that too")
+    _check_draws(values)
     output = values["output"] or ("-" if data == ("-",) else "xplain-out")
     if output == "-" and values["write_repeats"]:
         raise UsageError("--write-repeats writes a file beside the output; name one with --output")

@@ -30,7 +30,7 @@ from xplain_cli.places import (
     write_json,
     writing,
 )
-from xplain_cli.plan import Plan, digest
+from xplain_cli.plan import Plan
 
 __all__ = ["Marker", "Run", "RunPlace", "open_run", "write_atomically", "writing"]
 
@@ -219,15 +219,17 @@ def _resume(place: RunPlace, folder: Path, found: Marker, plan: Plan) -> Run:
     ]
     done = frozenset((int(match[1]), int(match[2])) for match in whole)
     finished = found.state == "finished" and len(done) >= found.n_parts
-    asked = digest(plan.rendering)
+    asked = Marker.of(plan, found.chunk_rows)
     run = Run(
         place=place,
         folder=folder,
         state="finished" if finished else "resumed",
-        marker=replace(found, rendering=asked, top_k=plan.rendering.get("top_k")),
+        marker=replace(found, rendering=asked.rendering, top_k=asked.top_k, budget=asked.budget),
         done=done,
     )
-    return replace(run, rendered=finished and found.rendering == asked and run.is_unchanged())
+    return replace(
+        run, rendered=finished and found.rendering == asked.rendering and run.is_unchanged()
+    )
 
 
 def _set_aside(folder: Path, run_id: str) -> Path:
@@ -271,15 +273,7 @@ def open_run(place: RunPlace, plan: Plan, *, explicit: bool, force: bool, chunk_
     RefusedError
         The folder is not a run, is a file, or cannot be made.
     """
-    asked = {"numbers": plan.numbers, "selection": plan.selection}
-    marker = Marker(
-        plan.run_id,
-        plan.identity,
-        asked,
-        chunk_rows,
-        rendering=digest(plan.rendering),
-        top_k=plan.rendering.get("top_k"),
-    )
+    marker = Marker.of(plan, chunk_rows)
     temporary = place.folder is None
     folder = place.folder or _temporary_folder()
     place = RunPlace(folder, place.fmt) if temporary else place

@@ -121,6 +121,7 @@ class NearestGiver:
     wanted: int | None
 
     k: ClassVar[int] = 1
+    most_asked: ClassVar[int] = 0
 
     def give(self, rows: pd.DataFrame, classes: IntArray, ask: Ask) -> Ground:  # noqa: ARG002 - it asks nothing
         """Give each row its nearest."""

@@ -7,6 +7,7 @@ import pandas as pd
 
 from xplain_cli.errors import UsageError
 from xplain_cli.features.grounds import Giver, Reference
+from xplain_cli.remote import told
 
 
 class Files(Protocol):
@@ -60,4 +61,4 @@ class File:
 
         if not self.path:
             raise UsageError("--baseline file: name one, such as file=healthy.csv")
-        return Fixed(files.table(self.path), self.path)
+        return Fixed(files.table(self.path), told(self.path))

@@ -22,6 +22,8 @@ class Fixed:
     origin: str
     wanted: int | None = NO_CLASS
 
+    most_asked: ClassVar[int] = 0
+
     @property
     def k(self) -> int:
         """Baselines of each row."""

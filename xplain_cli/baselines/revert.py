@@ -58,6 +58,12 @@ class RevertGiver:
 
     k: ClassVar[int] = 1
 
+    @property
+    def most_asked(self) -> int:
+        """Model inputs of a row that differs in all features, and gets back all but one."""
+        n = len(self.members)
+        return n * (n + 1) // 2
+
     def give(self, rows: pd.DataFrame, classes: IntArray, ask: Ask) -> Ground:
         """Give back features, one a round, all candidates of all rows asked together."""
         best = self.found.nearest(rows, classes)

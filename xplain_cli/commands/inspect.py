@@ -85,8 +85,9 @@ def inspect(
     console = open_console(resolved.values, resolved.notes)
 
     from xplain_cli.models.inspection import inspect_file
+    from xplain_cli.remote import local
 
-    found = inspect_file(source, resolved.values["python_path"])
+    found = inspect_file(local(source), resolved.values["python_path"])
     for line in _lines(found):
         console.line(line)
     if found.unknown or found.refusals:

@@ -31,6 +31,7 @@ def tabular(
     repeats: o.Repeats = None,
     max_rel_se: j.MaxRelSe = None,
     max_samples: j.MaxSamples = None,
+    budget: j.Budget = None,
     seed: o.Seed = None,
     stability_k: o.StabilityK = None,
     fail_on: o.FailOn = None,
@@ -86,6 +87,6 @@ def tabular(
     request = to_request(resolved, "tabular", argv=tuple(sys.argv[1:]), stdin_ready=ready)
     console = open_console(resolved.values, resolved.notes)
 
-    from xplain_cli.comparing import explain_under_each
+    from xplain_cli.delivering import explain_anywhere
 
-    raise typer.Exit(explain_under_each(request, console))
+    raise typer.Exit(explain_anywhere(request, console))

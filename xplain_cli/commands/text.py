@@ -27,6 +27,7 @@ def text(
     repeats: o.Repeats = None,
     max_rel_se: j.MaxRelSe = None,
     max_samples: j.MaxSamples = None,
+    budget: j.Budget = None,
     seed: o.Seed = None,
     stability_k: o.StabilityK = None,
     fail_on: o.FailOn = None,
@@ -84,6 +85,6 @@ def text(
     request = to_request(resolved, "text", argv=tuple(sys.argv[1:]), stdin_ready=ready)
     console = open_console(resolved.values, resolved.notes)
 
-    from xplain_cli.job import explain
+    from xplain_cli.delivering import explain_anywhere
 
-    raise typer.Exit(explain(request, console))
+    raise typer.Exit(explain_anywhere(request, console))

@@ -83,9 +83,9 @@ def _format_of(file: File, options: ReadOptions) -> str:
                 f"{nearest(options.input_format, FORMATS)}"
             )
         return options.input_format
-    if file.name != file.path:  # a spool has no suffix
+    if file.is_piped:
         return "csv"
-    suffix = PurePath(file.name).suffix.lower()
+    suffix = PurePath(file.path).suffix.lower()
     if suffix not in _SUFFIXES:
         raise RefusedError(
             f"{file.name}: unknown kind of table {suffix!r}; one of {' '.join(_SUFFIXES)}, "

@@ -14,6 +14,7 @@ from typing import IO, TextIO
 
 from xplain_cli.datasets.sources import File
 from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.remote import local, told
 
 _FOREIGN = (
     (b"PAR1", "a parquet file", "say so with --input-format parquet"),
@@ -100,7 +101,7 @@ def spool_bytes(stream: IO[bytes], name: str, most: int | None = None) -> str:
 def _open_stdin() -> File:
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError("stdin is a terminal; pipe data into it or name a file")
-    return File("stdin", spool_bytes(sys.stdin.buffer, "stdin"), is_stdin=True)
+    return File("stdin", spool_bytes(sys.stdin.buffer, "stdin"), is_stdin=True, is_piped=True)
 
 
 def _open_path(path: str) -> File:
@@ -108,11 +109,11 @@ def _open_path(path: str) -> File:
         mode = Path(path).stat().st_mode
         if stat.S_ISFIFO(mode):
             with Path(path).open("rb") as pipe:
-                return File(path, spool_bytes(pipe, path))
+                return File(path, spool_bytes(pipe, path), is_piped=True)
         if not stat.S_ISREG(mode):
             raise RefusedError(f"{path}: is not a regular file; name a file, a folder or a glob")
         with Path(path).open("rb"):
-            return File(path, path)
+            return File(told(path), path)
     except FileNotFoundError as error:
         raise RefusedError(f"{path}: no such file; check the name") from error
     except (OSError, ValueError) as error:
@@ -147,7 +148,8 @@ def find_files(
     Parameters
     ----------
     paths
-        Files, folders (the files in them, sorted), globs (``**`` goes down), ``-``.
+        Files, folders (the files in them, sorted), globs (``**`` goes down), addresses of any of
+        them, ``-``.
     suffixes
         Lower-case endings of the files that folders and globs stand for; empty: any.
 
@@ -162,7 +164,7 @@ def find_files(
         raise UsageError("no DATA; name a file, or - for stdin")
     if list(paths).count("-") > 1:
         raise UsageError("stdin (-) is named twice; it can be read once")
-    expanded = [_expand(path, suffixes) for path in paths]
+    expanded = [_expand(local(path), suffixes) for path in paths]
     files = tuple(
         _open_stdin() if path == "-" else _open_path(path)
         for taken, _ in expanded

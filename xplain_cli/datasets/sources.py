@@ -47,11 +47,22 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class File:
-    """A file to read: its name in messages, and where its bytes are (a spool for stdin)."""
+    """
+    A file to read.
+
+    Attributes
+    ----------
+    name, path
+        What messages call it, and where its bytes are: a spool for stdin and pipes, a copy of a
+        file of another machine.
+    is_stdin, is_piped
+        Where the bytes came from; such a spool has no suffix that would say what they are.
+    """
 
     name: str
     path: str
     is_stdin: bool = False
+    is_piped: bool = False
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,10 @@ class Giver(Protocol):
     def wanted(self) -> int | None:
         """The class that all baselines are of; ``NO_CLASS``: none; None: each row's own foil."""
 
+    @property
+    def most_asked(self) -> int:
+        """Model inputs that finding the baselines of a row takes at most."""
+
     def give(self, rows: pd.DataFrame, classes: IntArray, ask: Ask) -> Ground:
         """Give rows their baselines; *classes* (b,) are wanted, ``NO_CLASS`` where none is."""
 

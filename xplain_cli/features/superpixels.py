@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.features.segmenters import SEGMENTERS, Grid, Segmenter
+from xplain_cli.features.small_copies import places, similarity, small_copy, unit
+from xplain_cli.remote import is_remote
 from xplain_cli.specs import build
-
-LONGEST = 512
-"""Pixels of the longer side of the copy that is segmented; the labels are scaled up again."""
 
 MOST = 200
 """Superpixels above which the most similar neighbours are merged, where no number is asked for."""
@@ -75,43 +74,6 @@ def merge_similar(labels: IntArray, image: FloatArray, count: int) -> IntArray:
     return consecutive(owner[labels])
 
 
-def _unit(values: NDArray[Any]) -> FloatArray:
-    """Return a picture on [0, 1], without alpha."""
-    colours = np.asarray(values[..., :3], dtype=np.float64)
-    if values.dtype == np.uint8:
-        return colours / 255.0
-    least, largest = colours.min(), colours.max()
-    return (colours - least) / (largest - least) if largest > least else np.zeros_like(colours)
-
-
-def _places(length: int, copy: int) -> IntArray:
-    """Return which of *copy* pixels stands for each of *length*."""
-    return np.asarray(np.arange(length) * copy // length, dtype=np.int64)
-
-
-def _small(values: NDArray[Any]) -> NDArray[Any]:
-    """Return a copy whose longer side has at most ``LONGEST`` pixels, each a mean of an area."""
-    from PIL import Image
-
-    height, width = values.shape[:2]
-    factor = LONGEST / max(height, width)
-    if factor >= 1:
-        return values
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    planes = [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(values, 2, 0)]
-    scaled = [np.asarray(plane.resize(size, Image.Resampling.BOX)) for plane in planes]
-    return np.stack(scaled, axis=2)
-
-
-def _similarity(image: FloatArray) -> FloatArray:
-    """Return the picture in colours whose distances are what people see, where it has colours."""
-    if image.shape[2] != 3:
-        return image
-    from skimage.color import rgb2lab
-
-    return np.asarray(rgb2lab(image), dtype=np.float64)
-
-
 Labels: TypeAlias = NDArray[np.int32]
 """The superpixel (h, w) that each pixel belongs to, 0 to S-1."""
 
@@ -127,6 +89,10 @@ class Scene:
 
 class Cut(Protocol):
     """Superpixels of pictures, by a segmenter or from label maps; picklable."""
+
+    @property
+    def most(self) -> int | None:
+        """How many superpixels a picture has at most; None where each must be cut to know."""
 
     def split(self, values: NDArray[Any], scene: Scene) -> Labels:
         """Return labels (h, w), 0 to S-1, of values (h, w, c)."""
@@ -148,6 +114,13 @@ class Superpixels:
     segmenter: Segmenter
     segments: int | None
 
+    @property
+    def most(self) -> int | None:
+        """The number asked for; None where the segmenter decides."""
+        grid = self.segmenter
+        fixed = isinstance(grid, Grid) and grid.rows * grid.columns
+        return fixed or self.segments
+
     def split(self, values: NDArray[Any], scene: Scene) -> Labels:  # noqa: ARG002 - label maps need it
         """
         Cut a picture.
@@ -164,13 +137,13 @@ class Superpixels:
         give so many; a picture of fewer pixels has one superpixel a pixel.
         """
         height, width = values.shape[:2]
-        image = _unit(_small(values))
+        image = unit(small_copy(values))
         high, wide = image.shape[:2]
         wanted = MOST if self.segments is None else self.segments
         few = high * wide <= wanted
         labels = np.arange(high * wide).reshape(high, wide) if few else self._cut(image, wanted)
         small = labels.astype(np.int32)
-        return small[_places(height, high)[:, None], _places(width, wide)]
+        return small[places(height, high)[:, None], places(width, wide)]
 
     def _cut(self, image: FloatArray, wanted: int) -> IntArray:
         segmenter = self.segmenter
@@ -179,7 +152,7 @@ class Superpixels:
         labels = consecutive(segmenter.cut(image, round(wanted * _MORE)))
         if segmenter.sized and labels.max() + 1 < wanted:  # noise, or a strip
             labels = consecutive(labels * wanted + Grid().cut(image, wanted))
-        return merge_similar(labels, _similarity(image), wanted)
+        return merge_similar(labels, similarity(image), wanted)
 
 
 @dataclass(frozen=True)
@@ -195,6 +168,8 @@ class LabelMaps:
     """
 
     path: str
+
+    most: ClassVar[None] = None
 
     def split(self, values: NDArray[Any], scene: Scene) -> Labels:
         """
@@ -284,6 +259,8 @@ def open_superpixels(text: str, segments: int | None) -> Cut:
         path = text.removeprefix("file=")
         if segments is not None:
             raise UsageError("--segments: the label map already says how many; leave one out")
+        if is_remote(path):  # workers read maps one by one
+            raise UsageError(f"--segmenter {text}: label maps are read here; copy them first")
         if not Path(path).exists():
             raise RefusedError(f"{path}: no such label map")
         return LabelMaps(path)

@@ -57,6 +57,9 @@ class Method(Protocol):
     def default_budget(self, law: Any) -> tuple[int, int]:
         """Return the default (samples per repeat, repeats)."""
 
+    def row_inputs(self, law: Any, n: int, budget: tuple[int, int]) -> int:
+        """Return how many model inputs of its own a row with n features takes at most."""
+
     def facts(self, law: Any) -> dict[str, Any]:
         """Return what the manifest says of the method's constants."""
 

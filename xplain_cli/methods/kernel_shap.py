@@ -49,14 +49,24 @@ class KernelShap:
         """Return the default (samples per repeat, repeats)."""
         return BUDGET
 
+    def row_inputs(self, _law: MaskLaw, n: int, budget: tuple[int, int]) -> int:
+        """Return how many model inputs of its own a row with n features takes at most."""
+        samples, repeats = _enough(n, budget[0]), budget[1]
+        return 1 << n if all_fit(n, (samples, repeats)) else 1 + samples * repeats
+
     def facts(self, law: MaskLaw) -> dict[str, Any]:  # noqa: ARG002 - it has no constants
         """Return what the manifest says of the method's constants."""
         return {}
 
     def explain(self, task: MaskTask) -> Explaining:
         """Explain a block of rows, all with equally many features."""
-        samples = max(task.samples, 1 << (4 * (task.n + 1) - 1).bit_length())
+        samples = _enough(task.n, task.samples)
         return explain_by(task, _coalitions(task.n, (samples, task.repeats), task.seed))
+
+
+def _enough(n: int, samples: int) -> int:
+    """Return the samples of a repeat, as many as a fit of n features needs."""
+    return max(samples, 1 << (4 * (n + 1) - 1).bit_length())
 
 
 @dataclass(frozen=True, eq=False)

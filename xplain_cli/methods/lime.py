@@ -99,6 +99,10 @@ class Lime:
             return 8192, 1  # only the fit is measured on them
         return (128, 8) if self.around else (1024, 8)
 
+    def row_inputs(self, _law: DrawLaw, _n: int, budget: tuple[int, int]) -> int:
+        """Return how many model inputs of its own a row takes: none where all share a pool."""
+        return budget[0] * budget[1] if self.around else 0
+
     def facts(self, law: DrawLaw) -> dict[str, Any]:
         """Return what the manifest says of the kernel."""
         return {"kernel_width": self._width(len(law.names))}

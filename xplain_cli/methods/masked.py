@@ -117,6 +117,21 @@ class MaskLime:
             )
         return _BUDGETS[law.sizes]
 
+    def row_inputs(self, law: MaskLaw, n: int, budget: tuple[int, int]) -> int:
+        """Return how many model inputs of its own a row with n features takes at most."""
+        samples, repeats = self._taken(law, n, budget)
+        if self.refine is not None:
+            return samples * (repeats + 2)  # first explained roughly, at two levels
+        return 1 << n if _all_fit(n, (samples, repeats)) else samples * repeats
+
+    def _design_name(self, law: MaskLaw) -> str:
+        return DEFAULTS[law.sizes] if self.design == "auto" else self.design
+
+    def _taken(self, law: MaskLaw, n: int, budget: tuple[int, int]) -> tuple[int, int]:
+        """Return the masks of a repeat, as many as a fit needs and a design takes, and repeats."""
+        samples, repeats = budget
+        return whole(self._design_name(law), n, max(samples, _least_samples(n))), repeats
+
     def facts(self, law: MaskLaw) -> dict[str, Any]:
         """Return what the manifest says of the kernel."""
         if self.kernel != "cosine":
@@ -131,9 +146,8 @@ class MaskLime:
         """Explain a block of rows, all with equally many features."""
         sizes, n = task.law.sizes, task.n
         kernel = kernel_weights(self.kernel, self._width(task.law), n)
-        samples = max(task.samples, _least_samples(n))
-        name = DEFAULTS[sizes] if self.design == "auto" else self.design
-        budget = (whole(name, n, samples), task.repeats)
+        name = self._design_name(task.law)
+        budget = self._taken(task.law, n, (task.samples, task.repeats))
         design = _design(name, sizes, tuple(kernel.tolist()), budget, task.seed)
         surrogate = Surrogate(self.ridge, self.features, self.select)
         coded = name == "codes" and is_coded(sizes, n, budget[0])
@@ -157,6 +171,11 @@ def _least_samples(n: int) -> int:
     return 1 << (4 * (n + 1) - 1).bit_length()
 
 
+def _all_fit(n: int, budget: tuple[int, int]) -> bool:
+    """Say whether a budget (samples, repeats) allows all masks of n features."""
+    return n <= _MOST_ENUMERATED and (1 << n) <= budget[0] * budget[1]
+
+
 _DESIGNS: Kept[Design] = Kept(lambda design: 12 * design.masks.size, 1 << 28)
 
 
@@ -175,7 +194,7 @@ def _make_design(
     n = len(kernel) - 1
     weights = np.array(kernel)
     total = _SAMPLES_OF_LIME[sizes] * float(size_law(sizes, n) @ weights)
-    if n <= _MOST_ENUMERATED and (1 << n) <= budget[0] * budget[1]:
+    if _all_fit(n, budget):
         design = enumerate_masks(sizes, weights)
     else:
         design = sample_masks(name, sizes, weights, budget, (seed,))

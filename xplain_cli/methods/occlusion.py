@@ -29,6 +29,10 @@ class Occlusion:
         """Return the default (samples per repeat, repeats): nothing is sampled."""
         return 1, 1
 
+    def row_inputs(self, _law: MaskLaw, n: int, _budget: tuple[int, int]) -> int:
+        """Return how many model inputs of its own a row with n features takes."""
+        return n + 1
+
     def facts(self, law: MaskLaw) -> dict[str, Any]:  # noqa: ARG002 - it has no constants
         """Return what the manifest says of the method's constants."""
         return {}

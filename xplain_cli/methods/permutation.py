@@ -42,6 +42,12 @@ class Permutation:
         """Return the default (samples per repeat, repeats)."""
         return BUDGET
 
+    def row_inputs(self, _law: MaskLaw, n: int, budget: tuple[int, int]) -> int:
+        """Return how many model inputs of its own a row with n features takes at most."""
+        if all_fit(n, budget):
+            return 1 << n
+        return 1 + 2 * _pairs(n, budget) * (n - 1) * budget[1]
+
     def facts(self, law: MaskLaw) -> dict[str, Any]:  # noqa: ARG002 - it has no constants
         """Return what the manifest says of the method's constants."""
         return {}
@@ -103,12 +109,16 @@ class Walks:
         )
 
 
+def _pairs(n: int, budget: tuple[int, int]) -> int:
+    """Return how many orders, each with its reverse, the samples of a repeat hold."""
+    samples, repeats = budget
+    return max(1 if repeats > 1 else 2, samples // (2 * (n - 1)))
+
+
 def draw_walks(n: int, budget: tuple[int, int], seed: int) -> Walks:
     """Draw orders: in each repeat as many pairs as its samples hold."""
-    samples, repeats = budget
-    pairs = max(1 if repeats > 1 else 2, samples // (2 * (n - 1)))
-    orders = []
-    for repeat in range(repeats):
+    pairs, orders = _pairs(n, budget), []
+    for repeat in range(budget[1]):
         forwards = stream(ORDERS, seed, n, repeat).random((pairs, n)).argsort(axis=1)
         orders.append(np.stack([forwards, forwards[:, ::-1]], axis=1).reshape(-1, n))
     return Walks(np.stack(orders))

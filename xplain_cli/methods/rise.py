@@ -50,6 +50,10 @@ class Rise:
             raise UsageError("rise keeps each feature with probability 1/2: it is for pictures")
         return self._lime.default_budget(law)
 
+    def row_inputs(self, law: MaskLaw, n: int, budget: tuple[int, int]) -> int:
+        """Return how many model inputs of its own a row with n features takes at most."""
+        return self._lime.row_inputs(law, n, budget)
+
     def facts(self, law: MaskLaw) -> dict[str, Any]:
         """Return what the manifest says of the kernel."""
         return self._lime.facts(law)

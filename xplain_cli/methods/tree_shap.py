@@ -31,6 +31,10 @@ class TreeShap:
         """Return the default (samples per repeat, repeats): nothing is sampled."""
         return 1, 1
 
+    def row_inputs(self, _law: MaskLaw, _n: int, _budget: tuple[int, int]) -> int:
+        """Return how many model inputs of its own a row takes: none."""
+        return 0
+
     def facts(self, law: MaskLaw) -> dict[str, Any]:  # noqa: ARG002 - it has no constants
         """Return what the manifest says of the method's constants."""
         return {}

@@ -48,6 +48,8 @@ class Drawing:
         What stands for "absent", as every line of the output says it.
     meaning
         The same in a sentence, for the manifest.
+    features
+        How many features a row has at most; None: rows must be split to know it.
     sparse
         Whether masked texts are asked as sparse rows.
     judge
@@ -61,6 +63,7 @@ class Drawing:
     law: Law
     baseline: str
     meaning: str
+    features: int | None = None
     sparse: bool = False
     judge: Judge | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -25,6 +25,7 @@ from xplain_cli.modalities.preparation import Preparation, prepare_pictures
 from xplain_cli.models import LoadedModel, Model, PictureInput, Settled, TakesPictures
 from xplain_cli.plan import Request
 from xplain_cli.records import Rows
+from xplain_cli.remote import local
 
 _TRIED, _PROBED = 64, 4
 _BATCH, _BATCH_BYTES = 32, 48_000_000
@@ -123,16 +124,16 @@ class PictureData:
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
         """Return the law, and say where the masks are too few for a code."""
         law, notes = self._law(model, settled)
-        says = law.hidden.says
+        says, count = law.hidden.says, self.cut.most
         asked = self.request.samples or method.default_budget(law)[0]
-        least = code_size(self.request.segments or DEFAULT_SEGMENTS)
-        if method.sampled and least > asked:
+        least = code_size(count or DEFAULT_SEGMENTS)
+        if method.sampled and least > asked and self.request.budget is None:
             notes.append(
-                f"{self.request.segments} superpixels: {asked} masks are no code for so many, but"
+                f"{count} superpixels: {asked} masks are no code for so many, but"
                 f" pairs, with many times the variance; --samples {least} makes one"
             )
         meaning = f"each hidden superpixel is replaced: {says}"
-        return Drawing(law, says, meaning, notes=tuple(notes))
+        return Drawing(law, says, meaning, features=count, notes=tuple(notes))
 
     def _law(self, model: Model, settled: Settled) -> tuple[PictureLaw, list[str]]:
         """Return the law, with what stands for hidden superpixels."""
@@ -189,7 +190,7 @@ def _said(thing: Any) -> Any:
     if isinstance(thing, LabelMaps):
         return {"maps": _content(Path(thing.path))}
     if isinstance(thing, Other):
-        return {"other": _content(Path(thing.path))}
+        return {"other": _content(Path(local(thing.path)))}
     if isinstance(thing, NearestOf):
         return {"nearest": thing.class_}  # where it is sought is known by content
     parts = {part.name: getattr(thing, part.name) for part in fields(thing)}

@@ -21,6 +21,7 @@ from xplain_cli.models.judges import Judge, choose_judge
 from xplain_cli.plan import Request
 from xplain_cli.pool import predict_perturbed
 from xplain_cli.reading import read_rows
+from xplain_cli.remote import is_remote
 
 DEFAULT = "median"
 _MOST_FILE_ROWS = 10_000
@@ -165,7 +166,9 @@ def masked_drawing(
     if law.giver.k > 1:
         notes.append(f"baseline: {law.giver.k} rows; each mask costs as many model inputs")
     judge = _judge(files.request, law, background, settled)
-    return Drawing(law, text, baseline.meaning, judge=judge, notes=tuple(notes))
+    return Drawing(
+        law, text, baseline.meaning, features=len(names), judge=judge, notes=tuple(notes)
+    )
 
 
 def judge_recipe(request: Request) -> ModelRecipe:
@@ -183,6 +186,8 @@ def _judge(
 ) -> Judge | None:
     if request.judge is None:
         return None
+    if is_remote(request.judge):  # nothing pins it
+        raise UsageError(f"--judge {request.judge}: a judge is read here; copy it first")
     if law.giver.wanted == NO_CLASS:
         raise UsageError(
             "--judge says whether a baseline of a class is of that class, and this one has none:"

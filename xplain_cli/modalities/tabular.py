@@ -160,7 +160,14 @@ class Tabular:
             labels=labels,
         )
         meaning = "background: absent features are drawn from the background's distribution"
-        return Drawing(law, "background", meaning, facts={"background": facts}, notes=tuple(notes))
+        return Drawing(
+            law,
+            "background",
+            meaning,
+            features=len(law.names),
+            facts={"background": facts},
+            notes=tuple(notes),
+        )
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading decides the numbers."""
