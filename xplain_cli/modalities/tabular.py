@@ -20,6 +20,7 @@ from xplain_cli.methods import METHODS, Method
 from xplain_cli.methods.lime import Lime
 from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading
 from xplain_cli.modalities.carried import carried_columns, check_carried, read_options, rows_of
+from xplain_cli.modalities.leaf_sums import check_leaves
 from xplain_cli.modalities.table_baselines import (
     BaselineFiles,
     content_of,
@@ -133,6 +134,8 @@ class Tabular:
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
         """Return the law, measured on the background."""
         background, notes = usable_background(self.background, model, self.source)
+        if method.exact:
+            check_leaves(model, background)
         path = self.request.background
         facts = {"path": path, "sha256": self.background_sha, "rows": len(background)}
         if not isinstance(method, Lime):
