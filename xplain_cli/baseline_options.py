@@ -13,7 +13,7 @@ Baseline = Annotated[
         show_default=False,
         help="What a row is compared with: zero, mean, median, mode, row=ID, file=PATH,"
         " sample:k=50, or, of the class it is explained against (or class=NAME), medoid, nearest,"
-        " revert."
+        " revert, of rows that labels=COLUMN of the background says to be of it too."
         " Default: median; lime draws from the background instead. Repeat it to compare several.",
         metavar="NAME[:KEY=VALUE]",
     ),
