@@ -18,6 +18,18 @@ Baseline = Annotated[
         metavar="NAME[:KEY=VALUE]",
     ),
 ]
+OfTexts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-b",
+        "--baseline",
+        rich_help_panel="The texts",
+        show_default=False,
+        help="What a text is compared with: nearest:class=NAME[,from=FILE,labels=COLUMN], the"
+        " nearest text of a class. Default: the text without the unit (see --mask-token).",
+        metavar="NAME:KEY=VALUE",
+    ),
+]
 Common = Annotated[
     list[str] | None,
     typer.Option(
