@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from oracles import shapley
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from xplain_cli.errors import UsageError
 from xplain_cli.methods.tree_shap import shapley_of_leaves, sort_leaves
@@ -219,3 +222,23 @@ def test_answers_that_are_no_sum_of_trees_are_refused(run, tmp_path, table, name
     assert not (tmp_path / "xplain-out").exists()
     raw = ("--response", "decision_function", "--rows", "0:3", "-q")
     assert run("tabular", path, table, "-m", "tree-shap", *raw).code == 0
+
+
+def test_boosters_inside_searches_and_bare_pipelines_are_followed(bound):
+    search = GridSearchCV(lgbm(), {"n_estimators": [5]}, cv=2)
+    for wrapper in (search, make_pipeline("passthrough", xgb())):
+        model = bound(wrapper.fit(GAPS, TWO))
+        answers = model.predict(pd.DataFrame(GAPS))
+        assert np.abs(sum_of_leaves(model.leaf_boxes(), GAPS) - answers).max() < 1e-5
+        assert answers.min() < 0
+
+
+def test_a_booster_behind_a_step_gives_its_raw_margin_but_no_leaves(bound):
+    for booster in (xgb(), lgbm(), cat()):
+        wrapped = make_pipeline(StandardScaler(), booster).fit(WHOLE, TWO)
+        model = bound(wrapped)
+        margins = model.predict(pd.DataFrame(WHOLE))[:, 1]
+        odds = wrapped.predict_proba(WHOLE)[:, 1]
+        assert 1 / (1 + np.exp(-margins)) == pytest.approx(odds, abs=1e-6)
+        with pytest.raises(UsageError, match="StandardScaler transforms the columns"):
+            model.leaf_boxes()
