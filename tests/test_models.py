@@ -277,3 +277,14 @@ def test_callables_that_fail_are_refused(called):
         called("number")
     with pytest.raises(RefusedError, match="no module 'nowhere'; name its folder: --python-path"):
         load_model(ModelRecipe("nowhere:predict"))
+
+
+def test_the_raw_scale_asks_a_classifier_for_its_margin(tmp_path):
+    path = tmp_path / "model.pkl"
+    rows = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["a", "b"])
+    model = LogisticRegression().fit(rows, rows["a"] > 0)
+    path.write_bytes(pickle.dumps(model))
+    loaded = load_model(ModelRecipe(str(path), raw=True))
+    settled = loaded.settle(rows)
+    assert (settled.response, settled.scale, settled.margin) == ("decision_function", "raw", True)
+    assert np.array_equal(loaded.bind(settled).predict(rows)[:, 1], model.decision_function(rows))

@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 
 from xplain_cli.errors import UsageError
 from xplain_cli.models import ModelRecipe, Trees, load_model
-from xplain_cli.models.trees import last_left, sum_of_leaves
+from xplain_cli.models.leaves import last_left, sum_of_leaves
 
 STREAM = np.random.default_rng(0)
 TABLE = pd.DataFrame(STREAM.normal(size=(80, 3)), columns=["a", "b", "c"])

@@ -13,9 +13,21 @@ Baseline = Annotated[
         show_default=False,
         help="What a row is compared with: zero, mean, median, mode, row=ID, file=PATH,"
         " sample:k=50, or, of the class it is explained against (or class=NAME), medoid, nearest,"
-        " revert."
+        " revert, of rows that labels=COLUMN of the background says to be of it too."
         " Default: median; lime draws from the background instead. Repeat it to compare several.",
         metavar="NAME[:KEY=VALUE]",
+    ),
+]
+OfTexts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-b",
+        "--baseline",
+        rich_help_panel="The texts",
+        show_default=False,
+        help="What a text is compared with: nearest:class=NAME[,from=FILE,labels=COLUMN], the"
+        " nearest text of a class. Default: the text without the unit (see --mask-token).",
+        metavar="NAME:KEY=VALUE",
     ),
 ]
 Common = Annotated[

@@ -11,7 +11,6 @@ from xplain_cli.features.tables import TableLaw
 from xplain_cli.goals import Goal, default_most
 from xplain_cli.methods import METHODS, Method
 from xplain_cli.modalities import Drawing
-from xplain_cli.models import Trees
 from xplain_cli.opening import Opened
 from xplain_cli.plan import Request
 from xplain_cli.pool import Budget
@@ -82,13 +81,10 @@ def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[st
     return budget, notes
 
 
-def _check_exact(opened: Opened, law: Law, scale: Scale) -> None:
+def _check_exact(law: Law, scale: Scale) -> None:
     """Refuse a closed form for what is no sum of trees, before anything is written."""
     if not isinstance(law, TableLaw | MaskedTableLaw):
         raise UsageError("lime:exact=yes is for tables; take lime:exact=no")
-    if not isinstance(opened.model, Trees):
-        raise UsageError("lime:exact=yes needs a tree model of scikit-learn; take lime:exact=no")
-    opened.model.leaf_boxes()
     if scale.name == "log-odds":
         raise UsageError(
             "lime:exact=yes explains what trees add up to, and log-odds of a sum are none: leave"
@@ -136,14 +132,14 @@ def choose_method(request: Request, opened: Opened) -> Chosen:
     )
     bounded = request.output_scale is not None and _is_bounded(opened)
     scale = parse_scale(request.output_scale, settled.scale, bounded=bounded)
-    drawing = opened.modality.draw_by(method, opened.model, settled)
+    try:
+        drawing = opened.modality.draw_by(method, opened.model, settled)
+        if method.exact:
+            _check_exact(drawing.law, scale)
+    except UsageError as error:
+        raise UsageError(_named(str(error), request.method)) from error
     # what it names may be an address with a signature, which every line of the output would show
     drawing = replace(drawing, baseline=told(drawing.baseline), meaning=told(drawing.meaning))
-    if method.exact:
-        try:
-            _check_exact(opened, drawing.law, scale)
-        except UsageError as error:
-            raise UsageError(_named(str(error), request.method)) from error
     _check_foil(drawing.law, target)
     return with_draws(
         request, Chosen(method, drawing, target, scale, Budget(request.seed, 0, 0), ())

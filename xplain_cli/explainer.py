@@ -14,6 +14,7 @@ from xplain_cli.batches import BATCH_ROWS
 from xplain_cli.explanation import Attribution, BoolArray, Records
 from xplain_cli.features import Law, Split
 from xplain_cli.features.masked_tables import TableRows
+from xplain_cli.features.other_texts import AlignedRows
 from xplain_cli.features.tables import TableLaw
 from xplain_cli.features.texts import TextRows
 from xplain_cli.grounding import ground, nothing_moves, widened
@@ -117,7 +118,7 @@ class Explainer:
     def explain(self, batch: Any, rows: Rows) -> Records:
         """Explain the rows of a chunk; a row that fails becomes a record with its reason."""
         split = self.assignment.law.split(batch)
-        if isinstance(split, TextRows) and isinstance(self.model, ReadsPartly):
+        if isinstance(split, TextRows | AlignedRows) and isinstance(self.model, ReadsPartly):
             split = split.read_to([self.model.read_length(text) for text in split.inputs])
         unread = dict(split.reasons) | dict(rows.unread)
         first: dict[bytes, int] = {}

@@ -82,6 +82,7 @@ def _recipe(request: Request) -> ModelRecipe:
         modality=request.modality,
         layout=request.layout,
         link=link_of(request.output_scale),
+        raw=request.output_scale == "raw",
     )
 
 

@@ -72,8 +72,8 @@ Scale = Annotated[
     _option(
         _WHAT,
         "--output-scale",
-        "probability, raw, log-odds or log-odds:eps=1e-6; of scores probability:of=softmax or"
-        " of=sigmoid. Default: probability if there is one.",
+        "probability, raw (the margin of a classifier), log-odds or log-odds:eps=1e-6; of scores"
+        " probability:of=softmax or of=sigmoid. Default: probability if there is one.",
         "SCALE",
     ),
 ]

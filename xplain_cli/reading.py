@@ -12,7 +12,7 @@ from xplain_cli import datasets
 from xplain_cli.categories import set_apart, unseen_notes
 from xplain_cli.datasets import Chunk, Table
 from xplain_cli.errors import RefusedError, nearest
-from xplain_cli.explanation import BoolArray
+from xplain_cli.explanation import BoolArray, IntArray
 from xplain_cli.models import Levels, LoadedModel, Model
 
 _BLOCK = 65536
@@ -128,7 +128,7 @@ def read_rows(
 
 def read_background(
     table: Table, source: Table, kinds: Mapping[str, str], loaded: LoadedModel
-) -> tuple[pd.DataFrame, list[str]]:
+) -> tuple[pd.DataFrame, IntArray, list[str]]:
     """
     Check the cells of DATA and its background against their kinds, and read the background.
 
@@ -139,7 +139,8 @@ def read_background(
 
     Returns
     -------
-    The rows that stand for the training distribution, and notes about both tables.
+    The rows that stand for the training distribution, where each stands in the background, and
+    notes about both tables.
 
     Raises
     ------
@@ -150,10 +151,11 @@ def read_background(
     if source is not table:
         notes += [f"background: {note}" for note in _judge(source, kinds, loaded)]
     whole = _usable(datasets.read_columns(source, kinds), source, loaded)
-    rows, lost = whole.readable, len(whole.reasons)
+    lost = len(whole.reasons)
     if lost:
         notes.append(f"background: {lost} rows that cannot be used are left out")
-    return rows, notes
+    places = np.delete(np.arange(len(whole.table)), list(whole.reasons))
+    return whole.readable, places, notes
 
 
 def _gaps(column: "pd.Series[Any]") -> dict[float, BoolArray]:
@@ -173,13 +175,15 @@ def _fails(model: Model, rows: pd.DataFrame) -> str:
     return "" if np.isfinite(answers).all() else "it answers NaN or infinity"
 
 
-def usable_background(
-    rows: pd.DataFrame, model: Model, path: str
-) -> tuple[pd.DataFrame, list[str]]:
+def usable_background(rows: pd.DataFrame, model: Model, path: str) -> tuple[IntArray, list[str]]:
     """
     Leave out background rows with a missing or infinite value on which the model fails.
 
     What the model can take is asked on a complete row with one such value put in.
+
+    Returns
+    -------
+    The places of the rows that are left, and notes.
 
     Raises
     ------
@@ -195,6 +199,7 @@ def usable_background(
         probe[column] = pd.Series([value], dtype=rows[column].dtype)
         probes.append(probe)
     notes, lost = [], dict[tuple[str, float], str]()
+    left: BoolArray = np.ones(len(rows), dtype=np.bool_)
     if probes and _fails(model, pd.concat(probes, ignore_index=True)):
         reasons = {gap: _fails(model, probe) for gap, probe in zip(gaps, probes, strict=True)}
         lost = {gap: reason for gap, reason in reasons.items() if reason}
@@ -205,5 +210,4 @@ def usable_background(
             f"background: {int((~left).sum())} rows are left out, in which {shown} are missing or"
             f" infinite: the model fails on them ({next(iter(lost.values()))})"
         )
-        rows = rows[left].reset_index(drop=True)
-    return rows, notes + _check_background(len(rows), path)
+    return np.flatnonzero(left), notes + _check_background(int(left.sum()), path)

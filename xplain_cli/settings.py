@@ -102,7 +102,6 @@ SETTINGS: dict[str, Setting] = {
 }
 """Long option name, with ``_`` for ``-``, to what it takes."""
 
-_BASELINES = ("baseline", "judge")
 _TABLES = ("background", "features", "drop_columns", "categorical", "group")
 _TEXTS = ("text_column", "unit", "occurrences", "mask_token", "hash_units", "batch_size")
 _PICTURES = (
@@ -122,7 +121,7 @@ _INSPECTED = (
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "tabular": tuple(name for name in SETTINGS if name not in {*_TEXTS, *_PICTURES}),
-    "text": tuple(name for name in SETTINGS if name not in {*_TABLES, *_PICTURES, *_BASELINES}),
+    "text": tuple(name for name in SETTINGS if name not in {*_TABLES, *_PICTURES, "judge"}),
     "image": tuple(
         name
         for name in SETTINGS

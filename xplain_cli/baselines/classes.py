@@ -5,7 +5,7 @@ are dense.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -54,11 +54,20 @@ def of_class(reference: Reference, index: int) -> IntArray:
     found = reference.of_class(index)
     if not len(found):
         raise RefusedError(
-            f"--baseline: the model puts no row of the background in class"
-            f" {reference.outputs[index]!r} (whose label agrees); name another class, or another"
-            " --background"
+            f"--baseline: {_nothing(reference.outputs[index], reference.labels)}; name another"
+            " class, or another --background"
         )
     return found
+
+
+def _nothing(name: str, labels: str | None) -> str:
+    """Say that no row of the background is of a class."""
+    if labels is None:
+        return f"the model puts no row of the background in class {name!r}"
+    return (
+        f"no row of the background is both labelled {name!r} in column {labels!r} and put in that"
+        " class by the model"
+    )
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,7 @@ class Candidates:
     distance: Distance
     by_class: Mapping[int, IntArray]
     outputs: tuple[str, ...]
+    labels: str | None = None
 
     def nearest(self, rows: pd.DataFrame, classes: IntArray) -> IntArray:
         """
@@ -86,9 +96,8 @@ class Candidates:
         for i, index in enumerate(classes.tolist()):
             if index not in self.by_class:
                 raise RefusedError(
-                    "--baseline: the model puts no row of the background in class"
-                    f" {self.outputs[index]!r}, against which a row is to be explained; name a"
-                    " class (class=NAME), or another --background"
+                    f"--baseline: {_nothing(self.outputs[index], self.labels)}, against which a row"
+                    " is to be explained; name a class (class=NAME), or another --background"
                 )
             places = self.by_class[index]
             apart = self.distance.between(self.coded[places], own[i])
@@ -110,6 +119,7 @@ def candidates(reference: Reference, index: int | None) -> Candidates:
         reference.distance,
         by_class,
         reference.outputs,
+        reference.labels,
     )
 
 
@@ -142,9 +152,12 @@ class Nearest:
     ----------
     class_
         The class; default: the one against which each row is explained.
+    labels
+        A column of the background whose word must be the class too.
     """
 
     class_: str | None = _CLASS
+    labels: str | None = None
 
     many: ClassVar[bool] = False
 
@@ -152,7 +165,8 @@ class Nearest:
     def meaning(self) -> str:
         """What stands for "absent"."""
         return (
-            f"nearest: absent features take their values in the nearest row of {_of(self.class_)}"
+            "nearest: absent features take their values in the nearest row of"
+            f" {of_whom(self.class_, self.labels)}"
         )
 
     def fit(self, reference: Reference, files: Files) -> NearestGiver:  # noqa: ARG002 - it names no file
@@ -170,16 +184,22 @@ class Medoid:
     ----------
     class_
         The class; default: the one against which each row is explained.
+    labels
+        A column of the background whose word must be the class too.
     """
 
     class_: str | None = _CLASS
+    labels: str | None = None
 
     many: ClassVar[bool] = False
 
     @property
     def meaning(self) -> str:
         """What stands for "absent"."""
-        return f"medoid: absent features take their values in the middle row of {_of(self.class_)}"
+        return (
+            "medoid: absent features take their values in the middle row of"
+            f" {of_whom(self.class_, self.labels)}"
+        )
 
     def fit(self, reference: Reference, files: Files) -> NearestGiver:  # noqa: ARG002 - it names no file
         """Fit it: one candidate of each class."""
@@ -189,10 +209,7 @@ class Medoid:
             i: places[[_middle(found.coded[places], found.distance)]]
             for i, places in found.by_class.items()
         }
-        one = Candidates(
-            found.rows, found.names, found.coded, found.distance, middles, found.outputs
-        )
-        return NearestGiver(one, index)
+        return NearestGiver(replace(found, by_class=middles), index)
 
 
 def _middle(coded: FloatArray, distance: Distance) -> int:
@@ -205,5 +222,7 @@ def _middle(coded: FloatArray, distance: Distance) -> int:
     return int(np.concatenate(totals).argmin())
 
 
-def _of(name: str | None) -> str:
-    return "the class it is explained against" if name is None else f"class {name}"
+def of_whom(name: str | None, labels: str | None) -> str:
+    """Say of which class a row is, and what says so."""
+    whose = "the class it is explained against" if name is None else f"class {name}"
+    return whose if labels is None else f"{whose}, by the model and by column {labels!r}"

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from xplain_cli.baselines.classes import Candidates, candidates, class_named
+from xplain_cli.baselines.classes import Candidates, candidates, class_named, of_whom
 from xplain_cli.baselines.files import Files
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features.grounds import Ask, Ground, Reference, differ, repeated
@@ -27,19 +27,22 @@ class Revert:
     ----------
     class_
         The class; default: the one against which each row is explained.
+    labels
+        A column of the background whose word must be the class too.
     """
 
     class_: str | None = field(default=None, metadata={"key": "class"})
+    labels: str | None = None
 
     many: ClassVar[bool] = False
 
     @property
     def meaning(self) -> str:
         """What stands for "absent"."""
-        whose = "the class it is explained against" if self.class_ is None else self.class_
         return (
-            f"revert: absent features take their values in the nearest row of {whose}, of which as"
-            " much as possible is given back while the model still says that class"
+            "revert: absent features take their values in the nearest row of"
+            f" {of_whom(self.class_, self.labels)}, of which as much as possible is given back"
+            " while the model still says that class"
         )
 
     def fit(self, reference: Reference, files: Files) -> "RevertGiver":  # noqa: ARG002 - it names no file

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from xplain_cli.baselines.classes import class_named, of_class
+from xplain_cli.baselines.classes import class_named, of_class, of_whom
 from xplain_cli.baselines.files import Files
 from xplain_cli.baselines.fixed import Fixed
 from xplain_cli.errors import UsageError
@@ -25,13 +25,20 @@ class Sample:
         How many; each multiplies the model inputs.
     class_
         Draw only rows that the model puts in this class.
+    labels
+        A column of the background whose word must be the class too.
     """
 
     k: int = 50
     class_: str | None = field(default=None, metadata={"key": "class"})
+    labels: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse no rows."""
+        """Refuse no rows, and labels of no class."""
+        if self.labels is not None and self.class_ is None:
+            raise UsageError(
+                f"--baseline sample:labels={self.labels}: of which class? sample:class=NAME"
+            )
         if self.k < 1:
             raise UsageError(f"--baseline sample:k={self.k}: must be 1 or above")
 
@@ -43,7 +50,7 @@ class Sample:
     @property
     def meaning(self) -> str:
         """What stands for "absent"."""
-        of = "" if self.class_ is None else f" of class {self.class_}"
+        of = "" if self.class_ is None else f" of {of_whom(self.class_, self.labels)}"
         return f"sample: outputs are averaged over {self.k} rows of the background{of}"
 
     def fit(self, reference: Reference, files: Files) -> Fixed:  # noqa: ARG002 - it names no file

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from xplain_cli import baseline_options as b
 from xplain_cli import job_options as j
 from xplain_cli import options as o
 from xplain_cli.console import open_console
@@ -40,6 +41,7 @@ def text(
     unit: o.Unit = None,
     occurrences: o.Repeated = None,
     mask_token: o.MaskToken = None,
+    baseline: b.OfTexts = None,
     hash_units: o.HashUnits = None,
     input_format: o.Input = None,
     sep: o.Sep = None,

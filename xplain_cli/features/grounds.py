@@ -13,6 +13,7 @@ from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 Ask: TypeAlias = Callable[[pd.DataFrame], FloatArray]
 """Asks the model on rows: the outputs (m, k), untransformed."""
 NO_CLASS = -1
+NO_LABEL, OTHER_LABEL = -1, -2
 
 
 @dataclass(frozen=True)
@@ -109,13 +110,16 @@ class Reference:
     predicted : (m,) int
         The class that the model gives each; -1 for a model without classes.
     labelled : (m,) int
-        Its label among the classes; -1 where it has none.
+        Its label among the classes; ``NO_LABEL`` where nobody asked for one, ``OTHER_LABEL``
+        where it is none of them, or missing.
     outputs : class names
     discrete
         Columns that are categories.
     members : columns of each feature
     seed
         The run's seed.
+    labels
+        The column of the labels, if the user named one.
     """
 
     rows: pd.DataFrame
@@ -126,6 +130,7 @@ class Reference:
     discrete: frozenset[str]
     members: tuple[tuple[str, ...], ...]
     seed: int
+    labels: str | None = None
 
     @cached_property
     def distance(self) -> Distance:
@@ -138,8 +143,8 @@ class Reference:
         return self.distance.coded(self.rows)
 
     def of_class(self, index: int) -> IntArray:
-        """Return the rows that the model puts in a class and whose label, if any, agrees."""
-        agree = (self.labelled < 0) | (self.labelled == index)
+        """Return the rows that the model puts in a class and whose label, if asked for, agrees."""
+        agree = (self.labelled == NO_LABEL) | (self.labelled == index)
         return np.flatnonzero((self.predicted == index) & agree)
 
 

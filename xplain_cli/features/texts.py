@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -29,6 +29,13 @@ def text_key(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
+class Counterparts(Protocol):
+    """Texts against which others are explained."""
+
+    def aligned(self, rows: "TextRows") -> Any:
+        """Return the texts, split into what differs from their counterparts."""
+
+
 @dataclass(frozen=True)
 class TextLaw:
     """
@@ -49,6 +56,8 @@ class TextLaw:
         secret of the run (``salted``).
     refine
         With a number, only units inside so many sentences, the strongest, are explained; None: all.
+    others
+        Texts of a class; each text is explained against the nearest of them. None: units go.
     """
 
     unit: str = "word"
@@ -57,13 +66,28 @@ class TextLaw:
     dictionary: bool = False
     salt: str | None = None
     refine: int | None = None
+    others: "Counterparts | None" = None
 
     sizes: ClassVar[str] = "uniform"
     distance_unit: ClassVar[float] = 100.0
-    weight_columns: ClassVar[tuple[str, ...]] = ("spans",)
-    stability_columns: ClassVar[tuple[str, ...]] = ("n_units", "n_truncated", "segmentation")
 
-    def split(self, batch: Sequence[Any]) -> "TextRows":
+    @property
+    def weight_columns(self) -> tuple[str, ...]:
+        """Further columns of weights.csv."""
+        return ("spans",) if self.others is None else ("spans", "baseline_value")
+
+    @property
+    def stability_columns(self) -> tuple[str, ...]:
+        """Further columns of stability.csv."""
+        named = ("baseline_origin", "baseline_class", "baseline_in_class", "n_changed")
+        return ("n_units", "n_truncated", "segmentation", *(named if self.others else ()))
+
+    def split(self, batch: Sequence[Any]) -> Any:
+        """Split texts into features: units, or what differs from the nearest text of a class."""
+        rows = self.units_of(batch)
+        return rows if self.others is None else self.others.aligned(rows)
+
+    def units_of(self, batch: Sequence[Any]) -> "TextRows":
         """Split texts into units; a missing or empty one has a reason."""
         texts, units, reasons = [], [], {}
         for i, cell in enumerate(batch):
@@ -150,7 +174,7 @@ class TextRows:
     def read_to(self, lengths: Sequence[int]) -> "TextRows":
         """Return the texts cut where the model stops reading; units behind that are counted."""
         cut = [text[:end] for text, end in zip(self.inputs, lengths, strict=True)]
-        short = self.law.split(cut)
+        short = self.law.units_of(cut)
         lost = [len(whole) - len(left) for whole, left in zip(self.units, short.units, strict=True)]
         reasons = {**short.reasons, **self.reasons}
         return TextRows(self.law, cut, short.units, self.keys, reasons, tuple(lost))
@@ -184,10 +208,13 @@ class TextRows:
                 names[i, j] = self.law.shown(unit.text)
                 spans[i, j] = [list(span) for span in unit.spans]
                 values[i, j] = len(unit.spans)
+        return Shown(names, values, {"spans": spans}, self.facts())
+
+    def facts(self) -> dict[str, Any]:
+        """Return what stability.csv says of the splitting of each text."""
         rules = np.array([self.law.segmentation(text) for text in self.inputs], dtype=object)
-        lost = np.array(self.truncated or (0,) * b, dtype=np.int64)
-        facts = {"n_units": self.counts, "n_truncated": lost, "segmentation": rules}
-        return Shown(names, values, {"spans": spans}, facts)
+        lost = np.array(self.truncated or (0,) * len(self), dtype=np.int64)
+        return {"n_units": self.counts, "n_truncated": lost, "segmentation": rules}
 
     def spanned(self, row: int) -> tuple[str, list[tuple[Span, ...]]]:
         """Return a text and the spans of each of its units."""

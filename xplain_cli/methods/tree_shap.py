@@ -6,7 +6,7 @@ of the q by which only the baseline is: (p - 1)! q! / (p + q)! of it to each of 
 p! (q - 1)! / (p + q)! to each of the q.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,7 +21,7 @@ _MOST_CELLS = 4_000_000
 
 @dataclass(frozen=True)
 class TreeShap:
-    """Exact Shapley values of scikit-learn's trees, forests and boosting on raw margins."""
+    """Exact Shapley values of trees, forests, and boosting on raw margins."""
 
     exact: ClassVar[bool] = True
     pooled: ClassVar[bool] = False
@@ -119,22 +119,51 @@ def sort_leaves(boxes: Any, kept: IntArray) -> SortedLeaves:
     )
 
 
-def _by_feature(
-    leaves: SortedLeaves, owners: IntArray, *passes: BoolArray
-) -> tuple[IntArray, IntArray, list[BoolArray]]:
+def _by_feature(leaves: SortedLeaves, owners: IntArray) -> tuple[SortedLeaves, IntArray, IntArray]:
     """
-    Join the entries of a leaf whose columns are one feature: all of them must pass.
+    Bring the entries of a leaf whose columns are one feature side by side.
 
     Returns
     -------
-    the leaf and the feature of each joined entry, and where each of *passes* does
+    the leaves, whose *starts* and *leaf* now count features; the first entry of each feature of a
+    leaf, and which feature it is
     """
     count = int(owners.max(initial=-1)) + 2
     keys = leaves.leaf * count + owners[leaves.column] + 1  # 0: a column equal in row and baselines
     order = np.argsort(keys, kind="stable")
-    joined, starts = np.unique(keys[order], return_index=True)
-    found = [np.logical_and.reduceat(part[:, order], starts, axis=1) for part in passes]
-    return joined // count, joined % count - 1, found
+    joined, firsts = np.unique(keys[order], return_index=True)
+    parts = {name: getattr(leaves, name)[order] for name in ("column", "lower", "upper", "missing")}
+    starts = np.searchsorted(joined // count, np.arange(len(leaves.starts)))
+    return replace(leaves, starts=starts, leaf=joined // count, **parts), firsts, joined % count - 1
+
+
+def _passed(leaves: SortedLeaves, rows: FloatArray, firsts: IntArray) -> BoolArray:
+    """Return which features of which leaves rows (k, columns) pass: with all of their columns."""
+    inside = leaves.inside(rows)
+    if len(firsts) == inside.shape[1]:
+        return inside
+    return np.logical_and.reduceat(inside, firsts, axis=1)
+
+
+def _reached(leaves: SortedLeaves, mine: BoolArray, others: BoolArray) -> tuple[IntArray, ...]:
+    """
+    Find the leaves that some mixture of the row and a baseline falls into.
+
+    Returns
+    -------
+    of each such pair of baseline and leaf these two, and its first entry here; of each of its
+    entries the baseline and the entry in *leaves*
+    """
+    lost = np.flatnonzero(~mine)
+    dead = np.zeros((len(others), len(leaves.starts)), dtype=np.bool_)
+    if len(lost):
+        held, at = np.unique(leaves.leaf[lost], return_index=True)
+        dead[:, held] = np.logical_or.reduceat(~others[:, lost], at, axis=1)
+    baseline, leaf = np.nonzero(~dead)
+    counts = np.diff(np.r_[leaves.starts, len(leaves.leaf)])[leaf]
+    begins = np.cumsum(counts) - counts
+    entry = np.arange(counts.sum()) + np.repeat(leaves.starts[leaf] - begins, counts)
+    return leaf, begins, np.repeat(baseline, counts), entry
 
 
 def _shares(most: int) -> tuple[FloatArray, FloatArray]:
@@ -164,24 +193,25 @@ def shapley_of_leaves(
     n = int(owners.max(initial=-1)) + 1
     if not len(leaves.leaf):
         return np.zeros((n, leaves.values.shape[1])), leaves.base
-    own = leaves.inside(row[None])
-    step = max(1, _MOST_CELLS // max(1, len(leaves.leaf)))
+    leaves, firsts, feature = _by_feature(leaves, owners)
+    mine = _passed(leaves, row[None], firsts)[0]
+    step = max(1, _MOST_CELLS // max(1, len(leaves.column)))
     phi, base = np.zeros((n, leaves.values.shape[1])), np.zeros(leaves.values.shape[1])
     for at in range(0, len(baselines), step):
-        theirs = leaves.inside(baselines[at : at + step])
-        leaf, feature, (mine, other) = _by_feature(leaves, owners, own, theirs)
-        starts = np.searchsorted(leaf, np.arange(len(leaves.starts)))
-        only: BoolArray = np.greater(mine, other)
-        less: BoolArray = np.greater(other, mine)
-        dead = np.logical_not(np.logical_and.reduceat(mine | other, starts, axis=1))
-        p = np.add.reduceat(only.astype(np.int64), starts, axis=1)
-        q = np.add.reduceat(less.astype(np.int64), starts, axis=1)
-        gives, takes = (
-            np.where(dead, 0.0, table[p, q]) for table in _shares(int(max(p.max(), q.max())))
-        )
-        shares: FloatArray = np.asarray(only * gives[:, leaf] - less * takes[:, leaf]).sum(axis=0)
+        others = _passed(leaves, baselines[at : at + step], firsts)
+        leaf, begins, baseline, entry = _reached(leaves, mine, others)
+        if not len(entry):
+            continue
+        own, other = mine[entry], others[baseline, entry]
+        only, less = own & ~other, other & ~own
+        p, q = (np.add.reduceat(one.astype(np.int64), begins) for one in (only, less))
+        gives, takes = _shares(int(max(p.max(), q.max())))
+        counts = np.diff(np.r_[begins, len(entry)])
+        shares = np.where(only, np.repeat(gives[p, q], counts), 0.0)
+        shares -= np.where(less, np.repeat(takes[p, q], counts), 0.0)
+        moved = np.flatnonzero(only | less)
         for u, values in enumerate(leaves.values.T):
-            moved = feature >= 0
-            phi[:, u] += np.bincount(feature[moved], (shares * values[leaf])[moved], minlength=n)
-        base += (~dead & (p == 0)).sum(axis=0) @ leaves.values
+            parts = shares[moved] * values[leaves.leaf[entry[moved]]]
+            phi[:, u] += np.bincount(feature[entry[moved]], parts, minlength=n)
+        base += leaves.values[leaf[p == 0]].sum(axis=0)
     return phi / len(baselines), leaves.base + base / len(baselines)

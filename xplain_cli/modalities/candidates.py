@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xplain_cli.batches import predict_fixed
+from xplain_cli.batches import count, predict_fixed, take
 from xplain_cli.datasets.pictures import Pictures
 from xplain_cli.datasets.pixels import Reading
 from xplain_cli.errors import RefusedError, UsageError, XplainError, nearest
-from xplain_cli.explanation import FloatArray
+from xplain_cli.explanation import BoolArray, FloatArray
 from xplain_cli.features.other_pictures import Nearest, NearestOf, hold
 from xplain_cli.features.pictures import PictureLaw
 from xplain_cli.models import Model, Settled
@@ -76,25 +76,55 @@ class Sought:
     def answers(self, model: Model, batch: list[Candidate]) -> FloatArray:
         """Return the outputs (b, k) on a batch; NaN where the model fails."""
         inputs = np.stack([self.law.form.apply(values) for _, values, _ in batch])
-        try:
-            return predict_fixed(model, inputs, size=self.batch_rows)
-        except XplainError:
-            raise
-        except Exception:  # noqa: BLE001 - a model may raise anything; one bad picture stays one
-            if len(batch) == 1:
-                return np.full((1, 1), np.nan)
-            each = [self.answers(model, [one]) for one in batch]
-            width = max(map(np.size, each))
-            return np.concatenate([np.broadcast_to(one, (1, width)) for one in each])
+        return answers_of(model, inputs, self.batch_rows)
 
 
-def _class_index(wanted: NearestOf, settled: Settled) -> int:
-    """Return the output of a class."""
+def answers_of(model: Model, inputs: Any, batch_rows: int) -> FloatArray:
+    """Return the outputs (b, k) on candidates; NaN where the model fails."""
+    try:
+        return predict_fixed(model, inputs, size=batch_rows)
+    except XplainError:
+        raise
+    except Exception:  # noqa: BLE001 - a model may raise anything; one bad candidate stays one
+        if count(inputs) == 1:
+            return np.full((1, 1), np.nan)
+        each = [answers_of(model, take(inputs, [i]), batch_rows) for i in range(count(inputs))]
+        width = max(map(np.size, each))
+        return np.concatenate([np.broadcast_to(one, (1, width)) for one in each])
+
+
+def in_class(answers: FloatArray, index: int) -> BoolArray:
+    """Return which candidates the model puts in a class."""
+    known: BoolArray = np.asarray(np.isfinite(answers).all(axis=1), dtype=np.bool_)
+    best = np.where(known[:, None], answers, 0.0).argmax(axis=1)
+    return np.asarray(known & (best == index), dtype=np.bool_)
+
+
+class OfClass(Protocol):
+    """What the user named: the nearest of a class."""
+
+    @property
+    def class_(self) -> str | None:
+        """The class."""
+
+    @property
+    def says(self) -> str:
+        """How the user said it."""
+
+
+def class_index(wanted: OfClass, settled: Settled) -> int:
+    """
+    Return the output of a class.
+
+    Raises
+    ------
+    UsageError
+        The model has no such class, or no classes.
+    """
     outputs = settled.outputs
     if settled.task != "classification" or len(outputs) < 2:
         raise UsageError(
-            f"--baseline {wanted.says}: the model has no classes; take another baseline, such as"
-            " mean or blur"
+            f"--baseline {wanted.says}: the model has no classes; take another baseline"
         )
     if wanted.class_ not in outputs:
         raise UsageError(
@@ -117,14 +147,13 @@ def find_nearest(
     RefusedError
         It puts no picture there.
     """
-    index = _class_index(wanted, settled)
+    index = class_index(wanted, settled)
     held: list[Candidate] = []
     asked = bytes_ = 0
     full = False
     for batch in sought.batches():
         answers = sought.answers(model, batch)
-        known = np.asarray(np.isfinite(answers).all(axis=1), dtype=np.bool_)
-        chosen = known & (np.where(known[:, None], answers, 0.0).argmax(axis=1) == index)
+        chosen = in_class(answers, index)
         for at in np.flatnonzero(chosen).tolist():
             size = batch[at][1].nbytes
             full = len(held) == sought.most or bool(held and bytes_ + size > sought.most_bytes)
@@ -132,7 +161,7 @@ def find_nearest(
                 break
             held.append(batch[at])
             bytes_ += size
-        asked += int(known.sum())
+        asked += int(np.isfinite(answers).all(axis=1).sum())
         if full:
             break
     if not held:

@@ -9,9 +9,9 @@ import pandas as pd
 from xplain_cli import datasets
 from xplain_cli.baselines import open_baseline
 from xplain_cli.datasets import Table
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError, UsageError, nearest
 from xplain_cli.explanation import IntArray
-from xplain_cli.features.grounds import NO_CLASS, Reference, repeated
+from xplain_cli.features.grounds import NO_CLASS, NO_LABEL, OTHER_LABEL, Reference, repeated
 from xplain_cli.features.masked_tables import MaskedTableLaw
 from xplain_cli.features.tables import row_keys
 from xplain_cli.modalities import PROBE_ROWS, Drawing
@@ -29,10 +29,11 @@ _MOST_FILE_ROWS = 10_000
 
 @dataclass(frozen=True)
 class BaselineFiles:
-    """Reads the rows that a baseline names, as DATA itself is read."""
+    """Reads what a baseline names: rows as DATA itself is read, labels of the background."""
 
     request: Request
     data: Table
+    source: Table
     kinds: Mapping[str, str]
     loaded: LoadedModel
 
@@ -59,6 +60,23 @@ class BaselineFiles:
                 return repeated(piece.table, np.array([place]))
         which = f"id {name!r} in column {column!r}" if column else f"number {name!r}"
         raise UsageError(f"--baseline row={name}: {self.data.paths[0]} has no row with {which}")
+
+    def labels(self, column: str) -> list[str]:
+        """
+        Return a column of the background as it stands in the file.
+
+        Raises
+        ------
+        UsageError
+            There is no such column.
+        """
+        if column not in self.source.columns:
+            raise UsageError(
+                f"--baseline labels={column}: {self.source.paths[0]} has no column {column!r}"
+                f"{nearest(column, self.source.columns)}"
+            )
+        pieces = datasets.chunks(self.source, {}, [column], 65536)
+        return [cell for piece in pieces for cell in piece.carried[column]]
 
     def opened(self, path: str) -> Table:
         """Open a file of baselines."""
@@ -105,9 +123,28 @@ def _predicted(rows: pd.DataFrame, model: Model, settled: Settled) -> IntArray:
     return np.asarray(predict_perturbed(model, rows).argmax(axis=1), dtype=np.int64)
 
 
+def _labelled(
+    files: BaselineFiles, column: str | None, places: IntArray, settled: Settled
+) -> IntArray:
+    """Return the label of each background row among the classes."""
+    if column is None or settled.task != "classification":
+        return np.full(len(places), NO_LABEL)
+    known = {name: i for i, name in enumerate(settled.outputs)}
+    cells = files.labels(column)
+    found = np.array([known.get(cells[i], OTHER_LABEL) for i in places.tolist()], dtype=np.int64)
+    if (found == OTHER_LABEL).all():
+        shown = ", ".join(map(repr, sorted({*cells} - {""})[:5]))
+        holds = f" holds {shown}, of which" if shown and files.source.show_cells else ":"
+        raise UsageError(
+            f"--baseline labels={column}: {files.source.paths[0]}{holds} none is a class of the"
+            f" model ({', '.join(settled.outputs[:12])}); name another column, or --class-names"
+        )
+    return found
+
+
 def masked_drawing(
     files: BaselineFiles,
-    background: pd.DataFrame,
+    background: tuple[pd.DataFrame, IntArray],
     discrete: frozenset[str],
     groups: Mapping[str, tuple[str, ...]],
     asked: tuple[Model, Settled],
@@ -120,7 +157,7 @@ def masked_drawing(
     files
         What the user named, and how it is read.
     background
-        Rows that stand for the training data.
+        Rows that stand for the training data, and where each stands in its file.
     discrete, groups
         Columns that are categories, and features that are several columns.
     asked
@@ -135,21 +172,24 @@ def masked_drawing(
     owner = {column: name for name, columns in groups.items() for column in columns}
     names = tuple(dict.fromkeys(owner.get(c, c) for c in files.kinds))
     members = tuple(groups.get(name, (name,)) for name in names)
-    keys = row_keys(background)
+    table, numbers = background
+    keys = row_keys(table)
     order = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
-    rows = repeated(background, order)  # so that the order of the file decides nothing
+    rows = repeated(table, order)  # so that the order of the file decides nothing
+    text = files.request.first_baseline or DEFAULT
+    baseline = open_baseline(text)
+    labels = getattr(baseline, "labels", None)
     reference = Reference(
         rows=rows,
-        names=tuple(f"background row {i}" for i in order.tolist()),
+        names=tuple(f"background row {i}" for i in numbers[order].tolist()),
         predicted=_predicted(rows, model, settled),
-        labelled=np.full(len(rows), -1),
+        labelled=_labelled(files, labels, numbers[order], settled),
+        labels=labels,
         outputs=settled.outputs,
         discrete=discrete,
         members=members,
         seed=files.request.seed,
     )
-    text = files.request.first_baseline or DEFAULT
-    baseline = open_baseline(text)
     law = MaskedTableLaw(
         names=names,
         members=members,
@@ -165,7 +205,7 @@ def masked_drawing(
         notes.append(f"baseline: the {DEFAULT} of the background (--baseline names another)")
     if law.giver.k > 1:
         notes.append(f"baseline: {law.giver.k} rows; each mask costs as many model inputs")
-    judge = _judge(files.request, law, background, settled)
+    judge = _judge(files.request, law, table, settled)
     return Drawing(
         law, text, baseline.meaning, features=len(names), judge=judge, notes=tuple(notes)
     )

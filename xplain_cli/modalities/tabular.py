@@ -20,6 +20,7 @@ from xplain_cli.methods import METHODS, Method
 from xplain_cli.methods.lime import Lime
 from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading
 from xplain_cli.modalities.carried import carried_columns, check_carried, read_options, rows_of
+from xplain_cli.modalities.leaf_sums import check_leaves
 from xplain_cli.modalities.table_baselines import (
     BaselineFiles,
     content_of,
@@ -63,8 +64,9 @@ class Tabular:
     loaded: LoadedModel
     table: Table
     kinds: Mapping[str, str]
-    source: str
+    source: Table
     background: pd.DataFrame
+    background_rows: IntArray
     background_sha: str
     discrete: frozenset[str]
     groups: Mapping[str, tuple[str, ...]]
@@ -106,7 +108,7 @@ class Tabular:
 
     @property
     def _files(self) -> BaselineFiles:
-        return BaselineFiles(self.request, self.table, self.kinds, self.loaded)
+        return BaselineFiles(self.request, self.table, self.source, self.kinds, self.loaded)
 
     def probe(self) -> pd.DataFrame:
         """Return the first rows."""
@@ -132,12 +134,19 @@ class Tabular:
 
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
         """Return the law, measured on the background."""
-        background, notes = usable_background(self.background, model, self.source)
+        kept, notes = usable_background(self.background, model, self.source.paths[0])
+        background = self.background.iloc[kept].reset_index(drop=True)
+        if method.exact:
+            check_leaves(model, background)
         path = self.request.background
         facts = {"path": path, "sha256": self.background_sha, "rows": len(background)}
         if not isinstance(method, Lime):
             drawing = masked_drawing(
-                self._files, background, self.discrete, self.groups, (model, settled)
+                self._files,
+                (background, self.background_rows[kept]),
+                self.discrete,
+                self.groups,
+                (model, settled),
             )
             return replace(drawing, facts={"background": facts}, notes=(*notes, *drawing.notes))
         if self.request.judge is not None:
@@ -266,15 +275,16 @@ def open_tabular(request: Request, load: Load) -> Reading:
     check_carried(request, table)
     source, notes = _background_table(request, table)
     kinds = read_kinds(table, source, matched.columns, loaded)
-    background, found = read_background(table, source, kinds, loaded)
+    background, places, found = read_background(table, source, kinds, loaded)
     discrete = _discrete(request, kinds, loaded)
     opened = Tabular(
         request=request,
         loaded=loaded,
         table=table,
         kinds=kinds,
-        source=source.paths[0],
+        source=source,
         background=background,
+        background_rows=places,
         background_sha=source.sha256,
         discrete=discrete,
         groups=parse_groups(request.groups, matched.columns),

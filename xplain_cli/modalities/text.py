@@ -12,15 +12,18 @@ from xplain_cli import datasets
 from xplain_cli.batches import BATCH_ROWS
 from xplain_cli.datasets import Table
 from xplain_cli.errors import RefusedError, UsageError, nearest
+from xplain_cli.features.other_texts import NearestTextOf
 from xplain_cli.features.texts import TextLaw, text_key
 from xplain_cli.features.units import check_unit, has_dictionary
 from xplain_cli.methods import Method
 from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading
 from xplain_cli.modalities.carried import carried_columns, check_carried, read_options, rows_of
+from xplain_cli.modalities.text_candidates import SoughtTexts, find_nearest_texts, text_column
 from xplain_cli.models import MaskedText, Model, Settled
 from xplain_cli.models.callables import extend_path
 from xplain_cli.models.onnx_texts import LoadedOnnxTexts
 from xplain_cli.plan import Request
+from xplain_cli.specs import build
 
 SALT = "XPLAIN_HASH_SALT"
 _SPARSE_CHUNK_ROWS, _CHUNK_ROWS = 256, 64
@@ -48,6 +51,8 @@ class Text:
         The first texts that are there.
     tokenizer
         SHA-256 (hex) of the model's tokenizer file, if it has one.
+    nearest, others
+        Whose texts stand for absent units, if not nothing; their file, if not DATA.
     """
 
     request: Request
@@ -56,6 +61,8 @@ class Text:
     law: TextLaw
     first: tuple[str, ...]
     tokenizer: str | None = None
+    nearest: NearestTextOf | None = None
+    others: Table | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -112,10 +119,12 @@ class Text:
         """Return how many texts make a good unit of work: those with as many units share most."""
         return _SPARSE_CHUNK_ROWS if drawing.sparse else _CHUNK_ROWS
 
-    def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:  # noqa: ARG002 - the law of texts is one
+    def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
         """Return the law, and whether masked texts are asked as sparse rows."""
         token = self.request.mask_token
         law = replace(self.law, refine=getattr(method, "refine", None))
+        if self.nearest is not None:
+            return self._against(self.nearest, law, model, settled)
         sparse, notes = False, []
         if token is None and isinstance(model, MaskedText):
             sparse = sparse_agrees(law, model, list(self.first))
@@ -131,6 +140,23 @@ class Text:
         baseline = "deletion" if token is None else f"token={token}"
         return Drawing(law, baseline, meaning, sparse=sparse, notes=tuple(notes))
 
+    def _against(
+        self, nearest: NearestTextOf, law: TextLaw, model: Model, settled: Settled
+    ) -> Drawing:
+        """Return the law by which each text is explained against the nearest of a class."""
+        if law.refine is not None:
+            raise UsageError(f"lime:refine={law.refine} takes units away; leave -b nearest out")
+        found = self.others or self.table
+        where = "DATA" if self.others is None else found.paths[0]
+        column = text_column(found, self.column)
+        sought = SoughtTexts(found, column, where, self.request.id_column, law, self.batch_rows)
+        others, note = find_nearest_texts(nearest, sought, model, settled)
+        meaning = (
+            f"{nearest.says}: what differs from the nearest text of the class takes the form that"
+            " it has there"
+        )
+        return Drawing(replace(law, others=others), nearest.says, meaning, notes=(note,))
+
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading and the splitting decides the numbers."""
         request, law = self.request, self.law
@@ -142,6 +168,7 @@ class Text:
             "mask_token": law.mask_token,
             "hashed": law.salt if not law.salt else text_key(law.salt).hex(),
             "dictionary": _dictionary_version() if law.dictionary else None,
+            **({"candidates": self.others.sha256} if self.others else {}),
             "reading": {
                 "sep": request.sep,
                 "encoding": request.encoding,
@@ -202,7 +229,7 @@ def sparse_agrees(law: TextLaw, model: MaskedText, texts: list[str]) -> bool:
 
     Tried on the first texts, under masks of every size.
     """
-    rows = law.split(texts)
+    rows = law.units_of(texts)
     good = [i for i in range(len(rows)) if i not in rows.reasons]
     for i in good:
         n = int(rows.counts[i])
@@ -215,6 +242,25 @@ def sparse_agrees(law: TextLaw, model: MaskedText, texts: list[str]) -> bool:
         if not (np.abs(gap) <= _AGREE).all():
             return False
     return bool(good)
+
+
+def _nearest_of(request: Request) -> tuple[NearestTextOf | None, Table | None]:
+    """Return whose texts stand for absent units, if any are named, and their file."""
+    if len(request.baselines) > 1:
+        raise UsageError(
+            f"--baseline: texts are explained under one, not {', '.join(request.baselines)}: their"
+            " features follow from it"
+        )
+    text = request.first_baseline
+    if text is None:
+        return None, None
+    if request.mask_token is not None:
+        raise UsageError(f"--baseline {text} and --mask-token: name one of them")
+    named = build(text, {"nearest": NearestTextOf})
+    if named.from_ is None:
+        return named, None
+    options = replace(read_options(request, of_data=False), dtypes=())
+    return named, datasets.open_table([named.from_], options, lines=True)
 
 
 def open_text(request: Request, load: Load) -> Reading:
@@ -231,6 +277,7 @@ def open_text(request: Request, load: Load) -> Reading:
     table = datasets.open_table(request.data, read_options(request), lines=True)
     column = _text_column(request, table)
     check_carried(request, table)
+    nearest_of, others = _nearest_of(request)
     extend_path(request.python_path)
     check_unit(request.unit)
     loaded = load()
@@ -249,4 +296,5 @@ def open_text(request: Request, load: Load) -> Reading:
         salt=os.environ.get(SALT, "") if request.hash_units else None,
     )
     tokenizer = loaded.tokenizer_sha256 if isinstance(loaded, LoadedOnnxTexts) else None
-    return Reading(Text(request, table, column, law, tuple(first), tokenizer), loaded)
+    opened = Text(request, table, column, law, tuple(first), tokenizer, nearest_of, others)
+    return Reading(opened, loaded)

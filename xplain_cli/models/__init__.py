@@ -27,10 +27,10 @@ from xplain_cli.models.contract import (
     RowByRow,
     Settled,
 )
+from xplain_cli.models.leaves import LeafBoxes, Trees
 from xplain_cli.models.links import Linked
 from xplain_cli.models.pictures import Flattened, PictureInput, TakesPictures
 from xplain_cli.models.stored import Stored, read_stored
-from xplain_cli.models.trees import LeafBoxes, Trees
 
 __all__ = [
     "KINDS",

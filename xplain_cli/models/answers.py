@@ -6,7 +6,7 @@ import numpy as np
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.boosters import package_of
+from xplain_cli.models.boosters import package_of, raw_margin
 from xplain_cli.models.columns import inner, steps_of
 from xplain_cli.models.responses import to_matrix
 
@@ -93,6 +93,9 @@ def _takes_threads(estimator: Any) -> bool:
 
 def ask(estimator: Any, response: str, inputs: Any) -> FloatArray:
     """Return what an estimator answers as a (rows, columns) matrix."""
+    package = package_of(final(estimator))
+    if response == "decision_function" and package:
+        return to_matrix(raw_margin(inner(estimator), inputs, package))
     asked = getattr(estimator, response)
     answer = asked(inputs, thread_count=1) if _takes_threads(estimator) else asked(inputs)
     if response == "predict":

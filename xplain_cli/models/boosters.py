@@ -78,6 +78,10 @@ class LightgbmModel:
         answer = self.booster_.predict(rows, raw_score=raw, num_threads=1)
         return np.asarray(answer, dtype=np.float64)
 
+    def decision_function(self, rows: Any) -> FloatArray:
+        """Return the raw scores: (rows,), or (rows, classes) for more than two classes."""
+        return self._answer(rows, raw=True)
+
     def predict(self, rows: Any) -> Any:
         """Return the (rows,) values."""
         return self._answer(rows, raw=False)
@@ -94,10 +98,6 @@ class LightgbmClasses(LightgbmModel):
         """Return the (rows, classes) probabilities."""
         answer = self._answer(rows, raw=False)
         return answer if answer.ndim == 2 else np.column_stack([1.0 - answer, answer])
-
-    def decision_function(self, rows: Any) -> FloatArray:
-        """Return the raw scores: (rows,) for two classes, else (rows, classes)."""
-        return self._answer(rows, raw=True)
 
     def predict(self, rows: Any) -> Any:
         """Return the (rows,) classes."""
@@ -142,6 +142,20 @@ def wrapped(model: Any) -> Any:
     if (package, name) == ("catboost", "CatBoost"):
         return catboost_model(model._serialize_model())  # noqa: SLF001  # in memory, no other way
     return model
+
+
+_RAW_MARGIN: dict[str, dict[str, Any]] = {
+    "catboost": {"prediction_type": "RawFormulaVal", "thread_count": 1},
+    "lightgbm": {"raw_score": True},
+    "xgboost": {"output_margin": True},
+}
+
+
+def raw_margin(model: Any, rows: Any, package: str) -> Any:
+    """Return what the trees add up to; a pipeline hands the wish on to the booster in it."""
+    if hasattr(model, "decision_function"):
+        return model.decision_function(rows)
+    return model.predict(rows, **_RAW_MARGIN[package])
 
 
 def pin_thread(model: Any) -> None:

@@ -42,6 +42,8 @@ class ModelRecipe:
         ``NCHW`` or ``NHWC``: how it takes pictures; None: read off the model.
     link
         ``softmax`` or ``sigmoid``: its scores are made probabilities so; None: they stay.
+    raw
+        True asks a classifier for its raw margin, where it has one and *response* names nothing.
     """
 
     source: str
@@ -55,6 +57,7 @@ class ModelRecipe:
     modality: str = "tabular"
     layout: str | None = None
     link: str | None = None
+    raw: bool = False
 
 
 @dataclass(frozen=True)

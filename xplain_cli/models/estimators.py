@@ -16,6 +16,7 @@ from xplain_cli.models.boosters import (
     cast,
     categories_of,
     category_notes,
+    package_of,
     pin_thread,
     wrapped,
 )
@@ -27,8 +28,9 @@ from xplain_cli.models.columns import (
 )
 from xplain_cli.models.contract import Batch, Model, ModelRecipe, Settled
 from xplain_cli.models.held import held_by
+from xplain_cli.models.leaves import LeafBoxes
 from xplain_cli.models.responses import Answer, expand, settle_answer
-from xplain_cli.models.trees import LeafBoxes, leaf_boxes
+from xplain_cli.models.trees import leaf_boxes
 
 _ROW_BY_ROW = ("DecisionTree", "ExtraTree", "RandomForestC", "RandomForestR")
 RESPONSES = ("predict_proba", "decision_function", "predict")
@@ -138,7 +140,13 @@ class Estimator:
         return whole
 
     def _able(self) -> list[str]:
-        return [name for name in RESPONSES if callable(getattr(self.estimator, name, None))]
+        boosted = package_of(final(self.estimator)) != ""
+        return [
+            name
+            for name in RESPONSES
+            if callable(getattr(self.estimator, name, None))
+            or (boosted and name == "decision_function")
+        ]
 
     def _choose(self) -> tuple[str, str]:
         """Return the response and the task."""
@@ -154,6 +162,8 @@ class Estimator:
             )
         if wanted is not None:
             return wanted, task
+        if task == "classification" and self.recipe.raw and "decision_function" in able:
+            return "decision_function", task
         if task == "regression":
             return "predict" if "predict" in able else able[0], task
         if task == "anomaly":
