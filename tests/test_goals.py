@@ -94,14 +94,14 @@ def test_chunks_jobs_shards_and_resumes_decide_no_level(explain, run, tmp_path):
 
 
 def test_texts_get_more_repeats_too_and_no_mask_is_asked_twice(run, tmp_path):
-    (tmp_path / "model.py").write_text(
+    (tmp_path / "hashing_texts.py").write_text(
         "import zlib\n"
         "def score(texts):\n"
         "    return [zlib.crc32(t.encode()) / 2**32 for t in texts]\n"
     )
     words = " ".join(f"w{i}" for i in range(14))
     (tmp_path / "t.txt").write_text(f"{words}\nshort one\n")
-    command = ("text", "model:score", "t.txt", "--python-path", ".", "-n", "128")
+    command = ("text", "hashing_texts:score", "t.txt", "--python-path", ".", "-n", "128")
     done = run(*command, "--max-rel-se", "0.01", "--max-samples", "2048", "-o", "out")
     assert done.code == 0, done.err
     long, short = lines_of(tmp_path / "out" / "stability.csv")

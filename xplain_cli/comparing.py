@@ -36,6 +36,11 @@ def _named(output: str, name: str) -> str:
 
 def _check(request: Request) -> list[str]:
     """Return the name of each run, once they can stand side by side."""
+    if request.modality == "text":
+        raise UsageError(
+            f"--baseline: texts are explained under one, not {', '.join(request.baselines)}: their"
+            " features follow from it"
+        )
     if request.output == "-":
         raise UsageError("several baselines are several runs: name a folder or a file by --output")
     if (Path(request.output) / MARKER).is_file():

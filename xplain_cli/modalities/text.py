@@ -246,11 +246,6 @@ def sparse_agrees(law: TextLaw, model: MaskedText, texts: list[str]) -> bool:
 
 def _nearest_of(request: Request) -> tuple[NearestTextOf | None, Table | None]:
     """Return whose texts stand for absent units, if any are named, and their file."""
-    if len(request.baselines) > 1:
-        raise UsageError(
-            f"--baseline: texts are explained under one, not {', '.join(request.baselines)}: their"
-            " features follow from it"
-        )
     text = request.first_baseline
     if text is None:
         return None, None
