@@ -17,7 +17,7 @@ from xplain_cli.methods.solvers import gram
 from xplain_cli.methods.surrogate import Seen, Surrogate, fit
 from xplain_cli.targets import pair_values
 
-_SLICE_BYTES = 4e6
+_SLICE_BYTES = 1.5e6
 _LEAST_WEIGHT = 1e-200
 
 
