@@ -116,6 +116,13 @@ def _join(pieces: list[Any]) -> Any:
     return vstack(pieces, format="csr")
 
 
+def rows_at_once(inputs: Any, size: int) -> int:
+    """Return how many rows a model that takes many batches is handed: a whole number of them."""
+    if not isinstance(inputs, pd.DataFrame):
+        return size
+    return max(1, min(_MANY_ROWS, _MANY_CELLS // max(1, inputs.shape[1])) // size) * size
+
+
 def _batches(pieces: Iterable[Any], size: int, *, many: bool) -> Iterator[tuple[Any, int]]:
     """
     Yield full batches of a stream of pieces of any length, and how many rows are no padding.
@@ -125,8 +132,8 @@ def _batches(pieces: Iterable[Any], size: int, *, many: bool) -> Iterator[tuple[
     held: list[Any] = []
     rows, most = 0, size
     for piece in pieces:
-        if many and isinstance(piece, pd.DataFrame):
-            most = max(1, min(_MANY_ROWS, _MANY_CELLS // max(1, piece.shape[1])) // size) * size
+        if many:
+            most = rows_at_once(piece, size)
         start = 0
         while rows + count(piece) - start >= most:
             stop = start + most - rows

@@ -9,6 +9,7 @@ from xplain_cli.choosing import with_draws
 from xplain_cli.demand import ENDLESS, Demand, Pace
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.estimate import seconds_per_input, spell, trial_rows, try_rows
+from xplain_cli.explaining import chunk_rows
 from xplain_cli.features.masked_tables import MaskedTableLaw
 from xplain_cli.features.texts import MOST_UNITS
 from xplain_cli.manifest import make_plan
@@ -59,8 +60,8 @@ def _pace(job: Prepared, demand: Demand, left: float) -> Pace:
 
     Where a few rows would take more than a small share of the time, the model is all that counts.
     """
-    opened, chosen, asked = job.opened, job.chosen, assign(job, None)
-    size = job.request.chunk_rows or opened.modality.chunk_rows(chosen.method, chosen.drawing)
+    opened, asked = job.opened, assign(job, None)
+    size = job.request.chunk_rows or chunk_rows(job)
     chunks = -(-(opened.stop - opened.start) // size)
     pace = Pace(
         per_input=seconds_per_input(opened, asked),

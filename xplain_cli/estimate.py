@@ -2,10 +2,19 @@
 
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from xplain_cli.batches import METER, count, padded, predict_fixed, take
+from xplain_cli.batches import (
+    METER,
+    count,
+    padded,
+    predict_fixed,
+    rows_at_once,
+    take,
+    takes_many,
+)
 from xplain_cli.choosing import Chosen
 from xplain_cli.explainer import Assignment, Explainer
 from xplain_cli.explanation import FloatArray, Records
@@ -45,11 +54,17 @@ class Estimate:
     output_bytes: float
 
 
+def _at_once(opened: Opened, asked: Assignment, inputs: Any) -> int:
+    """Return how many rows the model is handed at a time."""
+    size = asked.batch_rows
+    return rows_at_once(inputs, size) if takes_many(opened.model) else size
+
+
 def _trial_pool(opened: Opened, asked: Assignment, law: TableLaw) -> Pool:
-    """Draw the whole pool but predict one batch of it."""
+    """Draw the whole pool but predict one batch of it, or as many as go at once."""
     draw, inputs = draw_pool(law, asked.budget)
     kept = used_outputs(asked.target, len(asked.settled.outputs))
-    some = predict_perturbed(opened.model, inputs.head(asked.batch_rows), kept)
+    some = predict_perturbed(opened.model, inputs.head(_at_once(opened, asked, inputs)), kept)
     outputs = checked_scale(some, asked.target, asked.scale)[np.arange(len(inputs)) % len(some)]
     levels = tuple(len(f) for f in law.frequencies)
     return Pool(draw, outputs, asked.budget.repeats, levels)
@@ -58,10 +73,11 @@ def _trial_pool(opened: Opened, asked: Assignment, law: TableLaw) -> Pool:
 def seconds_per_input(opened: Opened, asked: Assignment) -> float:
     """Ask the model a batch of the first rows; return the seconds that each took."""
     first = opened.modality.probe()
-    batch = take(first, np.arange(asked.batch_rows) % count(first))
+    rows = _at_once(opened, asked, first)
+    batch = take(first, np.arange(rows) % count(first))
     began = time.perf_counter()
     predict_fixed(opened.model, batch, size=asked.batch_rows)
-    return (time.perf_counter() - began) / asked.batch_rows
+    return (time.perf_counter() - began) / rows
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from xplain_cli.clashes import check_inputs
 from xplain_cli.console import Console
 from xplain_cli.errors import XplainError
 from xplain_cli.estimate import describe, estimate, lines_of
-from xplain_cli.explaining import explain_rows, share_pool, spread_of
+from xplain_cli.explaining import chunk_rows, explain_rows, share_pool, spread_of
 from xplain_cli.heatmaps import Folders, draw_run, folders_of
 from xplain_cli.joining import Shown, join_parts, precise_rows, ranges, sum_up
 from xplain_cli.locks import alone
@@ -143,7 +143,6 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
 def _open_run(job: Prepared, held: contextlib.ExitStack) -> Run:
     """Open the run, held against other processes."""
     request = job.request
-    size = job.opened.modality.chunk_rows(job.chosen.method, job.chosen.drawing)
     place = RunPlace.from_output(request.output, request.output_format)
     paths = job.opened.modality.paths
     inputs = (request.model, *paths, request.background, request.class_names)
@@ -158,10 +157,10 @@ def _open_run(job: Prepared, held: contextlib.ExitStack) -> Run:
         job.plan,
         explicit=request.output_explicit,
         force=request.force,
-        chunk_rows=request.chunk_rows or size,
+        chunk_rows=request.chunk_rows or chunk_rows(job),
     )
     batch = job.opened.modality.batch_rows
-    if run.chunk_rows < min(batch, size):
+    if run.chunk_rows < min(batch, chunk_rows(job)):
         job.console.note(
             f"chunks of {run.chunk_rows} rows: each is filled up to a model batch of {batch}"
         )

@@ -127,8 +127,9 @@ def find_nearest_texts(
             f"{labelled} in class {name!r}; name another class, or other texts:"
             f" nearest:class={name},from=FILE"
         )
+    first = f"the first {asked} asked alone: " if len(held) >= sought.most else ""
     note = (
-        f"baseline: {len(held)} of {asked} texts of {sought.where}{labelled} that the model puts in"
+        f"baseline: {first}{len(held)} of {asked} texts of {sought.where}{labelled} that the model puts in"
         f" class {name}; each text takes the nearest (Jaccard over units), never itself"
     )
     return nearest_of(name, held, sought.law), note

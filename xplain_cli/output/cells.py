@@ -26,6 +26,7 @@ INTEGERS = frozenset({
 
 _ARMED = re.compile(r"'*[=+\-@\t\r\0]")
 _DISARMED = re.compile(r"'+[=+\-@\t\r\0]")
+_BARE = {int, float, type(None)}
 
 
 def guard(text: str) -> str:
@@ -99,6 +100,20 @@ def _integer_text(value: float) -> str:
     return "" if value != value else str(int(value))  # noqa: PLR0124 (the fastest test for NaN)
 
 
+def _number_texts(column: "pd.Series[Any]", *, is_integer: bool) -> list[str]:
+    """Return a column of one numeric type as text."""
+    if column.dtype.kind in "iub":
+        return list(map(str, column.tolist()))
+    if is_integer:
+        return list(map(_integer_text, column.tolist()))
+    if column.dtype != np.float64:
+        return ["" if np.isnan(value) else str(value) for value in column.to_numpy()]
+    found = list(map(repr, column.tolist()))
+    for at in np.flatnonzero(column.isna()).tolist():
+        found[at] = ""
+    return found
+
+
 def texts(
     column: "pd.Series[Any]", escape: Callable[[str], str] = str, *, is_integer: bool = False
 ) -> list[str]:
@@ -108,22 +123,15 @@ def texts(
     Floats are the shortest text that reads back the same, missing cells are empty, and *escape*
     is called on what is text (once per distinct text where a column holds nothing else).
     """
-    dtype = column.dtype
-    if isinstance(dtype, np.dtype) and dtype.kind in "iub":
-        return list(map(str, column.tolist()))
-    if isinstance(dtype, np.dtype) and dtype.kind == "f":
-        if is_integer:
-            return list(map(_integer_text, column.tolist()))
-        if dtype == np.float64:
-            numbers = list(map(repr, column.tolist()))
-            for at in np.flatnonzero(column.isna()).tolist():
-                numbers[at] = ""
-            return numbers
-        return ["" if np.isnan(value) else str(value) for value in column.to_numpy()]
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iubf":
+        return _number_texts(column, is_integer=is_integer)
     values = column.tolist()
-    if set(map(type, values)) == {str}:
+    kinds = set(map(type, values))
+    if kinds == {str}:
         known = {value: escape(value) for value in set(values)}
         return list(map(known.__getitem__, values))
     if is_integer:
         values = plains(column, is_integer=True)
+    elif kinds <= _BARE:
+        return ["" if v is None or v != v else repr(v) for v in values]  # noqa: PLR0124 - NaN
     return [_text(value, escape) for value in values]
