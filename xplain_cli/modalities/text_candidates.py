@@ -127,9 +127,10 @@ def find_nearest_texts(
             f"{labelled} in class {name!r}; name another class, or other texts:"
             f" nearest:class={name},from=FILE"
         )
-    first = f"the first {asked} asked alone: " if len(held) >= sought.most else ""
+    full = len(held) >= sought.most
+    some = f"the first {len(held)} texts" if full else f"{len(held)} of {asked} texts"
     note = (
-        f"baseline: {first}{len(held)} of {asked} texts of {sought.where}{labelled} that the model puts in"
-        f" class {name}; each text takes the nearest (Jaccard over units), never itself"
+        f"baseline: {some} of {sought.where}{labelled} that the model puts in class {name}; each"
+        " text takes the nearest (Jaccard over units), never itself"
     )
     return nearest_of(name, held, sought.law), note
