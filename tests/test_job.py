@@ -587,3 +587,11 @@ def test_a_type_for_a_column_that_only_data_has_leaves_the_background_alone(run,
     options = ("--background", background, "--dtype", "id=text", "--id-column", "id")
     done = run("tabular", cancer.model, cancer.data, *SMALL, "--rows", "0:2", *options)
     assert done.code == 0, done.err
+
+
+def test_a_short_job_is_cut_into_smaller_units_of_work(run, cancer, tmp_path):
+    command = ("tabular", cancer.model, cancer.data, "-m", "occlusion", "--backend", "serial")
+    for out, options in {"out": (), "asked": ("--chunk-rows", "32")}.items():
+        assert run(*command, *options, "-o", out).code == 0
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["chunk_rows"] == 4
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "asked")

@@ -56,7 +56,7 @@ def answer_rows(asked: Asked, settled: Settled, inputs: Any) -> Answers:
 
 def _predict_rows(asked: Asked, settled: Settled, inputs: Any) -> tuple[FloatArray, dict[int, str]]:
     """Predict together; where that fails, row by row, so that one bad row stays one."""
-    size = asked.batch_rows
+    size = min(asked.own_rows, asked.batch_rows)
     try:
         return predict_fixed(asked.model, inputs, size=size), {}
     except XplainError:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.batches import predict_stream, takes_many
+from xplain_cli.batches import OWN_ROWS, predict_stream, takes_many
 from xplain_cli.errors import XplainError
 from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
 from xplain_cli.features import MaskedRows
@@ -47,7 +47,9 @@ class Asked:
     kept
         The outputs that are needed.
     batch_rows
-        Rows of every model batch.
+        Rows of every model batch of masked rows.
+    own_rows
+        Rows of every model batch of the rows themselves, and of the rows they are compared with.
     sparse
         The same model where masked texts are asked as sparse rows; else None.
     pool
@@ -67,6 +69,7 @@ class Asked:
     pool: Pool | None = None
     show_values: bool = True
     memory: Memory | None = None
+    own_rows: int = OWN_ROWS
 
 
 @dataclass(frozen=True)

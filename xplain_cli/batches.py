@@ -22,6 +22,9 @@ from xplain_cli.models import Model, RowByRow
 BATCH_ROWS = 512
 """Rows of a batch of tables and texts, where nobody asks for another number."""
 
+OWN_ROWS = 32
+"""Rows of a batch where few are asked: rows as they are, before their features are hidden."""
+
 _MANY_CELLS, _MANY_ROWS = 1 << 21, 1 << 15
 
 Predict: TypeAlias = Callable[[Any], FloatArray]

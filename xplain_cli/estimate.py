@@ -8,6 +8,7 @@ import numpy as np
 
 from xplain_cli.batches import (
     METER,
+    OWN_ROWS,
     count,
     padded,
     predict_fixed,
@@ -162,7 +163,8 @@ def estimate(opened: Opened, asked: Assignment, rendering: Rendering, fmt: str) 
     rows = opened.stop - opened.start
     tried = try_rows(opened, asked, min(trial_rows(asked), rows))
     records, times = tried.records, rows / tried.rows
-    inputs = tried.pool_inputs + padded(rows, asked.batch_rows) + int(tried.own_inputs * times)
+    size = asked.batch_rows if asked.method.pooled else min(OWN_ROWS, asked.batch_rows)
+    inputs = tried.pool_inputs + padded(rows, size) + int(tried.own_inputs * times)
     shown = render_piece(records, rendering, fmt)
     return Estimate(
         rows=rows,

@@ -10,7 +10,7 @@ import numpy as np
 
 from xplain_cli.answering import Answers, answer_rows
 from xplain_cli.asking import Asked, run_together
-from xplain_cli.batches import BATCH_ROWS
+from xplain_cli.batches import BATCH_ROWS, OWN_ROWS
 from xplain_cli.explanation import Attribution, BoolArray, Records
 from xplain_cli.features import Law, Split
 from xplain_cli.features.masked_tables import TableRows
@@ -101,6 +101,8 @@ class Explainer:
             scale=assignment.scale,
             kept=self._kept,
             batch_rows=assignment.batch_rows,
+            # rows that share a pool ask nothing else: chunks of them fill whole batches
+            own_rows=assignment.batch_rows if assignment.method.pooled else OWN_ROWS,
             sparse=model if assignment.sparse and isinstance(model, MaskedText) else None,
             show_values=assignment.with_values,
         )

@@ -39,7 +39,9 @@ def ground(
     the rows, the model inputs that each baseline took, and why a row has none
     """
     chosen, lost = list(good), dict[int, str]()
-    ask = partial(predict_fixed, asked.model, size=asked.batch_rows)
+    many = rows.law.giver.most_asked > 0
+    size = asked.batch_rows if many else min(asked.own_rows, asked.batch_rows)
+    ask = partial(predict_fixed, asked.model, size=size)
     try:
         return *_ground_some(rows, chosen, answers, ask), lost
     except XplainError:

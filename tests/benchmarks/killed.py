@@ -28,17 +28,18 @@ def children(pid):
     return [int(child) for child in found]
 
 
-def command(output, backend):
+def command(output, backend, scheduler=None):
     options = ["-n", "64", "-r", "2", "--chunk-rows", "2", "--python-path", ".", "--rows", "0:120"]
     data = [str(ROOT / "sample_data" / "data.csv"), "--drop-columns", "id"]
     spread = ["--backend", backend, "-j", "2", "--no-progress", "-q", "-o", output]
+    spread += ["--scheduler", scheduler] if scheduler else []
     return [sys.executable, "-m", "xplain_cli", "tabular", "slow:predict", *data, *options, *spread]
 
 
-def start(folder, output, backend="loky"):
+def start(folder, output, backend="loky", scheduler=None):
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        command(output, backend), cwd=folder, env=env, stdout=subprocess.DEVNULL
+        command(output, backend, scheduler), cwd=folder, env=env, stdout=subprocess.DEVNULL
     )
 
 
@@ -46,11 +47,54 @@ def read(folder, output):
     return [(folder / output / name).read_bytes() for name in FILES]
 
 
+def kill(pid):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def until_done(folder, output, moments, whole):
+    """Run, kill parent or worker, run again, until it is done; return the kills."""
+    kills = 0
+    while True:
+        process = start(folder, output)
+        try:
+            code = process.wait(moments.uniform(0.1, 1.0) * whole)
+        except subprocess.TimeoutExpired:
+            kill(moments.choice([process.pid, *children(process.pid)]))
+            kills += 1
+            code = process.wait()
+        if code == 0:
+            return kills
+
+
+@contextlib.contextmanager
+def cluster(folder):
+    """Two workers of a Dask cluster that find the model; yields what runs there and is struck."""
+    from distributed import Client, LocalCluster
+
+    os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(folder)))
+    with (
+        LocalCluster(2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as local,
+        Client(local, set_as_default=False) as client,
+    ):
+
+        def struck(folder, output, moments, whole):
+            process = start(folder, output, "dask", local.scheduler_address)
+            time.sleep(moments.uniform(0.3, 0.9) * whole)
+            kill(moments.choice(list(client.run(os.getpid).values())))
+            if process.wait() != 0:
+                raise SystemExit(f"exit {process.returncode}")
+            return 1
+
+        yield struck
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=600.0, help="stop after this long")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--dask", action="store_true", help="kill workers of a cluster instead")
     asked = parser.parse_args()
     moments = random.Random(asked.seed)  # noqa: S311 - moments of death are no secret
     folder = Path(tempfile.mkdtemp())
@@ -61,23 +105,13 @@ def main():
         raise SystemExit("the undisturbed run failed")
     whole, expected = time.monotonic() - began, read(folder, "calm")
     struck = same = kills = 0
-    while struck < asked.runs and time.monotonic() - began < asked.seconds:
-        output = f"run{struck}"
-        while True:
-            process = start(folder, output)
-            try:
-                code = process.wait(moments.uniform(0.1, 1.0) * whole)
-            except subprocess.TimeoutExpired:
-                victim = moments.choice([process.pid, *children(process.pid)])
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(victim, signal.SIGKILL)
-                kills += 1
-                code = process.wait()
-            if code == 0:
-                break
-        struck += 1
-        same += read(folder, output) == expected
-        shutil.rmtree(folder / output)
+    with cluster(folder) if asked.dask else contextlib.nullcontext(until_done) as run:
+        while struck < asked.runs and time.monotonic() - began < asked.seconds:
+            output = f"run{struck}"
+            kills += run(folder, output, moments, whole)
+            struck += 1
+            same += read(folder, output) == expected
+            shutil.rmtree(folder / output)
     spent = time.monotonic() - began
     print(f"{same} of {struck} runs end with the same bytes; {kills} kills in {spent:.0f} s")
     shutil.rmtree(folder)

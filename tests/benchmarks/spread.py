@@ -77,10 +77,10 @@ def bare(folder, inputs, processes):
     return time.perf_counter() - began
 
 
-def workers(folder, rows):
+def workers(folder, rows, runs):
     """One worker against two on a black-box model, and what two bare processes reach."""
     command = ("tabular", "busywork:busy", *DATA, *SHAP, "--rows", f"0:{rows}")
-    for _ in range(2):
+    for _ in range(runs):
         one = explain(folder, *command, "-j", "1")
         two = explain(folder, *command, "-j", "2")
         alone, side = (bare(folder, rows * 1024, count) for count in (1, 2))
@@ -133,8 +133,10 @@ def main():
         (folder / "busywork.py").write_text(MODEL)
         if asked.what == "auto":
             auto(folder, asked.runs)
+        elif asked.what == "workers":
+            workers(folder, asked.rows, asked.runs)
         else:
-            {"workers": workers, "overhead": overhead}[asked.what](folder, asked.rows)
+            overhead(folder, asked.rows)
 
 
 if __name__ == "__main__":
