@@ -1,8 +1,9 @@
 """How chunks are spread: here, over threads, processes, a cluster; never changing a number."""
 
+import contextlib
 import itertools
-import time
-from collections.abc import Callable, Iterable, Iterator
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 from xplain_cli.chunks import explain_chunk
@@ -65,12 +66,68 @@ def _threads(assignment: Assignment, tasks: Iterator[Piece], jobs: int) -> Itera
             yield from pool(work(assignment, task) for task in wave)
 
 
-def _processes(assignment: Assignment, tasks: Iterator[Piece], spread: Spread) -> Iterator[Done]:
+def _processes(
+    assignment: Assignment, tasks: Iterator[Piece], spread: Spread
+) -> Generator[Done, None, None]:
     crew = Crew(assignment, spread.jobs, spread.row_timeout)
     try:
         yield from crew.explain(tasks)
     finally:
         crew.stop()
+
+
+class _Aside(threading.Thread):
+    """A chunk that is explained here, aside."""
+
+    def __init__(self, assignment: Assignment, task: Piece) -> None:
+        super().__init__(daemon=True)
+        self._assignment, self._task = assignment, task
+        self._found: Done | BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._found = _explain(self._assignment, self._task)
+        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+            self._found = error
+
+    def result(self) -> Done:
+        """Wait for it."""
+        self.join()
+        if not isinstance(self._found, Done):
+            raise self._found or RuntimeError("a thread ended without a word")
+        return self._found
+
+
+def _wherever(
+    assignment: Assignment,
+    tasks: Iterator[Piece],
+    spread: Spread,
+    total: int,
+    chosen: Callable[[str], None],
+) -> Iterator[Done]:
+    """Explain the first chunk here, and the rest where it is worth it."""
+    task = next(tasks, None)
+    if task is None:
+        return
+    rows = task.stop - task.start
+    if spread.jobs < 2 or rows >= total:
+        chosen("serial")
+        yield from _serial(assignment, itertools.chain([task], tasks))
+        return
+    first = _Aside(assignment, task)
+    first.join(max(_SMALL_SECONDS, 2 * spread.opening_seconds) * rows / (total - rows))
+    if not first.is_alive():
+        chosen("serial")
+        yield first.result()
+        yield from _serial(assignment, tasks)
+        return
+    chosen("loky")
+    with contextlib.closing(_processes(assignment, tasks, spread)) as rest:
+        second = next(rest)  # workers begin before the first chunk is done
+        yield first.result()
+        yield second
+        yield from rest
 
 
 def explain_all(
@@ -83,9 +140,10 @@ def explain_all(
     """
     Explain chunks and return them in order.
 
-    ``auto`` explains the first chunk here and stays here while the rest would take less than 5 s
-    or less than twice what starting a worker takes. A run that was cut off, and one whose rows
-    have a time limit, goes to processes from its first row on: they may die, and it goes on.
+    ``auto`` explains the first chunk here. Once that has taken so long that the rest would take
+    more than 5 s, and more than twice what starting a worker takes, workers begin with the rest;
+    if it never does, the rest stays here. A run that was cut off, and one whose rows have a time
+    limit, goes to processes from its first row on: they may die, and it goes on.
 
     Parameters
     ----------
@@ -104,16 +162,8 @@ def explain_all(
     if backend == "auto" and (spread.wary or spread.row_timeout is not None):
         backend = "loky"
     if backend == "auto":
-        first = next(tasks, None)
-        if first is None:
-            return
-        began = time.perf_counter()
-        explained = _explain(assignment, first)
-        rows = first.stop - first.start
-        rest = (time.perf_counter() - began) * (total - rows) / rows
-        yield explained
-        worth = rest > max(_SMALL_SECONDS, 2 * spread.opening_seconds)
-        backend = "loky" if worth and spread.jobs > 1 else "serial"
+        yield from _wherever(assignment, tasks, spread, total, chosen)
+        return
     chosen(backend)
     if backend == "dask":
         yield from explain_on_cluster(assignment, tasks, spread.scheduler)
