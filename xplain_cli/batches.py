@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.features.grounds import repeated
 from xplain_cli.models import Model, RowByRow
 
 BATCH_ROWS = 512
@@ -93,8 +94,7 @@ def _table(inputs: pd.DataFrame, places: NDArray[Any]) -> pd.DataFrame:
     if all(dtype == np.float64 for dtype in inputs.dtypes):
         matrix = np.ascontiguousarray(inputs.to_numpy()[places])
         return pd.DataFrame(matrix, columns=inputs.columns, copy=False)
-    columns = {c: inputs[c].take(places).reset_index(drop=True) for c in inputs.columns}
-    return pd.DataFrame(columns)
+    return repeated(inputs, places)
 
 
 def _filled(inputs: Any, size: int) -> Any:

@@ -251,12 +251,20 @@ class TableRows:
             made = np.where(kept[:, None], mine[row], theirs[None, own])
             return pd.DataFrame(made.reshape(-1, len(law.columns)), columns=list(law.columns))
         columns = {}
-        for j, c in enumerate(law.columns):
-            x, base = self.inputs[c].iloc[[row]], self.ground.table[c].iloc[own]
-            both = pd.concat([x, base.astype(x.dtype)], ignore_index=True)
+        for j, (c, (mine, theirs)) in enumerate(self._cells.items()):
+            both = np.concatenate([mine[row : row + 1], theirs[own]])
             places = np.where(kept[:, j, None], 0, 1 + np.arange(k)).ravel()
-            columns[c] = both.take(places).reset_index(drop=True)
+            columns[c] = pd.Series(both[places], dtype=mine.dtype, copy=False)
         return pd.DataFrame(columns)
+
+    @cached_property
+    def _cells(self) -> dict[str, tuple[Any, Any]]:
+        """Rows and baselines of each column, of its own type."""
+        if self.ground is None:
+            raise ValueError("the rows have no baselines yet")
+        mine = {c: self.inputs[c].to_numpy() for c in self.law.columns}
+        theirs = {c: self.ground.table[c].to_numpy().astype(mine[c].dtype) for c in mine}
+        return {c: (mine[c], theirs[c]) for c in mine}
 
     @cached_property
     def _numbers(self) -> tuple[FloatArray, FloatArray] | None:
