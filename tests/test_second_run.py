@@ -120,14 +120,17 @@ def test_wide_lines_have_a_column_for_each_feature(run, diabetes, tmp_path):
     assert len(lines) == 5
 
 
+@pytest.mark.parametrize("buffered", [True, False])
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /dev/full")
-def test_talk_that_cannot_be_told_changes_nothing(cancer, tmp_path):
+def test_talk_that_cannot_be_told_changes_nothing(cancer, tmp_path, buffered):
+    own = {} if buffered else {"PYTHONUNBUFFERED": "1"}
+    kept = {name: value for name, value in environment().items() if name != "PYTHONUNBUFFERED"}
     words = [str(word) for word in command(cancer, "-o", "out")]
     with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
         done = subprocess.run(
             [sys.executable, "-m", "xplain_cli", *words],
             cwd=tmp_path,
-            env=environment(),
+            env=kept | own,
             stderr=full,
             stdin=subprocess.DEVNULL,
             capture_output=False,

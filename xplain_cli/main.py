@@ -141,7 +141,7 @@ def _flushed(code: int) -> int:
             os.close(nowhere)
             if isinstance(error, BrokenPipeError):
                 code = CLOSED_PIPE
-            else:
+            elif stream is sys.stdout:  # talk that cannot be told must not change what is done
                 Console().error(f"cannot write to stdout: {error.strerror}")
                 code = code or REFUSED
     return code
