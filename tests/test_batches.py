@@ -55,7 +55,7 @@ def test_many_batches_go_to_a_model_that_answers_row_by_row():
 def test_many_batches_of_a_wide_table_are_fewer():
     wide = pd.DataFrame(np.zeros((3000, 2048)))
     sizes = []
-    answer = lambda batch: sizes.append(len(batch)) or np.zeros((len(batch), 1))  # noqa: E731
+    answer = lambda batch: sizes.append(len(batch)) or np.zeros((len(batch), 1))  # noqa: E731 - one line
     predict_stream(answer, [wide], 512, many=True)
     assert sizes == [1024, 1024, 1024]
 

@@ -136,7 +136,7 @@ def explained(run, tmp_path, folder, *options, baseline="nearest:class=fine", da
     return pd.read_csv(out / "weights.csv"), pd.read_csv(out / "stability.csv")
 
 
-def test_the_base_is_the_model_at_the_nearest_text_of_the_class(run, comments, tmp_path):  # noqa: F811
+def test_the_base_is_the_model_at_the_nearest_text_of_the_class(run, comments, tmp_path):  # noqa: F811 - the fixture
     gate = ("--fail-on", "max(attribution_error)>1e-9", "--id-column", "id")
     weights, rows = explained(run, tmp_path, comments, *gate)
     table = pd.read_csv(comments / "comments.csv").set_index("id")
@@ -154,7 +154,7 @@ def test_the_base_is_the_model_at_the_nearest_text_of_the_class(run, comments, t
     assert manifest["baseline"].startswith("nearest:class=fine: what differs")
 
 
-def test_other_files_hold_candidates_and_decide_the_numbers(run, comments, tmp_path):  # noqa: F811
+def test_other_files_hold_candidates_and_decide_the_numbers(run, comments, tmp_path):  # noqa: F811 - the fixture
     (tmp_path / "more.txt").write_text("thank you so much, band\nwin cash\n", encoding="utf-8")
     _, rows = explained(run, tmp_path, comments, baseline="nearest:class=fine,from=more.txt")
     assert set(rows["baseline_origin"]) == {"row 0"}
@@ -162,7 +162,7 @@ def test_other_files_hold_candidates_and_decide_the_numbers(run, comments, tmp_p
     assert plan["plan"]["numbers"]["candidates"]
 
 
-def test_labels_leave_only_texts_that_are_labelled_so(run, comments, tmp_path):  # noqa: F811
+def test_labels_leave_only_texts_that_are_labelled_so(run, comments, tmp_path):  # noqa: F811 - the fixture
     table = pd.read_csv(comments / "comments.csv")
     table.assign(label=["fine", "unsure"] * 12).to_csv(tmp_path / "labelled.csv", index=False)
     _, rows = explained(
@@ -175,7 +175,7 @@ def test_labels_leave_only_texts_that_are_labelled_so(run, comments, tmp_path): 
     assert (numbers % 2 == 0).all()
 
 
-def test_the_order_of_texts_and_the_number_of_jobs_decide_nothing(run, comments, tmp_path):  # noqa: F811
+def test_the_order_of_texts_and_the_number_of_jobs_decide_nothing(run, comments, tmp_path):  # noqa: F811 - the fixture
     whole, _ = explained(run, tmp_path, comments, "--id-column", "id")
     turned = tmp_path / "turned.csv"
     pd.read_csv(comments / "comments.csv").iloc[::-1].to_csv(turned, index=False)
@@ -210,7 +210,7 @@ def test_both_texts_end_where_the_model_stops_reading(run, tmp_path):
     assert line["base_value"] == pytest.approx(1 / (1 + np.exp(-2.0)), abs=1e-6)
 
 
-def test_hashed_units_show_nothing_of_the_other_text(run, comments, tmp_path):  # noqa: F811
+def test_hashed_units_show_nothing_of_the_other_text(run, comments, tmp_path):  # noqa: F811 - the fixture
     weights, _ = explained(run, tmp_path, comments, "--hash-units")
     assert weights["baseline_value"].isna().all()
     assert weights["feature"].str.fullmatch(r"(absent: )?[0-9a-f]{16}").all()
@@ -229,7 +229,7 @@ def test_hashed_units_show_nothing_of_the_other_text(run, comments, tmp_path):  
         (("-b", "nearest:class=fine", "-m", "lime:refine=2"), 2, "leave -b nearest out"),
     ],
 )
-def test_what_cannot_be_is_refused(run, comments, options, code, says):  # noqa: F811
+def test_what_cannot_be_is_refused(run, comments, options, code, says):  # noqa: F811 - the fixture
     base = ("text", comments / "model.pkl", comments / "comments.csv")
     done = run(*base, "--text-column", "CONTENT", *options)
     assert done.code == code

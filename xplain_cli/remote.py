@@ -248,7 +248,7 @@ def _globbed(place: Place, magic: str, root: Path) -> str:
     first = min(place.path.index(c) for c in magic if c in place.path)
     base = place.path[:first].rpartition("/")[0]
     found = retried(place.name, lambda: sorted(map(str, place.fs.glob(place.path))))
-    files = [path for path in found if retried(place.name, lambda at=path: place.fs.isfile(at))]  # type: ignore[misc]
+    files = [path for path in found if retried(place.name, lambda at=path: place.fs.isfile(at))]  # type: ignore[misc]  # a default in a lambda
     if not files:
         raise RefusedError(f"{place.name}: matches no file")
     pattern = place.path.removeprefix(base).lstrip("/")
