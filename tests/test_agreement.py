@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from oracles import jaccard, kendall_tau
 
-from xplain_cli.agreement import mean_jaccard, mean_tau, top_members
+from xplain_cli.quality.agreement import mean_jaccard, mean_tau, top_members
 
 
 def test_top_members_are_the_k_largest():

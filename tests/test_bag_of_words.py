@@ -8,8 +8,8 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, 
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 
-from xplain_cli.features.texts import TextLaw
-from xplain_cli.models.bag_of_words import sparse_texts
+from xplain_cli.modalities.text.masks import TextLaw
+from xplain_cli.models.estimators.bag_of_words import sparse_texts
 
 CORPUS = [
     "Free entry in 2 a wkly comp, to win FA-Cup tickets!",

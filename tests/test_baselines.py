@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from xplain_cli.baselines import BASELINES, open_baseline
+from xplain_cli.baselines.assignment import NO_CLASS, Reference, foils, measure_distance
 from xplain_cli.errors import UsageError, XplainError
-from xplain_cli.features.grounds import NO_CLASS, Reference, foils, measure_distance
-from xplain_cli.features.masked_tables import MaskedTableLaw
+from xplain_cli.modalities.tabular.masks import MaskedTableLaw
 
 
 def table(rng, rows=40):

@@ -7,9 +7,9 @@ from sklearn.ensemble import ExtraTreesRegressor, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
-from xplain_cli.batches import predict_fixed, predict_stream, takes_many
-from xplain_cli.models.boosters import Categories
-from xplain_cli.models.estimators import EstimatorModel
+from xplain_cli.models.batches import predict_fixed, predict_stream, takes_many
+from xplain_cli.models.estimators.boosters import Categories
+from xplain_cli.models.estimators.model import EstimatorModel
 
 STREAM = np.random.default_rng(0)
 TABLE = pd.DataFrame(STREAM.normal(size=(40_000, 3)), columns=["a", "b", "c"])

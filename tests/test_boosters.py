@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.models import ModelRecipe, load_model
-from xplain_cli.models.dry_run import dry_run
+from xplain_cli.models.pickles.dry_run import dry_run
 
 xgboost = pytest.importorskip("xgboost")
 lightgbm = pytest.importorskip("lightgbm")

@@ -8,7 +8,7 @@ import pytest
 from picture_models import constant
 from PIL import Image
 
-from xplain_cli import budgeting
+from xplain_cli.planning import budget as budgeting
 
 SMALL = ("--rows", "0:8")
 METHODS = [

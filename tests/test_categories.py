@@ -8,7 +8,7 @@ import pytest
 from test_job import SMALL, rows_of
 
 from xplain_cli.models import Levels
-from xplain_cli.models.columns import column_kinds
+from xplain_cli.models.estimators.columns import column_kinds
 
 CITIES = ["Bergen", "Oslo", "Troms\u00f8"]
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from xplain_cli.cluster import differing
+from xplain_cli.workers.dask import differing
 
 distributed = pytest.importorskip("distributed")
 

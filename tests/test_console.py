@@ -10,7 +10,7 @@ import pytest
 from xplain_cli.console import Console
 from xplain_cli.explanation import Records
 from xplain_cli.progress import Counter, Pace
-from xplain_cli.summary import FeatureLine, Summary, Tally
+from xplain_cli.quality.summary import FeatureLine, Summary, Tally
 
 
 def some_records(rows, *, failed=0):

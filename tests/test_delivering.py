@@ -4,7 +4,9 @@ import shutil
 
 import pytest
 
-from xplain_cli import budgeting, delivering, remote
+from xplain_cli import remote
+from xplain_cli.jobs import deliver as delivering
+from xplain_cli.planning import budget as budgeting
 
 fsspec = pytest.importorskip("fsspec")
 SMALL = ("-n", "128", "-r", "2", "--rows", "0:6", "--chunk-rows", "2")

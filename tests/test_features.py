@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.features.columns import UNSEEN, count, cut, join
-from xplain_cli.features.discretizers import entropy_edges, quantile_edges
-from xplain_cli.features.measuring import parse_groups, table_law
-from xplain_cli.features.tables import row_keys
+from xplain_cli.methods.discretizers import entropy_edges, quantile_edges
+from xplain_cli.modalities.tabular.cells import UNSEEN, count, cut, join
+from xplain_cli.modalities.tabular.draws import row_keys
+from xplain_cli.modalities.tabular.fit import parse_groups, table_law
 
 
 def numbers(values):

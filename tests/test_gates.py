@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from xplain_cli.errors import UsageError
-from xplain_cli.gates import GateResult, judge, parse_gates
+from xplain_cli.quality.gates import GateResult, judge, parse_gates
 
 
 def lines(values=(0.1, 0.3, 0.2, None), status=None, **columns):

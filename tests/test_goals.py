@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from xplain_cli.goals import Goal
+from xplain_cli.quality.precision import Goal
 
 SMALL = ("-n", "128", "-r", "4")
 

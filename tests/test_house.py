@@ -9,8 +9,9 @@ from typing import get_args
 import pytest
 
 import xplain_cli
-from xplain_cli import datasets, methods, models, output, settings
+from xplain_cli import datasets, methods, models, output
 from xplain_cli.models.stored import read_stored
+from xplain_cli.options import settings
 from xplain_cli.specs import build
 
 ROOT = Path(__file__).parents[1]

@@ -10,8 +10,8 @@ import pytest
 from test_baselines import Files, answers, reference, table
 
 from xplain_cli.baselines import open_baseline
+from xplain_cli.baselines.assignment import OTHER_LABEL
 from xplain_cli.errors import UsageError
-from xplain_cli.features.grounds import OTHER_LABEL
 from xplain_cli.models import ModelRecipe, load_model
 
 KINDS = ["nearest", "medoid", "revert"]

@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from xplain_cli.features.superpixels import Scene, open_superpixels
-from xplain_cli.output.map_names import map_names
-from xplain_cli.output.maps import (
+from xplain_cli.modalities.image.heatmaps import (
     LOWERS,
     RAISES,
     Ground,
@@ -20,6 +18,8 @@ from xplain_cli.output.maps import (
     draw_segments,
     weight_map,
 )
+from xplain_cli.modalities.image.map_names import map_names
+from xplain_cli.modalities.image.superpixels import Scene, open_superpixels
 
 QUARTERS = np.kron(np.array([[0, 1], [2, 3]]), np.ones((112, 112), dtype=np.int64))
 WEIGHTS = np.array([0.4, -0.4, 0.0, 0.1])

@@ -16,8 +16,8 @@ from xplain_cli.methods.designs import (
     sample_masks,
     size_law,
 )
+from xplain_cli.quality.stability import assess, standard_errors
 from xplain_cli.specs import build
-from xplain_cli.stability import assess, standard_errors
 
 SETTINGS = [
     "lime",

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from broken_pictures import rgb, stored
 
+from xplain_cli.baselines.fills import HIDDEN, mean_colours, open_hidden
 from xplain_cli.datasets.pictures import find_pictures
 from xplain_cli.datasets.pixels import Reading
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.features.hidden import HIDDEN, mean_colours, open_hidden
-from xplain_cli.features.picture_rows import InputForm
-from xplain_cli.features.pictures import PictureLaw
-from xplain_cli.features.superpixels import open_superpixels
+from xplain_cli.modalities.image.compose import InputForm
+from xplain_cli.modalities.image.masks import PictureLaw
+from xplain_cli.modalities.image.superpixels import open_superpixels
 
 PLAIN = InputForm()
 IMAGENET = InputForm("NCHW", "float32", 1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

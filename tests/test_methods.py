@@ -8,13 +8,13 @@ import pytest
 from oracles import forward_selection, lime_limit, weighted_ridge
 
 from xplain_cli.features import Draw
-from xplain_cli.features.measuring import table_law
 from xplain_cli.methods import METHODS, NeedOutputs, NeedPool, Pool, Task
 from xplain_cli.methods.lime import Lime
 from xplain_cli.methods.selection import select
 from xplain_cli.methods.solvers import centre, gram, residual_sums, sandwich, solve, total_sums
+from xplain_cli.modalities.tabular.fit import table_law
+from xplain_cli.quality.stability import assess, standard_errors
 from xplain_cli.specs import build
-from xplain_cli.stability import assess, standard_errors
 
 SETTINGS = [
     "lime",

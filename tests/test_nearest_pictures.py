@@ -11,15 +11,15 @@ from picture_models import mean_colours
 from PIL import Image
 from test_masked_pictures import given, noise
 
+from xplain_cli.baselines.fills import Mean
+from xplain_cli.baselines.pictures import Nearest, NearestOf, hold
 from xplain_cli.datasets.pictures import find_pictures
 from xplain_cli.datasets.pixels import Reading
 from xplain_cli.errors import RefusedError
-from xplain_cli.features.hidden import Mean
-from xplain_cli.features.other_pictures import Nearest, NearestOf, hold
-from xplain_cli.features.picture_rows import InputForm
-from xplain_cli.features.pictures import PictureLaw
-from xplain_cli.features.superpixels import open_superpixels
-from xplain_cli.modalities.candidates import Sought, find_nearest
+from xplain_cli.modalities.image.candidates import Sought, find_nearest
+from xplain_cli.modalities.image.compose import InputForm
+from xplain_cli.modalities.image.masks import PictureLaw
+from xplain_cli.modalities.image.superpixels import open_superpixels
 from xplain_cli.models.contract import Settled
 
 SIDE = 16

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from test_text import comments, make_token_model  # noqa: F401 - a fixture
 from test_texts import LANGUAGES
 
-from xplain_cli.features.aligning import align
-from xplain_cli.features.other_texts import AlignedRows, nearest_of
-from xplain_cli.features.texts import TextLaw
-from xplain_cli.features.units import split_units
+from xplain_cli.modalities.text.alignment import align
+from xplain_cli.modalities.text.masks import TextLaw
+from xplain_cli.modalities.text.nearest import AlignedRows, nearest_of
+from xplain_cli.modalities.text.segmentation import split_units
 
 SCORES = {"bad": -2.0, "good": 3.0, "film": 0.25, "plot": 1.5, "very": 0.5, "end": -0.75}
 some_words = st.lists(st.sampled_from([*SCORES, *LANGUAGES.values()]), max_size=8)

@@ -15,9 +15,9 @@ from xplain_cli.commands.report import report
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
 from xplain_cli.errors import UsageError
-from xplain_cli.kinds import check, parse, split, typed
+from xplain_cli.options.kinds import check, parse, split, typed
+from xplain_cli.options.settings import COMMANDS, SETTINGS, row_slice
 from xplain_cli.plan import Request
-from xplain_cli.settings import COMMANDS, SETTINGS, row_slice
 
 BODIES = {
     "tabular": tabular,

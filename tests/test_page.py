@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xplain_cli import output
-from xplain_cli.output.bars import WIDTH, bars
-from xplain_cli.output.exhibits import Exhibit, Reason, cell, cleaned, fragments, number, signed
-from xplain_cli.output.sentences import Manner, heading, sentences, sides
+from xplain_cli.report.bars import WIDTH, bars
+from xplain_cli.report.exhibits import Exhibit, Reason, cell, cleaned, fragments, number, signed
+from xplain_cli.report.sentences import Manner, heading, sentences, sides
 
 
 def contrast(first, second):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from xplain_cli.explanation import Records
-from xplain_cli.parts import is_whole, pack, unpack, write_repeats
+from xplain_cli.runs.parts import is_whole, pack, unpack, write_repeats
 
 VALUES = [1, 1.0, "1", True, None, float("nan"), -0.0, "é\n\ud800", 2**70, ""]
 

@@ -28,11 +28,11 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models import ModelRecipe, load_model
-from xplain_cli.models.allowlist import allowed_names, judge, unknown_names
-from xplain_cli.models.dry_run import dry_run
 from xplain_cli.models.inspection import inspect_file
+from xplain_cli.models.pickles.allowlist import allowed_names, judge, unknown_names
+from xplain_cli.models.pickles.dry_run import dry_run
+from xplain_cli.models.pickles.strict import strict_load
 from xplain_cli.models.stored import read_stored
-from xplain_cli.models.strict import strict_load
 
 ROWS = np.random.default_rng(0).normal(size=(40, 3))
 REFUSED = "refused, nothing of it was run"

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from xplain_cli import joining
-from xplain_cli.archive import find_run
 from xplain_cli.errors import RefusedError
-from xplain_cli.processes import in_order
-from xplain_cli.summary import Tally
+from xplain_cli.jobs import finish as joining
+from xplain_cli.quality.summary import Tally
+from xplain_cli.runs.finished import find_run
+from xplain_cli.workers.processes import in_order
 
 
 def slower_first(i):

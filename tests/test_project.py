@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from xplain_cli.errors import UsageError
-from xplain_cli.project import resolve
-from xplain_cli.request import stdin_holds_data, to_request
+from xplain_cli.options.project import resolve
+from xplain_cli.options.request import stdin_holds_data, to_request
 
 
 def write(folder, text, name="xplain.toml"):

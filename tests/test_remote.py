@@ -17,7 +17,7 @@ from PIL import Image
 
 from xplain_cli import remote
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.features.superpixels import open_superpixels
+from xplain_cli.modalities.image.superpixels import open_superpixels
 from xplain_cli.remote import all_told, is_remote, local, retried, told
 
 fsspec = pytest.importorskip("fsspec")

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from test_job import SMALL, rows_of
 
-from xplain_cli import picking
+from xplain_cli.report import selection as picking
 
 SAMPLES = Path(__file__).parents[1] / "sample_data"
 WINE = (SAMPLES / "wine.joblib", SAMPLES / "wine.csv", "-n", "64", "-r", "2")

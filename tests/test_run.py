@@ -15,7 +15,7 @@ import pytest
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import Records
 from xplain_cli.plan import Plan
-from xplain_cli.run import RunPlace, open_run, write_atomically, writing
+from xplain_cli.runs.folder import RunPlace, open_run, write_atomically, writing
 
 PLAN = Plan({"seed": 0, "samples": 8}, {"rows": None}, {"format": "csv"})
 OTHER = replace(PLAN, numbers={"seed": 1, "samples": 8})

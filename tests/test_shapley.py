@@ -7,8 +7,8 @@ from test_masked import explain, index
 
 from xplain_cli.methods import METHODS
 from xplain_cli.methods.kernel_shap import weigh_coalitions
+from xplain_cli.quality.stability import standard_errors
 from xplain_cli.specs import build
-from xplain_cli.stability import standard_errors
 
 COMPLETE = ["kernel-shap", "permutation"]
 TABLE = [*COMPLETE, "occlusion"]
@@ -183,7 +183,7 @@ def trees_of(kind, X, y):
 def test_tree_shap_is_the_shapley_value_of_the_trees(kind, k, rng):
     from xplain_cli.methods.tree_shap import shapley_of_leaves, sort_leaves
     from xplain_cli.models.contract import Settled
-    from xplain_cli.models.trees import leaf_boxes
+    from xplain_cli.models.estimators.trees import leaf_boxes
 
     X = rng.normal(size=(120, 6))
     model = trees_of(kind, X, (X[:, 0] * X[:, 1] + X[:, 2] > 0).astype(int))

@@ -7,7 +7,7 @@ import pytest
 from oracles import jaccard, kendall_tau
 
 from xplain_cli.explanation import Attribution
-from xplain_cli.stability import assess, fidelity_label, precision_label
+from xplain_cli.quality.stability import assess, fidelity_label, precision_label
 
 
 def attribution(weights, factors, *, degrees=7.0, exact=False, repeats=8):

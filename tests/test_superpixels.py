@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.features.segmenters import SEGMENTERS
-from xplain_cli.features.superpixels import MOST, Scene, merge_similar, open_superpixels
+from xplain_cli.modalities.image.segmenters import SEGMENTERS
+from xplain_cli.modalities.image.superpixels import MOST, Scene, merge_similar, open_superpixels
 
 SIZED = ["grid", "slic", "watershed"]
 OWN = ["felzenszwalb", "quickshift"]

@@ -5,13 +5,7 @@ import pytest
 
 from xplain_cli.errors import UsageError
 from xplain_cli.scales import Scale, parse_scale, to_scale
-from xplain_cli.targets import (
-    Target,
-    choose,
-    pair_values,
-    parse_target,
-    target_names,
-)
+from xplain_cli.targets import Target, choose, pair_values, parse_target, target_names
 
 ABC = ("a", "b", "c")
 

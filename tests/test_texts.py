@@ -9,9 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.features.texts import MOST_UNITS, TextLaw
-from xplain_cli.features.units import check_unit, split_sentences, split_units, split_words
-from xplain_cli.refining import Weighed, refine
+from xplain_cli.modalities.text.masks import MOST_UNITS, TextLaw
+from xplain_cli.modalities.text.refine import Weighed, refine
+from xplain_cli.modalities.text.segmentation import (
+    check_unit,
+    split_sentences,
+    split_units,
+    split_words,
+)
 
 LANGUAGES = {
     "Hindi": "\u092b\u093c\u093f\u0932\u094d\u092e \u0905\u091a\u094d\u091b\u0940 \u0939\u0948",

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO, TextIO
 from xplain_cli import progress as pace
 from xplain_cli.errors import RefusedError
 from xplain_cli.progress import Progress
+from xplain_cli.quality.summary import FeatureLine, Summary
 from xplain_cli.remote import all_told, told
-from xplain_cli.summary import FeatureLine, Summary
 
 _HALF_BAR = 12  # characters
 _NAME = 32  # characters of a feature name

@@ -15,13 +15,13 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.neural_network import MLPClassifier
 
-from xplain_cli.asking import Asked, run_together
 from xplain_cli.baselines import open_baseline
-from xplain_cli.features.grounds import Reference, foils
-from xplain_cli.features.masked_tables import MaskedTableLaw
-from xplain_cli.grounding import widened
+from xplain_cli.baselines.assignment import Reference, foils
+from xplain_cli.engine.baseline_rows import widened
+from xplain_cli.engine.model_calls import Asked, run_together
 from xplain_cli.methods import Task
 from xplain_cli.methods.kernel_shap import KernelShap
+from xplain_cli.modalities.tabular.masks import MaskedTableLaw
 from xplain_cli.scales import Scale
 from xplain_cli.targets import Target
 

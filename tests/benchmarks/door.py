@@ -20,10 +20,10 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from xplain_cli.models.allowlist import judge
-from xplain_cli.models.dry_run import dry_run
+from xplain_cli.models.pickles.allowlist import judge
+from xplain_cli.models.pickles.dry_run import dry_run
+from xplain_cli.models.pickles.strict import strict_load
 from xplain_cli.models.stored import read_stored
-from xplain_cli.models.strict import strict_load
 
 
 def judged(path):

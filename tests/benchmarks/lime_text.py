@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xplain_cli.choosing import choose_method
-from xplain_cli.explainer import Assignment, Explainer
-from xplain_cli.opening import open_inputs
+from xplain_cli.engine.explainer import Assignment, Explainer
+from xplain_cli.engine.pool import Budget
+from xplain_cli.engine.records import Labels, Rows
 from xplain_cli.plan import Request
-from xplain_cli.pool import Budget
-from xplain_cli.records import Labels, Rows
+from xplain_cli.planning.choices import choose_method
+from xplain_cli.planning.inputs import open_inputs
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 LEAST, MOST = 6, 60  # words of the documents that are compared
@@ -48,7 +48,7 @@ def read_messages(path):
 
 def words_of(text):
     """Split a text as xplain does, for lime."""
-    from xplain_cli.features.units import has_dictionary, split_words
+    from xplain_cli.modalities.text.segmentation import has_dictionary, split_words
 
     return [text[a:b] for a, b in split_words(text, dictionary=has_dictionary())]
 

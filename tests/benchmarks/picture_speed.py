@@ -125,7 +125,7 @@ def processor_seconds(command, **more):
 def inside(counts, arguments):
     """Run the tool in this process and write how long it was in the model, and altogether."""
     from xplain_cli.main import main
-    from xplain_cli.models.onnx import Runner
+    from xplain_cli.models.onnx.model import Runner
 
     spent, rows, run = [], [], Runner.run
 

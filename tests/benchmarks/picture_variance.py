@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from xplain_cli.batches import predict_fixed
+from xplain_cli.baselines.fills import open_hidden
 from xplain_cli.datasets.pictures import find_pictures
 from xplain_cli.datasets.pixels import Reading
-from xplain_cli.features.hidden import open_hidden
-from xplain_cli.features.picture_rows import InputForm
-from xplain_cli.features.pictures import PictureLaw
-from xplain_cli.features.superpixels import open_superpixels
 from xplain_cli.methods import METHODS, Masked, Task
+from xplain_cli.modalities.image.compose import InputForm
+from xplain_cli.modalities.image.masks import PictureLaw
+from xplain_cli.modalities.image.superpixels import open_superpixels
 from xplain_cli.models import ModelRecipe, load_model
+from xplain_cli.models.batches import predict_fixed
 from xplain_cli.specs import build
 
 FOLDER = Path(__file__).parents[2] / "sample_data" / "pictures"

@@ -18,16 +18,16 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
 
-from xplain_cli.asking import Asked, run_together
+from xplain_cli.baselines.assignment import measure_distance
 from xplain_cli.baselines.fixed import Fixed
-from xplain_cli.features.grounds import measure_distance
-from xplain_cli.features.masked_tables import MaskedTableLaw
+from xplain_cli.engine.model_calls import Asked, run_together
 from xplain_cli.methods import Task
 from xplain_cli.methods.kernel_shap import KernelShap
 from xplain_cli.methods.permutation import Permutation
 from xplain_cli.methods.tree_shap import shapley_of_leaves, sort_leaves
+from xplain_cli.modalities.tabular.masks import MaskedTableLaw
 from xplain_cli.models.contract import Settled
-from xplain_cli.models.trees import leaf_boxes
+from xplain_cli.models.estimators.trees import leaf_boxes
 from xplain_cli.scales import Scale
 from xplain_cli.targets import Target
 

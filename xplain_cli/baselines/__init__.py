@@ -6,12 +6,12 @@ A file holds kinds that work alike; each is a frozen dataclass of its settings w
 
 from typing import Protocol
 
+from xplain_cli.baselines.assignment import Giver, Reference
 from xplain_cli.baselines.classes import Medoid, Nearest
 from xplain_cli.baselines.files import File, Files, Row
 from xplain_cli.baselines.fixed import Mean, Median, Mode, Zero
 from xplain_cli.baselines.revert import Revert
 from xplain_cli.baselines.sample import Sample
-from xplain_cli.features.grounds import Giver, Reference
 from xplain_cli.specs import build
 
 __all__ = ["BASELINES", "Baseline", "Files", "open_baseline"]

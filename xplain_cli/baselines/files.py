@@ -5,8 +5,8 @@ from typing import ClassVar, Protocol
 
 import pandas as pd
 
+from xplain_cli.baselines.assignment import Giver, Reference
 from xplain_cli.errors import UsageError
-from xplain_cli.features.grounds import Giver, Reference
 from xplain_cli.remote import told
 
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from xplain_cli.baselines.assignment import NO_CLASS, Ask, Ground, Reference, repeated
 from xplain_cli.baselines.files import Files
 from xplain_cli.explanation import FloatArray, IntArray
-from xplain_cli.features.grounds import NO_CLASS, Ask, Ground, Reference, repeated
 
 _OTHERS = "categories take their most frequent value"
 

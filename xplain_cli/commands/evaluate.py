@@ -5,11 +5,11 @@ from pathlib import Path
 
 import typer
 
-from xplain_cli import baseline_options as b
-from xplain_cli import options as o
 from xplain_cli.console import open_console
 from xplain_cli.errors import UsageError
-from xplain_cli.project import resolve
+from xplain_cli.options import baseline_flags as b
+from xplain_cli.options import flags as o
+from xplain_cli.options.project import resolve
 
 
 def evaluate(
@@ -36,7 +36,7 @@ def evaluate(
         raise UsageError("RUN is '-' (stdout), which leaves no run; name a run folder")
     console = open_console(values, resolved.notes)
 
-    from xplain_cli.evaluating import evaluate as measure
+    from xplain_cli.jobs.evaluate import evaluate as measure
 
     code = measure(run, values["model"], tuple(values["data"]), values, console)
     raise typer.Exit(code)

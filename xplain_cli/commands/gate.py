@@ -5,10 +5,10 @@ from pathlib import Path
 
 import typer
 
-from xplain_cli import options as o
 from xplain_cli.console import open_console
 from xplain_cli.errors import UsageError
-from xplain_cli.project import resolve
+from xplain_cli.options import flags as o
+from xplain_cli.options.project import resolve
 
 
 def gate(
@@ -34,6 +34,6 @@ def gate(
         raise UsageError("RUN is '-' (stdout), which leaves no run; name a run folder")
     console = open_console(resolved.values, resolved.notes)
 
-    from xplain_cli.verdict import judge_run
+    from xplain_cli.jobs.gate import judge_run
 
     raise typer.Exit(judge_run(run, conditions, console))

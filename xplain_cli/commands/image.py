@@ -6,12 +6,12 @@ from pathlib import Path
 
 import typer
 
-from xplain_cli import job_options as j
-from xplain_cli import options as o
-from xplain_cli import picture_options as p
 from xplain_cli.console import open_console
-from xplain_cli.project import resolve
-from xplain_cli.request import to_request
+from xplain_cli.options import flags as o
+from xplain_cli.options import job_flags as j
+from xplain_cli.options import picture_flags as p
+from xplain_cli.options.project import resolve
+from xplain_cli.options.request import to_request
 
 
 def image(
@@ -85,6 +85,6 @@ def image(
     request = to_request(resolved, "image", argv=tuple(sys.argv[1:]))
     console = open_console(resolved.values, resolved.notes)
 
-    from xplain_cli.delivering import explain_anywhere
+    from xplain_cli.jobs.deliver import explain_anywhere
 
     raise typer.Exit(explain_anywhere(request, console))

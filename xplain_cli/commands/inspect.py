@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from xplain_cli import options as o
 from xplain_cli.console import open_console
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.project import resolve
-from xplain_cli.request import to_request
+from xplain_cli.options import flags as o
+from xplain_cli.options.project import resolve
+from xplain_cli.options.request import to_request
 
 if TYPE_CHECKING:  # it brings numpy, which --help must not wait for
     from xplain_cli.models.inspection import Inspection
@@ -97,7 +97,7 @@ def inspect(
     else:
         console.line("verdict   would load")
     if rows:
-        from xplain_cli.job import preview
+        from xplain_cli.jobs.explain import preview
 
         for line in preview(to_request(resolved, "tabular"), console):
             console.line(line)

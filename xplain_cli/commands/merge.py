@@ -6,11 +6,11 @@ from pathlib import Path
 
 import typer
 
-from xplain_cli import job_options as j
-from xplain_cli import options as o
 from xplain_cli.console import open_console
 from xplain_cli.errors import UsageError
-from xplain_cli.project import resolve
+from xplain_cli.options import flags as o
+from xplain_cli.options import job_flags as j
+from xplain_cli.options.project import resolve
 
 
 def merge(
@@ -35,7 +35,7 @@ def merge(
         raise UsageError("name at least two runs to merge, such as: xplain merge a b -o whole")
     console = open_console(resolved.values, resolved.notes)
 
-    from xplain_cli.merging import merge_runs
+    from xplain_cli.jobs.merge import merge_runs
 
     argv = tuple(sys.argv[1:])
     force = bool(resolved.values["force"])

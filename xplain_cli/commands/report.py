@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-from xplain_cli import job_options as j
-from xplain_cli import options as o
 from xplain_cli.console import open_console
 from xplain_cli.errors import UsageError
-from xplain_cli.project import resolve
+from xplain_cli.options import flags as o
+from xplain_cli.options import job_flags as j
+from xplain_cli.options.project import resolve
 
 
 def report(

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import typer
 
-from xplain_cli import baseline_options as b
-from xplain_cli import job_options as j
-from xplain_cli import options as o
 from xplain_cli.console import open_console
-from xplain_cli.project import resolve
-from xplain_cli.request import stdin_holds_data, to_request
+from xplain_cli.options import baseline_flags as b
+from xplain_cli.options import flags as o
+from xplain_cli.options import job_flags as j
+from xplain_cli.options.project import resolve
+from xplain_cli.options.request import stdin_holds_data, to_request
 
 
 def text(
@@ -87,6 +87,6 @@ def text(
     request = to_request(resolved, "text", argv=tuple(sys.argv[1:]), stdin_ready=ready)
     console = open_console(resolved.values, resolved.notes)
 
-    from xplain_cli.delivering import explain_anywhere
+    from xplain_cli.jobs.deliver import explain_anywhere
 
     raise typer.Exit(explain_anywhere(request, console))

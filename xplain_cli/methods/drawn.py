@@ -7,12 +7,7 @@ import numpy as np
 
 from xplain_cli.explanation import Attribution, FloatArray
 from xplain_cli.methods.locality import locality
-from xplain_cli.methods.neighbourhoods import (
-    Pool,
-    TableTask,
-    UnexplainedError,
-    kernel_weights,
-)
+from xplain_cli.methods.neighbourhoods import Pool, TableTask, UnexplainedError, kernel_weights
 from xplain_cli.methods.solvers import gram
 from xplain_cli.methods.surrogate import Seen, Surrogate, fit
 from xplain_cli.targets import pair_values

@@ -13,8 +13,8 @@ import numpy as np
 
 from xplain_cli.errors import UsageError
 from xplain_cli.features import Draw, DrawLaw
-from xplain_cli.features.discretizers import DISCRETIZERS
 from xplain_cli.methods.closed_form import explain_exactly
+from xplain_cli.methods.discretizers import DISCRETIZERS
 from xplain_cli.methods.drawn import fit_drawn, slice_rows
 from xplain_cli.methods.neighbourhoods import Explaining, NeedOutputs, NeedPool, Pool, TableTask
 from xplain_cli.methods.selection import SELECTIONS

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
+from xplain_cli.engine.records import Rows
 from xplain_cli.features import Law
 from xplain_cli.methods import Method
 from xplain_cli.models import LoadedModel, Model, Settled
 from xplain_cli.models.judges import Judge
 from xplain_cli.plan import Request
-from xplain_cli.records import Rows
 
 PROBE_ROWS = 16
 
@@ -153,9 +153,9 @@ def open_modality(request: Request, load: Load) -> Reading:
     RefusedError, UsageError
         With the file, the place and the way out.
     """
-    from xplain_cli.modalities.pictures import open_pictures
-    from xplain_cli.modalities.tabular import open_tabular
-    from xplain_cli.modalities.text import open_text
+    from xplain_cli.modalities.image.data import open_pictures
+    from xplain_cli.modalities.tabular.data import open_tabular
+    from xplain_cli.modalities.text.data import open_text
 
     openers: dict[str, Callable[[Request, Load], Reading]] = {
         "image": open_pictures,

@@ -6,16 +6,7 @@ A pickle passes the door (dry run, exact allowlist, strict load) before anything
 from collections.abc import Callable
 from typing import Any
 
-from xplain_cli.models import (
-    callables,
-    native,
-    onnx,
-    onnx_pictures,
-    onnx_texts,
-    pickled,
-    skops,
-    torch,
-)
+from xplain_cli.models import callables, skops
 from xplain_cli.models.contract import (
     Batch,
     Levels,
@@ -27,10 +18,16 @@ from xplain_cli.models.contract import (
     RowByRow,
     Settled,
 )
+from xplain_cli.models.estimators import native
 from xplain_cli.models.leaves import LeafBoxes, Trees
 from xplain_cli.models.links import Linked
+from xplain_cli.models.onnx import model as onnx
+from xplain_cli.models.onnx import pictures as onnx_pictures
+from xplain_cli.models.onnx import texts as onnx_texts
+from xplain_cli.models.pickles import load as pickled
 from xplain_cli.models.pictures import Flattened, PictureInput, TakesPictures
 from xplain_cli.models.stored import Stored, read_stored
+from xplain_cli.models.torch import model as torch
 
 __all__ = [
     "KINDS",

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xplain_cli.errors import RefusedError
-from xplain_cli.models.allowlist import stated_version, unknown_names
 from xplain_cli.models.callables import callable_sha256, module_file, names_callable
 from xplain_cli.models.contract import ModelRecipe
-from xplain_cli.models.dry_run import DryRun, dry_run
+from xplain_cli.models.pickles.allowlist import stated_version, unknown_names
+from xplain_cli.models.pickles.dry_run import DryRun, dry_run
+from xplain_cli.models.pickles.stubs import SCALARS, Made, array_values, attributes, walk
 from xplain_cli.models.stored import LARGEST, Stored, read_stored
-from xplain_cli.models.stubs import SCALARS, Made, array_values, attributes, walk
 
 _SUPPORT = frozenset({"numpy", "scipy", "pandas", "pyarrow", "joblib", "builtins", "collections"})
 _DEEPEST = 12
@@ -157,7 +157,7 @@ def _inspect_pickle(stored: Stored) -> Inspection:
 
 
 def _inspect_onnx(path: str, stored: Stored) -> Inspection:
-    from xplain_cli.models.onnx import Runner, is_matrix
+    from xplain_cli.models.onnx.model import Runner, is_matrix
 
     runner = Runner(path)
     inputs, outputs = runner.inputs(), runner.outputs()
@@ -196,9 +196,9 @@ def _inspect_data(path: str, stored: Stored) -> Inspection:
 
 def _inspect_torch(path: str, stored: Stored) -> Inspection:
     """Describe a torch file as far as it can be read as data; torch is not imported."""
-    from xplain_cli.models.torch_archive import foreign_names, read_archive, refuse_pickle
-    from xplain_cli.models.torch_export import judge_export
-    from xplain_cli.models.torch_script import judge_pickles
+    from xplain_cli.models.torch.archive import foreign_names, read_archive, refuse_pickle
+    from xplain_cli.models.torch.export import judge_export
+    from xplain_cli.models.torch.script import judge_pickles
 
     archive = read_archive(path, stored.plain, LARGEST)
     form = {"export": "torch.export program", "script": "TorchScript program"}

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from xplain_cli.errors import RefusedError, require
-from xplain_cli.models.allowlist import allowed_names
 from xplain_cli.models.callables import extend_path
 from xplain_cli.models.contract import LoadedModel, ModelRecipe
-from xplain_cli.models.estimators import Estimator
-from xplain_cli.models.held import refuse_readers
-from xplain_cli.models.skew import bracketed, skew, way_out, without_skew_warnings
+from xplain_cli.models.estimators.model import Estimator
+from xplain_cli.models.pickles.allowlist import allowed_names
+from xplain_cli.models.pickles.held import refuse_readers
+from xplain_cli.models.pickles.skew import bracketed, skew, way_out, without_skew_warnings
 from xplain_cli.models.stored import LARGEST, Stored
 
 _SHOWN = 5

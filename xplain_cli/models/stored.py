@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from xplain_cli.errors import RefusedError, require
-from xplain_cli.models.engine import Content
-from xplain_cli.models.onnx_files import listing, looks_like_onnx, outside_files
-from xplain_cli.models.torch_archive import EXPORT, REFUSED, is_torch
+from xplain_cli.models.onnx.files import listing, looks_like_onnx, outside_files
+from xplain_cli.models.pickles.unpickler import Content
+from xplain_cli.models.torch.archive import EXPORT, REFUSED, is_torch
 
 LARGEST = 4 * 2**30
 """Bytes that a compressed model may unpack to."""

@@ -1,0 +1,244 @@
+"""What stands in the place of a hidden superpixel: a shelf, by name; always stated."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xplain_cli.baselines.pictures import NearestOf, Other, Pixels, Readable, scaled
+from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.explanation import FloatArray
+from xplain_cli.specs import build
+
+_HEX = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
+_COPY = 64
+"""Pixels of the longer side of the copy that is inpainted: what it makes up is smooth anyway."""
+
+
+class Hidden(Protocol):
+    """What replaces hidden superpixels; picklable."""
+
+    @property
+    def says(self) -> str:
+        """Name it, for the ``baseline`` column."""
+
+    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:
+        """
+        Return a picture (h, w, c) of which every superpixel shows what stands for it.
+
+        Parameters
+        ----------
+        values : (h, w, c)
+            The picture.
+        labels : (h, w)
+            Its superpixels, 0 to S-1.
+        eight
+            Whether values run from 0 to 255; otherwise their range is the user's own.
+
+        Raises
+        ------
+        RefusedError
+            It cannot stand for this picture.
+        """
+
+
+def mean_colours(values: NDArray[Any], labels: NDArray[Any]) -> FloatArray:
+    """Return the mean (S, c) of each superpixel."""
+    flat, planes = labels.ravel(), values.reshape(-1, values.shape[2]).T
+    sums = np.stack([np.bincount(flat, weights=plane) for plane in planes], axis=1)
+    return np.asarray(sums / np.bincount(flat)[:, None], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The superpixel's own mean colour, as lime does it."""
+
+    says = "own mean colour"
+
+    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - any range
+        """Fill."""
+        return np.asarray(mean_colours(values, labels).astype(values.dtype)[labels])
+
+
+def _flat(values: Pixels, colour: FloatArray) -> Pixels:
+    """Return one colour everywhere; alpha, where there is one, stays full."""
+    filled = np.empty_like(values)
+    filled[..., :3] = colour[: min(3, values.shape[2])]
+    filled[..., 3:] = 255.0
+    return filled
+
+
+def _only_eight(name: str, *, eight: bool) -> None:
+    if not eight:
+        raise RefusedError(
+            f"{name} is a colour of 0 to 255, and these pixels have a range of their own; take"
+            " --baseline mean, black or colour=NUMBER"
+        )
+
+
+@dataclass(frozen=True)
+class Grey:
+    """The middle of 0 to 255."""
+
+    says = "grey"
+
+    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
+        """Fill."""
+        _only_eight("grey", eight=eight)
+        return _flat(values, np.full(3, 127.5))
+
+
+@dataclass(frozen=True)
+class Black:
+    """Zero."""
+
+    says = "black"
+
+    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
+        """Fill."""
+        return _flat(values, np.zeros(3))
+
+
+@dataclass(frozen=True)
+class White:
+    """255."""
+
+    says = "white"
+
+    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
+        """Fill."""
+        _only_eight("white", eight=eight)
+        return _flat(values, np.full(3, 255.0))
+
+
+@dataclass(frozen=True)
+class Colour:
+    """A colour: ``#rrggbb``, or one number for all channels."""
+
+    value: str
+
+    def __post_init__(self) -> None:
+        self._number()
+
+    def _number(self) -> FloatArray:
+        found = _HEX.fullmatch(self.value)
+        if found:
+            return np.array([int(part, 16) for part in found.groups()], dtype=np.float64)
+        try:
+            return np.full(3, float(self.value))
+        except ValueError:
+            raise UsageError(
+                f"--baseline colour={self.value}: neither #rrggbb nor a number"
+            ) from None
+
+    @property
+    def says(self) -> str:
+        """Name it."""
+        return f"colour {self.value}"
+
+    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
+        """Fill."""
+        if self.value.startswith("#"):
+            _only_eight(self.value, eight=eight)
+        colour = self._number()
+        if values.shape[2] == 1:
+            colour = np.array([colour @ [0.299, 0.587, 0.114]])
+        return _flat(values, colour)
+
+
+@dataclass(frozen=True)
+class Blur:
+    """The picture itself without detail: a Gaussian whose sigma is a share of the longer side."""
+
+    share: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise UsageError(f"blur:share={self.share}: a share of the longer side, above 0")
+
+    @property
+    def says(self) -> str:
+        """Name it."""
+        return f"blurred (sigma {self.share:g} of the longer side)"
+
+    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - any range
+        """Fill."""
+        from scipy.ndimage import gaussian_filter
+
+        sigma = self.share * max(values.shape[:2])
+        filtered = gaussian_filter(values, (sigma, sigma, 0), mode="nearest")
+        return np.asarray(filtered, dtype=values.dtype)
+
+
+@dataclass(frozen=True)
+class Inpaint:
+    """
+    Each superpixel made up from what lies around it.
+
+    Biharmonic (Damelin and Hoang 2018, doi:10.1155/2018/3950312), one superpixel at a time, on a
+    copy of at most 64 pixels.
+    """
+
+    says = "inpainted from its surroundings"
+
+    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - any range
+        """Fill."""
+        from skimage.restoration import inpaint_biharmonic
+
+        height, width = labels.shape
+        factor = min(1.0, _COPY / max(height, width))
+        high, wide = max(1, round(height * factor)), max(1, round(width * factor))
+        planes = np.moveaxis(values, 2, 0)
+        copy = np.stack([scaled(plane, high, wide) for plane in planes], axis=2)
+        small = labels[np.arange(high) * height // high][:, np.arange(wide) * width // wide]
+        spread = max(float(np.abs(copy).max()), 1.0)  # the solver wants numbers about 1
+        filled: Pixels = np.asarray(mean_colours(values, labels).astype(values.dtype)[labels])
+        for label in np.unique(small):
+            hole = small == label
+            if not hole.all():
+                made = inpaint_biharmonic(copy / spread, hole, channel_axis=-1) * spread
+                large = [scaled(plane, height, width) for plane in np.moveaxis(made, 2, 0)]
+                filled[labels == label] = np.stack(large, axis=2)[labels == label]
+        return filled
+
+
+HIDDEN: dict[str, type[Hidden | NearestOf]] = {
+    "black": Black,
+    "blur": Blur,
+    "colour": Colour,
+    "grey": Grey,
+    "inpaint": Inpaint,
+    "mean": Mean,
+    "nearest": NearestOf,
+    "white": White,
+}
+"""What ``--baseline`` names; ``file=PATH`` is the same place of another picture."""
+
+
+def open_hidden(text: str, refer: Callable[[str], Readable]) -> Hidden | NearestOf:
+    """
+    Build what ``--baseline NAME[:KEY=VALUE]``, ``colour=VALUE`` or ``file=PATH`` says.
+
+    Parameters
+    ----------
+    refer
+        Makes a reference to the picture at a path.
+
+    Raises
+    ------
+    UsageError
+        Unknown names, settings or colours.
+    RefusedError
+        The other picture cannot be read.
+    """
+    key, _, value = text.partition("=")
+    if key == "file":
+        other = Other(value, refer(value))
+        other.picture.read()
+        return other
+    if key in {"colour", "color"}:
+        return Colour(value)
+    return build(text, HIDDEN)

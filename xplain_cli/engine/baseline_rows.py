@@ -1,0 +1,117 @@
+"""Rows get their baselines; features equal to them are left out, and come back as zeros."""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.baselines.assignment import Ask
+from xplain_cli.engine.model_calls import Asked, raised
+from xplain_cli.engine.row_predictions import Answers
+from xplain_cli.errors import XplainError
+from xplain_cli.explanation import Attribution, IntArray
+from xplain_cli.methods import Explaining, Task
+from xplain_cli.modalities.tabular.masks import TableRows
+from xplain_cli.models.batches import predict_fixed
+
+_LAST_AXIS_IS_FEATURES = ("weights", "factors", "lone", "repeats", "selected")
+
+
+def ground(
+    rows: TableRows, good: Sequence[int], answers: Answers, asked: Asked
+) -> tuple[TableRows, dict[int, int], dict[int, str]]:
+    """
+    Give rows their baselines.
+
+    Parameters
+    ----------
+    rows, answers
+        Distinct rows, and what the model says of them.
+    good
+        Those that can be explained; the others stay without a baseline of their own.
+    asked
+        How the model is asked.
+
+    Returns
+    -------
+    the rows, the model inputs that each baseline took, and why a row has none
+    """
+    chosen, lost = list(good), dict[int, str]()
+    many = rows.law.giver.most_asked > 0
+    size = asked.batch_rows if many else min(asked.own_rows, asked.batch_rows)
+    ask = partial(predict_fixed, asked.model, size=size)
+    try:
+        return *_ground_some(rows, chosen, answers, ask), lost
+    except XplainError:
+        raise
+    except Exception:  # noqa: BLE001 - a model may raise anything; each row's own is kept below
+        for d in good:
+            try:
+                _ground_some(rows, [d], answers, ask)
+            except Exception as error:  # noqa: BLE001 - as above
+                where = "a candidate for this row's baseline"
+                lost[d] = raised(error, where, shown=asked.show_values)
+                chosen.remove(d)
+        return *_ground_some(rows, chosen, answers, ask), lost
+
+
+def _ground_some(
+    rows: TableRows, chosen: Sequence[int], answers: Answers, ask: Ask
+) -> tuple[TableRows, dict[int, int]]:
+    own = list(chosen)
+    if not own:
+        return rows, {}
+    found, asked = rows.take(own).grounded(answers.pairs[own], answers.outputs[own], ask)
+    # rows that have no explanation borrow the place of one that has
+    slot = {d: i for i, d in enumerate(own)}
+    whole = found.take([slot.get(d, 0) for d in range(len(rows))])
+    return whole, dict(zip(own, asked.tolist(), strict=True))
+
+
+def nothing_moves(task: Task[Any, Any]) -> Explaining:
+    """Explain rows that are their own baseline: nothing is asked, the base is the prediction."""
+    yield from ()
+    b, t = task.predictions.shape
+    empty = np.empty((b, t, 0))
+    return Attribution(
+        weights=empty,
+        base=task.predictions.copy(),
+        factors=empty[None][:0],
+        lone=empty,
+        degrees=np.inf,
+        repeats=empty[None][:0],
+        local_r2=np.full((b, t), np.nan),
+        locality=np.full((b, t), np.nan),
+        effective_share=np.ones(b),
+        selected=empty.astype(bool),
+        n_repeats=1,
+        n_samples=0,
+        n_inputs=np.zeros(b, dtype=np.int64),
+        exact=True,
+    )
+
+
+def widened(attribution: Attribution, block: Any) -> Attribution:
+    """Return the attribution with all features: those that are equal to the baseline weigh 0."""
+    if not isinstance(block, TableRows):
+        return attribution
+    n = len(block.law.names)
+    places = block.places
+    wide: dict[str, Any] = {}
+    for part in fields(Attribution):
+        value = getattr(attribution, part.name)
+        if part.name in _LAST_AXIS_IS_FEATURES:
+            wide[part.name] = _widen(value, places, n, fill=part.name == "selected")
+        elif isinstance(value, Attribution):
+            wide[part.name] = widened(value, block)
+    return replace(attribution, **wide)
+
+
+def _widen(values: Any, places: IntArray, n: int, *, fill: bool) -> Any:
+    """Spread (..., b, t, p) over n features."""
+    made = np.full((*values.shape[:-1], n), fill, dtype=values.dtype)
+    where = np.broadcast_to(places[:, None, :], values.shape)
+    np.put_along_axis(made, where, values, axis=-1)
+    return made

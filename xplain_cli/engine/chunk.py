@@ -1,0 +1,81 @@
+"""One chunk in one process: the model and the pool are opened once, and the time is taken."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xplain_cli.engine.explainer import Assignment, Explainer
+from xplain_cli.engine.pool import checked_scale, longer_pools
+from xplain_cli.engine.records import Rows
+from xplain_cli.explanation import Records
+from xplain_cli.methods import Pool
+from xplain_cli.modalities.tabular.draws import TableLaw
+from xplain_cli.models import Model, load_model
+from xplain_cli.models.batches import METER
+from xplain_cli.targets import used_outputs
+
+
+def _pools(assignment: Assignment, model: Model) -> Iterator[Pool]:
+    """Yield the shared pool as the run begins with it, then ever longer ones."""
+    law = assignment.law
+    if assignment.pool_folder is None or not isinstance(law, TableLaw):
+        return
+    levels = tuple(len(f) for f in law.frequencies)
+    kept = used_outputs(assignment.target, len(assignment.settled.outputs))
+    found = longer_pools(Path(assignment.pool_folder), law, model, assignment.budget, kept)
+    for repeats, draw, outputs in found:
+        scaled = checked_scale(outputs, assignment.target, assignment.scale)
+        yield Pool(draw, scaled, repeats, levels)
+
+
+_OPEN: dict[tuple[str, str], Explainer] = {}
+
+
+def open_explainer(assignment: Assignment, model: Model | None = None) -> Explainer:
+    """Open the model and the pool of an assignment, once in a process."""
+    key = (assignment.identity, assignment.pool_folder or "")
+    if key not in _OPEN:
+        if model is None:
+            model = load_model(assignment.recipe).bind(assignment.settled)
+        _OPEN.clear()
+        _OPEN[key] = Explainer(assignment, model, _pools(assignment, model))
+    return _OPEN[key]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """
+    What a chunk took.
+
+    Attributes
+    ----------
+    predict, solve
+        Seconds in the model, and in all else.
+    model_inputs
+        Rows that the model was asked, padding included.
+    """
+
+    predict: float = 0.0
+    solve: float = 0.0
+    model_inputs: int = 0
+
+    def __add__(self, other: "Effort") -> "Effort":
+        return Effort(
+            self.predict + other.predict,
+            self.solve + other.solve,
+            self.model_inputs + other.model_inputs,
+        )
+
+
+def explain_chunk(assignment: Assignment, batch: Any, rows: Rows) -> tuple[Records, Effort]:
+    """Explain one chunk with threads pinned to 1: their number would change last digits."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        explainer = open_explainer(assignment)
+        seconds, inputs, began = METER.seconds, METER.inputs, time.perf_counter()
+        records = explainer.explain(batch, rows)
+        spent, predict = time.perf_counter() - began, METER.seconds - seconds
+        return records, Effort(predict, spent - predict, METER.inputs - inputs)

@@ -1,0 +1,272 @@
+"""What a worker does with one chunk: predict, choose targets, explain, lay out."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.engine.baseline_rows import ground, nothing_moves, widened
+from xplain_cli.engine.mask_cache import Memory
+from xplain_cli.engine.model_calls import Asked, run_together
+from xplain_cli.engine.pool import Budget
+from xplain_cli.engine.records import Explained, Labels, Rows, to_records
+from xplain_cli.engine.row_predictions import Answers, answer_rows
+from xplain_cli.explanation import Attribution, BoolArray, Records
+from xplain_cli.features import Law, Split
+from xplain_cli.methods import Method, Pool, Task, UnexplainedError
+from xplain_cli.methods.closed_form import see_leaves
+from xplain_cli.methods.tree_shap import sort_leaves
+from xplain_cli.modalities.tabular.draws import TableLaw
+from xplain_cli.modalities.tabular.masks import TableRows
+from xplain_cli.modalities.text.masks import TextRows
+from xplain_cli.modalities.text.nearest import AlignedRows
+from xplain_cli.modalities.text.refine import Weighed, refine
+from xplain_cli.models import (
+    MaskedText,
+    Model,
+    ModelRecipe,
+    ReadsPartly,
+    Settled,
+    Trees,
+    load_model,
+)
+from xplain_cli.models.batches import BATCH_ROWS, OWN_ROWS
+from xplain_cli.models.judges import Judge
+from xplain_cli.quality.stability import assess
+from xplain_cli.scales import Scale
+from xplain_cli.targets import Target, target_names, used_outputs
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """
+    Everything that a worker needs to explain any chunk of a run; picklable.
+
+    Attributes
+    ----------
+    identity
+        The plan's digest.
+    recipe, settled
+        How to open the model, and what its probe chose.
+    law, method, target, scale, budget, stability_k
+        The plan, as objects.
+    labels
+        What every line repeats.
+    judge
+        The model that judges baselines, if any.
+    pool_folder
+        Where the shared pool lies; None for a method that does not ask for it.
+    batch_rows
+        Rows of every model batch.
+    sparse
+        Whether masked texts are asked as sparse rows.
+    with_values, with_repeats
+        What is recorded.
+    """
+
+    identity: str
+    recipe: ModelRecipe
+    settled: Settled
+    law: Law
+    method: Method
+    target: Target
+    scale: Scale
+    budget: Budget
+    stability_k: int
+    labels: Labels
+    judge: Judge | None = None
+    pool_folder: str | None = None
+    batch_rows: int = BATCH_ROWS
+    sparse: bool = False
+    with_values: bool = True
+    with_repeats: bool = False
+
+
+class Explainer:
+    """An opened model with its pool, kept for all chunks that one process explains."""
+
+    def __init__(self, assignment: Assignment, model: Model, pools: Iterator[Pool]) -> None:
+        self.assignment = assignment
+        self._longer = pools
+        self._pools = {pool.repeats: pool for pool in itertools.islice(pools, 1)}
+        self.model = model
+        self._leaves: Any = None
+        self._kept = used_outputs(assignment.target, len(assignment.settled.outputs))
+        self._asked = Asked(
+            model=model,
+            target=assignment.target,
+            scale=assignment.scale,
+            kept=self._kept,
+            batch_rows=assignment.batch_rows,
+            # rows that share a pool ask nothing else: chunks of them fill whole batches
+            own_rows=assignment.batch_rows if assignment.method.pooled else OWN_ROWS,
+            sparse=model if assignment.sparse and isinstance(model, MaskedText) else None,
+            show_values=assignment.with_values,
+        )
+        judge = assignment.judge
+        self._judge = None if judge is None else judge.opened(load_model)
+        if assignment.method.exact:
+            if not isinstance(model, Trees):
+                raise ValueError("a closed form needs trees")
+            boxes, law = model.leaf_boxes(), assignment.law
+            if isinstance(law, TableLaw):
+                self._leaves = see_leaves(boxes, law, self._kept)
+            else:
+                self._leaves = sort_leaves(boxes, self._kept)
+
+    def explain(self, batch: Any, rows: Rows) -> Records:
+        """Explain the rows of a chunk; a row that fails becomes a record with its reason."""
+        split = self.assignment.law.split(batch)
+        if isinstance(split, TextRows | AlignedRows) and isinstance(self.model, ReadsPartly):
+            split = split.read_to([self.model.read_length(text) for text in split.inputs])
+        unread = dict(split.reasons) | dict(rows.unread)
+        first: dict[bytes, int] = {}
+        for i, key in enumerate(split.keys):
+            if i not in unread:
+                first.setdefault(key, i)
+        distinct = split.take(list(first.values()))
+        number = {key: d for d, key in enumerate(first)}
+        explained, lost = self._explain_rows(distinct) if first else ([], {})
+        at = [-1 if i in unread else number[key] for i, key in enumerate(split.keys)]
+        errors = unread | {i: lost[d] for i, d in enumerate(at) if d in lost}
+        return to_records(
+            self.assignment.labels,
+            [_placed(found, chosen, at) for found, chosen in explained],
+            rows=rows,
+            errors=errors,
+            with_values=self.assignment.with_values,
+            with_repeats=self.assignment.with_repeats,
+        )
+
+    def _explain_rows(
+        self, rows: Split
+    ) -> tuple[list[tuple[Explained, list[int]]], dict[int, str]]:
+        """Explain distinct rows, those with equally many features together."""
+        answers = answer_rows(self._asked, self.assignment.settled, rows.inputs)
+        spent: dict[int, int] = {}
+        if isinstance(rows, TextRows) and rows.law.refine is not None:
+            rows, found = refine(rows, rows.law.refine, partial(self._weigh, answers))
+            answers.reasons.update(found.lost)
+            spent = found.asked
+        good = [d for d in range(len(rows)) if d not in answers.reasons]
+        if isinstance(rows, TableRows):
+            rows, spent, unmoved = ground(rows, good, answers, self._asked)
+            rows = rows if self._judge is None else rows.judged(self._judge.classes)
+            answers.reasons.update(unmoved)
+            good = [d for d in good if d not in unmoved]
+        lost, explained = dict(answers.reasons), []
+        looks = self.assignment.budget.looks
+        asked = replace(self._asked, memory=Memory() if len(looks) > 1 else None)
+        for repeats in looks:
+            budget = replace(self.assignment.budget, repeats=repeats)
+            attributed, unexplained = self._attribute(rows, answers, sorted(good), budget, asked)
+            lost |= unexplained
+            good = []
+            for task, attribution, chosen in attributed:
+                for d, own in zip(chosen, attribution.n_inputs.tolist(), strict=True):
+                    spent[d] = spent.get(d, 0) + own
+                taken = np.array([spent[d] for d in chosen], dtype=np.int64)
+                row = self._explained(task, replace(attribution, n_inputs=taken))
+                ready = self._ready(row, repeats)
+                explained.append((row, [d if ready[i] else -1 for i, d in enumerate(chosen)]))
+                good += [d for i, d in enumerate(chosen) if not ready[i]]
+            if not good:
+                break
+        return explained, lost
+
+    def _ready(self, found: Explained, repeats: int) -> BoolArray:
+        """Say of each row whether it takes no further look: (b,) bool."""
+        budget = self.assignment.budget
+        if budget.goal is None or repeats == budget.looks[-1]:
+            return np.ones(len(found.place), dtype=np.bool_)
+        met = budget.goal.reached(found.stability.max_rel_se, repeats)
+        return np.asarray(met.all(axis=1), dtype=np.bool_)
+
+    def _pool(self, repeats: int) -> Pool | None:
+        """Return the shared pool with so many repeats, made longer if need be."""
+        while self._pools and repeats not in self._pools:
+            pool = next(self._longer)
+            self._pools[pool.repeats] = pool
+        return self._pools.get(repeats)
+
+    def _weigh(self, answers: Answers, rows: TextRows, due: Sequence[int]) -> Weighed:
+        """Explain some rows roughly, with one repeat."""
+        budget = replace(self.assignment.budget, repeats=1)
+        attributed, lost = self._attribute(rows, answers, due, budget, self._asked)
+        found = Weighed(lost=lost)
+        for _, attribution, chosen in attributed:
+            sizes = np.abs(attribution.weights).max(axis=1)
+            found.sizes |= dict(zip(chosen, sizes, strict=True))
+            found.asked |= dict(zip(chosen, attribution.n_inputs.tolist(), strict=True))
+        return found
+
+    def _attribute(
+        self, rows: Split, answers: Answers, good: Sequence[int], budget: Budget, asked: Asked
+    ) -> tuple[list[tuple[Task[Any, Any], Attribution, list[int]]], dict[int, str]]:
+        """Run the method on rows, those with equally many features together."""
+        groups: dict[int, list[int]] = {}
+        counts = rows.counts.tolist()
+        for d in good:
+            groups.setdefault(counts[d], []).append(d)
+        waiting = [groups[n] for n in sorted(groups)]
+        attributed, lost = [], dict[int, str]()
+        asked = replace(asked, pool=self._pool(budget.repeats))
+        while waiting:
+            tasks = [self._task(rows.take(chosen), answers, chosen, budget) for chosen in waiting]
+            method = self.assignment.method
+            running = [
+                (task.block, method.explain(task) if task.n else nothing_moves(task))
+                for task in tasks
+            ]
+            again = []
+            for chosen, task, found in zip(
+                waiting, tasks, run_together(asked, running), strict=True
+            ):
+                if isinstance(found, UnexplainedError):
+                    lost |= {chosen[i]: reason for i, reason in found.reasons.items()}
+                    left = [d for d in chosen if d not in lost]
+                    again += [left] if left else []
+                else:
+                    attributed.append((task, found, chosen))
+            waiting = again
+        return attributed, lost
+
+    def _task(
+        self, block: Any, answers: Answers, chosen: Sequence[int], budget: Budget
+    ) -> Task[Any, Any]:
+        asked = self.assignment
+        pairs = answers.pairs[list(chosen)]
+        return Task(
+            law=asked.law,
+            block=block,
+            pairs=np.where(pairs >= 0, np.searchsorted(self._kept, pairs), -1),
+            predictions=answers.values[list(chosen)],
+            margin=asked.settled.margin,
+            seed=budget.seed,
+            samples=budget.samples,
+            repeats=budget.repeats,
+            leaves=self._leaves,
+            probabilities=asked.scale.name == "probability",
+        )
+
+    def _explained(self, task: Task[Any, Any], attribution: Attribution) -> Explained:
+        asked = self.assignment
+        outputs = [asked.settled.outputs[i] for i in self._kept.tolist()]
+        whole = widened(attribution, task.block)
+        return Explained(
+            place=np.arange(len(task.block)),
+            attribution=whole,
+            stability=assess(whole, asked.stability_k, asked.budget.seed),
+            shown=task.block.shown(),
+            targets=[target_names(pair, outputs) for pair in task.pairs],
+            predictions=task.predictions,
+        )
+
+
+def _placed(found: Explained, chosen: Sequence[int], at: Sequence[int]) -> Explained:
+    """Say for every row of the chunk where its explanation is; ``at`` are distinct rows."""
+    slot = {d: i for i, d in enumerate(chosen)}
+    return replace(found, place=np.array([slot.get(d, -1) for d in at], dtype=np.int64))

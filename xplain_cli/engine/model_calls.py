@@ -1,0 +1,279 @@
+"""Answers what methods ask of a model: the shared pool, drawn rows, masked rows.
+
+Methods of several blocks run side by side, so that rows with few features and rows with many
+fill the same model batches.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.engine.mask_cache import Distinct, Memory
+from xplain_cli.engine.pool import checked_scale, no_log_odds, predict_perturbed
+from xplain_cli.errors import XplainError
+from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
+from xplain_cli.features import MaskedRows
+from xplain_cli.methods import Explaining, Masked, NeedMasks, NeedPool, Pool, UnexplainedError
+from xplain_cli.modalities.tabular.masks import TableRows
+from xplain_cli.models import MaskedText, Model
+from xplain_cli.models.batches import OWN_ROWS, predict_stream, takes_many
+from xplain_cli.scales import Scale, to_scale
+from xplain_cli.targets import Target, is_pair
+
+_SPARSE_BATCHES = 16  # sparse rows are small, and a call costs as much as thousands of them
+
+
+@dataclass(frozen=True)
+class Asked:
+    """
+    How the model is asked.
+
+    Attributes
+    ----------
+    model
+        The opened model.
+    target, scale
+        What is explained.
+    kept
+        The outputs that are needed.
+    batch_rows
+        Rows of every model batch of masked rows.
+    own_rows
+        Rows of every model batch of the rows themselves, and of the rows they are compared with.
+    sparse
+        The same model where masked texts are asked as sparse rows; else None.
+    pool
+        The shared pool, for methods that ask for it.
+    show_values
+        Whether reasons may quote what the model says of a row.
+    memory
+        What was answered already, where rows are looked at again; else None.
+    """
+
+    model: Model
+    target: Target
+    scale: Scale
+    kept: IntArray
+    batch_rows: int
+    sparse: MaskedText | None = None
+    pool: Pool | None = None
+    show_values: bool = True
+    memory: Memory | None = None
+    own_rows: int = OWN_ROWS
+
+
+@dataclass(frozen=True)
+class _Question:
+    """Distinct inputs of one masked row, ``copies`` a mask; ``inverse`` (m,) leads to them."""
+
+    inputs: Any
+    inverse: IntArray
+    sparse: bool
+    copies: int = 1
+
+    @property
+    def size(self) -> int:
+        """The number of inputs."""
+        return (int(self.inverse.max()) + 1) * self.copies
+
+    def pieces(self) -> Iterator[Any]:
+        """Yield the inputs, made when they are needed."""
+        if callable(self.inputs):
+            yield from self.inputs()
+        else:
+            yield self.inputs
+
+
+def _distinct_texts(texts: list[str]) -> tuple[list[str], IntArray]:
+    place: dict[str, int] = {}
+    inverse = np.array([place.setdefault(text, len(place)) for text in texts], dtype=np.int64)
+    return list(place), inverse
+
+
+def raised(error: Exception, where: str, *, shown: bool) -> str:
+    """Return why a row failed on which the model raised; what it said may quote a value."""
+    said = f": {error}".splitlines()[0] if shown else ""
+    return (
+        f"the model raised {type(error).__name__}{said} on {where}; mend or remove the row, or"
+        " allow for it with --max-failed"
+    )
+
+
+def _question(asked: Asked, block: Any, row: int, own: BoolArray, inverse: IntArray) -> _Question:
+    if asked.sparse is not None:
+        text, spans = block.spanned(row)
+        matrix = asked.sparse.masked_rows(text, spans, own)
+        if matrix is not None:
+            return _Question(matrix, inverse, sparse=True)
+    if not isinstance(block.inputs, list):  # pictures and tables are made a batch at a time
+        copies = block.copies if isinstance(block, TableRows) else 1
+        step = -(-asked.batch_rows // copies)
+
+        def made() -> Iterator[Any]:
+            for start in range(0, len(own), step):
+                yield block.masked(row, own[start : start + step])
+
+        return _Question(made, inverse, sparse=False, copies=copies)
+    texts, places = _distinct_texts(block.masked(row, own))
+    return _Question(texts, places[inverse], sparse=False)
+
+
+def _predict(asked: Asked, questions: Sequence[_Question], *, sparse: bool) -> FloatArray:
+    pieces = (piece for question in questions for piece in question.pieces())
+    if sparse and asked.sparse is not None:
+        rows = _SPARSE_BATCHES * asked.batch_rows
+        return predict_stream(asked.sparse.predict_rows, pieces, rows, asked.kept)
+    return predict_stream(
+        asked.model.predict, pieces, asked.batch_rows, asked.kept, many=takes_many(asked.model)
+    )
+
+
+def _sizes(questions: Sequence[_Question]) -> IntArray:
+    return np.array([question.size for question in questions], dtype=np.int64)
+
+
+def _outputs(asked: Asked, questions: Sequence[_Question]) -> list[FloatArray]:
+    """Return the needed outputs (u, k) of each question, asked together."""
+    found: dict[int, FloatArray] = {}
+    for sparse in (False, True):
+        chosen = [i for i, question in enumerate(questions) if question.sparse == sparse]
+        if chosen:
+            some = [questions[i] for i in chosen]
+            answers = _predict(asked, some, sparse=sparse)
+            parts = np.split(answers, np.cumsum(_sizes(some))[:-1])
+            found |= dict(zip(chosen, parts, strict=True))
+    return [found[i] for i in range(len(questions))]
+
+
+def _each(asked: Asked, questions: Sequence[_Question]) -> list[FloatArray | str]:
+    """Return what ``_outputs`` does; where the model fails, row by row, so that one stays one."""
+    try:
+        return list(_outputs(asked, questions))
+    except XplainError:
+        raise
+    except Exception:  # noqa: BLE001 - a model may raise anything; each row's own is kept below
+        found: list[FloatArray | str] = []
+        for question in questions:
+            try:
+                found.append(_outputs(asked, [question])[0])
+            except Exception as error:  # noqa: BLE001 - as above
+                where = "this row with features taken away"
+                found.append(raised(error, where, shown=asked.show_values))
+        return found
+
+
+def _scaled(asked: Asked, outputs: FloatArray | str, copies: int) -> FloatArray | str:
+    """Return outputs of masks on the explained scale, or why there are none."""
+    if isinstance(outputs, str):
+        return outputs
+    bad = int((~np.isfinite(outputs)).any(axis=1).sum())
+    if bad:
+        return (
+            f"the model answers NaN or infinity on {bad} of {len(outputs)} variants of this row"
+            " with features taken away"
+        )
+    scaled = to_scale(outputs, asked.scale, paired=is_pair(asked.target))
+    if not np.isfinite(scaled).all():
+        return no_log_odds("variants of this row")
+    if copies == 1:
+        return scaled
+    return np.asarray(scaled.reshape(-1, copies, scaled.shape[1]).mean(axis=1), dtype=np.float64)
+
+
+def _answer_masks(
+    asked: Asked, needs: Sequence[tuple[MaskedRows, NeedMasks]]
+) -> list[Masked | UnexplainedError]:
+    """Answer the masks of several blocks together."""
+    seen = Distinct()
+    questions = [
+        _question(asked, block, row, *seen.of(masks))
+        for block, need in needs
+        for row, masks in zip(need.rows, need.masks, strict=True)
+    ]
+    flat = [
+        _scaled(asked, outputs, question.copies)
+        for outputs, question in zip(_each(asked, questions), questions, strict=True)
+    ]
+    sizes = _sizes(questions)
+    answers: list[Masked | UnexplainedError] = []
+    at = 0
+    for _, need in needs:
+        own = flat[at : at + len(need.rows)]
+        lost = {
+            row: said for row, said in zip(need.rows, own, strict=True) if isinstance(said, str)
+        }
+        if lost:
+            answers.append(UnexplainedError(lost))
+        else:
+            outputs = [
+                part[question.inverse]
+                for part, question in zip(own, questions[at:], strict=False)
+                if not isinstance(part, str)
+            ]
+            answers.append(Masked(outputs, sizes[at : at + len(need.rows)]))
+        at += len(need.rows)
+    return answers
+
+
+def _answer_drawn(asked: Asked, inputs: Sequence[Any]) -> FloatArray:
+    import pandas as pd
+
+    table = pd.concat(list(inputs), ignore_index=True)
+    outputs = predict_perturbed(asked.model, table, asked.kept)
+    return checked_scale(outputs, asked.target, asked.scale)
+
+
+def _answers(asked: Asked, waiting: Sequence[tuple[Any, Any]]) -> list[Any]:
+    """Answer (block, need) pairs, in order."""
+    masked = [i for i, (_, need) in enumerate(waiting) if isinstance(need, NeedMasks)]
+    answers: dict[int, Any] = {}
+    if masked:
+        needs = [waiting[i] for i in masked]
+        ask = partial(_answer_masks, asked)
+        found = ask(needs) if asked.memory is None else asked.memory.answer(needs, ask)
+        answers |= dict(zip(masked, found, strict=True))
+    for i, (_, need) in enumerate(waiting):
+        if isinstance(need, NeedPool):
+            answers[i] = asked.pool
+        elif i not in answers:
+            answers[i] = _answer_drawn(asked, need.inputs)
+    return [answers[i] for i in range(len(waiting))]
+
+
+def run_together(
+    asked: Asked, explaining: Sequence[tuple[Any, Explaining]]
+) -> list[Attribution | UnexplainedError]:
+    """
+    Run the methods of several blocks, answering what they ask together.
+
+    Parameters
+    ----------
+    asked
+        How the model is asked.
+    explaining
+        Of each block: the block, and its running method.
+
+    Returns
+    -------
+    for each block its attribution, or which of its rows have none
+    """
+    found: dict[int, Attribution | UnexplainedError] = {}
+    replies: dict[int, Any] = dict.fromkeys(range(len(explaining)))
+    while replies:
+        needs: dict[int, Any] = {}
+        for i, reply in replies.items():
+            if isinstance(reply, UnexplainedError):
+                found[i] = reply
+                continue
+            try:
+                needs[i] = explaining[i][1].send(reply)
+            except StopIteration as finished:
+                found[i] = finished.value
+            except UnexplainedError as error:
+                found[i] = error
+        waiting = [(explaining[i][0], need) for i, need in needs.items()]
+        replies = dict(zip(needs, _answers(asked, waiting), strict=True))
+    return [found[i] for i in range(len(explaining))]

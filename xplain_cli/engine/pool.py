@@ -1,0 +1,221 @@
+"""The pool of draws that all rows share: drawn and predicted once, in batches of one size."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.errors import RefusedError, UsageError, XplainError
+from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.features import Draw
+from xplain_cli.modalities.tabular.draws import TableLaw
+from xplain_cli.models import Model
+from xplain_cli.models.batches import padded, predict_fixed
+from xplain_cli.quality.precision import Goal
+from xplain_cli.runs.locks import in_turn
+from xplain_cli.scales import Scale, to_scale
+from xplain_cli.seeds import POOL
+from xplain_cli.targets import Target, is_pair
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The run's seed, draws per repeat, independent repeats; and what every row shall reach."""
+
+    seed: int
+    samples: int
+    repeats: int
+    goal: Goal | None = None
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Repeats at which a row may be done; more than one where there is a goal."""
+        return (self.repeats,) if self.goal is None else self.goal.looks
+
+
+def predict_perturbed(
+    model: Model, inputs: pd.DataFrame, kept: IntArray | None = None
+) -> FloatArray:
+    """
+    Return ``predict_fixed`` on rows that the background's values make.
+
+    Raises
+    ------
+    RefusedError
+        The model fails on them.
+    """
+    try:
+        return predict_fixed(model, inputs, kept)
+    except XplainError:
+        raise
+    except Exception as error:  # a model may raise anything
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise RefusedError(
+            f"the model fails on rows drawn from the background: {said}; it must answer wherever"
+            " the background's values, missing ones among them, can lead (--background FILE)"
+        ) from error
+
+
+def draw_pool(
+    law: TableLaw, budget: Budget, repeats: range | None = None
+) -> tuple[Draw, pd.DataFrame]:
+    """Draw the pool that all rows share, or some repeats: each is seeded by (seed, repeat)."""
+    wanted = range(budget.repeats) if repeats is None else repeats
+    drawn = [law.draw(budget.samples, (POOL, budget.seed, r)) for r in wanted]
+    codes = np.concatenate([draw.codes for draw, _ in drawn], axis=1)
+    positions = np.concatenate([draw.positions for draw, _ in drawn], axis=1)
+    inputs = pd.concat([table for _, table in drawn], ignore_index=True)
+    return Draw(codes, positions), inputs
+
+
+def no_log_odds(where: str) -> str:
+    """Return what is wrong with log-odds of an exact 0 or 1, and the ways out."""
+    return (
+        f"the model gives an exact probability of 0 or 1 on {where}, whose log-odds are infinite;"
+        " state --output-scale log-odds:eps=1e-6, or take --output-scale probability"
+    )
+
+
+def checked_scale(outputs: FloatArray, target: Target, scale: Scale) -> FloatArray:
+    """
+    Put perturbed rows' needed outputs (m, u) on the explained scale.
+
+    Raises
+    ------
+    RefusedError
+        The model answers NaN or infinity on perturbed rows.
+    UsageError
+        Log-odds of an exact 0 or 1.
+    """
+    n_bad = int((~np.isfinite(outputs)).any(axis=1).sum())
+    if n_bad:
+        raise RefusedError(
+            f"the model answers NaN or infinity on {n_bad} of {len(outputs)} perturbed rows; it"
+            " must answer on every row that the background's values can make"
+        )
+    scaled = to_scale(outputs, scale, paired=is_pair(target))
+    if not np.isfinite(scaled).all():
+        raise UsageError(no_log_odds("perturbed rows"))
+    return scaled
+
+
+def save_pool(folder: Path, draw: Draw, outputs: FloatArray) -> None:
+    """Write the pool as arrays that workers map into memory."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {"codes": draw.codes, "positions": draw.positions, "outputs": outputs}
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+
+
+def load_pool(folder: Path) -> tuple[Draw, FloatArray]:
+    """Map the draws and the model's outputs (m, k) on them from *folder* into memory."""
+    codes, positions, outputs = (
+        np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        for name in ("codes", "positions", "outputs")
+    )
+    return Draw(codes, positions), outputs
+
+
+def _digest(folder: Path) -> str:
+    draw, outputs = load_pool(folder)
+    state = hashlib.sha256()
+    for array in (draw.codes, draw.positions, outputs):
+        state.update(np.ascontiguousarray(array).data if array.size else b"")
+    return state.hexdigest()
+
+
+def find_pool(folder: Path) -> dict[str, Any] | None:
+    """Return the facts of a whole pool that an interrupted run left in *folder*, else None."""
+    try:
+        facts: dict[str, Any] = json.loads((folder / "pool.json").read_text())
+        return facts if facts.get("sha256") == _digest(folder) else None
+    except (OSError, ValueError):
+        return None
+
+
+def make_pool(
+    folder: Path,
+    law: TableLaw,
+    model: Model,
+    budget: Budget,
+    kept: IntArray,
+    repeats: range | None = None,
+) -> dict[str, Any]:
+    """
+    Draw the shared pool, or some repeats of it, predict it once and keep it in *folder*.
+
+    Only its *kept* outputs are.
+
+    Returns
+    -------
+    its facts: rows, model inputs, SHA-256 of its arrays.
+
+    Raises
+    ------
+    RefusedError
+        The folder cannot be written.
+    """
+    draw, inputs = draw_pool(law, budget, repeats)
+    outputs = predict_perturbed(model, inputs, kept)
+    try:
+        save_pool(folder, draw, outputs)
+        facts = {
+            "rows": len(inputs),
+            "model_inputs": padded(len(inputs)),
+            "sha256": _digest(folder),
+        }
+        (folder / "pool.json").write_text(json.dumps(facts, indent=2))
+    except OSError as error:
+        raise RefusedError(
+            f"{folder}: cannot be written: {error.strerror}; free space, or name another place"
+            " with --output"
+        ) from error
+    return facts
+
+
+def longer_pools(
+    folder: Path, law: TableLaw, model: Model, budget: Budget, kept: IntArray
+) -> Iterator[tuple[int, Draw, FloatArray]]:
+    """
+    Yield the pool of each look: its repeats, its draws and the model's outputs (m, k) on them.
+
+    Each look adds repeats to those before. What is added is predicted once, by the first process
+    that needs it, and kept beside the shared pool for the others and for a resumed run.
+    """
+    draw, outputs = load_pool(folder)
+    yield budget.looks[0], draw, outputs
+    for before, repeats in itertools.pairwise(budget.looks):
+        added = folder.with_name(f"{folder.name}-{repeats}")
+        with in_turn(added.with_suffix(".lock")):
+            if find_pool(added) is None:
+                make_pool(added, law, model, budget, kept, range(before, repeats))
+        more, answers = load_pool(added)
+        draw = Draw(
+            np.concatenate([draw.codes, more.codes], axis=1),
+            np.concatenate([draw.positions, more.positions], axis=1),
+        )
+        outputs = np.concatenate([outputs, answers])
+        yield repeats, draw, outputs
+
+
+def grown(facts: dict[str, Any], budget: Budget, precise: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a pool with what longer looks added, as far as a row needed them."""
+    if not facts or not precise:
+        return facts
+    most = precise["precision_goal"]["most_repeats"]
+    added = [
+        budget.samples * (after - before)
+        for before, after in itertools.pairwise(budget.looks)
+        if after <= most
+    ]
+    return {
+        **facts,
+        "rows": facts["rows"] + sum(added),
+        "model_inputs": facts["model_inputs"] + sum(map(padded, added)),
+    }

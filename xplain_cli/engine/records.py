@@ -1,0 +1,295 @@
+"""An attribution of a block of rows becomes the lines of weights.csv and stability.csv."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.explanation import (
+    STABILITY_COLUMNS,
+    WEIGHT_COLUMNS,
+    Attribution,
+    FloatArray,
+    IntArray,
+    Records,
+    side_by_side,
+)
+from xplain_cli.features import Shown
+from xplain_cli.quality.stability import (
+    Stability,
+    attribution_error,
+    fidelity_label,
+    precision_label,
+)
+
+_COUNTS = ("n_repeats", "n_samples", "n_model_inputs", "n_omitted", "n_changed")
+_TEXTS = (
+    *("target_spec", "target", "method", "output_scale", "baseline", "precision", "fidelity"),
+    *("segmentation", "conversions", "baseline_origin", "baseline_class"),
+)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """
+    What every line of a run repeats, and the columns that its kind of rows adds.
+
+    Attributes
+    ----------
+    run_id, target_spec, method, output_scale, baseline
+        Columns of every line.
+    weight_columns, stability_columns
+        Names of the further columns of weights.csv and stability.csv (``features.Shown``).
+    """
+
+    run_id: str
+    target_spec: str
+    method: str
+    output_scale: str
+    baseline: str
+    weight_columns: tuple[str, ...] = ()
+    stability_columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rows:
+    """
+    The rows of a chunk as the user knows them.
+
+    Attributes
+    ----------
+    start : number in DATA of the chunk's first row
+    ids : row ids, one a row
+    kept : the ``--keep`` columns
+    unread : the reason of each row that cannot be read, by its place in the chunk
+    """
+
+    start: int
+    ids: Sequence[Any]
+    kept: pd.DataFrame
+    unread: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """
+    The rows of a chunk that have an explanation and equally many features, distinct ones only.
+
+    Attributes
+    ----------
+    place : (b_all,) int
+        For each row of the chunk its place in the attribution, -1 for a row that is not here.
+    attribution, stability
+        Of the distinct rows.
+    shown : Shown
+        How the distinct rows are named.
+    targets : b lists of t target names
+    predictions : (b, t)
+    """
+
+    place: IntArray
+    attribution: Attribution
+    stability: Stability
+    shown: Shown
+    targets: Sequence[Sequence[str]]
+    predictions: FloatArray
+
+    @property
+    def lines(self) -> tuple[IntArray, IntArray]:
+        """For every line of these rows its place among the b * t pairs, and its row."""
+        t = self.predictions.shape[1]
+        rows = np.flatnonzero(self.place >= 0)
+        lines = self.place[rows][:, None] * t + np.arange(t)
+        return lines.ravel(), np.repeat(rows, t)
+
+
+def _stability_columns(found: Explained) -> dict[str, Any]:
+    """Return what stability.csv says of the distinct rows, column by column, b * t lines."""
+    got, sure = found.attribution, found.stability
+    total = got.base + got.weights.sum(axis=-1)
+    b, t = total.shape
+    return {
+        "target": np.array(found.targets, dtype=object).ravel(),
+        "prediction": found.predictions.ravel(),
+        "base_value": got.base.ravel(),
+        "baseline_distance": np.full(b * t, np.nan),
+        "local_r2": got.local_r2.ravel(),
+        "residual": (total - found.predictions).ravel(),
+        "attribution_error": attribution_error(got, found.predictions).ravel(),
+        "n_repeats": np.full(b * t, got.n_repeats),
+        "n_samples": np.full(b * t, got.n_samples),
+        "n_model_inputs": np.repeat(1 + got.n_inputs, t),
+        "max_rel_se": sure.max_rel_se.ravel(),
+        "topk_jaccard": sure.topk_jaccard.ravel(),
+        "kendall_tau": sure.kendall_tau.ravel(),
+        "sign_flip_rate": sure.sign_flip_rate.ravel(),
+        "sign_probability": sure.least_sign_probability.ravel(),
+        "locality": got.locality.ravel(),
+        "effective_share": np.repeat(got.effective_share, t),
+        "weight_omitted": np.zeros(b * t),
+        "precision": [precision_label(v) for v in sure.max_rel_se.ravel().tolist()],
+        "fidelity": [fidelity_label(v) for v in got.local_r2.ravel().tolist()],
+    }
+
+
+def _blank(column: str, size: int) -> Any:
+    if column in _COUNTS:
+        return np.zeros(size, dtype=np.int64)
+    if column in _TEXTS:
+        return np.full(size, None, dtype=object)
+    return np.full(size, np.nan)
+
+
+def _stability_table(
+    labels: Labels, found: Explained | None, rows: IntArray, errors: Sequence[str | None]
+) -> pd.DataFrame:
+    """
+    Lay out lines of stability.csv, all of one group of rows or all failed.
+
+    ``rows`` (L,) is each line's row in the chunk, ``errors`` (L,) why it failed.
+    """
+    known: dict[str, Any] = {}
+    if found is not None:
+        lines, _ = found.lines
+        t = found.predictions.shape[1]
+        known = {c: np.asarray(v)[lines] for c, v in _stability_columns(found).items()}
+        known |= {c: np.asarray(v)[lines // t] for c, v in found.shown.row_columns.items()}
+    table: dict[str, Any] = {}
+    for column in (*STABILITY_COLUMNS, *labels.stability_columns):
+        blank = _blank(column, len(rows))
+        table[column] = np.asarray(known[column], blank.dtype) if column in known else blank
+    table["run_id"] = [labels.run_id] * len(rows)
+    table["target_spec"] = [labels.target_spec] * len(rows)
+    table["method"] = [labels.method] * len(rows)
+    table["output_scale"] = [labels.output_scale] * len(rows)
+    table["baseline"] = [labels.baseline] * len(rows)
+    table["status"] = ["failed" if found is None else "ok"] * len(rows)
+    table["error"] = list(errors)
+    return pd.DataFrame(table, columns=[*STABILITY_COLUMNS, *labels.stability_columns])
+
+
+def _weights_table(labels: Labels, found: Explained) -> tuple[pd.DataFrame, IntArray, FloatArray]:
+    """
+    Lay out lines of weights.csv, ``row_id`` aside.
+
+    Returns
+    -------
+    the table, the number of its lines for each (row, target), and each repeat's weights (r, lines).
+    """
+    got, sure, shown = found.attribution, found.stability, found.shown
+    b, t, n = got.weights.shape
+    flat, _ = found.lines
+    sizes = np.where(got.selected, np.abs(got.weights), -1.0).reshape(b * t, n)
+    order = np.argsort(-sizes, axis=1, kind="stable")[flat]
+    counts = got.selected.reshape(b * t, n).sum(axis=1)[flat]
+    ranks = np.arange(n)
+    kept = ranks[None, :] < counts[:, None]
+    feature = order[kept]
+    pair = np.repeat(flat, counts)
+    columns: dict[str, Any] = {
+        "run_id": np.full(len(pair), labels.run_id, dtype=object),
+        "row_id": None,
+        "target": np.array(found.targets, dtype=object).ravel()[pair],
+        "rank": np.broadcast_to(ranks + 1, order.shape)[kept].astype(np.int64),
+        "feature_index": feature.astype(np.int64),
+        "feature": shown.names[pair // t, feature],
+        "feature_value": shown.values[pair // t, feature],
+        "weight": got.weights.reshape(b * t, n)[pair, feature],
+    }
+    for column, part in {
+        "std_error": sure.std_error,
+        "ci_low": sure.ci_low,
+        "ci_high": sure.ci_high,
+        "std_over_seeds": sure.std_over_seeds,
+        "sign_probability": sure.sign_probability,
+        "top_k_probability": sure.top_k_probability,
+    }.items():
+        columns[column] = part.reshape(b * t, n)[pair, feature]
+    for column in labels.weight_columns:
+        columns[column] = shown.columns[column][pair // t, feature]
+    own = got.repeats.reshape(len(got.repeats), b * t, n)[:, pair, feature]
+    names = [*WEIGHT_COLUMNS, *labels.weight_columns]
+    return pd.DataFrame(columns, columns=names), counts, own
+
+
+def _in_order(parts: Sequence[pd.DataFrame], rows: IntArray) -> tuple[pd.DataFrame, IntArray]:
+    """Join tables and put their lines in the order of *rows*; also return that order."""
+    table = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+    if len(parts) == 1:
+        return table, np.arange(len(rows))
+    order = np.argsort(rows, kind="stable")
+    return table.iloc[order].reset_index(drop=True), order
+
+
+def to_records(
+    labels: Labels,
+    explained: Sequence[Explained],
+    *,
+    rows: Rows,
+    errors: Mapping[int, str],
+    with_values: bool = True,
+    with_repeats: bool = False,
+) -> Records:
+    """
+    Lay out one chunk, rows in input order.
+
+    Parameters
+    ----------
+    labels
+        What every line repeats.
+    explained
+        The explained rows, in groups with equally many features.
+    rows
+        The chunk's rows.
+    errors
+        The reason for each failed row, by its place in the chunk.
+    with_values, with_repeats
+        Whether feature values, and each repeat's weights, are recorded.
+    """
+    lost = np.array(sorted(errors), dtype=np.int64)
+    stability = [_stability_table(labels, None, lost, [errors[i] for i in lost.tolist()])]
+    places, numbers = [lost], [np.zeros(len(lost), dtype=np.int64)]
+    names = [*WEIGHT_COLUMNS, *labels.weight_columns]
+    weights, owners, repeats = [pd.DataFrame(columns=names)], [lost[:0]], [np.empty((0, 0))]
+    for found in explained:
+        _, row = found.lines
+        table, counts, own = _weights_table(labels, found)
+        stability.append(_stability_table(labels, found, row, [None] * len(row)))
+        places.append(row)
+        numbers.append(counts)
+        weights.append(table)
+        owners.append(np.repeat(row, counts))
+        repeats.append(own)
+    if explained:  # an empty frame would make numbers of its columns objects
+        weights, owners, repeats = weights[1:], owners[1:], repeats[1:]
+        if not len(lost):
+            stability, places, numbers = stability[1:], places[1:], numbers[1:]
+    place, owner = np.concatenate(places), np.concatenate(owners)
+    said, order = _in_order(stability, place)
+    lines, weight_order = _in_order(weights, owner)
+    records = Records(
+        weights=lines,
+        stability=said,
+        lines=np.concatenate(numbers)[order],
+        repeats={"weights": side_by_side(repeats)[:, weight_order]} if with_repeats else {},
+    )
+    _name_rows(records, rows, place[order], owner[weight_order])
+    if not with_values:
+        for column in lines.columns.intersection(["feature_value", "baseline_value"]):
+            lines[column] = None
+    return records
+
+
+def _name_rows(records: Records, rows: Rows, place: IntArray, owner: IntArray) -> None:
+    """Fill in row numbers, row ids and kept columns, of the lines of rows *place* and *owner*."""
+    identity = np.empty(len(rows.ids), dtype=object)
+    identity[:] = list(rows.ids)
+    records.stability["row"] = (rows.start + place).astype(np.int64)
+    records.stability["row_id"] = identity[place]
+    records.weights["row_id"] = identity[owner]
+    for column in rows.kept.columns:
+        carried = rows.kept[column].to_numpy(dtype=object)
+        records.stability[column] = carried[place]
+        records.weights[column] = carried[owner]

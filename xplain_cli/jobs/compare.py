@@ -1,0 +1,180 @@
+"""One job under several baselines: a run for each, and how far they agree."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.console import Console
+from xplain_cli.errors import UsageError
+from xplain_cli.explanation import FloatArray
+from xplain_cli.jobs.explain import explain
+from xplain_cli.output import csv_bytes
+from xplain_cli.plan import Request
+from xplain_cli.planning.budget import shared_budget
+from xplain_cli.quality.agreement import mean_jaccard, mean_tau, top_members
+from xplain_cli.report import check_page
+from xplain_cli.report.comparison import render_comparison
+from xplain_cli.report.selection import link_to
+from xplain_cli.runs.finished import FinishedRun, Line, find_run, said_of
+from xplain_cli.runs.paths import MARKER, RunPlace, unwritable, write_atomically
+
+_NOT_IN_NAMES = re.compile(r"[^\w.=,-]+")
+
+
+def _named(output: str, name: str) -> str:
+    """Return where one of several runs goes: a folder in the folder, a file beside the file."""
+    path = Path(output)
+    if path.suffix:
+        return str(path.with_name(f"{path.stem}.{name}{path.suffix}"))
+    return str(path / name)
+
+
+def _check(request: Request) -> list[str]:
+    """Return the name of each run, once they can stand side by side."""
+    if request.modality == "text":
+        raise UsageError(
+            f"--baseline: texts are explained under one, not {', '.join(request.baselines)}: their"
+            " features follow from it"
+        )
+    if request.output == "-":
+        raise UsageError("several baselines are several runs: name a folder or a file by --output")
+    if (Path(request.output) / MARKER).is_file():
+        raise UsageError(
+            f"{request.output} holds a run; several baselines need a folder of their own (--output)"
+        )
+    if request.report is not None:
+        check_page(request.report, RunPlace.from_output(request.output, request.output_format))
+    names = [_NOT_IN_NAMES.sub("-", text) for text in request.baselines]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--baseline: {', '.join(request.baselines)} name one baseline twice")
+    folder = Path(request.output)
+    if not folder.suffix and not request.dry_run:
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise unwritable(error, folder) from error
+    return names
+
+
+def _compared(lines: Sequence[Line], k: int) -> dict[str, Any]:
+    """Say how far several explanations of one row and target agree."""
+    n = max(len(line.weights) for line in lines)
+    weights = np.stack([np.pad(line.weights, (0, n - len(line.weights))) for line in lines])
+    sizes = np.abs(weights)
+    firsts = [lines[i].names[int(own.argmax())] if own.any() else "" for i, own in enumerate(sizes)]
+    return {
+        "target": lines[0].target,
+        "topk_jaccard": _overlap(sizes, k),
+        "kendall_tau": float(mean_tau(sizes)) if n > 1 else np.nan,
+        "sign_agreement": _sign_agreement(weights, k),
+        "same_first_reason": len(set(firsts)) == 1,
+        "first_reasons": "; ".join(firsts),
+    }
+
+
+def _overlap(sizes: FloatArray, k: int) -> float:
+    if k >= sizes.shape[1]:
+        return np.nan
+    return float(mean_jaccard(top_members(sizes, k), k))
+
+
+def _sign_agreement(weights: FloatArray, k: int) -> float:
+    """Return the share of equal signs over features in the top k of any, none of them 0."""
+    n = weights.shape[1]
+    top = np.ones(n, dtype=bool)
+    if k < n:
+        top = np.logical_or.reduce(top_members(np.abs(weights), k))
+    signs = np.sign(weights[:, top & (weights != 0).all(axis=0)])
+    if not signs.size:
+        return np.nan
+    return float((np.abs(signs.sum(axis=0)) == len(signs)).mean())
+
+
+def _agreement(runs: Sequence[FinishedRun], k: int) -> Iterator[dict[str, Any]]:
+    """Compare runs row by row; a row that one of them lacks is left out."""
+    for parts in zip(*(run.records() for run in runs), strict=True):
+        said = [said_of(records) for records in parts]
+        ids = dict(zip(parts[0].stability["row"], parts[0].stability["row_id"], strict=True))
+        for row in sorted(set.intersection(*(set(own) for own in said))):
+            for lines in zip(*(own[row] for own in said), strict=True):
+                yield {"row_id": ids[row], **_compared(lines, k)}
+
+
+def _tell(frame: pd.DataFrame, baselines: Sequence[str], console: Console) -> None:
+    console.note(f"agreement under {', '.join(baselines)}, {len(frame)} explanations:")
+    for name in ("topk_jaccard", "kendall_tau", "sign_agreement"):
+        known = frame[name].to_numpy(dtype=float)
+        known = known[np.isfinite(known)]
+        middle = f"{np.median(known):.3g}" if len(known) else "unknown"
+        console.note(f"{name:<15} median {middle}")
+    changed = 1 - frame["same_first_reason"].mean()
+    console.note(f"the first reason changes in {changed:.0%} of them")
+
+
+def _page(request: Request) -> Path:
+    """Return where the page of one of several runs goes."""
+    return RunPlace.from_output(request.output, request.output_format).report
+
+
+def _write_page(request: Request, outputs: Sequence[str], frame: pd.DataFrame) -> None:
+    """Write the page that leads to the page of each run."""
+    page = Path(str(request.report))
+    pages = [_page(replace(request, output=output)) for output in outputs]
+    links = [link_to(own, page) for own in pages]
+    write_atomically(page, render_comparison(request.baselines, links, frame))
+
+
+def _under(request: Request, baseline: str, output: str) -> Request:
+    """Return what one of several runs is asked: its baseline, its place, its share."""
+    own = replace(request, baselines=(baseline,), output=output, output_explicit=True)
+    if request.report is not None:
+        own = replace(own, report=str(_page(own)))
+    if request.budget is not None:
+        own = replace(own, budget=shared_budget(request.budget, len(request.baselines)))
+    return own
+
+
+def explain_under_each(request: Request, console: Console) -> int:
+    """
+    Explain under each baseline, and compare them where there are several.
+
+    Returns
+    -------
+    the highest exit code of the runs
+
+    Raises
+    ------
+    XplainError
+        What ``job.explain`` raises, or the runs cannot stand side by side.
+    """
+    if len(request.baselines) < 2:
+        return explain(request, console)
+    names, codes, outputs = _check(request), [], []
+    for text, name in zip(request.baselines, names, strict=True):
+        outputs.append(_named(request.output, name))
+        console.note(f"baseline {text}:")
+        codes.append(explain(_under(request, text, outputs[-1]), console))
+    if request.dry_run:
+        return max(codes)
+    frame = pd.DataFrame(_agreement([find_run(output) for output in outputs], request.stability_k))
+    if len(frame):
+        target = Path(request.output)
+        path = (
+            target.with_name(f"{target.stem}.agreement.csv")
+            if target.suffix
+            else (target / "agreement.csv")
+        )
+        write_atomically(path, csv_bytes(frame, guarded=request.csv_guard))
+        _tell(frame, request.baselines, console)
+        if request.report is not None:
+            _write_page(request, outputs, frame)
+            console.note(f"report: {request.report}")
+        console.line(str(path))
+    elif request.report is not None:
+        console.warn(f"{request.report}: not written, for the runs have no explanation in common")
+    return max(codes)

@@ -1,0 +1,81 @@
+"""How a finished run is judged: gates, failed rows, the exit code."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from xplain_cli.console import Console
+from xplain_cli.errors import UsageError
+from xplain_cli.explanation import Records
+from xplain_cli.output import prune
+from xplain_cli.quality.gates import Gate, GateResult, judge, parse_gates
+from xplain_cli.runs.finished import find_run
+
+
+def tolerated(text: str, rows: int) -> int:
+    """
+    Read ``--max-failed N|P%`` for a number of rows.
+
+    Raises
+    ------
+    UsageError
+        Neither a number of rows nor a share.
+    """
+    number = text.removesuffix("%")
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if value < 0 or (text.endswith("%") and value > 100):
+        raise UsageError(f"--max-failed {text!r}: expected a number of rows, or a share like 5%")
+    return int(value * rows / 100) if text.endswith("%") else int(value)
+
+
+def written(records: Records, top_k: int | None) -> pd.DataFrame:
+    """Return stability lines as they are written: with what ``--top-k`` leaves out."""
+    return prune(records, top_k).stability
+
+
+def judge_gates(
+    gates: Sequence[Gate], stability: Iterable[pd.DataFrame], console: Console
+) -> list[dict[str, Any]]:
+    """Judge a run and tell each gate; return the results as plain values."""
+    judged: list[GateResult] = judge(tuple(gates), stability) if gates else []
+    for gate in judged:
+        seen = "no value" if gate.observed is None else f"{gate.observed:.6g}"
+        worst = f", worst row {gate.worst}" if gate.worst is not None else ""
+        text = f"{gate.text} (observed {seen}{worst})"
+        if gate.missed:
+            console.warn(f"gate missed: {text}")
+        else:
+            console.note(f"gate met: {text}")
+    return [asdict(gate) for gate in judged]
+
+
+def exit_code(gates: Sequence[dict[str, Any]], failed: int, allowed: int, console: Console) -> int:
+    """Return 1 for a missed gate, which beats 4 for too many failed rows; else 0."""
+    if failed > allowed:
+        console.warn(
+            f"{failed} rows failed, more than the {allowed} that --max-failed tolerates; their"
+            " reasons stand in column error of the stability report"
+        )
+    if any(gate["missed"] for gate in gates):
+        return 1
+    return 4 if failed > allowed else 0
+
+
+def judge_run(run: str, fail_on: str, console: Console) -> int:
+    """
+    Judge a finished run by conditions and return the exit code: 0, or 1 for a missed gate.
+
+    Raises
+    ------
+    XplainError
+        There is no finished run, or a condition cannot be read.
+    """
+    gates = parse_gates(fail_on)
+    found = find_run(run)
+    lines = (written(records, found.marker.top_k) for records in found.records())
+    return exit_code(judge_gates(gates, lines, console), 0, 0, console)

@@ -1,0 +1,265 @@
+"""What a run says of itself: its plan before the work, its manifest and results after it."""
+
+import contextlib
+import platform
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, TypeVar
+
+from xplain_cli import __version__
+from xplain_cli.engine.chunk import Effort
+from xplain_cli.plan import Plan, Request
+from xplain_cli.planning.choices import Chosen
+from xplain_cli.planning.inputs import Opened
+from xplain_cli.quality.summary import Summary
+from xplain_cli.remote import all_told
+from xplain_cli.seeds import RULE
+from xplain_cli.specs import settings_of
+
+_Item = TypeVar("_Item")
+SCHEMA_VERSION = 1
+_PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "joblib", "onnxruntime", "threadpoolctl")
+_WHERE_USED = ("pyarrow", "xgboost", "lightgbm", "catboost", "skops")
+
+
+def method_label(request: Request, chosen: Chosen) -> str:
+    """Return the method with the settings that differ from its defaults, in a fixed order."""
+    method = chosen.method
+    name = request.method.partition(":")[0].strip()
+    plain = settings_of(type(method)())
+    changed = {k: v for k, v in settings_of(method).items() if v != plain[k]}
+    if not method.pooled:
+        changed.pop("discretizer", None)  # it follows
+    words = {True: "yes", False: "no"}
+    pairs = [f"{k}={words.get(v, v) if isinstance(v, bool) else v}" for k, v in changed.items()]
+    return name + (":" + ",".join(pairs) if pairs else "")
+
+
+def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
+    """Collect everything that decides the numbers, what parts hold, and how they are shown."""
+    settled = opened.settled
+    numbers: dict[str, Any] = {
+        "schema": SCHEMA_VERSION,
+        "modality": request.modality,
+        "model": opened.loaded.sha256,
+        "response": settled.response,
+        "outputs": list(settled.outputs),
+        "data": opened.modality.sha256,
+        **opened.modality.numbers(),
+        "method": {"name": request.method.partition(":")[0], **settings_of(chosen.method)},
+        "target": chosen.target.spec,
+        "output_scale": chosen.scale.label,
+        "baseline": chosen.drawing.baseline,
+        "sparse": chosen.drawing.sparse,
+        "samples": chosen.budget.samples,
+        "repeats": chosen.budget.repeats,
+        "seed": request.seed,
+        "stability_k": request.stability_k,
+        "model_batch_rows": opened.modality.batch_rows,
+    }
+    goal = chosen.budget.goal
+    if goal is not None:
+        numbers |= {"max_rel_se": goal.max_rel_se, "max_samples": goal.max_samples}
+    selection: dict[str, Any] = {
+        "rows": [opened.start, opened.stop],
+        "id_column": request.id_column,
+        "keep": list(request.keep),
+        "values": not request.no_values,
+        "repeats": request.write_repeats,
+    }
+    if request.shard is not None:
+        number, count = request.shard
+        selection["shard"] = {"number": number, "of": count, "of_rows": list(opened.whole)}
+    rendering = {
+        "format": request.output_format,
+        "top_k": request.top_k,
+        "csv_guard": request.csv_guard,
+        "wide": request.wide,
+        "maps": request.maps,
+        "write_maps": request.write_maps,
+    }
+    return Plan(numbers, selection, rendering, request.budget)
+
+
+def _budget(plan: Plan) -> dict[str, Any]:
+    """Return what a budget became, where one was asked for."""
+    if plan.budget is None:
+        return {}
+    became = {name: plan.numbers[name] for name in ("samples", "repeats")}
+    return {"budget": {"asked": plan.budget, **became}}
+
+
+def _versions() -> dict[str, str]:
+    found = {"xplain-cli": __version__, "python": platform.python_version()}
+    for package in (*_PACKAGES, *(name for name in _WHERE_USED if name in sys.modules)):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def manifest(
+    request: Request,
+    opened: Opened,
+    chosen: Chosen,
+    plan: Plan,
+    pool: Mapping[str, Any],
+    notes: Sequence[str],
+) -> dict[str, Any]:
+    """
+    Return the deterministic manifest of a run; the run adds the SHA-256 of its outputs.
+
+    Parameters
+    ----------
+    pool
+        The shared pool: rows, model inputs, SHA-256 of its outputs.
+    notes
+        All that was decided and told.
+    """
+    settled = opened.settled
+    said = {
+        "argv": list(request.argv),
+        "project_file": request.project_file,
+        "model": {
+            "source": request.model,
+            "kind": opened.loaded.kind,
+            "sha256": opened.loaded.sha256,
+            "versions": dict(opened.loaded.versions),
+            "trusted": list(request.trusted),
+            "trust_model": request.trust_model,
+        },
+        "data": {"paths": list(opened.modality.paths), "sha256": opened.modality.sha256},
+        **opened.modality.facts(),
+        **chosen.drawing.facts,
+        "task": settled.task,
+        "response": settled.response,
+        "classes": list(settled.outputs),
+        "output_scale": chosen.scale.label,
+        "method": method_label(request, chosen),
+        **chosen.method.facts(chosen.law),
+        "baseline": chosen.drawing.meaning,
+        "pool": dict(pool),
+        "seed_rule": RULE,
+        "notes": list(notes),
+        "versions": _versions(),
+        "platform": f"{sys.platform} {platform.machine()}",
+    }
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": plan.run_id,
+        "digests": plan.digests,
+        "plan": plan.groups,
+        **_budget(plan),
+        **all_told(said),
+        "classes": list(settled.outputs),
+    }
+
+
+def _peak_megabytes() -> float | None:
+    try:
+        import resource
+    except ImportError:  # not on this platform
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+@dataclass
+class Course:
+    """
+    How a run went: for run_results.json.
+
+    ``seconds`` are those of this process, phase by phase; ``work`` adds up what all processes
+    spent on reading, predicting, solving and writing.
+    """
+
+    began: float
+    backend: str = "none"
+    seconds: dict[str, float] = field(default_factory=dict)
+    work: dict[str, float] = field(default_factory=dict)
+    model_inputs: int = 0
+
+    def lap(self, phase: str) -> None:
+        """Close a phase."""
+        now = time.perf_counter()
+        self.seconds[phase] = round(now - self.began - sum(self.seconds.values()), 4)
+
+    def _add(self, work: str, seconds: float) -> None:
+        self.work[work] = self.work.get(work, 0.0) + seconds
+
+    @contextlib.contextmanager
+    def during(self, work: str) -> Iterator[None]:
+        """Time a block as a kind of work."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._add(work, time.perf_counter() - began)
+
+    def timed(self, work: str, items: Iterator[_Item]) -> Iterator[_Item]:
+        """Yield items, timing how long each takes to come as a kind of work."""
+        while True:
+            with self.during(work):
+                item = next(items, None)
+            if item is None:
+                return
+            yield item
+
+    def spent(self, effort: Effort) -> None:
+        """Add what a chunk took, in whatever process."""
+        self._add("predict", effort.predict)
+        self._add("solve", effort.solve)
+        self.model_inputs += effort.model_inputs
+
+    def chose(self, backend: str) -> None:
+        """Note the backend that was used."""
+        self.backend = backend
+
+
+def reached(facts: Mapping[str, Any]) -> list[str]:
+    """Say how many rows are as precise as --max-rel-se asks."""
+    goal = facts.get("precision_goal")
+    if goal is None:
+        return []
+    text = f"max_rel_se {goal['max_rel_se']:g}: reached by {goal['rows_reached']} of {goal['rows']}"
+    return [f"{text} rows, with up to {goal['most_repeats']} repeats"]
+
+
+def details(outcome: Mapping[str, Any]) -> list[str]:
+    """Return what ``--verbose`` wants to know of results: where the time went."""
+    phases = ", ".join(f"{phase} {spent:.2f} s" for phase, spent in outcome["seconds"].items())
+    work = ", ".join(f"{kind} {spent:.2f} s" for kind, spent in outcome["work_seconds"].items())
+    peak = outcome["peak_megabytes"]
+    rows = outcome["rows_ok"] + outcome["rows_failed"]
+    shared, own = outcome["model_inputs_pool"], outcome["model_inputs_rows"]
+    return [
+        f"time: {phases}; backend {outcome['backend']}",
+        f"work of all processes: {work}",
+        f"model inputs: {shared} in the shared pool, {own} for {rows} rows",
+        *([] if peak is None else [f"peak memory: {peak:.0f} MB"]),
+    ]
+
+
+def results(
+    request: Request, course: Course, whole: Summary, pool: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return how a run went: times per phase, peak memory, rows, labels."""
+    return {
+        "seconds": course.seconds,
+        "work_seconds": {work: round(spent, 4) for work, spent in course.work.items()},
+        "backend": course.backend,
+        "peak_megabytes": _peak_megabytes(),
+        "rows_ok": whole.rows,
+        "rows_failed": whole.failed,
+        "model_inputs_pool": pool.get("model_inputs", 0),
+        "model_inputs_rows": course.model_inputs,
+        "precision": whole.precision,
+        "fidelity": whole.fidelity,
+        "median_and_tail": {name: list(pair) for name, pair in whole.quantiles.items()},
+        "argv": all_told(request.argv),
+        "request": all_told(asdict(request)),
+    }

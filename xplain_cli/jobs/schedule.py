@@ -1,0 +1,102 @@
+"""The rows of a run explained, chunk by chunk: what is missing is read, spread, and kept."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from xplain_cli.engine.chunk import open_explainer
+from xplain_cli.engine.explainer import Assignment
+from xplain_cli.engine.pool import find_pool, make_pool
+from xplain_cli.errors import FailedRowsError
+from xplain_cli.explanation import Records
+from xplain_cli.jobs.manifest import Course
+from xplain_cli.modalities import Piece
+from xplain_cli.modalities.tabular.draws import TableLaw
+from xplain_cli.modalities.text.masks import TextLaw
+from xplain_cli.planning.prepare import Prepared, assign
+from xplain_cli.runs.folder import Run
+from xplain_cli.targets import used_outputs
+from xplain_cli.workers import Spread, explain_all
+
+_CHUNKS_OF_EACH = 16  # units of work for each worker, in a job that has so many rows
+_FIRST_ROWS = 16  # chunks of a row or two must not stop a run for one bad row
+
+
+def share_pool(job: Prepared, run: Run) -> tuple[dict[str, Any], Assignment]:
+    """Make the shared pool, or take the one that an interrupted run left."""
+    facts: dict[str, Any] = {}
+    folder = None
+    law = job.chosen.law
+    if job.chosen.method.pooled and isinstance(law, TableLaw):
+        folder = run.pool_path("shared")
+        kept = used_outputs(job.chosen.target, len(job.opened.settled.outputs))
+        facts = find_pool(folder) or make_pool(
+            folder, law, job.opened.model, job.chosen.budget, kept
+        )
+    hashes = isinstance(law, TextLaw) and law.salt == ""
+    assignment = assign(job, folder, run.secret() if hashes else "")
+    open_explainer(assignment, job.opened.model)  # this process need not load it again
+    return facts, assignment
+
+
+def _tasks(job: Prepared, run: Run) -> Iterator[Piece]:
+    """Read the chunks that have no part yet."""
+    opened = job.opened
+    for piece in opened.modality.pieces(run.chunk_rows, opened.start, opened.stop):
+        if (piece.start, piece.stop) not in run.done:
+            yield piece
+
+
+def chunk_rows(job: Prepared) -> int:
+    """Return the rows of a unit of work; fewer of a short job, lest workers wait for the last."""
+    import joblib
+
+    opened, chosen = job.opened, job.chosen
+    most = opened.modality.chunk_rows(chosen.method, chosen.drawing)
+    if chosen.method.pooled:
+        return most
+    rows, jobs = opened.stop - opened.start, job.request.jobs or joblib.cpu_count()
+    return min(most, max(rows // (_CHUNKS_OF_EACH * jobs), most // 8, 1))
+
+
+def spread_of(job: Prepared, run: Run) -> Spread:
+    """Return over what the work of a run is spread."""
+    import joblib
+
+    request = job.request
+    jobs = request.jobs or joblib.cpu_count()
+    wary = run.state == "resumed"
+    return Spread(
+        backend=request.backend,
+        jobs=jobs,
+        opening_seconds=job.opening_seconds,
+        row_timeout=request.row_timeout,
+        scheduler=request.scheduler or "",
+        wary=wary,
+    )
+
+
+def explain_rows(
+    job: Prepared, run: Run, assignment: Assignment, course: Course
+) -> Iterator[Records]:
+    """Explain what is missing, keep each part; first rows that all fail stop the run."""
+    total = job.opened.stop - job.opened.start
+    done = sum(stop - start for start, stop in run.done)
+    lost = 0 if not run.done else None  # rows failed before any was explained
+    with job.console.progress(total) as progress:
+        progress.skip(done)
+        tasks = course.timed("read", _tasks(job, run))
+        for found in explain_all(
+            assignment, tasks, spread_of(job, run), total - done, course.chose
+        ):
+            task, records = found.task, found.records
+            course.spent(found.effort)
+            failed = records.stability["status"].eq("failed")
+            lost = lost + len(failed) if lost is not None and failed.all() else None
+            if lost is not None and lost >= min(_FIRST_ROWS, total) and job.tolerated < total:
+                raise FailedRowsError(
+                    f"all of the first {lost} rows failed: {records.stability['error'].iloc[0]}"
+                )
+            with course.during("write"):
+                run.write_part(task.start, task.stop, records)
+            progress.advance(task.stop - task.start, found.effort.model_inputs)
+            yield records

@@ -1,0 +1,302 @@
+"""Pictures: files, folders and stacks; their superpixels are features."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.baselines.fills import Hidden, Mean, open_hidden
+from xplain_cli.baselines.pictures import NearestOf, Other
+from xplain_cli.datasets.pictures import Picture, Pictures, find_pictures
+from xplain_cli.datasets.pixels import Pixels
+from xplain_cli.engine.records import Rows
+from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.methods import Method
+from xplain_cli.methods.codes import code_size
+from xplain_cli.modalities import Drawing, Load, Piece, Reading
+from xplain_cli.modalities.image.candidates import Sought, find_nearest
+from xplain_cli.modalities.image.compose import PictureRow
+from xplain_cli.modalities.image.masks import PictureLaw
+from xplain_cli.modalities.image.preparation import Preparation, prepare_pictures
+from xplain_cli.modalities.image.superpixels import (
+    DEFAULT_SEGMENTS,
+    Cut,
+    LabelMaps,
+    open_superpixels,
+)
+from xplain_cli.models import LoadedModel, Model, PictureInput, Settled, TakesPictures
+from xplain_cli.plan import Request
+from xplain_cli.remote import local
+
+_TRIED, _PROBED = 64, 4
+_BATCH, _BATCH_BYTES = 32, 48_000_000
+_CHUNK_ROWS = 4
+
+
+@dataclass(frozen=True)
+class PictureData:
+    """
+    Opened pictures.
+
+    Attributes
+    ----------
+    request
+        What the user asked for.
+    found
+        Where the pictures are.
+    preparation
+        How they are read and handed over.
+    cut
+        How superpixels are found.
+    hidden
+        What stands for a hidden one.
+    takes
+        What the model takes.
+    first : (b, ...)
+        The first pictures as the model takes them, all of one shape.
+    largest
+        Bytes of the largest picture as the model takes it.
+    others
+        Where the nearest picture of a class is sought; None: in DATA, if at all.
+    """
+
+    request: Request
+    found: Pictures
+    preparation: Preparation
+    cut: Cut
+    hidden: Hidden | NearestOf
+    takes: PictureInput
+    first: Any
+    largest: int
+    others: Pictures | None
+
+    columns: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """DATA as the user named it."""
+        return self.request.data
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of ids and contents."""
+        return self.found.sha256
+
+    @property
+    def n_rows(self) -> int:
+        """The number of pictures."""
+        return len(self.found)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was decided on opening."""
+        return (*self.found.notes, *self.preparation.notes)
+
+    @property
+    def batch_rows(self) -> int:
+        """Pictures of every model batch: what the model takes, else as many as 48 MB hold."""
+        if self.request.batch_size is not None:
+            return self.request.batch_size
+        return self.takes.rows or int(np.clip(_BATCH_BYTES // self.largest, 1, _BATCH))
+
+    def gives(self, method: str) -> str:  # noqa: ARG002 - all mask alike
+        """Return ``masks``."""
+        return "masks"
+
+    def probe(self) -> Any:
+        """Return the first pictures as the model takes them."""
+        return self.first
+
+    def typical(self) -> Any:
+        """Return the first pictures."""
+        return self.first
+
+    def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
+        """Yield references to the pictures start..stop in pieces of *size*."""
+        for at in range(start, stop, size):
+            batch = self.found.take(at, min(at + size, stop), self.preparation.reading)
+            ids = [picture.id for picture in batch]
+            yield Piece(batch, Rows(at, ids, pd.DataFrame(index=range(len(batch)))))
+
+    def chunk_rows(self, method: Method, drawing: Drawing) -> int:  # noqa: ARG002 - all mask alike
+        """Return how many pictures make a unit of work: one where their sizes may differ."""
+        return 1 if _sizes_differ(self.preparation) else _CHUNK_ROWS
+
+    def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
+        """Return the law, and say where the masks are too few for a code."""
+        law, notes = self._law(model, settled)
+        says, count = law.hidden.says, self.cut.most
+        asked = self.request.samples or method.default_budget(law)[0]
+        least = code_size(count or DEFAULT_SEGMENTS)
+        if method.sampled and least > asked and self.request.budget is None:
+            notes.append(
+                f"{count} superpixels: {asked} masks are no code for so many, but"
+                f" pairs, with many times the variance; --samples {least} makes one"
+            )
+        meaning = f"each hidden superpixel is replaced: {says}"
+        return Drawing(law, says, meaning, features=count, notes=tuple(notes))
+
+    def _law(self, model: Model, settled: Settled) -> tuple[PictureLaw, list[str]]:
+        """Return the law, with what stands for hidden superpixels."""
+        if not isinstance(self.hidden, NearestOf):
+            return replace(self._plain, hidden=self.hidden), []
+        where = self.hidden.from_ or "DATA"
+        found, reading = self.others or self.found, self.preparation.reading
+        sought = Sought(found, where, reading, self._plain, self.batch_rows)
+        hidden, note = find_nearest(self.hidden, sought, model, settled)
+        return replace(self._plain, hidden=hidden), [note]
+
+    @property
+    def _plain(self) -> PictureLaw:
+        """The law by which pictures are read and cut, whatever hides their superpixels."""
+        shape = (self.takes.height, self.takes.width, self.takes.channels)
+        return PictureLaw(self.cut, Mean(), self.preparation.form, shape)
+
+    def read(self, number: int) -> PictureRow:
+        """
+        Read and cut one picture, to draw it.
+
+        Raises
+        ------
+        RefusedError
+            It cannot be read.
+        """
+        picture = self.found.take(number, number + 1, self.preparation.reading)[0]
+        return self._plain.read(picture)
+
+    def numbers(self) -> dict[str, Any]:
+        """Return what of the reading and the splitting decides the numbers."""
+        return {
+            "reading": asdict(self.preparation.reading),
+            "form": asdict(self.preparation.form),
+            "cut": _said(self.cut),
+            "hidden": _said(self.hidden),
+            **({"candidates": self.others.sha256} if self.others else {}),
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the manifest says of the pictures."""
+        return {"pictures": len(self.found), "segmenter": self.request.segmenter}
+
+    def described(self) -> str:
+        """Return the model's inputs in a line."""
+        shape = " x ".join(map(str, self.first.shape[1:]))
+        return (
+            f"pictures as {self.preparation.form.dtype} {self.preparation.form.layout[1:]}, {shape}"
+        )
+
+
+def _said(thing: Any) -> Any:
+    """Return a part of the law as JSON values; of files, what they hold."""
+    if isinstance(thing, LabelMaps):
+        return {"maps": _content(Path(thing.path))}
+    if isinstance(thing, Other):
+        return {"other": _content(Path(local(thing.path)))}
+    if isinstance(thing, NearestOf):
+        return {"nearest": thing.class_}  # where it is sought is known by content
+    parts = {part.name: getattr(thing, part.name) for part in fields(thing)}
+    said = {name: _said(one) if is_dataclass(one) else one for name, one in parts.items()}
+    return {"kind": type(thing).__name__, **said}
+
+
+def _content(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file, or of all files below a folder with their names."""
+    state = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            state.update(file.relative_to(path).as_posix().encode() + b"\0")
+            state.update(hashlib.sha256(file.read_bytes()).digest())
+    return state.hexdigest()
+
+
+def _sizes_differ(preparation: Preparation) -> bool:
+    """Return whether pictures may come to the model in several sizes."""
+    return preparation.reading.resize is None and preparation.reading.crop is None
+
+
+def _largest(request: Request, found: Pictures, preparation: Preparation, first: Any) -> int:
+    """Return the bytes of the largest picture as the model takes it."""
+    if not _sizes_differ(preparation):
+        return int(first[0].nbytes)
+    if request.chunk_rows not in {None, 1}:
+        raise UsageError(
+            f"--chunk-rows {request.chunk_rows}: pictures that may differ in size are explained one"
+            " at a time; leave it out, or give --resize"
+        )
+    if preparation.reading.short is not None:
+        return int(first[0].nbytes)
+    channels = first.shape[1 if preparation.form.layout == "NCHW" else 3]
+    bytes_ = channels * first.dtype.itemsize
+    return int(max(first[0].nbytes, bytes_ * found.most_pixels(preparation.reading)))
+
+
+def _takes(request: Request, loaded: LoadedModel) -> PictureInput:
+    """Return what the model takes; of a callable, what nobody says."""
+    if isinstance(loaded, TakesPictures):
+        return loaded.takes
+    return PictureInput(request.layout or "NHWC")
+
+
+def _first(found: Pictures, preparation: Preparation) -> list[Pixels]:
+    """Read the first pictures that can be read, all of one shape."""
+    read: list[Pixels] = []
+    reasons: list[str] = []
+    for picture in found.take(0, _TRIED, preparation.reading):
+        try:
+            pixels = picture.read()
+        except RefusedError as error:
+            reasons.append(f"{picture.id}: {error}")
+            continue
+        if not read or pixels.values.shape == read[0].values.shape:
+            read.append(pixels)
+        if len(read) == _PROBED:
+            break
+    if not read:
+        raise RefusedError(f"none of the first {len(reasons)} pictures can be read: {reasons[0]}")
+    return read
+
+
+def _handed(preparation: Preparation, loaded: LoadedModel, first: list[Pixels]) -> Preparation:
+    """Hand a callable bytes, where pictures are bytes and nothing is done to them."""
+    form = preparation.form
+    plain = (form.rescale, form.mean, form.std) == (1.0, (0.0,), (1.0,))
+    if isinstance(loaded, TakesPictures) or not plain or first[0].values.dtype != np.uint8:
+        return preparation
+    bytes_ = replace(form, dtype="uint8")
+    return replace(preparation, form=bytes_, notes=("pictures are handed over as bytes, 0 to 255",))
+
+
+def _hidden(request: Request, preparation: Preparation) -> Hidden | NearestOf:
+    def refer(path: str) -> Picture:
+        return find_pictures([path]).take(0, 1, preparation.reading)[0]
+
+    return open_hidden(request.first_baseline or "mean", refer)
+
+
+def open_pictures(request: Request, load: Load) -> Reading:
+    """
+    Open pictures and the model.
+
+    Raises
+    ------
+    RefusedError, UsageError
+        With the file, the place and the way out.
+    """
+    found = find_pictures(request.data)
+    cut = open_superpixels(request.segmenter, request.segments)
+    loaded = load()
+    takes = _takes(request, loaded)
+    preparation = prepare_pictures(request, takes)
+    first = _first(found, preparation)
+    preparation = _handed(preparation, loaded, first)
+    hidden = _hidden(request, preparation)
+    named = hidden.from_ if isinstance(hidden, NearestOf) else None
+    others = None if named is None else find_pictures([named])
+    inputs = np.stack([preparation.form.apply(pixels.values) for pixels in first])
+    largest = _largest(request, found, preparation, inputs)
+    data = PictureData(request, found, preparation, cut, hidden, takes, inputs, largest, others)
+    return Reading(data, loaded)

@@ -1,0 +1,212 @@
+"""The pictures of a run: what weighs where, drawn from its parts and from DATA."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.explanation import FloatArray, Records
+from xplain_cli.modalities.image.compose import PictureRow
+from xplain_cli.modalities.image.data import PictureData
+from xplain_cli.modalities.image.heatmaps import (
+    Ground,
+    draw_heatmap,
+    draw_overlay,
+    draw_segments,
+    weight_map,
+)
+from xplain_cli.modalities.image.map_names import map_names
+from xplain_cli.runs.paths import RunPlace, unwritable, write_atomically, write_json
+
+_INDEX = "index.json"
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where pictures go, by what they are; only what is asked for."""
+
+    paths: dict[str, Path]
+
+    def check_free(self) -> None:
+        """
+        Refuse to write into folders that hold other things.
+
+        Raises
+        ------
+        UsageError
+            One of them is no folder of a run.
+        """
+        for path in self.paths.values():
+            empty = not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir()))
+            if not empty and not (path / _INDEX).is_file():
+                raise UsageError(
+                    f"{path}: exists and was not written by a run; name another --output, or"
+                    " --no-maps"
+                )
+
+    def clear(self) -> None:
+        """Remove what an earlier drawing left, and nothing else."""
+        for path in self.paths.values():
+            try:
+                index = json.loads((path / _INDEX).read_text(encoding="utf-8"))
+                files = [name for names in index.values() for name in names]
+            except (OSError, ValueError, AttributeError):
+                continue
+            for name in files:
+                (path / name).unlink(missing_ok=True)
+
+
+def folders_of(place: RunPlace, *, drawn: bool, arrays: bool, picture: bool) -> Folders:
+    """
+    Return where pictures go.
+
+    Parameters
+    ----------
+    drawn
+        Heatmaps, overlays and label maps are wanted.
+    arrays
+        Weights pixel by pixel are wanted.
+    picture
+        The pictures themselves may be shown.
+    """
+    names = ["heatmaps", "segments"] if drawn else []
+    names += ["overlays"] if drawn and picture else []
+    names += ["maps"] if arrays else []
+    return Folders({name: place.beside(name, "") for name in names} if place.folder else {})
+
+
+@dataclass(frozen=True)
+class _Explained:
+    """One target of one picture: what is written below it, and the weight of each superpixel."""
+
+    caption: str
+    target: str
+    weights: FloatArray
+
+
+def _explained(records: Records) -> dict[int, list[_Explained]]:
+    """Return what was explained of each row of a part, by its number in DATA."""
+    found: dict[int, list[_Explained]] = {}
+    starts = np.cumsum(records.lines) - records.lines
+    lines = records.stability
+    for at, (start, count) in enumerate(zip(starts, records.lines, strict=True)):
+        line = lines.iloc[at]
+        if line["status"] != "ok":
+            continue
+        part = records.weights.iloc[start : start + count]
+        weights = np.zeros(int(part["feature_index"].max()) + 1)
+        weights[part["feature_index"].to_numpy(dtype=np.int64)] = part["weight"].to_numpy()
+        scale = "" if line["output_scale"] == "raw" else f" {line['output_scale']}"
+        caption = (
+            f"{line['row_id']}: {line['target']}{scale} {line['prediction']:.3g};"
+            f" hidden: {line['baseline']}"
+        )
+        one = _Explained(caption, str(line["target"]), weights)
+        found.setdefault(int(line["row"]), []).append(one)
+    return found
+
+
+def _pictures(row: PictureRow, explained: Sequence[_Explained]) -> Iterator[tuple[str, int, bytes]]:
+    """Draw everything of one picture: (kind, number of the target, bytes)."""
+    yield "segments", 1, draw_segments(row.labels)
+    ground = Ground(row.labels)
+    for number, one in enumerate(explained, start=1):
+        yield "heatmaps", number, draw_heatmap(ground, one.weights, one.caption)
+        yield "overlays", number, draw_overlay(row.values, ground, one.weights, one.caption)
+
+
+def _arrays(row: PictureRow, explained: Sequence[_Explained]) -> Callable[[Any], None]:
+    weights = np.stack([weight_map(row.labels, one.weights) for one in explained])
+    targets = np.array([one.target for one in explained])
+
+    def write(file: Any) -> None:
+        np.savez_compressed(file, weights=weights, targets=targets, labels=row.labels)
+
+    return write
+
+
+def _draw_row(
+    folders: Folders, name: str, row: PictureRow, explained: Sequence[_Explained]
+) -> list[tuple[str, str]]:
+    """Write the files of one picture; return (kind, name) of each."""
+    written: list[tuple[str, str]] = []
+
+    def keep(kind: str, file: str, data: Any) -> None:
+        path = folders.paths[kind] / file
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(error, path.parent) from error
+        write_atomically(path, data)
+        written.append((kind, file))
+
+    if folders.paths.keys() & {"heatmaps", "segments", "overlays"}:
+        for kind, number, data in _pictures(row, explained):
+            if kind in folders.paths:
+                keep(kind, f"{name}.png" if number == 1 else f"{name}.{number}.png", data)
+    if "maps" in folders.paths:
+        keep("maps", f"{name}.npz", _arrays(row, explained))
+    return written
+
+
+def draw_run(
+    folders: Folders,
+    data: PictureData,
+    parts: Iterator[tuple[int, int, Records]],
+    jobs: int,
+) -> int:
+    """
+    Draw the pictures of a run.
+
+    Parameters
+    ----------
+    folders
+        Where they go.
+    data
+        The pictures, read and cut once more: parts hold weights only.
+    parts
+        (start, stop, records) of each chunk of rows.
+    jobs
+        Threads that draw.
+
+    Returns
+    -------
+    how many files were written
+
+    Raises
+    ------
+    RefusedError
+        A file cannot be written.
+    """
+    import joblib
+
+    folders.clear()
+    names = map_names(data.found.ids)
+    index: dict[str, dict[str, list[str]]] = {kind: {} for kind in folders.paths}
+
+    def draw(start: int, stop: int, records: Records) -> list[tuple[str, str, str]]:
+        explained = _explained(records)
+        wanted = [number for number in range(start, stop) if number in explained]
+        drawn = []
+        for number in wanted:
+            try:
+                row = data.read(number)
+            except RefusedError:
+                continue  # it was explained, and is gone since
+            files = _draw_row(folders, names[number], row, explained[number])
+            drawn += [(kind, row.id, name) for kind, name in files]
+        return drawn
+
+    with joblib.Parallel(n_jobs=jobs, backend="threading", return_as="generator") as pool:
+        for drawn in pool(joblib.delayed(draw)(*part) for part in parts):
+            for kind, row_id, name in drawn:
+                index[kind].setdefault(row_id, []).append(name)
+    for kind, path in folders.paths.items():
+        path.mkdir(parents=True, exist_ok=True)
+        write_json(path / _INDEX, index[kind])
+    return sum(len(names) for rows in index.values() for names in rows.values())

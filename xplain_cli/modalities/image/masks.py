@@ -1,0 +1,268 @@
+"""Pictures split into superpixels, and masked pictures as the model takes them."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xplain_cli.baselines.fills import Hidden, mean_colours
+from xplain_cli.baselines.pictures import Near, Nearest
+from xplain_cli.errors import RefusedError
+from xplain_cli.explanation import BoolArray, IntArray
+from xplain_cli.features import Shown
+from xplain_cli.modalities.image.compose import InputForm, PictureRow, compose
+from xplain_cli.modalities.image.superpixels import Cut, Scene
+
+
+class _Pixels(Protocol):
+    """A picture that was read."""
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """(h, w, c) uint8 or float32."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the original."""
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """What of the original the values show."""
+
+    @property
+    def eight(self) -> bool:
+        """Whether values run from 0 to 255."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was converted."""
+
+
+class Referred(Protocol):
+    """A picture that is not read yet."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+
+    def read(self) -> _Pixels:
+        """Read it."""
+
+
+@dataclass(frozen=True)
+class PictureRows:
+    """
+    Pictures of one chunk, cut into superpixels.
+
+    Attributes
+    ----------
+    rows
+        Each picture; None where it could not be read.
+    keys
+        SHA-256 of each picture's values, superpixels and place in the original.
+    reasons
+        Rows without superpixels, and why.
+    """
+
+    rows: tuple[PictureRow | None, ...]
+    keys: tuple[bytes, ...]
+    reasons: dict[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
+
+    @property
+    def counts(self) -> IntArray:
+        """(b,) superpixels of each picture; 0 where it could not be read."""
+        return np.array([row.count if row else 0 for row in self.rows], dtype=np.int64)
+
+    @cached_property
+    def inputs(self) -> Any:
+        """The readable pictures as the model takes them: a batch, or a list where shapes differ."""
+        seen = [row.seen for row in self.rows if row]
+        return np.stack(seen) if len({one.shape for one in seen}) == 1 else seen
+
+    @property
+    def labels(self) -> list[NDArray[Any] | None]:
+        """The superpixels (h, w) of each picture."""
+        return [row.labels if row else None for row in self.rows]
+
+    def take(self, rows: Sequence[int]) -> "PictureRows":
+        """Return some of the rows."""
+        reasons = {at: self.reasons[i] for at, i in enumerate(rows) if i in self.reasons}
+        return PictureRows(
+            tuple(self.rows[i] for i in rows), tuple(self.keys[i] for i in rows), reasons
+        )
+
+    def masked(self, row: int, masks: BoolArray) -> NDArray[Any]:
+        """Return the model inputs (m, ...) that masks (m, n) make of a picture; True stays."""
+        picture = self.rows[row]
+        if picture is None:
+            raise ValueError(f"row {row} was not read: {self.reasons[row]}")
+        return compose(picture, masks)
+
+    def shown(self) -> Shown:
+        """Return what the user sees of the superpixels."""
+        return show(self.rows)
+
+
+_PLACES = ("area", "bbox_x", "bbox_y", "bbox_w", "bbox_h")
+
+
+def _colour_names(row: PictureRow) -> list[str]:
+    means = mean_colours(row.values, row.labels)
+    if not row.eight:
+        return [" ".join(f"{part:.4g}" for part in mean) for mean in means]
+    means = np.repeat(means, 3, axis=1) if means.shape[1] == 1 else means[:, :3]
+    return ["#" + "".join(f"{round(part):02x}" for part in mean) for mean in means.tolist()]
+
+
+def _places_of(row: PictureRow) -> NDArray[Any]:
+    """Return area and bounding box (S, 5) of each superpixel, whole pixels of the original."""
+    from scipy.ndimage import find_objects
+
+    left, top, right, bottom = row.box
+    height, width = row.labels.shape
+    x, y = (right - left) / width, (bottom - top) / height
+    areas = np.bincount(row.labels.ravel()) * x * y
+    found = find_objects(row.labels + 1)
+    spans = np.array([[s[1].start, s[0].start, s[1].stop, s[0].stop] for s in found], dtype=float)
+    edges = np.rint(spans * [x, y, x, y] + [left, top, left, top])
+    return np.column_stack([np.rint(areas), edges[:, :2], edges[:, 2:] - edges[:, :2]])
+
+
+def show(rows: Sequence[PictureRow | None]) -> Shown:
+    """
+    Return what the user sees of superpixels: ``superpixel 3``, its mean colour, where it stands.
+
+    Places are pixels of the original. Beyond a picture's own number of superpixels there is nothing
+    (None, NaN). ``conversions`` says what was changed on reading a picture, ``baseline_origin``
+    which picture stands in for it.
+    """
+    counts = [row.count if row else 0 for row in rows]
+    shape = (len(rows), max(counts, default=0))
+    names, values = np.full(shape, None, dtype=object), np.full(shape, None, dtype=object)
+    places = np.full((*shape, len(_PLACES)), np.nan)
+    for i, row in enumerate(rows):
+        if row:
+            names[i, : counts[i]] = [f"superpixel {s}" for s in range(counts[i])]
+            values[i, : counts[i]] = _colour_names(row)
+            places[i, : counts[i]] = _places_of(row)
+    whole = places if np.isnan(places).any() else places.astype(np.int64)
+    columns = {name: whole[..., at] for at, name in enumerate(_PLACES)}
+    said = ["; ".join(row.notes) or None if row else None for row in rows]
+    near = [row.hidden if row and isinstance(row.hidden, Near) else None for row in rows]
+    facts = {
+        "conversions": np.array(said, dtype=object),
+        "baseline_origin": np.array([one and one.origin for one in near], dtype=object),
+        "baseline_distance": np.array([one.distance if one else np.nan for one in near]),
+    }
+    return Shown(names, values, columns, facts)
+
+
+@dataclass(frozen=True)
+class PictureLaw:
+    """
+    How pictures are split and masked: each superpixel stays with probability 1/2; picklable.
+
+    Attributes
+    ----------
+    cut
+        How superpixels are found.
+    hidden
+        What stands for a hidden one.
+    form
+        How the model takes pictures.
+    shape
+        (height, width, channels) that the model takes; None where it takes any.
+    """
+
+    cut: Cut
+    hidden: Hidden
+    form: InputForm
+    shape: tuple[int | None, int | None, int | None] = (None, None, None)
+
+    sizes = "half"
+    distance_unit = 1.0
+    weight_columns = _PLACES
+
+    @property
+    def stability_columns(self) -> tuple[str, ...]:
+        """What was converted, and where the baseline is a picture of its own, which."""
+        named = ("baseline_origin",) if isinstance(self.hidden, Nearest) else ()
+        return ("conversions", *named)
+
+    def split(self, batch: Sequence[Referred]) -> PictureRows:
+        """Read and cut pictures, one after the other; what cannot be read has its reason."""
+        rows: list[PictureRow | None] = []
+        keys, reasons = [], {}
+        for i, picture in enumerate(batch):
+            try:
+                row = _grounded(self.read(picture))
+                rows.append(row)
+                keys.append(row.key())
+            except RefusedError as error:
+                rows.append(None)
+                reasons[i] = str(error)
+                keys.append(hashlib.sha256(f"{picture.id}: {error}".encode()).digest())
+        return PictureRows(tuple(rows), tuple(keys), reasons)
+
+    def pixels(self, picture: Referred) -> _Pixels:
+        """
+        Read a picture.
+
+        Raises
+        ------
+        RefusedError
+            It cannot be read, or the model cannot take it.
+        """
+        pixels = picture.read()
+        taken, have = self.shape, pixels.values.shape
+        if any(wanted not in {None, own} for wanted, own in zip(taken, have, strict=True)):
+            height, width, channels = taken
+            raise RefusedError(
+                f"is {have[1]} x {have[0]} with {have[2]} channels; the model takes {width} x"
+                f" {height} with {channels}: give --resize, --crop or --channels"
+            )
+        if np.dtype(self.form.dtype).kind in "iu" and not pixels.eight:
+            raise RefusedError(
+                f"has pixels of a range of its own, and the model is handed {self.form.dtype};"
+                " give --rescale so that it is handed floats, or store pixels of 0 to 255"
+            )
+        return pixels
+
+    def read(self, picture: Referred) -> PictureRow:
+        """
+        Read and cut a picture.
+
+        Raises
+        ------
+        RefusedError
+            It cannot be read or cut, or the model cannot take it.
+        """
+        pixels = self.pixels(picture)
+        labels = self.cut.split(pixels.values, Scene(picture.id, pixels.size, pixels.box))
+        return PictureRow(
+            picture.id,
+            pixels.values,
+            pixels.eight,
+            labels,
+            pixels.box,
+            pixels.size,
+            self.form,
+            self.hidden,
+            pixels.notes,
+        )
+
+
+def _grounded(row: PictureRow) -> PictureRow:
+    """Find what stands for a picture; a baseline that cannot fails here, as this row."""
+    if isinstance(row.hidden, Nearest):
+        row = replace(row, hidden=row.hidden.near(row.values, eight=row.eight))
+    row.stand_in  # noqa: B018 - made once, and kept
+    return row

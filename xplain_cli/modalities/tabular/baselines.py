@@ -1,0 +1,239 @@
+"""Tables whose absent features take the values of a baseline: the law, fitted on the background."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli import datasets
+from xplain_cli.baselines import open_baseline
+from xplain_cli.baselines.assignment import NO_CLASS, NO_LABEL, OTHER_LABEL, Reference, repeated
+from xplain_cli.datasets import Table
+from xplain_cli.engine.pool import predict_perturbed
+from xplain_cli.errors import RefusedError, UsageError, nearest
+from xplain_cli.explanation import IntArray
+from xplain_cli.modalities import PROBE_ROWS, Drawing
+from xplain_cli.modalities.row_ids import read_options
+from xplain_cli.modalities.tabular.draws import row_keys
+from xplain_cli.modalities.tabular.masks import MaskedTableLaw
+from xplain_cli.modalities.tabular.reading import read_rows
+from xplain_cli.models import LoadedModel, Model, ModelRecipe, Settled, load_model
+from xplain_cli.models.judges import Judge, choose_judge
+from xplain_cli.plan import Request
+from xplain_cli.remote import is_remote
+
+DEFAULT = "median"
+_MOST_FILE_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class BaselineFiles:
+    """Reads what a baseline names: rows as DATA itself is read, labels of the background."""
+
+    request: Request
+    data: Table
+    source: Table
+    kinds: Mapping[str, str]
+    loaded: LoadedModel
+
+    def row(self, name: str) -> pd.DataFrame:
+        """
+        Return the one row of DATA with this id, or this number where there are no ids.
+
+        Raises
+        ------
+        UsageError
+            There is none, or it cannot be read.
+        """
+        column = self.request.id_column
+        carried = [column] if column else []
+        at = 0
+        for piece in read_rows(self.data, self.kinds, self.loaded, 4096, carried=carried):
+            numbers = range(at, at + len(piece.table))
+            names = piece.ids(column) if column else [str(i) for i in numbers]
+            at += len(piece.table)
+            if name in names:
+                place = names.index(name)
+                if place in piece.reasons:
+                    raise UsageError(f"--baseline row={name}: {piece.reasons[place]}")
+                return repeated(piece.table, np.array([place]))
+        which = f"id {name!r} in column {column!r}" if column else f"number {name!r}"
+        raise UsageError(f"--baseline row={name}: {self.data.paths[0]} has no row with {which}")
+
+    def labels(self, column: str) -> list[str]:
+        """
+        Return a column of the background as it stands in the file.
+
+        Raises
+        ------
+        UsageError
+            There is no such column.
+        """
+        if column not in self.source.columns:
+            raise UsageError(
+                f"--baseline labels={column}: {self.source.paths[0]} has no column {column!r}"
+                f"{nearest(column, self.source.columns)}"
+            )
+        pieces = datasets.chunks(self.source, {}, [column], 65536)
+        return [cell for piece in pieces for cell in piece.carried[column]]
+
+    def opened(self, path: str) -> Table:
+        """Open a file of baselines."""
+        options = read_options(self.request, of_data=False)
+        return datasets.open_table([path], replace(options, dtypes=()))
+
+    def table(self, path: str) -> pd.DataFrame:
+        """
+        Return the rows of a file.
+
+        Raises
+        ------
+        RefusedError
+            A column is missing, a row cannot be read, or there are too many.
+        """
+        source = self.opened(path)
+        missing = [c for c in self.kinds if c not in source.columns]
+        if missing:
+            raise RefusedError(
+                f"--baseline file={path}: no column {missing[0]!r}; it needs the model's columns"
+            )
+        piece = next(read_rows(source, self.kinds, self.loaded, _MOST_FILE_ROWS + 1))
+        if piece.reasons:
+            place, reason = next(iter(piece.reasons.items()))
+            raise RefusedError(f"--baseline file={path}: row {place}: {reason}")
+        if len(piece.table) > _MOST_FILE_ROWS:
+            raise RefusedError(
+                f"--baseline file={path}: more than {_MOST_FILE_ROWS} rows, and each"
+                " multiplies the cost; take --background with sample:k=50"
+            )
+        return piece.table
+
+
+def content_of(files: BaselineFiles, text: str) -> str | None:
+    """Return the SHA-256 of the file that a baseline names, if it names one."""
+    path = getattr(open_baseline(text), "path", None)
+    return None if path is None else files.opened(path).sha256
+
+
+def _predicted(rows: pd.DataFrame, model: Model, settled: Settled) -> IntArray:
+    """Return the class that the model gives each row; -1 where it has no classes."""
+    if settled.task != "classification" or len(settled.outputs) < 2:
+        return np.full(len(rows), -1)
+    return np.asarray(predict_perturbed(model, rows).argmax(axis=1), dtype=np.int64)
+
+
+def _labelled(
+    files: BaselineFiles, column: str | None, places: IntArray, settled: Settled
+) -> IntArray:
+    """Return the label of each background row among the classes."""
+    if column is None or settled.task != "classification":
+        return np.full(len(places), NO_LABEL)
+    known = {name: i for i, name in enumerate(settled.outputs)}
+    cells = files.labels(column)
+    found = np.array([known.get(cells[i], OTHER_LABEL) for i in places.tolist()], dtype=np.int64)
+    if (found == OTHER_LABEL).all():
+        shown = ", ".join(map(repr, sorted({*cells} - {""})[:5]))
+        holds = f" holds {shown}, of which" if shown and files.source.show_cells else ":"
+        raise UsageError(
+            f"--baseline labels={column}: {files.source.paths[0]}{holds} none is a class of the"
+            f" model ({', '.join(settled.outputs[:12])}); name another column, or --class-names"
+        )
+    return found
+
+
+def masked_drawing(
+    files: BaselineFiles,
+    background: tuple[pd.DataFrame, IntArray],
+    discrete: frozenset[str],
+    groups: Mapping[str, tuple[str, ...]],
+    asked: tuple[Model, Settled],
+) -> Drawing:
+    """
+    Fit the baseline that the user named on the background, and return the law of masks.
+
+    Parameters
+    ----------
+    files
+        What the user named, and how it is read.
+    background
+        Rows that stand for the training data, and where each stands in its file.
+    discrete, groups
+        Columns that are categories, and features that are several columns.
+    asked
+        The model, and what its probe chose.
+
+    Raises
+    ------
+    UsageError, RefusedError
+        The baseline cannot be had.
+    """
+    model, settled = asked
+    owner = {column: name for name, columns in groups.items() for column in columns}
+    names = tuple(dict.fromkeys(owner.get(c, c) for c in files.kinds))
+    members = tuple(groups.get(name, (name,)) for name in names)
+    table, numbers = background
+    keys = row_keys(table)
+    order = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+    rows = repeated(table, order)  # so that the order of the file decides nothing
+    text = files.request.first_baseline or DEFAULT
+    baseline = open_baseline(text)
+    labels = getattr(baseline, "labels", None)
+    reference = Reference(
+        rows=rows,
+        names=tuple(f"background row {i}" for i in numbers[order].tolist()),
+        predicted=_predicted(rows, model, settled),
+        labelled=_labelled(files, labels, numbers[order], settled),
+        labels=labels,
+        outputs=settled.outputs,
+        discrete=discrete,
+        members=members,
+        seed=files.request.seed,
+    )
+    law = MaskedTableLaw(
+        names=names,
+        members=members,
+        columns=tuple(files.kinds),
+        kinds=tuple(files.kinds.values()),
+        giver=baseline.fit(reference, files),
+        distance=reference.distance,
+        outputs=settled.outputs,
+        judged=files.request.judge is not None,
+    )
+    notes: list[str] = []
+    if files.request.first_baseline is None:
+        notes.append(f"baseline: the {DEFAULT} of the background (--baseline names another)")
+    if law.giver.k > 1:
+        notes.append(f"baseline: {law.giver.k} rows; each mask costs as many model inputs")
+    judge = _judge(files.request, law, table, settled)
+    return Drawing(
+        law, text, baseline.meaning, features=len(names), judge=judge, notes=tuple(notes)
+    )
+
+
+def judge_recipe(request: Request) -> ModelRecipe:
+    """Return how the judge is opened: it is trusted as far as the model is."""
+    return ModelRecipe(
+        source=request.judge or "",
+        trusted=request.trusted,
+        trust_all=request.trust_model,
+        python_path=request.python_path,
+    )
+
+
+def _judge(
+    request: Request, law: MaskedTableLaw, background: pd.DataFrame, settled: Settled
+) -> Judge | None:
+    if request.judge is None:
+        return None
+    if is_remote(request.judge):  # nothing pins it
+        raise UsageError(f"--judge {request.judge}: a judge is read here; copy it first")
+    if law.giver.wanted == NO_CLASS:
+        raise UsageError(
+            "--judge says whether a baseline of a class is of that class, and this one has none:"
+            " take medoid, nearest, revert or sample:class=NAME"
+        )
+    recipe = judge_recipe(request)
+    loaded = load_model(recipe)
+    pinned = replace(recipe, sha256=loaded.sha256)
+    return choose_judge(pinned, loaded, background.head(PROBE_ROWS), settled.outputs)

@@ -1,0 +1,298 @@
+"""Tables: columns are features, and a background stands for the training distribution."""
+
+import fnmatch
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from xplain_cli import datasets
+from xplain_cli.baselines import open_baseline
+from xplain_cli.datasets import Table
+from xplain_cli.datasets.columns import match_columns
+from xplain_cli.engine.pool import predict_perturbed
+from xplain_cli.errors import UsageError, nearest
+from xplain_cli.explanation import IntArray
+from xplain_cli.methods import METHODS, Method
+from xplain_cli.methods.lime import Lime
+from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading
+from xplain_cli.modalities.row_ids import carried_columns, check_carried, read_options, rows_of
+from xplain_cli.modalities.tabular.baselines import (
+    BaselineFiles,
+    content_of,
+    judge_recipe,
+    masked_drawing,
+)
+from xplain_cli.modalities.tabular.fit import parse_groups, table_law
+from xplain_cli.modalities.tabular.leaf_sums import check_leaves
+from xplain_cli.modalities.tabular.masks import MaskedTableLaw
+from xplain_cli.modalities.tabular.reading import (
+    read_background,
+    read_kinds,
+    read_rows,
+    usable_background,
+)
+from xplain_cli.models import LoadedModel, Model, Settled, load_model
+from xplain_cli.models.batches import BATCH_ROWS
+from xplain_cli.plan import Request
+from xplain_cli.specs import split_spec
+
+_CHUNK_ROWS, _AROUND_CHUNK_ROWS = 512, 32
+_WIDE_BATCH = 8192
+
+
+@dataclass(frozen=True)
+class Tabular:
+    """
+    An opened table with its background.
+
+    Attributes
+    ----------
+    request
+        What the user asked for.
+    loaded
+        The model, which knows its categories.
+    table, kinds
+        DATA, and the kind of each model column.
+    source, background, background_sha
+        Where the background comes from, and its typed rows, for the training distribution.
+    discrete
+        Columns taken as categories.
+    groups
+        Features that stand for several columns.
+    notes
+        What was decided, for the user.
+    """
+
+    request: Request
+    loaded: LoadedModel
+    table: Table
+    kinds: Mapping[str, str]
+    source: Table
+    background: pd.DataFrame
+    background_rows: IntArray
+    background_sha: str
+    discrete: frozenset[str]
+    groups: Mapping[str, tuple[str, ...]]
+    notes: tuple[str, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """DATA as the user named it."""
+        return self.table.paths
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of DATA."""
+        return self.table.sha256
+
+    @property
+    def n_rows(self) -> int:
+        """The number of rows of DATA."""
+        return datasets.n_rows(self.table)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of DATA."""
+        return self.table.columns
+
+    @property
+    def batch_rows(self) -> int:
+        """Rows of every model batch: more where each mask is asked on many baselines."""
+        if self.gives(self.request.method) == "draws" or self.request.first_baseline is None:
+            return BATCH_ROWS
+        many = open_baseline(self.request.first_baseline).many
+        return _WIDE_BATCH if many else BATCH_ROWS
+
+    def gives(self, method: str) -> str:
+        """Return ``draws`` for LIME on the background, else ``masks``: a baseline."""
+        name, settings = split_spec(method)
+        drawn = name in METHODS["draws"] and settings.get("space") != "baseline"
+        return "draws" if drawn or name not in METHODS["masks"] else "masks"
+
+    @property
+    def _files(self) -> BaselineFiles:
+        return BaselineFiles(self.request, self.table, self.source, self.kinds, self.loaded)
+
+    def probe(self) -> pd.DataFrame:
+        """Return the first rows."""
+        return datasets.first_readable(read_rows(self.table, self.kinds, self.loaded, PROBE_ROWS))
+
+    def typical(self) -> pd.DataFrame:
+        """Return rows of the background."""
+        return self.background.head(PROBE_ROWS)
+
+    def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
+        """Yield rows start..stop in pieces of *size*."""
+        carried = carried_columns(self.request)
+        for chunk in read_rows(
+            self.table, self.kinds, self.loaded, size, carried=carried, span=(start, stop)
+        ):
+            yield Piece(chunk.table, rows_of(self.request, chunk))
+
+    def chunk_rows(self, method: Method, drawing: Drawing) -> int:
+        """Return how many rows make a good unit of work."""
+        if isinstance(drawing.law, MaskedTableLaw):
+            return _AROUND_CHUNK_ROWS if drawing.law.giver.k < _AROUND_CHUNK_ROWS else 4
+        return _CHUNK_ROWS if method.pooled else _AROUND_CHUNK_ROWS
+
+    def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
+        """Return the law, measured on the background."""
+        kept, notes = usable_background(self.background, model, self.source.paths[0])
+        background = self.background.iloc[kept].reset_index(drop=True)
+        if method.exact:
+            check_leaves(model, background)
+        path = self.request.background
+        facts = {"path": path, "sha256": self.background_sha, "rows": len(background)}
+        if not isinstance(method, Lime):
+            drawing = masked_drawing(
+                self._files,
+                (background, self.background_rows[kept]),
+                self.discrete,
+                self.groups,
+                (model, settled),
+            )
+            return replace(drawing, facts={"background": facts}, notes=(*notes, *drawing.notes))
+        if self.request.judge is not None:
+            raise UsageError("--judge: lime on draws has no baseline to judge; take -m kernel-shap")
+        if self.request.first_baseline is not None:
+            raise UsageError(
+                f"--baseline {self.request.first_baseline}: lime draws absent features from the"
+                " background; -m lime:space=baseline, kernel-shap, permutation and occlusion take a"
+                " baseline"
+            )
+        labels = None
+        if method.discretizer == "entropy":
+            labels = _labels(background, model, settled)
+        law = table_law(
+            background,
+            self.kinds,
+            str(method.discretizer),
+            discrete=self.discrete,
+            groups=self.groups,
+            labels=labels,
+        )
+        meaning = "background: absent features are drawn from the background's distribution"
+        return Drawing(
+            law,
+            "background",
+            meaning,
+            features=len(law.names),
+            facts={"background": facts},
+            notes=tuple(notes),
+        )
+
+    def numbers(self) -> dict[str, Any]:
+        """Return what of the reading decides the numbers."""
+        request = self.request
+        named = content_of(self._files, request.first_baseline) if request.first_baseline else None
+        return {
+            "background": self.background_sha,
+            **({"baseline_file": named} if named else {}),
+            **({"judge": load_model(judge_recipe(request)).sha256} if request.judge else {}),
+            "columns": dict(self.kinds),
+            "discrete": sorted(self.discrete),
+            "groups": {name: list(members) for name, members in self.groups.items()},
+            "reading": {
+                "sep": request.sep,
+                "encoding": request.encoding,
+                "na_values": sorted(request.na_values),
+                "header": not request.no_header,
+            },
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Return nothing: the background depends on the model, and the drawing tells of it."""
+        return {}
+
+    def described(self) -> str:
+        """Return the model's inputs in a line."""
+        return ", ".join(
+            f"{column} ({'category' if column in self.discrete else kind})"
+            for column, kind in self.kinds.items()
+        )
+
+
+def _labels(background: pd.DataFrame, model: Model, settled: Settled) -> IntArray | None:
+    """Return the model's class of each background row, for entropy bins."""
+    if settled.task != "classification":
+        return None
+    labels: IntArray = predict_perturbed(model, background).argmax(axis=1)
+    return labels
+
+
+def _discrete(request: Request, kinds: Mapping[str, str], loaded: LoadedModel) -> frozenset[str]:
+    found = {c for c, kind in kinds.items() if kind not in {"number", "integer", "empty"}}
+    found |= set(kinds) & loaded.discrete
+    for pattern in request.categorical:
+        hits = {c for c in kinds if fnmatch.fnmatchcase(c, pattern)}
+        if not hits:
+            raise UsageError(
+                f"--categorical {pattern!r} matches no column of the model{nearest(pattern, kinds)}"
+            )
+        found |= hits
+    return frozenset(found)
+
+
+def _background_table(request: Request, table: Table) -> tuple[Table, list[str]]:
+    if request.background is not None:
+        options = read_options(request, of_data=False)
+        held = datasets.open_table([request.background], replace(options, dtypes=()))
+        # a column of DATA alone, such as the id, may have a type that the background cannot
+        return replace(held, dtypes={c: t for c, t in options.dtypes if c in held.columns}), []
+    if "-" in request.data:
+        raise UsageError(
+            "rows from standard input need --background FILE: rows that stand for the training"
+            " distribution"
+        )
+    return table, ["background: the whole of DATA (--background FILE names another)"]
+
+
+def _integer_note(kinds: Mapping[str, str], discrete: frozenset[str]) -> list[str]:
+    whole = [c for c, kind in kinds.items() if kind == "integer" and c not in discrete]
+    if not whole:
+        return []
+    shown = ", ".join(whole[:5]) + (f" and {len(whole) - 5} more" if len(whole) > 5 else "")
+    return [f"integer columns are taken as numbers: {shown} (--categorical NAME makes categories)"]
+
+
+def open_tabular(request: Request, load: Load) -> Reading:
+    """
+    Open a table, its background and the model.
+
+    Raises
+    ------
+    RefusedError, UsageError
+        With the file, the place and the way out.
+    """
+    table = datasets.open_table(request.data, read_options(request))
+    loaded = load()
+    matched = match_columns(
+        table.columns,
+        loaded.columns,
+        loaded.n_columns,
+        id_column=request.id_column,
+        features=request.features,
+        drop=request.drop_columns,
+        where=table.paths[0],
+    )
+    check_carried(request, table)
+    source, notes = _background_table(request, table)
+    kinds = read_kinds(table, source, matched.columns, loaded)
+    background, places, found = read_background(table, source, kinds, loaded)
+    discrete = _discrete(request, kinds, loaded)
+    opened = Tabular(
+        request=request,
+        loaded=loaded,
+        table=table,
+        kinds=kinds,
+        source=source,
+        background=background,
+        background_rows=places,
+        background_sha=source.sha256,
+        discrete=discrete,
+        groups=parse_groups(request.groups, matched.columns),
+        notes=(*table.notes, *matched.notes, *notes, *found, *_integer_note(kinds, discrete)),
+    )
+    return Reading(opened, loaded)

@@ -1,0 +1,274 @@
+"""Tables by masks: a feature that is absent takes its value in the row's baseline."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.baselines.assignment import (
+    NO_CLASS,
+    Ask,
+    Distance,
+    Giver,
+    Ground,
+    differ,
+    foils,
+    repeated,
+)
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+from xplain_cli.features import Shown
+from xplain_cli.modalities.tabular.draws import feature_values, row_keys, shown_cells
+
+
+@dataclass(frozen=True)
+class MaskedTableLaw:
+    """
+    A row between itself and its baseline.
+
+    Attributes
+    ----------
+    names, members
+        Features, and the columns of each; a group is one feature.
+    columns, kinds
+        The model's input columns, in order, and the kind of each.
+    giver
+        Gives rows their baselines.
+    distance
+        How far a baseline is.
+    outputs
+        Names of the model's outputs.
+    judged
+        Whether an independent model judges the baselines.
+    """
+
+    names: tuple[str, ...]
+    members: tuple[tuple[str, ...], ...]
+    columns: tuple[str, ...]
+    kinds: tuple[str, ...]
+    giver: Giver
+    distance: Distance
+    outputs: tuple[str, ...]
+    judged: bool = False
+
+    sizes: ClassVar[str] = "half"
+    distance_unit: ClassVar[float] = 1.0
+    weight_columns: ClassVar[tuple[str, ...]] = ("baseline_value",)
+
+    @property
+    def stability_columns(self) -> tuple[str, ...]:
+        """Further columns of stability.csv."""
+        judged = ("judge_in_class",) if self.judged else ()
+        return ("baseline_origin", "baseline_class", "baseline_in_class", *judged, "n_changed")
+
+    def split(self, table: pd.DataFrame) -> "TableRows":
+        """Split aligned rows into features; their baselines come with ``grounded``."""
+        return TableRows(self, table, row_keys(table))
+
+
+@dataclass(frozen=True)
+class _Grounded:
+    """Baselines of b rows, and what is known of them."""
+
+    table: pd.DataFrame
+    moves: BoolArray  # (b, n): the feature differs from some of the row's baselines
+    row_columns: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TableRows:
+    """
+    Rows of a table, each with its baseline.
+
+    Features that are equal in all of a row's baselines are no players: they cost nothing.
+    """
+
+    law: MaskedTableLaw
+    inputs: pd.DataFrame
+    keys: tuple[bytes, ...]
+    ground: _Grounded | None = None
+    reasons: Mapping[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.keys)
+
+    @property
+    def copies(self) -> int:
+        """Model inputs of each mask: one for every baseline, averaged."""
+        return self.law.giver.k
+
+    @property
+    def moves(self) -> BoolArray:
+        """Where a feature differs from the row's baseline, (b, n)."""
+        if self.ground is None:
+            return np.ones((len(self), len(self.law.names)), dtype=bool)
+        return self.ground.moves
+
+    @property
+    def counts(self) -> IntArray:
+        """Return the number of features that differ from the baseline, (b,)."""
+        return np.asarray(self.moves.sum(axis=1), dtype=np.int64)
+
+    @property
+    def places(self) -> IntArray:
+        """Return which features those are, (b, n); all rows have equally many."""
+        return np.flatnonzero(self.moves.ravel()).reshape(len(self), -1) % len(self.law.names)
+
+    def take(self, rows: Sequence[int]) -> "TableRows":
+        """Return some of the rows."""
+        chosen, ground = np.array(list(rows), dtype=np.int64), self.ground
+        if ground is not None:
+            own = (chosen[:, None] * self.copies + np.arange(self.copies)).ravel()
+            columns = {name: np.asarray(part)[chosen] for name, part in ground.row_columns.items()}
+            ground = _Grounded(repeated(ground.table, own), ground.moves[chosen], columns)
+        keys = tuple(self.keys[i] for i in rows)
+        return replace(self, inputs=repeated(self.inputs, chosen), keys=keys, ground=ground)
+
+    def grounded(
+        self, pairs: IntArray, outputs: FloatArray, ask: Ask
+    ) -> tuple["TableRows", IntArray]:
+        """
+        Give the rows their baselines.
+
+        Parameters
+        ----------
+        pairs : (b, t, 2) int
+            Each row's targets.
+        outputs : (b, k) float
+            The model's outputs at the rows.
+        ask
+            Asks the model.
+
+        Returns
+        -------
+        the rows with their baselines, and the model inputs that these took, (b,)
+        """
+        law, b = self.law, len(self)
+        wanted = law.giver.wanted
+        classes = foils(pairs, outputs) if wanted is None else np.full(b, wanted)
+        given = law.giver.give(self.inputs, classes, ask)
+        own = np.repeat(np.arange(b), self.copies)
+        mine = repeated(self.inputs, own)
+        apart = differ(mine, given.table, law.members).reshape(b, self.copies, -1)
+        moves = np.asarray(apart.any(axis=1), dtype=np.bool_)
+        facts = self._facts(given, classes, moves, mine, ask)
+        asked = given.asked + (facts["baseline_in_class"] >= 0) * self.copies
+        return replace(self, ground=_Grounded(given.table, moves, facts)), asked
+
+    def _facts(
+        self, given: Ground, classes: IntArray, moves: BoolArray, mine: pd.DataFrame, ask: Ask
+    ) -> dict[str, Any]:
+        """Return what is said of each row's baselines."""
+        law, b = self.law, len(self)
+        far = law.distance.between(law.distance.coded(mine), law.distance.coded(given.table))
+        names, inside = np.full(b, None, dtype=object), np.full(b, np.nan)
+        if b and (classes != NO_CLASS).any():
+            found = ask(given.table).argmax(axis=1).reshape(b, self.copies)
+            inside = (found == classes[:, None]).mean(axis=1)
+            names[:] = [law.outputs[c] for c in classes.tolist()]
+        return {
+            "baseline_origin": np.array(given.origins, dtype=object),
+            "baseline_class": names,
+            "baseline_in_class": inside,
+            "n_changed": moves.sum(axis=1),
+            "baseline_distance": far.reshape(b, self.copies).mean(axis=1),
+        }
+
+    def judged(self, classes_of: Callable[[pd.DataFrame], IntArray]) -> "TableRows":
+        """Note for each row the share of its baselines that a judge puts in their class."""
+        if self.ground is None:
+            return self
+        facts = dict(self.ground.row_columns)
+        place = {name: i for i, name in enumerate(self.law.outputs)}
+        wanted = np.array([place[name] for name in facts["baseline_class"].tolist()])
+        found = classes_of(self.ground.table).reshape(len(self), self.copies)
+        facts["judge_in_class"] = (found == wanted[:, None]).mean(axis=1)
+        return replace(self, ground=replace(self.ground, row_columns=facts))
+
+    def shown(self) -> Shown:
+        """Return all features, their values, and their values in the baseline."""
+        law, b = self.law, len(self)
+        values = self._values(self.inputs)
+        names = np.broadcast_to(np.array(law.names, dtype=object), values.shape)
+        absent = np.full(values.shape, None, dtype=object)
+        if self.ground is not None and self.copies == 1:
+            absent = self._values(self.ground.table)
+        facts = {} if self.ground is None else self.ground.row_columns
+        return Shown(names, values.reshape(b, -1), {"baseline_value": absent}, facts)
+
+    def _values(self, table: pd.DataFrame) -> Any:
+        """Return values (b, n) as the user knows them."""
+        law = self.law
+        cells = {
+            c: shown_cells(table[c], kind) for c, kind in zip(law.columns, law.kinds, strict=True)
+        }
+        values = np.empty((len(table), len(law.names)), dtype=object)
+        for j, members in enumerate(law.members):
+            values[:, j] = feature_values(members, cells, len(table))
+        return values
+
+    def sides(self, row: int) -> tuple[FloatArray, FloatArray, IntArray]:
+        """
+        Return a row of numbers, its baselines, and the feature that owns each column.
+
+        Returns
+        -------
+        row (c,), baselines (k, c), owners (c,): -1 where row and baselines are equal
+        """
+        if self.ground is None:
+            raise ValueError("the rows have no baselines yet")
+        moves = self.ground.moves[row]
+        number = np.where(moves, np.cumsum(moves) - 1, -1)
+        owner = {c: j for j, members in enumerate(self.law.members) for c in members}
+        owners = number[[owner[c] for c in self.law.columns]]
+        k = self.copies
+        theirs = self.ground.table.iloc[row * k : (row + 1) * k]
+        mine = self.inputs.iloc[row].to_numpy(dtype=np.float64)
+        return mine, theirs.to_numpy(dtype=np.float64), owners
+
+    def masked(self, row: int, masks: BoolArray) -> pd.DataFrame:
+        """
+        Return the row between itself and its baselines: the inputs (m * k) of masks (m, n).
+
+        Parameters
+        ----------
+        masks
+            Over the features that differ; True where the row's own value stays.
+        """
+        if self.ground is None:
+            raise ValueError("the rows have no baselines yet")
+        law, k = self.law, self.copies
+        stays = np.ones((len(masks), len(law.names)), dtype=bool)
+        stays[:, self.ground.moves[row]] = masks
+        owner = {c: j for j, members in enumerate(law.members) for c in members}
+        kept = stays[:, [owner[c] for c in law.columns]]
+        own = slice(row * k, (row + 1) * k)
+        if self._numbers is not None:
+            mine, theirs = self._numbers
+            made = np.where(kept[:, None], mine[row], theirs[None, own])
+            return pd.DataFrame(made.reshape(-1, len(law.columns)), columns=list(law.columns))
+        columns = {}
+        for j, (c, (mine, theirs)) in enumerate(self._cells.items()):
+            both = np.concatenate([mine[row : row + 1], theirs[own]])
+            places = np.where(kept[:, j, None], 0, 1 + np.arange(k)).ravel()
+            columns[c] = pd.Series(both[places], dtype=mine.dtype, copy=False)
+        return pd.DataFrame(columns)
+
+    @cached_property
+    def _cells(self) -> dict[str, tuple[Any, Any]]:
+        """Rows and baselines of each column, of its own type."""
+        if self.ground is None:
+            raise ValueError("the rows have no baselines yet")
+        mine = {c: self.inputs[c].to_numpy() for c in self.law.columns}
+        theirs = {c: self.ground.table[c].to_numpy().astype(mine[c].dtype) for c in mine}
+        return {c: (mine[c], theirs[c]) for c in mine}
+
+    @cached_property
+    def _numbers(self) -> tuple[FloatArray, FloatArray] | None:
+        """Rows and baselines as matrices, where all columns are numbers."""
+        if self.ground is None or any(dtype != np.float64 for dtype in self.inputs.dtypes):
+            return None
+        return self.inputs.to_numpy(), self.ground.table.to_numpy(dtype=np.float64)

@@ -1,0 +1,295 @@
+"""Texts: a column of a table, or a line each; their units are features."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from xplain_cli import datasets
+from xplain_cli.datasets import Table
+from xplain_cli.errors import RefusedError, UsageError, nearest
+from xplain_cli.methods import Method
+from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading
+from xplain_cli.modalities.row_ids import carried_columns, check_carried, read_options, rows_of
+from xplain_cli.modalities.text.candidates import SoughtTexts, find_nearest_texts, text_column
+from xplain_cli.modalities.text.masks import TextLaw, text_key
+from xplain_cli.modalities.text.nearest import NearestTextOf
+from xplain_cli.modalities.text.segmentation import check_unit, has_dictionary
+from xplain_cli.models import MaskedText, Model, Settled
+from xplain_cli.models.batches import BATCH_ROWS
+from xplain_cli.models.callables import extend_path
+from xplain_cli.models.onnx.texts import LoadedOnnxTexts
+from xplain_cli.plan import Request
+from xplain_cli.specs import build
+
+SALT = "XPLAIN_HASH_SALT"
+_SPARSE_CHUNK_ROWS, _CHUNK_ROWS = 256, 64
+_READ_AHEAD = 1024
+_AGREE = 1e-9
+_TRIED_MASKS = 16
+
+
+@dataclass(frozen=True)
+class Text:
+    """
+    Opened texts.
+
+    Attributes
+    ----------
+    request
+        What the user asked for.
+    table, column
+        DATA, and the column of the texts.
+    law
+        How texts are split.
+    sparse
+        Whether the model can be asked masked texts without their strings.
+    first
+        The first texts that are there.
+    tokenizer
+        SHA-256 (hex) of the model's tokenizer file, if it has one.
+    nearest, others
+        Whose texts stand for absent units, if not nothing; their file, if not DATA.
+    """
+
+    request: Request
+    table: Table
+    column: str
+    law: TextLaw
+    first: tuple[str, ...]
+    tokenizer: str | None = None
+    nearest: NearestTextOf | None = None
+    others: Table | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """DATA as the user named it."""
+        return self.table.paths
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of DATA."""
+        return self.table.sha256
+
+    @property
+    def n_rows(self) -> int:
+        """The number of texts."""
+        return datasets.n_rows(self.table)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of DATA."""
+        return self.table.columns
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which column is explained, and what reading found."""
+        if self.request.text_column is not None or len(self.table.columns) == 1:
+            return self.table.notes
+        said = f"texts: column {self.column!r}, the only one that holds text"
+        return (*self.table.notes, said)
+
+    @property
+    def batch_rows(self) -> int:
+        """Rows of every model batch."""
+        return self.request.batch_size or BATCH_ROWS
+
+    def gives(self, method: str) -> str:  # noqa: ARG002 - all mask alike
+        """Return ``masks``."""
+        return "masks"
+
+    def probe(self) -> list[str]:
+        """Return the first texts."""
+        return list(self.first)
+
+    def typical(self) -> list[str]:
+        """Return the first texts."""
+        return list(self.first)
+
+    def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
+        """Yield texts start..stop in pieces of *size*."""
+        carried = carried_columns(self.request)
+        for chunk in datasets.chunks(self.table, {self.column: "text"}, carried, size, start, stop):
+            yield Piece(chunk.table[self.column].tolist(), rows_of(self.request, chunk))
+
+    def chunk_rows(self, method: Method, drawing: Drawing) -> int:  # noqa: ARG002 - all mask alike
+        """Return how many texts make a good unit of work: those with as many units share most."""
+        return _SPARSE_CHUNK_ROWS if drawing.sparse else _CHUNK_ROWS
+
+    def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
+        """Return the law, and whether masked texts are asked as sparse rows."""
+        token = self.request.mask_token
+        law = replace(self.law, refine=getattr(method, "refine", None))
+        if self.nearest is not None:
+            return self._against(self.nearest, law, model, settled)
+        sparse, notes = False, []
+        if token is None and isinstance(model, MaskedText):
+            sparse = sparse_agrees(law, model, list(self.first))
+            if not sparse:
+                notes.append(
+                    "masked texts are asked as strings: sparse rows built from the masks do not"
+                    " give the model's own answers"
+                )
+        if token is None:
+            meaning = "deletion: absent units are deleted, what stands between units stays"
+        else:
+            meaning = f"token: absent units are replaced by {token!r}"
+        baseline = "deletion" if token is None else f"token={token}"
+        return Drawing(law, baseline, meaning, sparse=sparse, notes=tuple(notes))
+
+    def _against(
+        self, nearest: NearestTextOf, law: TextLaw, model: Model, settled: Settled
+    ) -> Drawing:
+        """Return the law by which each text is explained against the nearest of a class."""
+        if law.refine is not None:
+            raise UsageError(f"lime:refine={law.refine} takes units away; leave -b nearest out")
+        found = self.others or self.table
+        where = "DATA" if self.others is None else found.paths[0]
+        column = text_column(found, self.column)
+        sought = SoughtTexts(found, column, where, self.request.id_column, law, self.batch_rows)
+        others, note = find_nearest_texts(nearest, sought, model, settled)
+        meaning = (
+            f"{nearest.says}: what differs from the nearest text of the class takes the form that"
+            " it has there"
+        )
+        return Drawing(replace(law, others=others), nearest.says, meaning, notes=(note,))
+
+    def numbers(self) -> dict[str, Any]:
+        """Return what of the reading and the splitting decides the numbers."""
+        request, law = self.request, self.law
+        return {
+            "text_column": self.column,
+            "tokenizer": self.tokenizer,
+            "unit": law.unit,
+            "occurrences": request.occurrences,
+            "mask_token": law.mask_token,
+            "hashed": law.salt if not law.salt else text_key(law.salt).hex(),
+            "dictionary": _dictionary_version() if law.dictionary else None,
+            **({"candidates": self.others.sha256} if self.others else {}),
+            "reading": {
+                "sep": request.sep,
+                "encoding": request.encoding,
+                "na_values": sorted(request.na_values),
+                "header": not request.no_header,
+            },
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the manifest says of the texts."""
+        return {"text_column": self.column, "unit": self.law.unit}
+
+    def described(self) -> str:
+        """Return the model's inputs in a line."""
+        return f"{self.column} (text, by {self.law.unit})"
+
+
+def _dictionary_version() -> str:
+    try:
+        return version("icu4py")
+    except PackageNotFoundError:  # importable, but not as a package of that name
+        return "unknown"
+
+
+def _candidates(request: Request, table: Table) -> list[str]:
+    aside = {request.id_column, *request.keep}
+    kinds = datasets.kinds(table, [c for c in table.columns if c not in aside])
+    return [c for c, kind in kinds.items() if kind in {"text", "category", "empty"}]
+
+
+def _text_column(request: Request, table: Table) -> str:
+    """Return the column of the texts: the one that is named, or the only one that holds text."""
+    where = table.paths[0]
+    if request.text_column is not None:
+        if request.text_column not in table.columns:
+            raise UsageError(
+                f"--text-column: {where} has no column {request.text_column!r}; it has"
+                f" {', '.join(table.columns[:12])}{nearest(request.text_column, table.columns)}"
+            )
+        return request.text_column
+    found = list(table.columns) if len(table.columns) == 1 else _candidates(request, table)
+    if not found:
+        raise RefusedError(
+            f"{where}: no column holds text; it has {', '.join(table.columns[:12])}"
+            " (--text-column NAME takes one all the same)"
+        )
+    if len(found) > 1:
+        raise UsageError(
+            f"{where}: {len(found)} columns hold text: {', '.join(found[:12])}; name the one to"
+            " explain with --text-column"
+        )
+    return found[0]
+
+
+def sparse_agrees(law: TextLaw, model: MaskedText, texts: list[str]) -> bool:
+    """
+    Say whether sparse rows give the answers of the masked strings themselves, to 1e-9.
+
+    Tried on the first texts, under masks of every size.
+    """
+    rows = law.units_of(texts)
+    good = [i for i in range(len(rows)) if i not in rows.reasons]
+    for i in good:
+        n = int(rows.counts[i])
+        shares = np.linspace(0, 1, _TRIED_MASKS)
+        masks = np.random.default_rng(i).random((_TRIED_MASKS, n)) < shares[:, None]
+        matrix = model.masked_rows(*rows.spanned(i), masks)
+        if matrix is None:
+            continue
+        gap = model.predict_rows(matrix) - model.predict(rows.masked(i, masks))  # type: ignore[attr-defined]  # a MaskedText is a Model
+        if not (np.abs(gap) <= _AGREE).all():
+            return False
+    return bool(good)
+
+
+def _nearest_of(request: Request) -> tuple[NearestTextOf | None, Table | None]:
+    """Return whose texts stand for absent units, if any are named, and their file."""
+    text = request.first_baseline
+    if text is None:
+        return None, None
+    if request.mask_token is not None:
+        raise UsageError(f"--baseline {text} and --mask-token: name one of them")
+    named = build(text, {"nearest": NearestTextOf})
+    if named.from_ is None:
+        return named, None
+    options = replace(read_options(request, of_data=False), dtypes=())
+    return named, datasets.open_table([named.from_], options, lines=True)
+
+
+def open_text(request: Request, load: Load) -> Reading:
+    """
+    Open texts and the model.
+
+    Raises
+    ------
+    RefusedError, UsageError
+        With the file, the place and the way out.
+    """
+    if request.background is not None:
+        raise UsageError("--background: texts need none; their units are taken away in place")
+    table = datasets.open_table(request.data, read_options(request), lines=True)
+    column = _text_column(request, table)
+    check_carried(request, table)
+    nearest_of, others = _nearest_of(request)
+    extend_path(request.python_path)
+    check_unit(request.unit)
+    loaded = load()
+    head = next(datasets.chunks(table, {column: "text"}, [], _READ_AHEAD)).readable[column]
+    first = [text for text in head if isinstance(text, str) and text.strip()][:PROBE_ROWS]
+    if not first:
+        raise RefusedError(
+            f"{table.paths[0]}: the first {len(head)} cells of column {column!r} hold no text; name"
+            " another one with --text-column"
+        )
+    law = TextLaw(
+        unit=request.unit,
+        merged=request.occurrences == "merge",
+        mask_token=request.mask_token,
+        dictionary=request.unit == "word" and has_dictionary(),
+        salt=os.environ.get(SALT, "") if request.hash_units else None,
+    )
+    tokenizer = loaded.tokenizer_sha256 if isinstance(loaded, LoadedOnnxTexts) else None
+    opened = Text(request, table, column, law, tuple(first), tokenizer, nearest_of, others)
+    return Reading(opened, loaded)

@@ -1,0 +1,260 @@
+"""Texts: each unit is a feature, taken away by deletion or by a token in its place."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import compress
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from xplain_cli.explanation import BoolArray, IntArray
+from xplain_cli.features import Shown
+from xplain_cli.modalities.text.segmentation import Span, is_unspaced, split_units
+
+MOST_UNITS = 1000
+"""Features of one text at most: a fit of more would cost minutes."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One feature of a text: its words and every place where it stands."""
+
+    text: str
+    spans: tuple[Span, ...]
+
+
+def text_key(text: str) -> bytes:
+    """Return SHA-256 of a text: equal texts have equal keys, wherever they stand."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+class Counterparts(Protocol):
+    """Texts against which others are explained."""
+
+    def aligned(self, rows: "TextRows") -> Any:
+        """Return the texts, split into what differs from their counterparts."""
+
+
+@dataclass(frozen=True)
+class TextLaw:
+    """
+    LIME's law for texts: 1 to all units are taken away, each number equally often.
+
+    Attributes
+    ----------
+    unit
+        ``word``, ``char``, ``sentence``, ``regex=PATTERN`` or ``package.module:callable``.
+    merged
+        Equal units are one feature (LIME's bag of words); else each occurrence is its own.
+    mask_token
+        What stands in place of a unit that is taken away; None: nothing.
+    dictionary
+        Whether words of scripts without spaces come from ICU's dictionaries.
+    salt
+        With a salt, units are shown as salted hashes; None: as they are. "" waits for the
+        secret of the run (``salted``).
+    refine
+        With a number, only units inside so many sentences, the strongest, are explained; None: all.
+    others
+        Texts of a class; each text is explained against the nearest of them. None: units go.
+    """
+
+    unit: str = "word"
+    merged: bool = True
+    mask_token: str | None = None
+    dictionary: bool = False
+    salt: str | None = None
+    refine: int | None = None
+    others: "Counterparts | None" = None
+
+    sizes: ClassVar[str] = "uniform"
+    distance_unit: ClassVar[float] = 100.0
+
+    @property
+    def weight_columns(self) -> tuple[str, ...]:
+        """Further columns of weights.csv."""
+        return ("spans",) if self.others is None else ("spans", "baseline_value")
+
+    @property
+    def stability_columns(self) -> tuple[str, ...]:
+        """Further columns of stability.csv."""
+        named = ("baseline_origin", "baseline_class", "baseline_in_class", "n_changed")
+        return ("n_units", "n_truncated", "segmentation", *(named if self.others else ()))
+
+    def split(self, batch: Sequence[Any]) -> Any:
+        """Split texts into features: units, or what differs from the nearest text of a class."""
+        rows = self.units_of(batch)
+        return rows if self.others is None else self.others.aligned(rows)
+
+    def units_of(self, batch: Sequence[Any]) -> "TextRows":
+        """Split texts into units; a missing or empty one has a reason."""
+        texts, units, reasons = [], [], {}
+        for i, cell in enumerate(batch):
+            text = cell if isinstance(cell, str) else ""
+            texts.append(text)
+            found, why = self._units(text) if isinstance(cell, str) else ((), "the text is missing")
+            units.append(found)
+            if why is not None:
+                reasons[i] = why
+        return TextRows(self, texts, tuple(units), tuple(map(text_key, texts)), reasons)
+
+    def _units(self, text: str) -> tuple[tuple[Unit, ...], str | None]:
+        """Return the features of a text, by first appearance, or why there are none."""
+        try:
+            spans = split_units(text, self.unit, dictionary=self.dictionary)
+        except Exception as error:  # noqa: BLE001 - a user's callable may raise anything
+            return (), f"{type(error).__name__}: {error}".splitlines()[0]
+        if not spans:
+            kind = self.unit.partition("=")[0]
+            return (), f"nothing to explain: the text holds no {kind}"
+        if self.merged:
+            places: dict[str, list[Span]] = {}
+            for low, high in spans:
+                places.setdefault(text[low:high], []).append((low, high))
+            units = tuple(Unit(word, tuple(where)) for word, where in places.items())
+        else:
+            units = tuple(Unit(text[low:high], ((low, high),)) for low, high in spans)
+        if len(units) > MOST_UNITS and self.refine is None:
+            return (), (
+                f"the text has {len(units)} features, more than {MOST_UNITS}; take longer units"
+                " (--unit sentence), or -m lime:refine=3: sentences first, then the words of the"
+                " strongest"
+            )
+        return units, None
+
+    def shown(self, text: str) -> str:
+        """Return a unit as it stands in the output."""
+        return text if self.salt is None else hashed(text, self.salt)
+
+    def salted(self, secret: str) -> "TextLaw":
+        """Return the law with the secret of the run in place of a salt that nobody gave."""
+        return replace(self, salt=secret) if self.salt == "" else self
+
+    def segmentation(self, text: str) -> str:
+        """Return the rule by which a text was split."""
+        if self.unit != "word":
+            return self.unit.partition("=")[0] if "=" in self.unit else self.unit
+        if not is_unspaced(text):
+            return "unicode words"
+        return "dictionary words" if self.dictionary else "characters"
+
+
+@dataclass(frozen=True)
+class TextRows:
+    """Texts of one chunk, split into units (see ``features.MaskedRows``)."""
+
+    law: TextLaw
+    inputs: list[str]
+    units: tuple[tuple[Unit, ...], ...]
+    keys: tuple[bytes, ...]
+    reasons: Mapping[int, str]
+    truncated: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        """Return the number of texts."""
+        return len(self.inputs)
+
+    @property
+    def counts(self) -> IntArray:
+        """Return the number of units of each text, (b,)."""
+        return np.array([len(units) for units in self.units], dtype=np.int64)
+
+    def take(self, rows: Sequence[int]) -> "TextRows":
+        """Return some of the texts."""
+        return TextRows(
+            self.law,
+            [self.inputs[i] for i in rows],
+            tuple(self.units[i] for i in rows),
+            tuple(self.keys[i] for i in rows),
+            {at: self.reasons[i] for at, i in enumerate(rows) if i in self.reasons},
+            tuple(self.truncated[i] for i in rows) if self.truncated else (),
+        )
+
+    def read_to(self, lengths: Sequence[int]) -> "TextRows":
+        """Return the texts cut where the model stops reading; units behind that are counted."""
+        cut = [text[:end] for text, end in zip(self.inputs, lengths, strict=True)]
+        short = self.law.units_of(cut)
+        lost = [len(whole) - len(left) for whole, left in zip(self.units, short.units, strict=True)]
+        reasons = {**short.reasons, **self.reasons}
+        return TextRows(self.law, cut, short.units, self.keys, reasons, tuple(lost))
+
+    def of_spans(self, spans: Sequence[Sequence[Span]]) -> "TextRows":
+        """Return the same texts with other units, one a span."""
+        units = tuple(
+            tuple(Unit(text[low:high], ((low, high),)) for low, high in own)
+            for text, own in zip(self.inputs, spans, strict=True)
+        )
+        return replace(self, units=units)
+
+    def inside(self, spans: Sequence[Sequence[Span]]) -> "TextRows":
+        """Return the texts with only the units, or their occurrences, in some spans of each."""
+        kept = []
+        for units, chosen in zip(self.units, spans, strict=True):
+            found = [
+                Unit(unit.text, tuple(s for s in unit.spans if _within(s, chosen)))
+                for unit in units
+            ]
+            kept.append(tuple(unit for unit in found if unit.spans))
+        return replace(self, units=tuple(kept))
+
+    def shown(self) -> Shown:
+        """Return the units' texts, how often each stands there, and where."""
+        b, n = len(self), len(self.units[0]) if self.units else 0
+        names, spans = np.empty((b, n), dtype=object), np.empty((b, n), dtype=object)
+        values = np.empty((b, n), dtype=object)
+        for i, units in enumerate(self.units):
+            for j, unit in enumerate(units):
+                names[i, j] = self.law.shown(unit.text)
+                spans[i, j] = [list(span) for span in unit.spans]
+                values[i, j] = len(unit.spans)
+        return Shown(names, values, {"spans": spans}, self.facts())
+
+    def facts(self) -> dict[str, Any]:
+        """Return what stability.csv says of the splitting of each text."""
+        rules = np.array([self.law.segmentation(text) for text in self.inputs], dtype=object)
+        lost = np.array(self.truncated or (0,) * len(self), dtype=np.int64)
+        return {"n_units": self.counts, "n_truncated": lost, "segmentation": rules}
+
+    def spanned(self, row: int) -> tuple[str, list[tuple[Span, ...]]]:
+        """Return a text and the spans of each of its units."""
+        return self.inputs[row], [unit.spans for unit in self.units[row]]
+
+    def masked(self, row: int, masks: BoolArray) -> list[str]:
+        """
+        Return what a text becomes where only some units stay.
+
+        Parameters
+        ----------
+        masks : (m, n) bool
+            True where a unit stays.
+        """
+        text, units = self.inputs[row], self.units[row]
+        places = sorted((span, j) for j, unit in enumerate(units) for span in unit.spans)
+        pieces, owners, at = [], [], 0
+        for (low, high), j in places:
+            pieces += [text[at:low], text[low:high]]
+            owners.append(j)
+            at = high
+        pieces.append(text[at:])
+        stays = masks[:, owners]
+        if self.law.mask_token is None:
+            kept = np.ones((len(masks), len(pieces)), dtype=bool)
+            kept[:, 1::2] = stays
+            return ["".join(compress(pieces, keep)) for keep in kept.tolist()]
+        filled = np.full((len(masks), len(pieces)), self.law.mask_token, dtype=object)
+        filled[:, ::2] = pieces[::2]
+        words = np.broadcast_to(np.array(pieces[1::2], dtype=object), stays.shape)
+        filled[:, 1::2][stays] = words[stays]
+        return ["".join(cells) for cells in filled.tolist()]
+
+
+def _within(span: Span, chosen: Sequence[Span]) -> bool:
+    return any(low <= span[0] and span[1] <= high for low, high in chosen)
+
+
+def hashed(text: str, salt: str) -> str:
+    """Return a salted hash in place of a text, 16 hexadecimal digits."""
+    key = salt.encode("utf-8", "surrogatepass")
+    body = text.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(body, key=hashlib.sha256(key).digest(), digest_size=8).hexdigest()

@@ -1,0 +1,190 @@
+"""Model batches of one fixed size, whatever they hold: tables, texts, pictures, sparse rows.
+
+Floating-point results change with the shape of a batch, so all batches of a run have the same,
+the last one padded with repeats of its last row. Where a model's answer on a row cannot depend on
+the others, batches of a table are handed over many at a time: calls cost too.
+"""
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xplain_cli.baselines.assignment import repeated
+from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.models import Model, RowByRow
+
+BATCH_ROWS = 512
+"""Rows of a batch of tables and texts, where nobody asks for another number."""
+
+OWN_ROWS = 32
+"""Rows of a batch where few are asked: rows as they are, before their features are hidden."""
+
+_MANY_CELLS, _MANY_ROWS = 1 << 21, 1 << 15
+
+Predict: TypeAlias = Callable[[Any], FloatArray]
+
+_LIMITS: list[float] = []
+
+
+class Meter(threading.local):
+    """What one thread has spent in models so far."""
+
+    seconds = 0.0
+    inputs = 0
+
+
+METER = Meter()
+
+
+def limit_calls(seconds: float | None) -> None:
+    """
+    End this process by SIGALRM when a model call takes more than *seconds*; None for any.
+
+    The system does it, without the interpreter, which a call may hold: for worker processes only.
+    """
+    _LIMITS[:] = [] if seconds is None else [seconds]
+
+
+@contextlib.contextmanager
+def _call(rows: int) -> Iterator[None]:
+    """Time a model call, and limit it if it has a limit."""
+    for seconds in _LIMITS:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        METER.inputs += rows
+        METER.seconds += time.perf_counter() - began
+        for _ in _LIMITS:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+
+
+def count(inputs: Any) -> int:
+    """Return the number of rows: sparse matrices have no length."""
+    return int(inputs.shape[0]) if hasattr(inputs, "shape") else len(inputs)
+
+
+def take(inputs: Any, rows: Sequence[int] | IntArray) -> Any:
+    """Return some rows of a batch."""
+    if isinstance(inputs, list):
+        return [inputs[i] for i in rows]
+    if isinstance(inputs, pd.DataFrame):
+        return inputs.iloc[list(rows)].reset_index(drop=True)
+    return inputs[np.asarray(rows, dtype=np.int64)]
+
+
+def _cut(inputs: Any, start: int, stop: int) -> Any:
+    return inputs.iloc[start:stop] if isinstance(inputs, pd.DataFrame) else inputs[start:stop]
+
+
+def _table(inputs: pd.DataFrame, places: NDArray[Any]) -> pd.DataFrame:
+    """
+    Return the rows at *places*, always laid out alike in memory.
+
+    Last digits depend on that layout, and pandas' own ``take`` chooses it by the shape it finds.
+    """
+    if all(dtype == np.float64 for dtype in inputs.dtypes):
+        matrix = np.ascontiguousarray(inputs.to_numpy()[places])
+        return pd.DataFrame(matrix, columns=inputs.columns, copy=False)
+    return repeated(inputs, places)
+
+
+def _filled(inputs: Any, size: int) -> Any:
+    """Fill rows up to a batch with repeats of the last one."""
+    places = np.minimum(np.arange(size), count(inputs) - 1)
+    if isinstance(inputs, pd.DataFrame):
+        return _table(inputs, places)
+    return inputs if count(inputs) == size else take(inputs, places)
+
+
+def _join(pieces: list[Any]) -> Any:
+    if len(pieces) == 1:
+        return pieces[0]
+    if isinstance(pieces[0], list):
+        return [row for piece in pieces for row in piece]
+    if isinstance(pieces[0], pd.DataFrame):
+        return pd.concat(pieces, ignore_index=True)
+    if isinstance(pieces[0], np.ndarray):
+        return np.concatenate(pieces)
+    from scipy.sparse import vstack
+
+    return vstack(pieces, format="csr")
+
+
+def rows_at_once(inputs: Any, size: int) -> int:
+    """Return how many rows a model that takes many batches is handed: a whole number of them."""
+    if not isinstance(inputs, pd.DataFrame):
+        return size
+    return max(1, min(_MANY_ROWS, _MANY_CELLS // max(1, inputs.shape[1])) // size) * size
+
+
+def _batches(pieces: Iterable[Any], size: int, *, many: bool) -> Iterator[tuple[Any, int]]:
+    """
+    Yield full batches of a stream of pieces of any length, and how many rows are no padding.
+
+    With *many* as many batches of a table as are useful are yielded as one.
+    """
+    held: list[Any] = []
+    rows, most = 0, size
+    for piece in pieces:
+        if many:
+            most = rows_at_once(piece, size)
+        start = 0
+        while rows + count(piece) - start >= most:
+            stop = start + most - rows
+            whole = piece if (start, stop) == (0, count(piece)) else _cut(piece, start, stop)
+            yield _filled(_join([*held, whole]), most), most
+            held, rows, start = [], 0, stop
+        if start < count(piece):
+            held.append(_cut(piece, start, count(piece)) if start else piece)
+            rows += count(piece) - start
+    if rows:
+        yield _filled(_join(held), padded(rows, size)), rows
+
+
+def predict_stream(
+    predict: Predict,
+    pieces: Iterable[Any],
+    size: int,
+    kept: IntArray | None = None,
+    *,
+    many: bool = False,
+) -> FloatArray:
+    """
+    Return the outputs (m, k) on a stream of inputs, asked in batches of *size* rows.
+
+    Batches run across pieces; only one of them is held at a time. With *kept* only these outputs,
+    (m, len(kept)): a thousand classes need not stay in memory. With *many* the model may be asked
+    on several batches at a time.
+    """
+    parts = []
+    for batch, rows in _batches(pieces, size, many=many):
+        with _call(count(batch)):
+            answers = predict(batch)[:rows]
+        parts.append(answers if kept is None else answers[:, kept])
+    return np.concatenate(parts) if parts else np.empty((0, 0 if kept is None else len(kept)))
+
+
+def takes_many(model: Model) -> bool:
+    """Return whether a model's answer on a row cannot depend on the rows beside it."""
+    return isinstance(model, RowByRow) and model.row_by_row
+
+
+def predict_fixed(
+    model: Model, inputs: Any, kept: IntArray | None = None, size: int = BATCH_ROWS
+) -> FloatArray:
+    """Return the model's outputs (m, k) on *inputs* (m,); with *kept* only these."""
+    return predict_stream(model.predict, [inputs], size, kept, many=takes_many(model))
+
+
+def padded(rows: int, size: int = BATCH_ROWS) -> int:
+    """Return how many model inputs *rows* rows cost, padding included."""
+    return -(-rows // size) * size

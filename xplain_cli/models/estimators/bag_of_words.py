@@ -1,0 +1,235 @@
+"""Bag-of-words pipelines: the matrix of all masked texts from the masks, no string made.
+
+A text is cut at white space. A piece has a state for every choice of its units that stay, and a
+state has its terms, found by the vectoriser's own analyser; a masked text is the sum of the states
+of its pieces. Terms of several words (n-grams) are found by walking over the pieces once, for all
+masks together. Whether that holds for a text is tried on a few of its masks as strings.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+from xplain_cli.models.contract import Batch, Model, Settled
+from xplain_cli.models.estimators.answers import ask
+from xplain_cli.models.estimators.columns import inner, steps_of
+from xplain_cli.models.estimators.masked_terms import (
+    Masks,
+    Piece,
+    Spans,
+    Terms,
+    add_ngrams,
+    add_states,
+    cut,
+    without_units,
+)
+from xplain_cli.models.responses import expand
+
+_TRIED = 4
+
+
+@dataclass(frozen=True)
+class _Masked:
+    """One text and its masks, cut at white space."""
+
+    text: str
+    spans: Spans
+    pieces: Sequence[Piece]
+    masks: Masks
+
+    def strings(self) -> Iterator[tuple[int, str]]:
+        """Yield a few of the masks with their strings."""
+        tried = np.unique(np.linspace(0, len(self.masks) - 1, _TRIED).astype(np.int64))
+        for row in tried.tolist():
+            yield row, without_units(self.text, self.spans, self.masks.masks[row])
+
+
+class _Counts:
+    """One fitted Count, Tfidf or Hashing vectoriser."""
+
+    def __init__(self, vectoriser: Any) -> None:
+        self.vectoriser = vectoriser
+        self._analyse = vectoriser.build_analyzer()
+        self._vocabulary: Mapping[str, int] | None = getattr(vectoriser, "vocabulary_", None)
+        words = vectoriser.analyzer == "word" and not callable(vectoriser.tokenizer)
+        self._walks = words and vectoriser.ngram_range[1] > 1
+
+    def counts(self, masked: _Masked) -> Any | None:
+        """Return the counts of masked texts, sparse; None: they are not those of the strings."""
+        terms = Terms()
+        if self._walks:
+            add_ngrams(terms, masked.pieces, masked.masks, self.vectoriser)
+        else:
+            add_states(terms, masked.pieces, masked.masks, self._known)
+        for row, string in masked.strings():
+            if terms.of_row(row) != Counter(self._known(string)):
+                return None
+        columns, values, width = self._columns(terms.names)
+        return terms.matrix(columns, values, (len(masked.masks), width))
+
+    def _known(self, text: str) -> list[str]:
+        """Return the terms of a string that have a column."""
+        terms = self._analyse(text)
+        if self._vocabulary is None:
+            return list(terms)
+        return [term for term in terms if term in self._vocabulary]
+
+    def _columns(self, terms: list[str]) -> tuple[IntArray, FloatArray, int]:
+        """Return the column of each term, what it adds there, and how many columns there are."""
+        if self._vocabulary is not None:
+            found = [self._vocabulary[term] for term in terms]
+            return np.array(found, dtype=np.int64), np.ones(len(terms)), len(self._vocabulary)
+        from sklearn.feature_extraction import FeatureHasher
+
+        width = self.vectoriser.n_features
+        signed = self.vectoriser.alternate_sign
+        hasher = FeatureHasher(n_features=width, input_type="string", alternate_sign=signed)
+        hashed = hasher.transform([[term] for term in terms])
+        return hashed.indices.astype(np.int64), hashed.data, width
+
+    def finished(self, counts: Any) -> Any:
+        """Return what the vectoriser makes of counts."""
+        from sklearn.preprocessing import normalize
+
+        if self.vectoriser.binary:
+            counts.data.fill(1.0)
+        if self._vocabulary is None:
+            norm = self.vectoriser.norm
+            return counts if norm is None else normalize(counts, norm=norm)
+        tfidf = getattr(self.vectoriser, "_tfidf", None)
+        return counts if tfidf is None else tfidf.transform(counts)
+
+
+class _Union:
+    """Vectorisers side by side."""
+
+    def __init__(self, union: Any, parts: list["_Vectors"]) -> None:
+        self._parts = parts
+        weights = union.transformer_weights or {}
+        self._weights = [weights.get(name, 1.0) for name, _ in union.transformer_list]
+
+    def counts(self, masked: _Masked) -> Any | None:
+        """Return the parts' matrices side by side."""
+        from scipy.sparse import hstack
+
+        found = [part.counts(masked) for part in self._parts]
+        if any(one is None for one in found):
+            return None
+        done = [
+            part.finished(one) * weight
+            for part, one, weight in zip(self._parts, found, self._weights, strict=True)
+        ]
+        return hstack(done, format="csr")
+
+    def finished(self, counts: Any) -> Any:
+        """Return the matrices as they are: each part has finished its own."""
+        return counts
+
+
+class _Chain:
+    """Steps of a pipeline that begin with vectorisers and go on with a matrix."""
+
+    def __init__(self, first: "_Vectors", later: list[Any]) -> None:
+        self._first = first
+        self._later = later
+
+    def counts(self, masked: _Masked) -> Any | None:
+        """Return the counts of the first step."""
+        return self._first.counts(masked)
+
+    def finished(self, counts: Any) -> Any:
+        """Return what the later steps make of counts."""
+        matrix = self._first.finished(counts)
+        for step in self._later:
+            matrix = step.transform(matrix)
+        return matrix
+
+
+_Vectors: TypeAlias = _Counts | _Chain | _Union
+
+
+def _vectors(step: Any) -> _Vectors | None:
+    """Return what a step does to masked texts; None: it is no bag of words."""
+    from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+    from sklearn.pipeline import FeatureUnion
+
+    if isinstance(step, CountVectorizer | HashingVectorizer):
+        signed = isinstance(step, HashingVectorizer) and step.binary
+        plain = step.input == "content" and step.analyzer in {"word", "char_wb"} and not signed
+        return _Counts(step) if plain else None
+    if isinstance(step, FeatureUnion):
+        parts = [_vectors(one) for _, one in step.transformer_list]
+        known = [one for one in parts if one is not None]
+        return _Union(step, known) if len(known) == len(parts) else None
+    steps = steps_of(step)
+    first = _vectors(steps[0]) if steps else None
+    return None if first is None or steps is None else _Chain(first, steps[1:])
+
+
+@dataclass(frozen=True)
+class SparseTexts:
+    """
+    The part of a pipeline before its last steps, on masked texts.
+
+    Attributes
+    ----------
+    vectors
+        Vectorisers, as one.
+    rest
+        The steps behind them, as one estimator.
+    """
+
+    vectors: _Vectors
+    rest: Any
+
+    def masked_rows(self, text: str, spans: Spans, masks: BoolArray) -> Any | None:
+        """Return the counts of a masked text, sparse; None where they are not the strings'."""
+        pieces = cut(text, spans)
+        if pieces is None or not len(masks):
+            return None
+        return self.vectors.counts(_Masked(text, spans, pieces, Masks(masks)))
+
+
+def sparse_texts(estimator: Any) -> SparseTexts | None:
+    """Return the sparse road of a pipeline that begins with a bag of words; None: it does not."""
+    from sklearn.pipeline import Pipeline
+
+    pipeline = inner(estimator)
+    steps = steps_of(pipeline)
+    if not isinstance(pipeline, Pipeline) or not steps or len(steps) < 2:
+        return None
+    vectors = _vectors(steps[0])
+    if vectors is None:
+        return None
+    rest = Pipeline([(str(i), step) for i, step in enumerate(steps[1:])])
+    return SparseTexts(vectors, rest)
+
+
+@dataclass(frozen=True)
+class BagOfWords:
+    """A pipeline of words and a model, which answers masked texts without their strings."""
+
+    whole: Model
+    texts: SparseTexts
+
+    @property
+    def settled(self) -> Settled:
+        """What the probe chose."""
+        return self.whole.settled
+
+    def predict(self, batch: Batch) -> FloatArray:
+        """Return the (rows, outputs) float64 answers, C-contiguous."""
+        return self.whole.predict(batch)
+
+    def masked_rows(self, text: str, spans: Spans, masks: BoolArray) -> Any | None:
+        """Return the matrix of a masked text (see ``contract.MaskedText``)."""
+        return self.texts.masked_rows(text, spans, masks)
+
+    def predict_rows(self, rows: Any) -> FloatArray:
+        """Return the answers on such a matrix."""
+        finished = self.texts.vectors.finished(rows)
+        return expand(ask(self.texts.rest, self.settled.response, finished), self.settled)

@@ -1,0 +1,300 @@
+"""Boosted models of XGBoost, LightGBM and CatBoost: bare or wrapped, with their own categories."""
+
+import itertools
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.errors import RefusedError
+from xplain_cli.explanation import FloatArray
+from xplain_cli.models.contract import Levels
+from xplain_cli.models.estimators.columns import Kinds, handed_on
+
+BOOSTERS = ("xgboost", "lightgbm", "catboost")
+"""The packages, each an extra of ours."""
+
+_MISSING_WORD = "nan"  # what str() makes of a missing value, as CatBoost's users write it
+_XGBOOST_CLASSES = frozenset({"binary:logistic", "multi:softmax", "multi:softprob"})
+_LIGHTGBM_CLASSES = re.compile(r"^objective=(binary|multiclass|multiclassova)\b", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Categories:
+    """
+    How a boosted model wants its categorical columns, by position.
+
+    Attributes
+    ----------
+    levels
+        The levels of the model's own ``category`` columns, in its order.
+    words
+        The columns that CatBoost takes as whole numbers or words.
+    codes
+        The columns that hold categories as numbers and are handed over as they are.
+    texts
+        The columns that are neither categories nor numbers.
+    """
+
+    levels: Mapping[int, tuple[Any, ...]]
+    words: frozenset[int] = frozenset()
+    codes: frozenset[int] = frozenset()
+    texts: frozenset[int] = frozenset()
+
+    @property
+    def positions(self) -> frozenset[int]:
+        """All categorical columns."""
+        return self.words | self.codes | frozenset(self.levels)
+
+    def __or__(self, other: "Categories") -> "Categories":
+        levels = {**other.levels, **self.levels}
+        words = (self.words | other.words) - frozenset(levels)
+        return Categories(levels, words, self.codes | other.codes, self.texts | other.texts)
+
+
+def package_of(model: Any) -> str:
+    """Return ``xgboost``, ``lightgbm`` or ``catboost`` for their models, else an empty string."""
+    package = type(model).__module__.partition(".")[0]
+    if isinstance(model, LightgbmModel):
+        return "lightgbm"
+    return package if package in BOOSTERS else ""
+
+
+class LightgbmModel:
+    """A bare LightGBM booster, asked as its scikit-learn wrappers are."""
+
+    def __init__(self, booster: Any) -> None:
+        self.booster_ = booster
+        self.n_features_in_ = int(booster.num_feature())
+        names = booster.feature_name()
+        if names != [f"Column_{i}" for i in range(len(names))]:
+            self.feature_names_in_ = np.array(names, dtype=object)
+
+    def _answer(self, rows: Any, *, raw: bool) -> FloatArray:
+        answer = self.booster_.predict(rows, raw_score=raw, num_threads=1)
+        return np.asarray(answer, dtype=np.float64)
+
+    def decision_function(self, rows: Any) -> FloatArray:
+        """Return the raw scores: (rows,), or (rows, classes) for more than two classes."""
+        return self._answer(rows, raw=True)
+
+    def predict(self, rows: Any) -> Any:
+        """Return the (rows,) values."""
+        return self._answer(rows, raw=False)
+
+
+class LightgbmClasses(LightgbmModel):
+    """A bare LightGBM booster of a classifier; its classes are numbered."""
+
+    def __init__(self, booster: Any) -> None:
+        super().__init__(booster)
+        self.classes_ = np.arange(max(2, int(booster.num_model_per_iteration())))
+
+    def predict_proba(self, rows: Any) -> FloatArray:
+        """Return the (rows, classes) probabilities."""
+        answer = self._answer(rows, raw=False)
+        return answer if answer.ndim == 2 else np.column_stack([1.0 - answer, answer])
+
+    def predict(self, rows: Any) -> Any:
+        """Return the (rows,) classes."""
+        return self.classes_[self.predict_proba(rows).argmax(axis=1)]
+
+
+def lightgbm_model(booster: Any) -> LightgbmModel:
+    """Return a bare LightGBM booster as a classifier or regressor, as its objective says."""
+    header = booster.model_to_string(num_iteration=1).partition("\nTree=0")[0]
+    return (LightgbmClasses if _LIGHTGBM_CLASSES.search(header) else LightgbmModel)(booster)
+
+
+def xgboost_model(data: bytes | bytearray) -> Any:
+    """Return an XGBoost model stored as JSON or UBJSON as a classifier or regressor."""
+    import xgboost
+
+    booster = xgboost.Booster()
+    booster.load_model(bytearray(data))
+    objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
+    classes = objective in _XGBOOST_CLASSES
+    model = (xgboost.XGBClassifier if classes else xgboost.XGBRegressor)()
+    model.load_model(bytearray(data))
+    return model
+
+
+def catboost_model(data: bytes) -> Any:
+    """Return a CatBoost model stored as .cbm as a classifier or regressor."""
+    import catboost
+
+    classes = len(catboost.CatBoost().load_model(blob=data).classes_)
+    kind = catboost.CatBoostClassifier if classes else catboost.CatBoostRegressor
+    return kind().load_model(blob=data)
+
+
+def wrapped(model: Any) -> Any:
+    """Return a bare booster as something that is asked like an estimator; others as they are."""
+    package, name = package_of(model), type(model).__name__
+    if (package, name) == ("xgboost", "Booster"):
+        return xgboost_model(model.save_raw("ubj"))
+    if (package, name) == ("lightgbm", "Booster"):
+        return lightgbm_model(model)
+    if (package, name) == ("catboost", "CatBoost"):
+        return catboost_model(model._serialize_model())  # noqa: SLF001  # in memory, no other way
+    return model
+
+
+_RAW_MARGIN: dict[str, dict[str, Any]] = {
+    "catboost": {"prediction_type": "RawFormulaVal", "thread_count": 1},
+    "lightgbm": {"raw_score": True},
+    "xgboost": {"output_margin": True},
+}
+
+
+def raw_margin(model: Any, rows: Any, package: str) -> Any:
+    """Return what the trees add up to; a pipeline hands the wish on to the booster in it."""
+    if hasattr(model, "decision_function"):
+        return model.decision_function(rows)
+    return model.predict(rows, **_RAW_MARGIN[package])
+
+
+def pin_thread(model: Any) -> None:
+    """Make a boosted model predict on one thread; CatBoost takes the number with each question."""
+    if package_of(model) == "xgboost" and hasattr(model, "get_booster"):
+        model.get_booster().set_param({"nthread": 1})
+
+
+def _xgboost_categories(model: Any) -> Categories:
+    booster = model.get_booster()
+    kinds = booster.feature_types or []
+    discrete = [i for i, kind in enumerate(kinds) if kind == "c"]
+    if not discrete:
+        return Categories({})
+    stored = json.loads(booster.save_raw("json"))  # a slice of the trees has lost the levels
+    cats = stored["learner"]["gradient_booster"].get("model", {}).get("cats") or {}
+    encoded = cats.get("enc") or [{}] * len(kinds)  # XGBoost before 3.1 keeps no levels
+    found = {i: _xgboost_levels(encoded[i]) for i in discrete}
+    levels = {i: known for i, known in found.items() if known}
+    return Categories(levels, codes=frozenset(discrete) - frozenset(levels))
+
+
+def _xgboost_levels(encoded: dict[str, Any]) -> tuple[Any, ...]:
+    values, offsets = encoded.get("values") or [], encoded.get("offsets")
+    if offsets is None:
+        return tuple(values)
+    text = bytes(value % 256 for value in values)
+    pairs = itertools.pairwise(offsets)
+    return tuple(text[start:stop].decode("utf-8", "replace") for start, stop in pairs)
+
+
+def _lightgbm_categories(model: Any) -> Categories:
+    booster = model.booster_
+    levels = booster.pandas_categorical or []
+    params = booster.params
+    found = params.get("categorical_column", params.get("categorical_feature"))
+    places = sorted(found) if isinstance(found, list) else []
+    if not all(isinstance(one, int) for one in places):
+        names = booster.feature_name()
+        places = sorted(one if isinstance(one, int) else names.index(one) for one in places)
+    if levels and len(levels) != len(places):
+        raise RefusedError(
+            f"keeps the levels of {len(levels)} category columns but names {len(places)}"
+            " categorical columns, so which is which is unknown; fit it with"
+            " categorical_feature='auto'"
+        )
+    if not levels:
+        return Categories({}, codes=frozenset(places))
+    return Categories(dict(zip(places, map(tuple, levels), strict=True)))
+
+
+def _catboost_categories(model: Any) -> Categories:
+    texts = (*model.get_text_feature_indices(), *model.get_embedding_feature_indices())
+    return Categories({}, frozenset(model.get_cat_feature_indices()), texts=frozenset(texts))
+
+
+_CATEGORIES: dict[str, Callable[[Any], Categories]] = {
+    "catboost": _catboost_categories,
+    "lightgbm": _lightgbm_categories,
+    "xgboost": _xgboost_categories,
+}
+
+
+def categories_of(model: Any) -> Categories:
+    """
+    Return the categorical columns of the boosted models that see the columns as they are.
+
+    Raises
+    ------
+    RefusedError
+        The model does not say which levels belong to which column.
+    """
+    package = package_of(model)
+    if package:
+        return _CATEGORIES[package](model)
+    found = Categories({})
+    for part in handed_on(model):
+        found |= categories_of(part)
+    return found
+
+
+def is_boosted(model: Any) -> bool:
+    """Return whether boosted models, and no others, see the columns as they are."""
+    parts = handed_on(model)
+    return bool(package_of(model)) or (bool(parts) and all(map(is_boosted, parts)))
+
+
+def boosted_kinds(model: Any, categories: Categories, columns: Sequence[str]) -> Kinds:
+    """Return which columns of a boosted model are categories, and which are numbers."""
+    if not columns or not is_boosted(model):
+        return Kinds()
+    discrete = frozenset(columns[i] for i in categories.positions)
+    texts = frozenset(columns[i] for i in categories.texts)
+    levels = {columns[i]: Levels(known, strict=False) for i, known in categories.levels.items()}
+    return Kinds(discrete, frozenset(columns) - discrete - texts, levels)
+
+
+def _as_words(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return whole numbers as they are, other values as words."""
+    if column.dtype.kind in "iu":
+        return column
+
+    def word(value: Any) -> str:
+        whole = isinstance(value, float) and value.is_integer()
+        return str(int(value) if whole else value)
+
+    kept = column.astype(object)
+    texts = [_MISSING_WORD if gap else word(value) for value, gap in zip(kept, kept.isna())]  # noqa: B905  # one column, one length
+    return pd.Series(texts, index=column.index, dtype=object)
+
+
+def _as_levels(column: "pd.Series[Any]", levels: tuple[Any, ...]) -> "pd.Series[Any]":
+    """Return a column as the model's categories; a value that it does not know is missing."""
+    codes = {str(level): code for code, level in enumerate(levels)}
+    codes |= {level: code for code, level in enumerate(levels)}
+    kept = column.astype(object)
+    found = [-1 if gap else codes.get(value, -1) for value, gap in zip(kept, kept.isna())]  # noqa: B905  # one column, one length
+    return pd.Series(pd.Categorical.from_codes(found, pd.Index(levels)), index=column.index)
+
+
+def cast(batch: pd.DataFrame, categories: Categories) -> pd.DataFrame:
+    """Return a batch with the categorical columns as the model was fitted on them."""
+    if not categories.levels and not categories.words:
+        return batch
+    columns = [batch.iloc[:, i] for i in range(batch.shape[1])]
+    for i in categories.words:
+        columns[i] = _as_words(columns[i])
+    for i, levels in categories.levels.items():
+        columns[i] = _as_levels(columns[i], levels)
+    made = pd.concat(columns, axis=1)
+    made.columns = batch.columns
+    return made
+
+
+def category_notes(categories: Categories) -> tuple[str, ...]:
+    """Return what the user should know of the cast."""
+    notes = []
+    if categories.levels:
+        notes.append("a category that the model was not fitted with counts as missing")
+    if categories.words:
+        notes.append(f"a missing category is handed to CatBoost as {_MISSING_WORD!r}")
+    return tuple(notes)

@@ -1,0 +1,292 @@
+"""ONNX files through onnxruntime: on one thread, on the CPU, one session per process."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.explanation import FloatArray
+from xplain_cli.models.contract import Batch, Levels, Model, ModelRecipe, Settled
+from xplain_cli.models.onnx.files import check_file
+from xplain_cli.models.onnx.outputs import choose_answer, read_answer
+from xplain_cli.models.responses import Answer, expand, settle_answer
+from xplain_cli.models.stored import Stored
+
+TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(float16)": np.float16,
+    "tensor(bool)": np.bool_,
+    "tensor(string)": np.object_,
+    "tensor(int8)": np.int8,
+    "tensor(int16)": np.int16,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(uint8)": np.uint8,
+}
+_MISSING_TEXT = ""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One input or output: its name, type (``tensor(float)``) and shape (None: any length)."""
+
+    name: str
+    type: str
+    shape: tuple[int | None, ...]
+
+    @property
+    def width(self) -> int | None:
+        """Columns of a matrix; 1 for a vector; None: unknown."""
+        return self.shape[1] if len(self.shape) == 2 else 1
+
+
+def _slots(found: Sequence[Any]) -> tuple[Slot, ...]:
+    return tuple(
+        Slot(one.name, one.type, tuple(n if isinstance(n, int) else None for n in one.shape or ()))
+        for one in found
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Return what onnxruntime says, without its own places in C++."""
+    text = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
+    text = re.sub(r"/onnxruntime_src/.*\) ", "", text)
+    return re.sub(r"Load model from .* failed:", "", text)
+
+
+def open_session(path: str) -> Any:
+    """
+    Open an onnxruntime session by path, so that external data stays inside the model's folder.
+
+    Raises
+    ------
+    RefusedError
+        The file is corrupt, too new, or needs operators that onnxruntime does not have.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # errors are raised as well
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exceptions share no other base
+        raise RefusedError(
+            f"{path}: onnxruntime cannot open it: {_reason(error)}; export it again with"
+            f" standard operators and an opset that onnxruntime {onnxruntime.__version__} knows"
+        ) from error
+
+
+class Runner:
+    """A session that is opened when first asked, and left behind when pickled."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._session: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "_session": None}
+
+    @property
+    def session(self) -> Any:
+        """The session of this process."""
+        if self._session is None:
+            self._session = open_session(self.path)
+        return self._session
+
+    def inputs(self) -> tuple[Slot, ...]:
+        """Return the inputs."""
+        return _slots(self.session.get_inputs())
+
+    def outputs(self) -> tuple[Slot, ...]:
+        """Return the outputs."""
+        return _slots(self.session.get_outputs())
+
+    def run(self, names: Sequence[str], feed: dict[str, Any]) -> list[Any]:
+        """Return the named outputs."""
+        answers: list[Any] = self.session.run(list(names), feed)
+        return answers
+
+
+def _texts(column: "pd.Series[Any]") -> Any:
+    values = column.astype(object).where(column.notna(), _MISSING_TEXT)
+    return np.array([str(value) for value in values], dtype=object)
+
+
+def _cast(column: "pd.Series[Any]", slot: Slot) -> Any:
+    """Return a column as an input declares it."""
+    kind = TYPES[slot.type]
+    if kind is np.object_:
+        return _texts(column)
+    numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    if np.dtype(kind).kind in "iub":
+        if not np.isfinite(numbers).all():
+            raise RefusedError(
+                f"column {slot.name!r} has missing values, and the model takes {slot.type} there"
+            )
+        numbers = np.rint(numbers)
+    return numbers.astype(kind)
+
+
+def feed_of(batch: Batch, inputs: Sequence[Slot]) -> dict[str, Any]:
+    """
+    Return what a session is fed: one matrix, or one input per column, matched by name.
+
+    Raises
+    ------
+    RefusedError
+        Missing values where the model takes whole numbers.
+    """
+    if not isinstance(batch, pd.DataFrame):
+        raise TypeError("a table is wanted")
+    if is_matrix(inputs):
+        kind = TYPES[inputs[0].type]
+        if kind is np.object_:
+            matrix = np.column_stack([_texts(batch[name]) for name in batch])
+        else:
+            whole = Slot(inputs[0].name, inputs[0].type, ())
+            matrix = np.column_stack([_cast(batch[name], whole) for name in batch])
+        return {inputs[0].name: matrix}
+    return {
+        slot.name: _cast(batch[slot.name], slot).reshape((-1, 1)[: len(slot.shape) or 1])
+        for slot in inputs
+    }
+
+
+def is_matrix(inputs: Sequence[Slot]) -> bool:
+    """Return whether the model takes one matrix of all columns."""
+    return len(inputs) == 1 and len(inputs[0].shape) == 2
+
+
+def _check_inputs(path: str, inputs: Sequence[Slot]) -> None:
+    """Refuse inputs that are no table."""
+    for slot in inputs:
+        if slot.type not in TYPES:
+            raise RefusedError(f"{path}: input {slot.name!r} is a {slot.type}, not a tensor")
+        wide = not is_matrix(inputs) and slot.width != 1
+        if len(slot.shape) not in {1, 2} or wide:
+            raise RefusedError(
+                f"{path}: input {slot.name!r} has the shape {list(slot.shape)}; a table needs one"
+                " matrix of all columns, or one input per column: export it so (pictures:"
+                " xplain image)"
+            )
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """An ONNX model that the probe has settled; picklable."""
+
+    runner: Runner
+    settled: Settled
+    inputs: tuple[Slot, ...]
+    outputs: tuple[str, ...]
+
+    def predict(self, batch: Batch) -> FloatArray:
+        """Return the (rows, outputs) float64 answers, C-contiguous."""
+        answers = self.runner.run(self.outputs, feed_of(batch, self.inputs))
+        return expand(read_answer(answers), self.settled)
+
+
+class LoadedOnnx:
+    """An ONNX file that onnxruntime has opened; picklable."""
+
+    kind = "onnx"
+
+    def __init__(self, recipe: ModelRecipe, sha256: str) -> None:
+        self._recipe = recipe
+        self.sha256 = sha256
+        self.runner = Runner(recipe.source)
+        self.inputs = self.runner.inputs()
+        _check_inputs(recipe.source, self.inputs)
+        texts = frozenset(one.name for one in self.inputs if one.type == "tensor(string)")
+        named = not is_matrix(self.inputs)
+        names = tuple(one.name for one in self.inputs)
+        self.columns: tuple[str, ...] | None = names if named else None
+        self.n_columns = len(names) if named else self.inputs[0].width
+        self.levels: dict[str, Levels] = {}
+        self.discrete = texts if named else frozenset[str]()
+        self.numeric = frozenset(names) - texts if named else frozenset[str]()
+        self.all_numeric = not texts
+        self.versions: dict[str, str] = {}
+        self.notes = _notes(self.inputs)
+
+    def settle(self, batch: Batch) -> Settled:
+        """Ask for one prediction on a few rows and choose the output."""
+        return settle_outputs(
+            self._recipe, self.runner, lambda: feed_of(batch, self.inputs), len(batch)
+        )
+
+    def bind(self, settled: Settled) -> Model:
+        """Return the model that answers as *settled* says."""
+        return OnnxModel(self.runner, settled, self.inputs, bound_outputs(self.runner, settled))
+
+
+def settle_outputs(
+    recipe: ModelRecipe, runner: Runner, feed: Callable[[], dict[str, Any]], rows: int
+) -> Settled:
+    """
+    Ask for one prediction on what *feed* makes of *rows* rows, and choose the output.
+
+    Raises
+    ------
+    RefusedError
+        The model fails on them.
+    UsageError
+        An option that no ONNX model has, or an output that this one has not.
+    """
+    source, outputs = recipe.source, runner.outputs()
+    wanted = recipe.model_output
+    if recipe.response is not None:
+        raise UsageError("--response is for scikit-learn models; take --model-output for ONNX")
+    listed = [one.name for one in outputs]
+    if wanted is not None and wanted not in listed:
+        raise UsageError(f"--model-output {wanted}: {source} has {', '.join(listed)}")
+    try:
+        answers = runner.run(listed, feed())
+    except RefusedError as error:
+        raise RefusedError(f"{source}: {error}") from error
+    except Exception as error:  # onnxruntime's own exceptions share no other base
+        raise RefusedError(
+            f"{source}: failed on the first {rows} rows: {' '.join(str(error).split())}"
+        ) from error
+    asked = dict(zip(outputs, answers, strict=True))
+    chosen = [one for one in outputs if wanted in {None, one.name}]
+    answer: Answer = choose_answer(source, {one: asked[one] for one in chosen}, outputs)
+    return settle_answer(answer, rows, recipe.class_names)
+
+
+def bound_outputs(runner: Runner, settled: Settled) -> tuple[str, ...]:
+    """Return the outputs that a settled response stands for."""
+    listed = [one.name for one in runner.outputs()]
+    return (settled.response,) if settled.response in listed else tuple(settled.response.split("+"))
+
+
+def _notes(inputs: Sequence[Slot]) -> tuple[str, ...]:
+    notes = []
+    if any(one.type in {"tensor(float)", "tensor(float16)"} for one in inputs):
+        notes.append("the model takes float32: numbers are rounded to about 7 digits")
+    if any(one.type == "tensor(string)" for one in inputs):
+        notes.append("ONNX has no missing text: it is handed over as ''")
+    whole = [one.name for one in inputs if "int" in one.type]
+    if whole:
+        notes.append(f"whole numbers, rounded to the nearest: {', '.join(whole)}")
+    return tuple(notes)
+
+
+def open_onnx(recipe: ModelRecipe, stored: Stored) -> LoadedOnnx:
+    """
+    Open an ONNX file.
+
+    Raises
+    ------
+    RefusedError
+        onnxruntime cannot open it, or its inputs are no table.
+    """
+    check_file(recipe.source, stored.data)
+    return LoadedOnnx(recipe, stored.sha256)

@@ -1,0 +1,129 @@
+"""ONNX models of pictures: layout, type and batch size are read off the graph."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xplain_cli.errors import RefusedError
+from xplain_cli.explanation import FloatArray
+from xplain_cli.models.contract import Batch, Levels, LoadedModel, ModelRecipe, Settled
+from xplain_cli.models.onnx.files import check_file
+from xplain_cli.models.onnx.model import (
+    TYPES,
+    Runner,
+    Slot,
+    bound_outputs,
+    open_onnx,
+    settle_outputs,
+)
+from xplain_cli.models.onnx.outputs import read_answer
+from xplain_cli.models.pictures import Flattened, PictureInput, fixed_batches, layout_of
+from xplain_cli.models.responses import expand
+from xplain_cli.models.stored import Stored
+
+
+@dataclass(frozen=True)
+class OnnxPictures:
+    """An ONNX model of pictures that the probe has settled; picklable."""
+
+    runner: Runner
+    settled: Settled
+    input: str
+    takes: PictureInput
+    outputs: tuple[str, ...]
+
+    def predict(self, batch: Batch) -> FloatArray:
+        """Return the (rows, outputs) float64 answers to pictures in the model's own layout."""
+        inputs = np.asarray(batch)
+        answers = [
+            read_answer(self.runner.run(self.outputs, {self.input: part}))
+            for part in fixed_batches(inputs, self.takes.rows)
+        ]
+        return expand(np.concatenate(answers)[: len(inputs)], self.settled)
+
+
+class LoadedOnnxPictures:
+    """An ONNX file with one input of four axes; picklable."""
+
+    kind = "onnx"
+    columns: tuple[str, ...] | None = None
+    n_columns: int | None = None
+    discrete: frozenset[str] = frozenset()
+    numeric: frozenset[str] = frozenset()
+    all_numeric = True
+
+    def __init__(self, recipe: ModelRecipe, sha256: str, runner: Runner, slot: Slot) -> None:
+        self._recipe = recipe
+        self.sha256 = sha256
+        self.runner = runner
+        self.input = slot.name
+        self.takes = _takes(recipe, slot)
+        self.levels: dict[str, Levels] = {}
+        self.versions: dict[str, str] = {}
+        self.notes = _notes(self.takes)
+
+    def settle(self, batch: Batch) -> Settled:
+        """Ask for one prediction on a few pictures and choose the output."""
+        # one whole batch: the probe reads names and scales, and a model may take no other number
+        rows = self.takes.rows or len(batch)
+
+        def feed() -> dict[str, NDArray[Any]]:
+            return {self.input: fixed_batches(np.asarray(batch)[:rows], rows)[0]}
+
+        return settle_outputs(self._recipe, self.runner, feed, rows)
+
+    def bind(self, settled: Settled) -> OnnxPictures:
+        """Return the model that answers as *settled* says."""
+        outputs = bound_outputs(self.runner, settled)
+        return OnnxPictures(self.runner, settled, self.input, self.takes, outputs)
+
+
+def _takes(recipe: ModelRecipe, slot: Slot) -> PictureInput:
+    layout = layout_of(recipe.source, slot.shape, recipe.layout)
+    rows, first, second, third = slot.shape
+    sides = (second, third, first) if layout == "NCHW" else (first, second, third)
+    height, width, channels = sides
+    if channels not in {None, 1, 3, 4}:
+        raise RefusedError(
+            f"{recipe.source}: in the layout {layout} its input {slot.name!r} has {channels}"
+            " channels; pictures have 1, 3 or 4: say another --layout"
+        )
+    return PictureInput(layout, np.dtype(TYPES[slot.type]).name, height, width, channels, rows)
+
+
+def _notes(takes: PictureInput) -> tuple[str, ...]:
+    height, width = (side or "any" for side in (takes.height, takes.width))
+    said = (
+        f"the model takes {takes.dtype} pictures as {takes.layout}, {width} x {height},"
+        f" {takes.channels or 'any'} channels"
+    )
+    return (f"{said}, {takes.rows} at a time" if takes.rows else said,)
+
+
+def open_onnx_pictures(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
+    """
+    Open an ONNX file that takes pictures, or rows of pixels.
+
+    Raises
+    ------
+    RefusedError
+        onnxruntime cannot open it, or its inputs are neither.
+    UsageError
+        Its layout cannot be read off.
+    """
+    check_file(recipe.source, stored.data)
+    runner = Runner(recipe.source)
+    inputs = runner.inputs()
+    if len(inputs) == 1 and len(inputs[0].shape) == 2:
+        return Flattened(open_onnx(recipe, stored))
+    if len(inputs) != 1 or len(inputs[0].shape) != 4:
+        listed = ", ".join(f"{one.name!r} {list(one.shape)}" for one in inputs)
+        raise RefusedError(
+            f"{recipe.source}: its inputs are {listed}; pictures need one input of four axes"
+            " (rows, channels, height, width), or one of rows of pixels: export it so"
+        )
+    if TYPES.get(inputs[0].type, np.object_) in {np.object_, np.bool_}:
+        raise RefusedError(f"{recipe.source}: its input is a {inputs[0].type}, not of pixels")
+    return LoadedOnnxPictures(recipe, stored.sha256, runner, inputs[0])

@@ -1,0 +1,163 @@
+"""Turns the method, the target and the scale into objects, with the law that the method needs."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xplain_cli.engine.pool import Budget
+from xplain_cli.errors import UsageError
+from xplain_cli.features import Law
+from xplain_cli.methods import METHODS, Method
+from xplain_cli.modalities import Drawing
+from xplain_cli.modalities.tabular.draws import TableLaw
+from xplain_cli.modalities.tabular.masks import MaskedTableLaw
+from xplain_cli.plan import Request
+from xplain_cli.planning.inputs import Opened
+from xplain_cli.quality.precision import Goal, default_most
+from xplain_cli.remote import told
+from xplain_cli.scales import Scale, parse_scale
+from xplain_cli.specs import build
+from xplain_cli.targets import Target, parse_target
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The method, its law, the target, its scale and the budget, as objects."""
+
+    method: Method
+    drawing: Drawing
+    target: Target
+    scale: Scale
+    budget: Budget
+    notes: tuple[str, ...]
+
+    @property
+    def law(self) -> Law:
+        """The law by which rows are split."""
+        return self.drawing.law
+
+
+def _is_bounded(opened: Opened) -> bool:
+    """Say whether a single raw output lies in [0, 1] on typical rows."""
+    if len(opened.settled.outputs) > 1 or opened.settled.scale == "probability":
+        return False
+    answers = opened.model.predict(opened.modality.typical())
+    return bool(((answers >= 0) & (answers <= 1)).all())
+
+
+def least_samples(law: Law) -> int:
+    """Return the least power of two of draws in a repeat that a fit on a shared law needs."""
+    if not isinstance(law, TableLaw):
+        return 1  # masks see to it row by row
+    return 1 << (4 * (len(law.names) + 1) - 1).bit_length()
+
+
+def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[str]]:
+    """Return the budget and notes: a fit of n features needs at least 4 (n + 1) draws."""
+    samples, repeats = method.default_budget(law)
+    if not method.sampled:
+        if request.samples or request.repeats:
+            name = request.method.partition(":")[0]
+            raise UsageError(f"--samples and --repeats: {name} samples nothing; leave them out")
+        return Budget(request.seed, samples, repeats), []
+    samples = request.samples or samples
+    if method.exact and request.repeats not in {None, 1}:
+        raise UsageError(f"--repeats {request.repeats}: lime:exact=yes has no sampling error")
+    repeats = request.repeats or repeats
+    budget, notes = Budget(request.seed, samples, repeats), []
+    if isinstance(law, TableLaw) and samples < (least := 4 * (len(law.names) + 1)):
+        raised = least_samples(law)
+        budget = Budget(request.seed, raised, repeats)
+        notes.append(
+            f"samples raised from {samples} to {raised} a repeat: {len(law.names)} features need"
+            f" {least}"
+        )
+    if request.max_rel_se is not None:
+        samples, repeats = budget.samples, budget.repeats
+        most = request.max_samples or default_most(samples, repeats)
+        budget = replace(budget, goal=Goal(request.max_rel_se, repeats, samples, most))
+    if np.log2(budget.samples) % 1:
+        notes.append(f"samples {budget.samples}: a power of two keeps the draws balanced")
+    return budget, notes
+
+
+def _check_exact(law: Law, scale: Scale) -> None:
+    """Refuse a closed form for what is no sum of trees, before anything is written."""
+    if not isinstance(law, TableLaw | MaskedTableLaw):
+        raise UsageError("lime:exact=yes is for tables; take lime:exact=no")
+    if scale.name == "log-odds":
+        raise UsageError(
+            "lime:exact=yes explains what trees add up to, and log-odds of a sum are none: leave"
+            " --output-scale out, or take lime:exact=no"
+        )
+    if isinstance(law, TableLaw) and any(len(cell.columns) > 1 for cell in law.cells):
+        raise UsageError("lime:exact=yes has no closed form for --group; take lime:exact=no")
+
+
+def _named(message: str, method: str) -> str:
+    """Return what is wrong with a closed form, under the name that the user gave it."""
+    if method.partition(":")[0] == "lime":
+        return message
+    return message.replace("lime:exact=yes", method).replace("lime:exact=no", "kernel-shap")
+
+
+def _check_foil(law: Law, target: Target) -> None:
+    """Refuse a baseline of the class a row is explained against where there are several."""
+    several = target.kind == "top" or len(target.pairs) > 1
+    if several and isinstance(law, MaskedTableLaw) and law.giver.wanted is None:
+        raise UsageError(
+            f"--target {target.spec} explains several numbers of each row: name the class of the"
+            " baseline (class=NAME)"
+        )
+
+
+def choose_method(request: Request, opened: Opened) -> Chosen:
+    """
+    Turn method, target and scale into objects and open the law that the method needs.
+
+    Raises
+    ------
+    UsageError
+        An unknown name or an impossible pair, with the reason.
+    """
+    method: Method = build(request.method, METHODS[opened.modality.gives(request.method)])
+    settled = opened.settled
+    target = parse_target(
+        request.target,
+        settled.outputs,
+        task=settled.task,
+        positive=settled.positive,
+        columns=opened.modality.columns,
+        force=request.force,
+    )
+    bounded = request.output_scale is not None and _is_bounded(opened)
+    scale = parse_scale(request.output_scale, settled.scale, bounded=bounded)
+    try:
+        drawing = opened.modality.draw_by(method, opened.model, settled)
+        if method.exact:
+            _check_exact(drawing.law, scale)
+    except UsageError as error:
+        raise UsageError(_named(str(error), request.method)) from error
+    # what it names may be an address with a signature, which every line of the output would show
+    drawing = replace(drawing, baseline=told(drawing.baseline), meaning=told(drawing.meaning))
+    _check_foil(drawing.law, target)
+    return with_draws(
+        request, Chosen(method, drawing, target, scale, Budget(request.seed, 0, 0), ())
+    )
+
+
+def with_draws(request: Request, chosen: Chosen) -> Chosen:
+    """Return what was chosen with the samples and repeats that the request asks for."""
+    method, drawing = chosen.method, chosen.drawing
+    budget, notes = _budget(request, method, drawing.law)
+    if budget.repeats == 1 and method.sampled and not method.exact:
+        notes.append(
+            "one repeat: errors by a sandwich that takes the draws as independent, which"
+            " overstates them about two times; --repeats 2 or more measures them"
+        )
+    if method.exact and method.sampled:
+        notes.append(
+            "exact: the weights have no sampling error; their local_r2 is estimated from"
+            f" {budget.samples} draws"
+        )
+    return replace(chosen, budget=budget, notes=(*drawing.notes, *notes))

@@ -1,0 +1,213 @@
+"""What a run will cost, measured on a small trial: rows, model inputs, seconds, bytes."""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.engine.explainer import Assignment, Explainer
+from xplain_cli.engine.pool import checked_scale, draw_pool, predict_perturbed
+from xplain_cli.explanation import FloatArray, Records
+from xplain_cli.methods import Pool
+from xplain_cli.modalities.tabular.draws import TableLaw
+from xplain_cli.models.batches import (
+    METER,
+    OWN_ROWS,
+    count,
+    padded,
+    predict_fixed,
+    rows_at_once,
+    take,
+    takes_many,
+)
+from xplain_cli.output import Rendering, render_piece
+from xplain_cli.planning.choices import Chosen
+from xplain_cli.planning.inputs import Opened
+from xplain_cli.targets import used_outputs
+
+_TRIAL_ROWS, _POOLED_TRIAL_ROWS = 8, 32
+_SHOWN_ROWS = 3
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """
+    The cost of a run, for one worker.
+
+    Attributes
+    ----------
+    rows, features
+        How many.
+    model_inputs
+        How many rows the model will see, the padding of batches included.
+    model_seconds, solve_seconds
+        Seconds in the model, and in the surrogates with their stability.
+    output_bytes
+        Size of weights and stability together.
+    """
+
+    rows: int
+    features: int
+    model_inputs: int
+    model_seconds: float
+    solve_seconds: float
+    output_bytes: float
+
+
+def _at_once(opened: Opened, asked: Assignment, inputs: Any) -> int:
+    """Return how many rows the model is handed at a time."""
+    size = asked.batch_rows
+    return rows_at_once(inputs, size) if takes_many(opened.model) else size
+
+
+def _trial_pool(opened: Opened, asked: Assignment, law: TableLaw) -> Pool:
+    """Draw the whole pool but predict one batch of it, or as many as go at once."""
+    draw, inputs = draw_pool(law, asked.budget)
+    kept = used_outputs(asked.target, len(asked.settled.outputs))
+    some = predict_perturbed(opened.model, inputs.head(_at_once(opened, asked, inputs)), kept)
+    outputs = checked_scale(some, asked.target, asked.scale)[np.arange(len(inputs)) % len(some)]
+    levels = tuple(len(f) for f in law.frequencies)
+    return Pool(draw, outputs, asked.budget.repeats, levels)
+
+
+def seconds_per_input(opened: Opened, asked: Assignment) -> float:
+    """Ask the model a batch of the first rows; return the seconds that each took."""
+    first = opened.modality.probe()
+    rows = _at_once(opened, asked, first)
+    batch = take(first, np.arange(rows) % count(first))
+    began = time.perf_counter()
+    predict_fixed(opened.model, batch, size=asked.batch_rows)
+    return (time.perf_counter() - began) / rows
+
+
+@dataclass(frozen=True)
+class Trial:
+    """
+    What a few rows took.
+
+    Attributes
+    ----------
+    rows
+        How many.
+    records
+        What was found.
+    pool_inputs
+        Model inputs of the shared pool, if there is one.
+    own_inputs
+        Model inputs that these rows took, those of their own predictions left out.
+    per_input
+        Seconds in the model, of each input.
+    drawing_seconds, solve_seconds
+        Seconds to draw the pool, and outside the model for these rows.
+    """
+
+    rows: int
+    records: Records
+    pool_inputs: int
+    own_inputs: int
+    per_input: float
+    drawing_seconds: float
+    solve_seconds: float
+
+
+def trial_rows(asked: Assignment) -> int:
+    """Return how many rows stand for all: more where they ask nothing of their own."""
+    return _POOLED_TRIAL_ROWS if asked.method.pooled else _TRIAL_ROWS
+
+
+def try_rows(opened: Opened, asked: Assignment, rows: int) -> Trial:
+    """
+    Explain a few rows with a pool of the run's size.
+
+    The pool repeats the outputs of one batch: the numbers mean nothing, the cost does.
+    """
+    piece = next(opened.modality.pieces(rows, opened.start, opened.stop))
+    before, began, pools, pool_inputs = _model_time(), time.perf_counter(), [], 0
+    if asked.method.pooled and isinstance(asked.law, TableLaw):
+        pools.append(_trial_pool(opened, asked, asked.law))
+        pool_inputs = padded(asked.budget.samples * asked.budget.repeats, asked.batch_rows)
+    drawing = time.perf_counter() - began - (_model_time() - before)[0]
+    worker = Explainer(asked, opened.model, iter(pools))
+    worker.explain(piece.batch, piece.rows)  # what is done once for all rows is not multiplied
+    ready, began = _model_time(), time.perf_counter()
+    records = worker.explain(piece.batch, piece.rows)
+    spent, after = time.perf_counter() - began, _model_time()
+    in_model, asked_inputs = after - before
+    # a row's own prediction is among its inputs, and stands in a batch of rows
+    lines = records.stability.drop_duplicates("row")
+    own = int(lines["n_model_inputs"].sum() - lines["status"].eq("ok").sum())
+    return Trial(
+        rows=len(lines),
+        records=records,
+        pool_inputs=pool_inputs,
+        own_inputs=own,
+        per_input=float(in_model / asked_inputs) if asked_inputs else 0.0,
+        drawing_seconds=float(drawing),
+        solve_seconds=float(max(0.0, spent - (after - ready)[0])),
+    )
+
+
+def _model_time() -> FloatArray:
+    """Return the seconds that this thread has spent in models so far, and on how many inputs."""
+    return np.array([METER.seconds, METER.inputs], dtype=np.float64)
+
+
+def estimate(opened: Opened, asked: Assignment, rendering: Rendering, fmt: str) -> Estimate:
+    """
+    Explain a few rows with a pool of the run's size, and multiply.
+
+    What ``--max-rel-se`` may add nobody knows before, and it is not in it.
+    """
+    asked = replace(asked, budget=replace(asked.budget, goal=None))
+    rows = opened.stop - opened.start
+    tried = try_rows(opened, asked, min(trial_rows(asked), rows))
+    records, times = tried.records, rows / tried.rows
+    size = asked.batch_rows if asked.method.pooled else min(OWN_ROWS, asked.batch_rows)
+    inputs = tried.pool_inputs + padded(rows, size) + int(tried.own_inputs * times)
+    shown = render_piece(records, rendering, fmt)
+    return Estimate(
+        rows=rows,
+        features=round(float(records.lines[records.lines > 0].mean())) if tried.rows else 0,
+        model_inputs=inputs,
+        model_seconds=inputs * tried.per_input,
+        solve_seconds=tried.drawing_seconds + tried.solve_seconds * times,
+        output_bytes=(len(shown.weights) + len(shown.stability)) * times,
+    )
+
+
+def describe(opened: Opened, chosen: Chosen) -> list[str]:
+    """Name inputs and outputs of an opened model, and what it answers on the first rows."""
+    head = take(opened.modality.probe(), range(_SHOWN_ROWS))
+    answers = opened.model.predict(head)
+    return [
+        f"inputs          {opened.modality.described()}",
+        f"outputs         {', '.join(opened.settled.outputs)}",
+        f"response        {opened.settled.response}, {opened.settled.task}",
+        f"target          {chosen.target.spec} ({chosen.scale.label})",
+        *(
+            f"row {i:<11} " + ", ".join(f"{value:.6g}" for value in answer)
+            for i, answer in enumerate(answers.tolist())
+        ),
+    ]
+
+
+def lines_of(cost: Estimate) -> list[str]:
+    """Say an estimate in a few lines."""
+    total = cost.model_seconds + cost.solve_seconds
+    return [
+        f"rows            {cost.rows:,}",
+        f"features        {cost.features:,}",
+        f"model inputs    {cost.model_inputs:,}",
+        f"estimated time  {spell(total)} on one worker",
+        f"  in the model  {spell(cost.model_seconds)}",
+        f"  in surrogates {spell(cost.solve_seconds)}",
+        f"output          {cost.output_bytes / 1e6:.1f} MB",
+    ]
+
+
+def spell(seconds: float) -> str:
+    """Say a time in its own unit."""
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

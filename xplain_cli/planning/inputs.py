@@ -1,0 +1,157 @@
+"""Opens model and data, and checks all that can be checked before the first row."""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.modalities import Modality, open_modality
+from xplain_cli.models import LoadedModel, Model, ModelRecipe, Settled, load_model
+from xplain_cli.models.batches import count, take
+from xplain_cli.plan import Request
+from xplain_cli.remote import is_remote, local
+from xplain_cli.scales import link_of
+
+
+@dataclass(frozen=True)
+class Opened:
+    """
+    What a run explains, opened and checked.
+
+    Attributes
+    ----------
+    recipe, loaded, settled, model
+        The model, and how to open it again.
+    modality
+        DATA, and how it is split.
+    start, stop
+        The rows to explain.
+    whole
+        The rows that they are a shard of.
+    notes
+        What was decided, for the user to read.
+    """
+
+    recipe: ModelRecipe
+    loaded: LoadedModel
+    settled: Settled
+    model: Model
+    modality: Modality
+    start: int
+    stop: int
+    whole: tuple[int, int]
+    notes: tuple[str, ...]
+
+
+def _model_file(request: Request) -> str:
+    """
+    Return the path of the model.
+
+    Raises
+    ------
+    RefusedError
+        It is on another machine, and nothing says which file it must be.
+    """
+    if is_remote(request.model) and request.model_sha256 is None:
+        raise RefusedError(
+            f"{request.model}: a model of another machine may be another one tomorrow, and loading"
+            " it may run code; pin it with --model-sha256 (xplain inspect prints it, and runs"
+            " nothing), or copy it here"
+        )
+    return local(request.model)
+
+
+def _recipe(request: Request) -> ModelRecipe:
+    names = None
+    if request.class_names is not None:
+        path = Path(local(request.class_names))
+        try:
+            names = tuple(path.read_text(encoding="utf-8-sig").splitlines())
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            raise RefusedError(f"{path}: class names cannot be read: {reason}") from error
+    return ModelRecipe(
+        source=_model_file(request),
+        sha256=request.model_sha256,
+        trusted=request.trusted,
+        trust_all=request.trust_model,
+        python_path=tuple(str(Path(folder).resolve()) for folder in request.python_path),
+        response=request.response,
+        model_output=request.model_output,
+        class_names=names,
+        modality=request.modality,
+        layout=request.layout,
+        link=link_of(request.output_scale),
+        raw=request.output_scale == "raw",
+    )
+
+
+def _slice(asked: tuple[int, int | None] | None, count: int) -> tuple[int, int]:
+    start, stop = asked or (0, None)
+    if start >= count:
+        raise UsageError(f"--rows {start}:{stop or ''}: the data has {count} rows")
+    return start, min(stop or count, count)
+
+
+def _shard(asked: tuple[int, int] | None, start: int, stop: int) -> tuple[int, int]:
+    """Return the rows of shard I of N: consecutive ones, as many in each as can be."""
+    number, count = asked or (1, 1)
+    low, high = (start + (stop - start) * i // count for i in (number - 1, number))
+    if low == high:
+        raise UsageError(f"--shard {number}/{count}: of {stop - start} rows none is left for it")
+    return low, high
+
+
+def _probe(modality: Modality, loaded: LoadedModel) -> tuple[Settled, list[str]]:
+    """
+    Settle the model on the first rows; where some of them are bad, on the first good one.
+
+    A bad row then fails by itself later, wherever in DATA it stands.
+    """
+    rows = modality.probe()
+    try:
+        return loaded.settle(rows), []
+    except RefusedError:
+        for i in range(count(rows)):
+            with contextlib.suppress(RefusedError):
+                settled = loaded.settle(take(rows, [i]))
+                return settled, [f"the model fails on some of the first {count(rows)} rows"]
+        raise
+
+
+def open_inputs(request: Request) -> Opened:
+    """
+    Open what the request names.
+
+    Raises
+    ------
+    RefusedError, UsageError
+        With the file, the place and the way out.
+    """
+    recipe = _recipe(request)
+
+    def load() -> LoadedModel:
+        loaded = load_model(recipe)
+        if request.model_output is not None and loaded.kind != "onnx":
+            raise UsageError(
+                "--model-output names an output of an ONNX model; those of a"
+                f" {loaded.kind} model are chosen with --target"
+            )
+        return loaded
+
+    reading = open_modality(request, load)
+    modality, loaded = reading.modality, reading.loaded
+    settled, probed = _probe(modality, loaded)
+    whole = _slice(request.rows, modality.n_rows)
+    start, stop = _shard(request.shard, *whole)
+    return Opened(
+        recipe=recipe,
+        loaded=loaded,
+        settled=settled,
+        model=loaded.bind(settled),
+        modality=modality,
+        start=start,
+        stop=stop,
+        whole=whole,
+        notes=(settled.note, *loaded.notes, *modality.notes, *probed),
+    )

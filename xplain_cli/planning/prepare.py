@@ -1,0 +1,104 @@
+"""What the steps of one run share: the request, everything opened and chosen, the plan."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from xplain_cli.console import Console
+from xplain_cli.engine.explainer import Assignment
+from xplain_cli.engine.records import Labels
+from xplain_cli.jobs.gate import tolerated
+from xplain_cli.jobs.manifest import make_plan, method_label
+from xplain_cli.modalities.text.masks import TextLaw
+from xplain_cli.output import Rendering, check_rendering
+from xplain_cli.plan import Plan, Request
+from xplain_cli.planning.choices import Chosen, choose_method
+from xplain_cli.planning.inputs import Opened, open_inputs
+from xplain_cli.quality.gates import Gate, parse_gates
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that the steps of one run share; nothing is written yet."""
+
+    request: Request
+    opened: Opened
+    chosen: Chosen
+    plan: Plan
+    rendering: Rendering
+    gates: tuple[Gate, ...]
+    console: Console
+    opening_seconds: float
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All that was decided and told."""
+        return (*self.opened.notes, *self.chosen.notes)
+
+    @property
+    def tolerated(self) -> int:
+        """How many rows may fail."""
+        return tolerated(self.request.max_failed, self.opened.stop - self.opened.start)
+
+
+def assign(job: Prepared, pool_folder: Path | None, secret: str = "") -> Assignment:
+    """
+    Collect what workers need.
+
+    Parameters
+    ----------
+    pool_folder
+        Where the shared pool lies, if there is one.
+    secret
+        What units are hashed with where nobody gave a salt.
+    """
+    request, opened, chosen = job.request, job.opened, job.chosen
+    # workers open the very bytes that were judged here
+    recipe = replace(opened.recipe, sha256=opened.loaded.sha256)
+    return Assignment(
+        identity=job.plan.identity,
+        recipe=recipe,
+        settled=opened.settled,
+        law=chosen.law.salted(secret) if isinstance(chosen.law, TextLaw) else chosen.law,
+        method=chosen.method,
+        target=chosen.target,
+        scale=chosen.scale,
+        budget=chosen.budget,
+        judge=chosen.drawing.judge,
+        stability_k=request.stability_k,
+        labels=Labels(
+            run_id=job.plan.run_id,
+            target_spec=chosen.target.spec,
+            method=method_label(request, chosen),
+            output_scale=chosen.scale.label,
+            baseline=chosen.drawing.baseline,
+            weight_columns=chosen.law.weight_columns,
+            stability_columns=chosen.law.stability_columns,
+        ),
+        pool_folder=None if pool_folder is None else str(pool_folder.resolve()),
+        batch_rows=opened.modality.batch_rows,
+        sparse=chosen.drawing.sparse,
+        with_values=not (request.no_values or request.hash_units),
+        with_repeats=request.write_repeats,
+    )
+
+
+def prepare(request: Request, console: Console) -> Prepared:
+    """
+    Open and check everything.
+
+    Raises
+    ------
+    XplainError
+        What the request names is refused, or cannot be done.
+    """
+    began = time.perf_counter()
+    gates = parse_gates(request.fail_on) if request.fail_on else ()
+    tolerated(request.max_failed, 1)
+    rendering = Rendering(request.top_k, request.csv_guard, request.wide)
+    check_rendering(rendering, request.output_format)
+    opened = open_inputs(request)
+    chosen = choose_method(request, opened)
+    plan = make_plan(request, opened, chosen)
+    took = time.perf_counter() - began
+    return Prepared(request, opened, chosen, plan, rendering, gates, console, took)

@@ -1,0 +1,179 @@
+"""Gates: judge the stability lines of a run by the conditions of --fail-on."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xplain_cli.explanation import BoolArray, FloatArray
+from xplain_cli.quality.gate_language import COMPARE, TEXTS, Condition, Gate, parse_gates, percent
+
+__all__ = ["Gate", "GateResult", "judge", "parse_gates"]
+
+_DIRECTION = {">": 1, ">=": 1, "<": -1, "<=": -1}
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """
+    How one gate was judged.
+
+    Attributes
+    ----------
+    text
+        The gate as written.
+    observed
+        The function's value, or for a bare gate the number of offending lines; ``None`` where no
+        line has a value (such a gate is not missed).
+    missed
+        The failing condition holds.
+    worst
+        ``row_id`` of the line that speaks most for failing, ``None`` where there is none.
+    """
+
+    text: str
+    observed: float | None
+    missed: bool
+    worst: str | None
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """The stability lines of a run, by column."""
+
+    columns: dict[str, NDArray[Any]]
+    row_ids: NDArray[Any]
+    failed: BoolArray
+
+
+def _gather(gates: Iterable[Gate], frames: Iterable[pd.DataFrame]) -> _Lines:
+    names = {gate.inner.column for gate in gates} - {"failed"}
+    kinds = {name: object if name in TEXTS else np.float64 for name in names}
+    pieces: dict[str, list[NDArray[Any]]] = {name: [] for name in (*names, "row_id", "status")}
+    for frame in frames:
+        for name, found in pieces.items():
+            found.append(frame[name].to_numpy(kinds.get(name, object), na_value=np.nan))
+    joined = {
+        name: np.concatenate(found) if found else np.array([], kinds.get(name, object))
+        for name, found in pieces.items()
+    }
+    return _Lines(joined, joined["row_id"], np.asarray(joined["status"] != "ok", bool))
+
+
+def _read(lines: _Lines, inner: Condition) -> tuple[NDArray[Any], BoolArray, BoolArray]:
+    """Return a column's values, where they are missing, and which lines failed for its sake."""
+    if inner.column == "failed":
+        return lines.failed, np.zeros_like(lines.failed), np.zeros_like(lines.failed)
+    values = lines.columns[inner.column]
+    values = np.abs(values) if inner.is_absolute else values
+    # That a row failed is known of it; all else it was asked for is not.
+    failed = lines.failed & (inner.column != "status")
+    return values, np.asarray(pd.isna(values), bool) & ~failed, failed
+
+
+def _percentile(values: FloatArray, at: float) -> float:
+    """Return the linearly interpolated percentile, with infinities where failed rows reach."""
+    ordered = np.sort(values)
+    place = (len(ordered) - 1) * at / 100
+    low, high = float(ordered[math.floor(place)]), float(ordered[math.ceil(place)])
+    if low == high or math.isinf(low):
+        return low
+    return high if math.isinf(high) else low + (place - math.floor(place)) * (high - low)
+
+
+def _aggregate(function: str, values: FloatArray) -> float:
+    simple: dict[str, Callable[[FloatArray], Any]] = {"min": np.min, "max": np.max, "mean": np.mean}
+    if function in simple:
+        return float(simple[function](values))
+    return _percentile(values, percent(function) or 0.0)
+
+
+def _worst(lines: _Lines, candidates: BoolArray, score: FloatArray) -> str | None:
+    if not candidates.any():
+        return None
+    return str(lines.row_ids[int(np.argmax(np.where(candidates, score, -np.inf)))])
+
+
+def _offending(lines: _Lines, gate: Gate) -> tuple[BoolArray, BoolArray, BoolArray, FloatArray]:
+    """
+    Return which lines meet a gate's condition, which have a value, which failed, and by how much.
+
+    The last is a score: the higher, the more a line speaks for failing.
+    """
+    inner = gate.inner
+    values, missing, failed = _read(lines, inner)
+    if inner.column == "failed":
+        return values, ~missing, failed, np.zeros(len(values))
+    # Compared only where there is a value: text columns hold NaN among words.
+    meets = np.zeros(len(values), bool)
+    known = ~missing & ~failed
+    compared = values[known].astype(str) if inner.column in TEXTS else values[known]
+    meets[known] = COMPARE[inner.operator](compared, inner.value)
+    # A failed row counts on the side that misses the gate.
+    meets |= failed & (_DIRECTION.get(gate.operator, 1) > 0)
+    score = np.zeros(len(values))
+    if inner.column not in TEXTS:
+        score = np.where(known, values, 0.0) * _DIRECTION.get(inner.operator, 0)
+    return meets, ~missing, failed, np.where(failed, np.inf, score)
+
+
+def _judge_lines(lines: _Lines, gate: Gate) -> GateResult:
+    """Judge a bare condition, a share or a count."""
+    meets, valued, failed, score = _offending(lines, gate)
+    count, total = int(meets.sum()), int(valued.sum())
+    if not gate.function:
+        return GateResult(gate.text, count, count > 0, _worst(lines, meets, score))
+    if gate.function == "share" and total == 0:
+        return GateResult(gate.text, None, missed=False, worst=None)
+    observed: float = count / total if gate.function == "share" else count
+    missed = bool(COMPARE[gate.operator](observed, gate.limit))
+    if gate.operator not in _DIRECTION:
+        missed = missed or bool(failed.any())
+    wants_more = _DIRECTION.get(gate.operator, 1) < 0
+    candidates = valued & ~meets if wants_more else meets
+    worst = _worst(lines, candidates, np.where(failed, np.inf, -score) if wants_more else score)
+    return GateResult(gate.text, observed, missed, worst)
+
+
+def _judge_aggregate(lines: _Lines, gate: Gate) -> GateResult:
+    """Judge a minimum, maximum, mean or percentile."""
+    values, missing, failed = _read(lines, gate.inner)
+    direction = _DIRECTION.get(gate.operator, 0)
+    # Where no infinity stands for failing (== and !=, or a low |value|), any failed row misses.
+    is_forced = bool(failed.any()) and (direction == 0 or (gate.is_absolute and direction < 0))
+    filled = np.where(failed, np.inf * (direction or 1), values)
+    used = ~missing & ~failed if is_forced else ~missing
+    score = np.where(failed, np.inf, np.where(missing, 0.0, values) * (direction or 1))
+    worst = _worst(lines, ~missing, score)
+    if not used.any():
+        return GateResult(gate.text, None, is_forced, worst)
+    observed = _aggregate(gate.function, filled[used])
+    observed = abs(observed) if gate.is_absolute else observed
+    missed = bool(COMPARE[gate.operator](observed, gate.limit)) or is_forced
+    return GateResult(gate.text, observed, missed, worst)
+
+
+def judge(
+    gates: Sequence[Gate], stability: pd.DataFrame | Iterable[pd.DataFrame]
+) -> list[GateResult]:
+    """
+    Judge a run; a gate is missed when its condition holds.
+
+    A line whose ``status`` is not "ok" violates every gate on its values: it offends a bare gate,
+    counts on the missing side of a share or count, is plus or minus infinity in the failing
+    direction of an aggregate, and with ``==`` or ``!=`` misses it. Of an explained line a missing
+    value offends nothing and is left out, also of a share's total.
+
+    Parameters
+    ----------
+    stability
+        The lines of ``stability.csv``, one frame or several; only the named columns are kept.
+    """
+    frames = [stability] if isinstance(stability, pd.DataFrame) else stability
+    lines = _gather(gates, frames)
+    kinds = {"": _judge_lines, "share": _judge_lines, "count": _judge_lines}
+    return [kinds.get(gate.function, _judge_aggregate)(lines, gate) for gate in gates]

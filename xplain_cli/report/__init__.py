@@ -1,0 +1,228 @@
+"""One HTML page of a finished run, made from its parts and its manifest."""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.quality.summary import Summary, Tally
+from xplain_cli.report.exhibits import cleaned
+from xplain_cli.report.overview import MOST_LETTERS, SUFFIXES, gates, provenance, verdicts, words
+from xplain_cli.report.page import HEAD, MADE_BY, Answered, Failure, Page, render_page
+from xplain_cli.report.selection import Album, Choice, Shown, read_exhibits
+from xplain_cli.report.sentences import Manner, heading, sentences
+from xplain_cli.runs.finished import FinishedRun, find_run
+from xplain_cli.runs.locks import alone
+from xplain_cli.runs.paths import RunPlace, write_atomically
+
+_FEATURES = 20
+_MOST_REASONS, _MOST_ROWS = 20, 5
+_KEPT_REASONS = 1000  # of failed rows, in memory
+_VALUES = {"tabular": "value", "text": "times", "image": "mean colour"}
+_TEXTS = "Texts are put together from their units; what stood between them is not kept in a run."
+_UNBASED = ("lime", "rise")  # their base value is the surrogate's, not the model's
+
+
+@dataclass
+class _Failures:
+    """The reasons of failed rows, counted, with the first rows of each."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, stability: pd.DataFrame) -> None:
+        """Count the failed rows of a part."""
+        failed = stability[stability["status"].eq("failed")]
+        for reason, row_id in zip(failed["error"].tolist(), failed["row_id"].tolist(), strict=True):
+            known = str(reason)
+            if known not in self.counts and len(self.counts) >= _KEPT_REASONS:
+                known = "other reasons"
+            self.counts[known] = self.counts.get(known, 0) + 1
+            rows = self.rows.setdefault(known, [])
+            if len(rows) < _MOST_ROWS:
+                rows.append(cleaned(row_id))
+
+    def _rows(self, reason: str) -> str:
+        return ", ".join(self.rows[reason])
+
+    def shown(self) -> tuple[Failure, ...]:
+        """Return the most frequent reasons."""
+        order = sorted(self.counts, key=lambda reason: -self.counts[reason])  # stable: as found
+        lines = [
+            Failure(
+                cleaned(reason, MOST_LETTERS), self.counts[reason], ", ".join(self.rows[reason])
+            )
+            for reason in order[:_MOST_REASONS]
+        ]
+        left = order[_MOST_REASONS:]
+        if left:
+            rest = sum(self.counts[reason] for reason in left)
+            lines.append(
+                Failure(f"{len(left)} further reasons", rest, ", ".join(self.rows[left[0]]))
+            )
+        return tuple(lines)
+
+
+def check_page(page: str, place: RunPlace) -> None:
+    """
+    Check that a page can be written: never over what is no page of ours.
+
+    Raises
+    ------
+    UsageError
+        The name is not that of a page, or something else stands there.
+    RefusedError
+        Its folder does not exist.
+    """
+    path = Path(page)
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{page}: is no name of a page; it must end in .html")
+    if path.exists() or path.is_symlink():
+        try:
+            with path.open("rb") as file:
+                own = MADE_BY.encode() in file.read(HEAD)
+        except OSError as error:
+            raise RefusedError(f"{page}: cannot be read: {error.strerror}; name another") from error
+        if not own:
+            raise UsageError(f"{page}: exists and is no page of xplain; name another")
+    elif not path.parent.is_dir() and path.parent.absolute() != (place.folder or path).absolute():
+        raise RefusedError(f"{page}: its folder does not exist; make it first, or name another")
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """What one pass over the parts finds."""
+
+    whole: Summary
+    choice: Choice
+    failures: tuple[Failure, ...]
+    worst: float
+
+
+def _look(found: FinishedRun, top_k: int) -> _Pass:
+    """Sum up a run and choose what is shown; one part is in memory at a time."""
+    tally, choice, failures, worst = Tally(top_k), Choice(), _Failures(), -math.inf
+    for number, records in enumerate(found.records()):
+        tally.add(records)
+        choice.add(number, records.stability)
+        failures.add(records.stability)
+        errors = records.stability["attribution_error"].to_numpy(dtype=float)
+        worst = max(worst, float(pd.Series(errors).max(skipna=True)))
+    return _Pass(tally.summary(_FEATURES), choice, failures.shown(), worst)
+
+
+def _answers(
+    found: FinishedRun, choice: Choice, shown: Shown, manner: Manner, page: Path
+) -> tuple[Answered, ...]:
+    album = Album(found.place, page) if shown.modality == "image" else None
+    answers: list[Answered] = []
+    for part, chosen in choice.by_part().items():
+        records = found.read(found.parts[part])
+        for exhibit, reasons in read_exhibits(records, chosen, shown, album):
+            said = sentences(exhibit, reasons, manner)
+            label = exhibit.row_id
+            if answers and answers[-1].exhibit.row_id == label:  # a further target of the row
+                label = cleaned(exhibit.target)
+            answers.append(Answered(exhibit, heading(exhibit, manner), said, label))
+    return tuple(answers)
+
+
+def _no_features(shown: Shown) -> str:
+    """Say why no feature can be summed up over the rows, if none can."""
+    if shown.modality == "image":
+        return (
+            "The superpixels of one picture have no counterpart in another: there is no ranking"
+            " over all rows."
+        )
+    if shown.modality == "text" and not shown.values:
+        return "The units of the texts are not shown (--no-values)."
+    return ""
+
+
+def _page(found: FinishedRun, path: Path) -> Page:
+    """Put together what the page of a run says."""
+    facts = found.facts()
+    numbers, selection = facts["plan"]["numbers"], facts["plan"]["selection"]
+    shown = Shown(numbers["modality"], selection["values"], found.marker.top_k)
+    manner = Manner(
+        modality=shown.modality,
+        outputs=tuple(numbers["outputs"]),
+        scale=facts["output_scale"],
+        task=facts["task"],
+        based=numbers["method"]["name"] not in _UNBASED,
+    )
+    seen = _look(found, numbers["stability_k"])
+    no_features = _no_features(shown)
+    names = [Path(path).name for path in (facts["model"]["source"], facts["data"]["paths"][0])]
+    names[1] = "standard input" if names[1] == "-" else names[1]
+    unit = "" if manner.scale == "raw" else f" ({manner.noun})"
+    return Page(
+        title=cleaned("Explanations of {} on {}".format(*names), 2 * MOST_LETTERS),
+        facts=words(facts),
+        rows=seen.whole.rows,
+        failed=seen.whole.failed,
+        verdicts=verdicts(seen.whole, seen.worst),
+        gates=gates(found.folder),
+        failures=seen.failures,
+        features=() if no_features else seen.whole.features,
+        top_k=seen.whole.top_k,
+        no_features=no_features,
+        selection=seen.choice.said(),
+        answers=_answers(found, seen.choice, shown, manner, path),
+        scale_note=f"Weights are in units of the target{unit}.",
+        value_name=_VALUES[shown.modality],
+        text_note=_TEXTS if shown.modality == "text" and shown.values else "",
+        notes=tuple(cleaned(note, MOST_LETTERS) for note in (*seen.whole.notes, *facts["notes"])),
+        provenance=provenance(facts),
+    )
+
+
+def _is_of(place: RunPlace, path: Path) -> bool:
+    """Say whether a page lies in the run: in its folder, or under its name beside its file."""
+    together = path.parent.resolve() == place.report.parent.resolve()
+    return together and (place.file is None or path.name == place.report.name)
+
+
+def write_page(run: str | Path, page: str | None) -> Path:
+    """
+    Write the page of a finished run; the manifest names it where it lies in the run.
+
+    Parameters
+    ----------
+    run
+        A run folder, or any file of one; held by the caller.
+    page
+        Where to; None: ``report.html`` in the run folder, or beside the file that was named.
+
+    Returns
+    -------
+    its path
+
+    Raises
+    ------
+    XplainError
+        The run cannot be read, or the page cannot be written.
+    """
+    found = find_run(str(run))
+    place = found.place
+    path = place.report if page is None else Path(page)
+    check_page(str(path), place)
+    write_atomically(path, render_page(_page(found, path)))
+    if _is_of(place, path):
+        found.keep(path)
+    return path
+
+
+def report_run(run: str, page: str | None) -> Path:
+    """
+    Write the page of a finished run, held against other processes; return its path.
+
+    Raises
+    ------
+    XplainError
+        There is no finished run, or what ``write_page`` raises.
+    """
+    with alone(find_run(run).folder):
+        return write_page(run, page)

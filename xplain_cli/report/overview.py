@@ -1,0 +1,152 @@
+"""What the page of a run states of it: its words, the three lines, its gates, its origin."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from xplain_cli.quality.summary import Summary
+from xplain_cli.report.exhibits import cleaned, number
+from xplain_cli.report.page import Judged, Verdict
+
+SUFFIXES = (".html", ".htm")
+"""How the names of pages end."""
+MOST_LETTERS = 400
+"""Letters of a longer statement."""
+_MOST_NAMES = 40
+_MEANINGS = {
+    "precision": (
+        "How far the same explanation with another seed would lie from this one. exact: no sampling"
+        " error; stable: the largest error is at most 5 % of the largest weight; usable: at most"
+        " 15 %; unstable: more, so do not rank features by it."
+    ),
+    "fidelity": (
+        "Whether the model is linear in the features near the row: R\u00b2 on draws that were not"
+        " fitted. good from 0.5, poor below 0.2: the weights are then precise numbers"
+        " about a poor picture."
+    ),
+    "locality": (
+        "How much of the weights the features' own bins alone determine; at 1 nothing else of the"
+        " row matters to them."
+    ),
+}
+_BAD_ENDS = {
+    "precision": {"max_rel_se": "p95", "topk_jaccard": "p5", "sign_probability": "p5"},
+    "fidelity": {"local_r2": "p5"},
+    "locality": {"locality": "p95"},
+}
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(cleaned(name) for name in names[:_MOST_NAMES])
+    return shown + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
+
+
+def _features(numbers: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+    """Say into which features a row is split."""
+    if numbers["modality"] == "text":
+        merged = "equal units are one" if numbers["occurrences"] == "merge" else "each is its own"
+        hashed = "" if numbers["hashed"] is None else "; shown as salted hashes"
+        unit = f"{cleaned(numbers['unit'])} units of column {cleaned(numbers['text_column'])}"
+        return f"{unit}, {merged}{hashed}"
+    if numbers["modality"] == "image":
+        return f"superpixels of each picture ({cleaned(facts['segmenter'])})"
+    columns = [
+        f"{name} (category)" if name in numbers["discrete"] else name for name in numbers["columns"]
+    ]
+    groups = numbers["groups"]
+    said = f"{len(columns)} columns: {_names(columns)}"
+    return said + (f"; joined into groups: {_names(sorted(groups))}" if groups else "")
+
+
+def _method(numbers: Mapping[str, Any], label: str) -> str:
+    """Say how the weights were found."""
+    samples, repeats = numbers["samples"], numbers["repeats"]
+    many = f", at most {samples} samples x {repeats} repeat{'s' * (repeats > 1)}"
+    return f"{label}{many if samples * repeats > 1 else ''}, seed {numbers['seed']}"
+
+
+def words(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return what an explanation is a function of."""
+    plan = facts["plan"]
+    numbers, (start, stop) = plan["numbers"], plan["selection"]["rows"]
+    model, outputs = facts["model"], numbers["outputs"]
+    asked = f"{model['source']} ({model['kind']}), asked for {facts['response']}"
+    of = f", of {_names(outputs)}" if len(outputs) > 1 else ""
+    return (
+        ("Model", cleaned(asked, MOST_LETTERS)),
+        ("Input", f"{_names(facts['data']['paths'])}, rows {start} to {stop - 1} (from 0)"),
+        ("Target", f"{cleaned(numbers['target'])}{of}; scale: {cleaned(facts['output_scale'])}"),
+        ("Baseline", cleaned(facts["baseline"], MOST_LETTERS)),
+        ("Features", _features(numbers, facts)),
+        ("Method", cleaned(_method(numbers, facts["method"]), MOST_LETTERS)),
+    )
+
+
+def _figure(whole: Summary, column: str, tail: str) -> str:
+    middle, end = whole.quantiles[column]
+    return f"{column}: median {number(middle)}, {tail} {number(end)}"
+
+
+def verdicts(whole: Summary, worst: float) -> tuple[Verdict, ...]:
+    """
+    Return the three lines.
+
+    Parameters
+    ----------
+    worst
+        The largest attribution error, which stands where a method has no fidelity.
+    """
+    said = {"precision": whole.precision, "fidelity": whole.fidelity, "locality": {}}
+    lines = []
+    for name, meaning in _MEANINGS.items():
+        counts = tuple((word, count) for word, count in said[name].items() if count)
+        tails = _BAD_ENDS[name].items()
+        figures = [_figure(whole, *pair) for pair in tails if pair[0] in whole.quantiles]
+        if not counts and not figures:
+            figures = ["not defined for this method"]
+            if name == "fidelity" and math.isfinite(worst):
+                figures.append(
+                    "base and weights together miss the prediction by at most"
+                    f" {number(worst)} of its distance from the base"
+                )
+        lines.append(Verdict(name, counts, tuple(figures), meaning))
+    return tuple(lines)
+
+
+def gates(folder: Path) -> tuple[Judged, ...]:
+    """Return the gates that the run was judged by last."""
+    try:
+        held = json.loads((folder / "run_results.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ()
+    return tuple(
+        Judged(
+            cleaned(gate["text"], MOST_LETTERS),
+            "no value" if gate["observed"] is None else number(gate["observed"], 6),
+            "" if gate["worst"] is None else cleaned(gate["worst"]),
+            missed=bool(gate["missed"]),
+        )
+        for gate in held.get("gates", ())
+    )
+
+
+def provenance(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return what the run was made of; outputs that are pages are left out, for this is one."""
+    hashes = {"model": facts["model"]["sha256"], "data": facts["data"]["sha256"]}
+    if facts.get("background", {}).get("sha256"):
+        hashes["background"] = facts["background"]["sha256"]
+    hashes |= {
+        name: value
+        for name, value in sorted(facts.get("outputs", {}).items())
+        if not name.lower().endswith(SUFFIXES)
+    }
+    versions = ", ".join(f"{name} {value}" for name, value in facts["versions"].items())
+    return (
+        ("run", facts["run_id"]),
+        *((f"SHA-256 of {cleaned(name)}", value) for name, value in hashes.items()),
+        ("versions", cleaned(versions, MOST_LETTERS)),
+        ("platform", facts["platform"]),
+        ("seeds", cleaned(facts["seed_rule"], 2000)),
+    )

@@ -1,0 +1,262 @@
+"""Which explanations the page of a run shows: a bounded choice, and their lines."""
+
+import base64
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.explanation import Records
+from xplain_cli.report.exhibits import Exhibit, Image, Reason, cell, cleaned, fragments, number
+from xplain_cli.runs.paths import RunPlace
+
+FIRST, LEAST_STABLE = 80, 20
+"""Explanations of the first rows, and those with the largest errors of all others."""
+MOST_REASONS = 8
+"""Features in the table of one explanation."""
+MOST_IMAGE_BYTES = 6_000_000
+"""Bytes of pictures in a page, about 8 MB as text; pictures above that are linked."""
+_KINDS = (("overlays", "weights on the picture"), ("heatmaps", "weights on white"))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """
+    What of a run may be shown.
+
+    Attributes
+    ----------
+    modality
+        tabular, text or image.
+    values
+        Whether values, and the units of texts, may be shown.
+    top_k
+        How many weights the run's own files keep; None: all.
+    """
+
+    modality: str
+    values: bool
+    top_k: int | None
+
+    @property
+    def most_reasons(self) -> int:
+        """How many features the table of one explanation has."""
+        return min(MOST_REASONS, self.top_k or MOST_REASONS)
+
+    def name(self, line: Mapping[str, Any]) -> str:
+        """Return what a feature is called: the word of a text is a value as well."""
+        if self.modality == "text" and not self.values:
+            return f"unit {line['feature_index'] + 1}"
+        return cleaned(line["feature"])
+
+
+@dataclass
+class Choice:
+    """The first explanations of a run and the least stable of the others, part by part."""
+
+    count: int = 0
+    first: list[tuple[int, int]] = field(default_factory=list)
+    others: list[tuple[float, int, int]] = field(default_factory=list)
+
+    def add(self, part: int, stability: pd.DataFrame) -> None:
+        """Look at the explanations of the part with this number."""
+        lines = np.flatnonzero(stability["status"].eq("ok").to_numpy())
+        self.count += len(lines)
+        room = FIRST - len(self.first)
+        self.first += [(part, int(line)) for line in lines[:room]]
+        lines = lines[max(room, 0) :]
+        errors = stability["max_rel_se"].to_numpy(dtype=float)[lines]
+        errors = np.where(np.isnan(errors), -1.0, errors)
+        best = np.argsort(-errors, kind="stable")[:LEAST_STABLE]
+        found = [(-float(errors[i]), part, int(lines[i])) for i in best]
+        self.others = sorted([*self.others, *found])[:LEAST_STABLE]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every explanation is shown."""
+        return self.count <= FIRST + LEAST_STABLE
+
+    @property
+    def _unstable(self) -> set[tuple[int, int]]:
+        """The explanations that are shown for their errors."""
+        if self.is_whole:
+            return set()
+        return {(part, line) for error, part, line in self.others if error < 0}
+
+    def by_part(self) -> dict[int, list[tuple[int, str]]]:
+        """Return the lines that are shown of each part, in order, and why if for their errors."""
+        chosen = sorted([*self.first, *(pair for _, *pair in self.others)], key=tuple)
+        found: dict[int, list[tuple[int, str]]] = {}
+        for part, line in chosen:
+            why = "Among the least stable." if (part, line) in self._unstable else ""
+            found.setdefault(part, []).append((line, why))
+        return found
+
+    def said(self) -> str:
+        """Return which explanations are shown, and why these."""
+        if not self.count:
+            return "No row was explained."
+        if self.is_whole:
+            return f"All {self.count} explanations are shown, in the order of the rows."
+        unstable = len(self._unstable)
+        first = FIRST + LEAST_STABLE - unstable
+        text = f"{FIRST + LEAST_STABLE} of {self.count} explanations are shown: the first {first}"
+        if not unstable:
+            return f"{text}, in the order of the rows; none has a sampling error."
+        return (
+            f"{text} in the order of the rows, and of the others the {unstable} with the largest"
+            " sampling error (max_rel_se), which say so."
+        )
+
+
+def link_to(path: Path, page: Path) -> str:
+    """Return the relative link from a page to a file."""
+    return quote(Path(os.path.relpath(path, page.parent)).as_posix())
+
+
+class Album:
+    """The pictures that a run drew, embedded as long as there is room."""
+
+    def __init__(self, place: RunPlace, page: Path) -> None:
+        self._page = page
+        self._room = MOST_IMAGE_BYTES
+        self._folders: dict[str, tuple[Path, dict[str, list[str]]]] = {}
+        for kind, _ in _KINDS:
+            folder = place.beside(kind, "")
+            try:
+                index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue
+            self._folders[kind] = (folder, index)
+
+    def _image(self, path: Path, caption: str) -> Image | None:
+        try:
+            size = path.stat().st_size
+            if size <= self._room:
+                data = base64.b64encode(path.read_bytes()).decode("ascii")
+                self._room -= size
+                return Image(caption, data=f"data:image/png;base64,{data}")
+        except OSError:
+            return None  # it was moved or removed since
+        return Image(caption, link=link_to(path, self._page))
+
+    def of(self, row_id: str, number: int) -> tuple[Image, ...]:
+        """Return the pictures of a row's target with this number, from 0."""
+        found = []
+        for kind, caption in _KINDS:
+            folder, index = self._folders.get(kind, (Path(), {}))
+            names = index.get(row_id, [])
+            if number < len(names):
+                found.append(self._image(folder / names[number], caption))
+        return tuple(image for image in found if image is not None)
+
+
+def _has_baseline(lines: pd.DataFrame, shown: Shown) -> bool:
+    """Say whether a row has one baseline, whose values may be shown: of many, none is written."""
+    if not shown.values or "baseline_value" not in lines:
+        return False
+    return bool(lines["baseline_value"].notna().any())
+
+
+def _reason(line: Mapping[str, Any], shown: Shown, *, has_baseline: bool) -> Reason:
+    return Reason(
+        name=shown.name(line),
+        value=cell(line["feature_value"]) if shown.values else None,
+        baseline=cell(line["baseline_value"]) if has_baseline else None,
+        weight=float(line["weight"]),
+        std_error=float(line["std_error"]),
+        ci_low=float(line["ci_low"]),
+        ci_high=float(line["ci_high"]),
+    )
+
+
+def _tags(said: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return precision, fidelity and how well it adds up, in words and figures."""
+    tags = []
+    if isinstance(said["precision"], str):
+        error = said["max_rel_se"]
+        far = f" (largest error {error:.1%} of the largest weight)" if error > 0 else ""
+        tags.append(f"Precision {said['precision']}{far}")
+    if isinstance(said["fidelity"], str):
+        tags.append(f"fidelity {said['fidelity']} (R\u00b2 {number(said['local_r2'], 2)})")
+    elif math.isfinite(said["attribution_error"]):
+        tags.append(f"attribution error {number(said['attribution_error'], 2)}")
+    return tuple(tags)
+
+
+def _rest(reasons: Sequence[Reason], n_features: int, shown: int) -> str:
+    """Return what the table leaves out."""
+    more, zero = len(reasons) - shown, n_features - len(reasons)
+    words = []
+    if more > 0:
+        weight = sum(abs(reason.weight) for reason in reasons[shown:])
+        words.append(f"{more} smaller weight{'s' * (more > 1)}, {number(weight)} in all")
+    if zero > 0:
+        words.append(f"{zero} of weight 0")
+    return f"Not in the table: {' and '.join(words)}." if words else ""
+
+
+def _count(value: Any) -> int | None:
+    return None if value is None or pd.isna(value) else int(value)
+
+
+def _word(value: Any) -> str | None:
+    return cleaned(value) if isinstance(value, str) else None
+
+
+def _exhibit(
+    said: Mapping[str, Any], weights: pd.DataFrame, shown: Shown
+) -> tuple[Exhibit, list[Reason]]:
+    """Return an explanation and all its reasons of weight other than 0."""
+    lines = weights.to_dict("records")
+    own = [{str(key): value for key, value in line.items()} for line in lines]
+    has_baseline = _has_baseline(weights, shown)
+    moving = [line for line in own if line["weight"] != 0]
+    reasons = [_reason(line, shown, has_baseline=has_baseline) for line in moving]
+    text = shown.modality == "text" and shown.values
+    exhibit = Exhibit(
+        row_id=cleaned(said["row_id"]),
+        target=str(said["target"]),
+        prediction=float(said["prediction"]),
+        base_value=float(said["base_value"]),
+        total=float(weights["weight"].sum()),
+        tags=_tags(said),
+        reasons=tuple(reasons[: shown.most_reasons]),
+        n_features=len(own),
+        n_changed=_count(said.get("n_changed")),
+        origin=_word(said.get("baseline_origin")),
+        fragments=fragments(own, _count(said.get("n_truncated")) or 0) if text else (),
+        rest=_rest(reasons, len(own), shown.most_reasons),
+    )
+    return exhibit, reasons
+
+
+def read_exhibits(
+    records: Records, chosen: Sequence[tuple[int, str]], shown: Shown, album: Album | None
+) -> Iterator[tuple[Exhibit, list[Reason]]]:
+    """
+    Yield the chosen explanations of a part, each with all its reasons.
+
+    Parameters
+    ----------
+    chosen
+        The numbers of their lines of stability, and why they are shown.
+    album
+        The pictures of the run, if it has some.
+    """
+    ends = np.cumsum(records.lines)
+    rows = records.stability["row"].to_numpy()
+    for line, why in chosen:
+        said = {str(key): value for key, value in records.stability.iloc[line].items()}
+        own = records.weights.iloc[ends[line] - records.lines[line] : ends[line]]
+        exhibit, reasons = _exhibit(said, own, shown)
+        place = int((rows[:line] == rows[line]).sum())
+        images = album.of(str(said["row_id"]), place) if album is not None else ()
+        yield replace(exhibit, why=why, images=images), reasons

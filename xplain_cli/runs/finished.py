@@ -1,0 +1,170 @@
+"""Finds a finished run again: from its folder, or from any file of it."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.errors import RefusedError
+from xplain_cli.explanation import FloatArray, Records
+from xplain_cli.remote import is_remote
+from xplain_cli.runs import parts
+from xplain_cli.runs.paths import (
+    MARKER,
+    SUFFIXES,
+    Marker,
+    RunPlace,
+    read_marker,
+    sha256,
+    write_json,
+)
+
+_PART = re.compile(r"part-(\d{9,})-(\d{9,})\.npz")
+_HIDDEN = re.compile(r"\.(?P<name>.+)\.xplain")
+_SIBLING = re.compile(r"(?P<stem>.+)\.(?:stability(?P<suffix>\.\w+)|manifest\.json)")
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run whose every part is there."""
+
+    folder: Path
+    marker: Marker
+    parts: tuple[Path, ...]
+
+    @property
+    def place(self) -> RunPlace:
+        """Where its files stand: in the folder, or beside the file that the user named."""
+        match = _HIDDEN.fullmatch(self.folder.name)
+        if match:
+            file = self.folder.with_name(match["name"])
+            return RunPlace(self.folder, file.suffix.lower()[1:], file)
+        kept = (Path(name) for name in self.marker.outputs)
+        fmt = next((path.suffix[1:] for path in kept if path.stem == "weights"), "csv")
+        return RunPlace(self.folder, fmt)
+
+    def facts(self) -> dict[str, Any]:
+        """
+        Return the manifest.
+
+        Raises
+        ------
+        RefusedError
+            It cannot be read.
+        """
+        path = self.place.manifest
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RefusedError(
+                f"{path}: the manifest of the run cannot be read; run its command again"
+            ) from error
+        return found
+
+    def keep(self, path: Path) -> None:
+        """Name a file that was added beside the manifest among the outputs of the run."""
+        kept = {path.name: sha256(path)}
+        facts = self.facts()
+        manifest = self.place.manifest
+        write_json(manifest, {**facts, "outputs": {**facts.get("outputs", {}), **kept}})
+        outputs = {**self.marker.outputs, **kept, manifest.name: sha256(manifest)}
+        write_json(self.folder / MARKER, asdict(replace(self.marker, outputs=outputs)))
+
+    def read(self, part: Path) -> Records:
+        """
+        Return what one part holds.
+
+        Raises
+        ------
+        RefusedError
+            It is damaged.
+        """
+        try:
+            return parts.unpack(part, self.marker.identity)
+        except ValueError as error:
+            raise RefusedError(f"{part}: is damaged; run the command again") from error
+
+    def records(self) -> Iterator[Records]:
+        """Return what the run holds, part by part, in input order."""
+        return map(self.read, self.parts)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a run says of one target of a row: a weight for each feature up to the last written."""
+
+    target: str
+    weights: FloatArray
+    names: tuple[str, ...]
+
+
+def said_of(records: Records) -> dict[int, list[Line]]:
+    """Return what a part says of each row that was explained, by its number in DATA."""
+    ends = np.cumsum(records.lines)
+    features = records.weights["feature_index"].to_numpy()
+    weights = records.weights["weight"].to_numpy()
+    words = records.weights["feature"].to_numpy(dtype=object)
+    columns = (records.stability[name].tolist() for name in ("row", "target", "status"))
+    lines: dict[int, list[Line]] = {}
+    for row, target, status, start, stop in zip(*columns, ends - records.lines, ends, strict=True):
+        if status != "ok":
+            continue
+        own = slice(start, stop)
+        size = int(features[own].max(initial=-1)) + 1
+        placed, names = np.zeros(size), np.full(size, "", dtype=object)
+        placed[features[own]], names[features[own]] = weights[own], words[own]
+        lines.setdefault(int(row), []).append(Line(str(target), placed, tuple(names.tolist())))
+    return lines
+
+
+def _candidates(path: Path) -> Iterator[Path]:
+    """
+    Return the folders whose run *path* may belong to, the likeliest first.
+
+    A file that the user named has its run beside it; a file of a run folder lies in it.
+    """
+    path = path.absolute()
+    yield path
+    if path.name:
+        yield path.with_name(f".{path.name}.xplain")
+    sibling = _SIBLING.fullmatch(path.name)
+    if sibling:
+        suffixes = [sibling["suffix"]] if sibling["suffix"] else SUFFIXES
+        owners = [path.with_name(f".{sibling['stem']}{suffix}.xplain") for suffix in suffixes]
+        owners = [owner for owner in owners if owner.is_dir()]
+        if len(owners) > 1:
+            names = " or ".join(owner.name[1:].removesuffix(".xplain") for owner in owners)
+            raise RefusedError(f"{path}: may belong to {names}; name one of them")
+        yield from owners
+    yield from path.parents
+
+
+def find_run(named: str) -> FinishedRun:
+    """
+    Return the finished run that *named* is the folder, or a file, of.
+
+    Raises
+    ------
+    RefusedError
+        There is no run, or it is not finished.
+    """
+    path = Path(named)
+    if is_remote(named):
+        raise RefusedError(f"{named}: runs are read here; copy its folder first")
+    if not path.exists():
+        raise RefusedError(f"{named}: no such run; name a run folder, or a file of one")
+    folder = next((c for c in _candidates(path) if (c / MARKER).is_file()), None)
+    marker = read_marker(folder) if folder is not None else None
+    if folder is None or marker is None:
+        raise RefusedError(f"{named}: is neither a run folder nor a file of a run")
+    found = sorted((folder / "parts").glob("part-*.npz"), key=lambda p: (len(p.name), p.name))
+    whole = tuple(p for p in found if _PART.fullmatch(p.name))
+    if marker.state != "finished" or len(whole) < marker.n_parts:
+        raise RefusedError(
+            f"{named}: the run {marker.run_id} is not finished; the same command continues it"
+        )
+    return FinishedRun(folder, marker, whole)

@@ -1,0 +1,208 @@
+"""A Dask cluster as workers: model and pool are sent once, versions compared, killed workers borne.
+
+Dask gives a chunk whose worker died to another one. A chunk that several workers died of is taken
+row by row, as in ``crew``.
+"""
+
+import platform
+import threading
+import warnings
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from xplain_cli.engine.chunk import Effort, explain_chunk
+from xplain_cli.engine.explainer import Assignment
+from xplain_cli.errors import RefusedError, UsageError, require
+from xplain_cli.explanation import Records, join_records
+from xplain_cli.modalities import Piece
+from xplain_cli.workers.local import Done, lost_row, one_row
+
+_SECONDS = 10.0
+_WINDOW = 4  # chunks in hand for each thread of the cluster
+_PACKAGES = (
+    *("xplain-cli", "numpy", "scipy", "pandas", "scikit-learn", "scikit-image", "onnxruntime"),
+    *("xgboost", "lightgbm", "catboost", "torch"),
+)
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """
+    What a worker needs to explain any chunk, wherever it runs.
+
+    Attributes
+    ----------
+    assignment
+        What to do; its paths are those of the machine that sends it.
+    model
+        The bytes of the model file; None for a callable, which the worker imports.
+    pool
+        The files of the shared pool, by name.
+    versions
+        The packages that numbers depend on, as they are here.
+    """
+
+    assignment: Assignment
+    model: bytes | None
+    pool: Mapping[str, bytes] = field(repr=False)
+    versions: Mapping[str, str]
+
+
+def versions_here() -> dict[str, str]:
+    """Return the versions of what numbers depend on, as far as it is installed."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def make_parcel(assignment: Assignment) -> Parcel:
+    """
+    Return what workers of a cluster need.
+
+    Raises
+    ------
+    RefusedError
+        The model or the pool cannot be read.
+    """
+    source = Path(assignment.recipe.source)
+    pool = Path(assignment.pool_folder) if assignment.pool_folder else None
+    try:
+        model = source.read_bytes() if source.is_file() else None
+        files = {path.name: path.read_bytes() for path in pool.iterdir()} if pool else {}
+    except OSError as error:
+        raise RefusedError(f"{error.filename}: cannot be read: {error.strerror}") from error
+    return Parcel(assignment, model, files, versions_here())
+
+
+_LOCK = threading.Lock()
+_UNPACKED: dict[tuple[str, str], Assignment] = {}
+
+
+def unpack(parcel: Parcel, folder: Path) -> Assignment:
+    """Write the files of a parcel into a folder, once in a process; return what to do there."""
+    assignment = parcel.assignment
+    key = (assignment.identity, str(folder))
+    with _LOCK:
+        if key not in _UNPACKED:
+            own = folder / f"xplain-{assignment.identity[:12]}"
+            (own / "pool").mkdir(parents=True, exist_ok=True)
+            for name, data in parcel.pool.items():
+                (own / "pool" / name).write_bytes(data)
+            if parcel.pool:
+                assignment = replace(assignment, pool_folder=str(own / "pool"))
+            if parcel.model is not None:
+                model = own / Path(assignment.recipe.source).name
+                model.write_bytes(parcel.model)
+                assignment = replace(
+                    assignment, recipe=replace(assignment.recipe, source=str(model))
+                )
+            _UNPACKED[key] = assignment
+        return _UNPACKED[key]
+
+
+def differing(there: Mapping[str, str], here: Mapping[str, str]) -> str:
+    """Return in words which versions differ; "" where none does."""
+    names = [name for name in here if there.get(name) != here[name]]
+    return ", ".join(f"{name} {there.get(name, 'missing')} (here {here[name]})" for name in names)
+
+
+def _keep(parcel: Parcel) -> Parcel:
+    return parcel
+
+
+def _explain(parcel: Parcel, task: Piece) -> tuple[Records, Effort]:
+    from distributed import get_worker
+
+    worker = get_worker()
+    apart = differing(versions_here(), parcel.versions)
+    if apart:
+        raise UsageError(
+            f"--scheduler: worker {worker.address} has {apart}; install the same there"
+        )
+    assignment = unpack(parcel, Path(worker.local_directory))
+    return explain_chunk(assignment, task.batch, task.rows)
+
+
+def _connect(scheduler: str) -> Any:
+    distributed = require("distributed", "dask")
+    try:
+        client = distributed.Client(scheduler, timeout=_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"--scheduler {scheduler}: no Dask scheduler answers within {_SECONDS:.0f} s ({error})"
+        ) from error
+    if not client.ncores():
+        client.close()
+        raise UsageError(f"--scheduler {scheduler}: has no workers; start dask worker {scheduler}")
+    return client
+
+
+class _Cluster:
+    """A connected cluster, with the parcel of one run."""
+
+    def __init__(self, client: Any, assignment: Assignment) -> None:
+        self._client = client
+        self._assignment = assignment
+        with warnings.catch_warnings():  # it is large, and sent once
+            warnings.simplefilter("ignore", UserWarning)
+            # a task, not scattered data: it is made again when all who held it have died
+            self._parcel = client.submit(_keep, make_parcel(assignment), pure=False)
+
+    def submit(self, task: Piece) -> Any:
+        return self._client.submit(_explain, self._parcel, task, pure=False)
+
+    def _alone(self, task: Piece) -> tuple[Records, Effort]:
+        from distributed.scheduler import KilledWorker
+
+        try:
+            found: tuple[Records, Effort] = self.submit(task).result()
+        except KilledWorker as error:
+            reason = f"{error.allowed_failures + 1} workers of the cluster died of this row"
+            lost = lost_row(task, reason)
+            return explain_chunk(self._assignment, lost.batch, lost.rows)
+        return found
+
+    def result(self, task: Piece, future: Any) -> Done:
+        """Return a chunk's result; one that kills its workers is taken row by row."""
+        from distributed.scheduler import KilledWorker
+
+        try:
+            return Done(task, *future.result())
+        except KilledWorker:
+            rows = range(len(task.rows.ids))
+            found = [self._alone(one_row(task, i)) for i in rows]
+            records = join_records([records for records, _ in found])
+            return Done(task, records, sum((effort for _, effort in found), Effort()))
+
+
+def explain_on_cluster(
+    assignment: Assignment, tasks: Iterator[Piece], scheduler: str
+) -> Iterator[Done]:
+    """
+    Explain chunks on a Dask cluster and yield them in order.
+
+    Raises
+    ------
+    UsageError
+        No scheduler answers, it has no workers, or one of them has other versions.
+    """
+    client = _connect(scheduler)
+    try:
+        cluster = _Cluster(client, assignment)
+        order: deque[tuple[Piece, Any]] = deque()
+        for task in tasks:
+            order.append((task, cluster.submit(task)))
+            if len(order) >= _WINDOW * sum(client.ncores().values() or [1]):
+                yield cluster.result(*order.popleft())
+        while order:
+            yield cluster.result(*order.popleft())
+    finally:
+        client.close()
