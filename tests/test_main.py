@@ -22,7 +22,7 @@ HEAVY = (
     "skimage",
     "scipy",
     "rich.progress",
-    "xplain_cli.job",
+    "xplain_cli.jobs.explain",
 )
 FULL = Path("/dev/full")
 

@@ -1,7 +1,8 @@
 """The values that flow: what a method says of rows, and the columns that a run keeps of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -201,3 +202,22 @@ def rows_between(records: Records, start: int, stop: int | None) -> Records:
         lines=records.lines[low:high],
         repeats={name: array[:, first:last] for name, array in records.repeats.items()},
     )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """
+    The rows of a chunk as the user knows them.
+
+    Attributes
+    ----------
+    start : number in DATA of the chunk's first row
+    ids : row ids, one a row
+    kept : the ``--keep`` columns
+    unread : the reason of each row that cannot be read, by its place in the chunk
+    """
+
+    start: int
+    ids: Sequence[Any]
+    kept: pd.DataFrame
+    unread: Mapping[int, str] = field(default_factory=dict)

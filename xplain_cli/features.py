@@ -4,9 +4,9 @@ A table's law draws perturbed rows and says how each draw compares with a row. T
 are masked: a mask says which features of one row stay. Methods see only that.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class Split(Protocol):
     def __len__(self) -> int:
         """Return the number of rows."""
 
-    def take(self, rows: Sequence[int]) -> "Split":
+    def take(self, rows: Sequence[int]) -> Self:
         """Return some of the rows."""
 
     def shown(self) -> Shown:
@@ -196,3 +196,77 @@ class DrawLaw(Law, Protocol):
         self, feature: int, lower: FloatArray, upper: FloatArray, missing: BoolArray
     ) -> FloatArray:
         """Return P(lower < x <= upper | code), (e, codes), for e intervals on a feature."""
+
+
+@runtime_checkable
+class ReadToLength(Split, Protocol):
+    """Rows that a model may read only up to some length."""
+
+    def read_to(self, lengths: Sequence[int]) -> Self:
+        """Return the rows cut where the model stops reading."""
+        ...
+
+
+@dataclass
+class Weighed:
+    """
+    What a rough explanation says of rows.
+
+    Attributes
+    ----------
+    sizes
+        Row -> how strong each of its features is, (n,).
+    asked
+        Row -> the model inputs that it took.
+    lost
+        Row -> why it could not be explained.
+    """
+
+    sizes: dict[int, FloatArray] = field(default_factory=dict)
+    asked: dict[int, int] = field(default_factory=dict)
+    lost: dict[int, str] = field(default_factory=dict)
+
+
+Weigh: TypeAlias = Callable[[Any, Sequence[int]], Weighed]
+
+
+@runtime_checkable
+class Refinable(Split, Protocol):
+    """Rows that are explained roughly first, and then only where it matters."""
+
+    def refined(self, weigh: Weigh) -> tuple[Self, Weighed]:
+        """Return the rows with the features that matter, and what finding them took."""
+        ...
+
+
+@runtime_checkable
+class Based(Split, Protocol):
+    """Rows that get a baseline each: features equal to it cost nothing, and weigh 0."""
+
+    @property
+    def copies(self) -> int:
+        """Model inputs of each mask."""
+        ...
+
+    @property
+    def most_asked(self) -> int:
+        """Model inputs that finding the baselines of a row takes at most."""
+        ...
+
+    @property
+    def n_all(self) -> int:
+        """All features of a row, those that equal the baseline too."""
+        ...
+
+    @property
+    def places(self) -> IntArray:
+        """Which features differ from the baseline, (b, n)."""
+        ...
+
+    def grounded(self, pairs: IntArray, outputs: FloatArray, ask: Any) -> tuple[Self, IntArray]:
+        """Give the rows their baselines; also return the model inputs that these took."""
+        ...
+
+    def judged(self, classes_of: Any) -> Self:
+        """Note what an independent model says of the baselines."""
+        ...

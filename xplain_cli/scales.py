@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xplain_cli.errors import UsageError, nearest
+from xplain_cli.errors import RefusedError, UsageError, nearest
 from xplain_cli.explanation import FloatArray
 from xplain_cli.specs import split_spec
+from xplain_cli.targets import Target, is_pair
 
 SCALES = ("probability", "log-odds", "raw")
 LINKS = ("softmax", "sigmoid")
@@ -118,3 +119,34 @@ def to_scale(outputs: FloatArray, scale: Scale, *, paired: bool) -> FloatArray:
     p = outputs if scale.eps is None else np.clip(outputs, scale.eps, 1 - scale.eps)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log(p) if paired else np.log(p) - np.log1p(-p)
+
+
+def no_log_odds(where: str) -> str:
+    """Return what is wrong with log-odds of an exact 0 or 1, and the ways out."""
+    return (
+        f"the model gives an exact probability of 0 or 1 on {where}, whose log-odds are infinite;"
+        " state --output-scale log-odds:eps=1e-6, or take --output-scale probability"
+    )
+
+
+def checked_scale(outputs: FloatArray, target: Target, scale: Scale) -> FloatArray:
+    """
+    Put perturbed rows' needed outputs (m, u) on the explained scale.
+
+    Raises
+    ------
+    RefusedError
+        The model answers NaN or infinity on perturbed rows.
+    UsageError
+        Log-odds of an exact 0 or 1.
+    """
+    n_bad = int((~np.isfinite(outputs)).any(axis=1).sum())
+    if n_bad:
+        raise RefusedError(
+            f"the model answers NaN or infinity on {n_bad} of {len(outputs)} perturbed rows; it"
+            " must answer on every row that the background's values can make"
+        )
+    scaled = to_scale(outputs, scale, paired=is_pair(target))
+    if not np.isfinite(scaled).all():
+        raise UsageError(no_log_odds("perturbed rows"))
+    return scaled

@@ -204,15 +204,3 @@ def differ(
         ~np.array([_same(first[c], second[c]) for c in columns]).all(axis=0) for columns in members
     ]
     return np.asarray(np.column_stack(parts), dtype=np.bool_)
-
-
-def repeated(rows: pd.DataFrame, places: IntArray) -> pd.DataFrame:
-    """Return the rows at *places*, each column of its own type."""
-    return pd.DataFrame({c: _picked(rows[c], places) for c in rows.columns})
-
-
-def _picked(column: "pd.Series[Any]", places: IntArray) -> "pd.Series[Any]":
-    """Return cells of a column; past pandas, whose own way takes ten times as long for a few."""
-    if isinstance(column.dtype, np.dtype):
-        return pd.Series(column.to_numpy()[places], dtype=column.dtype, copy=False)
-    return column.take(places).reset_index(drop=True)

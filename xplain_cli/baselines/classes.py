@@ -11,10 +11,11 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from xplain_cli.baselines.assignment import Ask, Distance, Ground, Reference, repeated
+from xplain_cli.baselines.assignment import Ask, Distance, Ground, Reference
 from xplain_cli.baselines.files import Files
 from xplain_cli.errors import RefusedError, UsageError, nearest
 from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.models.batches import repeated
 
 _MOST_CELLS = 4_000_000
 

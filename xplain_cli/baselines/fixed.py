@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from xplain_cli.baselines.assignment import NO_CLASS, Ask, Ground, Reference, repeated
+from xplain_cli.baselines.assignment import NO_CLASS, Ask, Ground, Reference
 from xplain_cli.baselines.files import Files
 from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.models.batches import repeated
 
 _OTHERS = "categories take their most frequent value"
 

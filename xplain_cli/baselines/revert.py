@@ -9,10 +9,11 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from xplain_cli.baselines.assignment import Ask, Ground, Reference, differ, repeated
+from xplain_cli.baselines.assignment import Ask, Ground, Reference, differ
 from xplain_cli.baselines.classes import Candidates, candidates, class_named, of_whom
 from xplain_cli.baselines.files import Files
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+from xplain_cli.models.batches import repeated
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from xplain_cli.baselines.assignment import NO_CLASS, Reference, repeated
+from xplain_cli.baselines.assignment import NO_CLASS, Reference
 from xplain_cli.baselines.classes import class_named, of_class, of_whom
 from xplain_cli.baselines.files import Files
 from xplain_cli.baselines.fixed import Fixed
 from xplain_cli.errors import UsageError
+from xplain_cli.models.batches import repeated
 from xplain_cli.seeds import BACKGROUND, stream
 
 _MANY = 8

@@ -12,16 +12,16 @@ from xplain_cli.engine.model_calls import Asked, raised
 from xplain_cli.engine.row_predictions import Answers
 from xplain_cli.errors import XplainError
 from xplain_cli.explanation import Attribution, IntArray
+from xplain_cli.features import Based
 from xplain_cli.methods import Explaining, Task
-from xplain_cli.modalities.tabular.masks import TableRows
 from xplain_cli.models.batches import predict_fixed
 
 _LAST_AXIS_IS_FEATURES = ("weights", "factors", "lone", "repeats", "selected")
 
 
 def ground(
-    rows: TableRows, good: Sequence[int], answers: Answers, asked: Asked
-) -> tuple[TableRows, dict[int, int], dict[int, str]]:
+    rows: Based, good: Sequence[int], answers: Answers, asked: Asked
+) -> tuple[Based, dict[int, int], dict[int, str]]:
     """
     Give rows their baselines.
 
@@ -39,7 +39,7 @@ def ground(
     the rows, the model inputs that each baseline took, and why a row has none
     """
     chosen, lost = list(good), dict[int, str]()
-    many = rows.law.giver.most_asked > 0
+    many = rows.most_asked > 0
     size = asked.batch_rows if many else min(asked.own_rows, asked.batch_rows)
     ask = partial(predict_fixed, asked.model, size=size)
     try:
@@ -58,8 +58,8 @@ def ground(
 
 
 def _ground_some(
-    rows: TableRows, chosen: Sequence[int], answers: Answers, ask: Ask
-) -> tuple[TableRows, dict[int, int]]:
+    rows: Based, chosen: Sequence[int], answers: Answers, ask: Ask
+) -> tuple[Based, dict[int, int]]:
     own = list(chosen)
     if not own:
         return rows, {}
@@ -95,9 +95,9 @@ def nothing_moves(task: Task[Any, Any]) -> Explaining:
 
 def widened(attribution: Attribution, block: Any) -> Attribution:
     """Return the attribution with all features: those that are equal to the baseline weigh 0."""
-    if not isinstance(block, TableRows):
+    if not isinstance(block, Based):
         return attribution
-    n = len(block.law.names)
+    n = block.n_all
     places = block.places
     wide: dict[str, Any] = {}
     for part in fields(Attribution):

@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from xplain_cli.engine.explainer import Assignment, Explainer
-from xplain_cli.engine.pool import checked_scale, longer_pools
-from xplain_cli.engine.records import Rows
-from xplain_cli.explanation import Records
+from xplain_cli.engine.pool import longer_pools
+from xplain_cli.explanation import Records, Rows
 from xplain_cli.methods import Pool
-from xplain_cli.modalities.tabular.draws import TableLaw
 from xplain_cli.models import Model, load_model
 from xplain_cli.models.batches import METER
+from xplain_cli.scales import checked_scale
 from xplain_cli.targets import used_outputs
 
 
 def _pools(assignment: Assignment, model: Model) -> Iterator[Pool]:
     """Yield the shared pool as the run begins with it, then ever longer ones."""
-    law = assignment.law
-    if assignment.pool_folder is None or not isinstance(law, TableLaw):
+    law: Any = assignment.law  # it draws: only then is there a pool
+    if assignment.pool_folder is None:
         return
     levels = tuple(len(f) for f in law.frequencies)
     kept = used_outputs(assignment.target, len(assignment.settled.outputs))

@@ -12,18 +12,11 @@ from xplain_cli.engine.baseline_rows import ground, nothing_moves, widened
 from xplain_cli.engine.mask_cache import Memory
 from xplain_cli.engine.model_calls import Asked, run_together
 from xplain_cli.engine.pool import Budget
-from xplain_cli.engine.records import Explained, Labels, Rows, to_records
+from xplain_cli.engine.records import Explained, Labels, to_records
 from xplain_cli.engine.row_predictions import Answers, answer_rows
-from xplain_cli.explanation import Attribution, BoolArray, Records
-from xplain_cli.features import Law, Split
+from xplain_cli.explanation import Attribution, BoolArray, Records, Rows
+from xplain_cli.features import Based, Law, ReadToLength, Refinable, Split, Weighed
 from xplain_cli.methods import Method, Pool, Task, UnexplainedError
-from xplain_cli.methods.closed_form import see_leaves
-from xplain_cli.methods.tree_shap import sort_leaves
-from xplain_cli.modalities.tabular.draws import TableLaw
-from xplain_cli.modalities.tabular.masks import TableRows
-from xplain_cli.modalities.text.masks import TextRows
-from xplain_cli.modalities.text.nearest import AlignedRows
-from xplain_cli.modalities.text.refine import Weighed, refine
 from xplain_cli.models import (
     MaskedText,
     Model,
@@ -111,16 +104,13 @@ class Explainer:
         if assignment.method.exact:
             if not isinstance(model, Trees):
                 raise ValueError("a closed form needs trees")
-            boxes, law = model.leaf_boxes(), assignment.law
-            if isinstance(law, TableLaw):
-                self._leaves = see_leaves(boxes, law, self._kept)
-            else:
-                self._leaves = sort_leaves(boxes, self._kept)
+            method: Any = assignment.method
+            self._leaves = method.read_leaves(model.leaf_boxes(), assignment.law, self._kept)
 
     def explain(self, batch: Any, rows: Rows) -> Records:
         """Explain the rows of a chunk; a row that fails becomes a record with its reason."""
         split = self.assignment.law.split(batch)
-        if isinstance(split, TextRows | AlignedRows) and isinstance(self.model, ReadsPartly):
+        if isinstance(split, ReadToLength) and isinstance(self.model, ReadsPartly):
             split = split.read_to([self.model.read_length(text) for text in split.inputs])
         unread = dict(split.reasons) | dict(rows.unread)
         first: dict[bytes, int] = {}
@@ -147,12 +137,12 @@ class Explainer:
         """Explain distinct rows, those with equally many features together."""
         answers = answer_rows(self._asked, self.assignment.settled, rows.inputs)
         spent: dict[int, int] = {}
-        if isinstance(rows, TextRows) and rows.law.refine is not None:
-            rows, found = refine(rows, rows.law.refine, partial(self._weigh, answers))
+        if isinstance(rows, Refinable):
+            rows, found = rows.refined(partial(self._weigh, answers))
             answers.reasons.update(found.lost)
             spent = found.asked
         good = [d for d in range(len(rows)) if d not in answers.reasons]
-        if isinstance(rows, TableRows):
+        if isinstance(rows, Based):
             rows, spent, unmoved = ground(rows, good, answers, self._asked)
             rows = rows if self._judge is None else rows.judged(self._judge.classes)
             answers.reasons.update(unmoved)
@@ -192,7 +182,7 @@ class Explainer:
             self._pools[pool.repeats] = pool
         return self._pools.get(repeats)
 
-    def _weigh(self, answers: Answers, rows: TextRows, due: Sequence[int]) -> Weighed:
+    def _weigh(self, answers: Answers, rows: Split, due: Sequence[int]) -> Weighed:
         """Explain some rows roughly, with one repeat."""
         budget = replace(self.assignment.budget, repeats=1)
         attributed, lost = self._attribute(rows, answers, due, budget, self._asked)

@@ -12,15 +12,13 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.engine.mask_cache import Distinct, Memory
-from xplain_cli.engine.pool import checked_scale, no_log_odds, predict_perturbed
 from xplain_cli.errors import XplainError
 from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
-from xplain_cli.features import MaskedRows
+from xplain_cli.features import Based, MaskedRows
 from xplain_cli.methods import Explaining, Masked, NeedMasks, NeedPool, Pool, UnexplainedError
-from xplain_cli.modalities.tabular.masks import TableRows
 from xplain_cli.models import MaskedText, Model
-from xplain_cli.models.batches import OWN_ROWS, predict_stream, takes_many
-from xplain_cli.scales import Scale, to_scale
+from xplain_cli.models.batches import OWN_ROWS, predict_perturbed, predict_stream, takes_many
+from xplain_cli.scales import Scale, checked_scale, no_log_odds, to_scale
 from xplain_cli.targets import Target, is_pair
 
 _SPARSE_BATCHES = 16  # sparse rows are small, and a call costs as much as thousands of them
@@ -109,7 +107,7 @@ def _question(asked: Asked, block: Any, row: int, own: BoolArray, inverse: IntAr
         if matrix is not None:
             return _Question(matrix, inverse, sparse=True)
     if not isinstance(block.inputs, list):  # pictures and tables are made a batch at a time
-        copies = block.copies if isinstance(block, TableRows) else 1
+        copies = block.copies if isinstance(block, Based) else 1
         step = -(-asked.batch_rows // copies)
 
         def made() -> Iterator[Any]:

@@ -11,17 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xplain_cli.errors import RefusedError, UsageError, XplainError
+from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray, IntArray
-from xplain_cli.features import Draw
-from xplain_cli.modalities.tabular.draws import TableLaw
+from xplain_cli.features import Draw, DrawLaw
 from xplain_cli.models import Model
-from xplain_cli.models.batches import padded, predict_fixed
+from xplain_cli.models.batches import padded, predict_perturbed
 from xplain_cli.quality.precision import Goal
 from xplain_cli.runs.locks import in_turn
-from xplain_cli.scales import Scale, to_scale
 from xplain_cli.seeds import POOL
-from xplain_cli.targets import Target, is_pair
 
 
 @dataclass(frozen=True)
@@ -39,31 +36,8 @@ class Budget:
         return (self.repeats,) if self.goal is None else self.goal.looks
 
 
-def predict_perturbed(
-    model: Model, inputs: pd.DataFrame, kept: IntArray | None = None
-) -> FloatArray:
-    """
-    Return ``predict_fixed`` on rows that the background's values make.
-
-    Raises
-    ------
-    RefusedError
-        The model fails on them.
-    """
-    try:
-        return predict_fixed(model, inputs, kept)
-    except XplainError:
-        raise
-    except Exception as error:  # a model may raise anything
-        said = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise RefusedError(
-            f"the model fails on rows drawn from the background: {said}; it must answer wherever"
-            " the background's values, missing ones among them, can lead (--background FILE)"
-        ) from error
-
-
 def draw_pool(
-    law: TableLaw, budget: Budget, repeats: range | None = None
+    law: DrawLaw, budget: Budget, repeats: range | None = None
 ) -> tuple[Draw, pd.DataFrame]:
     """Draw the pool that all rows share, or some repeats: each is seeded by (seed, repeat)."""
     wanted = range(budget.repeats) if repeats is None else repeats
@@ -72,37 +46,6 @@ def draw_pool(
     positions = np.concatenate([draw.positions for draw, _ in drawn], axis=1)
     inputs = pd.concat([table for _, table in drawn], ignore_index=True)
     return Draw(codes, positions), inputs
-
-
-def no_log_odds(where: str) -> str:
-    """Return what is wrong with log-odds of an exact 0 or 1, and the ways out."""
-    return (
-        f"the model gives an exact probability of 0 or 1 on {where}, whose log-odds are infinite;"
-        " state --output-scale log-odds:eps=1e-6, or take --output-scale probability"
-    )
-
-
-def checked_scale(outputs: FloatArray, target: Target, scale: Scale) -> FloatArray:
-    """
-    Put perturbed rows' needed outputs (m, u) on the explained scale.
-
-    Raises
-    ------
-    RefusedError
-        The model answers NaN or infinity on perturbed rows.
-    UsageError
-        Log-odds of an exact 0 or 1.
-    """
-    n_bad = int((~np.isfinite(outputs)).any(axis=1).sum())
-    if n_bad:
-        raise RefusedError(
-            f"the model answers NaN or infinity on {n_bad} of {len(outputs)} perturbed rows; it"
-            " must answer on every row that the background's values can make"
-        )
-    scaled = to_scale(outputs, scale, paired=is_pair(target))
-    if not np.isfinite(scaled).all():
-        raise UsageError(no_log_odds("perturbed rows"))
-    return scaled
 
 
 def save_pool(folder: Path, draw: Draw, outputs: FloatArray) -> None:
@@ -141,7 +84,7 @@ def find_pool(folder: Path) -> dict[str, Any] | None:
 
 def make_pool(
     folder: Path,
-    law: TableLaw,
+    law: DrawLaw,
     model: Model,
     budget: Budget,
     kept: IntArray,
@@ -180,7 +123,7 @@ def make_pool(
 
 
 def longer_pools(
-    folder: Path, law: TableLaw, model: Model, budget: Budget, kept: IntArray
+    folder: Path, law: DrawLaw, model: Model, budget: Budget, kept: IntArray
 ) -> Iterator[tuple[int, Draw, FloatArray]]:
     """
     Yield the pool of each look: its repeats, its draws and the model's outputs (m, k) on them.

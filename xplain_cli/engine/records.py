@@ -1,7 +1,7 @@
 """An attribution of a block of rows becomes the lines of weights.csv and stability.csv."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from xplain_cli.explanation import (
     FloatArray,
     IntArray,
     Records,
+    Rows,
     side_by_side,
 )
 from xplain_cli.features import Shown
@@ -51,25 +52,6 @@ class Labels:
     baseline: str
     weight_columns: tuple[str, ...] = ()
     stability_columns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Rows:
-    """
-    The rows of a chunk as the user knows them.
-
-    Attributes
-    ----------
-    start : number in DATA of the chunk's first row
-    ids : row ids, one a row
-    kept : the ``--keep`` columns
-    unread : the reason of each row that cannot be read, by its place in the chunk
-    """
-
-    start: int
-    ids: Sequence[Any]
-    kept: pd.DataFrame
-    unread: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.engine.model_calls import Asked, raised
-from xplain_cli.engine.pool import no_log_odds
 from xplain_cli.errors import XplainError
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.models import Settled
 from xplain_cli.models.batches import count, predict_fixed, take
-from xplain_cli.scales import to_scale
+from xplain_cli.scales import no_log_odds, to_scale
 from xplain_cli.targets import choose, is_pair, pair_values
 
 

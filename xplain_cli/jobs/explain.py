@@ -13,7 +13,7 @@ from xplain_cli.errors import XplainError
 from xplain_cli.jobs.finish import Shown, join_parts, precise_rows, ranges, sum_up
 from xplain_cli.jobs.gate import exit_code, judge_gates, written
 from xplain_cli.jobs.manifest import Course, details, manifest, reached, results
-from xplain_cli.jobs.schedule import chunk_rows, explain_rows, share_pool, spread_of
+from xplain_cli.jobs.schedule import explain_rows, share_pool, spread_of
 from xplain_cli.modalities.image.data import PictureData
 from xplain_cli.modalities.image.drawing import Folders, draw_run, folders_of
 from xplain_cli.output import Piece as RenderedPiece
@@ -21,7 +21,7 @@ from xplain_cli.output import join_pieces, render_piece
 from xplain_cli.plan import Request
 from xplain_cli.planning.budget import within_budget
 from xplain_cli.planning.estimate import describe, estimate, lines_of
-from xplain_cli.planning.prepare import Prepared, assign, prepare
+from xplain_cli.planning.prepare import Prepared, assign, chunk_rows, prepare
 from xplain_cli.quality.summary import Summary, Tally
 from xplain_cli.report import check_page, write_page
 from xplain_cli.runs.conflicts import check_inputs

@@ -7,30 +7,10 @@ from typing import Any
 import pandas as pd
 
 from xplain_cli.console import Console
-from xplain_cli.errors import UsageError
 from xplain_cli.explanation import Records
 from xplain_cli.output import prune
 from xplain_cli.quality.gates import Gate, GateResult, judge, parse_gates
 from xplain_cli.runs.finished import find_run
-
-
-def tolerated(text: str, rows: int) -> int:
-    """
-    Read ``--max-failed N|P%`` for a number of rows.
-
-    Raises
-    ------
-    UsageError
-        Neither a number of rows nor a share.
-    """
-    number = text.removesuffix("%")
-    try:
-        value = float(number)
-    except ValueError:
-        value = -1.0
-    if value < 0 or (text.endswith("%") and value > 100):
-        raise UsageError(f"--max-failed {text!r}: expected a number of rows, or a share like 5%")
-    return int(value * rows / 100) if text.endswith("%") else int(value)
 
 
 def written(records: Records, top_k: int | None) -> pd.DataFrame:

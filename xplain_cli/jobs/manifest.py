@@ -14,74 +14,14 @@ from xplain_cli.engine.chunk import Effort
 from xplain_cli.plan import Plan, Request
 from xplain_cli.planning.choices import Chosen
 from xplain_cli.planning.inputs import Opened
+from xplain_cli.planning.prepare import SCHEMA_VERSION, method_label
 from xplain_cli.quality.summary import Summary
 from xplain_cli.remote import all_told
 from xplain_cli.seeds import RULE
-from xplain_cli.specs import settings_of
 
 _Item = TypeVar("_Item")
-SCHEMA_VERSION = 1
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "joblib", "onnxruntime", "threadpoolctl")
 _WHERE_USED = ("pyarrow", "xgboost", "lightgbm", "catboost", "skops")
-
-
-def method_label(request: Request, chosen: Chosen) -> str:
-    """Return the method with the settings that differ from its defaults, in a fixed order."""
-    method = chosen.method
-    name = request.method.partition(":")[0].strip()
-    plain = settings_of(type(method)())
-    changed = {k: v for k, v in settings_of(method).items() if v != plain[k]}
-    if not method.pooled:
-        changed.pop("discretizer", None)  # it follows
-    words = {True: "yes", False: "no"}
-    pairs = [f"{k}={words.get(v, v) if isinstance(v, bool) else v}" for k, v in changed.items()]
-    return name + (":" + ",".join(pairs) if pairs else "")
-
-
-def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
-    """Collect everything that decides the numbers, what parts hold, and how they are shown."""
-    settled = opened.settled
-    numbers: dict[str, Any] = {
-        "schema": SCHEMA_VERSION,
-        "modality": request.modality,
-        "model": opened.loaded.sha256,
-        "response": settled.response,
-        "outputs": list(settled.outputs),
-        "data": opened.modality.sha256,
-        **opened.modality.numbers(),
-        "method": {"name": request.method.partition(":")[0], **settings_of(chosen.method)},
-        "target": chosen.target.spec,
-        "output_scale": chosen.scale.label,
-        "baseline": chosen.drawing.baseline,
-        "sparse": chosen.drawing.sparse,
-        "samples": chosen.budget.samples,
-        "repeats": chosen.budget.repeats,
-        "seed": request.seed,
-        "stability_k": request.stability_k,
-        "model_batch_rows": opened.modality.batch_rows,
-    }
-    goal = chosen.budget.goal
-    if goal is not None:
-        numbers |= {"max_rel_se": goal.max_rel_se, "max_samples": goal.max_samples}
-    selection: dict[str, Any] = {
-        "rows": [opened.start, opened.stop],
-        "id_column": request.id_column,
-        "keep": list(request.keep),
-        "values": not request.no_values,
-        "repeats": request.write_repeats,
-    }
-    if request.shard is not None:
-        number, count = request.shard
-        selection["shard"] = {"number": number, "of": count, "of_rows": list(opened.whole)}
-    rendering = {
-        "format": request.output_format,
-        "top_k": request.top_k,
-        "csv_guard": request.csv_guard,
-        "wide": request.wide,
-        "maps": request.maps,
-        "write_maps": request.write_maps,
-    }
-    return Plan(numbers, selection, rendering, request.budget)
 
 
 def _budget(plan: Plan) -> dict[str, Any]:

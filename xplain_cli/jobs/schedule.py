@@ -17,7 +17,6 @@ from xplain_cli.runs.folder import Run
 from xplain_cli.targets import used_outputs
 from xplain_cli.workers import Spread, explain_all
 
-_CHUNKS_OF_EACH = 16  # units of work for each worker, in a job that has so many rows
 _FIRST_ROWS = 16  # chunks of a row or two must not stop a run for one bad row
 
 
@@ -44,18 +43,6 @@ def _tasks(job: Prepared, run: Run) -> Iterator[Piece]:
     for piece in opened.modality.pieces(run.chunk_rows, opened.start, opened.stop):
         if (piece.start, piece.stop) not in run.done:
             yield piece
-
-
-def chunk_rows(job: Prepared) -> int:
-    """Return the rows of a unit of work; fewer of a short job, lest workers wait for the last."""
-    import joblib
-
-    opened, chosen = job.opened, job.chosen
-    most = opened.modality.chunk_rows(chosen.method, chosen.drawing)
-    if chosen.method.pooled:
-        return most
-    rows, jobs = opened.stop - opened.start, job.request.jobs or joblib.cpu_count()
-    return min(most, max(rows // (_CHUNKS_OF_EACH * jobs), most // 8, 1))
 
 
 def spread_of(job: Prepared, run: Run) -> Spread:

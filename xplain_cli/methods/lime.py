@@ -13,7 +13,7 @@ import numpy as np
 
 from xplain_cli.errors import UsageError
 from xplain_cli.features import Draw, DrawLaw
-from xplain_cli.methods.closed_form import explain_exactly
+from xplain_cli.methods.closed_form import explain_exactly, see_leaves
 from xplain_cli.methods.discretizers import DISCRETIZERS
 from xplain_cli.methods.drawn import fit_drawn, slice_rows
 from xplain_cli.methods.neighbourhoods import Explaining, NeedOutputs, NeedPool, Pool, TableTask
@@ -110,6 +110,10 @@ class Lime:
     def _width(self, n: int) -> float:
         """Return the kernel width for n features."""
         return self.kernel_width or 0.75 * float(np.sqrt(n))
+
+    def read_leaves(self, boxes: Any, law: DrawLaw, kept: Any) -> Any:
+        """Return the leaves of a tree model as the closed form takes them."""
+        return see_leaves(boxes, law, kept)
 
     def explain(self, task: TableTask) -> Explaining:
         """Explain a block of rows."""

@@ -39,6 +39,10 @@ class TreeShap:
         """Return what the manifest says of the method's constants."""
         return {}
 
+    def read_leaves(self, boxes: Any, _law: MaskLaw, kept: Any) -> Any:
+        """Return the leaves of a tree model as the closed form takes them."""
+        return sort_leaves(boxes, kept)
+
     def explain(self, task: MaskTask) -> Explaining:
         """Explain a block of rows; the model is asked nothing."""
         yield from ()

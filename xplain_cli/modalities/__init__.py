@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-from xplain_cli.engine.records import Rows
+from xplain_cli.explanation import Rows
 from xplain_cli.features import Law
 from xplain_cli.methods import Method
 from xplain_cli.models import LoadedModel, Model, Settled

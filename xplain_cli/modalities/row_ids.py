@@ -5,9 +5,8 @@ from typing import Any
 from xplain_cli import datasets
 from xplain_cli.datasets import Chunk, ReadOptions, Table
 from xplain_cli.datasets.columns import duplicate_ids
-from xplain_cli.engine.records import Rows
 from xplain_cli.errors import RefusedError, UsageError, nearest
-from xplain_cli.explanation import STABILITY_COLUMNS, WEIGHT_COLUMNS
+from xplain_cli.explanation import STABILITY_COLUMNS, WEIGHT_COLUMNS, Rows
 from xplain_cli.plan import Request
 
 

@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.jobs.manifest import make_plan
-from xplain_cli.jobs.schedule import chunk_rows
 from xplain_cli.modalities.tabular.masks import MaskedTableLaw
 from xplain_cli.modalities.text.masks import MOST_UNITS
 from xplain_cli.output import render_piece
 from xplain_cli.planning.choices import with_draws
 from xplain_cli.planning.cost_model import ENDLESS, Demand, Pace
 from xplain_cli.planning.estimate import seconds_per_input, spell, trial_rows, try_rows
-from xplain_cli.planning.prepare import Prepared, assign
+from xplain_cli.planning.prepare import Prepared, assign, chunk_rows, make_plan
 from xplain_cli.runs.paths import RunPlace, read_marker
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.engine.explainer import Assignment, Explainer
-from xplain_cli.engine.pool import checked_scale, draw_pool, predict_perturbed
+from xplain_cli.engine.pool import draw_pool
 from xplain_cli.explanation import FloatArray, Records
 from xplain_cli.methods import Pool
 from xplain_cli.modalities.tabular.draws import TableLaw
@@ -17,6 +17,7 @@ from xplain_cli.models.batches import (
     count,
     padded,
     predict_fixed,
+    predict_perturbed,
     rows_at_once,
     take,
     takes_many,
@@ -24,6 +25,7 @@ from xplain_cli.models.batches import (
 from xplain_cli.output import Rendering, render_piece
 from xplain_cli.planning.choices import Chosen
 from xplain_cli.planning.inputs import Opened
+from xplain_cli.scales import checked_scale
 from xplain_cli.targets import used_outputs
 
 _TRIAL_ROWS, _POOLED_TRIAL_ROWS = 8, 32

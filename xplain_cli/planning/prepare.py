@@ -3,18 +3,19 @@
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from xplain_cli.console import Console
 from xplain_cli.engine.explainer import Assignment
 from xplain_cli.engine.records import Labels
-from xplain_cli.jobs.gate import tolerated
-from xplain_cli.jobs.manifest import make_plan, method_label
+from xplain_cli.errors import UsageError
 from xplain_cli.modalities.text.masks import TextLaw
 from xplain_cli.output import Rendering, check_rendering
 from xplain_cli.plan import Plan, Request
 from xplain_cli.planning.choices import Chosen, choose_method
 from xplain_cli.planning.inputs import Opened, open_inputs
 from xplain_cli.quality.gates import Gate, parse_gates
+from xplain_cli.specs import settings_of
 
 
 @dataclass(frozen=True)
@@ -102,3 +103,99 @@ def prepare(request: Request, console: Console) -> Prepared:
     plan = make_plan(request, opened, chosen)
     took = time.perf_counter() - began
     return Prepared(request, opened, chosen, plan, rendering, gates, console, took)
+
+
+SCHEMA_VERSION = 1
+
+
+def method_label(request: Request, chosen: Chosen) -> str:
+    """Return the method with the settings that differ from its defaults, in a fixed order."""
+    method = chosen.method
+    name = request.method.partition(":")[0].strip()
+    plain = settings_of(type(method)())
+    changed = {k: v for k, v in settings_of(method).items() if v != plain[k]}
+    if not method.pooled:
+        changed.pop("discretizer", None)  # it follows
+    words = {True: "yes", False: "no"}
+    pairs = [f"{k}={words.get(v, v) if isinstance(v, bool) else v}" for k, v in changed.items()]
+    return name + (":" + ",".join(pairs) if pairs else "")
+
+
+def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
+    """Collect everything that decides the numbers, what parts hold, and how they are shown."""
+    settled = opened.settled
+    numbers: dict[str, Any] = {
+        "schema": SCHEMA_VERSION,
+        "modality": request.modality,
+        "model": opened.loaded.sha256,
+        "response": settled.response,
+        "outputs": list(settled.outputs),
+        "data": opened.modality.sha256,
+        **opened.modality.numbers(),
+        "method": {"name": request.method.partition(":")[0], **settings_of(chosen.method)},
+        "target": chosen.target.spec,
+        "output_scale": chosen.scale.label,
+        "baseline": chosen.drawing.baseline,
+        "sparse": chosen.drawing.sparse,
+        "samples": chosen.budget.samples,
+        "repeats": chosen.budget.repeats,
+        "seed": request.seed,
+        "stability_k": request.stability_k,
+        "model_batch_rows": opened.modality.batch_rows,
+    }
+    goal = chosen.budget.goal
+    if goal is not None:
+        numbers |= {"max_rel_se": goal.max_rel_se, "max_samples": goal.max_samples}
+    selection: dict[str, Any] = {
+        "rows": [opened.start, opened.stop],
+        "id_column": request.id_column,
+        "keep": list(request.keep),
+        "values": not request.no_values,
+        "repeats": request.write_repeats,
+    }
+    if request.shard is not None:
+        number, count = request.shard
+        selection["shard"] = {"number": number, "of": count, "of_rows": list(opened.whole)}
+    rendering = {
+        "format": request.output_format,
+        "top_k": request.top_k,
+        "csv_guard": request.csv_guard,
+        "wide": request.wide,
+        "maps": request.maps,
+        "write_maps": request.write_maps,
+    }
+    return Plan(numbers, selection, rendering, request.budget)
+
+
+def tolerated(text: str, rows: int) -> int:
+    """
+    Read ``--max-failed N|P%`` for a number of rows.
+
+    Raises
+    ------
+    UsageError
+        Neither a number of rows nor a share.
+    """
+    number = text.removesuffix("%")
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if value < 0 or (text.endswith("%") and value > 100):
+        raise UsageError(f"--max-failed {text!r}: expected a number of rows, or a share like 5%")
+    return int(value * rows / 100) if text.endswith("%") else int(value)
+
+
+_CHUNKS_OF_EACH = 16  # units of work for each worker, in a job that has so many rows
+
+
+def chunk_rows(job: Prepared) -> int:
+    """Return the rows of a unit of work; fewer of a short job, lest workers wait for the last."""
+    import joblib
+
+    opened, chosen = job.opened, job.chosen
+    most = opened.modality.chunk_rows(chosen.method, chosen.drawing)
+    if chosen.method.pooled:
+        return most
+    rows, jobs = opened.stop - opened.start, job.request.jobs or joblib.cpu_count()
+    return min(most, max(rows // (_CHUNKS_OF_EACH * jobs), most // 8, 1))

@@ -15,9 +15,8 @@ from typing import Any
 
 from xplain_cli.engine.chunk import Effort, explain_chunk
 from xplain_cli.engine.explainer import Assignment
-from xplain_cli.engine.records import Rows
 from xplain_cli.errors import RefusedError
-from xplain_cli.explanation import Records, join_records
+from xplain_cli.explanation import Records, Rows, join_records
 from xplain_cli.modalities import Piece
 from xplain_cli.models.batches import limit_calls, take
 from xplain_cli.workers.processes import start

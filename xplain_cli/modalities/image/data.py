@@ -13,8 +13,8 @@ from xplain_cli.baselines.fills import Hidden, Mean, open_hidden
 from xplain_cli.baselines.pictures import NearestOf, Other
 from xplain_cli.datasets.pictures import Picture, Pictures, find_pictures
 from xplain_cli.datasets.pixels import Pixels
-from xplain_cli.engine.records import Rows
 from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.explanation import Rows
 from xplain_cli.methods import Method
 from xplain_cli.methods.codes import code_size
 from xplain_cli.modalities import Drawing, Load, Piece, Reading

@@ -8,9 +8,8 @@ import pandas as pd
 
 from xplain_cli import datasets
 from xplain_cli.baselines import open_baseline
-from xplain_cli.baselines.assignment import NO_CLASS, NO_LABEL, OTHER_LABEL, Reference, repeated
+from xplain_cli.baselines.assignment import NO_CLASS, NO_LABEL, OTHER_LABEL, Reference
 from xplain_cli.datasets import Table
-from xplain_cli.engine.pool import predict_perturbed
 from xplain_cli.errors import RefusedError, UsageError, nearest
 from xplain_cli.explanation import IntArray
 from xplain_cli.modalities import PROBE_ROWS, Drawing
@@ -19,6 +18,7 @@ from xplain_cli.modalities.tabular.draws import row_keys
 from xplain_cli.modalities.tabular.masks import MaskedTableLaw
 from xplain_cli.modalities.tabular.reading import read_rows
 from xplain_cli.models import LoadedModel, Model, ModelRecipe, Settled, load_model
+from xplain_cli.models.batches import predict_perturbed, repeated
 from xplain_cli.models.judges import Judge, choose_judge
 from xplain_cli.plan import Request
 from xplain_cli.remote import is_remote

@@ -11,7 +11,6 @@ from xplain_cli import datasets
 from xplain_cli.baselines import open_baseline
 from xplain_cli.datasets import Table
 from xplain_cli.datasets.columns import match_columns
-from xplain_cli.engine.pool import predict_perturbed
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import IntArray
 from xplain_cli.methods import METHODS, Method
@@ -34,7 +33,7 @@ from xplain_cli.modalities.tabular.reading import (
     usable_background,
 )
 from xplain_cli.models import LoadedModel, Model, Settled, load_model
-from xplain_cli.models.batches import BATCH_ROWS
+from xplain_cli.models.batches import BATCH_ROWS, predict_perturbed
 from xplain_cli.plan import Request
 from xplain_cli.specs import split_spec
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from xplain_cli.engine.pool import predict_perturbed
 from xplain_cli.errors import UsageError
 from xplain_cli.models import Model, Trees
+from xplain_cli.models.batches import predict_perturbed
 from xplain_cli.models.leaves import sum_of_leaves
 
 _ROWS = 128

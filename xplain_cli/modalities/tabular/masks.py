@@ -8,19 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from xplain_cli.baselines.assignment import (
-    NO_CLASS,
-    Ask,
-    Distance,
-    Giver,
-    Ground,
-    differ,
-    foils,
-    repeated,
-)
+from xplain_cli.baselines.assignment import NO_CLASS, Ask, Distance, Giver, Ground, differ, foils
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import Shown
 from xplain_cli.modalities.tabular.draws import feature_values, row_keys, shown_cells
+from xplain_cli.models.batches import repeated
 
 
 @dataclass(frozen=True)
@@ -99,6 +91,16 @@ class TableRows:
     def copies(self) -> int:
         """Model inputs of each mask: one for every baseline, averaged."""
         return self.law.giver.k
+
+    @property
+    def most_asked(self) -> int:
+        """Model inputs that finding the baselines of a row takes at most."""
+        return self.law.giver.most_asked
+
+    @property
+    def n_all(self) -> int:
+        """All features of a row."""
+        return len(self.law.names)
 
     @property
     def moves(self) -> BoolArray:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, IntArray
-from xplain_cli.features import Shown
+from xplain_cli.features import Shown, Weigh, Weighed
 from xplain_cli.modalities.text.segmentation import Span, is_unspaced, split_units
 
 MOST_UNITS = 1000
@@ -197,6 +197,14 @@ class TextRows:
             ]
             kept.append(tuple(unit for unit in found if unit.spans))
         return replace(self, units=tuple(kept))
+
+    def refined(self, weigh: Weigh) -> tuple["TextRows", Weighed]:
+        """Return the texts with the units of their strongest sentences, where that is asked for."""
+        from xplain_cli.modalities.text.refine import refine
+
+        return (
+            (self, Weighed()) if self.law.refine is None else refine(self, self.law.refine, weigh)
+        )
 
     def shown(self) -> Shown:
         """Return the units' texts, how often each stands there, and where."""

@@ -1,39 +1,15 @@
 """Long texts from coarse to fine: blocks of sentences, sentences, the units inside the best."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Sequence
 
 import numpy as np
 
 from xplain_cli.explanation import FloatArray
+from xplain_cli.features import Weigh, Weighed
 from xplain_cli.modalities.text.masks import MOST_UNITS, TextRows
 from xplain_cli.modalities.text.segmentation import Span, split_sentences
 
 _MOST_BLOCKS = 64
-
-
-@dataclass
-class Weighed:
-    """
-    What a rough explanation says of rows.
-
-    Attributes
-    ----------
-    sizes
-        Row -> how strong each of its features is, (n,).
-    asked
-        Row -> the model inputs that it took.
-    lost
-        Row -> why it could not be explained.
-    """
-
-    sizes: dict[int, FloatArray] = field(default_factory=dict)
-    asked: dict[int, int] = field(default_factory=dict)
-    lost: dict[int, str] = field(default_factory=dict)
-
-
-Weigh: TypeAlias = Callable[[TextRows, Sequence[int]], Weighed]
 
 
 def _blocks(spans: Sequence[Span]) -> list[Span]:
