@@ -73,9 +73,9 @@ def rooms():
     return files | {f"{path.parent.name}/" for path in HOUSE.glob("*/*.py")}
 
 
-def test_files_have_at_most_300_lines():
+def test_files_have_at_most_500_lines():
     lines = {name: len(text.splitlines()) for name, text in SOURCES.items()}
-    assert {name: count for name, count in lines.items() if count > 300} == {}
+    assert {name: count for name, count in lines.items() if count > 500} == {}
 
 
 def test_functions_have_at_most_50_lines_without_docstring():
@@ -119,8 +119,8 @@ def test_files_are_named_by_nouns_of_the_field():
     assert {name for name in SOURCES if Path(name).stem in VAGUE} == set()
 
 
-def test_no_package_stands_below_a_shelf():
-    assert [name for name in SOURCES if name.count("/") > 1] == []
+def test_the_house_has_two_levels():
+    assert [name for name in SOURCES if name.count("/") > 2] == []
 
 
 def test_the_map_names_every_room_and_no_other():
