@@ -4,36 +4,12 @@ import os
 import pickle
 import subprocess
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+from comments import make_comments
+from running import Case, Outcome, environment
 
 pytest.register_assert_rewrite("clarity")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command left: its exit code, stdout and stderr."""
-
-    code: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True)
-class Case:
-    """A stored model and a table to explain."""
-
-    model: Path
-    data: Path
-
-
-def environment(**extra):
-    """Return the environment without XPLAIN_* and without colours, with *extra* variables."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("XPLAIN_")}
-    fixed = {"TYPER_USE_RICH": "0", "TERMINAL_WIDTH": "100"}
-    return clean | fixed | extra
 
 
 @pytest.fixture
@@ -140,3 +116,9 @@ def mixed(tmp_path_factory):
     model = make_pipeline(prepare, LogisticRegression(max_iter=5000))
     model.fit(table, np.array(["low", "mid", "high"])[grade])
     return _store(tmp_path_factory.mktemp("mixed"), "mixed", model, table)
+
+
+@pytest.fixture(scope="module")
+def comments(tmp_path_factory):
+    """A folder with a small pipeline, its comments, and callables."""
+    return make_comments(tmp_path_factory.mktemp("comments"))

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import environment
+from running import environment
 
 import xplain_cli
 from xplain_cli import commands, main

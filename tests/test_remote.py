@@ -11,9 +11,9 @@ import threading
 
 import pandas as pd
 import pytest
-from conftest import environment
 from picture_models import constant
 from PIL import Image
+from running import environment
 
 from xplain_cli import remote
 from xplain_cli.errors import RefusedError, UsageError

@@ -1,0 +1,585 @@
+"""job: from a model file and a table to weights, stability and a manifest."""
+
+import json
+import pickle
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from running import SMALL, Case, bytes_of, environment, rows_of
+
+
+@pytest.fixture
+def explain(run, tmp_path):
+    """Explain a case into a folder of tmp_path and return (outcome, weights, stability)."""
+
+    def explained(case, *options, out="out"):
+        done = run("tabular", case.model, case.data, *SMALL, "-o", tmp_path / out, *options)
+        assert done.code == 0, done.err
+        folder = tmp_path / out
+        return done, rows_of(folder / "weights.csv"), rows_of(folder / "stability.csv")
+
+    return explained
+
+
+def test_a_line_for_each_row_target_and_feature(explain, cancer):
+    _, weights, stability = explain(cancer)
+    assert len(stability) == 60
+    assert len(weights) == 60 * 30
+    assert {line["status"] for line in stability} == {"ok"}
+
+
+def test_weights_are_those_of_the_surrogate_and_ranked(explain, cancer):
+    _, weights, stability = explain(cancer)
+    first = [w for w in weights if w["row_id"] == weights[0]["row_id"]]
+    sizes = [abs(float(w["weight"])) for w in first]
+    assert sizes == sorted(sizes, reverse=True)
+    assert [int(w["rank"]) for w in first] == list(range(1, 31))
+    total = float(stability[0]["base_value"]) + sum(float(w["weight"]) for w in first)
+    assert total - float(stability[0]["prediction"]) == pytest.approx(
+        float(stability[0]["residual"])
+    )
+
+
+def test_prediction_is_the_models(explain, cancer):
+    _, _, stability = explain(cancer)
+    model = pickle.loads(cancer.model.read_bytes())
+    table = pd.read_csv(cancer.data).drop(columns="id")
+    expected = model.predict_proba(table)[:, 1]
+    assert [float(line["prediction"]) for line in stability] == pytest.approx(expected)
+
+
+def test_stdout_is_one_line_the_place_of_the_run(explain, cancer, tmp_path):
+    done, _, _ = explain(cancer)
+    assert done.out == f"{tmp_path / 'out'}\n"
+    assert "Precision" in done.err
+
+
+def test_the_id_column_names_rows(explain, cancer):
+    _, weights, stability = explain(cancer, "--id-column", "id")
+    assert stability[3]["row_id"] == weights[90]["row_id"] == "p3"
+
+
+def test_kept_columns_are_carried_as_they_stand(explain, cancer):
+    _, weights, stability = explain(cancer, "--keep", "id")
+    assert [line["id"] for line in stability[:2]] == ["p0", "p1"]
+    assert weights[-1]["id"] == "p59"
+
+
+def test_categories_missing_values_and_class_names(explain, mixed):
+    _, weights, stability = explain(mixed, "-t", "all")
+    assert len(stability) == 3 * 80
+    assert {line["target"] for line in stability} == {"low", "mid", "high"}
+    values = {w["feature"]: w["feature_value"] for w in weights if w["row_id"] == "0"}
+    assert values["city"] in {"Oslo", "Bergen", "Troms\u00f8"}
+    assert values["age"].isdigit()
+
+
+def test_weights_of_all_classes_add_up_to_zero(explain, mixed):
+    _, weights, _ = explain(mixed, "-t", "all")
+    sums = {}
+    for line in weights:
+        key = (line["row_id"], line["feature"])
+        sums[key] = sums.get(key, 0.0) + float(line["weight"])
+    assert max(map(abs, sums.values())) < 1e-9
+
+
+def test_one_against_another_is_the_difference_of_both(explain, mixed):
+    _, pair, _ = explain(mixed, "-t", "low:vs:high", out="pair")
+    _, every, _ = explain(mixed, "-t", "all", out="all")
+    one = {(w["row_id"], w["target"], w["feature"]): float(w["weight"]) for w in every}
+    for line in pair[:40]:
+        low, high = (one[line["row_id"], c, line["feature"]] for c in ("low", "high"))
+        assert float(line["weight"]) == pytest.approx(low - high, abs=1e-9)
+
+
+def test_log_odds_of_a_forest_need_an_eps(run, explain, cancer, tmp_path):
+    from sklearn.tree import DecisionTreeClassifier
+
+    table = pd.read_csv(cancer.data).drop(columns="id")
+    tree = DecisionTreeClassifier().fit(table, table["mean radius"] > 15)
+    certain = Case(tmp_path / "tree.pkl", cancer.data)
+    certain.model.write_bytes(pickle.dumps(tree))
+    done = run("tabular", certain.model, certain.data, *SMALL, "--output-scale", "log-odds")
+    assert done.code == 2
+    assert "eps" in done.err
+    _, _, stability = explain(certain, "--output-scale", "log-odds:eps=1e-3")
+    assert stability[0]["output_scale"] == "log-odds:eps=0.001"
+
+
+def test_top_k_says_what_it_leaves_out(explain, cancer):
+    _, every, _ = explain(cancer, out="all")
+    _, top, stability = explain(cancer, "-k", "4", out="top")
+    assert top == [w for w in every if int(w["rank"]) <= 4]
+    assert stability[0]["n_omitted"] == "26"
+    left = sum(abs(float(w["weight"])) for w in every[4:30])
+    assert float(stability[0]["weight_omitted"]) == pytest.approx(left)
+
+
+def test_a_shared_pool_is_predicted_once(run, cancer, tmp_path):
+    """Model inputs are the pool, the rows, the probe and one batch of padding."""
+    (tmp_path / "counted.py").write_text(
+        "import pickle, pathlib\n"
+        f"model = pickle.loads(pathlib.Path({str(cancer.model)!r}).read_bytes())\n"
+        "count = pathlib.Path('count.txt')\n"
+        "def predict(table):\n"
+        "    before = int(count.read_text()) if count.exists() else 0\n"
+        "    count.write_text(str(before + len(table)))\n"
+        "    return model.predict_proba(table)\n"
+    )
+    options = ("--drop-columns", "id", "--python-path", ".", "-n", "1024", "-r", "8")
+    done = run("tabular", "counted:predict", cancer.data, *options)
+    assert done.code == 0, done.err
+    assert int((tmp_path / "count.txt").read_text()) <= 8192 + 60 + 16 + 512
+
+
+def test_rows_that_repeat_are_explained_once_and_alike(run, cancer, tmp_path):
+    lines = cancer.data.read_text().splitlines()
+    doubled = tmp_path / "doubled.csv"
+    twice = [line.replace("p", "q", 1) for line in lines[1:]]
+    doubled.write_text("\n".join([*lines, *twice]) + "\n")
+    assert run("tabular", cancer.model, doubled, *SMALL, "-o", "out").code == 0
+    stability = rows_of(tmp_path / "out" / "stability.csv")
+    for one, other in zip(stability[:60], stability[60:], strict=True):
+        assert {**one, "row": "", "row_id": ""} == {**other, "row": "", "row_id": ""}
+
+
+def test_same_bytes_for_any_way_of_working(run, cancer, tmp_path):
+    ways = {
+        "serial": ("--backend", "serial"),
+        "chunks": ("--chunk-rows", "7"),
+        "single": ("--chunk-rows", "1"),
+        "threads": ("--backend", "threads", "-j", "2", "--chunk-rows", "16"),
+        "loky": ("--backend", "loky", "-j", "2", "--chunk-rows", "16"),
+    }
+    for name, options in ways.items():
+        done = run("tabular", cancer.model, cancer.data, *SMALL, "-o", name, *options)
+        assert done.code == 0, done.err
+    first = bytes_of(tmp_path / "serial")
+    weights = [float(w["weight"]) for w in rows_of(tmp_path / "serial" / "weights.csv")]
+    assert np.std(weights) > 0.01
+    for name in ways:
+        assert bytes_of(tmp_path / name) == first, name
+        assert bytes_of(tmp_path / name, "stability.csv") == bytes_of(
+            tmp_path / "serial", "stability.csv"
+        )
+
+
+def test_same_bytes_of_a_dense_model_in_any_order_and_slice(run, diabetes, tmp_path):
+    """A linear model goes through BLAS, whose last digits change with the shape of a batch."""
+    table = pd.read_csv(diabetes.data, dtype=str)
+    table.insert(0, "id", [f"r{i}" for i in range(len(table))])
+    whole, shuffled = tmp_path / "whole.csv", tmp_path / "shuffled.csv"
+    table.to_csv(whole, index=False)
+    table.sample(frac=1, random_state=3).to_csv(shuffled, index=False)
+    options = (*SMALL, "--id-column", "id", "--background", whole)
+    for data, out, rest in (
+        (whole, "whole", ()),
+        (shuffled, "shuffled", ()),
+        (whole, "slice", ("--rows", "10:30")),
+    ):
+        assert run("tabular", diabetes.model, data, *options, "-o", out, *rest).code == 0
+
+    def lines(out):
+        return [
+            {k: v for k, v in w.items() if k != "run_id"}
+            for w in rows_of(tmp_path / out / "weights.csv")
+        ]
+
+    expected = lines("whole")
+    assert np.std([float(w["weight"]) for w in expected]) > 1
+    order = lambda w: (w["row_id"], int(w["rank"]))  # noqa: E731
+    assert sorted(lines("shuffled"), key=order) == sorted(expected, key=order)
+    assert lines("slice") == [w for w in expected if 10 <= int(w["row_id"][1:]) < 30]
+
+
+def test_background_statistics_do_not_depend_on_row_order(run, diabetes, tmp_path):
+    table = pd.read_csv(diabetes.data, dtype=str)
+    shuffled = tmp_path / "shuffled.csv"
+    table.sample(frac=1, random_state=3).to_csv(shuffled, index=False)
+    for background, out in ((diabetes.data, "one"), (shuffled, "two")):
+        options = (*SMALL, "--background", background, "-o", out)
+        assert run("tabular", diabetes.model, diabetes.data, *options).code == 0
+    one, two = (rows_of(tmp_path / out / "weights.csv") for out in ("one", "two"))
+    for first, second in zip(one, two, strict=True):
+        assert {**first, "run_id": ""} == {**second, "run_id": ""}
+
+
+def test_an_interrupted_run_continues_to_the_same_bytes(run, cancer, tmp_path):
+    options = (*SMALL, "--chunk-rows", "8", "--backend", "serial")
+    assert run("tabular", cancer.model, cancer.data, *options, "-o", "whole").code == 0
+    assert run("tabular", cancer.model, cancer.data, *options, "-o", "torn").code == 0
+    folder = tmp_path / "torn"
+    marker = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**marker, "state": "running", "n_parts": 0}))
+    for part in sorted((folder / "parts").iterdir())[2:6]:
+        part.unlink()
+    (folder / "weights.csv").unlink()
+    before = {p.name: p.stat().st_mtime_ns for p in (folder / "parts").iterdir()}
+    assert run("tabular", cancer.model, cancer.data, *options, "-o", "torn").code == 0
+    after = {p.name: p.stat().st_mtime_ns for p in (folder / "parts").iterdir()}
+    assert {name: after[name] for name in before} == before
+    for name in ("weights.csv", "stability.csv", "manifest.json"):
+        if name != "manifest.json":
+            assert bytes_of(folder, name) == bytes_of(tmp_path / "whole", name)
+
+
+def test_a_finished_run_computes_nothing_and_judges_its_gates(run, cancer, tmp_path):
+    command = ("tabular", cancer.model, cancer.data, *SMALL)
+    assert run(*command).code == 0
+    again = run(*command, "--fail-on", "min(local_r2)<2")
+    assert again.code == 1
+    assert "nothing to do" in again.err
+    assert "gate missed" in again.err
+    assert run("gate", "xplain-out", "--fail-on", "count(failed)>0").code == 0
+    assert run("gate", "xplain-out/weights.csv", "--fail-on", "min(local_r2)<2").code == 1
+
+
+def test_a_finished_run_is_rendered_anew_in_another_format(run, cancer, tmp_path):
+    command = ("tabular", cancer.model, cancer.data, *SMALL, "-o", "out")
+    assert run(*command).code == 0
+    assert run(*command, "--output-format", "jsonl", "-k", "2").code == 0
+    lines = (tmp_path / "out" / "weights.jsonl").read_text().splitlines()
+    assert len(lines) == 60
+    assert len(json.loads(lines[0])["explanations"][0]["weights"]) == 2
+    assert not (tmp_path / "out" / "weights.csv").exists()
+
+
+def test_other_numbers_set_the_finished_default_run_aside(run, cancer, tmp_path):
+    command = ("tabular", cancer.model, cancer.data, *SMALL)
+    assert run(*command).code == 0
+    first = json.loads((tmp_path / "xplain-out" / "manifest.json").read_text())["run_id"]
+    done = run(*command, "--seed", "1")
+    assert done.code == 0
+    assert f"xplain-out.{first}" in done.err
+    assert (tmp_path / f"xplain-out.{first}" / "weights.csv").exists()
+    assert run(*command, "--seed", "2", "-o", "xplain-out").code == 2
+
+
+def test_standard_output_carries_json_lines(run, cancer, tmp_path):
+    done = run("tabular", cancer.model, cancer.data, *SMALL, "-o", "-", "-q")
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert [row["row_id"] for row in rows] == list(range(60))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_standard_input_needs_a_background(xplain, cancer):
+    text = cancer.data.read_text()
+    assert xplain("tabular", cancer.model, "-", stdin=text).code == 2
+    options = ("--background", cancer.data, *SMALL, "-q")
+    done = xplain("tabular", cancer.model, "-", *options, stdin=text)
+    assert done.code == 0, done.err
+    assert len(done.out.splitlines()) == 60
+
+
+def test_json_holds_the_manifest_and_all_explanations(run, cancer, tmp_path):
+    assert run("tabular", cancer.model, cancer.data, *SMALL, "-o", "all.json").code == 0
+    document = json.loads((tmp_path / "all.json").read_text())
+    assert len(document["explanations"]) == 60
+    assert document["manifest"]["classes"] == ["0", "1"]
+
+
+def test_repeats_are_written_on_request(run, cancer, tmp_path):
+    options = (*SMALL, "-o", "out", "--write-repeats")
+    assert run("tabular", cancer.model, cancer.data, *options).code == 0
+    with np.load(tmp_path / "out" / "repeats.npz") as kept:
+        assert kept["weights"].shape == (3, 60 * 30)
+        spread = kept["weights"].std(axis=0, ddof=1)
+    written = [float(w["std_over_seeds"]) for w in rows_of(tmp_path / "out" / "weights.csv")]
+    assert written == pytest.approx(spread)
+
+
+def test_values_may_be_left_out_everywhere(run, cancer, tmp_path):
+    options = (*SMALL, "-o", "out", "--no-values")
+    assert run("tabular", cancer.model, cancer.data, *options).code == 0
+    assert {w["feature_value"] for w in rows_of(tmp_path / "out" / "weights.csv")} == {""}
+    value = "17.99"  # of the first row
+    parts = (tmp_path / "out" / "parts").iterdir()
+    assert not any(value.encode() in part.read_bytes() for part in parts)
+
+
+def test_the_manifest_is_the_same_for_the_same_command(run, cancer, tmp_path):
+    texts = []
+    for _ in range(2):
+        assert run("tabular", cancer.model, cancer.data, *SMALL, "-o", "out", "--force").code == 0
+        texts.append((tmp_path / "out" / "manifest.json").read_text())
+    assert texts[0] == texts[1]
+    facts = json.loads(texts[0])
+    assert set(facts["outputs"]) == {"weights.csv", "stability.csv"}
+    assert facts["baseline"].startswith("background")
+
+
+def test_a_dry_run_writes_nothing_and_counts_model_inputs(run, cancer, tmp_path):
+    done = run("tabular", cancer.model, cancer.data, "--dry-run")
+    assert done.code == 0
+    assert "model inputs    8,704" in done.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_few_samples_are_raised_and_it_is_said(run, cancer, tmp_path):
+    done = run("tabular", cancer.model, cancer.data, "-n", "16", "-r", "2", "-o", "out")
+    assert "samples raised from 16 to 128" in done.err
+    assert rows_of(tmp_path / "out" / "stability.csv")[0]["n_samples"] == "128"
+
+
+@pytest.mark.parametrize("method", ["lime:sample=around", "lime:exact=yes", "lime:features=3"])
+def test_other_ways_of_lime_run_whole(run, cancer, tmp_path, method):
+    options = ("--rows", "0:5", "-m", method, "-o", "out")
+    done = run("tabular", cancer.model, cancer.data, *options)
+    assert done.code == 0, done.err
+    stability = rows_of(tmp_path / "out" / "stability.csv")
+    assert len(stability) == 5
+    if method == "lime:exact=yes":
+        assert {line["precision"] for line in stability} == {"exact"}
+    if method == "lime:sample=around":
+        assert stability[0]["n_model_inputs"] == str(1 + 8 * 128)
+    if method == "lime:features=3":
+        assert len(rows_of(tmp_path / "out" / "weights.csv")) == 15
+
+
+def test_a_group_is_one_feature(run, mixed, tmp_path):
+    options = ("--rows", "0:5", *SMALL, "--group", "person=[aj][go][eb]", "-o", "out")
+    assert run("tabular", mixed.model, mixed.data, *options).code == 0
+    names = {w["feature"] for w in rows_of(tmp_path / "out" / "weights.csv")}
+    assert names == {"person", "income", "city"}
+
+
+def test_a_model_that_fails_on_a_row_costs_that_row_only(run, cancer, tmp_path):
+    (tmp_path / "picky.py").write_text(
+        "def predict(table):\n"
+        "    if (table['mean radius'] == 13.08).any():\n"
+        "        raise ValueError('not this one')\n"
+        "    return table['mean radius'].to_numpy()\n"
+    )
+    command = ("tabular", "picky:predict", cancer.data, "--drop-columns", "id", *SMALL)
+    done = run(*command, "--python-path", ".", "--rows", "15:25")
+    assert done.code == 4, done.err
+    stability = rows_of(tmp_path / "xplain-out" / "stability.csv")
+    assert [line["status"] for line in stability].count("failed") == 1
+    assert any("not this one" in line["error"] for line in stability)
+    assert run(*command, "--python-path", ".", "--rows", "15:25", "--max-failed", "1").code == 0
+
+
+BAD = {
+    "missing model": (("nothing.pkl", "DATA"), 3, "nothing.pkl"),
+    "missing data": (("MODEL", "nothing.csv"), 3, "nothing.csv"),
+    "wrong target": (("MODEL", "DATA", "-t", "2"), 2, "not an output"),
+    "a column as target": (("MODEL", "DATA", "-t", "mean radius"), 2, "is a column of the data"),
+    "unknown method": (("MODEL", "DATA", "-m", "lmie"), 2, "did you mean 'lime'"),
+    "unknown setting": (("MODEL", "DATA", "-m", "lime:kernel=3"), 2, "no setting 'kernel'"),
+    "bad rows": (("MODEL", "DATA", "--rows", "5"), 2, "START:STOP"),
+    "rows past the end": (("MODEL", "DATA", "--rows", "100:"), 2, "has 60 rows"),
+    "unknown id": (("MODEL", "DATA", "--id-column", "idd"), 2, "did you mean 'id'"),
+    "no such folder": (("MODEL", "DATA", "-o", "no/such/out"), 3, "cannot be written"),
+    "a gate of nothing": (("MODEL", "DATA", "--fail-on", "maxrel>1"), 2, "maxrel"),
+    "exact log-odds": (
+        ("MODEL", "DATA", "-m", "lime:exact=yes", "--output-scale", "log-odds"),
+        2,
+        "exact=yes",
+    ),
+    "a group of nothing": (("MODEL", "DATA", "--group", "a=zz*"), 2, "matches no column"),
+    "no category": (("MODEL", "DATA", "--categorical", "zz"), 2, "matches no column"),
+    "a kept column of ours": (("MODEL", "KEEP", "--keep", "weight"), 2, "weight"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_clear_line_and_nothing_is_written(run, cancer, tmp_path, name):
+    words, code, text = BAD[name]
+    kept = tmp_path / "kept.csv"
+    kept.write_text(cancer.data.read_text().replace("id,", "weight,", 1))
+    places = {"MODEL": cancer.model, "DATA": cancer.data, "KEEP": kept}
+    done = run("tabular", *(places.get(word, word) for word in words))
+    assert done.code == code, done.err
+    errors = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert text in errors[0]
+    assert list(tmp_path.iterdir()) == [kept]
+
+
+def broken(tmp_path, cancer, change):
+    table = pd.read_csv(cancer.data, dtype=str)
+    path = tmp_path / "broken.csv"
+    change(table).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda t: t.rename(columns={"mean radius": "mean_radius"}), "mean_radius"),
+        (lambda t: t.assign(**{"mean radius": "abc"}), "'abc'.*60 of 60 cells"),
+        (lambda t: t.head(0), "without rows"),
+        (lambda t: t.head(10), "too few for a background"),
+        (lambda t: t.assign(id="same"), "must be unique"),
+    ],
+)
+def test_broken_tables_are_refused(run, cancer, tmp_path, change, text):
+    import re
+
+    path = broken(tmp_path, cancer, change)
+    done = run("tabular", cancer.model, path, "--id-column", "id")
+    assert done.code == 3, done.err
+    assert re.search(text, done.err), done.err
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_regression_has_no_classes_to_target(run, diabetes, tmp_path):
+    done = run("tabular", diabetes.model, diabetes.data, "-t", "class=1")
+    assert done.code == 2
+    assert "not an output" in done.err
+    assert run("tabular", diabetes.model, diabetes.data, "-t", "predicted").code == 2
+
+
+def test_a_model_that_answers_nan_is_refused_at_the_probe(run, cancer, tmp_path):
+    (tmp_path / "hollow.py").write_text(
+        "def predict(table):\n    return table.index * float('nan')\n"
+    )
+    done = run(
+        "tabular", "hollow:predict", cancer.data, "--drop-columns", "id", "--python-path", "."
+    )
+    assert done.code == 3
+    assert "NaN" in done.err or "nan" in done.err
+
+
+def test_force_never_touches_a_foreign_folder(run, cancer, tmp_path):
+    foreign = tmp_path / "mine"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("ten years")
+    done = run("tabular", cancer.model, cancer.data, *SMALL, "-o", "mine", "--force")
+    assert done.code == 3
+    assert [p.name for p in foreign.iterdir()] == ["thesis.txt"]
+
+
+def test_a_full_disk_leaves_nothing_half_written(run, cancer, tmp_path, monkeypatch):
+    import errno
+    import os
+
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    done = run("tabular", cancer.model, cancer.data, *SMALL, "-o", "out")
+    assert done.code == 3
+    assert "space" in done.err
+    out = tmp_path / "out"
+    assert not out.exists() or not list(out.glob("*.csv"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_run_without_orphans(cancer, tmp_path, number, code):
+    (tmp_path / "slow.py").write_text(
+        "import time\n"
+        "def predict(table):\n"
+        "    time.sleep(0.2)\n"
+        "    return table['mean radius'].to_numpy()\n"
+    )
+    options = ("--drop-columns", "id", "--python-path", ".", "--chunk-rows", "1", *SMALL)
+    spread = ("--backend", "loky", "-j", "2")
+    command = [sys.executable, "-m", "xplain_cli", "tabular", "slow:predict", str(cancer.data)]
+    process = subprocess.Popen(
+        [*command, *options, *spread],
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    parts = tmp_path / "xplain-out" / "parts"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (parts.exists() and any(parts.iterdir())):
+        time.sleep(0.1)
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode == code
+    group = ["ps", "-o", "pid=", "-g", str(process.pid)]
+    for _ in range(50):
+        if not subprocess.run(group, capture_output=True, text=True, check=False).stdout.strip():
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("worker processes are still there")
+    assert not (tmp_path / "xplain-out" / "weights.csv").exists()
+
+
+def test_a_model_of_plain_arrays_drops_the_id_column(run, tmp_path):
+    from sklearn.datasets import load_wine
+    from sklearn.tree import DecisionTreeClassifier
+
+    X, y = load_wine(return_X_y=True)
+    case = Case(tmp_path / "tree.pkl", tmp_path / "wine.csv")
+    case.model.write_bytes(pickle.dumps(DecisionTreeClassifier(max_depth=3).fit(X, y)))
+    table = pd.DataFrame(X, columns=[f"c{j}" for j in range(13)])
+    table.insert(0, "id", range(len(table)))
+    table.to_csv(case.data, index=False)
+    done = run("tabular", case.model, case.data, *SMALL, "-o", "out")
+    assert done.code == 0, done.err
+    names = {w["feature"] for w in rows_of(tmp_path / "out" / "weights.csv")}
+    assert names == {f"c{j}" for j in range(13)}
+    table.insert(0, "more", 1.0)
+    table.to_csv(case.data, index=False)
+    refused = run("tabular", case.model, case.data, *SMALL, "-o", "out2")
+    assert refused.code == 3
+    assert "--features" in refused.err
+    assert "--drop-columns" in refused.err
+
+
+def test_five_hundred_columns_work(run, tmp_path):
+    from sklearn.linear_model import LogisticRegression
+
+    stream = np.random.default_rng(0)
+    X = stream.normal(size=(40, 500))
+    model = LogisticRegression().fit(X, X[:, 0] > 0)
+    case = Case(tmp_path / "wide.pkl", tmp_path / "wide.csv")
+    case.model.write_bytes(pickle.dumps(model))
+    pd.DataFrame(X).rename(columns="c{}".format).to_csv(case.data, index=False)
+    done = run("tabular", case.model, case.data, "--rows", "0:2", "-r", "2", "-o", "out")
+    assert done.code == 0, done.err
+    assert "samples raised from 1024 to 2048" in done.err
+    assert len(rows_of(tmp_path / "out" / "weights.csv")) == 1000
+
+
+def test_inspect_with_data_names_inputs_and_outputs_and_the_cost(run, mixed, tmp_path):
+    done = run("inspect", mixed.model, mixed.data)
+    assert done.code == 0, done.err
+    lines = dict(line.split(None, 1) for line in done.out.splitlines() if " " in line.strip())
+    assert lines["inputs"].startswith("age (integer), income (number), city (category)")
+    assert lines["outputs"] == "high, low, mid"
+    assert "model inputs" in done.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_verbose_says_where_the_time_went(run, cancer):
+    done = run("tabular", cancer.model, cancer.data, *SMALL, "-v")
+    assert "time: open" in done.err
+    assert "model inputs: 512 in the shared pool, 512 for 60 rows" in done.err
+
+
+def test_repeats_stand_beside_the_file_that_is_named(run, cancer, tmp_path):
+    command = ("tabular", cancer.model, cancer.data, *SMALL, "--rows", "0:3", "--write-repeats")
+    assert run(*command, "-o", "l.json").code == 0
+    assert "l.repeats.npz" in json.loads((tmp_path / "l.manifest.json").read_text())["outputs"]
+    with np.load(tmp_path / "l.repeats.npz") as kept:
+        assert kept["weights"].shape == (3, 90)
+    assert "nothing to do" in run(*command, "-o", "l.json").err
+    assert run(*command, "-o", "-").code == 2
+
+
+def test_a_type_for_a_column_that_only_data_has_leaves_the_background_alone(run, cancer, tmp_path):
+    background = tmp_path / "background.csv"
+    pd.read_csv(cancer.data).drop(columns="id").to_csv(background, index=False)
+    options = ("--background", background, "--dtype", "id=text", "--id-column", "id")
+    done = run("tabular", cancer.model, cancer.data, *SMALL, "--rows", "0:2", *options)
+    assert done.code == 0, done.err
+
+
+def test_a_short_job_is_cut_into_smaller_units_of_work(run, cancer, tmp_path):
+    command = ("tabular", cancer.model, cancer.data, "-m", "occlusion", "--backend", "serial")
+    for out, options in {"out": (), "asked": ("--chunk-rows", "32")}.items():
+        assert run(*command, *options, "-o", out).code == 0
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["chunk_rows"] == 4
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "asked")

@@ -1,0 +1,45 @@
+"""A background, a model of it, and the baselines that are taken from it."""
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.baselines.assignment import Reference
+
+
+def table(rng, rows=40):
+    return pd.DataFrame({
+        "a": rng.normal(size=rows),
+        "b": np.where(rng.random(rows) < 0.2, np.nan, rng.normal(5, 2, rows)),
+        "c": rng.choice(["red", "green", "blue"], rows).astype(object),
+    })
+
+
+def answers(rows):
+    """A model of two classes, by one number and one category."""
+    score = rows["a"].to_numpy(dtype=float) + (rows["c"] == "red").to_numpy() - 0.5
+    p = 1 / (1 + np.exp(-3 * score))
+    return np.column_stack([1 - p, p])
+
+
+def reference(rows):
+    return Reference(
+        rows=rows,
+        names=tuple(f"row {i}" for i in range(len(rows))),
+        predicted=answers(rows).argmax(axis=1),
+        labelled=np.full(len(rows), -1),
+        outputs=("no", "yes"),
+        discrete=frozenset({"c"}),
+        members=(("a",), ("b",), ("c",)),
+        seed=0,
+    )
+
+
+class Files:
+    def __init__(self, rows):
+        self.rows = rows
+
+    def row(self, name):
+        return self.rows.iloc[[int(name)]].reset_index(drop=True)
+
+    def table(self, path):
+        return self.rows.head(len(path))

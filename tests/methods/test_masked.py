@@ -1,0 +1,253 @@
+"""methods on masks: LIME for texts and pictures against enumeration, formulas and itself."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from mask_laws import Law, explain, index
+from oracles import mask_limit, text_formula
+
+from xplain_cli.errors import UsageError
+from xplain_cli.methods import METHODS
+from xplain_cli.methods.designs import (
+    DESIGNS,
+    all_masks,
+    enumerate_masks,
+    kernel_weights,
+    sample_masks,
+    size_law,
+)
+from xplain_cli.quality.stability import assess, standard_errors
+from xplain_cli.specs import build
+
+SETTINGS = [
+    "lime",
+    "lime:control=none",
+    "lime:design=pairs",
+    "lime:design=plain",
+    "lime:kernel=share",
+    "lime:kernel=flat",
+    "lime:design=codes",
+    "occlusion",
+    "rise",
+    "rise:control=none",
+    "lime:kernel_width=10",
+    "lime:ridge=1",
+    "lime:features=1,select=forward",
+    "kernel-shap",
+    "permutation",
+]
+WITHOUT_MASKS = ["tree-shap"]  # its contract is in test_shapley.py
+SIZES = ["uniform", "half"]
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("n", [1, 2, 7, 14])
+@pytest.mark.parametrize("text", SETTINGS)
+def test_shapes_and_finiteness(text, n, sizes):
+    method = build(text, METHODS["masks"])
+    got = explain(method, sizes, n, index(n), rows=2)
+    assert got.weights.shape == (2, 1, n)
+    for field in fields(got):
+        value = getattr(got, field.name)
+        if isinstance(value, np.ndarray) and field.name not in {"local_r2", "locality"}:
+            assert np.isfinite(value).all(), field.name
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("n", [1, 2, 7, 14, 25])
+@pytest.mark.parametrize("text", SETTINGS)
+def test_a_row_takes_no_more_model_inputs_than_its_method_says(text, n, sizes):
+    method = build(text, METHODS["masks"])
+    for samples, repeats in ((8, 1), (64, 2), (512, 4)):
+        got = explain(method, sizes, n, index(n), samples=samples, repeats=repeats)
+        assert got.n_inputs[0] <= method.row_inputs(Law(sizes), n, (samples, repeats))
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("n", [1, 2, 7, 14])
+def test_a_constant_model_gives_zeros(n, sizes):
+    got = explain(build("lime", METHODS["masks"]), sizes, n, lambda _, z: np.full((len(z), 1), 0.3))
+    assert not got.weights.any()
+    assert not standard_errors(got).any()
+    assert np.isnan(got.local_r2).all()
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("n", [5, 20])
+def test_a_linear_model_gives_its_coefficients(n, sizes):
+    weights = np.arange(1.0, n + 1)
+    got = explain(build("lime", METHODS["masks"]), sizes, n, lambda _, z: (z @ weights)[:, None])
+    assert got.weights[0, 0] == pytest.approx(weights, rel=1e-6)
+    assert got.base[0, 0] == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize("text", ["lime", "lime:control=none", "lime:kernel=share"])
+@pytest.mark.parametrize("n", [5, 14])
+def test_permuting_features_permutes_weights_within_errors(text, n):
+    method, order = build(text, METHODS["masks"]), np.random.default_rng(1).permutation(n)
+    model = index(n)
+    one = explain(method, "uniform", n, model)
+    two = explain(method, "uniform", n, lambda row, z: model(row, z[:, np.argsort(order)]))
+    back = np.argsort(order)
+    gap = one.weights[0, 0] - two.weights[0, 0][back]
+    error = np.hypot(standard_errors(one)[0, 0], standard_errors(two)[0, 0][back])
+    assert np.linalg.norm(gap) <= 3 * np.linalg.norm(error) + 1e-9
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("n", [2, 6, 11])
+def test_few_features_are_enumerated_exactly(n, sizes):
+    model = index(n)
+    got = explain(build("lime", METHODS["masks"]), sizes, n, model)
+    kernel = kernel_weights("cosine", 0.25, n)
+    beta, base = mask_limit(sizes, kernel, n, lambda z: model(0, z)[:, 0])
+    assert got.exact
+    assert got.n_repeats == 1
+    assert got.weights[0, 0] == pytest.approx(beta, abs=1e-9)
+    assert got.base[0, 0] == pytest.approx(base, abs=1e-9)
+    assert not standard_errors(got).any()
+
+
+def test_enumeration_agrees_with_the_published_formula():
+    n, model = 8, index(8)
+    got = explain(build("lime", METHODS["masks"]), "uniform", n, model)
+    beta = text_formula(kernel_weights("cosine", 0.25, n), lambda z: model(0, z)[:, 0])
+    assert got.weights[0, 0] == pytest.approx(beta, abs=1e-9)
+
+
+def test_a_lone_feature_explains_all_of_the_difference():
+    got = explain(build("lime", METHODS["masks"]), "uniform", 1, lambda _, z: np.where(z, 0.9, 0.2))
+    assert got.weights[0, 0, 0] == pytest.approx(0.7, abs=1e-9)
+
+
+@pytest.mark.parametrize("control", ["none", "logit2"])
+@pytest.mark.parametrize("design", ["sobol", "pairs", "plain"])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_samples_agree_with_enumeration_and_know_their_error(sizes, design, control):
+    n, model = 12, index(12, 3)
+    method = build(f"lime:design={design},control={control}", METHODS["masks"])
+    beta, _ = mask_limit(sizes, kernel_weights("cosine", 0.25, n), n, lambda z: model(0, z)[:, 0])
+    ratios = []
+    for seed in range(12):
+        got = explain(method, sizes, n, model, samples=128, repeats=8, seed=seed, bounded=True)
+        assert not got.exact
+        ratios.append((got.weights[0, 0] - beta) / standard_errors(got)[0, 0])
+    assert np.sqrt(np.mean(np.square(ratios))) == pytest.approx(1.1, abs=0.35)
+
+
+def test_the_stand_in_leaves_far_less_to_sample():
+    n, model = 18, index(18, 5)
+    spread = {}
+    for control in ("none", "logit2"):
+        method = build(f"lime:control={control}", METHODS["masks"])
+        runs = [
+            explain(method, "uniform", n, model, seed=s, samples=256, bounded=True).weights
+            for s in range(8)
+        ]
+        spread[control] = np.var(runs, axis=0).sum()
+    assert spread["logit2"] < spread["none"] / 4
+
+
+@pytest.mark.parametrize("text", ["lime", "lime:control=none", "lime:design=plain"])
+def test_rows_together_or_alone_give_the_same_bytes(text):
+    method, n, model = build(text, METHODS["masks"]), 13, index(13)
+    together = explain(method, "uniform", n, model, rows=5, bounded=True)
+    for i in range(5):
+        alone = explain(method, "uniform", n, lambda _, z, i=i: model(i, z), bounded=True)
+        assert together.weights[i].tobytes() == alone.weights[0].tobytes()
+        assert together.factors[:, i].tobytes() == alone.factors[:, 0].tobytes()
+        assert together.local_r2[i].tobytes() == alone.local_r2[0].tobytes()
+
+
+def test_another_seed_gives_other_masks():
+    method, model = build("lime", METHODS["masks"]), index(14)
+    one, two = (explain(method, "uniform", 14, model, seed=s).weights for s in (0, 1))
+    assert one.tobytes() != two.tobytes()
+
+
+def test_one_repeat_has_errors_too():
+    got = explain(build("lime", METHODS["masks"]), "uniform", 14, index(14), repeats=1)
+    assert (standard_errors(got) > 0).all()
+    assert 0 < assess(got, 5, 0).max_rel_se[0, 0] < 1
+
+
+def test_a_model_of_order_alone_has_a_poor_fit():
+    stream = np.random.default_rng(0)
+
+    def model(_, masks):
+        # an answer that depends on the masks as a whole and on no feature by itself
+        parity = (masks.sum(axis=1) % 2).astype(float)
+        return (parity + 0.01 * stream.random(len(masks)))[:, None]
+
+    got = explain(build("lime", METHODS["masks"]), "uniform", 14, model)
+    assert got.local_r2[0, 0] < 0.2
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("name", DESIGNS)
+def test_designs_sample_the_law(name, sizes):
+    n = 6
+    design = sample_masks(name, sizes, np.ones(n + 1), (4096, 2), (0,))
+    counts = design.masks.sum(axis=2).ravel()
+    share = np.bincount(counts, design.weights.ravel(), minlength=n + 1)
+    assert share / share.sum() == pytest.approx(size_law(sizes, n), abs=0.02)
+
+
+def test_masks_without_weight_are_never_asked():
+    design = sample_masks("sobol", "uniform", kernel_weights("cosine", 0.25, 4), (64, 2), (0,))
+    assert (design.used.sum(axis=1) < 4).all()
+    assert (enumerate_masks("uniform", np.ones(5)).used.sum(axis=1) < 4).all()
+
+
+def test_all_masks_are_all_and_distinct():
+    assert len(np.unique(all_masks(6), axis=0)) == 64
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_occlusion_takes_each_feature_away_alone(sizes):
+    n, model = 6, index(6)
+    got = explain(build("occlusion", METHODS["masks"]), sizes, n, model)
+    full, nothing = np.ones((1, n), dtype=bool), np.zeros((1, n), dtype=bool)
+    wanted = [model(0, full)[0, 0] - model(0, full & (np.arange(n) != j))[0, 0] for j in range(n)]
+    np.testing.assert_allclose(got.weights[0, 0], wanted)
+    np.testing.assert_allclose(got.base[0, 0], model(0, nothing)[0, 0])
+    assert (got.exact, got.n_inputs.tolist()) == (True, [n + 1])
+
+
+def test_rise_is_the_mean_with_a_feature_less_the_mean_without():
+    n, model = 8, index(8)
+    got = explain(build("rise", METHODS["masks"]), "half", n, model)
+    masks = all_masks(n)
+    values = model(0, masks)[:, 0]
+    wanted = [values[masks[:, j]].mean() - values[~masks[:, j]].mean() for j in range(n)]
+    assert got.exact
+    np.testing.assert_allclose(got.weights[0, 0], wanted, atol=1e-9)
+
+
+def test_rise_is_for_features_that_stay_with_one_half():
+    with pytest.raises(UsageError, match="it is for pictures"):
+        build("rise", METHODS["masks"]).default_budget(Law("uniform"))
+
+
+def test_codes_are_for_features_that_stay_with_one_half():
+    method = build("lime:design=codes", METHODS["masks"])
+    with pytest.raises(UsageError, match="the law of texts does not"):
+        method.default_budget(Law("uniform"))
+
+
+def test_the_default_design_of_pictures_is_a_whole_code():
+    got = explain(build("lime:control=none", METHODS["masks"]), "half", 16, index(16), samples=700)
+    assert got.n_samples == 512
+
+
+def test_a_code_has_far_less_variance_than_plain_masks():
+    spread = {}
+    for design in ("plain", "codes"):
+        method = build(f"lime:design={design},control=none", METHODS["masks"])
+        runs = [
+            explain(method, "half", 16, index(16), samples=512, repeats=2, seed=s).weights[0, 0]
+            for s in range(24)
+        ]
+        spread[design] = np.var(runs, axis=0, ddof=1).mean()
+    assert spread["plain"] > 10 * spread["codes"]

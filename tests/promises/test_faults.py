@@ -1,0 +1,244 @@
+"""Faults: rows that kill or hang their worker, killed workers, killed parents, full disks."""
+
+import contextlib
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from running import environment
+
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc"),
+    pytest.mark.slow,
+]
+
+SMALL = ("-n", "128", "-r", "3", "--drop-columns", "id", "--python-path", ".")
+POISON = 13.08  # the mean radius of one row of the first 60
+MORTAL = """
+import os, pathlib, signal, time
+
+def is_worker():
+    return b"loky" in pathlib.Path(f"/proc/{os.getpid()}/cmdline").read_bytes()
+
+def predict(table):
+    if is_worker() and (table["mean radius"] == 13.08).any():
+        HARM
+    return table["mean radius"].to_numpy()
+"""
+
+
+@pytest.fixture
+def harmful(run, cancer, tmp_path):
+    """Explain 60 rows in chunks of 8, one of which does harm to its worker."""
+
+    def explained(harm, *options, out="out"):
+        (tmp_path / "mortal.py").write_text(MORTAL.replace("HARM", harm))
+        command = ("tabular", "mortal:predict", cancer.data, *SMALL, "--chunk-rows", "8")
+        done = run(*command, "-o", out, *options)
+        return done, lines_of(tmp_path / out / "stability.csv")
+
+    return explained
+
+
+def lines_of(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def children(pid):
+    listed = ["ps", "-o", "pid=", "--ppid", str(pid)]
+    found = subprocess.run(listed, capture_output=True, text=True, check=False).stdout.split()
+    return [int(child) for child in found]
+
+
+def workers_of(pid):
+    """Return the worker processes of a process; a child that ends meanwhile is none."""
+    found = []
+    for child in children(pid):
+        with contextlib.suppress(OSError):
+            if b"popen_loky" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(child)
+    return found
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_row_that_kills_its_worker_is_one_failed_record(harmful, tmp_path, jobs):
+    spread = ("--backend", "loky", "-j", jobs, "--max-failed", "1")
+    done, lines = harmful("os.kill(os.getpid(), signal.SIGKILL)", *spread)
+    assert done.code == 0, done.err
+    bad = [line for line in lines if line["status"] == "failed"]
+    assert (len(lines), len(bad)) == (60, 1)
+    assert "SIGKILL -9, likely out of memory" in bad[0]["error"]
+    harmful("pass", "--backend", "serial", out="whole")
+    whole = lines_of(tmp_path / "whole" / "stability.csv")
+    for line in (*lines, *whole):
+        del line["run_id"]  # the code of the model is not the same
+    assert [a for a, b in zip(lines, whole, strict=True) if a != b] == bad
+
+
+def test_a_row_that_exits_its_worker_is_one_failed_record(harmful):
+    done, lines = harmful("os._exit(7)", "--backend", "loky", "-j", "2")
+    assert done.code == 4, done.err
+    assert [line["error"] for line in lines if line["error"]] == [
+        "the worker process died of this row (exit EXIT 7)"
+    ]
+
+
+@pytest.mark.parametrize("backend", ["loky", "auto"])
+def test_a_row_that_hangs_is_one_failed_record(harmful, backend):
+    options = ("--row-timeout", "1.5", "--backend", backend, "-j", "2")
+    done, lines = harmful("time.sleep(600)", *options)
+    assert done.code == 4, done.err
+    assert [line["error"] for line in lines if line["error"]] == [
+        "a model call took more than 1.5 s (--row-timeout)"
+    ]
+
+
+def test_a_time_limit_needs_processes(harmful, run, cancer):
+    done = run("tabular", cancer.model, cancer.data, "--row-timeout", "1", "--backend", "serial")
+    assert done.code == 2
+    assert "--row-timeout needs processes" in done.err
+
+
+def test_workers_that_die_of_every_row_end_the_run(run, cancer, tmp_path):
+    (tmp_path / "mortal.py").write_text(
+        MORTAL.replace('(table["mean radius"] == 13.08).any()', "True").replace(
+            "HARM", "os._exit(1)"
+        )
+    )
+    command = ("tabular", "mortal:predict", cancer.data, *SMALL, "--chunk-rows", "8", "-o", "out")
+    done = run(*command, "--backend", "loky", "-j", "2")
+    assert done.code == 3
+    assert "before one row was explained" in done.err
+
+
+SLOW = """
+import time
+def predict(table):
+    time.sleep(0.05)
+    return table["mean radius"].to_numpy()
+"""
+
+
+@pytest.fixture
+def slow(cancer, tmp_path):
+    """Start a run of 60 slow rows in two workers; yield once the first parts are there."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    command = [sys.executable, "-m", "xplain_cli", "tabular", "slow:predict", str(cancer.data)]
+    spread = ("--backend", "loky", "-j", "2", "--chunk-rows", "1", "--no-progress")
+    processes = []
+
+    def begin(*options):
+        process = subprocess.Popen(
+            [*command, *SMALL, *spread, *options],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        processes.append(process)
+        return process
+
+    yield begin
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def until(condition, seconds=150):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come to pass")
+
+
+def test_a_killed_parent_leaves_no_process(slow, tmp_path):
+    process = slow()
+    until(lambda: len(workers_of(process.pid)) == 2)
+    until(lambda: list((tmp_path / "xplain-out" / "parts").glob("*.npz")))
+    group = process.pid
+    process.kill()
+    process.wait()
+    left = ["ps", "-o", "pid=", "-g", str(group)]
+    until(lambda: not subprocess.run(left, capture_output=True, check=False).stdout.strip(), 15)
+
+
+def test_a_killed_worker_costs_nothing(slow, run, cancer, tmp_path):
+    process = slow("-o", "struck")
+    parts = tmp_path / "struck" / "parts"
+    for count in (2, 20):
+        until(lambda count=count: len(list(parts.glob("*.npz"))) >= count)
+        os.kill(until(lambda: workers_of(process.pid))[0], signal.SIGKILL)
+    assert process.wait(60) == 0, process.stderr.read()
+    done = run("tabular", "slow:predict", cancer.data, *SMALL, "--backend", "serial", "-o", "calm")
+    assert done.code == 0, done.err
+    for name in ("weights.csv", "stability.csv"):
+        assert (tmp_path / "struck" / name).read_bytes() == (tmp_path / "calm" / name).read_bytes()
+
+
+def test_killed_ten_times_at_random_moments_it_ends_with_the_same_bytes(
+    slow, run, cancer, tmp_path
+):
+    moments = random.Random(0)  # noqa: S311 - moments of death are no secret
+    for _ in range(10):
+        process = slow("-o", "struck")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(moments.uniform(1.0, 6.0))
+        own = workers_of(process.pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(moments.choice([process.pid, *own]), signal.SIGKILL)
+        if moments.random() < 0.5:  # the parent too, while it makes up for its worker
+            time.sleep(moments.uniform(0.0, 0.5))
+        process.kill()
+        process.wait()
+    last = slow("-o", "struck")
+    assert last.wait(120) == 0, last.stderr.read()
+    done = run("tabular", "slow:predict", cancer.data, *SMALL, "--backend", "serial", "-o", "calm")
+    assert done.code == 0, done.err
+    for name in ("weights.csv", "stability.csv"):
+        assert (tmp_path / "struck" / name).read_bytes() == (tmp_path / "calm" / name).read_bytes()
+
+
+def test_a_second_process_in_the_same_run_is_refused(slow, run, cancer, tmp_path):
+    process = slow()
+    until(lambda: list((tmp_path / "xplain-out" / "parts").glob("*.npz")))
+    done = run("tabular", "slow:predict", cancer.data, *SMALL)
+    assert done.code == 2
+    assert "another process is at work" in done.err
+    assert process.wait(60) == 0
+
+
+def test_the_lock_of_a_killed_process_is_gone(slow, run, cancer, tmp_path):
+    process = slow()
+    until(lambda: list((tmp_path / "xplain-out" / "parts").glob("*.npz")))
+    process.kill()
+    process.wait()
+    done = run("tabular", "slow:predict", cancer.data, *SMALL)
+    assert done.code == 0, done.err
+    assert json.loads((tmp_path / "xplain-out" / "run.json").read_text())["state"] == "finished"
+
+
+def test_a_run_for_machines_talks_in_json_lines_and_says_where_time_went(run, cancer, tmp_path):
+    done = run(
+        "tabular", cancer.model, cancer.data, *SMALL[:4], "--log-json", "--backend", "serial"
+    )
+    assert done.code == 0
+    events = [json.loads(line)["event"] for line in done.err.splitlines()]
+    assert {"note", "summary"} <= set(events)
+    results = json.loads((tmp_path / "xplain-out" / "run_results.json").read_text())
+    assert set(results["work_seconds"]) == {"read", "predict", "solve", "write"}
+    assert results["model_inputs_rows"] == 512
+    failed = run("tabular", "nothing.pkl", cancer.data, "--log-json")
+    assert json.loads(failed.err)["event"] == "error"

@@ -1,0 +1,141 @@
+"""What a second command meets: runs that stand there, files that it must not touch, gates."""
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from running import SMALL, environment, rows_of
+
+
+def command(case, *options):
+    return ("tabular", case.model, case.data, *SMALL, "--rows", "0:5", *options)
+
+
+@pytest.mark.parametrize(
+    "options", [("-m", "lime:exact=yes"), ("-t", "predicted"), ("--output-scale", "log-odds")]
+)
+def test_a_refused_command_leaves_the_good_run_as_it_was(run, diabetes, tmp_path, options):
+    assert run(*command(diabetes)).code == 0
+    before = (tmp_path / "xplain-out" / "run.json").read_bytes()
+    assert run(*command(diabetes, *options)).code == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["xplain-out"]
+    assert (tmp_path / "xplain-out" / "run.json").read_bytes() == before
+    assert "nothing to do" in run(*command(diabetes)).err
+
+
+def test_what_only_the_pool_shows_leaves_nothing_either(run, tmp_path):
+    import pickle
+
+    from sklearn.tree import DecisionTreeClassifier
+
+    table = pd.DataFrame({"a": range(40), "b": range(40, 80)})
+    model, data = tmp_path / "tree.pkl", tmp_path / "tree.csv"
+    model.write_bytes(pickle.dumps(DecisionTreeClassifier().fit(table, table["a"] > 20)))
+    table.to_csv(data, index=False)
+    options = ("tabular", model, data, *SMALL)
+    assert run(*options).code == 0
+    refused = run(*options, "--output-scale", "log-odds")
+    assert refused.code == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["tree.csv", "tree.pkl", "xplain-out"]
+    assert "nothing to do" in run(*options).err
+    assert run(*options, "--output-scale", "log-odds:eps=1e-6").code == 0
+
+
+def test_forced_or_not_a_finished_default_run_of_other_numbers_is_set_aside(run, cancer, tmp_path):
+    assert run(*command(cancer)).code == 0
+    assert run(*command(cancer, "-s", "1", "--force")).code == 0
+    assert len(list(tmp_path.glob("xplain-out.*"))) == 1
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_the_commands_own_input_is_never_overwritten(run, cancer, tmp_path, force):
+    data = tmp_path / "in.csv"
+    data.write_bytes(cancer.data.read_bytes())
+    done = run("tabular", cancer.model, data, *SMALL, "-o", data, *force)
+    assert done.code == 2
+    assert "is what this command reads" in done.err
+    assert data.read_bytes() == cancer.data.read_bytes()
+
+
+def test_a_gate_judges_the_run_of_the_file_that_is_named(run, cancer, tmp_path):
+    assert run(*command(cancer, "-o", "z.csv")).code == 0
+    assert run(*command(cancer, "-t", "0", "-o", "z.json")).code == 2  # z.manifest.json is z.csv's
+    assert run(*command(cancer, "-t", "0", "-o", "z.json", "--force")).code == 0
+    for name, target in (("z.csv", "1"), ("z.json", "0"), ("z.stability.json", "0")):
+        assert run("gate", name, "--fail-on", f"count(target=={target})>0").code == 1
+    assert run("gate", "z.manifest.json", "--fail-on", "count(failed)>0").code == 3
+    assert run(*command(cancer, "-o", "folder")).code == 0
+    assert run(*command(cancer, "-t", "0", "-o", "folder/more.csv")).code == 0
+    assert run("gate", "folder/more.csv", "--fail-on", "count(target==0)>0").code == 1
+    assert run("gate", "folder/weights.csv", "--fail-on", "count(target==0)>0").code == 0
+
+
+@pytest.mark.parametrize("place", [".", "/"])
+def test_a_gate_on_what_is_no_run_is_refused(run, place):
+    assert run("gate", place, "--fail-on", "count(failed)>0").code == 3
+
+
+def test_a_changed_manifest_is_written_anew(run, cancer, tmp_path):
+    assert run(*command(cancer, "-o", "out")).code == 0
+    manifest = tmp_path / "out" / "manifest.json"
+    good = manifest.read_bytes()
+    manifest.write_text("bad")
+    assert run(*command(cancer, "-o", "out")).code == 0
+    assert json.loads(manifest.read_bytes())["outputs"] == json.loads(good)["outputs"]
+
+
+def test_gates_of_a_later_command_are_kept(run, cancer, tmp_path):
+    assert run(*command(cancer, "-o", "out")).code == 0
+    assert run(*command(cancer, "-o", "out", "--fail-on", "max_rel_se>0")).code == 1
+    kept = json.loads((tmp_path / "out" / "run_results.json").read_text())["gates"]
+    assert [gate["missed"] for gate in kept] == [True]
+
+
+def test_gates_see_what_top_k_leaves_out(run, cancer, tmp_path):
+    gate = ("--fail-on", "max(n_omitted)>0")
+    assert run(*command(cancer, "-o", "out", "-k", "3", *gate)).code == 1
+    assert run("gate", "out", *gate).code == 1
+    assert run(*command(cancer, "-o", "all", *gate)).code == 0
+
+
+def test_wide_lines_never_have_a_name_twice(run, tmp_path, rng):
+    import pickle
+
+    from sklearn.linear_model import Ridge
+
+    table = pd.DataFrame(rng.normal(size=(30, 2)), columns=["target", "b"])
+    model, data = tmp_path / "m.pkl", tmp_path / "d.csv"
+    model.write_bytes(pickle.dumps(Ridge().fit(table, table["b"])))
+    table.to_csv(data, index=False)
+    assert run("tabular", model, data, *SMALL, "--wide", "-o", "out").code == 2
+
+
+def test_wide_lines_have_a_column_for_each_feature(run, diabetes, tmp_path):
+    assert run(*command(diabetes, "--wide", "-o", "out")).code == 0
+    lines = rows_of(tmp_path / "out" / "weights.csv")
+    assert list(lines[0])[:6] == ["row_id", "target", "prediction", "base_value", "age", "sex"]
+    assert len(lines) == 5
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /dev/full")
+def test_talk_that_cannot_be_told_changes_nothing(cancer, tmp_path, buffered):
+    own = {} if buffered else {"PYTHONUNBUFFERED": "1"}
+    kept = {name: value for name, value in environment().items() if name != "PYTHONUNBUFFERED"}
+    words = [str(word) for word in command(cancer, "-o", "out")]
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(
+            [sys.executable, "-m", "xplain_cli", *words],
+            cwd=tmp_path,
+            env=kept | own,
+            stderr=full,
+            stdin=subprocess.DEVNULL,
+            capture_output=False,
+            stdout=subprocess.DEVNULL,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode == 0
+    assert len(rows_of(tmp_path / "out" / "stability.csv")) == 5
