@@ -136,7 +136,7 @@ def test_the_settings_allow_what_the_shelves_hold():
 class Masking:
     """A law of masks as far as budgets go."""
 
-    sizes = "half"
+    inclusion = "bernoulli"
 
 
 @pytest.mark.parametrize(

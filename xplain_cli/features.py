@@ -6,7 +6,7 @@ are masked: a mask says which features of one row stay. Methods see only that.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -85,12 +85,17 @@ class Law(Protocol):
         """Split aligned rows into features."""
 
 
+Inclusion: TypeAlias = Literal["uniform-size", "bernoulli"]
+"""How masks include features: ``uniform-size``: every number of them equally often;
+``bernoulli``: each with probability 1/2, independently."""
+
+
 class MaskLaw(Law, Protocol):
     """How many features of a row are taken away at a time."""
 
     @property
-    def sizes(self) -> str:
-        """``uniform``: every number of features equally often; ``half``: each with 1/2."""
+    def inclusion(self) -> Inclusion:
+        """How features are included in a mask."""
 
     @property
     def distance_unit(self) -> float:

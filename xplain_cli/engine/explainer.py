@@ -11,7 +11,6 @@ import numpy as np
 from xplain_cli.engine.baseline_rows import ground, nothing_moves, widened
 from xplain_cli.engine.mask_cache import Memory
 from xplain_cli.engine.model_calls import Asked, run_together
-from xplain_cli.engine.pool import Budget
 from xplain_cli.engine.records import Explained, Labels, to_records
 from xplain_cli.engine.row_predictions import Answers, answer_rows
 from xplain_cli.explanation import Attribution, BoolArray, Records, Rows
@@ -28,6 +27,7 @@ from xplain_cli.models import (
 )
 from xplain_cli.models.batches import BATCH_ROWS, OWN_ROWS
 from xplain_cli.models.judges import Judge
+from xplain_cli.quality.precision import Budget
 from xplain_cli.quality.stability import assess
 from xplain_cli.scales import Scale
 from xplain_cli.targets import Target, target_names, used_outputs

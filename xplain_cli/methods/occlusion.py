@@ -8,6 +8,7 @@ import numpy as np
 from xplain_cli.explanation import Attribution
 from xplain_cli.features import MaskLaw
 from xplain_cli.methods.neighbourhoods import Explaining, Masked, MaskTask, NeedMasks
+from xplain_cli.samples import NO_BUDGET
 from xplain_cli.targets import pair_values
 
 
@@ -27,7 +28,7 @@ class Occlusion:
 
     def default_budget(self, law: MaskLaw) -> tuple[int, int]:  # noqa: ARG002 - the same for all
         """Return the default (samples per repeat, repeats): nothing is sampled."""
-        return 1, 1
+        return NO_BUDGET
 
     def row_inputs(self, _law: MaskLaw, n: int, _budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row with n features takes."""

@@ -15,14 +15,13 @@ from xplain_cli.features import MaskLaw
 from xplain_cli.methods.keeping import Kept
 from xplain_cli.methods.neighbourhoods import Explaining, MaskTask
 from xplain_cli.methods.shapley import (
-    BUDGET,
     Coalitions,
     Read,
     all_coalitions,
-    all_fit,
     explain_by,
     spread_of,
 )
+from xplain_cli.samples import SHAPLEY_BUDGET, all_masks_fit
 from xplain_cli.seeds import ORDERS, stream
 
 
@@ -40,11 +39,11 @@ class Permutation:
 
     def default_budget(self, law: MaskLaw) -> tuple[int, int]:  # noqa: ARG002 - the same for all
         """Return the default (samples per repeat, repeats)."""
-        return BUDGET
+        return SHAPLEY_BUDGET
 
     def row_inputs(self, _law: MaskLaw, n: int, budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row with n features takes at most."""
-        if all_fit(n, budget):
+        if all_masks_fit(n, budget):
             return 1 << n
         return 1 + 2 * _pairs(n, budget) * (n - 1) * budget[1]
 
@@ -131,6 +130,6 @@ def _walks(n: int, budget: tuple[int, int], seed: int) -> Coalitions:
     """Return the walks of all rows with n features, drawn once."""
 
     def make() -> Coalitions:
-        return all_coalitions(n) if all_fit(n, budget) else draw_walks(n, budget, seed)
+        return all_coalitions(n) if all_masks_fit(n, budget) else draw_walks(n, budget, seed)
 
     return _WALKS.get((n, budget, seed), make)

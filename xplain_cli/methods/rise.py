@@ -46,7 +46,7 @@ class Rise:
         UsageError
             Features do not stay with probability 1/2.
         """
-        if law.sizes != "half":
+        if law.inclusion != "bernoulli":
             raise UsageError("rise keeps each feature with probability 1/2: it is for pictures")
         return self._lime.default_budget(law)
 

@@ -14,6 +14,7 @@ import numpy as np
 from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
 from xplain_cli.features import MaskLaw
 from xplain_cli.methods.neighbourhoods import Explaining, MaskTask
+from xplain_cli.samples import NO_BUDGET
 from xplain_cli.targets import pair_values
 
 _MOST_CELLS = 4_000_000
@@ -29,7 +30,7 @@ class TreeShap:
 
     def default_budget(self, law: MaskLaw) -> tuple[int, int]:  # noqa: ARG002 - the same for all
         """Return the default (samples per repeat, repeats): nothing is sampled."""
-        return 1, 1
+        return NO_BUDGET
 
     def row_inputs(self, _law: MaskLaw, _n: int, _budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row takes: none."""

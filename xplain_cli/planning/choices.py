@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xplain_cli.engine.pool import Budget
 from xplain_cli.errors import UsageError
 from xplain_cli.features import Law
 from xplain_cli.methods import METHODS, Method
@@ -13,8 +12,9 @@ from xplain_cli.modalities.tabular.draws import TableLaw
 from xplain_cli.modalities.tabular.masks import MaskedTableLaw
 from xplain_cli.plan import Request
 from xplain_cli.planning.inputs import Opened
-from xplain_cli.quality.precision import Goal, default_most
+from xplain_cli.quality.precision import Budget, Goal
 from xplain_cli.remote import told
+from xplain_cli.samples import default_most, least_samples, needed
 from xplain_cli.scales import Scale, parse_scale
 from xplain_cli.specs import build
 from xplain_cli.targets import Target, parse_target
@@ -45,15 +45,13 @@ def _is_bounded(opened: Opened) -> bool:
     return bool(((answers >= 0) & (answers <= 1)).all())
 
 
-def least_samples(law: Law) -> int:
-    """Return the least power of two of draws in a repeat that a fit on a shared law needs."""
-    if not isinstance(law, TableLaw):
-        return 1  # masks see to it row by row
-    return 1 << (4 * (len(law.names) + 1) - 1).bit_length()
+def fitted_together(law: Law) -> int:
+    """Return how many features are fitted on the same draws; 0: masks see to it row by row."""
+    return len(law.names) if isinstance(law, TableLaw) else 0
 
 
 def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[str]]:
-    """Return the budget and notes: a fit of n features needs at least 4 (n + 1) draws."""
+    """Return the budget and notes: samples are raised to what a fit needs."""
     samples, repeats = method.default_budget(law)
     if not method.sampled:
         if request.samples or request.repeats:
@@ -65,12 +63,12 @@ def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[st
         raise UsageError(f"--repeats {request.repeats}: lime:exact=yes has no sampling error")
     repeats = request.repeats or repeats
     budget, notes = Budget(request.seed, samples, repeats), []
-    if isinstance(law, TableLaw) and samples < (least := 4 * (len(law.names) + 1)):
-        raised = least_samples(law)
+    n = fitted_together(law)
+    if n and samples < needed(n):
+        raised = least_samples(n)
         budget = Budget(request.seed, raised, repeats)
         notes.append(
-            f"samples raised from {samples} to {raised} a repeat: {len(law.names)} features need"
-            f" {least}"
+            f"samples raised from {samples} to {raised} a repeat: {n} features need {needed(n)}"
         )
     if request.max_rel_se is not None:
         samples, repeats = budget.samples, budget.repeats

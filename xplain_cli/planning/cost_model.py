@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from xplain_cli.features import Law
 from xplain_cli.methods import Method
 from xplain_cli.models.batches import padded
-from xplain_cli.planning.choices import least_samples
+from xplain_cli.planning.choices import fitted_together
+from xplain_cli.samples import doublings, least_samples
 
-_LEAST, ENDLESS = 8, 1 << 40
-_MOST_CELLS = 1 << 24
-"""Draws of all repeats times features: what lies in memory at once, a few bytes each."""
+ENDLESS = 1 << 40
 _SMALL_SECONDS = 5.0  # below which --backend auto stays serial
 
 
@@ -66,13 +65,11 @@ class Demand:
 
     def choices(self) -> list[int]:
         """Return the samples that make sense: powers of two, up to memory or to all masks."""
-        n = max(self.features, default=1)
-        found = [max(_LEAST, least_samples(self.law))]
-        while 2 * found[-1] * self.repeats * n <= _MOST_CELLS and self.total(
-            found[-1]
-        ) < self.total(ENDLESS):
-            found.append(2 * found[-1])
-        return found
+        together = fitted_together(self.law)
+        least = least_samples(together) if together else 1
+        cells = self.repeats * max(self.features, default=1)
+        everything = self.total(ENDLESS)
+        return doublings(least, cells, lambda samples: self.total(samples) < everything)
 
 
 @dataclass(frozen=True)

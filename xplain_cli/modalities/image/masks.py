@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from xplain_cli.baselines.fills import Hidden, mean_colours
 from xplain_cli.baselines.pictures import Near, Nearest
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import BoolArray, IntArray
-from xplain_cli.features import Shown
+from xplain_cli.features import Inclusion, Shown
 from xplain_cli.modalities.image.compose import InputForm, PictureRow, compose
 from xplain_cli.modalities.image.superpixels import Cut, Scene
 
@@ -187,9 +187,9 @@ class PictureLaw:
     form: InputForm
     shape: tuple[int | None, int | None, int | None] = (None, None, None)
 
-    sizes = "half"
-    distance_unit = 1.0
-    weight_columns = _PLACES
+    inclusion: ClassVar[Inclusion] = "bernoulli"
+    distance_unit: ClassVar[float] = 1.0
+    weight_columns: ClassVar[tuple[str, ...]] = _PLACES
 
     @property
     def stability_columns(self) -> tuple[str, ...]:

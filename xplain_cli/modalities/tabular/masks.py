@@ -10,7 +10,7 @@ import pandas as pd
 
 from xplain_cli.baselines.assignment import NO_CLASS, Ask, Distance, Giver, Ground, differ, foils
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.features import Shown
+from xplain_cli.features import Inclusion, Shown
 from xplain_cli.modalities.tabular.draws import feature_values, row_keys, shown_cells
 from xplain_cli.models.batches import repeated
 
@@ -45,7 +45,7 @@ class MaskedTableLaw:
     outputs: tuple[str, ...]
     judged: bool = False
 
-    sizes: ClassVar[str] = "half"
+    inclusion: ClassVar[Inclusion] = "bernoulli"
     distance_unit: ClassVar[float] = 1.0
     weight_columns: ClassVar[tuple[str, ...]] = ("baseline_value",)
 

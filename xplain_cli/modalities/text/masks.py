@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, IntArray
-from xplain_cli.features import Shown, Weigh, Weighed
+from xplain_cli.features import Inclusion, Shown, Weigh, Weighed
 from xplain_cli.modalities.text.segmentation import Span, is_unspaced, split_units
 
 MOST_UNITS = 1000
@@ -68,7 +68,7 @@ class TextLaw:
     refine: int | None = None
     others: "Counterparts | None" = None
 
-    sizes: ClassVar[str] = "uniform"
+    inclusion: ClassVar[Inclusion] = "uniform-size"
     distance_unit: ClassVar[float] = 100.0
 
     @property
