@@ -11,8 +11,8 @@ from xplain_cli.baselines.assignment import Ask
 from xplain_cli.engine.model_calls import Asked, raised
 from xplain_cli.engine.row_predictions import Answers
 from xplain_cli.errors import XplainError
-from xplain_cli.explanation import Attribution, IntArray
-from xplain_cli.features import Based
+from xplain_cli.explanation import Attribution
+from xplain_cli.features import Split, Subset
 from xplain_cli.methods import Explaining, Task
 from xplain_cli.models.batches import predict_fixed
 
@@ -20,8 +20,8 @@ _LAST_AXIS_IS_FEATURES = ("weights", "factors", "lone", "repeats", "selected")
 
 
 def ground(
-    rows: Based, good: Sequence[int], answers: Answers, asked: Asked
-) -> tuple[Based, dict[int, int], dict[int, str]]:
+    rows: Split, good: Sequence[int], answers: Answers, asked: Asked
+) -> tuple[Split, dict[int, int], dict[int, str]]:
     """
     Give rows their baselines.
 
@@ -58,8 +58,8 @@ def ground(
 
 
 def _ground_some(
-    rows: Based, chosen: Sequence[int], answers: Answers, ask: Ask
-) -> tuple[Based, dict[int, int]]:
+    rows: Split, chosen: Sequence[int], answers: Answers, ask: Ask
+) -> tuple[Split, dict[int, int]]:
     own = list(chosen)
     if not own:
         return rows, {}
@@ -93,25 +93,24 @@ def nothing_moves(task: Task[Any, Any]) -> Explaining:
     )
 
 
-def widened(attribution: Attribution, block: Any) -> Attribution:
+def widened(attribution: Attribution, block: Split) -> Attribution:
     """Return the attribution with all features: those that are equal to the baseline weigh 0."""
-    if not isinstance(block, Based):
+    subset = block.subset
+    if subset is None:
         return attribution
-    n = block.n_all
-    places = block.places
     wide: dict[str, Any] = {}
     for part in fields(Attribution):
         value = getattr(attribution, part.name)
         if part.name in _LAST_AXIS_IS_FEATURES:
-            wide[part.name] = _widen(value, places, n, fill=part.name == "selected")
+            wide[part.name] = _widen(value, subset, fill=part.name == "selected")
         elif isinstance(value, Attribution):
             wide[part.name] = widened(value, block)
     return replace(attribution, **wide)
 
 
-def _widen(values: Any, places: IntArray, n: int, *, fill: bool) -> Any:
-    """Spread (..., b, t, p) over n features."""
-    made = np.full((*values.shape[:-1], n), fill, dtype=values.dtype)
-    where = np.broadcast_to(places[:, None, :], values.shape)
+def _widen(values: Any, subset: Subset, *, fill: bool) -> Any:
+    """Spread (..., b, t, n) over all features."""
+    made = np.full((*values.shape[:-1], subset.of), fill, dtype=values.dtype)
+    where = np.broadcast_to(subset.places[:, None, :], values.shape)
     np.put_along_axis(made, where, values, axis=-1)
     return made

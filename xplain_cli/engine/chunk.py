@@ -18,10 +18,10 @@ from xplain_cli.targets import used_outputs
 
 def _pools(assignment: Assignment, model: Model) -> Iterator[Pool]:
     """Yield the shared pool as the run begins with it, then ever longer ones."""
-    law: Any = assignment.law  # it draws: only then is there a pool
-    if assignment.pool_folder is None:
+    law: Any = assignment.law  # it has levels, so it draws
+    levels = law.traits.pool_levels
+    if assignment.pool_folder is None or levels is None:
         return
-    levels = tuple(len(f) for f in law.frequencies)
     kept = used_outputs(assignment.target, len(assignment.settled.outputs))
     found = longer_pools(Path(assignment.pool_folder), law, model, assignment.budget, kept)
     for repeats, draw, outputs in found:

@@ -14,7 +14,7 @@ from xplain_cli.engine.model_calls import Asked, run_together
 from xplain_cli.engine.records import Explained, Labels, to_records
 from xplain_cli.engine.row_predictions import Answers, answer_rows
 from xplain_cli.explanation import Attribution, BoolArray, Records, Rows
-from xplain_cli.features import Based, Law, ReadToLength, Refinable, Split, Weighed
+from xplain_cli.features import Law, Split, Weighed
 from xplain_cli.methods import Method, Pool, Task, UnexplainedError
 from xplain_cli.models import (
     MaskedText,
@@ -110,7 +110,7 @@ class Explainer:
     def explain(self, batch: Any, rows: Rows) -> Records:
         """Explain the rows of a chunk; a row that fails becomes a record with its reason."""
         split = self.assignment.law.split(batch)
-        if isinstance(split, ReadToLength) and isinstance(self.model, ReadsPartly):
+        if isinstance(self.model, ReadsPartly):
             split = split.read_to([self.model.read_length(text) for text in split.inputs])
         unread = dict(split.reasons) | dict(rows.unread)
         first: dict[bytes, int] = {}
@@ -136,13 +136,11 @@ class Explainer:
     ) -> tuple[list[tuple[Explained, list[int]]], dict[int, str]]:
         """Explain distinct rows, those with equally many features together."""
         answers = answer_rows(self._asked, self.assignment.settled, rows.inputs)
-        spent: dict[int, int] = {}
-        if isinstance(rows, Refinable):
-            rows, found = rows.refined(partial(self._weigh, answers))
-            answers.reasons.update(found.lost)
-            spent = found.asked
+        rows, found = rows.refined(partial(self._weigh, answers))
+        answers.reasons.update(found.lost)
+        spent = found.asked
         good = [d for d in range(len(rows)) if d not in answers.reasons]
-        if isinstance(rows, Based):
+        if self.assignment.law.traits.has_baselines:
             rows, spent, unmoved = ground(rows, good, answers, self._asked)
             rows = rows if self._judge is None else rows.judged(self._judge.classes)
             answers.reasons.update(unmoved)

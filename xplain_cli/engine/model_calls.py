@@ -14,7 +14,7 @@ import numpy as np
 from xplain_cli.engine.mask_cache import Distinct, Memory
 from xplain_cli.errors import XplainError
 from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
-from xplain_cli.features import Based, MaskedRows
+from xplain_cli.features import MaskedRows
 from xplain_cli.methods import Explaining, Masked, NeedMasks, NeedPool, Pool, UnexplainedError
 from xplain_cli.models import MaskedText, Model
 from xplain_cli.models.batches import OWN_ROWS, predict_perturbed, predict_stream, takes_many
@@ -106,8 +106,8 @@ def _question(asked: Asked, block: Any, row: int, own: BoolArray, inverse: IntAr
         matrix = asked.sparse.masked_rows(text, spans, own)
         if matrix is not None:
             return _Question(matrix, inverse, sparse=True)
-    if not isinstance(block.inputs, list):  # pictures and tables are made a batch at a time
-        copies = block.copies if isinstance(block, Based) else 1
+    if not block.inputs_repeat:  # pictures and tables are made a batch at a time
+        copies = block.copies
         step = -(-asked.batch_rows // copies)
 
         def made() -> Iterator[Any]:

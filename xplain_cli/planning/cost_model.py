@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from xplain_cli.features import Law
 from xplain_cli.methods import Method
 from xplain_cli.models.batches import padded
-from xplain_cli.planning.choices import fitted_together
 from xplain_cli.samples import doublings, least_samples
 
 ENDLESS = 1 << 40
@@ -29,17 +28,12 @@ class Demand:
         Of each row.
     features
         How many rows have how many features, over all shards.
-    copies, fixed
-        Model inputs of each mask, and those of a row whatever the samples: its own prediction and
-        what finding its baselines takes.
     """
 
     method: Method
     law: Law
     repeats: int
     features: Mapping[int, int]
-    copies: int
-    fixed: int
 
     @property
     def rows(self) -> int:
@@ -53,7 +47,7 @@ class Demand:
     def one(self, n: int, samples: int) -> int:
         """Return the model inputs of a row with n features."""
         own = self.method.row_inputs(self.law, n, (samples, self.repeats)) if n else 0
-        return self.fixed + self.copies * own
+        return self.law.traits.fixed_inputs + self.law.traits.copies * own
 
     def own(self, samples: int) -> int:
         """Return the model inputs of all rows."""
@@ -65,8 +59,8 @@ class Demand:
 
     def choices(self) -> list[int]:
         """Return the samples that make sense: powers of two, up to memory or to all masks."""
-        together = fitted_together(self.law)
-        least = least_samples(together) if together else 1
+        n_fitted = self.law.traits.n_fitted
+        least = least_samples(n_fitted) if n_fitted else 1
         cells = self.repeats * max(self.features, default=1)
         everything = self.total(ENDLESS)
         return doublings(least, cells, lambda samples: self.total(samples) < everything)

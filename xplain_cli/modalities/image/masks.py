@@ -13,7 +13,17 @@ from xplain_cli.baselines.fills import Hidden, mean_colours
 from xplain_cli.baselines.pictures import Near, Nearest
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import BoolArray, IntArray
-from xplain_cli.features import Inclusion, Shown
+from xplain_cli.features import (
+    Inclusion,
+    Shown,
+    Subset,
+    Traits,
+    not_grounded,
+    not_judged,
+    not_refined,
+    read_whole,
+    unsalted,
+)
 from xplain_cli.modalities.image.compose import InputForm, PictureRow, compose
 from xplain_cli.modalities.image.superpixels import Cut, Scene
 
@@ -71,6 +81,16 @@ class PictureRows:
     rows: tuple[PictureRow | None, ...]
     keys: tuple[bytes, ...]
     reasons: dict[int, str] = field(default_factory=dict)
+
+    copies: ClassVar[int] = 1
+    most_asked: ClassVar[int] = 0
+    subset: ClassVar[Subset | None] = None
+    inputs_repeat: ClassVar[bool] = False
+
+    read_to = read_whole
+    refined = not_refined
+    grounded = not_grounded
+    judged = not_judged
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -187,9 +207,12 @@ class PictureLaw:
     form: InputForm
     shape: tuple[int | None, int | None, int | None] = (None, None, None)
 
+    traits: ClassVar[Traits] = Traits()
     inclusion: ClassVar[Inclusion] = "bernoulli"
     distance_unit: ClassVar[float] = 1.0
     weight_columns: ClassVar[tuple[str, ...]] = _PLACES
+
+    salted = unsalted
 
     @property
     def stability_columns(self) -> tuple[str, ...]:

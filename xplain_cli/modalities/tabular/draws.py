@@ -11,7 +11,7 @@ import pandas as pd
 
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.features import Block, Draw
+from xplain_cli.features import Block, Draw, Traits, unsalted
 from xplain_cli.modalities.tabular.cells import Binned, Categories, Cell, Gaussian
 from xplain_cli.seeds import stream
 
@@ -40,6 +40,17 @@ class TableLaw:
 
     weight_columns: ClassVar[tuple[str, ...]] = ()
     stability_columns: ClassVar[tuple[str, ...]] = ()
+
+    salted = unsalted
+
+    @property
+    def traits(self) -> Traits:
+        """What planning and the engine must know of it."""
+        grouped = any(len(cell.columns) > 1 for cell in self.cells)
+        return Traits(
+            pool_levels=tuple(len(frequency) for frequency in self.frequencies),
+            no_closed_form="has no closed form for --group" if grouped else None,
+        )
 
     @property
     def frequencies(self) -> tuple[FloatArray, ...]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from xplain_cli.baselines.assignment import NO_CLASS, Ask, Distance, Giver, Ground, differ, foils
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.features import Inclusion, Shown
+from xplain_cli.features import Inclusion, Shown, Subset, Traits, not_refined, read_whole, unsalted
 from xplain_cli.modalities.tabular.draws import feature_values, row_keys, shown_cells
 from xplain_cli.models.batches import repeated
 
@@ -49,6 +49,20 @@ class MaskedTableLaw:
     distance_unit: ClassVar[float] = 1.0
     weight_columns: ClassVar[tuple[str, ...]] = ("baseline_value",)
 
+    salted = unsalted
+
+    @property
+    def traits(self) -> Traits:
+        """What planning and the engine must know of it."""
+        giver = self.giver
+        return Traits(
+            has_baselines=True,
+            copies=giver.k,
+            most_asked=giver.most_asked,
+            needs_foil=giver.wanted is None,
+            no_closed_form=None,
+        )
+
     @property
     def stability_columns(self) -> tuple[str, ...]:
         """Further columns of stability.csv."""
@@ -82,6 +96,11 @@ class TableRows:
     keys: tuple[bytes, ...]
     ground: _Grounded | None = None
     reasons: Mapping[int, str] = field(default_factory=dict)
+
+    inputs_repeat: ClassVar[bool] = False
+
+    read_to = read_whole
+    refined = not_refined
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -118,6 +137,11 @@ class TableRows:
     def places(self) -> IntArray:
         """Return which features those are, (b, n); all rows have equally many."""
         return np.flatnonzero(self.moves.ravel()).reshape(len(self), -1) % len(self.law.names)
+
+    @property
+    def subset(self) -> Subset:
+        """The features that differ from the baseline, among all; rows have equally many."""
+        return Subset(self.n_all, self.places)
 
     def take(self, rows: Sequence[int]) -> "TableRows":
         """Return some of the rows."""
