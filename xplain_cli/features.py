@@ -170,6 +170,19 @@ class MaskedRows(Split, Protocol):
         """Return the model inputs (m, ...) that masks (m, n) make of a row; True stays."""
 
 
+class SidedRows(MaskedRows, Protocol):
+    """Rows of numbers, which have a baseline each."""
+
+    def sides(self, row: int) -> tuple[FloatArray, FloatArray, IntArray]:
+        """
+        Return a row of numbers, its baselines, and the feature that owns each column.
+
+        Returns
+        -------
+        row (c,), baselines (k, c), owners (c,): -1 where row and baselines are equal
+        """
+
+
 @dataclass(frozen=True)
 class Traits:
     """

@@ -10,11 +10,11 @@ import numpy as np
 from xplain_cli.baselines.assignment import Ask
 from xplain_cli.engine.model_calls import Asked, raised
 from xplain_cli.engine.row_predictions import Answers
-from xplain_cli.errors import XplainError
-from xplain_cli.explanation import Attribution
+from xplain_cli.explanation import Attribution, exact_attribution
 from xplain_cli.features import Split, Subset
 from xplain_cli.methods import Explaining, Task
 from xplain_cli.models.batches import predict_fixed
+from xplain_cli.models.one_by_one import together_or_each
 
 _LAST_AXIS_IS_FEATURES = ("weights", "factors", "lone", "repeats", "selected")
 
@@ -38,23 +38,18 @@ def ground(
     -------
     the rows, the model inputs that each baseline took, and why a row has none
     """
-    chosen, lost = list(good), dict[int, str]()
-    many = rows.most_asked > 0
-    size = asked.batch_rows if many else min(asked.own_rows, asked.batch_rows)
+    size = asked.batch_rows if rows.most_asked > 0 else min(asked.own_rows, asked.batch_rows)
     ask = partial(predict_fixed, asked.model, size=size)
-    try:
-        return *_ground_some(rows, chosen, answers, ask), lost
-    except XplainError:
-        raise
-    except Exception:  # noqa: BLE001 - a model may raise anything; each row's own is kept below
-        for d in good:
-            try:
-                _ground_some(rows, [d], answers, ask)
-            except Exception as error:  # noqa: BLE001 - as above
-                where = "a candidate for this row's baseline"
-                lost[d] = raised(error, where, shown=asked.show_values)
-                chosen.remove(d)
-        return *_ground_some(rows, chosen, answers, ask), lost
+
+    def ground_some(chosen: Sequence[int]) -> tuple[Split, dict[int, int]]:
+        return _ground_some(rows, chosen, answers, ask)
+
+    found, errors = together_or_each(ground_some, list(good))
+    where = "a candidate for this row's baseline"
+    lost = {d: raised(error, where, shown=asked.show_values) for d, error in errors.items()}
+    if len(found) == 1 and not lost:
+        return *found[0][1], lost
+    return *ground_some([d for d in good if d not in lost]), lost
 
 
 def _ground_some(
@@ -73,24 +68,9 @@ def _ground_some(
 def nothing_moves(task: Task[Any, Any]) -> Explaining:
     """Explain rows that are their own baseline: nothing is asked, the base is the prediction."""
     yield from ()
-    b, t = task.predictions.shape
-    empty = np.empty((b, t, 0))
-    return Attribution(
-        weights=empty,
-        base=task.predictions.copy(),
-        factors=empty[None][:0],
-        lone=empty,
-        degrees=np.inf,
-        repeats=empty[None][:0],
-        local_r2=np.full((b, t), np.nan),
-        locality=np.full((b, t), np.nan),
-        effective_share=np.ones(b),
-        selected=empty.astype(bool),
-        n_repeats=1,
-        n_samples=0,
-        n_inputs=np.zeros(b, dtype=np.int64),
-        exact=True,
-    )
+    weights = np.empty((*task.predictions.shape, 0))
+    asked = np.zeros(len(weights), dtype=np.int64)
+    return exact_attribution(weights, task.predictions.copy(), samples=0, asked=asked)
 
 
 def widened(attribution: Attribution, block: Split) -> Attribution:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xplain_cli.explanation import Attribution
+from xplain_cli.explanation import exact_attribution
 from xplain_cli.features import MaskLaw
 from xplain_cli.methods.neighbourhoods import Explaining, Masked, MaskTask, NeedMasks
 from xplain_cli.samples import NO_BUDGET
@@ -48,20 +48,5 @@ class Occlusion:
             for i, outputs in enumerate(answer.outputs)
         ])  # (b, t, n + 1)
         weights = task.predictions[:, :, None] - values[:, :, :n]
-        b, t, _ = weights.shape
-        return Attribution(
-            weights=weights,
-            base=np.ascontiguousarray(values[:, :, n]),
-            factors=np.empty((0, b, t, n)),
-            lone=np.zeros((b, t, n)),
-            degrees=np.inf,
-            repeats=np.empty((0, b, t, n)),
-            local_r2=np.full((b, t), np.nan),
-            locality=np.full((b, t), np.nan),
-            effective_share=np.ones(b),
-            selected=np.ones((b, t, n), dtype=bool),
-            n_repeats=1,
-            n_samples=n + 1,
-            n_inputs=answer.asked,
-            exact=True,
-        )
+        base = np.ascontiguousarray(values[:, :, n])
+        return exact_attribution(weights, base, samples=n + 1, asked=answer.asked)

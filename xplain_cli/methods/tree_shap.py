@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
-from xplain_cli.features import MaskLaw
-from xplain_cli.methods.neighbourhoods import Explaining, MaskTask
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray, exact_attribution
+from xplain_cli.features import MaskLaw, SidedRows
+from xplain_cli.methods.neighbourhoods import Explaining, Task
 from xplain_cli.samples import NO_BUDGET
 from xplain_cli.targets import pair_values
 
@@ -44,33 +44,18 @@ class TreeShap:
         """Return the leaves of a tree model as the closed form takes them."""
         return sort_leaves(boxes, kept)
 
-    def explain(self, task: MaskTask) -> Explaining:
+    def explain(self, task: Task[MaskLaw, SidedRows]) -> Explaining:
         """Explain a block of rows; the model is asked nothing."""
         yield from ()
         b, t, n = len(task.block), task.pairs.shape[1], task.n
         weights, base = np.empty((b, t, n)), np.empty((b, t))
-        block: Any = task.block
         for i in range(b):
-            row, baselines, owners = block.sides(i)
+            row, baselines, owners = task.block.sides(i)
             phi, lowest = shapley_of_leaves(task.leaves, row, baselines, owners)
             weights[i] = pair_values(phi, task.pairs[i], margin=task.margin)
             base[i] = pair_values(lowest[None], task.pairs[i], margin=task.margin)[:, 0]
-        return Attribution(
-            weights=weights,
-            base=base,
-            factors=np.empty((0, b, t, n)),
-            lone=np.zeros((b, t, n)),
-            degrees=np.inf,
-            repeats=np.empty((0, b, t, n)),
-            local_r2=np.full((b, t), np.nan),
-            locality=np.full((b, t), np.nan),
-            effective_share=np.ones(b),
-            selected=np.ones((b, t, n), dtype=bool),
-            n_repeats=1,
-            n_samples=0,
-            n_inputs=np.zeros(b, dtype=np.int64),
-            exact=True,
-        )
+        nothing = np.zeros(b, dtype=np.int64)
+        return exact_attribution(weights, base, samples=0, asked=nothing)
 
 
 @dataclass(frozen=True)
