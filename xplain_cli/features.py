@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 
+from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 
 
@@ -168,6 +169,37 @@ class MaskedRows(Split, Protocol):
 
     def masked(self, row: int, masks: BoolArray) -> Any:
         """Return the model inputs (m, ...) that masks (m, n) make of a row; True stays."""
+
+    def between(self, row: int, shares: FloatArray) -> Any:
+        """
+        Return the model inputs (m, ...) on the way from the baseline to a row.
+
+        Parameters
+        ----------
+        shares : (m, n), in [0, 1]
+            How far each feature has come: 0 is its baseline, 1 its own value. So a mask is the
+            case of 0 and 1 alone, and there it gives the same inputs as ``masked``.
+
+        Raises
+        ------
+        UsageError
+            The features are words or whole numbers: such rows borrow ``between =
+            nothing_between``, or say so of the columns that are.
+        """
+
+
+def nothing_between(_rows: object, _row: int, _shares: FloatArray) -> Any:
+    """
+    Refuse rows whose features stay or go as a whole.
+
+    Raises
+    ------
+    UsageError
+        Always.
+    """
+    raise UsageError(
+        "features that stay or go as a whole: nothing lies between them and a baseline"
+    )
 
 
 class SidedRows(MaskedRows, Protocol):

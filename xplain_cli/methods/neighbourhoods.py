@@ -34,7 +34,7 @@ class NeedOutputs:
 @dataclass(frozen=True)
 class NeedMasks:
     """
-    Asks for the model's outputs on masked rows.
+    Asks for the model's outputs on masked rows (``features.MaskedRows.masked``).
 
     Attributes
     ----------
@@ -170,4 +170,5 @@ class Task(Generic[L, S]):
 
 TableTask: TypeAlias = Task[DrawLaw, Block]
 MaskTask: TypeAlias = Task[MaskLaw, MaskedRows]
-Explaining: TypeAlias = Generator[NeedPool | NeedOutputs | NeedMasks, Any, Attribution]
+Explaining: TypeAlias = Generator[object, Any, Attribution]
+"""Yields requests, is sent what ``engine.model_calls.ANSWERS`` makes of them, returns the rest."""

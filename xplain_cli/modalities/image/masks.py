@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xplain_cli.baselines.fills import Hidden, mean_colours
 from xplain_cli.baselines.pictures import Near, Nearest
 from xplain_cli.errors import RefusedError
-from xplain_cli.explanation import BoolArray, IntArray
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import (
     Inclusion,
     Shown,
@@ -24,7 +24,7 @@ from xplain_cli.features import (
     read_whole,
     unsalted,
 )
-from xplain_cli.modalities.image.compose import InputForm, PictureRow, compose
+from xplain_cli.modalities.image.compose import InputForm, PictureRow, blend, compose
 from xplain_cli.modalities.image.superpixels import Cut, Scene
 
 
@@ -119,12 +119,19 @@ class PictureRows:
             tuple(self.rows[i] for i in rows), tuple(self.keys[i] for i in rows), reasons
         )
 
-    def masked(self, row: int, masks: BoolArray) -> NDArray[Any]:
-        """Return the model inputs (m, ...) that masks (m, n) make of a picture; True stays."""
+    def _read(self, row: int) -> PictureRow:
         picture = self.rows[row]
         if picture is None:
             raise ValueError(f"row {row} was not read: {self.reasons[row]}")
-        return compose(picture, masks)
+        return picture
+
+    def masked(self, row: int, masks: BoolArray) -> NDArray[Any]:
+        """Return the model inputs (m, ...) that masks (m, n) make of a picture; True stays."""
+        return compose(self._read(row), masks)
+
+    def between(self, row: int, shares: FloatArray) -> NDArray[Any]:
+        """Return the model inputs (m, ...) between the baseline and a picture."""
+        return blend(self._read(row), shares)
 
     def shown(self) -> Shown:
         """Return what the user sees of the superpixels."""

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.baselines.assignment import NO_CLASS, Ask, Distance, Giver, Ground, differ, foils
+from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import Inclusion, Shown, Subset, Traits, not_refined, read_whole, unsalted
 from xplain_cli.modalities.tabular.draws import feature_values, row_keys, shown_cells
@@ -62,6 +63,12 @@ class MaskedTableLaw:
             needs_foil=giver.wanted is None,
             no_closed_form=None,
         )
+
+    @property
+    def owners(self) -> list[int]:
+        """The feature that each column belongs to."""
+        owner = {c: j for j, members in enumerate(self.members) for c in members}
+        return [owner[c] for c in self.columns]
 
     @property
     def stability_columns(self) -> tuple[str, ...]:
@@ -247,9 +254,7 @@ class TableRows:
         if self.ground is None:
             raise ValueError("the rows have no baselines yet")
         moves = self.ground.moves[row]
-        number = np.where(moves, np.cumsum(moves) - 1, -1)
-        owner = {c: j for j, members in enumerate(self.law.members) for c in members}
-        owners = number[[owner[c] for c in self.law.columns]]
+        owners = np.where(moves, np.cumsum(moves) - 1, -1)[self.law.owners]
         k = self.copies
         theirs = self.ground.table.iloc[row * k : (row + 1) * k]
         mine = self.inputs.iloc[row].to_numpy(dtype=np.float64)
@@ -269,8 +274,7 @@ class TableRows:
         law, k = self.law, self.copies
         stays = np.ones((len(masks), len(law.names)), dtype=bool)
         stays[:, self.ground.moves[row]] = masks
-        owner = {c: j for j, members in enumerate(law.members) for c in members}
-        kept = stays[:, [owner[c] for c in law.columns]]
+        kept = stays[:, law.owners]
         own = slice(row * k, (row + 1) * k)
         if self._numbers is not None:
             mine, theirs = self._numbers
@@ -282,6 +286,32 @@ class TableRows:
             places = np.where(kept[:, j, None], 0, 1 + np.arange(k)).ravel()
             columns[c] = pd.Series(both[places], dtype=mine.dtype, copy=False)
         return pd.DataFrame(columns)
+
+    def between(self, row: int, shares: FloatArray) -> pd.DataFrame:
+        """
+        Return the inputs (m * k) between the row's baselines and the row (``MaskedRows.between``).
+
+        Raises
+        ------
+        UsageError
+            Some column is no number.
+        """
+        if self.ground is None:
+            raise ValueError("the rows have no baselines yet")
+        if self._numbers is None:
+            words = ", ".join(
+                str(c) for c, dtype in self.inputs.dtypes.items() if dtype != np.float64
+            )
+            raise UsageError(f"nothing lies between two values of a column of words: {words}")
+        law, k = self.law, self.copies
+        whole = np.ones((len(shares), len(law.names)))
+        whole[:, self.ground.moves[row]] = shares
+        share = whole[:, None, law.owners]
+        mine, theirs = self._numbers[0][row], self._numbers[1][None, row * k : (row + 1) * k]
+        with np.errstate(invalid="ignore"):  # infinity times 0, or less itself: the ends are exact
+            step = np.where(share == 0, 0.0, share * (mine - theirs))
+        made = np.where(share == 1, mine, theirs + step)
+        return pd.DataFrame(made.reshape(-1, len(law.columns)), columns=list(law.columns))
 
     @cached_property
     def _cells(self) -> dict[str, tuple[Any, Any]]:

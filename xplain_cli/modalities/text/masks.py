@@ -19,6 +19,7 @@ from xplain_cli.features import (
     not_grounded,
     not_judged,
     not_refined,
+    nothing_between,
 )
 from xplain_cli.modalities.text.segmentation import Span, is_unspaced, split_units
 
@@ -175,6 +176,7 @@ class TextRows:
     subset: ClassVar[Subset | None] = None
     inputs_repeat: ClassVar[bool] = True
 
+    between = nothing_between
     grounded = not_grounded
     judged = not_judged
 

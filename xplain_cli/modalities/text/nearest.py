@@ -10,7 +10,14 @@ import numpy as np
 
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.features import Shown, Subset, not_grounded, not_judged, not_refined
+from xplain_cli.features import (
+    Shown,
+    Subset,
+    not_grounded,
+    not_judged,
+    not_refined,
+    nothing_between,
+)
 from xplain_cli.modalities.text.alignment import ABSENT, Change, align
 from xplain_cli.modalities.text.masks import TextLaw, TextRows
 from xplain_cli.modalities.text.segmentation import Span
@@ -159,6 +166,7 @@ class AlignedRows:
     subset: ClassVar[Subset | None] = None
     inputs_repeat: ClassVar[bool] = True
 
+    between = nothing_between
     refined = not_refined
     grounded = not_grounded
     judged = not_judged
