@@ -264,6 +264,27 @@ class Traits:
         return 1 + (self.most_asked + self.copies if self.has_baselines else 0)
 
 
+@dataclass(frozen=True)
+class Wants:
+    """
+    What a method wants of the perturbation of its rows; the modality that opens one reads it.
+
+    Attributes
+    ----------
+    draws
+        Draws that all rows can share (``Traits.pool_levels``); else masks of each row.
+    discretizer
+        How numbers become bins in such draws.
+    refine
+        Explain only the features inside so many parts of a row, the strongest, which needs
+        ``Traits.can_refine``; None: all features.
+    """
+
+    draws: bool = False
+    discretizer: str = "none"
+    refine: int | None = None
+
+
 class Law(Protocol):
     """
     How rows are split into features, and perturbed.

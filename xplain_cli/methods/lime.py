@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.errors import UsageError
-from xplain_cli.features import Draw, DrawLaw
+from xplain_cli.features import Draw, DrawLaw, Wants
 from xplain_cli.methods.closed_form import explain_exactly, see_leaves
 from xplain_cli.methods.discretizers import DISCRETIZERS
 from xplain_cli.methods.drawn import fit_drawn, slice_rows
@@ -78,6 +78,11 @@ class Lime:
                 "lime:exact=yes needs bins and all features: leave discretizer=none and features="
                 " out"
             )
+
+    @property
+    def wants(self) -> Wants:
+        """What it wants of the perturbation."""
+        return Wants(draws=True, discretizer=str(self.discretizer))
 
     @property
     def sampled(self) -> bool:

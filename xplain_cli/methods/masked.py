@@ -13,7 +13,7 @@ import numpy as np
 
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import FloatArray, IntArray
-from xplain_cli.features import MaskLaw
+from xplain_cli.features import MaskLaw, Wants
 from xplain_cli.methods.controls import controlled_by_logit
 from xplain_cli.methods.designs import (
     DEFAULTS,
@@ -105,9 +105,14 @@ class MaskLime:
                 " features out"
             )
 
+    @property
+    def wants(self) -> Wants:
+        """What it wants of the perturbation."""
+        return Wants(refine=self.refine)
+
     def default_budget(self, law: MaskLaw) -> tuple[int, int]:
         """Return the default (samples per repeat, repeats)."""
-        if self.refine is not None and not hasattr(law, "refine"):
+        if self.refine is not None and not law.traits.can_refine:
             raise UsageError("lime:refine goes from sentences to words: it is for texts")
         if self.design == "codes" and law.inclusion != "bernoulli":
             raise UsageError(

@@ -1,14 +1,14 @@
 """Occlusion: what the target loses when one feature alone is taken away."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from xplain_cli.explanation import exact_attribution
-from xplain_cli.features import MaskLaw
+from xplain_cli.features import MaskLaw, Wants
+from xplain_cli.methods.defaults import no_constants, nothing_sampled
 from xplain_cli.methods.neighbourhoods import Explaining, Masked, MaskTask, NeedMasks
-from xplain_cli.samples import NO_BUDGET
 from xplain_cli.targets import pair_values
 
 
@@ -24,19 +24,15 @@ class Occlusion:
 
     exact: ClassVar[bool] = False
     pooled: ClassVar[bool] = False
+    wants: ClassVar[Wants] = Wants()
     sampled: ClassVar[bool] = False
 
-    def default_budget(self, law: MaskLaw) -> tuple[int, int]:  # noqa: ARG002 - the same for all
-        """Return the default (samples per repeat, repeats): nothing is sampled."""
-        return NO_BUDGET
+    default_budget = nothing_sampled
+    facts = no_constants
 
     def row_inputs(self, _law: MaskLaw, n: int, _budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row with n features takes."""
         return n + 1
-
-    def facts(self, law: MaskLaw) -> dict[str, Any]:  # noqa: ARG002 - it has no constants
-        """Return what the manifest says of the method's constants."""
-        return {}
 
     def explain(self, task: MaskTask) -> Explaining:
         """Explain a block of rows, all with equally many features."""

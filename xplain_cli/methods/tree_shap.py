@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray, exact_attribution
-from xplain_cli.features import MaskLaw, SidedRows
+from xplain_cli.features import MaskLaw, SidedRows, Wants
+from xplain_cli.methods.defaults import no_constants, nothing_sampled
 from xplain_cli.methods.neighbourhoods import Explaining, Task
-from xplain_cli.samples import NO_BUDGET
 from xplain_cli.targets import pair_values
 
 _MOST_CELLS = 4_000_000
@@ -26,19 +26,15 @@ class TreeShap:
 
     exact: ClassVar[bool] = True
     pooled: ClassVar[bool] = False
+    wants: ClassVar[Wants] = Wants()
     sampled: ClassVar[bool] = False
 
-    def default_budget(self, law: MaskLaw) -> tuple[int, int]:  # noqa: ARG002 - the same for all
-        """Return the default (samples per repeat, repeats): nothing is sampled."""
-        return NO_BUDGET
+    default_budget = nothing_sampled
+    facts = no_constants
 
     def row_inputs(self, _law: MaskLaw, _n: int, _budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row takes: none."""
         return 0
-
-    def facts(self, law: MaskLaw) -> dict[str, Any]:  # noqa: ARG002 - it has no constants
-        """Return what the manifest says of the method's constants."""
-        return {}
 
     def read_leaves(self, boxes: Any, _law: MaskLaw, kept: Any) -> Any:
         """Return the leaves of a tree model as the closed form takes them."""
