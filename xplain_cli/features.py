@@ -1,7 +1,9 @@
-"""Into which parts a row is split, and the law by which absent parts are drawn.
+"""The seam between modalities and the rest: rows split into features, and how they are perturbed.
 
-A table's law draws perturbed rows and says how each draw compares with a row. Texts and pictures
-are masked: a mask says which features of one row stay. Methods see only that.
+A perturbation is a ``DrawLaw``, which draws rows that all rows share and says how a draw compares
+with a row, or a ``MaskLaw``: a mask says which features of one row stay. Methods see only that,
+and the engine never looks at a type: ``Traits`` and the hooks of ``Split`` tell it what there
+is to know.
 """
 
 from collections.abc import Callable, Mapping, Sequence

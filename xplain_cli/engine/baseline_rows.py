@@ -1,4 +1,4 @@
-"""Rows get their baselines; features equal to them are left out, and come back as zeros."""
+"""Gives rows their baselines; features equal to them are left out, and come back as zeros."""
 
 from collections.abc import Sequence
 from dataclasses import fields, replace

@@ -1,4 +1,4 @@
-"""The model's answers on the rows themselves, and what of them is explained."""
+"""Predictions on the rows themselves, and the targets that are chosen from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a surrogate is fitted on: draws, their outputs, and the questions that fetch them."""
+"""The task that a method is handed, the requests that it may yield, and their answers."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass

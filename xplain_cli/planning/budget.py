@@ -1,4 +1,4 @@
-"""--budget: time or model inputs become samples, once, and the run keeps what they became."""
+"""Turns --budget, seconds or model inputs, into samples, once; a begun run keeps its own."""
 
 import time
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Turns the method, the target and the scale into objects, with the law that the method needs."""
+"""Turns method, target and scale into objects, and opens the perturbation of the method."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""What a run asks of its model, and how long it takes here, by its samples."""
+"""Predicts the model inputs and the seconds of a run from its number of samples."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

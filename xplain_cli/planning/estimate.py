@@ -1,4 +1,4 @@
-"""What a run will cost, measured on a small trial: rows, model inputs, seconds, bytes."""
+"""Measures what a run will cost on a small trial: rows, model inputs, seconds, bytes."""
 
 import time
 from dataclasses import dataclass, replace
