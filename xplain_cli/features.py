@@ -226,9 +226,9 @@ class Traits:
 
     Attributes
     ----------
-    pool_levels
-        Of each feature the number of its codes, where one pool of draws can serve all rows, whose
-        features are then fitted on the same draws. None: each row is masked by itself.
+    n_fitted
+        How many features all rows have that are fitted on the same draws; 0: each row sees to its
+        own.
     most_features
         A row with more features than this is not explained; None: no limit.
     has_baselines
@@ -245,7 +245,7 @@ class Traits:
         Why weights cannot be read off the leaves of a model; None where they can.
     """
 
-    pool_levels: tuple[int, ...] | None = None
+    n_fitted: int = 0
     most_features: int | None = None
     has_baselines: bool = False
     copies: int = 1
@@ -254,11 +254,6 @@ class Traits:
     can_refine: bool = False
     needs_secret: bool = False
     no_closed_form: str | None = "is for tables"
-
-    @property
-    def n_fitted(self) -> int:
-        """How many features are fitted on draws that rows share; 0: each row sees to its own."""
-        return 0 if self.pool_levels is None else len(self.pool_levels)
 
     @property
     def fixed_inputs(self) -> int:
@@ -274,7 +269,7 @@ class Wants:
     Attributes
     ----------
     draws
-        Draws that all rows can share (``Traits.pool_levels``); else masks of each row.
+        Draws that all rows can share (``Law.draws``); else masks of each row.
     discretizer
         How numbers become bins in such draws.
     refine
@@ -291,12 +286,17 @@ class Law(Protocol):
     """
     How rows are split into features, and perturbed.
 
-    One that shows nothing in secret borrows ``salted = unsalted``.
+    One that shows nothing in secret borrows ``salted = unsalted``; one that masks rows one by one
+    has no ``draws``.
     """
 
     @property
     def traits(self) -> Traits:
         """What planning and the engine must know of it."""
+
+    @property
+    def draws(self) -> "DrawLaw | None":
+        """The same perturbation, where one pool of its draws can serve all rows; else None."""
 
     @property
     def weight_columns(self) -> tuple[str, ...]:
@@ -432,6 +432,10 @@ class DrawLaw(Law, Protocol):
     @property
     def frequencies(self) -> tuple[FloatArray, ...]:
         """Of each feature the frequency of each code; empty for a feature without bins."""
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Of each feature the number of its codes."""
 
     @property
     def binned(self) -> bool:

@@ -22,12 +22,12 @@ def share_pool(job: Prepared, run: Run) -> tuple[dict[str, Any], Assignment]:
     """Make the shared pool, or take the one that an interrupted run left."""
     facts: dict[str, Any] = {}
     folder = None
-    law: Any = job.chosen.law
-    if job.chosen.method.pooled and law.traits.pool_levels is not None:
+    law = job.chosen.law
+    if job.chosen.method.pooled and law.draws is not None:
         folder = run.pool_path("shared")
         kept = used_outputs(job.chosen.target, len(job.opened.settled.outputs))
         facts = find_pool(folder) or make_pool(
-            folder, law, job.opened.model, job.chosen.budget, kept
+            folder, law.draws, job.opened.model, job.chosen.budget, kept
         )
     assignment = assign(job, folder, run.secret() if law.traits.needs_secret else "")
     open_explainer(assignment, job.opened.model)  # this process need not load it again

@@ -215,6 +215,7 @@ class PictureLaw:
     shape: tuple[int | None, int | None, int | None] = (None, None, None)
 
     traits: ClassVar[Traits] = Traits()
+    draws: ClassVar[None] = None
     inclusion: ClassVar[Inclusion] = "bernoulli"
     distance_unit: ClassVar[float] = 1.0
     weight_columns: ClassVar[tuple[str, ...]] = _PLACES

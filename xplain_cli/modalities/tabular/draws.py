@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -48,9 +48,19 @@ class TableLaw:
         """What planning and the engine must know of it."""
         grouped = any(len(cell.columns) > 1 for cell in self.cells)
         return Traits(
-            pool_levels=tuple(len(frequency) for frequency in self.frequencies),
+            n_fitted=len(self.names),
             no_closed_form="has no closed form for --group" if grouped else None,
         )
+
+    @property
+    def draws(self) -> Self:
+        """The perturbation itself: it does not depend on the row."""
+        return self
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Of each feature the number of its codes."""
+        return tuple(len(frequency) for frequency in self.frequencies)
 
     @property
     def frequencies(self) -> tuple[FloatArray, ...]:

@@ -46,6 +46,7 @@ class MaskedTableLaw:
     outputs: tuple[str, ...]
     judged: bool = False
 
+    draws: ClassVar[None] = None
     inclusion: ClassVar[Inclusion] = "bernoulli"
     distance_unit: ClassVar[float] = 1.0
     weight_columns: ClassVar[tuple[str, ...]] = ("baseline_value",)

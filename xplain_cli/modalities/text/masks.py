@@ -79,6 +79,7 @@ class TextLaw:
     refine: int | None = None
     others: "Counterparts | None" = None
 
+    draws: ClassVar[None] = None
     inclusion: ClassVar[Inclusion] = "uniform-size"
     distance_unit: ClassVar[float] = 100.0
 
