@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xplain_cli.console import Console
+from xplain_cli.console import Console, Counter, Pace
 from xplain_cli.explanation import Records
-from xplain_cli.progress import Counter, Pace
 from xplain_cli.quality.summary import FeatureLine, Summary, Tally
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import xplain_cli
 from xplain_cli import datasets, methods, models, output
+from xplain_cli.features import Traits
 from xplain_cli.models.stored import read_stored
 from xplain_cli.options import settings
 from xplain_cli.specs import build
@@ -136,7 +137,8 @@ def test_the_settings_allow_what_the_shelves_hold():
 class Masking:
     """A law of masks as far as budgets go."""
 
-    sizes = "half"
+    inclusion = "bernoulli"
+    traits = Traits()
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ The map, a line per room (calls go down only):
     output/        result files: csv, json, jsonl, parquet
     report/        one HTML page of a run
     console        the only file that prints
-    progress       how far a run is: rate, model inputs, time left
     features       the seam: rows that can be masked or drawn, and what some of them can do
     targets        which number of the output is explained
+    samples        how many draws and masks: defaults, what a fit needs, how budgets grow
     scales         on which scale: probability, log-odds, raw
     plan           everything that decides the numbers, and its digest
     specs          NAME[:KEY=VALUE,...] -> an object from a shelf

@@ -136,6 +136,40 @@ class Attribution:
     limit: int | None = None
 
 
+def exact_attribution(
+    weights: FloatArray, base: FloatArray, *, samples: int, asked: IntArray
+) -> Attribution:
+    """
+    Return what a method says that has no sampling error and fits no surrogate.
+
+    Parameters
+    ----------
+    weights : (b, k, n)
+    base : (b, k)
+    samples
+        Masks on which each row was asked.
+    asked : (b,)
+        Model inputs that each row caused.
+    """
+    none = np.empty((0, *weights.shape))
+    return Attribution(
+        weights=weights,
+        base=base,
+        factors=none,
+        lone=np.zeros(weights.shape),
+        degrees=np.inf,
+        repeats=none,
+        local_r2=np.full(base.shape, np.nan),
+        locality=np.full(base.shape, np.nan),
+        effective_share=np.ones(len(weights)),
+        selected=np.ones(weights.shape, dtype=bool),
+        n_repeats=1,
+        n_samples=samples,
+        n_inputs=asked,
+        exact=True,
+    )
+
+
 @dataclass(frozen=True)
 class Records:
     """

@@ -1,15 +1,18 @@
-"""Into which parts a row is split, and the law by which absent parts are drawn.
+"""The seam between modalities and the rest: rows split into features, and how they are perturbed.
 
-A table's law draws perturbed rows and says how each draw compares with a row. Texts and pictures
-are masked: a mask says which features of one row stay. Methods see only that.
+A perturbation is a ``DrawLaw``, which draws rows that all rows share and says how a draw compares
+with a row, or a ``MaskLaw``: a mask says which features of one row stay. Methods see only that,
+and the engine never looks at a type: ``Traits`` and the hooks of ``Split`` tell it what there
+is to know.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 
+from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 
 
@@ -34,8 +37,55 @@ class Shown:
     row_columns: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass
+class Weighed:
+    """
+    What a rough explanation says of rows.
+
+    Attributes
+    ----------
+    sizes
+        Row -> how strong each of its features is, (n,).
+    asked
+        Row -> the model inputs that it took.
+    lost
+        Row -> why it could not be explained.
+    """
+
+    sizes: dict[int, FloatArray] = field(default_factory=dict)
+    asked: dict[int, int] = field(default_factory=dict)
+    lost: dict[int, str] = field(default_factory=dict)
+
+
+Weigh: TypeAlias = Callable[[Any, Sequence[int]], Weighed]
+
+
+@dataclass(frozen=True)
+class Subset:
+    """
+    Of rows with equally many features, those that are explained: the others weigh 0.
+
+    Attributes
+    ----------
+    of : int
+        All features of a row.
+    places : (b, n) int
+        Which of them are explained.
+    """
+
+    of: int
+    places: IntArray
+
+
 class Split(Protocol):
-    """Rows of one chunk, split into features."""
+    """
+    Rows of one chunk, split into features.
+
+    What only some rows can do has a default that the others borrow, by assignment in the class
+    body: ``read_to = read_whole``, ``refined = not_refined``, ``grounded = not_grounded``,
+    ``judged = not_judged``, and the values ``copies = 1``, ``most_asked = 0``, ``subset = None``,
+    ``inputs_repeat = False``.
+    """
 
     @property
     def keys(self) -> tuple[bytes, ...]:
@@ -62,6 +112,59 @@ class Split(Protocol):
     def shown(self) -> Shown:
         """Return names and values; all rows have equally many features."""
 
+    def read_to(self, lengths: Sequence[int]) -> Self:
+        """Return the rows cut where the model stops reading."""
+
+    def refined(self, weigh: Weigh) -> tuple[Self, Weighed]:
+        """Return the rows with the features that matter, and what finding them took."""
+
+    def grounded(self, pairs: IntArray, outputs: FloatArray, ask: Any) -> tuple[Self, IntArray]:
+        """Give the rows their baselines; also return the model inputs (b,) that these took."""
+
+    def judged(self, classes_of: Any) -> Self:
+        """Note what an independent model says of the baselines."""
+
+    @property
+    def copies(self) -> int:
+        """Model inputs of each mask: one for every baseline, averaged."""
+
+    @property
+    def most_asked(self) -> int:
+        """Model inputs that finding the baselines of a row takes at most."""
+
+    @property
+    def subset(self) -> Subset | None:
+        """Where features that equal the baseline are left out: which are not; else None."""
+
+    @property
+    def inputs_repeat(self) -> bool:
+        """Whether masks of a row may make equal inputs, as with texts: each is asked once."""
+
+
+SplitT = TypeVar("SplitT", bound=Split)
+
+
+def read_whole(rows: SplitT, _lengths: Sequence[int]) -> SplitT:
+    """Return rows that a model reads to their end."""
+    return rows
+
+
+def not_refined(rows: SplitT, _weigh: Weigh) -> tuple[SplitT, Weighed]:
+    """Return rows all features of which are explained at once."""
+    return rows, Weighed()
+
+
+def not_grounded(
+    rows: SplitT, _pairs: IntArray, _outputs: FloatArray, _ask: Any
+) -> tuple[SplitT, IntArray]:
+    """Return rows that get no baseline of their own."""
+    return rows, np.zeros(len(rows), dtype=np.int64)
+
+
+def not_judged(rows: SplitT, _classes_of: Any) -> SplitT:
+    """Return rows without baselines, of which a judge says nothing."""
+    return rows
+
 
 class MaskedRows(Split, Protocol):
     """Rows whose features can be taken away, one row at a time."""
@@ -69,9 +172,131 @@ class MaskedRows(Split, Protocol):
     def masked(self, row: int, masks: BoolArray) -> Any:
         """Return the model inputs (m, ...) that masks (m, n) make of a row; True stays."""
 
+    def between(self, row: int, shares: FloatArray) -> Any:
+        """
+        Return the model inputs (m, ...) on the way from the baseline to a row.
+
+        Parameters
+        ----------
+        shares : (m, n), in [0, 1]
+            How far each feature has come: 0 is its baseline, 1 its own value. So a mask is the
+            case of 0 and 1 alone, and there it gives the same inputs as ``masked``.
+
+        Raises
+        ------
+        UsageError
+            The features are words or whole numbers: such rows borrow ``between =
+            nothing_between``, or say so of the columns that are.
+        """
+
+
+def nothing_between(_rows: object, _row: int, _shares: FloatArray) -> Any:
+    """
+    Refuse rows whose features stay or go as a whole.
+
+    Raises
+    ------
+    UsageError
+        Always.
+    """
+    raise UsageError(
+        "features that stay or go as a whole: nothing lies between them and a baseline"
+    )
+
+
+class SidedRows(MaskedRows, Protocol):
+    """Rows of numbers, which have a baseline each."""
+
+    def sides(self, row: int) -> tuple[FloatArray, FloatArray, IntArray]:
+        """
+        Return a row of numbers, its baselines, and the feature that owns each column.
+
+        Returns
+        -------
+        row (c,), baselines (k, c), owners (c,): -1 where row and baselines are equal
+        """
+
+
+@dataclass(frozen=True)
+class Traits:
+    """
+    What planning and the engine must know of a perturbation: nobody asks for its type.
+
+    The defaults are those of rows that are masked one by one, each mask in one model input.
+
+    Attributes
+    ----------
+    n_fitted
+        How many features all rows have that are fitted on the same draws; 0: each row sees to its
+        own.
+    most_features
+        A row with more features than this is not explained; None: no limit.
+    has_baselines
+        Whether rows get a baseline each, once the model has answered on them (``Split.grounded``).
+    copies, most_asked
+        As of ``Split``.
+    needs_foil
+        Whether the baseline is of the class that a row is explained against: it must be one class.
+    can_refine
+        Whether rows can be explained roughly first, and then only where it matters.
+    needs_secret
+        Whether a secret of the run is wanted (``Law.salted``).
+    no_closed_form
+        Why weights cannot be read off the leaves of a model; None where they can.
+    """
+
+    n_fitted: int = 0
+    most_features: int | None = None
+    has_baselines: bool = False
+    copies: int = 1
+    most_asked: int = 0
+    needs_foil: bool = False
+    can_refine: bool = False
+    needs_secret: bool = False
+    no_closed_form: str | None = "is for tables"
+
+    @property
+    def fixed_inputs(self) -> int:
+        """Model inputs of a row whatever the samples: itself, its baselines, and finding them."""
+        return 1 + (self.most_asked + self.copies if self.has_baselines else 0)
+
+
+@dataclass(frozen=True)
+class Wants:
+    """
+    What a method wants of the perturbation of its rows; the modality that opens one reads it.
+
+    Attributes
+    ----------
+    draws
+        Draws that all rows can share (``Law.draws``); else masks of each row.
+    discretizer
+        How numbers become bins in such draws.
+    refine
+        Explain only the features inside so many parts of a row, the strongest, which needs
+        ``Traits.can_refine``; None: all features.
+    """
+
+    draws: bool = False
+    discretizer: str = "none"
+    refine: int | None = None
+
 
 class Law(Protocol):
-    """How rows are split, and what is said of each feature and row beside what all rows have."""
+    """
+    How rows are split into features, and perturbed.
+
+    One that shows nothing in secret borrows ``salted = unsalted``; one that masks rows one by one
+    has no ``draws``.
+    """
+
+    @property
+    def traits(self) -> Traits:
+        """What planning and the engine must know of it."""
+
+    @property
+    def draws(self) -> "DrawLaw | None":
+        """The same perturbation, where one pool of its draws can serve all rows; else None."""
 
     @property
     def weight_columns(self) -> tuple[str, ...]:
@@ -84,13 +309,29 @@ class Law(Protocol):
     def split(self, batch: Any) -> Split:
         """Split aligned rows into features."""
 
+    def salted(self, secret: str) -> Self:
+        """Return the perturbation with the secret of the run in place of one that nobody gave."""
+
+
+LawT = TypeVar("LawT")
+
+
+def unsalted(perturbation: LawT, _secret: str) -> LawT:
+    """Return a perturbation that has no use for a secret."""
+    return perturbation
+
+
+Inclusion: TypeAlias = Literal["uniform-size", "bernoulli"]
+"""How masks include features: ``uniform-size``: every number of them equally often;
+``bernoulli``: each with probability 1/2, independently."""
+
 
 class MaskLaw(Law, Protocol):
     """How many features of a row are taken away at a time."""
 
     @property
-    def sizes(self) -> str:
-        """``uniform``: every number of features equally often; ``half``: each with 1/2."""
+    def inclusion(self) -> Inclusion:
+        """How features are included in a mask."""
 
     @property
     def distance_unit(self) -> float:
@@ -142,6 +383,16 @@ class Block:
     names: tuple[str, ...]
     reasons: Mapping[int, str] = field(default_factory=dict)
 
+    copies: ClassVar[int] = 1
+    most_asked: ClassVar[int] = 0
+    subset: ClassVar[Subset | None] = None
+    inputs_repeat: ClassVar[bool] = False
+
+    read_to = read_whole
+    refined = not_refined
+    grounded = not_grounded
+    judged = not_judged
+
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.keys)
@@ -183,6 +434,10 @@ class DrawLaw(Law, Protocol):
         """Of each feature the frequency of each code; empty for a feature without bins."""
 
     @property
+    def levels(self) -> tuple[int, ...]:
+        """Of each feature the number of its codes."""
+
+    @property
     def binned(self) -> bool:
         """Whether every feature has bins or categories."""
 
@@ -196,77 +451,3 @@ class DrawLaw(Law, Protocol):
         self, feature: int, lower: FloatArray, upper: FloatArray, missing: BoolArray
     ) -> FloatArray:
         """Return P(lower < x <= upper | code), (e, codes), for e intervals on a feature."""
-
-
-@runtime_checkable
-class ReadToLength(Split, Protocol):
-    """Rows that a model may read only up to some length."""
-
-    def read_to(self, lengths: Sequence[int]) -> Self:
-        """Return the rows cut where the model stops reading."""
-        ...
-
-
-@dataclass
-class Weighed:
-    """
-    What a rough explanation says of rows.
-
-    Attributes
-    ----------
-    sizes
-        Row -> how strong each of its features is, (n,).
-    asked
-        Row -> the model inputs that it took.
-    lost
-        Row -> why it could not be explained.
-    """
-
-    sizes: dict[int, FloatArray] = field(default_factory=dict)
-    asked: dict[int, int] = field(default_factory=dict)
-    lost: dict[int, str] = field(default_factory=dict)
-
-
-Weigh: TypeAlias = Callable[[Any, Sequence[int]], Weighed]
-
-
-@runtime_checkable
-class Refinable(Split, Protocol):
-    """Rows that are explained roughly first, and then only where it matters."""
-
-    def refined(self, weigh: Weigh) -> tuple[Self, Weighed]:
-        """Return the rows with the features that matter, and what finding them took."""
-        ...
-
-
-@runtime_checkable
-class Based(Split, Protocol):
-    """Rows that get a baseline each: features equal to it cost nothing, and weigh 0."""
-
-    @property
-    def copies(self) -> int:
-        """Model inputs of each mask."""
-        ...
-
-    @property
-    def most_asked(self) -> int:
-        """Model inputs that finding the baselines of a row takes at most."""
-        ...
-
-    @property
-    def n_all(self) -> int:
-        """All features of a row, those that equal the baseline too."""
-        ...
-
-    @property
-    def places(self) -> IntArray:
-        """Which features differ from the baseline, (b, n)."""
-        ...
-
-    def grounded(self, pairs: IntArray, outputs: FloatArray, ask: Any) -> tuple[Self, IntArray]:
-        """Give the rows their baselines; also return the model inputs that these took."""
-        ...
-
-    def judged(self, classes_of: Any) -> Self:
-        """Note what an independent model says of the baselines."""
-        ...

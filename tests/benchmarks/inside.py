@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from xplain_cli import datasets
 from xplain_cli.engine.explainer import Assignment, Explainer
-from xplain_cli.engine.pool import Budget, draw_pool
+from xplain_cli.engine.pool import draw_pool
 from xplain_cli.engine.records import Labels
 from xplain_cli.features import Draw
 from xplain_cli.methods import Pool
@@ -12,6 +12,7 @@ from xplain_cli.models.batches import predict_fixed
 from xplain_cli.plan import Request
 from xplain_cli.planning.choices import choose_method
 from xplain_cli.planning.inputs import open_inputs
+from xplain_cli.quality.precision import Budget
 from xplain_cli.scales import checked_scale
 from xplain_cli.targets import used_outputs
 

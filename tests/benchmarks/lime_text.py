@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.engine.explainer import Assignment, Explainer
-from xplain_cli.engine.pool import Budget
 from xplain_cli.engine.records import Labels, Rows
 from xplain_cli.plan import Request
 from xplain_cli.planning.choices import choose_method
 from xplain_cli.planning.inputs import open_inputs
+from xplain_cli.quality.precision import Budget
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 LEAST, MOST = 6, 60  # words of the documents that are compared

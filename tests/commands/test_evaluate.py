@@ -16,7 +16,7 @@ def measured(weights, n, model, k=2):
     """Answer the masks of one row by ``model(row, masks)``."""
     full = np.ones((1, n), dtype=bool)
     pairs = np.array([[[0, -1]]])
-    task = Task(Law("half"), Rows(1, n), pairs, model(0, full), False, 0, 1, 1)  # noqa: FBT003 - margin
+    task = Task(Law("bernoulli"), Rows(1, n), pairs, model(0, full), False, 0, 1, 1)  # noqa: FBT003 - margin
     asking = measure(task, np.array(weights, dtype=float)[None, None], k)
     need = next(asking)
     outputs = [model(0, masks) for masks in need.masks]

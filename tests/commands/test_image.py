@@ -99,7 +99,7 @@ def test_all_masks_of_ten_superpixels_give_the_weights_of_lime(run, tmp_path, ph
         return powers[:, 0] / powers.sum(axis=1)
 
     kernel = np.exp(-((1 - np.sqrt(np.arange(n + 1) / n)) ** 2) / (2 * 0.25**2))
-    wanted, base = mask_limit("half", kernel, n, answer)
+    wanted, base = mask_limit("bernoulli", kernel, n, answer)
     own = weights().set_index("feature_index")["weight"].sort_index()
     np.testing.assert_allclose(own, wanted, atol=1e-5)
     np.testing.assert_allclose(stability()["base_value"], base, atol=1e-5)

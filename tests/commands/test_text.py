@@ -58,7 +58,7 @@ def test_a_short_text_is_exact_against_brute_force(run, comments, tmp_path, text
         texts = [" ".join(w for w, stays in zip(words, m, strict=True) if stays) for m in masks]
         return model.predict_proba(texts)[:, 1]
 
-    beta, _ = mask_limit("uniform", kernel_weights("cosine", 0.25, width), width, ask)
+    beta, _ = mask_limit("uniform-size", kernel_weights("cosine", 0.25, width), width, ask)
     mine = weights.set_index("feature")["weight"]
     assert [mine[word] for word in words] == pytest.approx(list(beta), abs=1e-9)
     stability = pd.read_csv(tmp_path / "xplain-out" / "stability.csv")

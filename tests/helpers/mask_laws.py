@@ -8,8 +8,8 @@ from xplain_cli.methods import Masked, NeedMasks, Task
 class Law:
     """A law of masks without any modality."""
 
-    def __init__(self, sizes, unit=100.0):
-        self.sizes = sizes
+    def __init__(self, inclusion, unit=100.0):
+        self.inclusion = inclusion
         self.distance_unit = unit
 
 

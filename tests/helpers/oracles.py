@@ -72,7 +72,7 @@ def mask_limit(sizes, kernel, n, model):
     masks, weights = [], []
     for mask in itertools.product([False, True], repeat=n):
         kept = sum(mask)
-        if sizes == "uniform":
+        if sizes == "uniform-size":
             subsets = len(list(itertools.combinations(range(n), kept)))
             probability = 0.0 if kept == n else 1 / n / subsets
         else:

@@ -15,7 +15,7 @@ TABLE = [*COMPLETE, "occlusion"]
 
 
 def of(name, n, model, **options):
-    return explain(build(name, METHODS["masks"]), "half", n, model, **options)
+    return explain(build(name, METHODS["masks"]), "bernoulli", n, model, **options)
 
 
 def line(*weights):

@@ -38,7 +38,7 @@ SETTINGS = [
     "permutation",
 ]
 WITHOUT_MASKS = ["tree-shap"]  # its contract is in test_shapley.py
-SIZES = ["uniform", "half"]
+SIZES = ["uniform-size", "bernoulli"]
 
 
 @pytest.mark.parametrize("sizes", SIZES)
@@ -87,8 +87,8 @@ def test_a_linear_model_gives_its_coefficients(n, sizes):
 def test_permuting_features_permutes_weights_within_errors(text, n):
     method, order = build(text, METHODS["masks"]), np.random.default_rng(1).permutation(n)
     model = index(n)
-    one = explain(method, "uniform", n, model)
-    two = explain(method, "uniform", n, lambda row, z: model(row, z[:, np.argsort(order)]))
+    one = explain(method, "uniform-size", n, model)
+    two = explain(method, "uniform-size", n, lambda row, z: model(row, z[:, np.argsort(order)]))
     back = np.argsort(order)
     gap = one.weights[0, 0] - two.weights[0, 0][back]
     error = np.hypot(standard_errors(one)[0, 0], standard_errors(two)[0, 0][back])
@@ -111,13 +111,15 @@ def test_few_features_are_enumerated_exactly(n, sizes):
 
 def test_enumeration_agrees_with_the_published_formula():
     n, model = 8, index(8)
-    got = explain(build("lime", METHODS["masks"]), "uniform", n, model)
+    got = explain(build("lime", METHODS["masks"]), "uniform-size", n, model)
     beta = text_formula(kernel_weights("cosine", 0.25, n), lambda z: model(0, z)[:, 0])
     assert got.weights[0, 0] == pytest.approx(beta, abs=1e-9)
 
 
 def test_a_lone_feature_explains_all_of_the_difference():
-    got = explain(build("lime", METHODS["masks"]), "uniform", 1, lambda _, z: np.where(z, 0.9, 0.2))
+    got = explain(
+        build("lime", METHODS["masks"]), "uniform-size", 1, lambda _, z: np.where(z, 0.9, 0.2)
+    )
     assert got.weights[0, 0, 0] == pytest.approx(0.7, abs=1e-9)
 
 
@@ -142,7 +144,7 @@ def test_the_stand_in_leaves_far_less_to_sample():
     for control in ("none", "logit2"):
         method = build(f"lime:control={control}", METHODS["masks"])
         runs = [
-            explain(method, "uniform", n, model, seed=s, samples=256, bounded=True).weights
+            explain(method, "uniform-size", n, model, seed=s, samples=256, bounded=True).weights
             for s in range(8)
         ]
         spread[control] = np.var(runs, axis=0).sum()
@@ -152,9 +154,9 @@ def test_the_stand_in_leaves_far_less_to_sample():
 @pytest.mark.parametrize("text", ["lime", "lime:control=none", "lime:design=plain"])
 def test_rows_together_or_alone_give_the_same_bytes(text):
     method, n, model = build(text, METHODS["masks"]), 13, index(13)
-    together = explain(method, "uniform", n, model, rows=5, bounded=True)
+    together = explain(method, "uniform-size", n, model, rows=5, bounded=True)
     for i in range(5):
-        alone = explain(method, "uniform", n, lambda _, z, i=i: model(i, z), bounded=True)
+        alone = explain(method, "uniform-size", n, lambda _, z, i=i: model(i, z), bounded=True)
         assert together.weights[i].tobytes() == alone.weights[0].tobytes()
         assert together.factors[:, i].tobytes() == alone.factors[:, 0].tobytes()
         assert together.local_r2[i].tobytes() == alone.local_r2[0].tobytes()
@@ -162,12 +164,12 @@ def test_rows_together_or_alone_give_the_same_bytes(text):
 
 def test_another_seed_gives_other_masks():
     method, model = build("lime", METHODS["masks"]), index(14)
-    one, two = (explain(method, "uniform", 14, model, seed=s).weights for s in (0, 1))
+    one, two = (explain(method, "uniform-size", 14, model, seed=s).weights for s in (0, 1))
     assert one.tobytes() != two.tobytes()
 
 
 def test_one_repeat_has_errors_too():
-    got = explain(build("lime", METHODS["masks"]), "uniform", 14, index(14), repeats=1)
+    got = explain(build("lime", METHODS["masks"]), "uniform-size", 14, index(14), repeats=1)
     assert (standard_errors(got) > 0).all()
     assert 0 < assess(got, 5, 0).max_rel_se[0, 0] < 1
 
@@ -180,7 +182,7 @@ def test_a_model_of_order_alone_has_a_poor_fit():
         parity = (masks.sum(axis=1) % 2).astype(float)
         return (parity + 0.01 * stream.random(len(masks)))[:, None]
 
-    got = explain(build("lime", METHODS["masks"]), "uniform", 14, model)
+    got = explain(build("lime", METHODS["masks"]), "uniform-size", 14, model)
     assert got.local_r2[0, 0] < 0.2
 
 
@@ -195,9 +197,9 @@ def test_designs_sample_the_law(name, sizes):
 
 
 def test_masks_without_weight_are_never_asked():
-    design = sample_masks("sobol", "uniform", kernel_weights("cosine", 0.25, 4), (64, 2), (0,))
+    design = sample_masks("sobol", "uniform-size", kernel_weights("cosine", 0.25, 4), (64, 2), (0,))
     assert (design.used.sum(axis=1) < 4).all()
-    assert (enumerate_masks("uniform", np.ones(5)).used.sum(axis=1) < 4).all()
+    assert (enumerate_masks("uniform-size", np.ones(5)).used.sum(axis=1) < 4).all()
 
 
 def test_all_masks_are_all_and_distinct():
@@ -217,7 +219,7 @@ def test_occlusion_takes_each_feature_away_alone(sizes):
 
 def test_rise_is_the_mean_with_a_feature_less_the_mean_without():
     n, model = 8, index(8)
-    got = explain(build("rise", METHODS["masks"]), "half", n, model)
+    got = explain(build("rise", METHODS["masks"]), "bernoulli", n, model)
     masks = all_masks(n)
     values = model(0, masks)[:, 0]
     wanted = [values[masks[:, j]].mean() - values[~masks[:, j]].mean() for j in range(n)]
@@ -227,17 +229,19 @@ def test_rise_is_the_mean_with_a_feature_less_the_mean_without():
 
 def test_rise_is_for_features_that_stay_with_one_half():
     with pytest.raises(UsageError, match="it is for pictures"):
-        build("rise", METHODS["masks"]).default_budget(Law("uniform"))
+        build("rise", METHODS["masks"]).default_budget(Law("uniform-size"))
 
 
 def test_codes_are_for_features_that_stay_with_one_half():
     method = build("lime:design=codes", METHODS["masks"])
     with pytest.raises(UsageError, match="the law of texts does not"):
-        method.default_budget(Law("uniform"))
+        method.default_budget(Law("uniform-size"))
 
 
 def test_the_default_design_of_pictures_is_a_whole_code():
-    got = explain(build("lime:control=none", METHODS["masks"]), "half", 16, index(16), samples=700)
+    got = explain(
+        build("lime:control=none", METHODS["masks"]), "bernoulli", 16, index(16), samples=700
+    )
     assert got.n_samples == 512
 
 
@@ -246,7 +250,9 @@ def test_a_code_has_far_less_variance_than_plain_masks():
     for design in ("plain", "codes"):
         method = build(f"lime:design={design},control=none", METHODS["masks"])
         runs = [
-            explain(method, "half", 16, index(16), samples=512, repeats=2, seed=s).weights[0, 0]
+            explain(method, "bernoulli", 16, index(16), samples=512, repeats=2, seed=s).weights[
+                0, 0
+            ]
             for s in range(24)
         ]
         spread[design] = np.var(runs, axis=0, ddof=1).mean()

@@ -1,1 +1,1 @@
-"""engine."""
+"""The engine explains one chunk: predictions, requests of methods answered together, records."""

@@ -1,4 +1,4 @@
-"""Rows get their baselines; features equal to them are left out, and come back as zeros."""
+"""Gives rows their baselines; features equal to them are left out, and come back as zeros."""
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -10,18 +10,18 @@ import numpy as np
 from xplain_cli.baselines.assignment import Ask
 from xplain_cli.engine.model_calls import Asked, raised
 from xplain_cli.engine.row_predictions import Answers
-from xplain_cli.errors import XplainError
-from xplain_cli.explanation import Attribution, IntArray
-from xplain_cli.features import Based
+from xplain_cli.explanation import Attribution, exact_attribution
+from xplain_cli.features import Split, Subset
 from xplain_cli.methods import Explaining, Task
 from xplain_cli.models.batches import predict_fixed
+from xplain_cli.models.one_by_one import together_or_each
 
 _LAST_AXIS_IS_FEATURES = ("weights", "factors", "lone", "repeats", "selected")
 
 
 def ground(
-    rows: Based, good: Sequence[int], answers: Answers, asked: Asked
-) -> tuple[Based, dict[int, int], dict[int, str]]:
+    rows: Split, good: Sequence[int], answers: Answers, asked: Asked
+) -> tuple[Split, dict[int, int], dict[int, str]]:
     """
     Give rows their baselines.
 
@@ -38,28 +38,23 @@ def ground(
     -------
     the rows, the model inputs that each baseline took, and why a row has none
     """
-    chosen, lost = list(good), dict[int, str]()
-    many = rows.most_asked > 0
-    size = asked.batch_rows if many else min(asked.own_rows, asked.batch_rows)
+    size = asked.batch_rows if rows.most_asked > 0 else min(asked.own_rows, asked.batch_rows)
     ask = partial(predict_fixed, asked.model, size=size)
-    try:
-        return *_ground_some(rows, chosen, answers, ask), lost
-    except XplainError:
-        raise
-    except Exception:  # noqa: BLE001 - a model may raise anything; each row's own is kept below
-        for d in good:
-            try:
-                _ground_some(rows, [d], answers, ask)
-            except Exception as error:  # noqa: BLE001 - as above
-                where = "a candidate for this row's baseline"
-                lost[d] = raised(error, where, shown=asked.show_values)
-                chosen.remove(d)
-        return *_ground_some(rows, chosen, answers, ask), lost
+
+    def ground_some(chosen: Sequence[int]) -> tuple[Split, dict[int, int]]:
+        return _ground_some(rows, chosen, answers, ask)
+
+    found, errors = together_or_each(ground_some, list(good))
+    where = "a candidate for this row's baseline"
+    lost = {d: raised(error, where, shown=asked.show_values) for d, error in errors.items()}
+    if len(found) == 1 and not lost:
+        return *found[0][1], lost
+    return *ground_some([d for d in good if d not in lost]), lost
 
 
 def _ground_some(
-    rows: Based, chosen: Sequence[int], answers: Answers, ask: Ask
-) -> tuple[Based, dict[int, int]]:
+    rows: Split, chosen: Sequence[int], answers: Answers, ask: Ask
+) -> tuple[Split, dict[int, int]]:
     own = list(chosen)
     if not own:
         return rows, {}
@@ -73,45 +68,29 @@ def _ground_some(
 def nothing_moves(task: Task[Any, Any]) -> Explaining:
     """Explain rows that are their own baseline: nothing is asked, the base is the prediction."""
     yield from ()
-    b, t = task.predictions.shape
-    empty = np.empty((b, t, 0))
-    return Attribution(
-        weights=empty,
-        base=task.predictions.copy(),
-        factors=empty[None][:0],
-        lone=empty,
-        degrees=np.inf,
-        repeats=empty[None][:0],
-        local_r2=np.full((b, t), np.nan),
-        locality=np.full((b, t), np.nan),
-        effective_share=np.ones(b),
-        selected=empty.astype(bool),
-        n_repeats=1,
-        n_samples=0,
-        n_inputs=np.zeros(b, dtype=np.int64),
-        exact=True,
-    )
+    weights = np.empty((*task.predictions.shape, 0))
+    asked = np.zeros(len(weights), dtype=np.int64)
+    return exact_attribution(weights, task.predictions.copy(), samples=0, asked=asked)
 
 
-def widened(attribution: Attribution, block: Any) -> Attribution:
+def widened(attribution: Attribution, block: Split) -> Attribution:
     """Return the attribution with all features: those that are equal to the baseline weigh 0."""
-    if not isinstance(block, Based):
+    subset = block.subset
+    if subset is None:
         return attribution
-    n = block.n_all
-    places = block.places
     wide: dict[str, Any] = {}
     for part in fields(Attribution):
         value = getattr(attribution, part.name)
         if part.name in _LAST_AXIS_IS_FEATURES:
-            wide[part.name] = _widen(value, places, n, fill=part.name == "selected")
+            wide[part.name] = _widen(value, subset, fill=part.name == "selected")
         elif isinstance(value, Attribution):
             wide[part.name] = widened(value, block)
     return replace(attribution, **wide)
 
 
-def _widen(values: Any, places: IntArray, n: int, *, fill: bool) -> Any:
-    """Spread (..., b, t, p) over n features."""
-    made = np.full((*values.shape[:-1], n), fill, dtype=values.dtype)
-    where = np.broadcast_to(places[:, None, :], values.shape)
+def _widen(values: Any, subset: Subset, *, fill: bool) -> Any:
+    """Spread (..., b, t, n) over all features."""
+    made = np.full((*values.shape[:-1], subset.of), fill, dtype=values.dtype)
+    where = np.broadcast_to(subset.places[:, None, :], values.shape)
     np.put_along_axis(made, where, values, axis=-1)
     return made

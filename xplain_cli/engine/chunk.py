@@ -18,15 +18,14 @@ from xplain_cli.targets import used_outputs
 
 def _pools(assignment: Assignment, model: Model) -> Iterator[Pool]:
     """Yield the shared pool as the run begins with it, then ever longer ones."""
-    law: Any = assignment.law  # it draws: only then is there a pool
-    if assignment.pool_folder is None:
+    law = assignment.law.draws
+    if assignment.pool_folder is None or law is None:
         return
-    levels = tuple(len(f) for f in law.frequencies)
     kept = used_outputs(assignment.target, len(assignment.settled.outputs))
     found = longer_pools(Path(assignment.pool_folder), law, model, assignment.budget, kept)
     for repeats, draw, outputs in found:
         scaled = checked_scale(outputs, assignment.target, assignment.scale)
-        yield Pool(draw, scaled, repeats, levels)
+        yield Pool(draw, scaled, repeats, law.levels)
 
 
 _OPEN: dict[tuple[str, str], Explainer] = {}

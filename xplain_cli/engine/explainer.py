@@ -11,23 +11,23 @@ import numpy as np
 from xplain_cli.engine.baseline_rows import ground, nothing_moves, widened
 from xplain_cli.engine.mask_cache import Memory
 from xplain_cli.engine.model_calls import Asked, run_together
-from xplain_cli.engine.pool import Budget
 from xplain_cli.engine.records import Explained, Labels, to_records
 from xplain_cli.engine.row_predictions import Answers, answer_rows
+from xplain_cli.engine.tasks import by_features, make_task, split_rows
 from xplain_cli.explanation import Attribution, BoolArray, Records, Rows
-from xplain_cli.features import Based, Law, ReadToLength, Refinable, Split, Weighed
+from xplain_cli.features import Law, Split, Weighed
 from xplain_cli.methods import Method, Pool, Task, UnexplainedError
 from xplain_cli.models import (
     MaskedText,
     Model,
     ModelRecipe,
-    ReadsPartly,
     Settled,
     Trees,
     load_model,
 )
 from xplain_cli.models.batches import BATCH_ROWS, OWN_ROWS
 from xplain_cli.models.judges import Judge
+from xplain_cli.quality.precision import Budget
 from xplain_cli.quality.stability import assess
 from xplain_cli.scales import Scale
 from xplain_cli.targets import Target, target_names, used_outputs
@@ -78,6 +78,21 @@ class Assignment:
     with_repeats: bool = False
 
 
+def model_calls_of(assignment: Assignment, model: Model) -> Asked:
+    """Return how the rows of an assignment ask the model."""
+    return Asked(
+        model=model,
+        target=assignment.target,
+        scale=assignment.scale,
+        kept=used_outputs(assignment.target, len(assignment.settled.outputs)),
+        batch_rows=assignment.batch_rows,
+        # rows that share a pool ask nothing else: chunks of them fill whole batches
+        own_rows=assignment.batch_rows if assignment.method.pooled else OWN_ROWS,
+        sparse=model if assignment.sparse and isinstance(model, MaskedText) else None,
+        show_values=assignment.with_values,
+    )
+
+
 class Explainer:
     """An opened model with its pool, kept for all chunks that one process explains."""
 
@@ -87,31 +102,18 @@ class Explainer:
         self._pools = {pool.repeats: pool for pool in itertools.islice(pools, 1)}
         self.model = model
         self._leaves: Any = None
-        self._kept = used_outputs(assignment.target, len(assignment.settled.outputs))
-        self._asked = Asked(
-            model=model,
-            target=assignment.target,
-            scale=assignment.scale,
-            kept=self._kept,
-            batch_rows=assignment.batch_rows,
-            # rows that share a pool ask nothing else: chunks of them fill whole batches
-            own_rows=assignment.batch_rows if assignment.method.pooled else OWN_ROWS,
-            sparse=model if assignment.sparse and isinstance(model, MaskedText) else None,
-            show_values=assignment.with_values,
-        )
+        self._asked = model_calls_of(assignment, model)
         judge = assignment.judge
         self._judge = None if judge is None else judge.opened(load_model)
         if assignment.method.exact:
             if not isinstance(model, Trees):
                 raise ValueError("a closed form needs trees")
             method: Any = assignment.method
-            self._leaves = method.read_leaves(model.leaf_boxes(), assignment.law, self._kept)
+            self._leaves = method.read_leaves(model.leaf_boxes(), assignment.law, self._asked.kept)
 
     def explain(self, batch: Any, rows: Rows) -> Records:
         """Explain the rows of a chunk; a row that fails becomes a record with its reason."""
-        split = self.assignment.law.split(batch)
-        if isinstance(split, ReadToLength) and isinstance(self.model, ReadsPartly):
-            split = split.read_to([self.model.read_length(text) for text in split.inputs])
+        split = split_rows(self.assignment.law, self.model, batch)
         unread = dict(split.reasons) | dict(rows.unread)
         first: dict[bytes, int] = {}
         for i, key in enumerate(split.keys):
@@ -136,13 +138,11 @@ class Explainer:
     ) -> tuple[list[tuple[Explained, list[int]]], dict[int, str]]:
         """Explain distinct rows, those with equally many features together."""
         answers = answer_rows(self._asked, self.assignment.settled, rows.inputs)
-        spent: dict[int, int] = {}
-        if isinstance(rows, Refinable):
-            rows, found = rows.refined(partial(self._weigh, answers))
-            answers.reasons.update(found.lost)
-            spent = found.asked
+        rows, found = rows.refined(partial(self._weigh, answers))
+        answers.reasons.update(found.lost)
+        spent = found.asked
         good = [d for d in range(len(rows)) if d not in answers.reasons]
-        if isinstance(rows, Based):
+        if self.assignment.law.traits.has_baselines:
             rows, spent, unmoved = ground(rows, good, answers, self._asked)
             rows = rows if self._judge is None else rows.judged(self._judge.classes)
             answers.reasons.update(unmoved)
@@ -197,15 +197,12 @@ class Explainer:
         self, rows: Split, answers: Answers, good: Sequence[int], budget: Budget, asked: Asked
     ) -> tuple[list[tuple[Task[Any, Any], Attribution, list[int]]], dict[int, str]]:
         """Run the method on rows, those with equally many features together."""
-        groups: dict[int, list[int]] = {}
-        counts = rows.counts.tolist()
-        for d in good:
-            groups.setdefault(counts[d], []).append(d)
+        groups = by_features(rows, good)
         waiting = [groups[n] for n in sorted(groups)]
         attributed, lost = [], dict[int, str]()
         asked = replace(asked, pool=self._pool(budget.repeats))
         while waiting:
-            tasks = [self._task(rows.take(chosen), answers, chosen, budget) for chosen in waiting]
+            tasks = [self._task(rows, answers, chosen, budget) for chosen in waiting]
             method = self.assignment.method
             running = [
                 (task.block, method.explain(task) if task.n else nothing_moves(task))
@@ -225,26 +222,22 @@ class Explainer:
         return attributed, lost
 
     def _task(
-        self, block: Any, answers: Answers, chosen: Sequence[int], budget: Budget
+        self, rows: Split, answers: Answers, chosen: Sequence[int], budget: Budget
     ) -> Task[Any, Any]:
-        asked = self.assignment
-        pairs = answers.pairs[list(chosen)]
-        return Task(
-            law=asked.law,
-            block=block,
-            pairs=np.where(pairs >= 0, np.searchsorted(self._kept, pairs), -1),
-            predictions=answers.values[list(chosen)],
-            margin=asked.settled.margin,
-            seed=budget.seed,
-            samples=budget.samples,
-            repeats=budget.repeats,
-            leaves=self._leaves,
-            probabilities=asked.scale.name == "probability",
+        task = make_task(
+            self._asked,
+            self.assignment.settled,
+            self.assignment.law,
+            rows=rows,
+            answers=answers,
+            chosen=chosen,
+            budget=budget,
         )
+        return replace(task, leaves=self._leaves)
 
     def _explained(self, task: Task[Any, Any], attribution: Attribution) -> Explained:
         asked = self.assignment
-        outputs = [asked.settled.outputs[i] for i in self._kept.tolist()]
+        outputs = [asked.settled.outputs[i] for i in self._asked.kept.tolist()]
         whole = widened(attribution, task.block)
         return Explained(
             place=np.arange(len(task.block)),

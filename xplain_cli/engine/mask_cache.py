@@ -1,4 +1,4 @@
-"""Which masks a row is asked on: each once, and none that it was asked on before."""
+"""Cache of model outputs by mask, so that the model is asked no mask of a row twice."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias

@@ -1,25 +1,27 @@
-"""Answers what methods ask of a model: the shared pool, drawn rows, masked rows.
+"""Answers the requests of methods by a model: the shared pool, drawn rows, masked rows.
 
 Methods of several blocks run side by side, so that rows with few features and rows with many
-fill the same model batches.
+fill the same model batches. A further kind of request is a line of ``ANSWERS``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from xplain_cli.engine.mask_cache import Distinct, Memory
-from xplain_cli.errors import XplainError
-from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
-from xplain_cli.features import Based, MaskedRows
-from xplain_cli.methods import Explaining, Masked, NeedMasks, NeedPool, Pool, UnexplainedError
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+from xplain_cli.features import MaskedRows
+from xplain_cli.methods import Masked, NeedMasks, NeedOutputs, NeedPool, Pool, UnexplainedError
 from xplain_cli.models import MaskedText, Model
 from xplain_cli.models.batches import OWN_ROWS, predict_perturbed, predict_stream, takes_many
+from xplain_cli.models.one_by_one import together_or_each
 from xplain_cli.scales import Scale, checked_scale, no_log_odds, to_scale
 from xplain_cli.targets import Target, is_pair
+
+T = TypeVar("T")
 
 _SPARSE_BATCHES = 16  # sparse rows are small, and a call costs as much as thousands of them
 
@@ -106,8 +108,8 @@ def _question(asked: Asked, block: Any, row: int, own: BoolArray, inverse: IntAr
         matrix = asked.sparse.masked_rows(text, spans, own)
         if matrix is not None:
             return _Question(matrix, inverse, sparse=True)
-    if not isinstance(block.inputs, list):  # pictures and tables are made a batch at a time
-        copies = block.copies if isinstance(block, Based) else 1
+    if not block.inputs_repeat:  # pictures and tables are made a batch at a time
+        copies = block.copies
         step = -(-asked.batch_rows // copies)
 
         def made() -> Iterator[Any]:
@@ -146,21 +148,19 @@ def _outputs(asked: Asked, questions: Sequence[_Question]) -> list[FloatArray]:
     return [found[i] for i in range(len(questions))]
 
 
-def _each(asked: Asked, questions: Sequence[_Question]) -> list[FloatArray | str]:
-    """Return what ``_outputs`` does; where the model fails, row by row, so that one stays one."""
-    try:
-        return list(_outputs(asked, questions))
-    except XplainError:
-        raise
-    except Exception:  # noqa: BLE001 - a model may raise anything; each row's own is kept below
-        found: list[FloatArray | str] = []
-        for question in questions:
-            try:
-                found.append(_outputs(asked, [question])[0])
-            except Exception as error:  # noqa: BLE001 - as above
-                where = "this row with features taken away"
-                found.append(raised(error, where, shown=asked.show_values))
-        return found
+def _outputs_or_reasons(asked: Asked, questions: Sequence[_Question]) -> list[FloatArray | str]:
+    """Return the outputs of each question, or why it has none."""
+
+    def ask(chosen: Sequence[int]) -> list[FloatArray]:
+        return _outputs(asked, [questions[i] for i in chosen])
+
+    answers, errors = together_or_each(ask, range(len(questions)))
+    found: dict[int, FloatArray | str] = {}
+    for chosen, outputs in answers:
+        found |= dict(zip(chosen, outputs, strict=True))
+    where = "this row with features taken away"
+    found |= {i: raised(error, where, shown=asked.show_values) for i, error in errors.items()}
+    return [found[i] for i in range(len(questions))]
 
 
 def _scaled(asked: Asked, outputs: FloatArray | str, copies: int) -> FloatArray | str:
@@ -181,10 +181,10 @@ def _scaled(asked: Asked, outputs: FloatArray | str, copies: int) -> FloatArray 
     return np.asarray(scaled.reshape(-1, copies, scaled.shape[1]).mean(axis=1), dtype=np.float64)
 
 
-def _answer_masks(
+def _ask_masks(
     asked: Asked, needs: Sequence[tuple[MaskedRows, NeedMasks]]
 ) -> list[Masked | UnexplainedError]:
-    """Answer the masks of several blocks together."""
+    """Ask the model on the masks of several blocks together."""
     seen = Distinct()
     questions = [
         _question(asked, block, row, *seen.of(masks))
@@ -193,7 +193,7 @@ def _answer_masks(
     ]
     flat = [
         _scaled(asked, outputs, question.copies)
-        for outputs, question in zip(_each(asked, questions), questions, strict=True)
+        for outputs, question in zip(_outputs_or_reasons(asked, questions), questions, strict=True)
     ]
     sizes = _sizes(questions)
     answers: list[Masked | UnexplainedError] = []
@@ -216,34 +216,61 @@ def _answer_masks(
     return answers
 
 
-def _answer_drawn(asked: Asked, inputs: Sequence[Any]) -> FloatArray:
+def _answer_masks(
+    asked: Asked, waiting: Sequence[tuple[Any, NeedMasks]]
+) -> list[Masked | UnexplainedError]:
+    """Answer requests for masked rows; where rows are looked at again, what is new in them."""
+    ask = partial(_ask_masks, asked)
+    return ask(waiting) if asked.memory is None else asked.memory.answer(waiting, ask)
+
+
+def _answer_outputs(asked: Asked, waiting: Sequence[tuple[Any, NeedOutputs]]) -> list[FloatArray]:
+    """Answer requests for the outputs on drawn rows."""
     import pandas as pd
 
-    table = pd.concat(list(inputs), ignore_index=True)
-    outputs = predict_perturbed(asked.model, table, asked.kept)
-    return checked_scale(outputs, asked.target, asked.scale)
+    tables = [table for _, need in waiting for table in need.inputs]
+    outputs = predict_perturbed(asked.model, pd.concat(tables, ignore_index=True), asked.kept)
+    scaled = checked_scale(outputs, asked.target, asked.scale)
+    sizes = [sum(map(len, need.inputs)) for _, need in waiting]
+    return np.split(scaled, np.cumsum(sizes)[:-1])
 
 
-def _answers(asked: Asked, waiting: Sequence[tuple[Any, Any]]) -> list[Any]:
-    """Answer (block, need) pairs, in order."""
-    masked = [i for i, (_, need) in enumerate(waiting) if isinstance(need, NeedMasks)]
+def _answer_pool(asked: Asked, waiting: Sequence[tuple[Any, NeedPool]]) -> list[Pool | None]:
+    """Answer requests for the shared pool."""
+    return [asked.pool] * len(waiting)
+
+
+ANSWERS: dict[type, Callable[[Asked, Sequence[tuple[Any, Any]]], list[Any]]] = {
+    NeedMasks: _answer_masks,
+    NeedOutputs: _answer_outputs,
+    NeedPool: _answer_pool,
+}
+"""What a method may yield, and who answers several such requests, each with its block, together.
+
+An answer is what is sent to the method, or an ``UnexplainedError`` that ends it.
+"""
+
+
+def _answers(asked: Asked, waiting: Sequence[tuple[Any, object]]) -> list[Any]:
+    """Answer (block, request) pairs of any kinds, in order."""
+    kinds: dict[type, list[int]] = {}
+    for i, (_, request) in enumerate(waiting):
+        if type(request) not in ANSWERS:
+            known = ", ".join(kind.__name__ for kind in ANSWERS)
+            raise TypeError(
+                f"no answer to the request {type(request).__name__}: ANSWERS has {known}"
+            )
+        kinds.setdefault(type(request), []).append(i)
     answers: dict[int, Any] = {}
-    if masked:
-        needs = [waiting[i] for i in masked]
-        ask = partial(_answer_masks, asked)
-        found = ask(needs) if asked.memory is None else asked.memory.answer(needs, ask)
-        answers |= dict(zip(masked, found, strict=True))
-    for i, (_, need) in enumerate(waiting):
-        if isinstance(need, NeedPool):
-            answers[i] = asked.pool
-        elif i not in answers:
-            answers[i] = _answer_drawn(asked, need.inputs)
+    for kind, places in kinds.items():
+        found = ANSWERS[kind](asked, [waiting[i] for i in places])
+        answers |= dict(zip(places, found, strict=True))
     return [answers[i] for i in range(len(waiting))]
 
 
 def run_together(
-    asked: Asked, explaining: Sequence[tuple[Any, Explaining]]
-) -> list[Attribution | UnexplainedError]:
+    asked: Asked, running: Sequence[tuple[Any, Generator[object, Any, T]]]
+) -> list[T | UnexplainedError]:
     """
     Run the methods of several blocks, answering what they ask together.
 
@@ -251,27 +278,27 @@ def run_together(
     ----------
     asked
         How the model is asked.
-    explaining
-        Of each block: the block, and its running method.
+    running
+        Of each block: the block, and a method, or what else yields requests, at work on it.
 
     Returns
     -------
-    for each block its attribution, or which of its rows have none
+    for each block what its method returns, or which of its rows have none
     """
-    found: dict[int, Attribution | UnexplainedError] = {}
-    replies: dict[int, Any] = dict.fromkeys(range(len(explaining)))
+    found: dict[int, T | UnexplainedError] = {}
+    replies: dict[int, Any] = dict.fromkeys(range(len(running)))
     while replies:
-        needs: dict[int, Any] = {}
+        requests: dict[int, object] = {}
         for i, reply in replies.items():
             if isinstance(reply, UnexplainedError):
                 found[i] = reply
                 continue
             try:
-                needs[i] = explaining[i][1].send(reply)
+                requests[i] = running[i][1].send(reply)
             except StopIteration as finished:
                 found[i] = finished.value
             except UnexplainedError as error:
                 found[i] = error
-        waiting = [(explaining[i][0], need) for i, need in needs.items()]
-        replies = dict(zip(needs, _answers(asked, waiting), strict=True))
-    return [found[i] for i in range(len(explaining))]
+        waiting = [(running[i][0], request) for i, request in requests.items()]
+        replies = dict(zip(requests, _answers(asked, waiting), strict=True))
+    return [found[i] for i in range(len(running))]

@@ -4,7 +4,6 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +15,9 @@ from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.features import Draw, DrawLaw
 from xplain_cli.models import Model
 from xplain_cli.models.batches import padded, predict_perturbed
-from xplain_cli.quality.precision import Goal
+from xplain_cli.quality.precision import Budget
 from xplain_cli.runs.locks import in_turn
 from xplain_cli.seeds import POOL
-
-
-@dataclass(frozen=True)
-class Budget:
-    """The run's seed, draws per repeat, independent repeats; and what every row shall reach."""
-
-    seed: int
-    samples: int
-    repeats: int
-    goal: Goal | None = None
-
-    @property
-    def looks(self) -> tuple[int, ...]:
-        """Repeats at which a row may be done; more than one where there is a goal."""
-        return (self.repeats,) if self.goal is None else self.goal.looks
 
 
 def draw_pool(

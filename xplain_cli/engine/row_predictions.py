@@ -1,15 +1,16 @@
-"""The model's answers on the rows themselves, and what of them is explained."""
+"""Predictions on the rows themselves, and the targets that are chosen from them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from xplain_cli.engine.model_calls import Asked, raised
-from xplain_cli.errors import XplainError
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.models import Settled
 from xplain_cli.models.batches import count, predict_fixed, take
+from xplain_cli.models.one_by_one import together_or_each
 from xplain_cli.scales import no_log_odds, to_scale
 from xplain_cli.targets import choose, is_pair, pair_values
 
@@ -54,18 +55,19 @@ def answer_rows(asked: Asked, settled: Settled, inputs: Any) -> Answers:
 
 
 def _predict_rows(asked: Asked, settled: Settled, inputs: Any) -> tuple[FloatArray, dict[int, str]]:
-    """Predict together; where that fails, row by row, so that one bad row stays one."""
-    size = min(asked.own_rows, asked.batch_rows)
-    try:
-        return predict_fixed(asked.model, inputs, size=size), {}
-    except XplainError:
-        raise
-    except Exception:  # noqa: BLE001 - a model may raise anything; each row's own is kept below
-        outputs = np.full((count(inputs), len(settled.outputs)), np.nan)
-        reasons = {}
-        for d in range(len(outputs)):
-            try:
-                outputs[d] = predict_fixed(asked.model, take(inputs, [d]), size=size)[0]
-            except Exception as error:  # noqa: BLE001 - as above
-                reasons[d] = raised(error, "this row", shown=asked.show_values)
-        return outputs, reasons
+    """Return the outputs (d, k), NaN of rows on which the model fails, and why it does."""
+    rows, size = count(inputs), min(asked.own_rows, asked.batch_rows)
+
+    def ask(chosen: Sequence[int]) -> FloatArray:
+        some = inputs if len(chosen) == rows else take(inputs, chosen)
+        return predict_fixed(asked.model, some, size=size)
+
+    answers, errors = together_or_each(ask, range(rows))
+    if not errors and len(answers) == 1:
+        return answers[0][1], {}
+    outputs = np.full((rows, len(settled.outputs)), np.nan)
+    for chosen, found in answers:
+        outputs[list(chosen)] = found
+    return outputs, {
+        d: raised(error, "this row", shown=asked.show_values) for d, error in errors.items()
+    }

@@ -142,7 +142,7 @@ def _measured(
         for task, chosen in zip(tasks, groups.values(), strict=True)
     ]
     outputs = [settled.outputs[i] for i in asked.kept.tolist()]
-    found: list[Any] = run_together(asked, running)  # type: ignore[arg-type]  # measures are asked like methods
+    found: list[Any] = run_together(asked, running)
     for task, chosen, curves in zip(tasks, groups.values(), found, strict=True):
         for i, d in enumerate(chosen):
             for j, target in enumerate(target_names(task.pairs[i], outputs)):

@@ -10,8 +10,6 @@ from xplain_cli.errors import FailedRowsError
 from xplain_cli.explanation import Records
 from xplain_cli.jobs.manifest import Course
 from xplain_cli.modalities import Piece
-from xplain_cli.modalities.tabular.draws import TableLaw
-from xplain_cli.modalities.text.masks import TextLaw
 from xplain_cli.planning.prepare import Prepared, assign
 from xplain_cli.runs.folder import Run
 from xplain_cli.targets import used_outputs
@@ -25,14 +23,13 @@ def share_pool(job: Prepared, run: Run) -> tuple[dict[str, Any], Assignment]:
     facts: dict[str, Any] = {}
     folder = None
     law = job.chosen.law
-    if job.chosen.method.pooled and isinstance(law, TableLaw):
+    if job.chosen.method.pooled and law.draws is not None:
         folder = run.pool_path("shared")
         kept = used_outputs(job.chosen.target, len(job.opened.settled.outputs))
         facts = find_pool(folder) or make_pool(
-            folder, law, job.opened.model, job.chosen.budget, kept
+            folder, law.draws, job.opened.model, job.chosen.budget, kept
         )
-    hashes = isinstance(law, TextLaw) and law.salt == ""
-    assignment = assign(job, folder, run.secret() if hashes else "")
+    assignment = assign(job, folder, run.secret() if law.traits.needs_secret else "")
     open_explainer(assignment, job.opened.model)  # this process need not load it again
     return facts, assignment
 

@@ -7,6 +7,7 @@ ask the model together, in full batches.
 
 from typing import Any, Protocol
 
+from xplain_cli.features import Wants
 from xplain_cli.methods.kernel_shap import KernelShap
 from xplain_cli.methods.lime import Lime
 from xplain_cli.methods.masked import MaskLime
@@ -40,7 +41,15 @@ __all__ = [
 
 
 class Method(Protocol):
-    """One way of giving features their weights."""
+    """
+    One way of giving features their weights.
+
+    What most answer alike stands in ``methods.defaults``, to be borrowed by assignment.
+    """
+
+    @property
+    def wants(self) -> Wants:
+        """What it wants of the perturbation of its rows."""
 
     @property
     def exact(self) -> bool:

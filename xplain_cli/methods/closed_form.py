@@ -11,12 +11,12 @@ and for a sum of leaves each expectation is a product of interval probabilities 
 (Garreau and von Luxburg 2020, arXiv:2001.03447, give the limit for general f).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from xplain_cli.explanation import Attribution, FloatArray, IntArray
+from xplain_cli.explanation import Attribution, FloatArray, IntArray, exact_attribution
 from xplain_cli.features import DrawLaw
 from xplain_cli.methods.locality import share_determined
 from xplain_cli.methods.neighbourhoods import Pool, TableTask, kernel_weights
@@ -143,21 +143,12 @@ def explain_exactly(task: TableTask, pool: Pool, width: float) -> Attribution:
         )
         base[i] = pair_values(found[1][None], task.pairs[i], margin=task.margin)[:, 0]
         r2[i], shares[i] = _fit_of(task, pool, i, width, weights[i], base[i])
-    return Attribution(
-        weights=weights,
-        base=base,
-        factors=np.empty((0, b, t, n)),
-        lone=np.zeros((b, t, n)),
-        degrees=np.inf,
-        repeats=np.empty((0, b, t, n)),
+    asked = np.zeros(b, dtype=np.int64)
+    return replace(
+        exact_attribution(weights, base, samples=task.samples, asked=asked),
         local_r2=r2,
         locality=share_determined(((weights - own) ** 2).sum(axis=-1), weights),
         effective_share=shares,
-        selected=np.ones((b, t, n), dtype=bool),
-        n_repeats=1,
-        n_samples=task.samples,
-        n_inputs=np.zeros(b, dtype=np.int64),
-        exact=True,
     )
 
 

@@ -19,6 +19,7 @@ from xplain_cli.methods.keeping import Kept
 from xplain_cli.methods.neighbourhoods import MaskTask
 from xplain_cli.methods.solvers import gram_on, solve
 from xplain_cli.methods.surrogate import Control, Seen
+from xplain_cli.samples import enough_samples
 from xplain_cli.seeds import FREE_MASKS
 
 _FREE_MASKS = 1 << 14
@@ -187,21 +188,20 @@ def _masks_of(design: Design) -> _Masks:
     return _SEEN.get(design, lambda: _Masks(design))
 
 
-def _free_masks(sizes: str, kernel: tuple[float, ...], repeats: int, seed: int) -> _Masks:
+def _free_masks(inclusion: str, kernel: tuple[float, ...], repeats: int, seed: int) -> _Masks:
     """Return masks for the stand-in alone: all of them, or as many sets as there are repeats."""
     n = len(kernel) - 1
 
     def make() -> _Masks:
         weights = np.array(kernel)
         if n <= _ENUMERATED:
-            return _Masks(enumerate_masks(sizes, weights))
-        least = 1 << (4 * (n + 1) - 1).bit_length()
-        count = max(least, _FREE_MASKS // repeats)
-        coded = code_rows(n, count) if sizes == "half" else 0
+            return _Masks(enumerate_masks(inclusion, weights))
+        count = enough_samples(n, _FREE_MASKS // repeats)
+        coded = code_rows(n, count) if inclusion == "bernoulli" else 0
         name, budget = "codes" if coded else "sobol", (coded or count, repeats)
-        return _Masks(sample_masks(name, sizes, weights, budget, (seed,), FREE_MASKS))
+        return _Masks(sample_masks(name, inclusion, weights, budget, (seed,), FREE_MASKS))
 
-    return _SEEN.get((sizes, kernel, repeats, seed), make)
+    return _SEEN.get((inclusion, kernel, repeats, seed), make)
 
 
 def controlled_by_logit(
@@ -228,7 +228,7 @@ def controlled_by_logit(
     """
     repeats, n = seen.repeats, seen.n
     masks = _masks_of(design)
-    free = _free_masks(task.law.sizes, design.kernel, repeats, task.seed)
+    free = _free_masks(task.law.inclusion, design.kernel, repeats, task.seed)
     own = np.zeros(values.shape)
     sets = len(free.design.masks)
     beta, intercept = np.zeros((sets, *values.shape[:2], n)), np.zeros((sets, *values.shape[:2]))

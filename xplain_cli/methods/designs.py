@@ -64,9 +64,9 @@ class Design:
         return make_basis(self.masks, self.weights)
 
 
-def size_law(sizes: str, n: int) -> FloatArray:
+def size_law(inclusion: str, n: int) -> FloatArray:
     """Return the probability that LIME leaves k of n features, k = 0..n: (n + 1,)."""
-    if sizes == "uniform":  # the package removes 1..n words, each number equally often
+    if inclusion == "uniform-size":  # the package removes 1..n words, each number equally often
         return np.append(np.full(n, 1 / n), 0.0)
     from scipy.stats import binom
 
@@ -101,12 +101,12 @@ def all_masks(n: int) -> BoolArray:
     return ((np.arange(1 << n)[:, None] >> np.arange(n)) & 1).astype(bool)
 
 
-def enumerate_masks(sizes: str, kernel: FloatArray) -> Design:
+def enumerate_masks(inclusion: str, kernel: FloatArray) -> Design:
     """Return every mask that the law can give; *kernel* (n + 1,) is the weight of each size."""
     n = len(kernel) - 1
     masks = all_masks(n)
     counts = masks.sum(axis=1)
-    weights = (size_law(sizes, n) * np.exp(-_log_choose(n)) * kernel)[counts]
+    weights = (size_law(inclusion, n) * np.exp(-_log_choose(n)) * kernel)[counts]
     possible = weights > 0
     return Design(
         masks[possible][None], weights[possible][None], tuple(kernel.tolist()), exact=True
@@ -139,36 +139,36 @@ def _half_points(n: int, count: int, source: np.random.Generator, *, sobol: bool
 
 
 _POINTS: dict[str, Callable[..., BoolArray]] = {
-    "uniform": _uniform_points,
-    "half": _half_points,
+    "uniform-size": _uniform_points,
+    "bernoulli": _half_points,
 }
 
 
-def sobol_masks(sizes: str, n: int, count: int, source: np.random.Generator) -> BoolArray:
+def sobol_masks(inclusion: str, n: int, count: int, source: np.random.Generator) -> BoolArray:
     """Return scrambled Sobol masks and their complements, (count, n)."""
-    return _folded(_POINTS[sizes](n, -(-count // 2), source, sobol=True), count)
+    return _folded(_POINTS[inclusion](n, -(-count // 2), source, sobol=True), count)
 
 
-def paired_masks(sizes: str, n: int, count: int, source: np.random.Generator) -> BoolArray:
+def paired_masks(inclusion: str, n: int, count: int, source: np.random.Generator) -> BoolArray:
     """Return independent masks and their complements, (count, n)."""
-    return _folded(_POINTS[sizes](n, -(-count // 2), source, sobol=False), count)
+    return _folded(_POINTS[inclusion](n, -(-count // 2), source, sobol=False), count)
 
 
-def plain_masks(sizes: str, n: int, count: int, source: np.random.Generator) -> BoolArray:
+def plain_masks(inclusion: str, n: int, count: int, source: np.random.Generator) -> BoolArray:
     """Return independent masks, as the package ``lime`` draws them, (count, n)."""
-    return _POINTS[sizes](n, count, source, sobol=False)
+    return _POINTS[inclusion](n, count, source, sobol=False)
 
 
-def is_coded(sizes: str, n: int, count: int) -> bool:
+def is_coded(inclusion: str, n: int, count: int) -> bool:
     """Return whether *count* masks of n features can be a linear code."""
-    return sizes == "half" and capacity(count) >= n
+    return inclusion == "bernoulli" and capacity(count) >= n
 
 
-def coded_masks(sizes: str, n: int, count: int, source: np.random.Generator) -> BoolArray:
+def coded_masks(inclusion: str, n: int, count: int, source: np.random.Generator) -> BoolArray:
     """Return a linear code of *count* masks; where none serves n features, pairs: (count, n)."""
-    if is_coded(sizes, n, count):
+    if is_coded(inclusion, n, count):
         return code_masks(n, count, source)
-    return paired_masks(sizes, n, count, source)
+    return paired_masks(inclusion, n, count, source)
 
 
 DESIGNS: dict[str, Callable[[str, int, int, np.random.Generator], BoolArray]] = {
@@ -181,7 +181,7 @@ DESIGNS: dict[str, Callable[[str, int, int, np.random.Generator], BoolArray]] = 
 uniform, else 2^-n."""
 
 
-DEFAULTS = {"uniform": "sobol", "half": "codes"}
+DEFAULTS = {"uniform-size": "sobol", "bernoulli": "codes"}
 """The design of each law, where nobody asks for another."""
 
 
@@ -190,16 +190,16 @@ def whole(design: str, n: int, samples: int) -> int:
     return (code_rows(n, samples) or samples) if design == "codes" else samples
 
 
-def _reweigh(sizes: str, kernel: FloatArray, counts: IntArray) -> FloatArray:
+def _reweigh(inclusion: str, kernel: FloatArray, counts: IntArray) -> FloatArray:
     """Return the weights of sampled masks with *counts* features."""
     n = len(kernel) - 1
-    own = np.full(n + 1, 1 / (n + 1)) if sizes == "uniform" else size_law(sizes, n)
-    return np.asarray((size_law(sizes, n) / own * kernel)[counts], dtype=np.float64)
+    own = np.full(n + 1, 1 / (n + 1)) if inclusion == "uniform-size" else size_law(inclusion, n)
+    return np.asarray((size_law(inclusion, n) / own * kernel)[counts], dtype=np.float64)
 
 
 def sample_masks(
     design: str,
-    sizes: str,
+    inclusion: str,
     kernel: FloatArray,
     budget: tuple[int, int],
     key: tuple[int, ...],
@@ -212,8 +212,8 @@ def sample_masks(
     ----------
     design
         A key of ``DESIGNS``.
-    sizes
-        ``uniform`` or ``half``: LIME's law.
+    inclusion
+        How features are included (``features.MaskLaw.inclusion``).
     kernel : (n + 1,)
         The weight of each number of features.
     budget
@@ -226,6 +226,6 @@ def sample_masks(
     n = len(kernel) - 1
     samples, repeats = budget
     masks = np.stack([
-        DESIGNS[design](sizes, n, samples, stream(purpose, *key, n, r)) for r in range(repeats)
+        DESIGNS[design](inclusion, n, samples, stream(purpose, *key, n, r)) for r in range(repeats)
     ])
-    return Design(masks, _reweigh(sizes, kernel, masks.sum(axis=2)), tuple(kernel.tolist()))
+    return Design(masks, _reweigh(inclusion, kernel, masks.sum(axis=2)), tuple(kernel.tolist()))

@@ -1,4 +1,4 @@
-"""What rows see of draws that compare with them: the sums of their surrogates, and how local."""
+"""Fits the surrogate of each row on draws of tables: weighted sums, weights, locality."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What rows share is kept between them, the latest used, up to a limit in bytes."""
+"""Cache of what rows share, such as masks: the least recently used goes, by a limit in bytes."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable

@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from math import comb
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.features import MaskLaw
+from xplain_cli.features import MaskLaw, Wants
+from xplain_cli.methods.defaults import coalitions_sampled, no_constants
 from xplain_cli.methods.designs import sobol_points
 from xplain_cli.methods.keeping import Kept
 from xplain_cli.methods.neighbourhoods import Explaining, MaskTask
 from xplain_cli.methods.shapley import (
-    BUDGET,
     Coalitions,
     Read,
     all_coalitions,
-    all_fit,
     explain_by,
     spread_of,
 )
+from xplain_cli.samples import all_masks_fit, enough_samples
 from xplain_cli.seeds import COALITIONS, stream
 
 _ENUMERATED = -1
@@ -43,30 +43,21 @@ class KernelShap:
 
     exact: ClassVar[bool] = False
     pooled: ClassVar[bool] = False
+    wants: ClassVar[Wants] = Wants()
     sampled: ClassVar[bool] = True
 
-    def default_budget(self, law: MaskLaw) -> tuple[int, int]:  # noqa: ARG002 - the same for all
-        """Return the default (samples per repeat, repeats)."""
-        return BUDGET
+    default_budget = coalitions_sampled
+    facts = no_constants
 
     def row_inputs(self, _law: MaskLaw, n: int, budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row with n features takes at most."""
-        samples, repeats = _enough(n, budget[0]), budget[1]
-        return 1 << n if all_fit(n, (samples, repeats)) else 1 + samples * repeats
-
-    def facts(self, law: MaskLaw) -> dict[str, Any]:  # noqa: ARG002 - it has no constants
-        """Return what the manifest says of the method's constants."""
-        return {}
+        samples, repeats = enough_samples(n, budget[0]), budget[1]
+        return 1 << n if all_masks_fit(n, (samples, repeats)) else 1 + samples * repeats
 
     def explain(self, task: MaskTask) -> Explaining:
         """Explain a block of rows, all with equally many features."""
-        samples = _enough(task.n, task.samples)
+        samples = enough_samples(task.n, task.samples)
         return explain_by(task, _coalitions(task.n, (samples, task.repeats), task.seed))
-
-
-def _enough(n: int, samples: int) -> int:
-    """Return the samples of a repeat, as many as a fit of n features needs."""
-    return max(samples, 1 << (4 * (n + 1) - 1).bit_length())
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,6 +225,6 @@ def _coalitions(n: int, budget: tuple[int, int], seed: int) -> Coalitions:
     """Return the coalitions of all rows with n features, made once."""
 
     def make() -> Coalitions:
-        return all_coalitions(n) if all_fit(n, budget) else weigh_coalitions(n, budget, seed)
+        return all_coalitions(n) if all_masks_fit(n, budget) else weigh_coalitions(n, budget, seed)
 
     return _COALITIONS.get((n, budget, seed), make)

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.errors import UsageError
-from xplain_cli.features import Draw, DrawLaw
+from xplain_cli.features import Draw, DrawLaw, Wants
 from xplain_cli.methods.closed_form import explain_exactly, see_leaves
 from xplain_cli.methods.discretizers import DISCRETIZERS
 from xplain_cli.methods.drawn import fit_drawn, slice_rows
 from xplain_cli.methods.neighbourhoods import Explaining, NeedOutputs, NeedPool, Pool, TableTask
 from xplain_cli.methods.selection import SELECTIONS
 from xplain_cli.methods.surrogate import Surrogate, concatenate
+from xplain_cli.samples import FIT_BUDGET, OWN_POOL_BUDGET, POOL_BUDGET
 from xplain_cli.seeds import AROUND
 
 _AROUND_ROWS = 16
@@ -79,6 +80,11 @@ class Lime:
             )
 
     @property
+    def wants(self) -> Wants:
+        """What it wants of the perturbation."""
+        return Wants(draws=True, discretizer=str(self.discretizer))
+
+    @property
     def sampled(self) -> bool:
         """Whether it draws: --samples means something."""
         return True
@@ -96,8 +102,8 @@ class Lime:
     def default_budget(self, _law: DrawLaw) -> tuple[int, int]:
         """Return the default (samples per repeat, repeats)."""
         if self.exact:
-            return 8192, 1  # only the fit is measured on them
-        return (128, 8) if self.around else (1024, 8)
+            return FIT_BUDGET
+        return OWN_POOL_BUDGET if self.around else POOL_BUDGET
 
     def row_inputs(self, _law: DrawLaw, _n: int, budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row takes: none where all share a pool."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import FloatArray, IntArray
-from xplain_cli.features import MaskLaw
+from xplain_cli.features import MaskLaw, Wants
 from xplain_cli.methods.controls import controlled_by_logit
 from xplain_cli.methods.designs import (
     DEFAULTS,
@@ -32,13 +32,12 @@ from xplain_cli.methods.neighbourhoods import Explaining, Masked, MaskTask, Need
 from xplain_cli.methods.selection import SELECTIONS
 from xplain_cli.methods.solvers import gram_on
 from xplain_cli.methods.surrogate import Seen, Surrogate, concatenate, fit
+from xplain_cli.samples import MASK_BUDGETS, all_masks_fit, enough_samples
 from xplain_cli.targets import pair_values
 
 _SLICE_BYTES = 64e6
-_MOST_ENUMERATED = 20
-_BUDGETS = {"uniform": (512, 4), "half": (512, 2)}
 # the package's own default sample, against which its ridge penalty stands
-_SAMPLES_OF_LIME = {"uniform": 5000, "half": 1000}
+_SAMPLES_OF_LIME = {"uniform-size": 5000, "bernoulli": 1000}
 
 
 @dataclass(frozen=True)
@@ -106,31 +105,36 @@ class MaskLime:
                 " features out"
             )
 
+    @property
+    def wants(self) -> Wants:
+        """What it wants of the perturbation."""
+        return Wants(refine=self.refine)
+
     def default_budget(self, law: MaskLaw) -> tuple[int, int]:
         """Return the default (samples per repeat, repeats)."""
-        if self.refine is not None and not hasattr(law, "refine"):
+        if self.refine is not None and not law.traits.can_refine:
             raise UsageError("lime:refine goes from sentences to words: it is for texts")
-        if self.design == "codes" and law.sizes != "half":
+        if self.design == "codes" and law.inclusion != "bernoulli":
             raise UsageError(
                 "lime:design=codes keeps each feature with probability 1/2, and the law of texts"
                 " does not; take sobol"
             )
-        return _BUDGETS[law.sizes]
+        return MASK_BUDGETS[law.inclusion]
 
     def row_inputs(self, law: MaskLaw, n: int, budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row with n features takes at most."""
         samples, repeats = self._taken(law, n, budget)
         if self.refine is not None:
             return samples * (repeats + 2)  # first explained roughly, at two levels
-        return 1 << n if _all_fit(n, (samples, repeats)) else samples * repeats
+        return 1 << n if all_masks_fit(n, (samples, repeats)) else samples * repeats
 
     def _design_name(self, law: MaskLaw) -> str:
-        return DEFAULTS[law.sizes] if self.design == "auto" else self.design
+        return DEFAULTS[law.inclusion] if self.design == "auto" else self.design
 
     def _taken(self, law: MaskLaw, n: int, budget: tuple[int, int]) -> tuple[int, int]:
         """Return the masks of a repeat, as many as a fit needs and a design takes, and repeats."""
         samples, repeats = budget
-        return whole(self._design_name(law), n, max(samples, _least_samples(n))), repeats
+        return whole(self._design_name(law), n, enough_samples(n, samples)), repeats
 
     def facts(self, law: MaskLaw) -> dict[str, Any]:
         """Return what the manifest says of the kernel."""
@@ -144,13 +148,13 @@ class MaskLime:
 
     def explain(self, task: MaskTask) -> Explaining:
         """Explain a block of rows, all with equally many features."""
-        sizes, n = task.law.sizes, task.n
+        inclusion, n = task.law.inclusion, task.n
         kernel = kernel_weights(self.kernel, self._width(task.law), n)
         name = self._design_name(task.law)
         budget = self._taken(task.law, n, (task.samples, task.repeats))
-        design = _design(name, sizes, tuple(kernel.tolist()), budget, task.seed)
+        design = _design(name, inclusion, tuple(kernel.tolist()), budget, task.seed)
         surrogate = Surrogate(self.ridge, self.features, self.select)
-        coded = name == "codes" and is_coded(sizes, n, budget[0])
+        coded = name == "codes" and is_coded(inclusion, n, budget[0])
         wanted = self.control == "logit2" or (self.control == "auto" and not coded)
         controlled = wanted and self.features is None and not design.exact
         step = max(1, int(_SLICE_BYTES / (8 * design.weights.size * task.pairs.shape[1])))
@@ -166,38 +170,28 @@ class MaskLime:
         return concatenate(parts)
 
 
-def _least_samples(n: int) -> int:
-    """Return the least power of two of masks that a fit of n features needs in a repeat."""
-    return 1 << (4 * (n + 1) - 1).bit_length()
-
-
-def _all_fit(n: int, budget: tuple[int, int]) -> bool:
-    """Say whether a budget (samples, repeats) allows all masks of n features."""
-    return n <= _MOST_ENUMERATED and (1 << n) <= budget[0] * budget[1]
-
-
 _DESIGNS: Kept[Design] = Kept(lambda design: 12 * design.masks.size, 1 << 28)
 
 
 def _design(
-    name: str, sizes: str, kernel: tuple[float, ...], budget: tuple[int, int], seed: int
+    name: str, inclusion: str, kernel: tuple[float, ...], budget: tuple[int, int], seed: int
 ) -> Design:
     """Return the masks of all rows with as many features, made once."""
-    key = (name, sizes, kernel, budget, seed)
+    key = (name, inclusion, kernel, budget, seed)
     return _DESIGNS.get(key, lambda: _make_design(*key))
 
 
 def _make_design(
-    name: str, sizes: str, kernel: tuple[float, ...], budget: tuple[int, int], seed: int
+    name: str, inclusion: str, kernel: tuple[float, ...], budget: tuple[int, int], seed: int
 ) -> Design:
     """Return all masks if the budget allows, else a sample, scaled to the package's total."""
     n = len(kernel) - 1
     weights = np.array(kernel)
-    total = _SAMPLES_OF_LIME[sizes] * float(size_law(sizes, n) @ weights)
-    if _all_fit(n, budget):
-        design = enumerate_masks(sizes, weights)
+    total = _SAMPLES_OF_LIME[inclusion] * float(size_law(inclusion, n) @ weights)
+    if all_masks_fit(n, budget):
+        design = enumerate_masks(inclusion, weights)
     else:
-        design = sample_masks(name, sizes, weights, budget, (seed,))
+        design = sample_masks(name, inclusion, weights, budget, (seed,))
     return replace(design, weights=design.weights * (total / design.weights.sum()))
 
 

@@ -1,4 +1,4 @@
-"""What a surrogate is fitted on: draws, their outputs, and the questions that fetch them."""
+"""The task that a method is handed, the requests that it may yield, and their answers."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class NeedOutputs:
 @dataclass(frozen=True)
 class NeedMasks:
     """
-    Asks for the model's outputs on masked rows.
+    Asks for the model's outputs on masked rows (``features.MaskedRows.masked``).
 
     Attributes
     ----------
@@ -170,4 +170,5 @@ class Task(Generic[L, S]):
 
 TableTask: TypeAlias = Task[DrawLaw, Block]
 MaskTask: TypeAlias = Task[MaskLaw, MaskedRows]
-Explaining: TypeAlias = Generator[NeedPool | NeedOutputs | NeedMasks, Any, Attribution]
+Explaining: TypeAlias = Generator[object, Any, Attribution]
+"""Yields requests, is sent what ``engine.model_calls.ANSWERS`` makes of them, returns the rest."""

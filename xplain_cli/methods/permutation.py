@@ -6,23 +6,23 @@ Mitchell et al. 2022, arXiv:2104.12199). Each walk adds up to the difference exa
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.features import MaskLaw
+from xplain_cli.features import MaskLaw, Wants
+from xplain_cli.methods.defaults import coalitions_sampled, no_constants
 from xplain_cli.methods.keeping import Kept
 from xplain_cli.methods.neighbourhoods import Explaining, MaskTask
 from xplain_cli.methods.shapley import (
-    BUDGET,
     Coalitions,
     Read,
     all_coalitions,
-    all_fit,
     explain_by,
     spread_of,
 )
+from xplain_cli.samples import all_masks_fit
 from xplain_cli.seeds import ORDERS, stream
 
 
@@ -36,21 +36,17 @@ class Permutation:
 
     exact: ClassVar[bool] = False
     pooled: ClassVar[bool] = False
+    wants: ClassVar[Wants] = Wants()
     sampled: ClassVar[bool] = True
 
-    def default_budget(self, law: MaskLaw) -> tuple[int, int]:  # noqa: ARG002 - the same for all
-        """Return the default (samples per repeat, repeats)."""
-        return BUDGET
+    default_budget = coalitions_sampled
+    facts = no_constants
 
     def row_inputs(self, _law: MaskLaw, n: int, budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row with n features takes at most."""
-        if all_fit(n, budget):
+        if all_masks_fit(n, budget):
             return 1 << n
         return 1 + 2 * _pairs(n, budget) * (n - 1) * budget[1]
-
-    def facts(self, law: MaskLaw) -> dict[str, Any]:  # noqa: ARG002 - it has no constants
-        """Return what the manifest says of the method's constants."""
-        return {}
 
     def explain(self, task: MaskTask) -> Explaining:
         """Explain a block of rows, all with equally many features."""
@@ -131,6 +127,6 @@ def _walks(n: int, budget: tuple[int, int], seed: int) -> Coalitions:
     """Return the walks of all rows with n features, drawn once."""
 
     def make() -> Coalitions:
-        return all_coalitions(n) if all_fit(n, budget) else draw_walks(n, budget, seed)
+        return all_coalitions(n) if all_masks_fit(n, budget) else draw_walks(n, budget, seed)
 
     return _WALKS.get((n, budget, seed), make)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from xplain_cli.errors import UsageError
-from xplain_cli.features import MaskLaw
+from xplain_cli.features import MaskLaw, Wants
 from xplain_cli.methods.designs import DESIGNS
 from xplain_cli.methods.masked import MaskLime
 from xplain_cli.methods.neighbourhoods import Explaining, MaskTask
@@ -31,6 +31,7 @@ class Rise:
 
     exact: ClassVar[bool] = False
     pooled: ClassVar[bool] = False
+    wants: ClassVar[Wants] = Wants()
     sampled: ClassVar[bool] = True
 
     @property
@@ -46,7 +47,7 @@ class Rise:
         UsageError
             Features do not stay with probability 1/2.
         """
-        if law.sizes != "half":
+        if law.inclusion != "bernoulli":
             raise UsageError("rise keeps each feature with probability 1/2: it is for pictures")
         return self._lime.default_budget(law)
 

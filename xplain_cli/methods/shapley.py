@@ -16,8 +16,6 @@ from xplain_cli.methods.neighbourhoods import Explaining, Masked, MaskTask, Need
 from xplain_cli.methods.surrogate import concatenate
 from xplain_cli.targets import pair_values
 
-BUDGET = (512, 4)
-_MOST_ENUMERATED = 20
 _SLICE_BYTES = 64e6
 
 
@@ -91,11 +89,6 @@ def all_coalitions(n: int) -> AllCoalitions:
     outside = np.exp(gammaln(k + 1) + gammaln(np.maximum(n - k, 1)) - gammaln(n + 1))
     operator = np.where(masks.T, inside[counts], -outside[counts])
     return AllCoalitions(masks[:-1], np.ascontiguousarray(operator))
-
-
-def all_fit(n: int, budget: tuple[int, int]) -> bool:
-    """Say whether a budget (samples, repeats) allows all coalitions of n features."""
-    return n <= _MOST_ENUMERATED and (1 << n) <= budget[0] * budget[1]
 
 
 def explain_by(task: MaskTask, coalitions: Coalitions) -> Explaining:

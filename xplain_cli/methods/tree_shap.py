@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
-from xplain_cli.features import MaskLaw
-from xplain_cli.methods.neighbourhoods import Explaining, MaskTask
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray, exact_attribution
+from xplain_cli.features import MaskLaw, SidedRows, Wants
+from xplain_cli.methods.defaults import no_constants, nothing_sampled
+from xplain_cli.methods.neighbourhoods import Explaining, Task
 from xplain_cli.targets import pair_values
 
 _MOST_CELLS = 4_000_000
@@ -25,51 +26,32 @@ class TreeShap:
 
     exact: ClassVar[bool] = True
     pooled: ClassVar[bool] = False
+    wants: ClassVar[Wants] = Wants()
     sampled: ClassVar[bool] = False
 
-    def default_budget(self, law: MaskLaw) -> tuple[int, int]:  # noqa: ARG002 - the same for all
-        """Return the default (samples per repeat, repeats): nothing is sampled."""
-        return 1, 1
+    default_budget = nothing_sampled
+    facts = no_constants
 
     def row_inputs(self, _law: MaskLaw, _n: int, _budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row takes: none."""
         return 0
 
-    def facts(self, law: MaskLaw) -> dict[str, Any]:  # noqa: ARG002 - it has no constants
-        """Return what the manifest says of the method's constants."""
-        return {}
-
     def read_leaves(self, boxes: Any, _law: MaskLaw, kept: Any) -> Any:
         """Return the leaves of a tree model as the closed form takes them."""
         return sort_leaves(boxes, kept)
 
-    def explain(self, task: MaskTask) -> Explaining:
+    def explain(self, task: Task[MaskLaw, SidedRows]) -> Explaining:
         """Explain a block of rows; the model is asked nothing."""
         yield from ()
         b, t, n = len(task.block), task.pairs.shape[1], task.n
         weights, base = np.empty((b, t, n)), np.empty((b, t))
-        block: Any = task.block
         for i in range(b):
-            row, baselines, owners = block.sides(i)
+            row, baselines, owners = task.block.sides(i)
             phi, lowest = shapley_of_leaves(task.leaves, row, baselines, owners)
             weights[i] = pair_values(phi, task.pairs[i], margin=task.margin)
             base[i] = pair_values(lowest[None], task.pairs[i], margin=task.margin)[:, 0]
-        return Attribution(
-            weights=weights,
-            base=base,
-            factors=np.empty((0, b, t, n)),
-            lone=np.zeros((b, t, n)),
-            degrees=np.inf,
-            repeats=np.empty((0, b, t, n)),
-            local_r2=np.full((b, t), np.nan),
-            locality=np.full((b, t), np.nan),
-            effective_share=np.ones(b),
-            selected=np.ones((b, t, n), dtype=bool),
-            n_repeats=1,
-            n_samples=0,
-            n_inputs=np.zeros(b, dtype=np.int64),
-            exact=True,
-        )
+        nothing = np.zeros(b, dtype=np.int64)
+        return exact_attribution(weights, base, samples=0, asked=nothing)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""--budget: time or model inputs become samples, once, and the run keeps what they became."""
+"""Turns --budget, seconds or model inputs, into samples, once; a begun run keeps its own."""
 
 import time
 from collections import Counter
@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.modalities.tabular.masks import MaskedTableLaw
-from xplain_cli.modalities.text.masks import MOST_UNITS
 from xplain_cli.output import render_piece
 from xplain_cli.planning.choices import with_draws
 from xplain_cli.planning.cost_model import ENDLESS, Demand, Pace
@@ -26,22 +24,20 @@ def _features(job: Prepared) -> Mapping[int, int]:
     most = job.chosen.drawing.features
     if most is not None:
         return {most: stop - start}
+    limit = job.chosen.law.traits.most_features
     found: Counter[int] = Counter()
     modality = job.opened.modality
     size = modality.chunk_rows(job.chosen.method, job.chosen.drawing)
     for piece in modality.pieces(size, start, stop):
         split = job.chosen.law.split(piece.batch)
         for i, n in enumerate(split.counts.tolist()):
-            found[0 if i in split.reasons else min(n, MOST_UNITS)] += 1
+            found[0 if i in split.reasons else n if limit is None else min(n, limit)] += 1
     return found
 
 
 def _demand(job: Prepared) -> Demand:
-    law, copies, fixed = job.chosen.law, 1, 1
-    if isinstance(law, MaskedTableLaw):
-        copies = law.giver.k
-        fixed += law.giver.most_asked + copies
-    return Demand(job.chosen.method, law, job.chosen.budget.repeats, _features(job), copies, fixed)
+    chosen = job.chosen
+    return Demand(chosen.method, chosen.law, chosen.budget.repeats, _features(job))
 
 
 def _workers(job: Prepared, chunks: int) -> int:

@@ -1,20 +1,18 @@
-"""Turns the method, the target and the scale into objects, with the law that the method needs."""
+"""Turns method, target and scale into objects, and opens the perturbation of the method."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xplain_cli.engine.pool import Budget
 from xplain_cli.errors import UsageError
 from xplain_cli.features import Law
 from xplain_cli.methods import METHODS, Method
 from xplain_cli.modalities import Drawing
-from xplain_cli.modalities.tabular.draws import TableLaw
-from xplain_cli.modalities.tabular.masks import MaskedTableLaw
 from xplain_cli.plan import Request
 from xplain_cli.planning.inputs import Opened
-from xplain_cli.quality.precision import Goal, default_most
+from xplain_cli.quality.precision import Budget, Goal
 from xplain_cli.remote import told
+from xplain_cli.samples import default_most, least_samples, needed
 from xplain_cli.scales import Scale, parse_scale
 from xplain_cli.specs import build
 from xplain_cli.targets import Target, parse_target
@@ -45,15 +43,8 @@ def _is_bounded(opened: Opened) -> bool:
     return bool(((answers >= 0) & (answers <= 1)).all())
 
 
-def least_samples(law: Law) -> int:
-    """Return the least power of two of draws in a repeat that a fit on a shared law needs."""
-    if not isinstance(law, TableLaw):
-        return 1  # masks see to it row by row
-    return 1 << (4 * (len(law.names) + 1) - 1).bit_length()
-
-
 def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[str]]:
-    """Return the budget and notes: a fit of n features needs at least 4 (n + 1) draws."""
+    """Return the budget and notes: samples are raised to what a fit needs."""
     samples, repeats = method.default_budget(law)
     if not method.sampled:
         if request.samples or request.repeats:
@@ -65,12 +56,12 @@ def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[st
         raise UsageError(f"--repeats {request.repeats}: lime:exact=yes has no sampling error")
     repeats = request.repeats or repeats
     budget, notes = Budget(request.seed, samples, repeats), []
-    if isinstance(law, TableLaw) and samples < (least := 4 * (len(law.names) + 1)):
-        raised = least_samples(law)
+    n = law.traits.n_fitted
+    if n and samples < needed(n):
+        raised = least_samples(n)
         budget = Budget(request.seed, raised, repeats)
         notes.append(
-            f"samples raised from {samples} to {raised} a repeat: {len(law.names)} features need"
-            f" {least}"
+            f"samples raised from {samples} to {raised} a repeat: {n} features need {needed(n)}"
         )
     if request.max_rel_se is not None:
         samples, repeats = budget.samples, budget.repeats
@@ -83,15 +74,13 @@ def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[st
 
 def _check_exact(law: Law, scale: Scale) -> None:
     """Refuse a closed form for what is no sum of trees, before anything is written."""
-    if not isinstance(law, TableLaw | MaskedTableLaw):
-        raise UsageError("lime:exact=yes is for tables; take lime:exact=no")
     if scale.name == "log-odds":
         raise UsageError(
             "lime:exact=yes explains what trees add up to, and log-odds of a sum are none: leave"
             " --output-scale out, or take lime:exact=no"
         )
-    if isinstance(law, TableLaw) and any(len(cell.columns) > 1 for cell in law.cells):
-        raise UsageError("lime:exact=yes has no closed form for --group; take lime:exact=no")
+    if law.traits.no_closed_form is not None:
+        raise UsageError(f"lime:exact=yes {law.traits.no_closed_form}; take lime:exact=no")
 
 
 def _named(message: str, method: str) -> str:
@@ -104,7 +93,7 @@ def _named(message: str, method: str) -> str:
 def _check_foil(law: Law, target: Target) -> None:
     """Refuse a baseline of the class a row is explained against where there are several."""
     several = target.kind == "top" or len(target.pairs) > 1
-    if several and isinstance(law, MaskedTableLaw) and law.giver.wanted is None:
+    if several and law.traits.needs_foil:
         raise UsageError(
             f"--target {target.spec} explains several numbers of each row: name the class of the"
             " baseline (class=NAME)"

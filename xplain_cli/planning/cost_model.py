@@ -1,4 +1,4 @@
-"""What a run asks of its model, and how long it takes here, by its samples."""
+"""Predicts the model inputs and the seconds of a run from its number of samples."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from xplain_cli.features import Law
 from xplain_cli.methods import Method
 from xplain_cli.models.batches import padded
-from xplain_cli.planning.choices import least_samples
+from xplain_cli.samples import doublings, least_samples
 
-_LEAST, ENDLESS = 8, 1 << 40
-_MOST_CELLS = 1 << 24
-"""Draws of all repeats times features: what lies in memory at once, a few bytes each."""
+ENDLESS = 1 << 40
 _SMALL_SECONDS = 5.0  # below which --backend auto stays serial
 
 
@@ -30,17 +28,12 @@ class Demand:
         Of each row.
     features
         How many rows have how many features, over all shards.
-    copies, fixed
-        Model inputs of each mask, and those of a row whatever the samples: its own prediction and
-        what finding its baselines takes.
     """
 
     method: Method
     law: Law
     repeats: int
     features: Mapping[int, int]
-    copies: int
-    fixed: int
 
     @property
     def rows(self) -> int:
@@ -54,7 +47,7 @@ class Demand:
     def one(self, n: int, samples: int) -> int:
         """Return the model inputs of a row with n features."""
         own = self.method.row_inputs(self.law, n, (samples, self.repeats)) if n else 0
-        return self.fixed + self.copies * own
+        return self.law.traits.fixed_inputs + self.law.traits.copies * own
 
     def own(self, samples: int) -> int:
         """Return the model inputs of all rows."""
@@ -66,13 +59,11 @@ class Demand:
 
     def choices(self) -> list[int]:
         """Return the samples that make sense: powers of two, up to memory or to all masks."""
-        n = max(self.features, default=1)
-        found = [max(_LEAST, least_samples(self.law))]
-        while 2 * found[-1] * self.repeats * n <= _MOST_CELLS and self.total(
-            found[-1]
-        ) < self.total(ENDLESS):
-            found.append(2 * found[-1])
-        return found
+        n_fitted = self.law.traits.n_fitted
+        least = least_samples(n_fitted) if n_fitted else 1
+        cells = self.repeats * max(self.features, default=1)
+        everything = self.total(ENDLESS)
+        return doublings(least, cells, lambda samples: self.total(samples) < everything)
 
 
 @dataclass(frozen=True)

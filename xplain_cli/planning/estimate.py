@@ -1,4 +1,4 @@
-"""What a run will cost, measured on a small trial: rows, model inputs, seconds, bytes."""
+"""Measures what a run will cost on a small trial: rows, model inputs, seconds, bytes."""
 
 import time
 from dataclasses import dataclass, replace
@@ -9,8 +9,8 @@ import numpy as np
 from xplain_cli.engine.explainer import Assignment, Explainer
 from xplain_cli.engine.pool import draw_pool
 from xplain_cli.explanation import FloatArray, Records
+from xplain_cli.features import DrawLaw
 from xplain_cli.methods import Pool
-from xplain_cli.modalities.tabular.draws import TableLaw
 from xplain_cli.models.batches import (
     METER,
     OWN_ROWS,
@@ -63,14 +63,13 @@ def _at_once(opened: Opened, asked: Assignment, inputs: Any) -> int:
     return rows_at_once(inputs, size) if takes_many(opened.model) else size
 
 
-def _trial_pool(opened: Opened, asked: Assignment, law: TableLaw) -> Pool:
+def _trial_pool(opened: Opened, asked: Assignment, law: DrawLaw) -> Pool:
     """Draw the whole pool but predict one batch of it, or as many as go at once."""
     draw, inputs = draw_pool(law, asked.budget)
     kept = used_outputs(asked.target, len(asked.settled.outputs))
     some = predict_perturbed(opened.model, inputs.head(_at_once(opened, asked, inputs)), kept)
     outputs = checked_scale(some, asked.target, asked.scale)[np.arange(len(inputs)) % len(some)]
-    levels = tuple(len(f) for f in law.frequencies)
-    return Pool(draw, outputs, asked.budget.repeats, levels)
+    return Pool(draw, outputs, asked.budget.repeats, law.levels)
 
 
 def seconds_per_input(opened: Opened, asked: Assignment) -> float:
@@ -126,8 +125,8 @@ def try_rows(opened: Opened, asked: Assignment, rows: int) -> Trial:
     """
     piece = next(opened.modality.pieces(rows, opened.start, opened.stop))
     before, began, pools, pool_inputs = _model_time(), time.perf_counter(), [], 0
-    if asked.method.pooled and isinstance(asked.law, TableLaw):
-        pools.append(_trial_pool(opened, asked, asked.law))
+    if asked.method.pooled and asked.law.draws is not None:
+        pools.append(_trial_pool(opened, asked, asked.law.draws))
         pool_inputs = padded(asked.budget.samples * asked.budget.repeats, asked.batch_rows)
     drawing = time.perf_counter() - began - (_model_time() - before)[0]
     worker = Explainer(asked, opened.model, iter(pools))

@@ -9,7 +9,6 @@ from xplain_cli.console import Console
 from xplain_cli.engine.explainer import Assignment
 from xplain_cli.engine.records import Labels
 from xplain_cli.errors import UsageError
-from xplain_cli.modalities.text.masks import TextLaw
 from xplain_cli.output import Rendering, check_rendering
 from xplain_cli.plan import Plan, Request
 from xplain_cli.planning.choices import Chosen, choose_method
@@ -60,7 +59,7 @@ def assign(job: Prepared, pool_folder: Path | None, secret: str = "") -> Assignm
         identity=job.plan.identity,
         recipe=recipe,
         settled=opened.settled,
-        law=chosen.law.salted(secret) if isinstance(chosen.law, TextLaw) else chosen.law,
+        law=chosen.law.salted(secret),
         method=chosen.method,
         target=chosen.target,
         scale=chosen.scale,

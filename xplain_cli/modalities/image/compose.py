@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xplain_cli.baselines.fills import Hidden
-from xplain_cli.explanation import BoolArray, IntArray
+from xplain_cli.errors import UsageError
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 
 LAYOUTS = ("NCHW", "NHWC")
 
@@ -124,3 +125,23 @@ def compose(row: PictureRow, masks: BoolArray) -> NDArray[Any]:
         np.bitwise_and(apart, stays, out=picture)
         np.bitwise_xor(picture, below, out=picture)
     return made.view(seen.dtype).reshape(len(masks), *seen.shape)
+
+
+def blend(row: PictureRow, shares: FloatArray) -> NDArray[Any]:
+    """
+    Return model inputs (m, ...) in which superpixels have come as far as *shares* (m, n) say.
+
+    Raises
+    ------
+    UsageError
+        The model takes whole numbers.
+    """
+    seen, stand_in = row.seen, row.stand_in
+    if seen.dtype.kind != "f":
+        raise UsageError(
+            f"the model is handed pictures of {seen.dtype}: nothing lies between whole numbers;"
+            " give --rescale so that it is handed floats"
+        )
+    share = shares.astype(seen.dtype)[:, row.labels]
+    share = share[:, None] if row.form.layout == "NCHW" else share[..., None]
+    return np.where(share == 1, seen, stand_in + share * (seen - stand_in))

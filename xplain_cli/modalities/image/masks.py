@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,19 @@ from numpy.typing import NDArray
 from xplain_cli.baselines.fills import Hidden, mean_colours
 from xplain_cli.baselines.pictures import Near, Nearest
 from xplain_cli.errors import RefusedError
-from xplain_cli.explanation import BoolArray, IntArray
-from xplain_cli.features import Shown
-from xplain_cli.modalities.image.compose import InputForm, PictureRow, compose
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+from xplain_cli.features import (
+    Inclusion,
+    Shown,
+    Subset,
+    Traits,
+    not_grounded,
+    not_judged,
+    not_refined,
+    read_whole,
+    unsalted,
+)
+from xplain_cli.modalities.image.compose import InputForm, PictureRow, blend, compose
 from xplain_cli.modalities.image.superpixels import Cut, Scene
 
 
@@ -72,6 +82,16 @@ class PictureRows:
     keys: tuple[bytes, ...]
     reasons: dict[int, str] = field(default_factory=dict)
 
+    copies: ClassVar[int] = 1
+    most_asked: ClassVar[int] = 0
+    subset: ClassVar[Subset | None] = None
+    inputs_repeat: ClassVar[bool] = False
+
+    read_to = read_whole
+    refined = not_refined
+    grounded = not_grounded
+    judged = not_judged
+
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.rows)
@@ -99,12 +119,19 @@ class PictureRows:
             tuple(self.rows[i] for i in rows), tuple(self.keys[i] for i in rows), reasons
         )
 
-    def masked(self, row: int, masks: BoolArray) -> NDArray[Any]:
-        """Return the model inputs (m, ...) that masks (m, n) make of a picture; True stays."""
+    def _read(self, row: int) -> PictureRow:
         picture = self.rows[row]
         if picture is None:
             raise ValueError(f"row {row} was not read: {self.reasons[row]}")
-        return compose(picture, masks)
+        return picture
+
+    def masked(self, row: int, masks: BoolArray) -> NDArray[Any]:
+        """Return the model inputs (m, ...) that masks (m, n) make of a picture; True stays."""
+        return compose(self._read(row), masks)
+
+    def between(self, row: int, shares: FloatArray) -> NDArray[Any]:
+        """Return the model inputs (m, ...) between the baseline and a picture."""
+        return blend(self._read(row), shares)
 
     def shown(self) -> Shown:
         """Return what the user sees of the superpixels."""
@@ -187,9 +214,13 @@ class PictureLaw:
     form: InputForm
     shape: tuple[int | None, int | None, int | None] = (None, None, None)
 
-    sizes = "half"
-    distance_unit = 1.0
-    weight_columns = _PLACES
+    traits: ClassVar[Traits] = Traits()
+    draws: ClassVar[None] = None
+    inclusion: ClassVar[Inclusion] = "bernoulli"
+    distance_unit: ClassVar[float] = 1.0
+    weight_columns: ClassVar[tuple[str, ...]] = _PLACES
+
+    salted = unsalted
 
     @property
     def stability_columns(self) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from xplain_cli.datasets.columns import match_columns
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import IntArray
 from xplain_cli.methods import METHODS, Method
-from xplain_cli.methods.lime import Lime
 from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading
 from xplain_cli.modalities.row_ids import carried_columns, check_carried, read_options, rows_of
 from xplain_cli.modalities.tabular.baselines import (
@@ -25,7 +24,6 @@ from xplain_cli.modalities.tabular.baselines import (
 )
 from xplain_cli.modalities.tabular.fit import parse_groups, table_law
 from xplain_cli.modalities.tabular.leaf_sums import check_leaves
-from xplain_cli.modalities.tabular.masks import MaskedTableLaw
 from xplain_cli.modalities.tabular.reading import (
     read_background,
     read_kinds,
@@ -37,7 +35,7 @@ from xplain_cli.models.batches import BATCH_ROWS, predict_perturbed
 from xplain_cli.plan import Request
 from xplain_cli.specs import split_spec
 
-_CHUNK_ROWS, _AROUND_CHUNK_ROWS = 512, 32
+_CHUNK_ROWS, _AROUND_CHUNK_ROWS, _MANY_CHUNK_ROWS = 512, 32, 4
 _WIDE_BATCH = 8192
 
 
@@ -132,8 +130,9 @@ class Tabular:
 
     def chunk_rows(self, method: Method, drawing: Drawing) -> int:
         """Return how many rows make a good unit of work."""
-        if isinstance(drawing.law, MaskedTableLaw):
-            return _AROUND_CHUNK_ROWS if drawing.law.giver.k < _AROUND_CHUNK_ROWS else 4
+        if drawing.law.traits.has_baselines:
+            many = drawing.law.traits.copies >= _AROUND_CHUNK_ROWS
+            return _MANY_CHUNK_ROWS if many else _AROUND_CHUNK_ROWS
         return _CHUNK_ROWS if method.pooled else _AROUND_CHUNK_ROWS
 
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
@@ -144,7 +143,7 @@ class Tabular:
             check_leaves(model, background)
         path = self.request.background
         facts = {"path": path, "sha256": self.background_sha, "rows": len(background)}
-        if not isinstance(method, Lime):
+        if not method.wants.draws:
             drawing = masked_drawing(
                 self._files,
                 (background, self.background_rows[kept]),
@@ -162,12 +161,12 @@ class Tabular:
                 " baseline"
             )
         labels = None
-        if method.discretizer == "entropy":
+        if method.wants.discretizer == "entropy":
             labels = _labels(background, model, settled)
         law = table_law(
             background,
             self.kinds,
-            str(method.discretizer),
+            method.wants.discretizer,
             discrete=self.discrete,
             groups=self.groups,
             labels=labels,

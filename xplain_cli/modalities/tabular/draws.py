@@ -4,14 +4,14 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.features import Block, Draw
+from xplain_cli.features import Block, Draw, Traits, unsalted
 from xplain_cli.modalities.tabular.cells import Binned, Categories, Cell, Gaussian
 from xplain_cli.seeds import stream
 
@@ -40,6 +40,27 @@ class TableLaw:
 
     weight_columns: ClassVar[tuple[str, ...]] = ()
     stability_columns: ClassVar[tuple[str, ...]] = ()
+
+    salted = unsalted
+
+    @property
+    def traits(self) -> Traits:
+        """What planning and the engine must know of it."""
+        grouped = any(len(cell.columns) > 1 for cell in self.cells)
+        return Traits(
+            n_fitted=len(self.names),
+            no_closed_form="has no closed form for --group" if grouped else None,
+        )
+
+    @property
+    def draws(self) -> Self:
+        """The perturbation itself: it does not depend on the row."""
+        return self
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Of each feature the number of its codes."""
+        return tuple(len(frequency) for frequency in self.frequencies)
 
     @property
     def frequencies(self) -> tuple[FloatArray, ...]:

@@ -1,4 +1,4 @@
-"""Closed forms need leaves that add up to what the model answers: measured before they are used."""
+"""Checks that the leaves of a model add up to its answers, before a closed form uses them."""
 
 import numpy as np
 import pandas as pd

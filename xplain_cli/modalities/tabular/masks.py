@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.baselines.assignment import NO_CLASS, Ask, Distance, Giver, Ground, differ, foils
+from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.features import Shown
+from xplain_cli.features import Inclusion, Shown, Subset, Traits, not_refined, read_whole, unsalted
 from xplain_cli.modalities.tabular.draws import feature_values, row_keys, shown_cells
 from xplain_cli.models.batches import repeated
 
@@ -45,9 +46,30 @@ class MaskedTableLaw:
     outputs: tuple[str, ...]
     judged: bool = False
 
-    sizes: ClassVar[str] = "half"
+    draws: ClassVar[None] = None
+    inclusion: ClassVar[Inclusion] = "bernoulli"
     distance_unit: ClassVar[float] = 1.0
     weight_columns: ClassVar[tuple[str, ...]] = ("baseline_value",)
+
+    salted = unsalted
+
+    @property
+    def traits(self) -> Traits:
+        """What planning and the engine must know of it."""
+        giver = self.giver
+        return Traits(
+            has_baselines=True,
+            copies=giver.k,
+            most_asked=giver.most_asked,
+            needs_foil=giver.wanted is None,
+            no_closed_form=None,
+        )
+
+    @property
+    def owners(self) -> list[int]:
+        """The feature that each column belongs to."""
+        owner = {c: j for j, members in enumerate(self.members) for c in members}
+        return [owner[c] for c in self.columns]
 
     @property
     def stability_columns(self) -> tuple[str, ...]:
@@ -82,6 +104,11 @@ class TableRows:
     keys: tuple[bytes, ...]
     ground: _Grounded | None = None
     reasons: Mapping[int, str] = field(default_factory=dict)
+
+    inputs_repeat: ClassVar[bool] = False
+
+    read_to = read_whole
+    refined = not_refined
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -118,6 +145,11 @@ class TableRows:
     def places(self) -> IntArray:
         """Return which features those are, (b, n); all rows have equally many."""
         return np.flatnonzero(self.moves.ravel()).reshape(len(self), -1) % len(self.law.names)
+
+    @property
+    def subset(self) -> Subset:
+        """The features that differ from the baseline, among all; rows have equally many."""
+        return Subset(self.n_all, self.places)
 
     def take(self, rows: Sequence[int]) -> "TableRows":
         """Return some of the rows."""
@@ -223,9 +255,7 @@ class TableRows:
         if self.ground is None:
             raise ValueError("the rows have no baselines yet")
         moves = self.ground.moves[row]
-        number = np.where(moves, np.cumsum(moves) - 1, -1)
-        owner = {c: j for j, members in enumerate(self.law.members) for c in members}
-        owners = number[[owner[c] for c in self.law.columns]]
+        owners = np.where(moves, np.cumsum(moves) - 1, -1)[self.law.owners]
         k = self.copies
         theirs = self.ground.table.iloc[row * k : (row + 1) * k]
         mine = self.inputs.iloc[row].to_numpy(dtype=np.float64)
@@ -245,8 +275,7 @@ class TableRows:
         law, k = self.law, self.copies
         stays = np.ones((len(masks), len(law.names)), dtype=bool)
         stays[:, self.ground.moves[row]] = masks
-        owner = {c: j for j, members in enumerate(law.members) for c in members}
-        kept = stays[:, [owner[c] for c in law.columns]]
+        kept = stays[:, law.owners]
         own = slice(row * k, (row + 1) * k)
         if self._numbers is not None:
             mine, theirs = self._numbers
@@ -258,6 +287,32 @@ class TableRows:
             places = np.where(kept[:, j, None], 0, 1 + np.arange(k)).ravel()
             columns[c] = pd.Series(both[places], dtype=mine.dtype, copy=False)
         return pd.DataFrame(columns)
+
+    def between(self, row: int, shares: FloatArray) -> pd.DataFrame:
+        """
+        Return the inputs (m * k) between the row's baselines and the row (``MaskedRows.between``).
+
+        Raises
+        ------
+        UsageError
+            Some column is no number.
+        """
+        if self.ground is None:
+            raise ValueError("the rows have no baselines yet")
+        if self._numbers is None:
+            words = ", ".join(
+                str(c) for c, dtype in self.inputs.dtypes.items() if dtype != np.float64
+            )
+            raise UsageError(f"nothing lies between two values of a column of words: {words}")
+        law, k = self.law, self.copies
+        whole = np.ones((len(shares), len(law.names)))
+        whole[:, self.ground.moves[row]] = shares
+        share = whole[:, None, law.owners]
+        mine, theirs = self._numbers[0][row], self._numbers[1][None, row * k : (row + 1) * k]
+        with np.errstate(invalid="ignore"):  # infinity times 0, or less itself: the ends are exact
+            step = np.where(share == 0, 0.0, share * (mine - theirs))
+        made = np.where(share == 1, mine, theirs + step)
+        return pd.DataFrame(made.reshape(-1, len(law.columns)), columns=list(law.columns))
 
     @cached_property
     def _cells(self) -> dict[str, tuple[Any, Any]]:

@@ -122,7 +122,7 @@ class Text:
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
         """Return the law, and whether masked texts are asked as sparse rows."""
         token = self.request.mask_token
-        law = replace(self.law, refine=getattr(method, "refine", None))
+        law = replace(self.law, refine=method.wants.refine)
         if self.nearest is not None:
             return self._against(self.nearest, law, model, settled)
         sparse, notes = False, []

@@ -9,7 +9,18 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, IntArray
-from xplain_cli.features import Shown, Weigh, Weighed
+from xplain_cli.features import (
+    Inclusion,
+    Shown,
+    Subset,
+    Traits,
+    Weigh,
+    Weighed,
+    not_grounded,
+    not_judged,
+    not_refined,
+    nothing_between,
+)
 from xplain_cli.modalities.text.segmentation import Span, is_unspaced, split_units
 
 MOST_UNITS = 1000
@@ -68,8 +79,18 @@ class TextLaw:
     refine: int | None = None
     others: "Counterparts | None" = None
 
-    sizes: ClassVar[str] = "uniform"
+    draws: ClassVar[None] = None
+    inclusion: ClassVar[Inclusion] = "uniform-size"
     distance_unit: ClassVar[float] = 100.0
+
+    @property
+    def traits(self) -> Traits:
+        """What planning and the engine must know of it."""
+        return Traits(
+            most_features=MOST_UNITS,
+            can_refine=True,
+            needs_secret=self.salt == "",
+        )
 
     @property
     def weight_columns(self) -> tuple[str, ...]:
@@ -151,6 +172,15 @@ class TextRows:
     reasons: Mapping[int, str]
     truncated: tuple[int, ...] = ()
 
+    copies: ClassVar[int] = 1
+    most_asked: ClassVar[int] = 0
+    subset: ClassVar[Subset | None] = None
+    inputs_repeat: ClassVar[bool] = True
+
+    between = nothing_between
+    grounded = not_grounded
+    judged = not_judged
+
     def __len__(self) -> int:
         """Return the number of texts."""
         return len(self.inputs)
@@ -202,9 +232,9 @@ class TextRows:
         """Return the texts with the units of their strongest sentences, where that is asked for."""
         from xplain_cli.modalities.text.refine import refine
 
-        return (
-            (self, Weighed()) if self.law.refine is None else refine(self, self.law.refine, weigh)
-        )
+        if self.law.refine is None:
+            return not_refined(self, weigh)
+        return refine(self, self.law.refine, weigh)
 
     def shown(self) -> Shown:
         """Return the units' texts, how often each stands there, and where."""

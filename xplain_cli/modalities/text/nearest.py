@@ -4,13 +4,20 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.features import Shown
+from xplain_cli.features import (
+    Shown,
+    Subset,
+    not_grounded,
+    not_judged,
+    not_refined,
+    nothing_between,
+)
 from xplain_cli.modalities.text.alignment import ABSENT, Change, align
 from xplain_cli.modalities.text.masks import TextLaw, TextRows
 from xplain_cli.modalities.text.segmentation import Span
@@ -153,6 +160,16 @@ class AlignedRows:
     distances: FloatArray
     changes: tuple[tuple[Change, ...], ...]
     reasons: Mapping[int, str]
+
+    copies: ClassVar[int] = 1
+    most_asked: ClassVar[int] = 0
+    subset: ClassVar[Subset | None] = None
+    inputs_repeat: ClassVar[bool] = True
+
+    between = nothing_between
+    refined = not_refined
+    grounded = not_grounded
+    judged = not_judged
 
     def __len__(self) -> int:
         """Return the number of texts."""

@@ -1,0 +1,70 @@
+"""Rows of a chunk become tasks: split, cut where the model stops reading, grouped by features."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.engine.model_calls import Asked
+from xplain_cli.engine.row_predictions import Answers
+from xplain_cli.features import Law, Split
+from xplain_cli.methods import Task
+from xplain_cli.models import Model, ReadsPartly, Settled
+from xplain_cli.quality.precision import Budget
+
+
+def split_rows(law: Law, model: Model, batch: Any) -> Split:
+    """Split aligned rows into features, as far as the model reads them."""
+    rows = law.split(batch)
+    if isinstance(model, ReadsPartly):
+        return rows.read_to([model.read_length(text) for text in rows.inputs])
+    return rows
+
+
+def by_features(rows: Split, chosen: Sequence[int]) -> dict[int, list[int]]:
+    """Group some of the rows by how many features they have."""
+    counts = rows.counts.tolist()
+    groups: dict[int, list[int]] = {}
+    for row in chosen:
+        groups.setdefault(counts[row], []).append(row)
+    return groups
+
+
+def make_task(
+    asked: Asked,
+    settled: Settled,
+    law: Law,
+    *,
+    rows: Split,
+    answers: Answers,
+    chosen: Sequence[int],
+    budget: Budget,
+) -> Task[Any, Any]:
+    """
+    Return what a method is handed of some rows.
+
+    Parameters
+    ----------
+    asked, settled
+        How the model is asked, and what its probe chose.
+    law, rows, answers
+        The perturbation, the rows that it split, and the model's answers on them.
+    chosen
+        Rows that have equally many features.
+    budget
+        Seed, samples and repeats.
+    """
+    places = list(chosen)
+    pairs = answers.pairs[places]
+    return Task(
+        law=law,
+        block=rows.take(places),
+        # methods see the needed outputs alone
+        pairs=np.where(pairs >= 0, np.searchsorted(asked.kept, pairs), -1),
+        predictions=answers.values[places],
+        margin=settled.margin,
+        seed=budget.seed,
+        samples=budget.samples,
+        repeats=budget.repeats,
+        probabilities=asked.scale.name == "probability",
+    )
