@@ -11,7 +11,8 @@ import pytest
 import xplain_cli
 from xplain_cli import datasets, methods, models, output
 from xplain_cli.models.stored import read_stored
-from xplain_cli.options import settings
+from xplain_cli.options.runs import OutputFormat
+from xplain_cli.options.tables import InputFormat
 from xplain_cli.specs import build
 
 ROOT = Path(__file__).parents[1]
@@ -129,8 +130,8 @@ def test_the_map_names_every_room_and_no_other():
 
 
 def test_the_settings_allow_what_the_shelves_hold():
-    assert set(get_args(settings.InputFormat)) == set(datasets.FORMATS)
-    assert set(get_args(settings.OutputFormat)) == set(output.FORMATS)
+    assert set(get_args(InputFormat)) == set(datasets.FORMATS)
+    assert set(get_args(OutputFormat)) == set(output.FORMATS)
 
 
 class Masking:

@@ -2,66 +2,49 @@
 
 import inspect
 import os
-from dataclasses import fields
 
 import pytest
 
-from xplain_cli.commands.evaluate import evaluate
-from xplain_cli.commands.gate import gate
-from xplain_cli.commands.image import image
-from xplain_cli.commands.inspect import inspect as inspect_command
-from xplain_cli.commands.merge import merge
-from xplain_cli.commands.report import report
-from xplain_cli.commands.tabular import tabular
-from xplain_cli.commands.text import text
+from xplain_cli.commands import COMMANDS
 from xplain_cli.errors import UsageError
-from xplain_cli.options.kinds import check, parse, split, typed
-from xplain_cli.options.settings import COMMANDS, SETTINGS, row_slice
-from xplain_cli.plan import Request
+from xplain_cli.options.command import typer_function
+from xplain_cli.options.request import from_stored, stored_form
+from xplain_cli.options.runs import row_slice
+from xplain_cli.options.values import check, parse, split, typed
 
-BODIES = {
-    "tabular": tabular,
-    "text": text,
-    "image": image,
-    "inspect": inspect_command,
-    "gate": gate,
-    "evaluate": evaluate,
-    "merge": merge,
-    "report": report,
-}
+SETTINGS = {option.name: option for each in COMMANDS.values() for option in each.options}
+
+
+def parameters(command):
+    return inspect.signature(typer_function(COMMANDS[command], print)).parameters
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_takes_the_options_that_it_may_be_configured_with(command):
-    assert set(inspect.signature(BODIES[command]).parameters) - {"words", "config"} == set(
-        COMMANDS[command]
-    )
+    assert list(parameters(command)) == [option.name for option in COMMANDS[command].options]
 
 
 def test_no_option_has_a_default_of_its_own():
-    parameters = inspect.signature(tabular).parameters.values()
-    assert {parameter.default for parameter in parameters} == {None}
+    assert {parameter.default for parameter in parameters("tabular").values()} == {None}
 
 
 def test_every_field_of_a_request_has_an_option():
-    renamed = {
-        "baselines": "baseline",
-        "groups": "group",
-        "dtypes": "dtype",
-        "progress": "no_progress",
+    own = set(stored_form(from_stored({"modality": "tabular"})))
+    assert own - {option.stored for option in SETTINGS.values()} == {
+        "modality",
+        "output_explicit",
+        "progress",
+        "argv",
+        "project_file",
     }
-    own = {renamed.get(field.name, field.name) for field in fields(Request)}
-    assert own - set(SETTINGS) == {"modality", "output_explicit", "argv", "project_file"}
 
 
 def test_defaults_agree_with_the_request():
-    plain = Request("tabular", "m", ("d",))
+    plain = stored_form(from_stored({"modality": "tabular"}))
     differing = {
-        name: setting.default
-        for name, setting in SETTINGS.items()
-        if name not in {"model", "data", "output", "output_format"}
-        and hasattr(plain, name)
-        and getattr(plain, name) != setting.default
+        option.stored: option.default
+        for option in SETTINGS.values()
+        if option.stored in plain and plain[option.stored] != option.default
     }
     assert differing == {}
 

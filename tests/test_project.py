@@ -5,9 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from xplain_cli.commands import COMMANDS
 from xplain_cli.errors import UsageError
-from xplain_cli.options.project import resolve
+from xplain_cli.options import project
 from xplain_cli.options.request import stdin_holds_data, to_request
+
+
+def resolve(command, given, environ, folder):
+    return project.resolve(command, given, environ, folder, COMMANDS)
 
 
 def write(folder, text, name="xplain.toml"):
@@ -150,15 +155,21 @@ def test_a_wrong_variable_is_refused_by_name(tmp_path):
 )
 def test_positional_words_are_model_then_data(tmp_path, words, given, expected):
     asked = request(tmp_path, *words, **given)
-    assert (asked.model, asked.data) == expected
+    assert (asked.sources.model, asked.sources.data) == expected
 
 
 def test_a_single_word_beside_a_configured_model_is_data(tmp_path):
     write(tmp_path, 'model = "m.pkl"\ndata = "d.csv"')
-    assert (request(tmp_path, "a").model, request(tmp_path, "a").data) == ("m.pkl", ("a",))
-    assert (request(tmp_path, "n", "a").model, request(tmp_path).data) == ("n", ("d.csv",))
-    assert request(tmp_path, "n", data=["a"]).model == "n"
-    assert request(tmp_path, environ={"XPLAIN_MODEL": "e"}).model == "e"
+    assert (request(tmp_path, "a").sources.model, request(tmp_path, "a").sources.data) == (
+        "m.pkl",
+        ("a",),
+    )
+    assert (request(tmp_path, "n", "a").sources.model, request(tmp_path).sources.data) == (
+        "n",
+        ("d.csv",),
+    )
+    assert request(tmp_path, "n", data=["a"]).sources.model == "n"
+    assert request(tmp_path, environ={"XPLAIN_MODEL": "e"}).sources.model == "e"
 
 
 def test_data_given_twice_is_refused(tmp_path):
@@ -168,8 +179,12 @@ def test_data_given_twice_is_refused(tmp_path):
 
 def test_stdin_is_data_when_nothing_else_is(tmp_path):
     asked = request(tmp_path, "m", stdin_ready=True)
-    assert (asked.data, asked.output, asked.output_format) == (("-",), "-", "jsonl")
-    assert request(tmp_path, "m", "a", stdin_ready=True).data == ("a",)
+    assert (asked.sources.data, asked.result.output, asked.result.output_format) == (
+        ("-",),
+        "-",
+        "jsonl",
+    )
+    assert request(tmp_path, "m", "a", stdin_ready=True).sources.data == ("a",)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +209,7 @@ def test_what_is_missing_is_said_with_what_to_type(tmp_path, words, part):
 )
 def test_the_format_follows_the_output(tmp_path, output, asked, told):
     found = request(tmp_path, "m", "a", output=output, output_format=asked)
-    assert (found.output, found.output_format, found.output_explicit) == told
+    assert (found.result.output, found.result.output_format, found.output_explicit) == told
 
 
 @pytest.mark.parametrize(
@@ -216,8 +231,8 @@ def test_a_request_carries_every_option(tmp_path):
     asked = request(
         tmp_path, "m", "a", group=["g=a*"], dtype=["z=str"], no_progress=True, wide=True
     )
-    assert (asked.groups, asked.dtypes) == (("g=a*",), ("z=str",))
-    assert (asked.progress, asked.wide, asked.modality) == (False, True, "tabular")
+    assert (asked.columns.group, asked.table_format.dtype) == (("g=a*",), ("z=str",))
+    assert (asked.progress, asked.result.wide, asked.modality) == (False, True, "tabular")
 
 
 def test_stdin_holds_data_only_as_a_pipe_or_a_file(tmp_path):

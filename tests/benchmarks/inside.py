@@ -9,7 +9,7 @@ from xplain_cli.engine.records import Labels
 from xplain_cli.features import Draw
 from xplain_cli.methods import Pool
 from xplain_cli.models.batches import predict_fixed
-from xplain_cli.plan import Request
+from xplain_cli.options.request import from_stored
 from xplain_cli.planning.choices import choose_method
 from xplain_cli.planning.inputs import open_inputs
 from xplain_cli.scales import checked_scale
@@ -32,7 +32,8 @@ class Case:
 
 def open_case(model, data, rows, **options):
     """Open a model and a table; *rows* are the row numbers to explain."""
-    request = Request("tabular", str(model), (str(data),), **options)
+    asked = {"modality": "tabular", "model": str(model), "data": (str(data),), **options}
+    request = from_stored(asked)
     opened = open_inputs(request)
     chosen = choose_method(request, opened)
     modality = opened.modality

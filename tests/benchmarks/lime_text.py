@@ -16,7 +16,7 @@ import pandas as pd
 from xplain_cli.engine.explainer import Assignment, Explainer
 from xplain_cli.engine.pool import Budget
 from xplain_cli.engine.records import Labels, Rows
-from xplain_cli.plan import Request
+from xplain_cli.options.request import from_stored
 from xplain_cli.planning.choices import choose_method
 from xplain_cli.planning.inputs import open_inputs
 
@@ -64,7 +64,8 @@ class Inside:
     """The tool without a process per seed, on some texts of a table."""
 
     def __init__(self, model, data, **options):
-        request = Request("text", str(model), (str(data),), text_column="text", **options)
+        asked = {"modality": "text", "model": str(model), "data": (str(data),)}
+        request = from_stored({**asked, "text_column": "text", **options})
         self.opened = open_inputs(request)
         self.chosen = choose_method(request, self.opened)
 

@@ -1,6 +1,9 @@
 """What a user types; file = command = function. What is heavy is imported inside a command."""
 
-from typing import Annotated
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -13,21 +16,27 @@ from xplain_cli.commands.merge import merge
 from xplain_cli.commands.report import report
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
+from xplain_cli.options.command import Command, typer_function
+from xplain_cli.options.project import resolve
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+COMMANDS: dict[str, Command] = {
+    "tabular": tabular,
+    "text": text,
+    "image": image,
+    "inspect": inspect,
+    "gate": gate,
+    "evaluate": evaluate,
+    "merge": merge,
+    "report": report,
+}
 
 
-def _show_version(value: bool) -> None:
+def _show_version(value: bool) -> None:  # noqa: FBT001 - Typer hands it over by place
     if value:
         typer.echo(f"xplain {xplain_cli.__version__}")
         raise typer.Exit
 
 
-@app.callback()
 def xplain(
     _version: Annotated[
         bool | None,
@@ -43,11 +52,25 @@ def xplain(
     """
 
 
-app.command()(tabular)
-app.command()(text)
-app.command()(image)
-app.command()(inspect)
-app.command()(gate)
-app.command()(evaluate)
-app.command()(merge)
-app.command()(report)
+def make_app(commands: Mapping[str, Command]) -> typer.Typer:
+    """Return the command line of some commands by name."""
+    app = typer.Typer(
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(xplain)
+
+    def add(name: str, command: Command) -> None:
+        def answer(given: Mapping[str, Any]) -> None:
+            options = resolve(name, given, os.environ, Path(), commands)
+            raise typer.Exit(command.run(options))
+
+        app.command(name)(typer_function(command, answer))
+
+    for name, command in commands.items():
+        add(name, command)
+    return app
+
+
+app = make_app(COMMANDS)

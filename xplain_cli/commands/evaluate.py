@@ -1,42 +1,35 @@
 """``xplain evaluate``: how well a finished run says what the model does."""
 
-import os
-from pathlib import Path
-
-import typer
-
 from xplain_cli.console import open_console
-from xplain_cli.errors import UsageError
-from xplain_cli.options import baseline_flags as b
-from xplain_cli.options import flags as o
-from xplain_cli.options.project import resolve
+from xplain_cli.options import runs
+from xplain_cli.options.command import Options, takes
+from xplain_cli.options.declare import some, worded
+from xplain_cli.options.request import finished_run
+
+_BASELINE = worded(
+    runs.References,
+    "baseline",
+    "Measure tables with this one. Default: the run's own; median for lime on draws.",
+)
 
 
-def evaluate(
-    output: o.RunWord = None,
-    model: o.Model = None,
-    data: o.Data = None,
-    baseline: b.Common = None,
-    trust_model: o.TrustModel = None,
-    trusted: o.Trusted = None,
-    python_path: o.PythonPath = None,
-    config: o.Config = None,
-    quiet: o.Quiet = None,
-    debug: o.Debug = None,
-) -> None:
+@takes(
+    runs.RUN,
+    runs.Sources,
+    _BASELINE,
+    some(runs.Trust, "trust_model", "trusted", "python_path"),
+    runs.ProjectFile,
+    runs.BRIEF,
+)
+def evaluate(options: Options) -> int:
     """
     Measure a finished run by asking the model again: deletion and insertion, infidelity.
 
     Example: xplain evaluate xplain-out --model model.pkl --data data.csv
     """
-    resolved = resolve("evaluate", locals(), os.environ, Path())
-    values = resolved.values
-    run = values["output"] or "xplain-out"
-    if run == "-":
-        raise UsageError("RUN is '-' (stdout), which leaves no run; name a run folder")
-    console = open_console(values, resolved.notes)
+    run, sources = finished_run(options), options.group(runs.Sources)
+    console = open_console(options.values, options.notes)
 
     from xplain_cli.jobs.evaluate import evaluate as measure
 
-    code = measure(run, values["model"], tuple(values["data"]), values, console)
-    raise typer.Exit(code)
+    return measure(run, sources.model or None, sources.data, options.values, console)

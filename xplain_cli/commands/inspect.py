@@ -1,16 +1,13 @@
 """``xplain inspect``: look into a model file without importing anything of it."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-import typer
 
 from xplain_cli.console import open_console
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.options import flags as o
-from xplain_cli.options.project import resolve
+from xplain_cli.options import runs, tables
+from xplain_cli.options.command import Options, takes
+from xplain_cli.options.declare import some
 from xplain_cli.options.request import to_request
 
 if TYPE_CHECKING:  # it brings numpy, which --help must not wait for
@@ -35,38 +32,21 @@ def _lines(found: "Inspection") -> Iterator[str]:
         yield f"refused   {reason}"
 
 
-def inspect(
-    words: o.Words = None,
-    model: o.Model = None,
-    data: o.Data = None,
-    background: o.Background = None,
-    target: o.Target = None,
-    output_scale: o.Scale = None,
-    response: o.ModelResponse = None,
-    model_output: o.ModelOutput = None,
-    class_names: o.ClassNames = None,
-    method: o.Method = None,
-    samples: o.Samples = None,
-    repeats: o.Repeats = None,
-    id_column: o.IdColumn = None,
-    features: o.Features = None,
-    drop_columns: o.DropColumns = None,
-    categorical: o.Categorical = None,
-    group: o.Group = None,
-    input_format: o.Input = None,
-    sep: o.Sep = None,
-    encoding: o.Encoding = None,
-    na_values: o.NaValues = None,
-    dtype: o.Dtype = None,
-    no_header: o.NoHeader = None,
-    trust_model: o.TrustModel = None,
-    trusted: o.Trusted = None,
-    model_sha256: o.ModelSha256 = None,
-    python_path: o.PythonPath = None,
-    config: o.Config = None,
-    quiet: o.Quiet = None,
-    debug: o.Debug = None,
-) -> None:
+@takes(
+    runs.Words,
+    runs.Sources,
+    some(runs.References, "background"),
+    runs.Explanation,
+    some(runs.Sampling, "samples", "repeats"),
+    some(tables.Ids, "id_column"),
+    tables.Columns,
+    tables.TableFormat,
+    runs.Trust,
+    runs.ProjectFile,
+    runs.BRIEF,
+    lone_word="model",
+)
+def inspect(options: Options) -> int:
     """
     Look into a model file; nothing of it is imported or run. Exit 3 if it would be refused.
 
@@ -74,30 +54,26 @@ def inspect(
 
     Example: xplain inspect model.pkl
     """
-    # a single word is the MODEL, also where the project file names one
-    named = words[0] if words and model is None else model
-    rows = data or (words or [])[model is None :]
-    given = {**locals(), "words": None, "model": named, "data": rows}
-    resolved = resolve("inspect", given, os.environ, Path())
-    source = resolved.values["model"]
+    source = options.group(runs.Sources).model
     if not source:
         raise UsageError("no MODEL: type xplain inspect MODEL, or set XPLAIN_MODEL")
-    console = open_console(resolved.values, resolved.notes)
+    console = open_console(options.values, options.notes)
 
     from xplain_cli.models.inspection import inspect_file
     from xplain_cli.remote import local
 
-    found = inspect_file(local(source), resolved.values["python_path"])
+    found = inspect_file(local(source), options.group(runs.Trust).python_path)
     for line in _lines(found):
         console.line(line)
-    if found.unknown or found.refusals:
-        console.line("verdict   would be refused")
-        if not (rows and (trusted or trust_model)):
-            raise typer.Exit(RefusedError.exit_code)
-    else:
-        console.line("verdict   would load")
-    if rows:
+    refused = found.unknown or found.refusals
+    console.line(f"verdict   would {'be refused' if refused else 'load'}")
+    # the model is loaded only where rows, and trust in what would be refused, are typed here
+    loaded = "data" in options.typed
+    if refused and not (loaded and options.typed & {"trusted", "trust_model"}):
+        return RefusedError.exit_code
+    if loaded:
         from xplain_cli.jobs.explain import preview
 
-        for line in preview(to_request(resolved, "tabular"), console):
+        for line in preview(to_request(options, "tabular"), console):
             console.line(line)
+    return 0

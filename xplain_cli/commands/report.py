@@ -1,33 +1,30 @@
 """``xplain report``: one HTML page of a finished run."""
 
-import os
-from pathlib import Path
-
 from xplain_cli.console import open_console
-from xplain_cli.errors import UsageError
-from xplain_cli.options import flags as o
-from xplain_cli.options import job_flags as j
-from xplain_cli.options.project import resolve
+from xplain_cli.options import runs
+from xplain_cli.options.command import Options, takes
+from xplain_cli.options.declare import worded
+from xplain_cli.options.request import finished_run
+
+_PAGE = worded(
+    runs.Result,
+    "report",
+    "The page. Default: report.html in the run folder, or beside the run's file.",
+    usage="-o --output PAGE.html",
+)
 
 
-def report(
-    output: o.RunWord = None,
-    report: j.Page = None,
-    config: o.Config = None,
-    quiet: o.Quiet = None,
-    debug: o.Debug = None,
-) -> None:
+@takes(runs.RUN, _PAGE, runs.ProjectFile, runs.BRIEF)
+def report(options: Options) -> int:
     """
     Write one HTML page of a finished run: what was explained, how far to trust it, and why.
 
     Example: xplain report xplain-out -o page.html
     """
-    resolved = resolve("report", locals(), os.environ, Path())
-    run = resolved.values["output"] or "xplain-out"
-    if run == "-":
-        raise UsageError("RUN is '-' (stdout), which leaves no run; name a run folder")
-    console = open_console(resolved.values, resolved.notes)
+    run = finished_run(options)
+    console = open_console(options.values, options.notes)
 
     from xplain_cli.report import report_run
 
-    console.line(str(report_run(run, resolved.values["report"])))
+    console.line(str(report_run(run, options.group(runs.Result).report)))
+    return 0

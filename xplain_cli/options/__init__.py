@@ -1,1 +1,1 @@
-"""options."""
+"""Every option once: a field of a group, from which help, checks, keys and the request follow."""

@@ -3,43 +3,21 @@
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xplain_cli.errors import UsageError, nearest
-from xplain_cli.options.kinds import check, parse, split, typed
-from xplain_cli.options.settings import COMMANDS, SETTINGS
+from xplain_cli.options.command import Command, Options
+from xplain_cli.options.declare import Option
+from xplain_cli.options.values import check, parse, split, typed
 from xplain_cli.remote import is_remote
 
 PREFIX = "XPLAIN_"
 _TRUST = ("trust_model", "trusted")
 _CODE = {"model": "MODEL on the command line", "unit": "--unit"}
-_TYPED_ONLY = {"debug"}  # errors in the project file itself must show a trace too
+# which file it is, and whether errors in it show a trace, is known before it is read
+_NOT_IN_FILES = {"config", "debug"}
 _CALLABLE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """
-    The options of one command after flags, environment, project file and defaults.
-
-    Attributes
-    ----------
-    values : dict
-        Every option of the command, by its long name with ``_`` for ``-``.
-    named : frozenset of str
-        The options that a flag, the environment or the project file names.
-    project_file : str or None
-        The project file that was read, relative to the working directory.
-    notes : tuple of str
-        Lines to print: the file that was read, variables that mean nothing.
-    """
-
-    values: dict[str, Any]
-    named: frozenset[str]
-    project_file: str | None = None
-    notes: tuple[str, ...] = ()
 
 
 def names_code(model: str) -> bool:
@@ -115,52 +93,66 @@ def _beside(shown: str, value: Any) -> Any:
     return value if value == "-" or is_remote(value) else str(Path(shown).parent / value)
 
 
-def _from_file(command: str, shown: str, table: dict[str, Any]) -> dict[str, Any]:
+def _configurable(options: Iterable[Option]) -> dict[str, Option]:
+    """Return the options by name that need not be typed: all but positional words."""
+    return {option.name: option for option in options if option.kind != "words"}
+
+
+def _from_file(
+    command: str, commands: Mapping[str, Command], shown: str, table: dict[str, Any]
+) -> dict[str, Any]:
     """Return what a project file sets for a command; every table is checked, whoever asks."""
-    tables = {key: value for key, value in table.items() if key in COMMANDS}
+    tables = {key: value for key, value in table.items() if key in commands}
     for key, value in tables.items():
         if not isinstance(value, dict):
             raise UsageError(f"{shown}: {key} is {value!r}; it must be a table of options")
-    shared = {key: value for key, value in table.items() if key not in COMMANDS}
-    found = {"": _names(shown, shared, set(SETTINGS) - _TYPED_ONLY)}
+    every = _configurable(option for each in commands.values() for option in each.options)
+    shared = {key: value for key, value in table.items() if key not in commands}
+    found = {"": _names(shown, shared, every.keys() - _NOT_IN_FILES)}
     for key, value in tables.items():
-        found[key] = _names(f"{shown}: [{key}]", value, set(COMMANDS[key]) - _TYPED_ONLY)
+        allowed = _configurable(commands[key].options).keys() - _NOT_IN_FILES
+        found[key] = _names(f"{shown}: [{key}]", value, allowed)
     values: dict[str, Any] = {}
     for section in ("", command):
         place = f"{shown}: [{section}]" if section else shown
         for name, value in found.get(section, {}).items():
-            setting, where = SETTINGS[name], f"{place}: {name}"
-            values[name] = typed(setting, value, where)
-            check(setting, values[name], where)
-            if name in _CODE and names_code(values[name]):
-                raise UsageError(
-                    f"{where} is {values[name]!r}, which is code: a project file can never grant "
-                    f"trust: give it as {_CODE[name]} or as {PREFIX}{name.upper()}"
-                )
-            if setting.kind in {"path", "paths"}:
-                values[name] = _beside(shown, values[name])
-    return {name: value for name, value in values.items() if name in COMMANDS[command]}
+            values[name] = _checked(every[name], value, shown, f"{place}: {name}")
+    return {
+        name: values[name] for name in _configurable(commands[command].options) if name in values
+    }
 
 
-def _from_environment(command: str, environ: Mapping[str, str]) -> dict[str, Any]:
+def _checked(option: Option, value: object, shown: str, where: str) -> Any:
+    """Return the value of a key of a project file, in the option's own type."""
+    found: Any = typed(option, value, where)
+    check(option, found, where)
+    if option.name in _CODE and names_code(found):
+        raise UsageError(
+            f"{where} is {found!r}, which is code: a project file can never grant trust:"
+            f" give it as {_CODE[option.name]} or as {PREFIX}{option.name.upper()}"
+        )
+    return _beside(shown, found) if option.kind in {"path", "paths"} else found
+
+
+def _from_environment(options: Iterable[Option], environ: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name in COMMANDS[command]:
+    for name, option in _configurable(options).items():
         variable = PREFIX + name.upper()
         if environ.get(variable):  # an empty variable is an unset one, as shells have it
-            values[name] = parse(SETTINGS[name], environ[variable], variable)
-            check(SETTINGS[name], values[name], variable)
+            values[name] = parse(option, environ[variable], variable)
+            check(option, values[name], variable)
     return values
 
 
-def _from_flags(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _from_flags(options: Iterable[Option], given: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name in COMMANDS[command]:
-        value = given.get(name)
+    for option in options:
+        value = given.get(option.name)
         if value is None or value in ([], ()):
             continue
-        setting = SETTINGS[name]
-        values[name] = split(setting, tuple(value)) if isinstance(value, list | tuple) else value
-        check(setting, values[name], "--" + name.replace("_", "-"))
+        found = split(option, tuple(value)) if isinstance(value, list | tuple) else value
+        check(option, found, "--" + option.name.replace("_", "-"))
+        values[option.name] = found
     return values
 
 
@@ -181,8 +173,9 @@ def _grants_trust(values: Mapping[str, Any]) -> bool:
     return any(values.get(name) for name in _TRUST) or (model is not None and names_code(model))
 
 
-def _strays(environ: Mapping[str, str]) -> list[str]:
-    known = {PREFIX + name.upper(): name.upper() for name in (*SETTINGS, "config", "hash_salt")}
+def _strays(commands: Mapping[str, Command], environ: Mapping[str, str]) -> list[str]:
+    every = _configurable(option for command in commands.values() for option in command.options)
+    known = {PREFIX + name.upper(): name.upper() for name in (*every, "hash_salt")}
     return [
         f"{variable} sets nothing{nearest(variable.removeprefix(PREFIX), known.values())}"
         for variable in sorted(environ)
@@ -191,43 +184,51 @@ def _strays(environ: Mapping[str, str]) -> list[str]:
 
 
 def resolve(
-    command: str, given: Mapping[str, Any], environ: Mapping[str, str], cwd: Path
-) -> Resolved:
+    command: str,
+    given: Mapping[str, Any],
+    environ: Mapping[str, str],
+    cwd: Path,
+    commands: Mapping[str, Command],
+) -> Options:
     """
     Return a command's options: flag, else environment, else project file, else default.
 
     Parameters
     ----------
     command : str
-        A key of ``COMMANDS``.
+        A key of *commands*.
     given : mapping
-        The flags by option name, None or an empty list where not given; also "config", and
-        "words", the positional arguments of an explaining command.
+        What was typed, by option name; None or an empty list where it was not.
     environ, cwd
         Where ``XPLAIN_*`` and the project file are looked for.
+    commands
+        All commands, for a project file may speak of any.
 
     Raises
     ------
     UsageError
         A value or key that is unknown, mistyped or out of range; trust in a project file.
     """
+    own = commands[command]
     found = _find(given.get("config") or environ.get(PREFIX + "CONFIG"), cwd)
-    from_file = _from_file(command, *found) if found else {}
-    from_environment = _from_environment(command, environ)
-    flags = _from_flags(command, given)
+    from_file = _from_file(command, commands, *found) if found else {}
+    from_environment = _from_environment(own.options, environ)
+    flags = _from_flags(own.options, given)
     configured = from_file | from_environment
-    words = tuple(given.get("words") or ())
-    named = configured | flags | _place(words, flags, configured="model" in configured)
+    words = flags.pop("words", ())
+    lone_is_data = own.lone_word == "data" and "model" in configured
+    flags |= _place(words, flags, configured=lone_is_data)
+    named = configured | flags
     notes = [f"using {found[0]}"] if found else []
     by_file_alone = "python_path" in from_file.keys() - from_environment.keys() - flags.keys()
     if by_file_alone and not _grants_trust(named):
         # a folder before sys.path replaces any module: that is trust as well
         named["python_path"] = ()
         notes.append("python_path of the project file is left out: the model needs no trust")
-    defaults = {name: SETTINGS[name].default for name in COMMANDS[command]}
-    return Resolved(
-        values=defaults | named,
+    return Options(
+        values={option.name: option.default for option in own.options} | named,
         named=frozenset(named),
+        typed=frozenset(flags),
         project_file=found[0] if found else None,
-        notes=(*notes, *_strays(environ)),
+        notes=(*notes, *_strays(commands, environ)),
     )

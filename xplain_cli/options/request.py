@@ -1,30 +1,106 @@
-"""The resolved options of an explaining command become one typed Request."""
+"""The request: the groups of options of an explaining command, resolved and typed."""
 
 import os
 import stat
 from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from xplain_cli.errors import UsageError
-from xplain_cli.options.project import Resolved
-from xplain_cli.options.settings import COMMANDS, SETTINGS, SHARD, row_slice
-from xplain_cli.plan import Request
+from xplain_cli.options import pictures, runs, tables, texts
+from xplain_cli.options.command import Options
+from xplain_cli.options.declare import options_of
 
-_FORMATS = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".parquet": "parquet"}
+_FORMATS: dict[str, runs.OutputFormat] = {
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".parquet": "parquet",
+}
 _FOREIGN = (".gz", ".html", ".ndjson", ".npz", ".tsv", ".txt", ".xlsx", ".zip")
-_RENAMED = {"group": "groups", "dtype": "dtypes", "baseline": "baselines"}
-_SET_APART = (
-    "model",
-    "data",
-    "output",
-    "output_format",
-    "rows",
-    "shard",
-    "no_progress",
-    "no_color",
-    "log_json",
-)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """
+    What the user asked for: the groups of options of an explaining command.
+
+    A group that the command does not take keeps its defaults.
+
+    Attributes
+    ----------
+    modality : str
+        What a row is: the name of the command.
+    output_explicit : bool
+        The user named the output.
+    progress : bool
+        Progress is shown.
+    argv : tuple of str
+        The command line.
+    project_file : str or None
+        The project file that was read.
+    """
+
+    modality: str
+    output_explicit: bool = False
+    progress: bool = True
+    argv: tuple[str, ...] = ()
+    project_file: str | None = None
+    sources: runs.Sources
+    explanation: runs.Explanation
+    references: runs.References
+    sampling: runs.Sampling
+    gates: runs.Gates
+    slices: runs.Slices
+    ids: tables.Ids
+    columns: tables.Columns
+    table_format: tables.TableFormat
+    texts: texts.Texts
+    segmentation: pictures.Segmentation
+    picture_form: pictures.PictureForm
+    result: runs.Result
+    heatmaps: pictures.Heatmaps
+    safety: runs.Safety
+    workers: runs.Workers
+    batches: runs.Batches
+    trust: runs.Trust
+    talk: runs.Talk
+
+    @property
+    def first_baseline(self) -> str | None:
+        """The baseline of this run; several are as many runs."""
+        return self.references.baseline[0] if self.references.baseline else None
+
+
+_GROUPS: dict[str, type] = {
+    field.name: field.type
+    for field in fields(Request)
+    if isinstance(field.type, type) and hasattr(field.type, "panel")
+}
+_FACTS = tuple(field.name for field in fields(Request) if field.name not in _GROUPS)
+
+
+def stored_form(request: Request) -> dict[str, Any]:
+    """Return a request as flat plain values, as run_results.json keeps it."""
+    facts = {name: getattr(request, name) for name in _FACTS}
+    return facts | {
+        option.stored: getattr(getattr(request, name), option.name)
+        for name, group in _GROUPS.items()
+        for option in options_of(group)
+    }
+
+
+def from_stored(values: Mapping[str, Any]) -> Request:
+    """Return the request of a stored form; keys of other versions are left out."""
+    known = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
+    parts: dict[str, Any] = {name: known[name] for name in _FACTS if name in known}
+    for name, group in _GROUPS.items():
+        own = {one.name: known[one.stored] for one in options_of(group) if one.stored in known}
+        parts[name] = group(**own)
+    return Request(**parts)
 
 
 def stdin_holds_data(stdin: TextIO | None) -> bool:
@@ -36,8 +112,8 @@ def stdin_holds_data(stdin: TextIO | None) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
 
 
-def _data(resolved: Resolved, command: str, *, stdin_ready: bool) -> tuple[str, ...]:
-    model, data = resolved.values["model"], tuple(resolved.values["data"])
+def _data(options: Options, command: str, *, stdin_ready: bool) -> tuple[str, ...]:
+    model, data = options.values["model"], tuple(options.values["data"])
     if not model:
         raise UsageError(
             f"no MODEL: type xplain {command} MODEL DATA, or name the model by --model, "
@@ -57,7 +133,7 @@ def _data(resolved: Resolved, command: str, *, stdin_ready: bool) -> tuple[str, 
     return data
 
 
-def _output_format(output: str, asked: str | None) -> str:
+def _output_format(output: str, asked: runs.OutputFormat | None) -> runs.OutputFormat:
     """Return the format of the output, told by its suffix; the two must not contradict."""
     suffix = "" if output.endswith(("/", os.sep)) else Path(output).suffix.lower()
     told = "jsonl" if output == "-" else _FORMATS.get(suffix)
@@ -72,27 +148,9 @@ def _output_format(output: str, asked: str | None) -> str:
     return asked or told or "csv"
 
 
-def shard_of(text: str) -> tuple[int, int]:
-    """
-    Return I and N of a shard I/N, I from 1.
-
-    Raises
-    ------
-    UsageError
-        The text is no shard, or I is not one of 1 to N.
-    """
-    match = SHARD.fullmatch(text)
-    if match is None:
-        raise UsageError(f"--shard is {text!r}; it must look like {SETTINGS['shard'].example}")
-    number, count = int(match[1]), int(match[2])
-    if not 1 <= number <= count:
-        raise UsageError(f"--shard is {text!r}; I must be one of 1 to N")
-    return number, count
-
-
-def _check_spread(values: Mapping[str, Any]) -> None:
-    backend, scheduler = values["backend"], values.get("scheduler")
-    if values.get("row_timeout") is not None and backend not in {"auto", "loky"}:
+def _check_spread(workers: runs.Workers) -> None:
+    backend, scheduler = workers.backend, workers.scheduler
+    if workers.row_timeout is not None and backend not in {"auto", "loky"}:
         raise UsageError(
             f"--row-timeout needs processes that can be ended, which --backend {backend} has not;"
             " leave one of the two out"
@@ -103,30 +161,72 @@ def _check_spread(values: Mapping[str, Any]) -> None:
         raise UsageError(f"--scheduler is {scheduler!r}, but --backend is {backend}; take dask")
 
 
-def _check_draws(values: Mapping[str, Any]) -> None:
+def _check_draws(request: Request) -> None:
     """Refuse two options that each say how many draws there shall be."""
-    if values.get("max_samples") is not None and values.get("max_rel_se") is None:
+    sampling = request.sampling
+    if sampling.max_samples is not None and sampling.max_rel_se is None:
         raise UsageError("--max-samples bounds what --max-rel-se may add; give that too")
-    budget = values.get("budget")
+    budget = sampling.budget
     if budget is None:
         return
-    for name, why in (
-        ("samples", "a budget becomes samples"),
-        ("max_rel_se", "it adds draws, which --max-samples bounds, and a budget becomes samples"),
+    for option, value, why in (
+        ("--samples", sampling.samples, "a budget becomes samples"),
+        (
+            "--max-rel-se",
+            sampling.max_rel_se,
+            "it adds draws, which --max-samples bounds, and a budget becomes samples",
+        ),
     ):
-        if values[name] is not None:
-            option = "--" + name.replace("_", "-")
+        if value is not None:
             raise UsageError(f"--budget and {option} at once: {why}; leave one of the two out")
-    if budget[-1].isalpha() and (values["shard"] or values["backend"] == "dask"):
-        other = "--shard" if values["shard"] else "--backend dask"
+    sharded = request.slices.shard is not None
+    if budget[-1].isalpha() and (sharded or request.workers.backend == "dask"):
+        other = "--shard" if sharded else "--backend dask"
         raise UsageError(
             f"--budget {budget} is time on this machine, and {other} means others; give the model"
             " inputs of the undivided run (--budget 2e6), or --samples"
         )
 
 
+def _check_output(result: runs.Result) -> None:
+    """Refuse files beside a result that goes to stdout."""
+    if result.output != "-":
+        return
+    if result.write_repeats:
+        raise UsageError("--write-repeats writes a file beside the output; name one with --output")
+    if result.report:
+        raise UsageError(
+            "--report makes a page of a run, and '-' (stdout) leaves none; name a folder or a file"
+            " by --output"
+        )
+
+
+def _check(request: Request) -> None:
+    """Refuse options that contradict each other."""
+    if request.talk.quiet and request.talk.verbose:
+        raise UsageError("--quiet and --verbose at once; choose one")
+    _check_spread(request.workers)
+    _check_draws(request)
+    _check_output(request.result)
+
+
+def finished_run(options: Options) -> str:
+    """
+    Return the finished run that a command is about.
+
+    Raises
+    ------
+    UsageError
+        It is stdout.
+    """
+    run = options.group(runs.Result).output or "xplain-out"
+    if run == "-":
+        raise UsageError("RUN is '-' (stdout), which leaves no run; name a run folder")
+    return run
+
+
 def to_request(
-    resolved: Resolved, command: str, *, argv: tuple[str, ...] = (), stdin_ready: bool = False
+    options: Options, command: str, *, argv: tuple[str, ...] = (), stdin_ready: bool = False
 ) -> Request:
     """
     Return the Request of an explaining command.
@@ -136,35 +236,22 @@ def to_request(
     UsageError
         No model, no data, or options that contradict each other.
     """
-    # a command that takes fewer options leaves the others at their defaults
-    values: dict[str, Any] = {
-        name: SETTINGS[name].default for name in COMMANDS[command]
-    } | resolved.values
-    data = _data(resolved, command, stdin_ready=stdin_ready)
-    if values["quiet"] and values["verbose"]:
-        raise UsageError("--quiet and --verbose at once; choose one")
-    _check_spread(values)
-    _check_draws(values)
-    output = values["output"] or ("-" if data == ("-",) else "xplain-out")
-    if output == "-" and values["write_repeats"]:
-        raise UsageError("--write-repeats writes a file beside the output; name one with --output")
-    if output == "-" and values.get("report"):
-        raise UsageError(
-            "--report makes a page of a run, and '-' (stdout) leaves none; name a folder or a file"
-            " by --output"
-        )
-    rest = {_RENAMED.get(name, name): values[name] for name in values if name not in _SET_APART}
-    return Request(
+    data = _data(options, command, stdin_ready=stdin_ready)
+    result = options.group(runs.Result)
+    named = result.output if "output" in options.named else ""
+    output = named or ("-" if data == ("-",) else "xplain-out")
+    groups: dict[str, Any] = {name: options.group(group) for name, group in _GROUPS.items()}
+    groups["sources"] = replace(options.group(runs.Sources), data=data)
+    groups["result"] = replace(result, output=output)
+    request = Request(
         modality=command,
-        model=values["model"],
-        data=data,
-        output=output,
-        output_explicit="output" in resolved.named,
-        output_format=_output_format(output, values["output_format"]),
-        rows=None if values["rows"] is None else row_slice(values["rows"]),
-        shard=shard_of(values["shard"]) if values["shard"] else None,
-        progress=not values["no_progress"],
+        output_explicit="output" in options.named,
+        progress=not options.group(runs.Screen).no_progress,
         argv=argv,
-        project_file=resolved.project_file,
-        **rest,
+        project_file=options.project_file,
+        **groups,
     )
+    _check(request)
+    asked = result.output_format if "output_format" in options.named else None
+    told = replace(request.result, output_format=_output_format(output, asked))
+    return replace(request, result=told)

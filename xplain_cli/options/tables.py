@@ -1,0 +1,72 @@
+"""The options of tables: which columns are what, and how their files are read."""
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from xplain_cli.options.declare import Shape, option
+
+InputFormat = Literal["csv", "tsv", "parquet", "jsonl", "text", "npy", "npz"]
+
+_PAIR = re.compile(r"[^=]+=.+", re.DOTALL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ids:
+    """Which columns name a row, or go along with it."""
+
+    panel: ClassVar = "Which rows"
+    id_column: str | None = option(
+        "--id-column COLUMN", "The column that names rows. Default: row number."
+    )
+    keep: tuple[str, ...] = option(
+        "--keep COLUMN", "A column carried to the output; repeatable.", ()
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Which columns are features."""
+
+    panel: ClassVar = "The table"
+    features: tuple[str, ...] = option(
+        "--features COL,GLOB", "Columns that are features, in the model's order.", (), kind="names"
+    )
+    drop_columns: tuple[str, ...] = option(
+        "--drop-columns COL,GLOB", "Columns that are no features.", (), kind="names"
+    )
+    categorical: tuple[str, ...] = option(
+        "--categorical COL,GLOB", "Columns that hold codes, not amounts.", (), kind="names"
+    )
+    group: tuple[str, ...] = option(
+        "--group NAME=GLOB",
+        "Make one feature of several columns; repeatable.",
+        (),
+        kind="pairs",
+        shape=Shape(_PAIR, "city=city_* (NAME=GLOB)"),
+        stored="groups",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFormat:
+    """How the files of a table, or of texts, are read."""
+
+    panel: ClassVar = "The table"
+    input_format: InputFormat | None = option(
+        "--input-format", "Format of DATA. Default: by suffix; stdin: csv."
+    )
+    sep: str | None = option("--sep CHAR", "Separator of cells. Default: comma.")
+    encoding: str = option("--encoding NAME", "Encoding of text. Default: utf-8.", "utf-8-sig")
+    na_values: tuple[str, ...] = option(
+        "--na-values TEXT,...", "Texts that mean missing, besides the empty cell.", (), kind="names"
+    )
+    dtype: tuple[str, ...] = option(
+        "--dtype COL=TYPE",
+        "Read a column as this type; repeatable.",
+        (),
+        kind="pairs",
+        shape=Shape(_PAIR, "zip=text (COLUMN=TYPE)"),
+        stored="dtypes",
+    )
+    no_header: bool = option("--no-header", "The first line holds data, not names.", default=False)
