@@ -13,8 +13,8 @@ from xplain_cli.console import Console
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import FloatArray
 from xplain_cli.jobs.explain import explain
+from xplain_cli.options.request import Request
 from xplain_cli.output import csv_bytes
-from xplain_cli.plan import Request
 from xplain_cli.planning.budget import shared_budget
 from xplain_cli.quality.agreement import mean_jaccard, mean_tau, top_members
 from xplain_cli.report import check_page
@@ -38,22 +38,28 @@ def _check(request: Request) -> list[str]:
     """Return the name of each run, once they can stand side by side."""
     if request.modality == "text":
         raise UsageError(
-            f"--baseline: texts are explained under one, not {', '.join(request.baselines)}: their"
-            " features follow from it"
+            f"--baseline: texts are explained under one, not"
+            f" {', '.join(request.references.baseline)}: their features follow from it"
         )
-    if request.output == "-":
+    if request.result.output == "-":
         raise UsageError("several baselines are several runs: name a folder or a file by --output")
-    if (Path(request.output) / MARKER).is_file():
+    if (Path(request.result.output) / MARKER).is_file():
         raise UsageError(
-            f"{request.output} holds a run; several baselines need a folder of their own (--output)"
+            f"{request.result.output} holds a run; several baselines need a folder of their own"
+            " (--output)"
         )
-    if request.report is not None:
-        check_page(request.report, RunPlace.from_output(request.output, request.output_format))
-    names = [_NOT_IN_NAMES.sub("-", text) for text in request.baselines]
+    if request.result.report is not None:
+        check_page(
+            request.result.report,
+            RunPlace.from_output(request.result.output, request.result.output_format),
+        )
+    names = [_NOT_IN_NAMES.sub("-", text) for text in request.references.baseline]
     if len(set(names)) < len(names):
-        raise UsageError(f"--baseline: {', '.join(request.baselines)} name one baseline twice")
-    folder = Path(request.output)
-    if not folder.suffix and not request.dry_run:
+        raise UsageError(
+            f"--baseline: {', '.join(request.references.baseline)} name one baseline twice"
+        )
+    folder = Path(request.result.output)
+    if not folder.suffix and not request.safety.dry_run:
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
@@ -118,24 +124,37 @@ def _tell(frame: pd.DataFrame, baselines: Sequence[str], console: Console) -> No
 
 def _page(request: Request) -> Path:
     """Return where the page of one of several runs goes."""
-    return RunPlace.from_output(request.output, request.output_format).report
+    return RunPlace.from_output(request.result.output, request.result.output_format).report
 
 
 def _write_page(request: Request, outputs: Sequence[str], frame: pd.DataFrame) -> None:
     """Write the page that leads to the page of each run."""
-    page = Path(str(request.report))
-    pages = [_page(replace(request, output=output)) for output in outputs]
+    page = Path(str(request.result.report))
+    pages = [
+        _page(replace(request, result=replace(request.result, output=output))) for output in outputs
+    ]
     links = [link_to(own, page) for own in pages]
-    write_atomically(page, render_comparison(request.baselines, links, frame))
+    write_atomically(page, render_comparison(request.references.baseline, links, frame))
 
 
 def _under(request: Request, baseline: str, output: str) -> Request:
     """Return what one of several runs is asked: its baseline, its place, its share."""
-    own = replace(request, baselines=(baseline,), output=output, output_explicit=True)
-    if request.report is not None:
-        own = replace(own, report=str(_page(own)))
-    if request.budget is not None:
-        own = replace(own, budget=shared_budget(request.budget, len(request.baselines)))
+    own = replace(
+        request,
+        references=replace(request.references, baseline=(baseline,)),
+        result=replace(request.result, output=output),
+        output_explicit=True,
+    )
+    if request.result.report is not None:
+        own = replace(own, result=replace(own.result, report=str(_page(own))))
+    if request.sampling.budget is not None:
+        own = replace(
+            own,
+            sampling=replace(
+                own.sampling,
+                budget=shared_budget(request.sampling.budget, len(request.references.baseline)),
+            ),
+        )
     return own
 
 
@@ -152,29 +171,33 @@ def explain_under_each(request: Request, console: Console) -> int:
     XplainError
         What ``job.explain`` raises, or the runs cannot stand side by side.
     """
-    if len(request.baselines) < 2:
+    if len(request.references.baseline) < 2:
         return explain(request, console)
     names, codes, outputs = _check(request), [], []
-    for text, name in zip(request.baselines, names, strict=True):
-        outputs.append(_named(request.output, name))
+    for text, name in zip(request.references.baseline, names, strict=True):
+        outputs.append(_named(request.result.output, name))
         console.note(f"baseline {text}:")
         codes.append(explain(_under(request, text, outputs[-1]), console))
-    if request.dry_run:
+    if request.safety.dry_run:
         return max(codes)
-    frame = pd.DataFrame(_agreement([find_run(output) for output in outputs], request.stability_k))
+    frame = pd.DataFrame(
+        _agreement([find_run(output) for output in outputs], request.sampling.stability_k)
+    )
     if len(frame):
-        target = Path(request.output)
+        target = Path(request.result.output)
         path = (
             target.with_name(f"{target.stem}.agreement.csv")
             if target.suffix
             else (target / "agreement.csv")
         )
-        write_atomically(path, csv_bytes(frame, guarded=request.csv_guard))
-        _tell(frame, request.baselines, console)
-        if request.report is not None:
+        write_atomically(path, csv_bytes(frame, guarded=request.result.csv_guard))
+        _tell(frame, request.references.baseline, console)
+        if request.result.report is not None:
             _write_page(request, outputs, frame)
-            console.note(f"report: {request.report}")
+            console.note(f"report: {request.result.report}")
         console.line(str(path))
-    elif request.report is not None:
-        console.warn(f"{request.report}: not written, for the runs have no explanation in common")
+    elif request.result.report is not None:
+        console.warn(
+            f"{request.result.report}: not written, for the runs have no explanation in common"
+        )
     return max(codes)

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from xplain_cli.console import Console
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.jobs.compare import explain_under_each
-from xplain_cli.plan import Request
+from xplain_cli.options.request import Request
 from xplain_cli.remote import (
     Place,
     copy_here,
@@ -79,15 +79,15 @@ def _home(address: str) -> Path:
 
 def _opened(request: Request) -> Delivery:
     """Open the place, or say why no run can be there."""
-    name = told(request.output)
-    if len(request.baselines) > 1:
+    name = told(request.result.output)
+    if len(request.references.baseline) > 1:
         raise UsageError(f"--output {name}: several baselines are several runs; name a folder here")
-    if PurePosixPath(request.output).suffix.lower() in SUFFIXES:
+    if PurePosixPath(request.result.output).suffix.lower() in SUFFIXES:
         raise UsageError(f"--output {name}: a run on another machine is a folder; name one")
-    there = open_place(request.output)
+    there = open_place(request.result.output)
     if there.on_web:
         raise UsageError(f"--output {name}: a web server takes no files; name a bucket or a folder")
-    return Delivery(there, _home(request.output))
+    return Delivery(there, _home(request.result.output))
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -197,16 +197,18 @@ def explain_anywhere(request: Request, console: Console) -> int:
     XplainError
         What ``comparing.explain_under_each`` raises; the other machine cannot be reached.
     """
-    if not is_remote(request.output):
+    if not is_remote(request.result.output):
         return explain_under_each(request, console)
     delivery = _opened(request)
     name_copy(delivery.folder, delivery.there.name)
-    own = replace(request, output=str(delivery.folder), output_explicit=True)
-    if request.dry_run:
+    own = replace(
+        request, result=replace(request.result, output=str(delivery.folder)), output_explicit=True
+    )
+    if request.safety.dry_run:
         return explain_under_each(own, console)
     _made(delivery)
     with alone(delivery.home):
-        _meet(delivery, force=request.force)
+        _meet(delivery, force=request.safety.force)
         console.note(f"made in {delivery.home}, then sent to {delivery.there.name}")
         code = explain_under_each(own, console)
         try:

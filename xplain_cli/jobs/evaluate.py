@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,8 @@ from xplain_cli.modalities.tabular.draws import TableLaw
 from xplain_cli.modalities.tabular.masks import TableRows
 from xplain_cli.modalities.text.masks import TextLaw
 from xplain_cli.models import MaskedText, ReadsPartly
+from xplain_cli.options.request import Request, from_stored
 from xplain_cli.output import csv_bytes
-from xplain_cli.plan import Request
 from xplain_cli.planning.prepare import Prepared, prepare
 from xplain_cli.runs.finished import FinishedRun, Line, find_run, said_of
 from xplain_cli.runs.paths import write_atomically
@@ -44,14 +44,15 @@ def _request(found: FinishedRun, named: str, model: str | None, data: tuple[str,
         raise RefusedError(
             f"{named}: does not say what it was asked; explain again with this version"
         ) from error
-    known = {field.name for field in fields(Request)}
-    values: dict[str, Any] = {
-        k: tuple(v) if isinstance(v, list) else v for k, v in held.items() if k in known
-    }
     # trust is given anew, or not at all
-    values |= {"trusted": (), "trust_model": False, "fail_on": None, "dry_run": False}
-    request = Request(**values)
-    return replace(request, model=model or request.model, data=data or request.data)
+    again = {"trusted": (), "trust_model": False, "fail_on": None, "dry_run": False}
+    request = from_stored(held | again)
+    return replace(
+        request,
+        sources=replace(
+            request.sources, model=model or request.sources.model, data=data or request.sources.data
+        ),
+    )
 
 
 def _check_same(found: FinishedRun, job: Prepared, named: str) -> None:
@@ -76,7 +77,7 @@ def _asked(job: Prepared) -> Asked:
         kept=used_outputs(chosen.target, len(opened.settled.outputs)),
         batch_rows=opened.modality.batch_rows,
         sparse=model if chosen.drawing.sparse and isinstance(model, MaskedText) else None,
-        show_values=not job.request.no_values,
+        show_values=not job.request.result.no_values,
     )
 
 
@@ -108,7 +109,7 @@ def _task(job: Prepared, block: Any, answers: Answers, chosen: list[int], asked:
         pairs=np.where(pairs >= 0, np.searchsorted(asked.kept, pairs), -1),
         predictions=answers.values[chosen],
         margin=job.opened.settled.margin,
-        seed=job.request.seed,
+        seed=job.request.sampling.seed,
         samples=1,
         repeats=1,
     )
@@ -138,7 +139,10 @@ def _measured(
             groups.setdefault(n, []).append(d)
     tasks = [_task(job, rows.take(chosen), answers, chosen, asked) for chosen in groups.values()]
     running = [
-        (task.block, measure(task, _weights_of(rows, chosen, own), job.request.stability_k))
+        (
+            task.block,
+            measure(task, _weights_of(rows, chosen, own), job.request.sampling.stability_k),
+        )
         for task, chosen in zip(tasks, groups.values(), strict=True)
     ]
     outputs = [settled.outputs[i] for i in asked.kept.tolist()]
@@ -168,10 +172,9 @@ def _by_masks(job: Prepared, baseline: str | None, console: Console) -> Prepared
     return prepare(
         replace(
             job.request,
-            method="occlusion",
-            baselines=(baseline,) if baseline else (),
-            samples=None,
-            repeats=None,
+            explanation=replace(job.request.explanation, method="occlusion"),
+            references=replace(job.request.references, baseline=(baseline,) if baseline else ()),
+            sampling=replace(job.request.sampling, samples=None, repeats=None),
         ),
         console,
     )
@@ -227,12 +230,9 @@ def evaluate(
     from threadpoolctl import threadpool_limits
 
     found = find_run(run)
-    request = replace(
-        _request(found, run, model, data),
-        trusted=options["trusted"],
-        trust_model=options["trust_model"],
-        python_path=options["python_path"],
-    )
+    request = _request(found, run, model, data)
+    granted = {name: options[name] for name in ("trusted", "trust_model", "python_path")}
+    request = replace(request, trust=replace(request.trust, **granted))
     with threadpool_limits(limits=1):
         own = prepare(request, console)
         _check_same(found, own, run)
@@ -246,6 +246,6 @@ def evaluate(
     if frame.empty:
         raise RefusedError(f"{run}: no row was explained, or none differs from its baseline")
     path = found.folder / _FILE
-    write_atomically(path, csv_bytes(frame, guarded=request.csv_guard))
+    write_atomically(path, csv_bytes(frame, guarded=request.result.csv_guard))
     console.line(str(path))
     return 0

@@ -16,9 +16,9 @@ from xplain_cli.jobs.manifest import Course, details, manifest, reached, results
 from xplain_cli.jobs.schedule import explain_rows, share_pool, spread_of
 from xplain_cli.modalities.image.data import PictureData
 from xplain_cli.modalities.image.drawing import Folders, draw_run, folders_of
+from xplain_cli.options.request import Request
 from xplain_cli.output import Piece as RenderedPiece
 from xplain_cli.output import join_pieces, render_piece
-from xplain_cli.plan import Request
 from xplain_cli.planning.budget import within_budget
 from xplain_cli.planning.estimate import describe, estimate, lines_of
 from xplain_cli.planning.prepare import Prepared, assign, chunk_rows, prepare
@@ -34,9 +34,9 @@ def _folders(job: Prepared, place: RunPlace) -> Folders:
     request, pictures = job.request, isinstance(job.opened.modality, PictureData)
     return folders_of(
         place,
-        drawn=request.maps and pictures,
-        arrays=request.write_maps and pictures,
-        picture=not request.no_values,
+        drawn=request.heatmaps.maps and pictures,
+        arrays=request.heatmaps.write_maps and pictures,
+        picture=not request.result.no_values,
     )
 
 
@@ -57,10 +57,10 @@ def _told(job: Prepared, whole: Summary) -> Summary:
 
 def _run_to_stdout(job: Prepared, run: Run) -> int:
     """Stream results to standard output as chunks finish; nothing is kept."""
-    tally, frames = Tally(job.request.stability_k), []
+    tally, frames = Tally(job.request.sampling.stability_k), []
     pool, assignment = share_pool(job, run)
     stream = job.console.stream()
-    fmt = job.request.output_format
+    fmt = job.request.result.output_format
 
     def pieces() -> Iterator[RenderedPiece]:
         for records in explain_rows(job, run, assignment, Course(time.perf_counter())):
@@ -100,10 +100,10 @@ def _write(
     pool = grown(pool, job.chosen.budget, precise)
     facts = manifest(request, job.opened, job.chosen, job.plan, pool, job.notes) | drawn | precise
     corpus = request.modality == "text"
-    shown = Shown(job.rendering, request.output_format, request.write_repeats, corpus)
+    shown = Shown(job.rendering, request.result.output_format, request.result.write_repeats, corpus)
     with course.during("write"):
         jobs = spread_of(job, run).jobs if course.backend == "loky" else 1
-        whole, extra = join_parts(run, chunks, shown, facts, request.stability_k, jobs)
+        whole, extra = join_parts(run, chunks, shown, facts, request.sampling.stability_k, jobs)
     course.lap("write")
     return whole, extra, facts
 
@@ -121,7 +121,7 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
     request = job.request
     chunks = ranges(job.opened.start, job.opened.stop, run.chunk_rows)
     if run.rendered:
-        whole = sum_up(run, chunks, request.stability_k)
+        whole = sum_up(run, chunks, request.sampling.stability_k)
         job.console.note("nothing to do: this run is finished (--force computes it again)")
     else:
         whole, extra, facts = _write(job, run, chunks, pool, course)
@@ -134,8 +134,8 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
         outcome = results(request, course, whole, facts["pool"]) | {"gates": gates}
         run.finish(facts, outcome, n_parts=len(chunks), extra=extra)
         _tell(job, facts, outcome)
-    if request.report is not None:
-        job.console.note(f"report: {write_page(run.folder, request.report)}")
+    if request.result.report is not None:
+        job.console.note(f"report: {write_page(run.folder, request.result.report)}")
     job.console.line(run.place.name)
     return exit_code(gates, whole.failed, job.tolerated, job.console)
 
@@ -143,21 +143,26 @@ def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
 def _open_run(job: Prepared, held: contextlib.ExitStack) -> Run:
     """Open the run, held against other processes."""
     request = job.request
-    place = RunPlace.from_output(request.output, request.output_format)
+    place = RunPlace.from_output(request.result.output, request.result.output_format)
     paths = job.opened.modality.paths
-    inputs = (request.model, *paths, request.background, request.class_names)
+    inputs = (
+        request.sources.model,
+        *paths,
+        request.references.background,
+        request.explanation.class_names,
+    )
     check_inputs(place, (*inputs, request.project_file))
     _folders(job, place).check_free()
-    if request.report is not None:
-        check_page(request.report, place)
+    if request.result.report is not None:
+        check_page(request.result.report, place)
     if place.folder is not None:
         held.enter_context(alone(place.folder))
     run = open_run(
         place,
         job.plan,
         explicit=request.output_explicit,
-        force=request.force,
-        chunk_rows=request.chunk_rows or chunk_rows(job),
+        force=request.safety.force,
+        chunk_rows=request.workers.chunk_rows or chunk_rows(job),
     )
     batch = job.opened.modality.batch_rows
     if run.chunk_rows < min(batch, chunk_rows(job)):
@@ -185,7 +190,7 @@ def preview(request: Request, console: Console) -> list[str]:
         job = within_budget(prepare(request, console))
         for note in job.notes:
             console.note(note)
-        cost = estimate(job.opened, assign(job, None), job.rendering, request.output_format)
+        cost = estimate(job.opened, assign(job, None), job.rendering, request.result.output_format)
         return [*describe(job.opened, job.chosen), *lines_of(cost)]
 
 
@@ -200,7 +205,7 @@ def explain(request: Request, console: Console) -> int:
     """
     from threadpoolctl import threadpool_limits
 
-    if request.dry_run:
+    if request.safety.dry_run:
         for text in preview(request, console):
             console.line(text)
         return 0

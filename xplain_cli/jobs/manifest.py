@@ -5,13 +5,14 @@ import platform
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
 from xplain_cli import __version__
 from xplain_cli.engine.chunk import Effort
-from xplain_cli.plan import Plan, Request
+from xplain_cli.options.request import Request, stored_form
+from xplain_cli.plan import Plan
 from xplain_cli.planning.choices import Chosen
 from xplain_cli.planning.inputs import Opened
 from xplain_cli.planning.prepare import SCHEMA_VERSION, method_label
@@ -65,12 +66,12 @@ def manifest(
         "argv": list(request.argv),
         "project_file": request.project_file,
         "model": {
-            "source": request.model,
+            "source": request.sources.model,
             "kind": opened.loaded.kind,
             "sha256": opened.loaded.sha256,
             "versions": dict(opened.loaded.versions),
-            "trusted": list(request.trusted),
-            "trust_model": request.trust_model,
+            "trusted": list(request.trust.trusted),
+            "trust_model": request.trust.trust_model,
         },
         "data": {"paths": list(opened.modality.paths), "sha256": opened.modality.sha256},
         **opened.modality.facts(),
@@ -201,5 +202,5 @@ def results(
         "fidelity": whole.fidelity,
         "median_and_tail": {name: list(pair) for name, pair in whole.quantiles.items()},
         "argv": all_told(request.argv),
-        "request": all_told(asdict(request)),
+        "request": all_told(stored_form(request)),
     }

@@ -50,14 +50,14 @@ def spread_of(job: Prepared, run: Run) -> Spread:
     import joblib
 
     request = job.request
-    jobs = request.jobs or joblib.cpu_count()
+    jobs = request.workers.jobs or joblib.cpu_count()
     wary = run.state == "resumed"
     return Spread(
-        backend=request.backend,
+        backend=request.workers.backend,
         jobs=jobs,
         opening_seconds=job.opening_seconds,
-        row_timeout=request.row_timeout,
-        scheduler=request.scheduler or "",
+        row_timeout=request.workers.row_timeout,
+        scheduler=request.workers.scheduler or "",
         wary=wary,
     )
 

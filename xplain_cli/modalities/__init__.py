@@ -12,7 +12,7 @@ from xplain_cli.features import Law
 from xplain_cli.methods import Method
 from xplain_cli.models import LoadedModel, Model, Settled
 from xplain_cli.models.judges import Judge
-from xplain_cli.plan import Request
+from xplain_cli.options.request import Request
 
 PROBE_ROWS = 16
 

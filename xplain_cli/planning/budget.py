@@ -47,9 +47,9 @@ def _demand(job: Prepared) -> Demand:
 def _workers(job: Prepared, chunks: int) -> int:
     import joblib
 
-    if job.request.backend == "serial":
+    if job.request.workers.backend == "serial":
         return 1
-    return max(1, min(job.request.jobs or joblib.cpu_count(), chunks))
+    return max(1, min(job.request.workers.jobs or joblib.cpu_count(), chunks))
 
 
 def _pace(job: Prepared, demand: Demand, left: float) -> Pace:
@@ -59,7 +59,7 @@ def _pace(job: Prepared, demand: Demand, left: float) -> Pace:
     Where a few rows would take more than a small share of the time, the model is all that counts.
     """
     opened, asked = job.opened, assign(job, None)
-    size = job.request.chunk_rows or chunk_rows(job)
+    size = job.request.workers.chunk_rows or chunk_rows(job)
     chunks = -(-(opened.stop - opened.start) // size)
     pace = Pace(
         per_input=seconds_per_input(opened, asked),
@@ -71,7 +71,7 @@ def _pace(job: Prepared, demand: Demand, left: float) -> Pace:
         batch_rows=asked.batch_rows,
         workers=_workers(job, chunks),
         opening=job.opening_seconds,
-        patient=job.request.backend == "auto",
+        patient=job.request.workers.backend == "auto",
     )
     sizes = sorted({max(demand.choices()[0], tried) for tried in _TRIED})
     each = 2 * sum(demand.one(max(demand.features), samples) for samples in sizes)
@@ -86,7 +86,7 @@ def _pace(job: Prepared, demand: Demand, left: float) -> Pace:
     solve = [trial.solve_seconds / trial.rows for trial in tried]
     slope = max(0.0, (solve[-1] - solve[0]) / max(1, sizes[-1] - sizes[0]))
     began = time.perf_counter()
-    render_piece(tried[-1].records, job.rendering, job.request.output_format)
+    render_piece(tried[-1].records, job.rendering, job.request.result.output_format)
     return replace(
         pace,
         per_input=tried[-1].per_input or pace.per_input,
@@ -115,15 +115,15 @@ def _within_time(job: Prepared, demand: Demand, choices: Sequence[int], seconds:
     if not able:
         least = seconds - left + pace.seconds(demand, choices[0])
         raise UsageError(
-            f"--budget {job.request.budget}: {demand.rows} rows take about {spell(least)} here with"
-            " the fewest samples; give more time, or explain fewer rows (--rows)"
+            f"--budget {job.request.sampling.budget}: {demand.rows} rows take about {spell(least)}"
+            " here with the fewest samples; give more time, or explain fewer rows (--rows)"
         )
     return able[-1]
 
 
 def _chosen_anew(job: Prepared) -> int:
     """Turn a budget into samples, and tell where it holds more than is taken."""
-    text = job.request.budget or ""
+    text = job.request.sampling.budget or ""
     demand = _demand(job)
     choices = demand.choices()
     if text[-1] in _UNITS:
@@ -138,11 +138,11 @@ def _chosen_anew(job: Prepared) -> int:
 
 
 def _with_samples(job: Prepared, samples: int) -> Prepared:
-    request = replace(job.request, samples=samples)
+    request = replace(job.request, sampling=replace(job.request.sampling, samples=samples))
     chosen = with_draws(request, job.chosen)
     note = (
-        f"budget {request.budget}: {samples} samples in each of {chosen.budget.repeats} repeats"
-        f" (--samples {samples} gives the same numbers anywhere)"
+        f"budget {request.sampling.budget}: {samples} samples in each of {chosen.budget.repeats}"
+        f" repeats (--samples {samples} gives the same numbers anywhere)"
     )
     chosen = replace(chosen, notes=(*chosen.notes, note))
     plan = make_plan(request, job.opened, chosen)
@@ -152,14 +152,14 @@ def _with_samples(job: Prepared, samples: int) -> Prepared:
 def _begun(job: Prepared) -> Prepared | None:
     """Return the job with the samples of the run that the same command began, if there is one."""
     request = job.request
-    place = RunPlace.from_output(request.output, request.output_format)
-    if place.folder is None or request.force:
+    place = RunPlace.from_output(request.result.output, request.result.output_format)
+    if place.folder is None or request.safety.force:
         return None
     try:
         found = read_marker(place.folder)
     except RefusedError:  # what stands there is told when the run opens
         return None
-    if found is None or found.budget != request.budget:
+    if found is None or found.budget != request.sampling.budget:
         return None
     same = _with_samples(job, found.plan["numbers"]["samples"])
     return same if same.plan.identity == found.identity else None
@@ -183,9 +183,9 @@ def within_budget(job: Prepared) -> Prepared:
     UsageError
         The method samples nothing, or the budget is too small for the fewest samples.
     """
-    if job.request.budget is None:
+    if job.request.sampling.budget is None:
         return job
     if not job.chosen.method.sampled:
-        name = job.request.method.partition(":")[0]
+        name = job.request.explanation.method.partition(":")[0]
         raise UsageError(f"--budget: {name} samples nothing; leave it out")
     return _begun(job) or _with_samples(job, _chosen_anew(job))

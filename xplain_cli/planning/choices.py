@@ -11,7 +11,7 @@ from xplain_cli.methods import METHODS, Method
 from xplain_cli.modalities import Drawing
 from xplain_cli.modalities.tabular.draws import TableLaw
 from xplain_cli.modalities.tabular.masks import MaskedTableLaw
-from xplain_cli.plan import Request
+from xplain_cli.options.request import Request
 from xplain_cli.planning.inputs import Opened
 from xplain_cli.quality.precision import Goal, default_most
 from xplain_cli.remote import told
@@ -56,26 +56,28 @@ def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[st
     """Return the budget and notes: a fit of n features needs at least 4 (n + 1) draws."""
     samples, repeats = method.default_budget(law)
     if not method.sampled:
-        if request.samples or request.repeats:
-            name = request.method.partition(":")[0]
+        if request.sampling.samples or request.sampling.repeats:
+            name = request.explanation.method.partition(":")[0]
             raise UsageError(f"--samples and --repeats: {name} samples nothing; leave them out")
-        return Budget(request.seed, samples, repeats), []
-    samples = request.samples or samples
-    if method.exact and request.repeats not in {None, 1}:
-        raise UsageError(f"--repeats {request.repeats}: lime:exact=yes has no sampling error")
-    repeats = request.repeats or repeats
-    budget, notes = Budget(request.seed, samples, repeats), []
+        return Budget(request.sampling.seed, samples, repeats), []
+    samples = request.sampling.samples or samples
+    if method.exact and request.sampling.repeats not in {None, 1}:
+        raise UsageError(
+            f"--repeats {request.sampling.repeats}: lime:exact=yes has no sampling error"
+        )
+    repeats = request.sampling.repeats or repeats
+    budget, notes = Budget(request.sampling.seed, samples, repeats), []
     if isinstance(law, TableLaw) and samples < (least := 4 * (len(law.names) + 1)):
         raised = least_samples(law)
-        budget = Budget(request.seed, raised, repeats)
+        budget = Budget(request.sampling.seed, raised, repeats)
         notes.append(
             f"samples raised from {samples} to {raised} a repeat: {len(law.names)} features need"
             f" {least}"
         )
-    if request.max_rel_se is not None:
+    if request.sampling.max_rel_se is not None:
         samples, repeats = budget.samples, budget.repeats
-        most = request.max_samples or default_most(samples, repeats)
-        budget = replace(budget, goal=Goal(request.max_rel_se, repeats, samples, most))
+        most = request.sampling.max_samples or default_most(samples, repeats)
+        budget = replace(budget, goal=Goal(request.sampling.max_rel_se, repeats, samples, most))
     if np.log2(budget.samples) % 1:
         notes.append(f"samples {budget.samples}: a power of two keeps the draws balanced")
     return budget, notes
@@ -120,29 +122,31 @@ def choose_method(request: Request, opened: Opened) -> Chosen:
     UsageError
         An unknown name or an impossible pair, with the reason.
     """
-    method: Method = build(request.method, METHODS[opened.modality.gives(request.method)])
+    method: Method = build(
+        request.explanation.method, METHODS[opened.modality.gives(request.explanation.method)]
+    )
     settled = opened.settled
     target = parse_target(
-        request.target,
+        request.explanation.target,
         settled.outputs,
         task=settled.task,
         positive=settled.positive,
         columns=opened.modality.columns,
-        force=request.force,
+        force=request.safety.force,
     )
-    bounded = request.output_scale is not None and _is_bounded(opened)
-    scale = parse_scale(request.output_scale, settled.scale, bounded=bounded)
+    bounded = request.explanation.output_scale is not None and _is_bounded(opened)
+    scale = parse_scale(request.explanation.output_scale, settled.scale, bounded=bounded)
     try:
         drawing = opened.modality.draw_by(method, opened.model, settled)
         if method.exact:
             _check_exact(drawing.law, scale)
     except UsageError as error:
-        raise UsageError(_named(str(error), request.method)) from error
+        raise UsageError(_named(str(error), request.explanation.method)) from error
     # what it names may be an address with a signature, which every line of the output would show
     drawing = replace(drawing, baseline=told(drawing.baseline), meaning=told(drawing.meaning))
     _check_foil(drawing.law, target)
     return with_draws(
-        request, Chosen(method, drawing, target, scale, Budget(request.seed, 0, 0), ())
+        request, Chosen(method, drawing, target, scale, Budget(request.sampling.seed, 0, 0), ())
     )
 
 

@@ -8,7 +8,7 @@ from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.modalities import Modality, open_modality
 from xplain_cli.models import LoadedModel, Model, ModelRecipe, Settled, load_model
 from xplain_cli.models.batches import count, take
-from xplain_cli.plan import Request
+from xplain_cli.options.request import Request
 from xplain_cli.remote import is_remote, local
 from xplain_cli.scales import link_of
 
@@ -52,19 +52,20 @@ def _model_file(request: Request) -> str:
     RefusedError
         It is on another machine, and nothing says which file it must be.
     """
-    if is_remote(request.model) and request.model_sha256 is None:
+    if is_remote(request.sources.model) and request.trust.model_sha256 is None:
         raise RefusedError(
-            f"{request.model}: a model of another machine may be another one tomorrow, and loading"
+            f"{request.sources.model}: a model of another machine may be another one tomorrow, and"
+            " loading"
             " it may run code; pin it with --model-sha256 (xplain inspect prints it, and runs"
             " nothing), or copy it here"
         )
-    return local(request.model)
+    return local(request.sources.model)
 
 
 def _recipe(request: Request) -> ModelRecipe:
     names = None
-    if request.class_names is not None:
-        path = Path(local(request.class_names))
+    if request.explanation.class_names is not None:
+        path = Path(local(request.explanation.class_names))
         try:
             names = tuple(path.read_text(encoding="utf-8-sig").splitlines())
         except (OSError, UnicodeDecodeError) as error:
@@ -72,17 +73,17 @@ def _recipe(request: Request) -> ModelRecipe:
             raise RefusedError(f"{path}: class names cannot be read: {reason}") from error
     return ModelRecipe(
         source=_model_file(request),
-        sha256=request.model_sha256,
-        trusted=request.trusted,
-        trust_all=request.trust_model,
-        python_path=tuple(str(Path(folder).resolve()) for folder in request.python_path),
-        response=request.response,
-        model_output=request.model_output,
+        sha256=request.trust.model_sha256,
+        trusted=request.trust.trusted,
+        trust_all=request.trust.trust_model,
+        python_path=tuple(str(Path(folder).resolve()) for folder in request.trust.python_path),
+        response=request.explanation.response,
+        model_output=request.explanation.model_output,
         class_names=names,
         modality=request.modality,
-        layout=request.layout,
-        link=link_of(request.output_scale),
-        raw=request.output_scale == "raw",
+        layout=request.picture_form.layout,
+        link=link_of(request.explanation.output_scale),
+        raw=request.explanation.output_scale == "raw",
     )
 
 
@@ -132,7 +133,7 @@ def open_inputs(request: Request) -> Opened:
 
     def load() -> LoadedModel:
         loaded = load_model(recipe)
-        if request.model_output is not None and loaded.kind != "onnx":
+        if request.explanation.model_output is not None and loaded.kind != "onnx":
             raise UsageError(
                 "--model-output names an output of an ONNX model; those of a"
                 f" {loaded.kind} model are chosen with --target"
@@ -142,8 +143,8 @@ def open_inputs(request: Request) -> Opened:
     reading = open_modality(request, load)
     modality, loaded = reading.modality, reading.loaded
     settled, probed = _probe(modality, loaded)
-    whole = _slice(request.rows, modality.n_rows)
-    start, stop = _shard(request.shard, *whole)
+    whole = _slice(request.slices.rows, modality.n_rows)
+    start, stop = _shard(request.slices.shard, *whole)
     return Opened(
         recipe=recipe,
         loaded=loaded,

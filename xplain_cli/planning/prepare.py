@@ -10,8 +10,9 @@ from xplain_cli.engine.explainer import Assignment
 from xplain_cli.engine.records import Labels
 from xplain_cli.errors import UsageError
 from xplain_cli.modalities.text.masks import TextLaw
+from xplain_cli.options.request import Request
 from xplain_cli.output import Rendering, check_rendering
-from xplain_cli.plan import Plan, Request
+from xplain_cli.plan import Plan
 from xplain_cli.planning.choices import Chosen, choose_method
 from xplain_cli.planning.inputs import Opened, open_inputs
 from xplain_cli.quality.gates import Gate, parse_gates
@@ -39,7 +40,7 @@ class Prepared:
     @property
     def tolerated(self) -> int:
         """How many rows may fail."""
-        return tolerated(self.request.max_failed, self.opened.stop - self.opened.start)
+        return tolerated(self.request.gates.max_failed, self.opened.stop - self.opened.start)
 
 
 def assign(job: Prepared, pool_folder: Path | None, secret: str = "") -> Assignment:
@@ -66,7 +67,7 @@ def assign(job: Prepared, pool_folder: Path | None, secret: str = "") -> Assignm
         scale=chosen.scale,
         budget=chosen.budget,
         judge=chosen.drawing.judge,
-        stability_k=request.stability_k,
+        stability_k=request.sampling.stability_k,
         labels=Labels(
             run_id=job.plan.run_id,
             target_spec=chosen.target.spec,
@@ -79,8 +80,8 @@ def assign(job: Prepared, pool_folder: Path | None, secret: str = "") -> Assignm
         pool_folder=None if pool_folder is None else str(pool_folder.resolve()),
         batch_rows=opened.modality.batch_rows,
         sparse=chosen.drawing.sparse,
-        with_values=not (request.no_values or request.hash_units),
-        with_repeats=request.write_repeats,
+        with_values=not (request.result.no_values or request.texts.hash_units),
+        with_repeats=request.result.write_repeats,
     )
 
 
@@ -94,10 +95,10 @@ def prepare(request: Request, console: Console) -> Prepared:
         What the request names is refused, or cannot be done.
     """
     began = time.perf_counter()
-    gates = parse_gates(request.fail_on) if request.fail_on else ()
-    tolerated(request.max_failed, 1)
-    rendering = Rendering(request.top_k, request.csv_guard, request.wide)
-    check_rendering(rendering, request.output_format)
+    gates = parse_gates(request.gates.fail_on) if request.gates.fail_on else ()
+    tolerated(request.gates.max_failed, 1)
+    rendering = Rendering(request.result.top_k, request.result.csv_guard, request.result.wide)
+    check_rendering(rendering, request.result.output_format)
     opened = open_inputs(request)
     chosen = choose_method(request, opened)
     plan = make_plan(request, opened, chosen)
@@ -111,7 +112,7 @@ SCHEMA_VERSION = 1
 def method_label(request: Request, chosen: Chosen) -> str:
     """Return the method with the settings that differ from its defaults, in a fixed order."""
     method = chosen.method
-    name = request.method.partition(":")[0].strip()
+    name = request.explanation.method.partition(":")[0].strip()
     plain = settings_of(type(method)())
     changed = {k: v for k, v in settings_of(method).items() if v != plain[k]}
     if not method.pooled:
@@ -132,15 +133,18 @@ def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
         "outputs": list(settled.outputs),
         "data": opened.modality.sha256,
         **opened.modality.numbers(),
-        "method": {"name": request.method.partition(":")[0], **settings_of(chosen.method)},
+        "method": {
+            "name": request.explanation.method.partition(":")[0],
+            **settings_of(chosen.method),
+        },
         "target": chosen.target.spec,
         "output_scale": chosen.scale.label,
         "baseline": chosen.drawing.baseline,
         "sparse": chosen.drawing.sparse,
         "samples": chosen.budget.samples,
         "repeats": chosen.budget.repeats,
-        "seed": request.seed,
-        "stability_k": request.stability_k,
+        "seed": request.sampling.seed,
+        "stability_k": request.sampling.stability_k,
         "model_batch_rows": opened.modality.batch_rows,
     }
     goal = chosen.budget.goal
@@ -148,23 +152,23 @@ def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
         numbers |= {"max_rel_se": goal.max_rel_se, "max_samples": goal.max_samples}
     selection: dict[str, Any] = {
         "rows": [opened.start, opened.stop],
-        "id_column": request.id_column,
-        "keep": list(request.keep),
-        "values": not request.no_values,
-        "repeats": request.write_repeats,
+        "id_column": request.ids.id_column,
+        "keep": list(request.ids.keep),
+        "values": not request.result.no_values,
+        "repeats": request.result.write_repeats,
     }
-    if request.shard is not None:
-        number, count = request.shard
+    if request.slices.shard is not None:
+        number, count = request.slices.shard
         selection["shard"] = {"number": number, "of": count, "of_rows": list(opened.whole)}
     rendering = {
-        "format": request.output_format,
-        "top_k": request.top_k,
-        "csv_guard": request.csv_guard,
-        "wide": request.wide,
-        "maps": request.maps,
-        "write_maps": request.write_maps,
+        "format": request.result.output_format,
+        "top_k": request.result.top_k,
+        "csv_guard": request.result.csv_guard,
+        "wide": request.result.wide,
+        "maps": request.heatmaps.maps,
+        "write_maps": request.heatmaps.write_maps,
     }
-    return Plan(numbers, selection, rendering, request.budget)
+    return Plan(numbers, selection, rendering, request.sampling.budget)
 
 
 def tolerated(text: str, rows: int) -> int:
@@ -197,5 +201,5 @@ def chunk_rows(job: Prepared) -> int:
     most = opened.modality.chunk_rows(chosen.method, chosen.drawing)
     if chosen.method.pooled:
         return most
-    rows, jobs = opened.stop - opened.start, job.request.jobs or joblib.cpu_count()
+    rows, jobs = opened.stop - opened.start, job.request.workers.jobs or joblib.cpu_count()
     return min(most, max(rows // (_CHUNKS_OF_EACH * jobs), most // 8, 1))

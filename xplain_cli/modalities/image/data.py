@@ -29,7 +29,7 @@ from xplain_cli.modalities.image.superpixels import (
     open_superpixels,
 )
 from xplain_cli.models import LoadedModel, Model, PictureInput, Settled, TakesPictures
-from xplain_cli.plan import Request
+from xplain_cli.options.request import Request
 from xplain_cli.remote import local
 
 _TRIED, _PROBED = 64, 4
@@ -79,7 +79,7 @@ class PictureData:
     @property
     def paths(self) -> tuple[str, ...]:
         """DATA as the user named it."""
-        return self.request.data
+        return self.request.sources.data
 
     @property
     def sha256(self) -> str:
@@ -99,8 +99,8 @@ class PictureData:
     @property
     def batch_rows(self) -> int:
         """Pictures of every model batch: what the model takes, else as many as 48 MB hold."""
-        if self.request.batch_size is not None:
-            return self.request.batch_size
+        if self.request.batches.batch_size is not None:
+            return self.request.batches.batch_size
         return self.takes.rows or int(np.clip(_BATCH_BYTES // self.largest, 1, _BATCH))
 
     def gives(self, method: str) -> str:  # noqa: ARG002 - all mask alike
@@ -130,9 +130,9 @@ class PictureData:
         """Return the law, and say where the masks are too few for a code."""
         law, notes = self._law(model, settled)
         says, count = law.hidden.says, self.cut.most
-        asked = self.request.samples or method.default_budget(law)[0]
+        asked = self.request.sampling.samples or method.default_budget(law)[0]
         least = code_size(count or DEFAULT_SEGMENTS)
-        if method.sampled and least > asked and self.request.budget is None:
+        if method.sampled and least > asked and self.request.sampling.budget is None:
             notes.append(
                 f"{count} superpixels: {asked} masks are no code for so many, but"
                 f" pairs, with many times the variance; --samples {least} makes one"
@@ -180,7 +180,7 @@ class PictureData:
 
     def facts(self) -> dict[str, Any]:
         """Return what the manifest says of the pictures."""
-        return {"pictures": len(self.found), "segmenter": self.request.segmenter}
+        return {"pictures": len(self.found), "segmenter": self.request.segmentation.segmenter}
 
     def described(self) -> str:
         """Return the model's inputs in a line."""
@@ -222,10 +222,10 @@ def _largest(request: Request, found: Pictures, preparation: Preparation, first:
     """Return the bytes of the largest picture as the model takes it."""
     if not _sizes_differ(preparation):
         return int(first[0].nbytes)
-    if request.chunk_rows not in {None, 1}:
+    if request.workers.chunk_rows not in {None, 1}:
         raise UsageError(
-            f"--chunk-rows {request.chunk_rows}: pictures that may differ in size are explained one"
-            " at a time; leave it out, or give --resize"
+            f"--chunk-rows {request.workers.chunk_rows}: pictures that may differ in size are"
+            " explained one at a time; leave it out, or give --resize"
         )
     if preparation.reading.short is not None:
         return int(first[0].nbytes)
@@ -238,7 +238,7 @@ def _takes(request: Request, loaded: LoadedModel) -> PictureInput:
     """Return what the model takes; of a callable, what nobody says."""
     if isinstance(loaded, TakesPictures):
         return loaded.takes
-    return PictureInput(request.layout or "NHWC")
+    return PictureInput(request.picture_form.layout or "NHWC")
 
 
 def _first(found: Pictures, preparation: Preparation) -> list[Pixels]:
@@ -286,8 +286,8 @@ def open_pictures(request: Request, load: Load) -> Reading:
     RefusedError, UsageError
         With the file, the place and the way out.
     """
-    found = find_pictures(request.data)
-    cut = open_superpixels(request.segmenter, request.segments)
+    found = find_pictures(request.sources.data)
+    cut = open_superpixels(request.segmentation.segmenter, request.segmentation.segments)
     loaded = load()
     takes = _takes(request, loaded)
     preparation = prepare_pictures(request, takes)

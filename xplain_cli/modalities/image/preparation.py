@@ -7,7 +7,7 @@ from xplain_cli.datasets.pixels import Reading
 from xplain_cli.errors import UsageError
 from xplain_cli.modalities.image.compose import InputForm
 from xplain_cli.models import PictureInput
-from xplain_cli.plan import Request
+from xplain_cli.options.request import Request
 
 _SIZE = re.compile(r"(?P<short>short=)?(?P<first>\d+)(x(?P<second>\d+))?")
 CHANNELS = {"grey": 1, "rgb": 3, "rgba": 4}
@@ -35,18 +35,18 @@ def _sides(option: str, text: str) -> tuple[int, int]:
 
 def _resized(request: Request, reading: Reading) -> Reading:
     """Apply ``--resize`` and ``--crop``."""
-    if request.crop is not None:
-        reading = replace(reading, crop=_sides("--crop", request.crop))
-    text = request.resize
+    if request.picture_form.crop is not None:
+        reading = replace(reading, crop=_sides("--crop", request.picture_form.crop))
+    text = request.picture_form.resize
     if text is None:
         return reading
     if text.startswith("short="):
         short, _ = _sides("--resize short", text.removeprefix("short="))
         return replace(reading, short=short)
-    if text.isdigit() and request.crop is not None:
+    if text.isdigit() and request.picture_form.crop is not None:
         raise UsageError(
-            f"--resize {text} --crop {request.crop}: say --resize short={text} to keep proportions"
-            f" (as torchvision's Resize({text}) does), or --resize {text}x{text}"
+            f"--resize {text} --crop {request.picture_form.crop}: say --resize short={text} to keep"
+            f" proportions (as torchvision's Resize({text}) does), or --resize {text}x{text}"
         )
     return replace(reading, resize=_sides("--resize", text))
 
@@ -72,18 +72,26 @@ def _numbers(option: str, texts: tuple[str, ...], channels: int | None) -> tuple
 def _form(request: Request, takes: PictureInput, channels: int | None) -> InputForm:
     """Apply ``--rescale``, ``--mean`` and ``--std``."""
     form = InputForm(takes.layout, takes.dtype)
-    if request.rescale is None and not request.mean and not request.std:
+    if (
+        request.picture_form.rescale is None
+        and not request.picture_form.mean
+        and not request.picture_form.std
+    ):
         return form
     if takes.dtype.startswith(("int", "uint")):
         raise UsageError(
             f"the model takes {takes.dtype} pixels as they are: leave --rescale, --mean and --std"
             " out"
         )
-    std = _numbers("--std", request.std, channels) or (1.0,)
+    std = _numbers("--std", request.picture_form.std, channels) or (1.0,)
     if 0.0 in std:
         raise UsageError("--std: 0 is no scale")
-    scale = 1.0 if request.rescale is None else _number("--rescale", request.rescale)
-    mean = _numbers("--mean", request.mean, channels) or (0.0,)
+    scale = (
+        1.0
+        if request.picture_form.rescale is None
+        else _number("--rescale", request.picture_form.rescale)
+    )
+    mean = _numbers("--mean", request.picture_form.mean, channels) or (0.0,)
     return InputForm(takes.layout, takes.dtype, scale, mean, std)
 
 
@@ -103,7 +111,7 @@ def _fitted(request: Request, takes: PictureInput, reading: Reading) -> tuple[Re
             f"the model takes pictures of {wanted[0]} x {wanted[1]}, and --resize and --crop make"
             f" {final[0]} x {final[1]}"
         )
-    if request.resize is not None or request.crop is not None:
+    if request.picture_form.resize is not None or request.picture_form.crop is not None:
         return reading, []
     note = (
         f"pictures of another size than {wanted[0]} x {wanted[1]}, which the model takes, are"
@@ -126,12 +134,14 @@ def prepare_pictures(request: Request, takes: PictureInput) -> Preparation:
     UsageError
         Options that are no sizes or numbers, or that contradict the model or one another.
     """
-    channels = CHANNELS[request.channels] if request.channels else takes.channels
-    if request.channels and takes.channels not in {None, channels}:
+    channels = (
+        CHANNELS[request.picture_form.channels] if request.picture_form.channels else takes.channels
+    )
+    if request.picture_form.channels and takes.channels not in {None, channels}:
         raise UsageError(
-            f"--channels {request.channels}: the model takes {takes.channels} channels"
+            f"--channels {request.picture_form.channels}: the model takes {takes.channels} channels"
         )
-    most = request.max_pixels
+    most = request.picture_form.max_pixels
     reading = _resized(request, Reading(channels=channels, max_pixels=most))
     reading, notes = _fitted(request, takes, reading)
     form = _form(request, takes, channels)

@@ -20,7 +20,7 @@ from xplain_cli.modalities.tabular.reading import read_rows
 from xplain_cli.models import LoadedModel, Model, ModelRecipe, Settled, load_model
 from xplain_cli.models.batches import predict_perturbed, repeated
 from xplain_cli.models.judges import Judge, choose_judge
-from xplain_cli.plan import Request
+from xplain_cli.options.request import Request
 from xplain_cli.remote import is_remote
 
 DEFAULT = "median"
@@ -46,7 +46,7 @@ class BaselineFiles:
         UsageError
             There is none, or it cannot be read.
         """
-        column = self.request.id_column
+        column = self.request.ids.id_column
         carried = [column] if column else []
         at = 0
         for piece in read_rows(self.data, self.kinds, self.loaded, 4096, carried=carried):
@@ -188,7 +188,7 @@ def masked_drawing(
         outputs=settled.outputs,
         discrete=discrete,
         members=members,
-        seed=files.request.seed,
+        seed=files.request.sampling.seed,
     )
     law = MaskedTableLaw(
         names=names,
@@ -198,7 +198,7 @@ def masked_drawing(
         giver=baseline.fit(reference, files),
         distance=reference.distance,
         outputs=settled.outputs,
-        judged=files.request.judge is not None,
+        judged=files.request.references.judge is not None,
     )
     notes: list[str] = []
     if files.request.first_baseline is None:
@@ -214,20 +214,20 @@ def masked_drawing(
 def judge_recipe(request: Request) -> ModelRecipe:
     """Return how the judge is opened: it is trusted as far as the model is."""
     return ModelRecipe(
-        source=request.judge or "",
-        trusted=request.trusted,
-        trust_all=request.trust_model,
-        python_path=request.python_path,
+        source=request.references.judge or "",
+        trusted=request.trust.trusted,
+        trust_all=request.trust.trust_model,
+        python_path=request.trust.python_path,
     )
 
 
 def _judge(
     request: Request, law: MaskedTableLaw, background: pd.DataFrame, settled: Settled
 ) -> Judge | None:
-    if request.judge is None:
+    if request.references.judge is None:
         return None
-    if is_remote(request.judge):  # nothing pins it
-        raise UsageError(f"--judge {request.judge}: a judge is read here; copy it first")
+    if is_remote(request.references.judge):  # nothing pins it
+        raise UsageError(f"--judge {request.references.judge}: a judge is read here; copy it first")
     if law.giver.wanted == NO_CLASS:
         raise UsageError(
             "--judge says whether a baseline of a class is of that class, and this one has none:"

@@ -34,7 +34,7 @@ from xplain_cli.modalities.tabular.reading import (
 )
 from xplain_cli.models import LoadedModel, Model, Settled, load_model
 from xplain_cli.models.batches import BATCH_ROWS, predict_perturbed
-from xplain_cli.plan import Request
+from xplain_cli.options.request import Request
 from xplain_cli.specs import split_spec
 
 _CHUNK_ROWS, _AROUND_CHUNK_ROWS = 512, 32
@@ -99,7 +99,10 @@ class Tabular:
     @property
     def batch_rows(self) -> int:
         """Rows of every model batch: more where each mask is asked on many baselines."""
-        if self.gives(self.request.method) == "draws" or self.request.first_baseline is None:
+        if (
+            self.gives(self.request.explanation.method) == "draws"
+            or self.request.first_baseline is None
+        ):
             return BATCH_ROWS
         many = open_baseline(self.request.first_baseline).many
         return _WIDE_BATCH if many else BATCH_ROWS
@@ -142,7 +145,7 @@ class Tabular:
         background = self.background.iloc[kept].reset_index(drop=True)
         if method.exact:
             check_leaves(model, background)
-        path = self.request.background
+        path = self.request.references.background
         facts = {"path": path, "sha256": self.background_sha, "rows": len(background)}
         if not isinstance(method, Lime):
             drawing = masked_drawing(
@@ -153,7 +156,7 @@ class Tabular:
                 (model, settled),
             )
             return replace(drawing, facts={"background": facts}, notes=(*notes, *drawing.notes))
-        if self.request.judge is not None:
+        if self.request.references.judge is not None:
             raise UsageError("--judge: lime on draws has no baseline to judge; take -m kernel-shap")
         if self.request.first_baseline is not None:
             raise UsageError(
@@ -189,15 +192,19 @@ class Tabular:
         return {
             "background": self.background_sha,
             **({"baseline_file": named} if named else {}),
-            **({"judge": load_model(judge_recipe(request)).sha256} if request.judge else {}),
+            **(
+                {"judge": load_model(judge_recipe(request)).sha256}
+                if request.references.judge
+                else {}
+            ),
             "columns": dict(self.kinds),
             "discrete": sorted(self.discrete),
             "groups": {name: list(members) for name, members in self.groups.items()},
             "reading": {
-                "sep": request.sep,
-                "encoding": request.encoding,
-                "na_values": sorted(request.na_values),
-                "header": not request.no_header,
+                "sep": request.table_format.sep,
+                "encoding": request.table_format.encoding,
+                "na_values": sorted(request.table_format.na_values),
+                "header": not request.table_format.no_header,
             },
         }
 
@@ -224,7 +231,7 @@ def _labels(background: pd.DataFrame, model: Model, settled: Settled) -> IntArra
 def _discrete(request: Request, kinds: Mapping[str, str], loaded: LoadedModel) -> frozenset[str]:
     found = {c for c, kind in kinds.items() if kind not in {"number", "integer", "empty"}}
     found |= set(kinds) & loaded.discrete
-    for pattern in request.categorical:
+    for pattern in request.columns.categorical:
         hits = {c for c in kinds if fnmatch.fnmatchcase(c, pattern)}
         if not hits:
             raise UsageError(
@@ -235,12 +242,12 @@ def _discrete(request: Request, kinds: Mapping[str, str], loaded: LoadedModel) -
 
 
 def _background_table(request: Request, table: Table) -> tuple[Table, list[str]]:
-    if request.background is not None:
+    if request.references.background is not None:
         options = read_options(request, of_data=False)
-        held = datasets.open_table([request.background], replace(options, dtypes=()))
+        held = datasets.open_table([request.references.background], replace(options, dtypes=()))
         # a column of DATA alone, such as the id, may have a type that the background cannot
         return replace(held, dtypes={c: t for c, t in options.dtypes if c in held.columns}), []
-    if "-" in request.data:
+    if "-" in request.sources.data:
         raise UsageError(
             "rows from standard input need --background FILE: rows that stand for the training"
             " distribution"
@@ -265,15 +272,15 @@ def open_tabular(request: Request, load: Load) -> Reading:
     RefusedError, UsageError
         With the file, the place and the way out.
     """
-    table = datasets.open_table(request.data, read_options(request))
+    table = datasets.open_table(request.sources.data, read_options(request))
     loaded = load()
     matched = match_columns(
         table.columns,
         loaded.columns,
         loaded.n_columns,
-        id_column=request.id_column,
-        features=request.features,
-        drop=request.drop_columns,
+        id_column=request.ids.id_column,
+        features=request.columns.features,
+        drop=request.columns.drop_columns,
         where=table.paths[0],
     )
     check_carried(request, table)
@@ -291,7 +298,7 @@ def open_tabular(request: Request, load: Load) -> Reading:
         background_rows=places,
         background_sha=source.sha256,
         discrete=discrete,
-        groups=parse_groups(request.groups, matched.columns),
+        groups=parse_groups(request.columns.group, matched.columns),
         notes=(*table.notes, *matched.notes, *notes, *found, *_integer_note(kinds, discrete)),
     )
     return Reading(opened, loaded)

@@ -22,7 +22,7 @@ from xplain_cli.models import MaskedText, Model, Settled
 from xplain_cli.models.batches import BATCH_ROWS
 from xplain_cli.models.callables import extend_path
 from xplain_cli.models.onnx.texts import LoadedOnnxTexts
-from xplain_cli.plan import Request
+from xplain_cli.options.request import Request
 from xplain_cli.specs import build
 
 SALT = "XPLAIN_HASH_SALT"
@@ -87,7 +87,7 @@ class Text:
     @property
     def notes(self) -> tuple[str, ...]:
         """Which column is explained, and what reading found."""
-        if self.request.text_column is not None or len(self.table.columns) == 1:
+        if self.request.texts.text_column is not None or len(self.table.columns) == 1:
             return self.table.notes
         said = f"texts: column {self.column!r}, the only one that holds text"
         return (*self.table.notes, said)
@@ -95,7 +95,7 @@ class Text:
     @property
     def batch_rows(self) -> int:
         """Rows of every model batch."""
-        return self.request.batch_size or BATCH_ROWS
+        return self.request.batches.batch_size or BATCH_ROWS
 
     def gives(self, method: str) -> str:  # noqa: ARG002 - all mask alike
         """Return ``masks``."""
@@ -121,7 +121,7 @@ class Text:
 
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
         """Return the law, and whether masked texts are asked as sparse rows."""
-        token = self.request.mask_token
+        token = self.request.texts.mask_token
         law = replace(self.law, refine=getattr(method, "refine", None))
         if self.nearest is not None:
             return self._against(self.nearest, law, model, settled)
@@ -149,7 +149,7 @@ class Text:
         found = self.others or self.table
         where = "DATA" if self.others is None else found.paths[0]
         column = text_column(found, self.column)
-        sought = SoughtTexts(found, column, where, self.request.id_column, law, self.batch_rows)
+        sought = SoughtTexts(found, column, where, self.request.ids.id_column, law, self.batch_rows)
         others, note = find_nearest_texts(nearest, sought, model, settled)
         meaning = (
             f"{nearest.says}: what differs from the nearest text of the class takes the form that"
@@ -164,16 +164,16 @@ class Text:
             "text_column": self.column,
             "tokenizer": self.tokenizer,
             "unit": law.unit,
-            "occurrences": request.occurrences,
+            "occurrences": request.texts.occurrences,
             "mask_token": law.mask_token,
             "hashed": law.salt if not law.salt else text_key(law.salt).hex(),
             "dictionary": _dictionary_version() if law.dictionary else None,
             **({"candidates": self.others.sha256} if self.others else {}),
             "reading": {
-                "sep": request.sep,
-                "encoding": request.encoding,
-                "na_values": sorted(request.na_values),
-                "header": not request.no_header,
+                "sep": request.table_format.sep,
+                "encoding": request.table_format.encoding,
+                "na_values": sorted(request.table_format.na_values),
+                "header": not request.table_format.no_header,
             },
         }
 
@@ -194,7 +194,7 @@ def _dictionary_version() -> str:
 
 
 def _candidates(request: Request, table: Table) -> list[str]:
-    aside = {request.id_column, *request.keep}
+    aside = {request.ids.id_column, *request.ids.keep}
     kinds = datasets.kinds(table, [c for c in table.columns if c not in aside])
     return [c for c, kind in kinds.items() if kind in {"text", "category", "empty"}]
 
@@ -202,13 +202,14 @@ def _candidates(request: Request, table: Table) -> list[str]:
 def _text_column(request: Request, table: Table) -> str:
     """Return the column of the texts: the one that is named, or the only one that holds text."""
     where = table.paths[0]
-    if request.text_column is not None:
-        if request.text_column not in table.columns:
+    if request.texts.text_column is not None:
+        if request.texts.text_column not in table.columns:
             raise UsageError(
-                f"--text-column: {where} has no column {request.text_column!r}; it has"
-                f" {', '.join(table.columns[:12])}{nearest(request.text_column, table.columns)}"
+                f"--text-column: {where} has no column {request.texts.text_column!r}; it has"
+                f" {', '.join(table.columns[:12])}"
+                f"{nearest(request.texts.text_column, table.columns)}"
             )
-        return request.text_column
+        return request.texts.text_column
     found = list(table.columns) if len(table.columns) == 1 else _candidates(request, table)
     if not found:
         raise RefusedError(
@@ -249,7 +250,7 @@ def _nearest_of(request: Request) -> tuple[NearestTextOf | None, Table | None]:
     text = request.first_baseline
     if text is None:
         return None, None
-    if request.mask_token is not None:
+    if request.texts.mask_token is not None:
         raise UsageError(f"--baseline {text} and --mask-token: name one of them")
     named = build(text, {"nearest": NearestTextOf})
     if named.from_ is None:
@@ -267,14 +268,14 @@ def open_text(request: Request, load: Load) -> Reading:
     RefusedError, UsageError
         With the file, the place and the way out.
     """
-    if request.background is not None:
+    if request.references.background is not None:
         raise UsageError("--background: texts need none; their units are taken away in place")
-    table = datasets.open_table(request.data, read_options(request), lines=True)
+    table = datasets.open_table(request.sources.data, read_options(request), lines=True)
     column = _text_column(request, table)
     check_carried(request, table)
     nearest_of, others = _nearest_of(request)
-    extend_path(request.python_path)
-    check_unit(request.unit)
+    extend_path(request.trust.python_path)
+    check_unit(request.texts.unit)
     loaded = load()
     head = next(datasets.chunks(table, {column: "text"}, [], _READ_AHEAD)).readable[column]
     first = [text for text in head if isinstance(text, str) and text.strip()][:PROBE_ROWS]
@@ -284,11 +285,11 @@ def open_text(request: Request, load: Load) -> Reading:
             " another one with --text-column"
         )
     law = TextLaw(
-        unit=request.unit,
-        merged=request.occurrences == "merge",
-        mask_token=request.mask_token,
-        dictionary=request.unit == "word" and has_dictionary(),
-        salt=os.environ.get(SALT, "") if request.hash_units else None,
+        unit=request.texts.unit,
+        merged=request.texts.occurrences == "merge",
+        mask_token=request.texts.mask_token,
+        dictionary=request.texts.unit == "word" and has_dictionary(),
+        salt=os.environ.get(SALT, "") if request.texts.hash_units else None,
     )
     tokenizer = loaded.tokenizer_sha256 if isinstance(loaded, LoadedOnnxTexts) else None
     opened = Text(request, table, column, law, tuple(first), tokenizer, nearest_of, others)
