@@ -14,7 +14,6 @@ class Segmentation:
     """Into which superpixels a picture is cut."""
 
     panel: ClassVar = "The superpixels"
-
     segmenter: str = option(
         "--segmenter NAME[:KEY=VALUE,...]",
         "slic, quickshift, felzenszwalb, watershed, grid, or file=LABELMAP. Default: slic.",
@@ -33,7 +32,6 @@ class PictureForm:
     """In which form the model takes a picture."""
 
     panel: ClassVar = "How pictures are read and handed over"
-
     resize: str | None = option(
         "--resize SIZE",
         "224 or 320x240 (width x height), or short=256 for the shorter side. Default: the model's.",
@@ -58,7 +56,6 @@ class Heatmaps:
     """What is drawn."""
 
     panel: ClassVar = "Result"
-
     maps: bool = option(
         "--maps/--no-maps", "Draw heatmaps, overlays and label maps. Default: on.", default=True
     )

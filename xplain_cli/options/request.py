@@ -8,29 +8,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from xplain_cli.errors import UsageError
+from xplain_cli.options import pictures, runs, tables, texts
 from xplain_cli.options.command import Options
 from xplain_cli.options.declare import options_of
-from xplain_cli.options.pictures import Heatmaps, PictureForm, Segmentation
-from xplain_cli.options.runs import (
-    Batches,
-    Explanation,
-    Gates,
-    OutputFormat,
-    References,
-    Result,
-    Safety,
-    Sampling,
-    Screen,
-    Slices,
-    Sources,
-    Talk,
-    Trust,
-    Workers,
-)
-from xplain_cli.options.tables import Columns, Ids, TableFormat
-from xplain_cli.options.texts import Texts
 
-_FORMATS: dict[str, OutputFormat] = {
+_FORMATS: dict[str, runs.OutputFormat] = {
     ".csv": "csv",
     ".json": "json",
     ".jsonl": "jsonl",
@@ -65,25 +47,25 @@ class Request:
     progress: bool = True
     argv: tuple[str, ...] = ()
     project_file: str | None = None
-    sources: Sources
-    explanation: Explanation
-    references: References
-    sampling: Sampling
-    gates: Gates
-    slices: Slices
-    ids: Ids
-    columns: Columns
-    table_format: TableFormat
-    texts: Texts
-    segmentation: Segmentation
-    picture_form: PictureForm
-    result: Result
-    heatmaps: Heatmaps
-    safety: Safety
-    workers: Workers
-    batches: Batches
-    trust: Trust
-    talk: Talk
+    sources: runs.Sources
+    explanation: runs.Explanation
+    references: runs.References
+    sampling: runs.Sampling
+    gates: runs.Gates
+    slices: runs.Slices
+    ids: tables.Ids
+    columns: tables.Columns
+    table_format: tables.TableFormat
+    texts: texts.Texts
+    segmentation: pictures.Segmentation
+    picture_form: pictures.PictureForm
+    result: runs.Result
+    heatmaps: pictures.Heatmaps
+    safety: runs.Safety
+    workers: runs.Workers
+    batches: runs.Batches
+    trust: runs.Trust
+    talk: runs.Talk
 
     @property
     def first_baseline(self) -> str | None:
@@ -151,7 +133,7 @@ def _data(options: Options, command: str, *, stdin_ready: bool) -> tuple[str, ..
     return data
 
 
-def _output_format(output: str, asked: OutputFormat | None) -> OutputFormat:
+def _output_format(output: str, asked: runs.OutputFormat | None) -> runs.OutputFormat:
     """Return the format of the output, told by its suffix; the two must not contradict."""
     suffix = "" if output.endswith(("/", os.sep)) else Path(output).suffix.lower()
     told = "jsonl" if output == "-" else _FORMATS.get(suffix)
@@ -166,7 +148,7 @@ def _output_format(output: str, asked: OutputFormat | None) -> OutputFormat:
     return asked or told or "csv"
 
 
-def _check_spread(workers: Workers) -> None:
+def _check_spread(workers: runs.Workers) -> None:
     backend, scheduler = workers.backend, workers.scheduler
     if workers.row_timeout is not None and backend not in {"auto", "loky"}:
         raise UsageError(
@@ -206,7 +188,7 @@ def _check_draws(request: Request) -> None:
         )
 
 
-def _check_output(result: Result) -> None:
+def _check_output(result: runs.Result) -> None:
     """Refuse files beside a result that goes to stdout."""
     if result.output != "-":
         return
@@ -237,7 +219,7 @@ def finished_run(options: Options) -> str:
     UsageError
         It is stdout.
     """
-    run = options.group(Result).output or "xplain-out"
+    run = options.group(runs.Result).output or "xplain-out"
     if run == "-":
         raise UsageError("RUN is '-' (stdout), which leaves no run; name a run folder")
     return run
@@ -255,16 +237,16 @@ def to_request(
         No model, no data, or options that contradict each other.
     """
     data = _data(options, command, stdin_ready=stdin_ready)
-    result = options.group(Result)
+    result = options.group(runs.Result)
     named = result.output if "output" in options.named else ""
     output = named or ("-" if data == ("-",) else "xplain-out")
     groups: dict[str, Any] = {name: options.group(group) for name, group in _GROUPS.items()}
-    groups["sources"] = replace(options.group(Sources), data=data)
+    groups["sources"] = replace(options.group(runs.Sources), data=data)
     groups["result"] = replace(result, output=output)
     request = Request(
         modality=command,
         output_explicit="output" in options.named,
-        progress=not options.group(Screen).no_progress,
+        progress=not options.group(runs.Screen).no_progress,
         argv=argv,
         project_file=options.project_file,
         **groups,

@@ -85,7 +85,6 @@ class Sources:
     """Where the model and the rows are."""
 
     panel: ClassVar = "What is explained"
-
     model: str = option("--model MODEL", "The model, instead of the argument.", "", kind="path")
     data: tuple[str, ...] = option(
         "--data DATA", "The rows, instead of the arguments.", (), kind="paths"
@@ -97,7 +96,6 @@ class Explanation:
     """Which explanation is wanted: the method, and which number of the model it explains."""
 
     panel: ClassVar = "What is explained"
-
     method: str = option(
         "-m --method NAME[:KEY=VALUE,...]",
         "lime, kernel-shap, permutation, tree-shap, occlusion, rise, lime:space=baseline; or as"
@@ -128,7 +126,6 @@ class References:
     """What a row is compared with."""
 
     panel: ClassVar = "What is explained"
-
     background: str | None = option(
         "--background FILE",
         "Rows that stand for the training data (bins, draws). Default: DATA.",
@@ -155,7 +152,6 @@ class Sampling:
     """How many draws a row gets, and from which seed."""
 
     panel: ClassVar = "How well"
-
     samples: int | None = option(
         "-n --samples N", "Draws per repeat. Default: table 1024, text and picture 512.", least=1
     )
@@ -191,7 +187,6 @@ class Gates:
     """Which outcome of a run is a failure."""
 
     panel: ClassVar = "How well"
-
     fail_on: str | None = option(
         "--fail-on CONDITIONS",
         "Exit 1 if a condition holds, such as 'p95(max_rel_se)>0.15, count(failed)>0'.",
@@ -210,7 +205,6 @@ class Slices:
     """Which of the rows are explained."""
 
     panel: ClassVar = "Which rows"
-
     rows: tuple[int, int | None] | None = option(
         "--rows START:STOP", "A slice of DATA, counted from 0.", kind="text", shape=SLICE
     )
@@ -224,7 +218,6 @@ class Result:
     """Where the result goes, and what it holds."""
 
     panel: ClassVar = "Result"
-
     output: str = option(
         "-o --output PATH",
         "A folder (also s3://...), a .csv .json .jsonl .parquet file, or -. Default: xplain-out.",
@@ -259,7 +252,6 @@ class Safety:
     """What a run may replace or cost, and whether it is only tried."""
 
     panel: ClassVar = "Result"
-
     force: bool = option("--force", "Replace another run; allow costly targets.", default=False)
     dry_run: bool = option("--dry-run", "Check and estimate the cost, then stop.", default=False)
 
@@ -269,7 +261,6 @@ class Workers:
     """Where the chunks of a run are explained; none of it changes a number."""
 
     panel: ClassVar = "How the work is spread"
-
     jobs: int | None = option("-j --jobs N", "Workers; changes no number. Default: auto.", least=1)
     backend: Backend = option("--backend", "Kind of workers. Default: auto.", "auto")
     chunk_rows: int | None = option(
@@ -288,7 +279,6 @@ class Batches:
     """What the model is handed at a time."""
 
     panel: ClassVar = "How the work is spread"
-
     batch_size: int | None = option("--batch-size N", "Inputs of every model batch.", least=1)
 
 
@@ -297,7 +287,6 @@ class Trust:
     """What of a model file may be loaded; a project file never grants it (see ``project``)."""
 
     panel: ClassVar = "Trust"
-
     trust_model: bool = option(
         "--trust-model", "Load a model that the scan refuses.", default=False
     )
@@ -317,7 +306,6 @@ class ProjectFile:
     """Where the options that nobody types stand."""
 
     panel: ClassVar = "Manners"
-
     config: str | None = option(
         "--config FILE", "Project file. Default: xplain.toml, pyproject.toml."
     )
@@ -328,7 +316,6 @@ class Talk:
     """How much is said."""
 
     panel: ClassVar = "Manners"
-
     quiet: bool = option("-q --quiet", "Only warnings and errors.", default=False)
     verbose: bool = option("-v --verbose", "Say more.", default=False)
     debug: bool = option("--debug", "Show the trace of an error.", default=False)
@@ -339,7 +326,6 @@ class Screen:
     """How it is shown."""
 
     panel: ClassVar = "Manners"
-
     log_json: bool = option("--log-json", "Talk as JSON lines.", default=False)
     no_progress: bool = option("--no-progress", "Show no progress.", default=False)
     no_color: bool = option("--no-color", "Use no colour.", default=False)

@@ -16,7 +16,6 @@ class Ids:
     """Which columns name a row, or go along with it."""
 
     panel: ClassVar = "Which rows"
-
     id_column: str | None = option(
         "--id-column COLUMN", "The column that names rows. Default: row number."
     )
@@ -30,7 +29,6 @@ class Columns:
     """Which columns are features."""
 
     panel: ClassVar = "The table"
-
     features: tuple[str, ...] = option(
         "--features COL,GLOB", "Columns that are features, in the model's order.", (), kind="names"
     )
@@ -55,7 +53,6 @@ class TableFormat:
     """How the files of a table, or of texts, are read."""
 
     panel: ClassVar = "The table"
-
     input_format: InputFormat | None = option(
         "--input-format", "Format of DATA. Default: by suffix; stdin: csv."
     )

@@ -13,7 +13,6 @@ class Texts:
     """Which column holds the texts, and into which units they are split."""
 
     panel: ClassVar = "The texts"
-
     text_column: str | None = option(
         "--text-column COLUMN", "The column of the texts. Default: the only one."
     )
