@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from comments import make_comments
+from picture_runs import SIDE
 from running import Case, Outcome, environment
 
 pytest.register_assert_rewrite("clarity")
@@ -122,3 +123,27 @@ def mixed(tmp_path_factory):
 def comments(tmp_path_factory):
     """A folder with a small pipeline, its comments, and callables."""
     return make_comments(tmp_path_factory.mktemp("comments"))
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Four pictures of smooth colours with noise on them."""
+    import numpy as np
+    from broken_pictures import colours
+    from PIL import Image
+
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(4):
+        noise = np.random.default_rng(i).integers(0, 60, (SIDE, SIDE, 3))
+        picture = np.clip(colours(SIDE, SIDE).astype(int) + noise, 0, 255).astype(np.uint8)
+        Image.fromarray(picture).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.fixture
+def watching(tmp_path):
+    """A model that looks at the upper left quadrant alone."""
+    from picture_models import quadrant
+
+    return quadrant(tmp_path / "quadrant.onnx", SIDE)

@@ -159,7 +159,7 @@ def test_every_stored_form_of_a_model_has_a_sample():
 @pytest.mark.parametrize(
     ("contract", "shelf"),
     [
-        ("datasets/test_tables.py", datasets.FORMATS),
+        ("datasets/test_datasets.py", datasets.FORMATS),
         ("methods/test_lime.py", methods.METHODS["draws"]),
         ("methods/test_masked.py", methods.METHODS["masks"]),
         ("output/test_formats.py", output.FORMATS),

@@ -1,12 +1,12 @@
 """xplain evaluate: curves against a second calculation, and whole runs measured again."""
 
-import csv
 import pickle
 
 import numpy as np
 import pandas as pd
 import pytest
 from mask_laws import Law, Rows, index
+from running import rows_of
 
 from xplain_cli.methods import Masked, Task
 from xplain_cli.methods.curves import measure
@@ -53,11 +53,6 @@ def test_a_model_that_never_changes_has_no_infidelity():
     assert np.isnan(measured(np.ones(3), 3, lambda _, z: np.ones((len(z), 1)))["infidelity"])
 
 
-def lines_of(path):
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 @pytest.mark.parametrize(
     "options", [(), ("-m", "kernel-shap", "-b", "revert"), ("-m", "occlusion", "-o", "w.csv")]
 )
@@ -67,7 +62,7 @@ def test_a_finished_run_is_measured_again(run, tmp_path, mixed, options):
     done = run("evaluate", "w.csv" if "w.csv" in options else "xplain-out")
     assert done.code == 0, done.err
     assert "model inputs" in done.err
-    lines = lines_of(tmp_path / done.out.strip())
+    lines = rows_of(tmp_path / done.out.strip())
     wanted = {"": "median", "revert": "revert", "w.csv": "median"}[(options or ("",))[-1]]
     assert {line["baseline"] for line in lines} == {wanted}
     assert len(lines) <= 25
@@ -81,7 +76,7 @@ def test_another_baseline_may_be_common(run, tmp_path, mixed):
     assert run(*base, "-b", "zero").code == 0
     done = run("evaluate", "xplain-out", "-b", "mean")
     assert done.code == 0, done.err
-    assert {line["baseline"] for line in lines_of(tmp_path / done.out.strip())} == {"mean"}
+    assert {line["baseline"] for line in rows_of(tmp_path / done.out.strip())} == {"mean"}
 
 
 def test_texts_are_measured_by_deletion(run, tmp_path):
@@ -96,7 +91,7 @@ def test_texts_are_measured_by_deletion(run, tmp_path):
     assert run("text", "m.pkl", "t.csv", "-m", "kernel-shap", "-q").code == 0
     done = run("evaluate", "xplain-out")
     assert done.code == 0, done.err
-    lines = lines_of(tmp_path / done.out.strip())
+    lines = rows_of(tmp_path / done.out.strip())
     assert {line["baseline"] for line in lines} == {"deletion"}
     assert all(float(line["insertion_auc"]) >= float(line["deletion_auc"]) for line in lines)
 

@@ -27,3 +27,8 @@ def given(values, *, eight=True):
 
 def noise(shape=(12, 16, 3), seed=0):
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def save(path, array):
+    np.save(path, array, allow_pickle=False)
+    return str(path)

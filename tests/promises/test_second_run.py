@@ -1,6 +1,7 @@
 """What a second command meets: runs that stand there, files that it must not touch, gates."""
 
 import json
+import pickle
 import subprocess
 import sys
 
@@ -26,7 +27,6 @@ def test_a_refused_command_leaves_the_good_run_as_it_was(run, diabetes, tmp_path
 
 
 def test_what_only_the_pool_shows_leaves_nothing_either(run, tmp_path):
-    import pickle
 
     from sklearn.tree import DecisionTreeClassifier
 
@@ -101,7 +101,6 @@ def test_gates_see_what_top_k_leaves_out(run, cancer, tmp_path):
 
 
 def test_wide_lines_never_have_a_name_twice(run, tmp_path, rng):
-    import pickle
 
     from sklearn.linear_model import Ridge
 
@@ -139,3 +138,12 @@ def test_talk_that_cannot_be_told_changes_nothing(cancer, tmp_path, buffered):
         )
     assert done.returncode == 0
     assert len(rows_of(tmp_path / "out" / "stability.csv")) == 5
+
+
+def test_force_never_touches_a_foreign_folder(run, cancer, tmp_path):
+    foreign = tmp_path / "mine"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("ten years")
+    done = run("tabular", cancer.model, cancer.data, *SMALL, "-o", "mine", "--force")
+    assert done.code == 3
+    assert [p.name for p in foreign.iterdir()] == ["thesis.txt"]

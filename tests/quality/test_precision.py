@@ -1,25 +1,20 @@
 """--max-rel-se: rows that need them get more repeats, and what they claim holds."""
 
-import csv
 import json
 
 import numpy as np
 import pytest
+from running import rows_of
 
 from xplain_cli.quality.precision import Goal
 
 SMALL = ("-n", "128", "-r", "4")
 
 
-def lines_of(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def numbers(path, *left_out):
     return [
         {name: cell for name, cell in line.items() if name not in {"run_id", *left_out}}
-        for line in lines_of(path)
+        for line in rows_of(path)
     ]
 
 
@@ -60,7 +55,7 @@ GOAL = ("--max-rel-se", "0.1", "--max-samples", "8192")
 
 def test_rows_stop_at_levels_of_their_own_and_the_manifest_counts_them(explain):
     out = explain("out", *GOAL)
-    lines = lines_of(out / "stability.csv")
+    lines = rows_of(out / "stability.csv")
     repeats = [int(line["n_repeats"]) for line in lines]
     assert len(set(repeats)) > 1
     goal = Goal(0.1, 4, 128, 8192)
@@ -104,10 +99,10 @@ def test_texts_get_more_repeats_too_and_no_mask_is_asked_twice(run, tmp_path):
     command = ("text", "hashing_texts:score", "t.txt", "--python-path", ".", "-n", "128")
     done = run(*command, "--max-rel-se", "0.01", "--max-samples", "2048", "-o", "out")
     assert done.code == 0, done.err
-    long, short = lines_of(tmp_path / "out" / "stability.csv")
+    long, short = rows_of(tmp_path / "out" / "stability.csv")
     assert (long["n_repeats"], short["n_repeats"]) == ("16", "1")
     assert run(*command, "-r", "16", "-o", "whole").code == 0
-    whole, _ = lines_of(tmp_path / "whole" / "stability.csv")
+    whole, _ = rows_of(tmp_path / "whole" / "stability.csv")
     assert long["n_model_inputs"] == whole["n_model_inputs"]
     assert "reached by 1 of 2 rows" in done.err
 
