@@ -63,3 +63,13 @@ def explained(run, comments, tmp_path, *options, model=None, data="comments.csv"
     done = run("text", model or comments / "model.pkl", comments / data, *SMALL, *options)
     assert done.code == 0, done.err
     return pd.read_csv(tmp_path / "xplain-out" / "weights.csv")
+
+
+def against_nearest(
+    run, tmp_path, folder, *options, baseline="nearest:class=fine", data="comments.csv"
+):
+    base = ("text", folder / "model.pkl", folder / data, "--text-column", "CONTENT", "-q")
+    done = run(*base, "-t", "spam", "-m", "kernel-shap", "-b", baseline, "--force", *options)
+    assert done.code == 0, done.err
+    out = tmp_path / "xplain-out"
+    return pd.read_csv(out / "weights.csv"), pd.read_csv(out / "stability.csv")

@@ -2,6 +2,8 @@
 
 from broken_pictures import rgb
 from picture_runs import SIDE, stability
+from running import SMALL
+from spoiled_tables import BAD, spoiled
 
 
 def test_a_model_that_answers_nan_is_refused_at_the_probe(run, cancer, tmp_path):
@@ -29,3 +31,14 @@ def test_a_folder_of_broken_pictures_is_refused(run, watching, tmp_path):
     (tmp_path / "bad" / "0.png").write_bytes(b"")
     done = run("image", watching, "bad", "--rescale", "1/255")
     assert (done.code, "none of the first 1 pictures can be read" in done.err) == (3, True)
+
+
+def test_rows_that_all_fail_at_first_stop_the_run(run, good, tmp_path):
+    model, data, options = good
+    path = data
+    for at in range(16):
+        path = spoiled(tmp_path, path, BAD["word"][0], at)
+    done = run("tabular", model, path, *options, *SMALL, "--chunk-rows", "4")
+    assert done.code == 4
+    assert "all of the first 16 rows failed: " in done.err
+    assert not (tmp_path / "xplain-out" / "weights.csv").exists()
