@@ -4,10 +4,12 @@ import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from comments import make_comments
-from running import Case, Outcome, environment
+from picture_runs import SIDE
+from running import SMALL, Case, Outcome, environment, rows_of
 
 pytest.register_assert_rewrite("clarity")
 
@@ -122,3 +124,68 @@ def mixed(tmp_path_factory):
 def comments(tmp_path_factory):
     """A folder with a small pipeline, its comments, and callables."""
     return make_comments(tmp_path_factory.mktemp("comments"))
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Four pictures of smooth colours with noise on them."""
+    import numpy as np
+    from broken_pictures import colours
+    from PIL import Image
+
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(4):
+        noise = np.random.default_rng(i).integers(0, 60, (SIDE, SIDE, 3))
+        picture = np.clip(colours(SIDE, SIDE).astype(int) + noise, 0, 255).astype(np.uint8)
+        Image.fromarray(picture).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.fixture
+def watching(tmp_path):
+    """A model that looks at the upper left quadrant alone."""
+    from picture_models import quadrant
+
+    return quadrant(tmp_path / "quadrant.onnx", SIDE)
+
+
+@pytest.fixture
+def lines(run, tmp_path):
+    """Explain with some options; return weights and stability lines by row id, run_id aside."""
+
+    def explained(model, data, *options, code=0):
+        done = run("tabular", model, data, *SMALL, "-o", "out", "--force", "-q", *options)
+        assert done.code == code, done.err
+        kept = {}
+        for name in ("weights", "stability"):
+            for line in rows_of(tmp_path / "out" / f"{name}.csv"):
+                line.pop("run_id")
+                line.pop("row", None)
+                kept.setdefault((name, line["row_id"]), []).append(line)
+        return kept
+
+    return explained
+
+
+@pytest.fixture
+def good(tmp_path):
+    """A linear model, its table with ids, and the same table as a background."""
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+    from stored_cases import numbers, stored
+
+    X = numbers(np.random.default_rng(0), 40, 3)
+    model = LogisticRegression().fit(X, X["a"] > 0)
+    X.insert(0, "id", [f"p{i}" for i in range(len(X))])
+    path, data = stored(tmp_path, model, X, "good")
+    return path, data, ("--background", data, "--id-column", "id")
+
+
+@pytest.fixture
+def finished(run, cancer):
+    """A small finished run in xplain-out."""
+    from pages import small
+
+    assert run(*small(cancer, "--id-column", "id")).code == 0
+    return Path("xplain-out")

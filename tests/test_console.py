@@ -3,60 +3,10 @@
 import json
 import math
 
-import numpy as np
-import pandas as pd
-import pytest
+from written import some_records
 
 from xplain_cli.console import Console, Counter, Pace
-from xplain_cli.explanation import Records
 from xplain_cli.quality.summary import FeatureLine, Summary, Tally
-
-
-def some_records(rows, *, failed=0):
-    """Records of *rows* rows with features a (weight -2) and b (weight 1)."""
-    n = len(rows) * 2
-    weights = pd.DataFrame({
-        "feature": ["a", "b"] * len(rows),
-        "rank": [1, 2] * len(rows),
-        "weight": [-2.0, 1.0] * len(rows),
-        "std_error": [0.2, 0.1] * len(rows),
-    })
-    stability = pd.DataFrame({
-        "row": [*rows, *range(1000, 1000 + failed)],
-        "status": ["ok"] * len(rows) + ["failed"] * failed,
-        "precision": ["stable"] * len(rows) + [None] * failed,
-        "fidelity": ["poor"] * len(rows) + [None] * failed,
-        "max_rel_se": [0.01 * (row + 1) for row in rows] + [np.nan] * failed,
-        "local_r2": [0.1] * (len(rows) + failed),
-        "topk_jaccard": [np.nan] * (len(rows) + failed),
-        "sign_probability": [0.999] * (len(rows) + failed),
-        "locality": [0.5] * (len(rows) + failed),
-    })
-    return Records(weights, stability, np.full(len(stability), n), {})
-
-
-def test_a_tally_adds_up_parts():
-    tally = Tally(top_k=1)
-    tally.add(some_records([0, 1]))
-    tally.add(some_records([2], failed=1))
-    summary = tally.summary()
-    assert summary.features == (
-        FeatureLine("a", 2.0, 0.0, pytest.approx(0.2), 1.0),
-        FeatureLine("b", 1.0, 1.0, pytest.approx(0.1), 0.0),
-    )
-    assert (summary.rows, summary.failed) == (3, 1)
-    assert summary.precision == {"exact": 0, "stable": 3, "usable": 0, "unstable": 0}
-    assert summary.fidelity == {"good": 0, "fair": 0, "poor": 3}
-    assert summary.quantiles == {
-        "max_rel_se": pytest.approx((0.02, 0.029)),
-        "local_r2": pytest.approx((0.1, 0.1)),
-        "sign_probability": (0.999, 0.999),
-        "locality": (0.5, 0.5),
-    }
-
-
-def test_a_tally_of_nothing_is_empty():
-    assert Tally().summary().features == ()
 
 
 def test_the_closing_table_keeps_three_lines_apart(capsys):

@@ -162,10 +162,10 @@ def test_every_stored_form_of_a_model_has_a_sample():
 @pytest.mark.parametrize(
     ("contract", "shelf"),
     [
-        ("datasets/test_tables.py", datasets.FORMATS),
+        ("datasets/test_datasets.py", datasets.FORMATS),
         ("methods/test_lime.py", methods.METHODS["draws"]),
         ("methods/test_masked.py", methods.METHODS["masks"]),
-        ("output/test_formats.py", output.FORMATS),
+        ("output/test_output.py", output.FORMATS),
     ],
 )
 def test_the_contract_of_a_shelf_names_every_entry(contract, shelf):

@@ -1,6 +1,5 @@
 """Files of other machines: data, models and pictures at addresses, and what is said of them."""
 
-import csv
 import functools
 import hashlib
 import http.server
@@ -13,7 +12,7 @@ import pandas as pd
 import pytest
 from picture_models import constant
 from PIL import Image
-from running import environment
+from running import environment, rows_of
 
 from xplain_cli import remote
 from xplain_cli.errors import RefusedError, UsageError
@@ -22,11 +21,6 @@ from xplain_cli.remote import all_told, is_remote, local, retried, told
 
 fsspec = pytest.importorskip("fsspec")
 SMALL = ("-n", "128", "-r", "2")
-
-
-def lines_of(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def all_text(folder):
@@ -111,7 +105,7 @@ def test_folders_and_globs_are_taken_in_order(run, cancer, tmp_path, bucket, dat
     done = run("tabular", cancer.model, data, *SMALL, "--id-column", "id", "-o", "out")
     assert done.code == 0, done.err
     assert "2 files in this order: memory://b/parts/0.csv, memory://b/parts/1.csv" in done.err
-    ids = [line["row_id"] for line in lines_of(tmp_path / "out" / "stability.csv")]
+    ids = [line["row_id"] for line in rows_of(tmp_path / "out" / "stability.csv")]
     assert ids == [f"p{i}" for i in range(60)]
 
 
@@ -124,7 +118,7 @@ def test_a_background_and_a_baseline_may_be_there(run, cancer, tmp_path, bucket)
         *("--background", "memory://b/all.csv", "-b", "file=memory://b/one.csv"),
     )
     assert done.code == 0, done.err
-    line = lines_of(tmp_path / "out" / "stability.csv")[0]
+    line = rows_of(tmp_path / "out" / "stability.csv")[0]
     assert line["baseline"] == "file=memory://b/one.csv"
     assert line["baseline_origin"] == "memory://b/one.csv"
     assert line["n_changed"] == "0"
@@ -139,7 +133,7 @@ def test_pictures_are_called_by_their_addresses(run, tmp_path, bucket):
     assert run("image", model, "memory://b/*/red.png", *options, "-o", "glob").code == 0
     assert run("image", model, "memory://b", *options, "-o", "folder").code == 0
     ids = {
-        name: [line["row_id"] for line in lines_of(tmp_path / name / "stability.csv")]
+        name: [line["row_id"] for line in rows_of(tmp_path / name / "stability.csv")]
         for name in ("glob", "folder")
     }
     assert ids["folder"] == ["cats/red.png", "dogs/red.png"]

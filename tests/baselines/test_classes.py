@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from backgrounds import Files, answers, reference, table
+from backgrounds import Files, answers, fitted, given, reference, table
 
 from xplain_cli.baselines import open_baseline
 from xplain_cli.baselines.assignment import OTHER_LABEL
-from xplain_cli.errors import UsageError
+from xplain_cli.errors import UsageError, XplainError
 from xplain_cli.models import ModelRecipe, load_model
 
 KINDS = ["nearest", "medoid", "revert"]
@@ -121,3 +121,21 @@ def test_labels_of_a_model_without_classes_are_refused():
     known = replace(reference(rows), predicted=np.full(len(rows), -1))
     with pytest.raises(UsageError, match="the model has no classes"):
         open_baseline("nearest:labels=y").fit(known, Files(rows))
+
+
+def test_the_nearest_is_no_farther_than_any_other_of_its_class(rng):
+    rows = table(rng)
+    ref = reference(rows)
+    _, ground, wanted = given("nearest", rows, rows.head(10))
+    distance = ref.distance
+    got = distance.between(distance.coded(rows.head(10)), distance.coded(ground.table))
+    for i in range(10):
+        others = rows[ref.predicted == wanted[i]]
+        apart = distance.between(distance.coded(others), distance.coded(rows.iloc[[i]]))
+        assert got[i] == apart.min()
+
+
+def test_a_class_without_rows_is_refused(rng):
+    rows = table(rng)
+    with pytest.raises(XplainError, match="puts no row"):
+        fitted("nearest:class=yes", rows[answers(rows).argmax(axis=1) == 0].reset_index(drop=True))

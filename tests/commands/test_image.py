@@ -1,4 +1,4 @@
-"""xplain image: pictures from end to end, with models whose answer is known."""
+"""``xplain image``: pictures from end to end, with models whose answer is known."""
 
 import json
 import pickle
@@ -7,41 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from broken_pictures import colours, corpus, rgb
+from broken_pictures import corpus, rgb
 from oracles import mask_limit
-from picture_models import constant, mean_colours, quadrant
+from picture_models import constant, mean_colours
+from picture_runs import SIDE, stability, weights
 from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 SAMPLES = Path(__file__).parents[2] / "sample_data" / "pictures"
-SIDE = 32
-
-
-def weights(folder="xplain-out"):
-    return pd.read_csv(Path(folder) / "weights.csv", keep_default_na=False, na_values=[""])
-
-
-def stability(folder="xplain-out"):
-    return pd.read_csv(Path(folder) / "stability.csv", keep_default_na=False, na_values=[""])
-
-
-@pytest.fixture
-def photos(tmp_path):
-    """Four pictures of smooth colours with noise on them."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for i in range(4):
-        noise = np.random.default_rng(i).integers(0, 60, (SIDE, SIDE, 3))
-        picture = np.clip(colours(SIDE, SIDE).astype(int) + noise, 0, 255).astype(np.uint8)
-        Image.fromarray(picture).save(folder / f"{i}.png")
-    return folder
-
-
-@pytest.fixture
-def watching(tmp_path):
-    """A model that looks at the upper left quadrant alone."""
-    return quadrant(tmp_path / "quadrant.onnx", SIDE)
 
 
 def test_all_weight_lies_where_the_model_looks(run, watching, photos):
@@ -178,22 +152,6 @@ def test_broken_pictures_fail_alone_with_the_reason(run, watching, tmp_path):
         assert not broken.says or broken.says in said, broken.name
 
 
-def test_first_pictures_that_are_broken_do_not_stop_the_run(run, watching, tmp_path):
-    (tmp_path / "mixed").mkdir()
-    (tmp_path / "mixed" / "0.png").write_bytes(b"")
-    rgb(SIDE, SIDE).save(tmp_path / "mixed" / "1.png")
-    done = run("image", watching, "mixed", "--rescale", "1/255", "--segments", "4")
-    assert done.code == 4
-    assert stability()["status"].tolist() == ["failed", "ok"]
-
-
-def test_a_folder_of_broken_pictures_is_refused(run, watching, tmp_path):
-    (tmp_path / "bad").mkdir()
-    (tmp_path / "bad" / "0.png").write_bytes(b"")
-    done = run("image", watching, "bad", "--rescale", "1/255")
-    assert (done.code, "none of the first 1 pictures can be read" in done.err) == (3, True)
-
-
 def test_numbers_depend_on_no_chunk_and_no_job(run, watching, photos):
     common = (
         "image",
@@ -231,21 +189,6 @@ def test_equal_pictures_are_explained_alike(run, watching, photos):
     assert first["weight"].tolist() == copy["weight"].tolist()
 
 
-def test_maps_stand_beside_the_weights(run, watching, photos):
-    common = ("image", watching, photos, "--rescale", "1/255", "--segments", "4")
-    assert run(*common, "--write-maps").code == 0
-    for kind in ("heatmaps", "overlays", "segments"):
-        names = sorted(path.name for path in Path("xplain-out", kind).glob("*.png"))
-        assert names == [f"{i}.png" for i in range(4)]
-    with np.load("xplain-out/maps/0.npz") as arrays:
-        own = weights().query("row_id == '0.png'").set_index("feature_index")["weight"]
-        labels, drawn = arrays["labels"], arrays["weights"]
-        assert drawn.shape == (1, SIDE, SIDE)
-        np.testing.assert_allclose(drawn[0], own.sort_index().to_numpy()[labels], rtol=1e-6)
-    facts = json.loads(Path("xplain-out/manifest.json").read_text())
-    assert facts["maps"]["files"] == 16
-
-
 def test_label_maps_of_a_run_give_the_same_numbers_back(run, watching, photos):
     common = ("image", watching, photos, "--rescale", "1/255")
     assert run(*common, "-o", "one", "--segments", "12").code == 0
@@ -254,50 +197,11 @@ def test_label_maps_of_a_run_give_the_same_numbers_back(run, watching, photos):
     pd.testing.assert_frame_equal(shared, weights("two").drop(columns="run_id"))
 
 
-def test_pictures_named_by_absolute_paths_lie_flat_and_give_their_maps_back(run, watching, photos):
-    paths = sorted(photos.resolve().iterdir())
-    Path(photos, "0.bmp").write_bytes(paths[0].read_bytes())
-    common = ("image", watching, photos.resolve() / "0.bmp", *paths, "--rescale", "1/255")
-    assert run(*common, "-o", "one", "--segments", "12").code == 0
-    names = sorted(path.name for path in Path("one/heatmaps").iterdir())
-    assert names == ["0.bmp.png", "0.png.png", "1.png", "2.png", "3.png", "index.json"]
-    assert run(*common, "-o", "two", "--segmenter", "file=one/segments").code == 0
-    shared = weights("one").drop(columns="run_id")
-    pd.testing.assert_frame_equal(shared, weights("two").drop(columns="run_id"))
-
-
-def test_drawing_anew_computes_nothing(run, watching, photos):
-    common = ("image", watching, photos, "--rescale", "1/255", "--segments", "12")
-    assert run(*common, "--no-maps").code == 0
-    before = Path("xplain-out/weights.csv").read_bytes()
-    parts = {path: path.stat().st_mtime_ns for path in Path("xplain-out/parts").iterdir()}
-    assert not Path("xplain-out/heatmaps").exists()
-    assert run(*common).code == 0
-    assert Path("xplain-out/heatmaps/0.png").is_file()
-    assert before == Path("xplain-out/weights.csv").read_bytes()
-    assert parts == {path: path.stat().st_mtime_ns for path in Path("xplain-out/parts").iterdir()}
-
-
 def test_no_values_shows_no_picture(run, watching, photos):
     common = ("image", watching, photos, "--rescale", "1/255", "--segments", "4")
     assert run(*common, "--no-values").code == 0
     assert weights()["feature_value"].isna().all()
     assert not Path("xplain-out/overlays").exists()
-
-
-def test_a_folder_that_no_run_wrote_is_left_alone(run, watching, photos):
-    Path("out.heatmaps").mkdir()
-    Path("out.heatmaps", "mine.png").write_bytes(b"mine")
-    done = run("image", watching, photos, "--rescale", "1/255", "-o", "out.csv", "--force")
-    assert (done.code, "was not written by a run" in done.err) == (2, True)
-    assert Path("out.heatmaps", "mine.png").read_bytes() == b"mine"
-
-
-def test_several_targets_are_drawn_each(run, tmp_path, photos):
-    model = mean_colours(tmp_path / "m.onnx", shape=["rows", 3, SIDE, SIDE])
-    assert run("image", model, photos, "-t", "top:2", "--segments", "4").code == 0
-    names = sorted(path.name for path in Path("xplain-out/heatmaps").glob("0.*"))
-    assert names == ["0.2.png", "0.png"]
 
 
 @pytest.mark.parametrize("method", ["occlusion", "rise", "lime:kernel=flat"])
@@ -309,11 +213,6 @@ def test_other_methods_on_the_same_superpixels(run, watching, photos, method):
     assert table["weight"].abs()[~inside].max() < 1e-6
 
 
-def test_occlusion_says_that_it_samples_nothing(run, watching, photos):
-    done = run("image", watching, photos, "-m", "occlusion", "--samples", "64")
-    assert (done.code, "occlusion samples nothing" in done.err) == (2, True)
-
-
 @pytest.mark.parametrize("baseline", ["grey", "white", "colour=#102030", "blur", "inpaint"])
 def test_the_baseline_is_stated(run, watching, photos, baseline):
     done = run("image", watching, photos, "--rescale", "1/255", "--segments", "4", "-b", baseline)
@@ -321,51 +220,6 @@ def test_the_baseline_is_stated(run, watching, photos, baseline):
     stated = stability()["baseline"].unique().tolist()
     assert len(stated) == 1
     assert stated != ["own mean colour"]
-
-
-@pytest.mark.parametrize(
-    ("options", "code", "says"),
-    [
-        (("--resize", "40"), 2, "the model takes pictures of 32 x 32"),
-        (("--resize", "48", "--crop", "32"), 2, "--resize short=48"),
-        (("--resize", "big"), 2, "WIDTHxHEIGHT"),
-        (("--rescale", "1/0"), 2, "a fraction: 1/255"),
-        (("--mean", ".5,.5"), 2, "2 numbers for 3 channels"),
-        (("--std", "0"), 2, "0 is no scale"),
-        (("--channels", "grey"), 2, "the model takes 3 channels"),
-        (("--segmenter", "slik"), 2, "did you mean 'slic'"),
-        (("--baseline", "gray"), 2, "did you mean 'grey'"),
-        (("--layout", "NHWC"), 3, "has 32 channels"),
-        (("--layout", "CHWN"), 2, "layout"),
-    ],
-)
-def test_options_that_cannot_be_are_refused(run, watching, photos, options, code, says):
-    done = run("image", watching, photos, *options)
-    assert done.code == code, done.err
-    assert says in done.err
-
-
-def test_resizing_by_the_shorter_side_and_cropping(run, watching, tmp_path):
-    rgb(60, 90).save(tmp_path / "a.png")
-    done = run(
-        *("image", watching, "a.png", "--resize", "short=40", "--crop", "32", "--segments", "4"),
-        *("--rescale", "1/255"),
-    )
-    assert done.code == 0, done.err
-    table = weights()
-    assert table["area"].sum() == pytest.approx(48 * 48, abs=4)
-    assert table["bbox_x"].min() >= 20
-
-
-def test_a_float_model_without_rescaling_is_warned_of(run, watching, photos):
-    assert "needs --rescale 1/255" in run("image", watching, photos, "--dry-run").err
-
-
-def test_a_model_of_bytes_takes_no_rescaling(run, tmp_path, photos):
-    model = mean_colours(tmp_path / "m.onnx", shape=["rows", 3, SIDE, SIDE], dtype="uint8")
-    assert run("image", model, photos, "--segments", "4").code == 0
-    done = run("image", model, photos, "--rescale", "1/255", "--force")
-    assert (done.code, "takes uint8 pixels as they are" in done.err) == (2, True)
 
 
 def test_a_fixed_batch_size_is_the_one_that_is_used(run, tmp_path, photos):
@@ -426,40 +280,6 @@ def test_pickled_models_take_pictures_of_files(run, tmp_path):
     done = run("image", "digits.pkl", "pictures", "--resize", "8", "--rescale", "1/255")
     assert done.code == 0, done.err
     assert stability()["target"].tolist() == [0, 1, 2]
-
-
-@pytest.mark.parametrize(("end", "link"), [("Softmax", "softmax"), ("Sigmoid", "sigmoid")])
-def test_scores_become_probabilities_when_the_user_says_how(run, tmp_path, photos, end, link):
-    shape = ["rows", 3, SIDE, SIDE]
-    scores = mean_colours(tmp_path / "scores.onnx", shape=shape, end="Identity")
-    answers = mean_colours(tmp_path / "answers.onnx", shape=shape, end=end)
-    common = ("--segments", "6", "--class-names", "names.txt", "-t", "green", "--no-maps")
-    Path("names.txt").write_text("red\ngreen\nblue\n")
-    own = ("--output-scale", "probability", "--force") if end == "Softmax" else ()
-    assert run("image", answers, photos, *common, *own, "-o", "own").code == 0
-    scale = f"probability:of={link}"
-    assert run("image", scores, photos, *common, "-o", "made", "--output-scale", scale).code == 0
-    assert stability("made")["output_scale"].unique().tolist() == [scale]
-    both = [weights(name)["weight"] for name in ("own", "made")]
-    np.testing.assert_allclose(*both, atol=1e-5)
-
-
-def test_a_link_is_for_scores_alone(run, tmp_path, photos):
-    shares = mean_colours(tmp_path / "shares.onnx", shape=["rows", 3, SIDE, SIDE])
-    done = run("image", shares, photos, "--output-scale", "probability:of=softmax")
-    assert (done.code, "gives no scores" in done.err) == (2, True)
-
-
-def test_scores_asked_as_probabilities_are_told_how(run, tmp_path, photos):
-    scores = mean_colours(tmp_path / "s.onnx", shape=["rows", 3, SIDE, SIDE], end="Identity")
-    done = run("image", scores, photos, "--output-scale", "log-odds")
-    assert (done.code, "say --output-scale log-odds:of=softmax" in done.err) == (2, True)
-
-
-def test_too_few_masks_for_a_code_are_told(run, watching, photos):
-    common = ("image", watching, photos, "--rescale", "1/255", "--segments", "32", "--dry-run")
-    assert "--samples 2048" in run(*common).err
-    assert "--samples 2048" not in run(*common, "--samples", "2048").err
 
 
 def test_sentences_are_nothing_of_pictures(run, tmp_path):

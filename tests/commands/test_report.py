@@ -1,76 +1,28 @@
-"""The page of a run: what it shows of it, where it goes, and what it never gives away."""
+"""``xplain report``: what the page of a run shows, where it goes, and what it never gives away."""
 
 import hashlib
 import json
-import pickle
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from pages import page_of, shown_rows, small
 from running import SMALL, rows_of
 
-from xplain_cli.report import selection as picking
-
 SAMPLES = Path(__file__).parents[2] / "sample_data"
+
+
 WINE = (SAMPLES / "wine.joblib", SAMPLES / "wine.csv", "-n", "64", "-r", "2")
+
+
 PAIRS = ("-m", "kernel-shap", "-b", "revert", "-t", "predicted:vs:runner-up")
+
+
 TEXTS = (SAMPLES / "comments.pkl", SAMPLES / "comments.csv", "--text-column", "CONTENT")
+
+
 DIGITS = (SAMPLES / "pictures" / "digits.pkl", SAMPLES / "pictures" / "digits.npy", "--rows", "0:3")
-EVIL = "<script>alert(1)</script>"
-_VOID = {"meta", "img", "br", "rect", "path", "line"}
-
-
-class Outline(HTMLParser):
-    """Reads a page: its articles as text, every tag, and whether all are closed in order."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.articles, self.broken = [], [], []
-        self._open = []
-        self.feed(text)
-        self.broken += self._open
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag == "article":
-            self.articles.append("")
-        if tag not in _VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        if self._open[-1:] != [tag]:
-            self.broken.append(tag)
-        else:
-            self._open.pop()
-
-    def handle_data(self, data):
-        if "article" in self._open:
-            self.articles[-1] += data
-
-
-def page_of(path):
-    return Outline(path.read_text(encoding="utf-8"))
-
-
-def shown_rows(path):
-    text = path.read_text(encoding="utf-8")
-    return re.findall(r"<h3 id=\"h\d+\">Row <bdi>(.*?)</bdi>", text)
-
-
-def small(case, *options):
-    return ("tabular", case.model, case.data, *SMALL, "--rows", "0:5", *options)
-
-
-@pytest.fixture
-def finished(run, cancer):
-    """A small finished run in xplain-out."""
-    assert run(*small(cancer, "--id-column", "id")).code == 0
-    return Path("xplain-out")
 
 
 def test_the_page_of_a_finished_run_goes_into_its_folder(run, finished):
@@ -168,44 +120,6 @@ def test_what_is_no_finished_run_has_no_page(run, tmp_path):
     assert run("report", "-").code == 2
 
 
-def test_a_page_needs_nothing_else_and_runs_nothing(run, finished):
-    run("report")
-    outline = page_of(finished / "report.html")
-    assert outline.broken == []
-    assert {"script", "link", "iframe", "object"} & {tag for tag, _ in outline.tags} == set()
-    assert not any("src" in attrs or "style" in attrs for _, attrs in outline.tags)
-    assert all(attrs["href"].startswith("#") for tag, attrs in outline.tags if tag == "a")
-    assert "://" not in (finished / "report.html").read_text(encoding="utf-8")
-
-
-def test_names_ids_values_and_classes_are_escaped(run, tmp_path):
-    from sklearn.tree import DecisionTreeClassifier
-
-    table = pd.DataFrame({EVIL: range(40), "b\u202e\x07": range(40, 80)})
-    labels = [f"</title>{EVIL}" if i > 20 else "\"'><b>" for i in range(40)]
-    model, data = tmp_path / "<i>tree.pkl", tmp_path / "<i>tree.csv"
-    model.write_bytes(pickle.dumps(DecisionTreeClassifier().fit(table, labels)))
-    table.insert(0, "id", [f"{EVIL}{i}" for i in range(40)])
-    table.to_csv(data, index=False)
-    assert run("tabular", model, data, *SMALL, "--id-column", "id").code == 0
-    run("report")
-    text = Path("xplain-out/report.html").read_text(encoding="utf-8")
-    assert Outline(text).broken == []
-    assert {tag for tag, _ in Outline(text).tags} & {"script", "i", "b"} == set()
-    assert f"Row {EVIL}0" in Outline(text).articles[0]
-    assert "\u202e" not in text
-
-
-def test_every_page_states_the_words_of_an_explanation(run, finished):
-    run("report")
-    text = (finished / "report.html").read_text(encoding="utf-8")
-    terms = re.findall(r"<dt>(\w+)</dt>", text)
-    assert terms[:6] == ["Model", "Input", "Target", "Baseline", "Features", "Method"]
-    facts = json.loads((finished / "manifest.json").read_text())
-    for sha256 in (facts["model"]["sha256"], facts["data"]["sha256"], facts["run_id"]):
-        assert sha256 in text
-
-
 def test_a_hundred_rows_of_wine_say_why_one_class_and_not_another(run):
     assert run("tabular", *WINE, *PAIRS, "--rows", "40:140", "--report", "wine.html").code == 0
     articles = page_of(Path("wine.html")).articles
@@ -218,19 +132,6 @@ def test_a_hundred_rows_of_wine_say_why_one_class_and_not_another(run):
         value, baseline = (f"{first[c]:.6g}" for c in ("feature_value", "baseline_value"))
         assert f"Row {line['row_id']}: why {own} and not {other}" in article
         assert f"{first['feature']} is {value} and not {baseline}" in article
-
-
-def test_a_long_run_shows_the_first_rows_and_the_least_stable(run, tmp_path):
-    data = SAMPLES / "data.csv"
-    options = (*SMALL, "--id-column", "id", "--report", "page.html")
-    assert run("tabular", SAMPLES / "model.pkl", data, *options).code == 0
-    lines = pd.DataFrame(rows_of(Path("xplain-out/stability.csv")))
-    later = lines.iloc[80:].astype({"max_rel_se": float})
-    worst = set(later.nlargest(20, "max_rel_se")["row_id"])
-    shown = shown_rows(Path("page.html"))
-    assert shown[:80] == lines["row_id"].iloc[:80].tolist()
-    assert set(shown[80:]) == worst
-    assert "100 of 569 explanations are shown" in Path("page.html").read_text(encoding="utf-8")
 
 
 def test_failed_rows_are_grouped_by_their_reasons(run, mixed, tmp_path):
@@ -247,29 +148,12 @@ def test_failed_rows_are_grouped_by_their_reasons(run, mixed, tmp_path):
     )
 
 
-def test_the_gates_stand_on_the_page(run, cancer):
-    gate = "count(failed)>0, max(max_rel_se)>=0"
-    assert run(*small(cancer, "--fail-on", gate, "--report", "page.html")).code == 1
-    text = Path("page.html").read_text(encoding="utf-8")
-    verdicts = re.findall(r"<code>(.*?)</code>.*?>(met|missed)<", text)
-    assert verdicts == [("count(failed)&gt;0", "met"), ("max(max_rel_se)&gt;=0", "missed")]
-
-
 def test_no_values_leaves_no_value(run, mixed):
     options = ("-m", "occlusion", "--no-values", "--report", "page.html")
     assert run("tabular", mixed.model, mixed.data, *options).code == 0
     text = Path("page.html").read_text(encoding="utf-8")
     assert not re.search("Oslo|Bergen|clerk|cook|missing", text)
     assert "city (" in text
-
-
-def test_a_baseline_of_many_rows_has_no_value_to_show(run, mixed):
-    options = ("-m", "permutation", "-n", "16", "-r", "2", "--rows", "0:3", "--report", "page.html")
-    words = ("tabular", mixed.model, mixed.data, *options)
-    for number, baseline in enumerate(("sample:k=3", "median")):
-        assert run(*words, "-b", baseline, "-o", baseline.partition(":")[0]).code == 0
-        text = Path("page.html").read_text(encoding="utf-8")
-        assert (">baseline</th>" in text, "and not" in text) == (bool(number), bool(number))
 
 
 @pytest.mark.parametrize("option", ["--no-values", "--hash-units"])
@@ -296,43 +180,11 @@ def test_a_text_is_put_together_from_its_units(run):
     assert all({"u": "+", "d": "\u2212"}.get(kind, sign) == sign for kind, sign in marks)
 
 
-def test_pictures_are_embedded_and_those_above_the_bound_are_linked(run, monkeypatch):
-    sizes = []
-    assert run("image", *DIGITS, "-n", "64", "-o", "run of digits").code == 0
-    for most in (picking.MOST_IMAGE_BYTES, 40_000):
-        monkeypatch.setattr(picking, "MOST_IMAGE_BYTES", most)
-        assert run("report", "run of digits", "-o", "page.html").code == 0
-        tags = page_of(Path("page.html")).tags
-        images = [attrs["src"] for tag, attrs in tags if tag == "img"]
-        links = [attrs["href"] for tag, attrs in tags if tag == "a" and attrs["href"][0] != "#"]
-        assert all(source.startswith("data:image/png;base64,") for source in images)
-        assert all(Path(link.replace("%20", " ")).is_file() for link in links)
-        sizes.append((len(images), len(links)))
-    assert sizes[0] == (6, 0)
-    assert sizes[1][1] > 0
-    assert sum(sizes[1]) == 6
-
-
 def test_pictures_that_were_not_drawn_leave_the_weights(run):
     assert run("image", *DIGITS, "-n", "64", "--no-maps", "--report", "page.html").code == 0
     outline = page_of(Path("page.html"))
     assert "img" not in {tag for tag, _ in outline.tags}
     assert all("superpixel" in article for article in outline.articles)
-
-
-@pytest.mark.parametrize("output", ["both", "both.csv"])
-def test_several_baselines_have_a_page_each_and_one_that_leads_to_them(run, cancer, output):
-    words = ("tabular", cancer.model, cancer.data, "--rows", "0:5", "-m", "occlusion")
-    baselines = ("-b", "mean", "-b", "row=1", "-o", output, "--report", "pages.html")
-    assert run(*words, *baselines).code == 0
-    outline = page_of(Path("pages.html"))
-    links = [attrs["href"].replace("%3D", "=") for tag, attrs in outline.tags if tag == "a"]
-    assert [len(shown_rows(Path(link))) for link in links] == [5, 5]
-    agreement = "both/agreement.csv" if output == "both" else "both.agreement.csv"
-    changed = sum(line["same_first_reason"] == "False" for line in rows_of(Path(agreement)))
-    text = Path("pages.html").read_text(encoding="utf-8")
-    assert outline.broken == []
-    assert f"changes in {changed} of 5 explanations" in text
 
 
 def test_a_merged_run_has_the_page_of_the_undivided_one(run, cancer):

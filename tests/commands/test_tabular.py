@@ -1,16 +1,12 @@
-"""job: from a model file and a table to weights, stability and a manifest."""
+"""``xplain tabular``: from a model file and a table to weights, stability and a manifest."""
 
 import json
 import pickle
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pandas as pd
 import pytest
-from running import SMALL, Case, bytes_of, environment, rows_of
+from running import SMALL, Case, rows_of
 
 
 @pytest.fixture
@@ -120,23 +116,6 @@ def test_top_k_says_what_it_leaves_out(explain, cancer):
     assert float(stability[0]["weight_omitted"]) == pytest.approx(left)
 
 
-def test_a_shared_pool_is_predicted_once(run, cancer, tmp_path):
-    """Model inputs are the pool, the rows, the probe and one batch of padding."""
-    (tmp_path / "counted.py").write_text(
-        "import pickle, pathlib\n"
-        f"model = pickle.loads(pathlib.Path({str(cancer.model)!r}).read_bytes())\n"
-        "count = pathlib.Path('count.txt')\n"
-        "def predict(table):\n"
-        "    before = int(count.read_text()) if count.exists() else 0\n"
-        "    count.write_text(str(before + len(table)))\n"
-        "    return model.predict_proba(table)\n"
-    )
-    options = ("--drop-columns", "id", "--python-path", ".", "-n", "1024", "-r", "8")
-    done = run("tabular", "counted:predict", cancer.data, *options)
-    assert done.code == 0, done.err
-    assert int((tmp_path / "count.txt").read_text()) <= 8192 + 60 + 16 + 512
-
-
 def test_rows_that_repeat_are_explained_once_and_alike(run, cancer, tmp_path):
     lines = cancer.data.read_text().splitlines()
     doubled = tmp_path / "doubled.csv"
@@ -146,118 +125,6 @@ def test_rows_that_repeat_are_explained_once_and_alike(run, cancer, tmp_path):
     stability = rows_of(tmp_path / "out" / "stability.csv")
     for one, other in zip(stability[:60], stability[60:], strict=True):
         assert {**one, "row": "", "row_id": ""} == {**other, "row": "", "row_id": ""}
-
-
-def test_same_bytes_for_any_way_of_working(run, cancer, tmp_path):
-    ways = {
-        "serial": ("--backend", "serial"),
-        "chunks": ("--chunk-rows", "7"),
-        "single": ("--chunk-rows", "1"),
-        "threads": ("--backend", "threads", "-j", "2", "--chunk-rows", "16"),
-        "loky": ("--backend", "loky", "-j", "2", "--chunk-rows", "16"),
-    }
-    for name, options in ways.items():
-        done = run("tabular", cancer.model, cancer.data, *SMALL, "-o", name, *options)
-        assert done.code == 0, done.err
-    first = bytes_of(tmp_path / "serial")
-    weights = [float(w["weight"]) for w in rows_of(tmp_path / "serial" / "weights.csv")]
-    assert np.std(weights) > 0.01
-    for name in ways:
-        assert bytes_of(tmp_path / name) == first, name
-        assert bytes_of(tmp_path / name, "stability.csv") == bytes_of(
-            tmp_path / "serial", "stability.csv"
-        )
-
-
-def test_same_bytes_of_a_dense_model_in_any_order_and_slice(run, diabetes, tmp_path):
-    """A linear model goes through BLAS, whose last digits change with the shape of a batch."""
-    table = pd.read_csv(diabetes.data, dtype=str)
-    table.insert(0, "id", [f"r{i}" for i in range(len(table))])
-    whole, shuffled = tmp_path / "whole.csv", tmp_path / "shuffled.csv"
-    table.to_csv(whole, index=False)
-    table.sample(frac=1, random_state=3).to_csv(shuffled, index=False)
-    options = (*SMALL, "--id-column", "id", "--background", whole)
-    for data, out, rest in (
-        (whole, "whole", ()),
-        (shuffled, "shuffled", ()),
-        (whole, "slice", ("--rows", "10:30")),
-    ):
-        assert run("tabular", diabetes.model, data, *options, "-o", out, *rest).code == 0
-
-    def lines(out):
-        return [
-            {k: v for k, v in w.items() if k != "run_id"}
-            for w in rows_of(tmp_path / out / "weights.csv")
-        ]
-
-    expected = lines("whole")
-    assert np.std([float(w["weight"]) for w in expected]) > 1
-    order = lambda w: (w["row_id"], int(w["rank"]))  # noqa: E731
-    assert sorted(lines("shuffled"), key=order) == sorted(expected, key=order)
-    assert lines("slice") == [w for w in expected if 10 <= int(w["row_id"][1:]) < 30]
-
-
-def test_background_statistics_do_not_depend_on_row_order(run, diabetes, tmp_path):
-    table = pd.read_csv(diabetes.data, dtype=str)
-    shuffled = tmp_path / "shuffled.csv"
-    table.sample(frac=1, random_state=3).to_csv(shuffled, index=False)
-    for background, out in ((diabetes.data, "one"), (shuffled, "two")):
-        options = (*SMALL, "--background", background, "-o", out)
-        assert run("tabular", diabetes.model, diabetes.data, *options).code == 0
-    one, two = (rows_of(tmp_path / out / "weights.csv") for out in ("one", "two"))
-    for first, second in zip(one, two, strict=True):
-        assert {**first, "run_id": ""} == {**second, "run_id": ""}
-
-
-def test_an_interrupted_run_continues_to_the_same_bytes(run, cancer, tmp_path):
-    options = (*SMALL, "--chunk-rows", "8", "--backend", "serial")
-    assert run("tabular", cancer.model, cancer.data, *options, "-o", "whole").code == 0
-    assert run("tabular", cancer.model, cancer.data, *options, "-o", "torn").code == 0
-    folder = tmp_path / "torn"
-    marker = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps({**marker, "state": "running", "n_parts": 0}))
-    for part in sorted((folder / "parts").iterdir())[2:6]:
-        part.unlink()
-    (folder / "weights.csv").unlink()
-    before = {p.name: p.stat().st_mtime_ns for p in (folder / "parts").iterdir()}
-    assert run("tabular", cancer.model, cancer.data, *options, "-o", "torn").code == 0
-    after = {p.name: p.stat().st_mtime_ns for p in (folder / "parts").iterdir()}
-    assert {name: after[name] for name in before} == before
-    for name in ("weights.csv", "stability.csv", "manifest.json"):
-        if name != "manifest.json":
-            assert bytes_of(folder, name) == bytes_of(tmp_path / "whole", name)
-
-
-def test_a_finished_run_computes_nothing_and_judges_its_gates(run, cancer, tmp_path):
-    command = ("tabular", cancer.model, cancer.data, *SMALL)
-    assert run(*command).code == 0
-    again = run(*command, "--fail-on", "min(local_r2)<2")
-    assert again.code == 1
-    assert "nothing to do" in again.err
-    assert "gate missed" in again.err
-    assert run("gate", "xplain-out", "--fail-on", "count(failed)>0").code == 0
-    assert run("gate", "xplain-out/weights.csv", "--fail-on", "min(local_r2)<2").code == 1
-
-
-def test_a_finished_run_is_rendered_anew_in_another_format(run, cancer, tmp_path):
-    command = ("tabular", cancer.model, cancer.data, *SMALL, "-o", "out")
-    assert run(*command).code == 0
-    assert run(*command, "--output-format", "jsonl", "-k", "2").code == 0
-    lines = (tmp_path / "out" / "weights.jsonl").read_text().splitlines()
-    assert len(lines) == 60
-    assert len(json.loads(lines[0])["explanations"][0]["weights"]) == 2
-    assert not (tmp_path / "out" / "weights.csv").exists()
-
-
-def test_other_numbers_set_the_finished_default_run_aside(run, cancer, tmp_path):
-    command = ("tabular", cancer.model, cancer.data, *SMALL)
-    assert run(*command).code == 0
-    first = json.loads((tmp_path / "xplain-out" / "manifest.json").read_text())["run_id"]
-    done = run(*command, "--seed", "1")
-    assert done.code == 0
-    assert f"xplain-out.{first}" in done.err
-    assert (tmp_path / f"xplain-out.{first}" / "weights.csv").exists()
-    assert run(*command, "--seed", "2", "-o", "xplain-out").code == 2
 
 
 def test_standard_output_carries_json_lines(run, cancer, tmp_path):
@@ -274,13 +141,6 @@ def test_standard_input_needs_a_background(xplain, cancer):
     done = xplain("tabular", cancer.model, "-", *options, stdin=text)
     assert done.code == 0, done.err
     assert len(done.out.splitlines()) == 60
-
-
-def test_json_holds_the_manifest_and_all_explanations(run, cancer, tmp_path):
-    assert run("tabular", cancer.model, cancer.data, *SMALL, "-o", "all.json").code == 0
-    document = json.loads((tmp_path / "all.json").read_text())
-    assert len(document["explanations"]) == 60
-    assert document["manifest"]["classes"] == ["0", "1"]
 
 
 def test_repeats_are_written_on_request(run, cancer, tmp_path):
@@ -300,30 +160,6 @@ def test_values_may_be_left_out_everywhere(run, cancer, tmp_path):
     value = "17.99"  # of the first row
     parts = (tmp_path / "out" / "parts").iterdir()
     assert not any(value.encode() in part.read_bytes() for part in parts)
-
-
-def test_the_manifest_is_the_same_for_the_same_command(run, cancer, tmp_path):
-    texts = []
-    for _ in range(2):
-        assert run("tabular", cancer.model, cancer.data, *SMALL, "-o", "out", "--force").code == 0
-        texts.append((tmp_path / "out" / "manifest.json").read_text())
-    assert texts[0] == texts[1]
-    facts = json.loads(texts[0])
-    assert set(facts["outputs"]) == {"weights.csv", "stability.csv"}
-    assert facts["baseline"].startswith("background")
-
-
-def test_a_dry_run_writes_nothing_and_counts_model_inputs(run, cancer, tmp_path):
-    done = run("tabular", cancer.model, cancer.data, "--dry-run")
-    assert done.code == 0
-    assert "model inputs    8,704" in done.out
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_few_samples_are_raised_and_it_is_said(run, cancer, tmp_path):
-    done = run("tabular", cancer.model, cancer.data, "-n", "16", "-r", "2", "-o", "out")
-    assert "samples raised from 16 to 128" in done.err
-    assert rows_of(tmp_path / "out" / "stability.csv")[0]["n_samples"] == "128"
 
 
 @pytest.mark.parametrize("method", ["lime:sample=around", "lime:exact=yes", "lime:features=3"])
@@ -346,22 +182,6 @@ def test_a_group_is_one_feature(run, mixed, tmp_path):
     assert run("tabular", mixed.model, mixed.data, *options).code == 0
     names = {w["feature"] for w in rows_of(tmp_path / "out" / "weights.csv")}
     assert names == {"person", "income", "city"}
-
-
-def test_a_model_that_fails_on_a_row_costs_that_row_only(run, cancer, tmp_path):
-    (tmp_path / "picky.py").write_text(
-        "def predict(table):\n"
-        "    if (table['mean radius'] == 13.08).any():\n"
-        "        raise ValueError('not this one')\n"
-        "    return table['mean radius'].to_numpy()\n"
-    )
-    command = ("tabular", "picky:predict", cancer.data, "--drop-columns", "id", *SMALL)
-    done = run(*command, "--python-path", ".", "--rows", "15:25")
-    assert done.code == 4, done.err
-    stability = rows_of(tmp_path / "xplain-out" / "stability.csv")
-    assert [line["status"] for line in stability].count("failed") == 1
-    assert any("not this one" in line["error"] for line in stability)
-    assert run(*command, "--python-path", ".", "--rows", "15:25", "--max-failed", "1").code == 0
 
 
 BAD = {
@@ -435,77 +255,6 @@ def test_a_regression_has_no_classes_to_target(run, diabetes, tmp_path):
     assert run("tabular", diabetes.model, diabetes.data, "-t", "predicted").code == 2
 
 
-def test_a_model_that_answers_nan_is_refused_at_the_probe(run, cancer, tmp_path):
-    (tmp_path / "hollow.py").write_text(
-        "def predict(table):\n    return table.index * float('nan')\n"
-    )
-    done = run(
-        "tabular", "hollow:predict", cancer.data, "--drop-columns", "id", "--python-path", "."
-    )
-    assert done.code == 3
-    assert "NaN" in done.err or "nan" in done.err
-
-
-def test_force_never_touches_a_foreign_folder(run, cancer, tmp_path):
-    foreign = tmp_path / "mine"
-    foreign.mkdir()
-    (foreign / "thesis.txt").write_text("ten years")
-    done = run("tabular", cancer.model, cancer.data, *SMALL, "-o", "mine", "--force")
-    assert done.code == 3
-    assert [p.name for p in foreign.iterdir()] == ["thesis.txt"]
-
-
-def test_a_full_disk_leaves_nothing_half_written(run, cancer, tmp_path, monkeypatch):
-    import errno
-    import os
-
-    def full(_descriptor):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    done = run("tabular", cancer.model, cancer.data, *SMALL, "-o", "out")
-    assert done.code == 3
-    assert "space" in done.err
-    out = tmp_path / "out"
-    assert not out.exists() or not list(out.glob("*.csv"))
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_ends_the_run_without_orphans(cancer, tmp_path, number, code):
-    (tmp_path / "slow.py").write_text(
-        "import time\n"
-        "def predict(table):\n"
-        "    time.sleep(0.2)\n"
-        "    return table['mean radius'].to_numpy()\n"
-    )
-    options = ("--drop-columns", "id", "--python-path", ".", "--chunk-rows", "1", *SMALL)
-    spread = ("--backend", "loky", "-j", "2")
-    command = [sys.executable, "-m", "xplain_cli", "tabular", "slow:predict", str(cancer.data)]
-    process = subprocess.Popen(
-        [*command, *options, *spread],
-        cwd=tmp_path,
-        env=environment(),
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    parts = tmp_path / "xplain-out" / "parts"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (parts.exists() and any(parts.iterdir())):
-        time.sleep(0.1)
-    process.send_signal(number)
-    process.communicate(timeout=30)
-    assert process.returncode == code
-    group = ["ps", "-o", "pid=", "-g", str(process.pid)]
-    for _ in range(50):
-        if not subprocess.run(group, capture_output=True, text=True, check=False).stdout.strip():
-            break
-        time.sleep(0.1)
-    else:
-        pytest.fail("worker processes are still there")
-    assert not (tmp_path / "xplain-out" / "weights.csv").exists()
-
-
 def test_a_model_of_plain_arrays_drops_the_id_column(run, tmp_path):
     from sklearn.datasets import load_wine
     from sklearn.tree import DecisionTreeClassifier
@@ -543,22 +292,6 @@ def test_five_hundred_columns_work(run, tmp_path):
     assert len(rows_of(tmp_path / "out" / "weights.csv")) == 1000
 
 
-def test_inspect_with_data_names_inputs_and_outputs_and_the_cost(run, mixed, tmp_path):
-    done = run("inspect", mixed.model, mixed.data)
-    assert done.code == 0, done.err
-    lines = dict(line.split(None, 1) for line in done.out.splitlines() if " " in line.strip())
-    assert lines["inputs"].startswith("age (integer), income (number), city (category)")
-    assert lines["outputs"] == "high, low, mid"
-    assert "model inputs" in done.out
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_verbose_says_where_the_time_went(run, cancer):
-    done = run("tabular", cancer.model, cancer.data, *SMALL, "-v")
-    assert "time: open" in done.err
-    assert "model inputs: 512 in the shared pool, 512 for 60 rows" in done.err
-
-
 def test_repeats_stand_beside_the_file_that_is_named(run, cancer, tmp_path):
     command = ("tabular", cancer.model, cancer.data, *SMALL, "--rows", "0:3", "--write-repeats")
     assert run(*command, "-o", "l.json").code == 0
@@ -567,19 +300,3 @@ def test_repeats_stand_beside_the_file_that_is_named(run, cancer, tmp_path):
         assert kept["weights"].shape == (3, 90)
     assert "nothing to do" in run(*command, "-o", "l.json").err
     assert run(*command, "-o", "-").code == 2
-
-
-def test_a_type_for_a_column_that_only_data_has_leaves_the_background_alone(run, cancer, tmp_path):
-    background = tmp_path / "background.csv"
-    pd.read_csv(cancer.data).drop(columns="id").to_csv(background, index=False)
-    options = ("--background", background, "--dtype", "id=text", "--id-column", "id")
-    done = run("tabular", cancer.model, cancer.data, *SMALL, "--rows", "0:2", *options)
-    assert done.code == 0, done.err
-
-
-def test_a_short_job_is_cut_into_smaller_units_of_work(run, cancer, tmp_path):
-    command = ("tabular", cancer.model, cancer.data, "-m", "occlusion", "--backend", "serial")
-    for out, options in {"out": (), "asked": ("--chunk-rows", "32")}.items():
-        assert run(*command, *options, "-o", out).code == 0
-    assert json.loads((tmp_path / "out" / "run.json").read_text())["chunk_rows"] == 4
-    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "asked")

@@ -10,20 +10,14 @@ import pandas as pd
 import pytest
 from broken_texts import CORPUS
 from clarity import assert_clear, is_clear
+from comments import explained
 from languages import LANGUAGES
 from oracles import mask_limit
 from running import environment, rows_of
-from token_models import make_token_model
 
 from xplain_cli.methods.designs import kernel_weights
 
 SMALL = ("-n", "64", "-r", "4")
-
-
-def explained(run, comments, tmp_path, *options, model=None, data="comments.csv"):
-    done = run("text", model or comments / "model.pkl", comments / data, *SMALL, *options)
-    assert done.code == 0, done.err
-    return pd.read_csv(tmp_path / "xplain-out" / "weights.csv")
 
 
 def test_words_get_weights_spans_and_errors(run, comments, tmp_path):
@@ -65,19 +59,6 @@ def test_a_short_text_is_exact_against_brute_force(run, comments, tmp_path, text
     assert stability["precision"].tolist() == ["exact"]
 
 
-def test_lines_are_the_same_texts_as_the_column(run, comments, tmp_path):
-    table = explained(run, comments, tmp_path, "--text-column", "CONTENT")
-    lines = explained(run, comments, tmp_path, "--force", data="comments.txt")
-    assert table["weight"].tolist() == lines["weight"].tolist()
-
-
-def test_several_text_columns_must_be_told_apart(run, comments, tmp_path):
-    done = run("text", comments / "model.pkl", comments / "comments.csv")
-    assert done.code == 2
-    assert "--text-column" in done.err
-    assert "id, CONTENT" in done.err
-
-
 @pytest.mark.parametrize(
     "options", [("--jobs", "2", "--backend", "threads"), ("--chunk-rows", "5")]
 )
@@ -102,33 +83,6 @@ def test_rows_in_another_order_get_the_same_weights(run, comments, tmp_path):
     assert (pair["weight_x"] == pair["weight_y"]).all()
 
 
-def test_the_sparse_road_gives_the_weights_of_the_strings(run, comments, tmp_path):
-    model = comments / "model.pkl"
-    code = f"""
-import pathlib
-import pickle
-
-MODEL = pickle.loads(pathlib.Path({str(model)!r}).read_bytes())
-ask = MODEL.predict_proba
-"""
-    (tmp_path / "bare.py").write_text(code)
-    options = ("--text-column", "CONTENT", "--python-path", str(tmp_path))
-    sparse = explained(run, comments, tmp_path, *options)
-    plan = json.loads((tmp_path / "xplain-out" / "manifest.json").read_text())["plan"]["numbers"]
-    assert plan["sparse"] is True
-    strings = explained(run, comments, tmp_path, *options, "-t", "1", "--force", model="bare:ask")
-    assert strings["weight"].to_numpy() == pytest.approx(sparse["weight"].to_numpy(), abs=1e-9)
-
-
-def test_a_callable_is_asked_every_distinct_text_once(run, comments, tmp_path):
-    (tmp_path / "t.txt").write_text("free free win\nfree cash\n")
-    options = ("--python-path", str(comments), "--batch-size", "4")
-    explained(run, comments, tmp_path, *options, model="judges:spam", data=tmp_path / "t.txt")
-    stability = pd.read_csv(tmp_path / "xplain-out" / "stability.csv")
-    # both texts have two words: 3 masks, and the text itself
-    assert stability["n_model_inputs"].tolist() == [4, 4]
-
-
 def test_order_alone_has_a_poor_fit(run, comments, tmp_path):
     words = "k d a f c l b e g j h i n m"
     (tmp_path / "t.txt").write_text(f"{words}\n")
@@ -137,16 +91,6 @@ def test_order_alone_has_a_poor_fit(run, comments, tmp_path):
     stability = pd.read_csv(tmp_path / "xplain-out" / "stability.csv")
     assert stability["local_r2"][0] < 0.2
     assert stability["fidelity"].tolist() == ["poor"]
-
-
-def test_a_text_that_the_model_fails_on_fails_alone(run, comments, tmp_path):
-    (tmp_path / "t.txt").write_text("some good words\nsome poison here\nmore good words\n")
-    options = ("--python-path", str(comments), *SMALL)
-    done = run("text", "judges:fails", tmp_path / "t.txt", *options)
-    assert done.code == 4
-    stability = pd.read_csv(tmp_path / "xplain-out" / "stability.csv")
-    assert stability["status"].tolist() == ["ok", "failed", "ok"]
-    assert "RuntimeError" in stability["error"][1]
 
 
 def test_units_can_be_hashed_and_compared_by_salt(run, comments, tmp_path, monkeypatch):
@@ -164,15 +108,6 @@ def test_units_can_be_hashed_and_compared_by_salt(run, comments, tmp_path, monke
     )
     assert set(weights["feature"]).isdisjoint(other["feature"])
     assert not (tmp_path / "xplain-out" / "salt").exists()
-
-
-def test_the_vocabulary_sums_up_documents(run, comments, tmp_path):
-    weights = explained(run, comments, tmp_path, "--text-column", "CONTENT")
-    words = pd.read_csv(tmp_path / "xplain-out" / "vocabulary.csv").set_index("feature")
-    free = weights[weights["feature"] == "free"]["weight"]
-    assert words.loc["free", "n_documents"] == len(free)
-    assert words.loc["free", "mean_weight"] == pytest.approx(free.mean())
-    assert words.loc["free", "std_error"] == pytest.approx(free.std(ddof=1) / len(free) ** 0.5)
 
 
 def test_long_texts_are_explained_from_coarse_to_fine(run, comments, tmp_path):
@@ -243,49 +178,6 @@ def test_a_broken_text_is_told_clearly(run, comments, tmp_path, name):
         errors = [row["error"] for row in lines if row["status"] == "failed"]
         assert errors
         assert all(errors)
-
-
-def test_string_models_in_onnx_are_asked_texts(run, comments, tmp_path):
-    skl2onnx = pytest.importorskip("skl2onnx")
-    from skl2onnx.common.data_types import StringTensorType
-    from sklearn.feature_extraction.text import CountVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    table = pd.read_csv(comments / "comments.csv")
-    words = CountVectorizer(token_pattern="[a-zA-Z]+", lowercase=False)
-    fitted = make_pipeline(words, LogisticRegression()).fit(table["CONTENT"], table["likes"] % 2)
-    onnx = skl2onnx.to_onnx(
-        fitted,
-        initial_types=[("text", StringTensorType([None]))],
-        options={id(fitted): {"zipmap": False}},
-        target_opset=17,
-    )
-    (tmp_path / "m.onnx").write_bytes(onnx.SerializeToString())
-    (tmp_path / "m.pkl").write_bytes(pickle.dumps(fitted))
-    options = ("--text-column", "CONTENT")
-    mine = explained(run, comments, tmp_path, *options, model=tmp_path / "m.onnx")
-    plain = explained(run, comments, tmp_path, *options, "--force", model=tmp_path / "m.pkl")
-    assert mine["weight"].to_numpy() == pytest.approx(plain["weight"].to_numpy(), abs=1e-5)
-
-
-def test_token_models_in_onnx_find_the_tokenizer_beside_them(run, tmp_path):
-    pytest.importorskip("tokenizers")
-    make_token_model(tmp_path)
-    (tmp_path / "t.txt").write_text(
-        "good bad good\nbad bad and far more words than eight of them\n"
-    )
-    done = run("text", "m.onnx", "t.txt", *SMALL)
-    assert done.code == 0, done.err
-    weights = pd.read_csv(tmp_path / "xplain-out" / "weights.csv")
-    first = weights[weights["row_id"] == 0].set_index("feature")["weight"]
-    assert first["good"] > 0 > first["bad"]
-    stability = pd.read_csv(tmp_path / "xplain-out" / "stability.csv")
-    assert stability["n_truncated"].tolist() == [0, 2]
-    (tmp_path / "tokenizer.json").unlink()
-    done = run("text", "m.onnx", "t.txt", *SMALL, "--force")
-    assert done.code == 3
-    assert "tokenizer.json" in done.err
 
 
 def test_the_sample_command_works_in_a_clone():

@@ -1,4 +1,4 @@
-"""NumPy files, folders and globs as DATA."""
+"""NumPy arrays as DATA."""
 
 import io
 import pickle
@@ -89,9 +89,17 @@ def zipped(**members):
 
 
 OBJECTS = io.BytesIO()
+
+
 np.save(OBJECTS, np.array([[1, None]], dtype=object), allow_pickle=True)
+
+
 GOOD = io.BytesIO()
+
+
 np.save(GOOD, np.ones((3, 2)))
+
+
 BROKEN = {
     "object array.npy": (OBJECTS.getvalue(), "holds Python objects"),
     "object array.npz": (zipped(X=OBJECTS.getvalue()), "holds Python objects"),
@@ -154,56 +162,6 @@ def test_zeros_that_unpack_a_thousandfold_are_read_in_little_memory(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 30e6
-
-
-def folder(tmp_path, **files):
-    for name, text in files.items():
-        (tmp_path / name.replace("_", ".")).write_text(text)
-    return tmp_path
-
-
-def test_a_folder_and_a_glob_are_their_tables_sorted_and_it_is_said(tmp_path):
-    folder(tmp_path, b_csv="x,y\n2,0\n", a_csv="x,y\n1,0\n", c_tsv="x\ty\n3\t0\n", n_txt="hello")
-    (tmp_path / ".hidden.csv").write_text("z\n1\n")
-    opened = open_table([str(tmp_path)], PLAIN)
-    assert read_columns(opened, {"x": "number"}).table["x"].tolist() == [1, 2, 3]
-    assert opened.paths == tuple(str(tmp_path / n) for n in ("a.csv", "b.csv", "c.tsv"))
-    assert "3 files in this order" in opened.notes[0]
-    assert opened.notes[1].endswith("left out: " + str(tmp_path / "n.txt"))
-    opened = open_table([str(tmp_path / "*.csv"), str(tmp_path / "c.tsv")], PLAIN)
-    assert read_columns(opened, {"x": "number"}).table["x"].tolist() == [1, 2, 3]
-
-
-def test_a_file_whose_name_is_a_glob_is_that_file(tmp_path):
-    (tmp_path / "[ab].csv").write_text("x,y\n1,2\n")
-    (tmp_path / "a.csv").write_text("x,y\n3,4\n")
-    opened = open_table([str(tmp_path / "[ab].csv")], PLAIN)
-    assert read_columns(opened, {"x": "number"}).table["x"].tolist() == [1.0]
-
-
-@pytest.mark.parametrize(
-    ("path", "message"), [("", "is a folder without files of DATA"), ("*.csv", "matches no files")]
-)
-def test_a_folder_or_glob_without_tables_is_refused(tmp_path, path, message):
-    folder(tmp_path, n_txt="hello")
-    with pytest.raises(RefusedError, match=message):
-        open_table([f"{tmp_path}/{path}"], PLAIN)
-
-
-def test_a_folder_with_other_columns_names_the_file(tmp_path):
-    folder(tmp_path, a_csv="x,y\n1,2\n", b_csv="x,z\n1,2\n")
-    with pytest.raises(RefusedError, match=r"b\.csv: no column 'y', which .*a\.csv has"):
-        open_table([str(tmp_path)], PLAIN)
-
-
-def test_outputs_never_overwrite_a_file_of_a_folder(run, diabetes, tmp_path):
-    data = tmp_path / "rows"
-    data.mkdir()
-    (data / "a.csv").write_bytes(diabetes.data.read_bytes())
-    done = run("tabular", diabetes.model, data, "-o", data / "a.csv", "--force")
-    assert done.code == 2
-    assert "is what this command reads" in done.err
-    assert (data / "a.csv").read_bytes() == diabetes.data.read_bytes()
 
 
 def test_an_array_is_explained_as_its_table_is(run, tmp_path):

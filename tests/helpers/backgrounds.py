@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from xplain_cli.baselines import open_baseline
 from xplain_cli.baselines.assignment import Reference
 
 
@@ -43,3 +44,15 @@ class Files:
 
     def table(self, path):
         return self.rows.head(len(path))
+
+
+def fitted(text, rows):
+    return open_baseline(text).fit(reference(rows), Files(rows))
+
+
+def given(text, rows, some):
+    giver = fitted(text, rows)
+    wanted = np.array([1 - answers(some).argmax(axis=1)])[0]
+    if giver.wanted is not None:
+        wanted = np.full(len(some), giver.wanted)
+    return giver, giver.give(some, wanted, answers), wanted

@@ -5,7 +5,11 @@ import pickle
 import pandas as pd
 
 GOOD = ["thank you so much for this", "what a lovely song it is", "I love this band a lot"]
+
+
 BAD = ["win a free phone now", "click here to win cash", "free cash for you, click now"]
+
+
 CALLABLE = """
 import numpy as np
 
@@ -50,3 +54,22 @@ def make_comments(folder):
     (folder / "comments.txt").write_text("\n".join(table["CONTENT"]) + "\n")
     (folder / "judges.py").write_text(CALLABLE)
     return folder
+
+
+SMALL = ("-n", "64", "-r", "4")
+
+
+def explained(run, comments, tmp_path, *options, model=None, data="comments.csv"):
+    done = run("text", model or comments / "model.pkl", comments / data, *SMALL, *options)
+    assert done.code == 0, done.err
+    return pd.read_csv(tmp_path / "xplain-out" / "weights.csv")
+
+
+def against_nearest(
+    run, tmp_path, folder, *options, baseline="nearest:class=fine", data="comments.csv"
+):
+    base = ("text", folder / "model.pkl", folder / data, "--text-column", "CONTENT", "-q")
+    done = run(*base, "-t", "spam", "-m", "kernel-shap", "-b", baseline, "--force", *options)
+    assert done.code == 0, done.err
+    out = tmp_path / "xplain-out"
+    return pd.read_csv(out / "weights.csv"), pd.read_csv(out / "stability.csv")

@@ -4,6 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xplain_cli.baselines.fills import open_hidden
+from xplain_cli.datasets.pictures import find_pictures
+from xplain_cli.datasets.pixels import Reading
+from xplain_cli.modalities.image.compose import InputForm
+from xplain_cli.modalities.image.masks import PictureLaw
+from xplain_cli.modalities.image.superpixels import open_superpixels
+
 
 @dataclass(frozen=True)
 class Given:
@@ -27,3 +34,23 @@ def given(values, *, eight=True):
 
 def noise(shape=(12, 16, 3), seed=0):
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def save(path, array):
+    np.save(path, array, allow_pickle=False)
+    return str(path)
+
+
+PLAIN = InputForm()
+
+
+IMAGENET = InputForm("NCHW", "float32", 1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def law(form=PLAIN, baseline="mean", cut="grid", segments=6, **more):
+    hidden = open_hidden(baseline, refer)
+    return PictureLaw(open_superpixels(cut, segments), hidden, form, **more)
+
+
+def refer(path):
+    return find_pictures([path]).take(0, 1, Reading())[0]

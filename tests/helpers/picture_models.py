@@ -3,6 +3,8 @@
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
+from xplain_cli.models import ModelRecipe, load_model
+
 KINDS = {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8, "float64": TensorProto.DOUBLE}
 
 
@@ -65,3 +67,16 @@ def constant(path, side):
     ]
     constants = [("nothing", np.zeros(1, dtype=np.float32))]
     return store(path, nodes, ["rows", 3, side, side], {"answers": 3}, constants=constants)
+
+
+def opened(source, **more):
+    return load_model(ModelRecipe(str(source), modality="image", **more))
+
+
+def noise(*shape, dtype="float32"):
+    return (np.random.default_rng(0).random(shape) * 255).astype(dtype)
+
+
+def softmax(scores):
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)

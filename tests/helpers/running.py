@@ -39,3 +39,7 @@ def rows_of(path):
 
 def bytes_of(folder, name="weights.csv"):
     return (folder / name).read_bytes()
+
+
+def command(case, *options):
+    return ("tabular", case.model, case.data, *SMALL, "--rows", "0:5", *options)

@@ -2,6 +2,7 @@
 
 import pickle
 
+import numpy as np
 import pandas as pd
 
 
@@ -14,3 +15,15 @@ def stored(tmp_path, model, table, name):
 
 def numbers(rng, rows, columns):
     return pd.DataFrame(rng.normal(size=(rows, columns)), columns=list("abcdefg")[:columns])
+
+
+CITIES = ["Bergen", "Oslo", "Troms\u00f8"]
+
+
+def people(rows=60):
+    stream = np.random.default_rng(0)
+    return pd.DataFrame({
+        "age": stream.integers(18, 80, rows).astype(float),
+        "city": np.resize(CITIES, rows),
+        "zip": np.resize(["0150", "5003", "9008"], rows),
+    })

@@ -1,4 +1,4 @@
-"""methods on masks: LIME for texts and pictures against enumeration, formulas and itself."""
+"""LIME on masks against enumeration, formulas and itself: the contract of methods on masks."""
 
 from dataclasses import fields
 
@@ -7,15 +7,9 @@ import pytest
 from mask_laws import Law, explain, index
 from oracles import mask_limit, text_formula
 
-from xplain_cli.errors import UsageError
 from xplain_cli.methods import METHODS
 from xplain_cli.methods.designs import (
-    DESIGNS,
-    all_masks,
-    enumerate_masks,
     kernel_weights,
-    sample_masks,
-    size_law,
 )
 from xplain_cli.quality.stability import assess, standard_errors
 from xplain_cli.specs import build
@@ -37,7 +31,8 @@ SETTINGS = [
     "kernel-shap",
     "permutation",
 ]
-WITHOUT_MASKS = ["tree-shap"]  # its contract is in test_shapley.py
+
+
 SIZES = ["uniform-size", "bernoulli"]
 
 
@@ -138,19 +133,6 @@ def test_samples_agree_with_enumeration_and_know_their_error(sizes, design, cont
     assert np.sqrt(np.mean(np.square(ratios))) == pytest.approx(1.1, abs=0.35)
 
 
-def test_the_stand_in_leaves_far_less_to_sample():
-    n, model = 18, index(18, 5)
-    spread = {}
-    for control in ("none", "logit2"):
-        method = build(f"lime:control={control}", METHODS["masks"])
-        runs = [
-            explain(method, "uniform-size", n, model, seed=s, samples=256, bounded=True).weights
-            for s in range(8)
-        ]
-        spread[control] = np.var(runs, axis=0).sum()
-    assert spread["logit2"] < spread["none"] / 4
-
-
 @pytest.mark.parametrize("text", ["lime", "lime:control=none", "lime:design=plain"])
 def test_rows_together_or_alone_give_the_same_bytes(text):
     method, n, model = build(text, METHODS["masks"]), 13, index(13)
@@ -184,76 +166,3 @@ def test_a_model_of_order_alone_has_a_poor_fit():
 
     got = explain(build("lime", METHODS["masks"]), "uniform-size", 14, model)
     assert got.local_r2[0, 0] < 0.2
-
-
-@pytest.mark.parametrize("sizes", SIZES)
-@pytest.mark.parametrize("name", DESIGNS)
-def test_designs_sample_the_law(name, sizes):
-    n = 6
-    design = sample_masks(name, sizes, np.ones(n + 1), (4096, 2), (0,))
-    counts = design.masks.sum(axis=2).ravel()
-    share = np.bincount(counts, design.weights.ravel(), minlength=n + 1)
-    assert share / share.sum() == pytest.approx(size_law(sizes, n), abs=0.02)
-
-
-def test_masks_without_weight_are_never_asked():
-    design = sample_masks("sobol", "uniform-size", kernel_weights("cosine", 0.25, 4), (64, 2), (0,))
-    assert (design.used.sum(axis=1) < 4).all()
-    assert (enumerate_masks("uniform-size", np.ones(5)).used.sum(axis=1) < 4).all()
-
-
-def test_all_masks_are_all_and_distinct():
-    assert len(np.unique(all_masks(6), axis=0)) == 64
-
-
-@pytest.mark.parametrize("sizes", SIZES)
-def test_occlusion_takes_each_feature_away_alone(sizes):
-    n, model = 6, index(6)
-    got = explain(build("occlusion", METHODS["masks"]), sizes, n, model)
-    full, nothing = np.ones((1, n), dtype=bool), np.zeros((1, n), dtype=bool)
-    wanted = [model(0, full)[0, 0] - model(0, full & (np.arange(n) != j))[0, 0] for j in range(n)]
-    np.testing.assert_allclose(got.weights[0, 0], wanted)
-    np.testing.assert_allclose(got.base[0, 0], model(0, nothing)[0, 0])
-    assert (got.exact, got.n_inputs.tolist()) == (True, [n + 1])
-
-
-def test_rise_is_the_mean_with_a_feature_less_the_mean_without():
-    n, model = 8, index(8)
-    got = explain(build("rise", METHODS["masks"]), "bernoulli", n, model)
-    masks = all_masks(n)
-    values = model(0, masks)[:, 0]
-    wanted = [values[masks[:, j]].mean() - values[~masks[:, j]].mean() for j in range(n)]
-    assert got.exact
-    np.testing.assert_allclose(got.weights[0, 0], wanted, atol=1e-9)
-
-
-def test_rise_is_for_features_that_stay_with_one_half():
-    with pytest.raises(UsageError, match="it is for pictures"):
-        build("rise", METHODS["masks"]).default_budget(Law("uniform-size"))
-
-
-def test_codes_are_for_features_that_stay_with_one_half():
-    method = build("lime:design=codes", METHODS["masks"])
-    with pytest.raises(UsageError, match="the law of texts does not"):
-        method.default_budget(Law("uniform-size"))
-
-
-def test_the_default_design_of_pictures_is_a_whole_code():
-    got = explain(
-        build("lime:control=none", METHODS["masks"]), "bernoulli", 16, index(16), samples=700
-    )
-    assert got.n_samples == 512
-
-
-def test_a_code_has_far_less_variance_than_plain_masks():
-    spread = {}
-    for design in ("plain", "codes"):
-        method = build(f"lime:design={design},control=none", METHODS["masks"])
-        runs = [
-            explain(method, "bernoulli", 16, index(16), samples=512, repeats=2, seed=s).weights[
-                0, 0
-            ]
-            for s in range(24)
-        ]
-        spread[design] = np.var(runs, axis=0, ddof=1).mean()
-    assert spread["plain"] > 10 * spread["codes"]

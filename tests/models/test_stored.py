@@ -1,218 +1,101 @@
-"""skops files and zips: judged by content and by the same list as pickles."""
+"""Model files told by their content, unpacked within bounds, and pinned."""
 
-import io
-import json
+import bz2
+import gzip
+import hashlib
+import importlib.util
+import lzma
 import pickle
-import zipfile
-from importlib.metadata import version
+import zlib
 
+import joblib
 import numpy as np
-import pandas as pd
 import pytest
-from sklearn.ensemble import (
-    GradientBoostingClassifier,
-    HistGradientBoostingClassifier,
-    RandomForestClassifier,
-)
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.svm import SVC
+from sklearn.preprocessing import StandardScaler
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models import ModelRecipe, load_model
-from xplain_cli.models.inspection import inspect_file
+from xplain_cli.models.pickles.dry_run import dry_run
+from xplain_cli.models.pickles.strict import strict_load
 from xplain_cli.models.stored import read_stored
 
-sio = pytest.importorskip("skops.io")
-
-STREAM = np.random.default_rng(0)
-TABLE = pd.DataFrame(STREAM.normal(size=(60, 3)), columns=["a", "b", "c"])
-TWO = np.where(TABLE["a"] > 0, "yes", "no")
+ROWS = np.random.default_rng(0).normal(size=(40, 3))
 
 
-def doubled(values):
-    return values * 2
+@pytest.mark.parametrize("compress", [0, "zlib", "gzip", "bz2", "lzma", "xz"])
+def test_joblib_files_of_every_compressor_pass(tmp_path, compress):
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(ROWS, ["a", "b"] * 20)
+    path = tmp_path / "model.joblib"
+    joblib.dump(model, path, compress=compress)
+    loaded = load_model(ModelRecipe(str(path)))
+    assert np.array_equal(loaded.estimator.predict_proba(ROWS), model.predict_proba(ROWS))
 
 
-def opened(folder, model, **wishes):
-    path = folder / "model.anything"
-    path.write_bytes(model if isinstance(model, bytes) else sio.dumps(model))
-    return load_model(ModelRecipe(str(path), **wishes))
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zlib.compress])
+def test_compressed_streams_have_a_cap_an_end_and_no_tail(tmp_path, pack):
+    packed = pack(pickle.dumps(bytes(10**6)))
+    path = tmp_path / "model.pkl"
+    for content, cap in ((packed, 10**5), (packed[: len(packed) // 2], 2**30)):
+        path.write_bytes(content)
+        with pytest.raises(RefusedError, match=r"unpacks to more than|cut short"):
+            read_stored(str(path), cap=cap)
+    path.write_bytes(packed + b"tail")
+    with pytest.raises(RefusedError, match=r"4 bytes follow the \w+ stream"):
+        read_stored(str(path))
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        LogisticRegression(),
-        make_pipeline(StandardScaler(), SVC()),
-        RandomForestClassifier(5, random_state=0),
-        GradientBoostingClassifier(n_estimators=3),
-        HistGradientBoostingClassifier(max_iter=3),
-        KNeighborsClassifier(algorithm="kd_tree"),
-        make_pipeline(StandardScaler(), MLPClassifier((3,), max_iter=2000, tol=0.1)),
-    ],
-    ids=lambda model: type(model).__name__,
-)
-def test_skops_files_open_without_a_flag_and_predict_the_same(tmp_path, model):
-    model.fit(TABLE, TWO)
-    loaded = opened(tmp_path, model)
-    settled = loaded.settle(TABLE)
-    answer = getattr(model, settled.response)(TABLE)
-    wide = np.column_stack([-answer, answer]) if answer.ndim == 1 else answer
-    assert (loaded.columns, settled.outputs) == (("a", "b", "c"), ("no", "yes"))
-    assert np.array_equal(loaded.bind(settled).predict(TABLE), wide)
+def test_a_large_file_is_held_apart_from_the_disk_and_hashed_whole(tmp_path):
+    path = tmp_path / "model.pkl"
+    values = np.arange(700_000.0)
+    path.write_bytes(pickle.dumps([values, values.astype(">f4")]))
+    content = path.read_bytes()
+    stored = read_stored(str(path))
+    path.write_bytes(b"another".ljust(len(content)))
+    assert stored.plain == content
+    assert stored.sha256 == hashlib.sha256(content).hexdigest()
+    assert dry_run(stored.data).refusals == ()
+    assert np.array_equal(strict_load(stored.data, ())[0], values)
 
 
-@pytest.mark.parametrize("package", ["xgboost", "lightgbm", "catboost"])
-def test_boosters_inside_skops_files_open(tmp_path, package):
-    library = pytest.importorskip(package)
-    kinds = {
-        "xgboost": lambda: library.XGBClassifier(n_estimators=3),
-        "lightgbm": lambda: library.LGBMClassifier(n_estimators=3, verbose=-1),
-        "catboost": lambda: library.CatBoostClassifier(
-            n_estimators=3, verbose=0, allow_writing_files=False
-        ),
-    }
-    model = kinds[package]().fit(TABLE, (TWO == "yes").astype(int))
-    loaded = opened(tmp_path, model)
-    answer = loaded.bind(loaded.settle(TABLE)).predict(TABLE)
-    assert np.array_equal(answer, np.asarray(model.predict_proba(TABLE), dtype=np.float64))
-
-
-def test_a_skops_file_of_another_version_says_so_once(tmp_path):
-    data = sio.dumps(LogisticRegression().fit(TABLE, TWO))
-    running = version("scikit-learn")
-    file = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as given, zipfile.ZipFile(file, "w") as made:
-        for name in given.namelist():
-            made.writestr(name, given.read(name).replace(f'"{running}'.encode(), b'"1.6.1'))
-    loaded = opened(tmp_path, file.getvalue())
-    assert loaded.notes == (f"fitted with scikit-learn 1.6.1, running {running}",)
-    assert loaded.versions == {"scikit-learn": "1.6.1"}
-
-
-def test_a_refusal_lists_the_unknown_types_and_the_ways_out(tmp_path):
-    model = make_pipeline(FunctionTransformer(doubled), LogisticRegression()).fit(TABLE, TWO)
-    name = f"{doubled.__module__}.doubled"
-    with pytest.raises(RefusedError) as refusal:
-        opened(tmp_path, model)
-    assert str(refusal.value) == (
-        f"{tmp_path / 'model.anything'}: refused, nothing of it was run: it asks for {name};"
-        f" if you trust this name: --trusted {name}; the whole file: --trust-model;"
-        " or export the model to ONNX"
-    )
-    assert opened(tmp_path, model, trusted=(name,)).notes == ()
-    assert opened(tmp_path, model, trust_all=True).notes != ()
-
-
-def edited(model, change):
-    """Return a skops file whose schema was changed."""
-    source = zipfile.ZipFile(io.BytesIO(sio.dumps(model)))
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as target:
-        for name in source.namelist():
-            content = source.read(name)
-            if name == "schema.json":
-                schema = json.loads(content)
-                change(schema)
-                content = json.dumps(schema).encode()
-            target.writestr(name, content)
-    return file.getvalue()
-
-
-def call(module, name, argument):
-    """Return the part of a schema that calls a type with a word."""
-    word = {
-        "__class__": "str",
-        "__module__": "builtins",
-        "__loader__": "JsonNode",
-        "content": json.dumps(argument),
-        "is_json": True,
-    }
-    words = {
-        "__class__": "tuple",
-        "__module__": "builtins",
-        "__loader__": "TupleNode",
-        "content": [word],
-    }
-    kind = "ConstructorFromReduceNode"
-    return {"__class__": name, "__module__": module, "__loader__": kind, "content": words}
+def test_lz4_names_the_extra_where_it_is_missing(tmp_path):
+    if importlib.util.find_spec("lz4") is not None:
+        pytest.skip("lz4 is installed")
+    path = tmp_path / "model.joblib"
+    path.write_bytes(b"\x04\x22\x4d\x18rest")
+    with pytest.raises(Exception, match=r"pip install 'xplain-cli\[lz4\]'"):
+        read_stored(str(path))
 
 
 @pytest.mark.parametrize(
-    ("module", "name"),
+    ("content", "says"),
     [
-        ("posix", "system"),
-        ("builtins", "eval"),
-        ("subprocess", "getoutput"),
-        ("numpy", "ndarray"),
-        ("lightgbm.basic", "Booster"),
-        ("functools", "partial"),
-        ("sklearn.datasets._base", "load_files"),
+        (b"", "the file is empty"),
+        (b"PK\x03\x04", "a damaged zip archive"),
+        (b'{"steps": 1}', "looks like JSON text that holds no XGBoost model"),
+        (b"a,b\n1,2\n", "neither a pickle nor an ONNX file"),
+        (b"\x80\x05garbage", "is no readable pickle"),
     ],
 )
-def test_skops_files_that_would_call_something_are_refused(tmp_path, module, name):
-    marker = tmp_path / "marker"
-
-    def change(schema):
-        schema["content"]["content"]["C"] = call(module, name, f"touch {marker}")
-
-    data = edited(LogisticRegression().fit(TABLE, TWO), change)
-    with pytest.raises(RefusedError, match="refused, nothing of it was run"):
-        opened(tmp_path, data)
-    assert not marker.exists()
-
-
-def test_damaged_and_endless_skops_files_are_refused(tmp_path):
-    def deep(schema):
-        part = schema
-        for _ in range(300):
-            part["more"] = part = {"more": {}}
-
-    model = LogisticRegression().fit(TABLE, TWO)
-    with pytest.raises(RefusedError, match="refused, nothing of it was run"):
-        opened(tmp_path, edited(model, deep))
-    with pytest.raises(RefusedError, match="not a readable skops file"):
-        opened(tmp_path, edited(model, lambda schema: schema.clear()))
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("schema.json", "{")
-    with pytest.raises(RefusedError, match="not a readable skops file"):
-        opened(tmp_path, file.getvalue())
-    with pytest.raises(RefusedError, match="holds a StandardScaler, not a model"):
-        opened(tmp_path, StandardScaler().fit(TABLE))
-
-
-def test_inspection_tells_the_kind_and_the_columns(tmp_path):
-    path = tmp_path / "model.anything"
-    path.write_bytes(sio.dumps(LogisticRegression().fit(TABLE, TWO)))
-    found = inspect_file(str(path))
-    assert (found.kind, found.columns) == ("skops", ("a", "b", "c"))
-    assert found.sha256 == read_stored(str(path)).sha256
-    model = make_pipeline(FunctionTransformer(doubled), LogisticRegression()).fit(TABLE, TWO)
-    path.write_bytes(sio.dumps(model))
-    assert inspect_file(str(path)).unknown == ((f"{doubled.__module__}.doubled", ""),)
-
-
-def zipped(**members):
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name.replace("__", "/").replace("_", "."), content)
-    return file.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("data", "says"),
-    [
-        (zipped(model__data_pkl=pickle.dumps(1)), "holds weights without their architecture"),
-        (zipped(a_npy=b""), r"a NumPy \.npz archive, which holds arrays and no model"),
-        (zipped(a_txt=b""), "a zip archive that holds no model; unpack it"),
-    ],
-)
-def test_other_zips_are_refused_with_what_they_are(tmp_path, data, says):
+def test_other_files_are_refused_with_what_they_look_like(tmp_path, content, says):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(content)
     with pytest.raises(RefusedError, match=says):
-        opened(tmp_path, data)
+        load_model(ModelRecipe(str(path)))
+
+
+def test_missing_files_and_folders_are_refused(tmp_path):
+    with pytest.raises(RefusedError, match="no such file or directory"):
+        load_model(ModelRecipe(str(tmp_path / "none.pkl")))
+    with pytest.raises(RefusedError, match="a folder, not a model file"):
+        load_model(ModelRecipe(str(tmp_path)))
+
+
+def test_a_pin_is_compared_in_any_case_and_another_file_is_refused(tmp_path):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(LogisticRegression().fit(ROWS, ROWS[:, 0] > 0)))
+    digest = read_stored(str(path)).sha256
+    assert load_model(ModelRecipe(str(path), sha256=digest.upper())).sha256 == digest
+    with pytest.raises(RefusedError, match="not the pinned 00"):
+        load_model(ModelRecipe(str(path), sha256="00"))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import pytest
-from conftest import environment
+from running import environment
 from typer.testing import CliRunner
 
 import xplain_cli

@@ -1,12 +1,12 @@
 """--budget: time or model inputs become samples, once, and the same command finds them again."""
 
-import csv
 import json
 
 import numpy as np
 import pytest
 from picture_models import constant
 from PIL import Image
+from running import rows_of
 
 from xplain_cli.planning import budget as budgeting
 
@@ -22,18 +22,13 @@ METHODS = [
 ]
 
 
-def lines_of(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def manifest_of(folder):
     return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
 
 
 def asked_by(folder):
     """Return the model inputs of a run, without the padding of batches."""
-    rows = sum(int(line["n_model_inputs"]) for line in lines_of(folder / "stability.csv"))
+    rows = sum(int(line["n_model_inputs"]) for line in rows_of(folder / "stability.csv"))
     return rows + manifest_of(folder)["pool"].get("model_inputs", 0)
 
 

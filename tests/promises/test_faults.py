@@ -1,7 +1,6 @@
 """Faults: rows that kill or hang their worker, killed workers, killed parents, full disks."""
 
 import contextlib
-import csv
 import json
 import os
 import random
@@ -12,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from running import environment
+from running import environment, rows_of
 
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc"),
@@ -42,14 +41,9 @@ def harmful(run, cancer, tmp_path):
         (tmp_path / "mortal.py").write_text(MORTAL.replace("HARM", harm))
         command = ("tabular", "mortal:predict", cancer.data, *SMALL, "--chunk-rows", "8")
         done = run(*command, "-o", out, *options)
-        return done, lines_of(tmp_path / out / "stability.csv")
+        return done, rows_of(tmp_path / out / "stability.csv")
 
     return explained
-
-
-def lines_of(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def children(pid):
@@ -77,7 +71,7 @@ def test_a_row_that_kills_its_worker_is_one_failed_record(harmful, tmp_path, job
     assert (len(lines), len(bad)) == (60, 1)
     assert "SIGKILL -9, likely out of memory" in bad[0]["error"]
     harmful("pass", "--backend", "serial", out="whole")
-    whole = lines_of(tmp_path / "whole" / "stability.csv")
+    whole = rows_of(tmp_path / "whole" / "stability.csv")
     for line in (*lines, *whole):
         del line["run_id"]  # the code of the model is not the same
     assert [a for a, b in zip(lines, whole, strict=True) if a != b] == bad

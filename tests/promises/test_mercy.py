@@ -2,40 +2,11 @@
 
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
 from running import SMALL, bytes_of, rows_of
-from stored_cases import numbers, stored
-
-BAD = {
-    "word": (lambda cells: [cells[0], "abc", *cells[2:]], "column 'a': 'abc' is not a number"),
-    "short": (lambda cells: cells[:2], "line 12 has 2 cells, the header 4"),
-    "long": (lambda cells: [*cells, "9"], "line 12 has 5 cells, the header 4"),
-    "nul": (lambda cells: [cells[0], cells[1] + "\0", *cells[2:]], "line 12 has a NUL byte"),
-    "quote": (lambda cells: [cells[0], '"1"2', *cells[2:]], "a quote in line 12 is wrong"),
-}
-
-
-@pytest.fixture
-def good(tmp_path):
-    """A linear model, its table with ids, and the same table as a background."""
-    from sklearn.linear_model import LogisticRegression
-
-    X = numbers(np.random.default_rng(0), 40, 3)
-    model = LogisticRegression().fit(X, X["a"] > 0)
-    X.insert(0, "id", [f"p{i}" for i in range(len(X))])
-    path, data = stored(tmp_path, model, X, "good")
-    return path, data, ("--background", data, "--id-column", "id")
-
-
-def spoiled(tmp_path, data, change, at=10):
-    """Return the table with row *at* changed; the place of the others is the same."""
-    rows = data.read_text().splitlines()
-    rows[at + 1] = ",".join(change(rows[at + 1].split(",")))
-    path = tmp_path / "spoiled.csv"
-    path.write_text("\n".join(rows) + "\n")
-    return path
+from spoiled_tables import BAD, spoiled
+from stored_cases import stored
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -91,52 +62,6 @@ def test_the_order_of_rows_moves_no_number(lines, good, tmp_path):
     assert again == found
 
 
-def test_max_failed_tolerates_bad_rows(run, good, tmp_path):
-    model, data, options = good
-    path = spoiled(tmp_path, data, BAD["short"][0])
-    done = run("tabular", model, path, *options, *SMALL, "--max-failed", "1")
-    assert done.code == 0
-    assert "1 of 40 rows cannot be read" in done.err
-    assert "39 explained, 1 failed" in done.err
-
-
-def test_the_background_leaves_bad_rows_out_and_says_so(run, good, tmp_path):
-    model, data, _ = good
-    path = spoiled(tmp_path, spoiled(tmp_path, data, BAD["short"][0]), BAD["word"][0], 20)
-    done = run("tabular", model, path, *SMALL, "-o", "bad", "--max-failed", "2")
-    assert "background: 2 rows that cannot be used are left out" in done.err
-    clean = tmp_path / "clean.csv"
-    rows = data.read_text().splitlines(keepends=True)
-    clean.write_text("".join(row for i, row in enumerate(rows) if i not in {11, 21}))
-    assert run("tabular", model, data, *SMALL, "-o", "good", "--background", clean).code == 0
-    kept = [
-        [(line["row_id"], line["feature"], line["weight"]) for line in rows_of(folder)]
-        for folder in (tmp_path / "bad" / "weights.csv", tmp_path / "good" / "weights.csv")
-    ]
-    assert kept[0] == [line for line in kept[1] if line[0] not in {"10", "20"}]
-    assert len(kept[0]) == 38 * 3
-
-
-def test_bad_rows_of_a_background_file_are_left_out_and_said(run, good, tmp_path):
-    model, data, _ = good
-    path = spoiled(tmp_path, data, BAD["short"][0])
-    done = run("tabular", model, data, *SMALL, "--background", path)
-    assert done.code == 0
-    assert "background: 1 of 40 rows cannot be read: " in done.err
-    assert "background: 1 rows that cannot be used are left out" in done.err
-
-
-def test_rows_that_all_fail_at_first_stop_the_run(run, good, tmp_path):
-    model, data, options = good
-    path = data
-    for at in range(16):
-        path = spoiled(tmp_path, path, BAD["word"][0], at)
-    done = run("tabular", model, path, *options, *SMALL, "--chunk-rows", "4")
-    assert done.code == 4
-    assert "all of the first 16 rows failed: " in done.err
-    assert not (tmp_path / "xplain-out" / "weights.csv").exists()
-
-
 def test_a_dry_run_and_inspect_look_at_rows_that_can_be_read(run, good, tmp_path):
     model, data, options = good
     path = spoiled(tmp_path, data, BAD["word"][0], 0)
@@ -156,35 +81,6 @@ def test_a_bad_object_of_json_lines_fails_alone(run, good, tmp_path):
     failed = [line for line in rows_of(tmp_path / "out" / "stability.csv") if line["error"]]
     assert [(line["row_id"], line["row"]) for line in failed] == [("row 7", "7")]
     assert failed[0]["error"].startswith(f"{path}: line 8 is not an object")
-
-
-@pytest.mark.parametrize("value", ["", "inf", "-inf"])
-def test_rows_that_the_model_cannot_answer_leave_the_background_too(run, good, tmp_path, value):
-    model, data, _ = good
-    path = spoiled(tmp_path, data, lambda cells: [*cells[:2], value, cells[3]])
-    done = run("tabular", model, path, *SMALL, "-o", "bad")
-    assert done.code == 4, done.err
-    assert "background: 1 rows are left out, in which 'b' are missing or infinite: the model" in (
-        done.err
-    )
-    failed = [line for line in rows_of(tmp_path / "bad" / "stability.csv") if line["error"]]
-    assert [line["row"] for line in failed] == ["10"]
-    assert "the model raised ValueError" in failed[0]["error"]
-    clean = tmp_path / "clean.csv"
-    rows = data.read_text().splitlines(keepends=True)
-    clean.write_text("".join(row for i, row in enumerate(rows) if i != 11))
-    assert run("tabular", model, data, *SMALL, "-o", "good", "--background", clean).code == 0
-    kept = [
-        [(line["row_id"], line["feature"], line["weight"]) for line in rows_of(folder)]
-        for folder in (tmp_path / "bad" / "weights.csv", tmp_path / "good" / "weights.csv")
-    ]
-    assert kept[0] == [line for line in kept[1] if line[0] != "10"]
-
-
-def test_missing_values_that_the_model_takes_stay_in_the_background(run, mixed):
-    done = run("tabular", mixed.model, mixed.data, *SMALL)
-    assert done.code == 0
-    assert "left out" not in done.err
 
 
 def test_no_reason_and_no_note_shows_a_value_that_is_left_out(run, mixed, tmp_path):

@@ -1,8 +1,9 @@
 """The promise: a row's numbers do not depend on the rows beside it, their order or their place."""
 
 import numpy as np
+import pandas as pd
 import pytest
-from running import SMALL
+from running import SMALL, bytes_of, rows_of
 from stored_cases import numbers, stored
 
 
@@ -117,3 +118,64 @@ def test_selection_does_not_hide_what_a_rerun_would_select(lines, tmp_path, rng)
     alike = [float(s[0]["topk_jaccard"]) for (name, _), s in found.items() if name == "stability"]
     assert len(found["weights", "0"]) == 3
     assert np.mean(alike) < 0.99
+
+
+def test_same_bytes_for_any_way_of_working(run, cancer, tmp_path):
+    ways = {
+        "serial": ("--backend", "serial"),
+        "chunks": ("--chunk-rows", "7"),
+        "single": ("--chunk-rows", "1"),
+        "threads": ("--backend", "threads", "-j", "2", "--chunk-rows", "16"),
+        "loky": ("--backend", "loky", "-j", "2", "--chunk-rows", "16"),
+    }
+    for name, options in ways.items():
+        done = run("tabular", cancer.model, cancer.data, *SMALL, "-o", name, *options)
+        assert done.code == 0, done.err
+    first = bytes_of(tmp_path / "serial")
+    weights = [float(w["weight"]) for w in rows_of(tmp_path / "serial" / "weights.csv")]
+    assert np.std(weights) > 0.01
+    for name in ways:
+        assert bytes_of(tmp_path / name) == first, name
+        assert bytes_of(tmp_path / name, "stability.csv") == bytes_of(
+            tmp_path / "serial", "stability.csv"
+        )
+
+
+def test_same_bytes_of_a_dense_model_in_any_order_and_slice(run, diabetes, tmp_path):
+    """A linear model goes through BLAS, whose last digits change with the shape of a batch."""
+    table = pd.read_csv(diabetes.data, dtype=str)
+    table.insert(0, "id", [f"r{i}" for i in range(len(table))])
+    whole, shuffled = tmp_path / "whole.csv", tmp_path / "shuffled.csv"
+    table.to_csv(whole, index=False)
+    table.sample(frac=1, random_state=3).to_csv(shuffled, index=False)
+    options = (*SMALL, "--id-column", "id", "--background", whole)
+    for data, out, rest in (
+        (whole, "whole", ()),
+        (shuffled, "shuffled", ()),
+        (whole, "slice", ("--rows", "10:30")),
+    ):
+        assert run("tabular", diabetes.model, data, *options, "-o", out, *rest).code == 0
+
+    def lines(out):
+        return [
+            {k: v for k, v in w.items() if k != "run_id"}
+            for w in rows_of(tmp_path / out / "weights.csv")
+        ]
+
+    expected = lines("whole")
+    assert np.std([float(w["weight"]) for w in expected]) > 1
+    order = lambda w: (w["row_id"], int(w["rank"]))  # noqa: E731
+    assert sorted(lines("shuffled"), key=order) == sorted(expected, key=order)
+    assert lines("slice") == [w for w in expected if 10 <= int(w["row_id"][1:]) < 30]
+
+
+def test_background_statistics_do_not_depend_on_row_order(run, diabetes, tmp_path):
+    table = pd.read_csv(diabetes.data, dtype=str)
+    shuffled = tmp_path / "shuffled.csv"
+    table.sample(frac=1, random_state=3).to_csv(shuffled, index=False)
+    for background, out in ((diabetes.data, "one"), (shuffled, "two")):
+        options = (*SMALL, "--background", background, "-o", out)
+        assert run("tabular", diabetes.model, diabetes.data, *options).code == 0
+    one, two = (rows_of(tmp_path / out / "weights.csv") for out in ("one", "two"))
+    for first, second in zip(one, two, strict=True):
+        assert {**first, "run_id": ""} == {**second, "run_id": ""}

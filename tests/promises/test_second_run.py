@@ -1,16 +1,13 @@
-"""What a second command meets: runs that stand there, files that it must not touch, gates."""
+"""What a second command meets: runs that stand there and files that it must not touch."""
 
 import json
+import pickle
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
-from running import SMALL, environment, rows_of
-
-
-def command(case, *options):
-    return ("tabular", case.model, case.data, *SMALL, "--rows", "0:5", *options)
+from running import SMALL, command, environment, rows_of
 
 
 @pytest.mark.parametrize(
@@ -26,7 +23,6 @@ def test_a_refused_command_leaves_the_good_run_as_it_was(run, diabetes, tmp_path
 
 
 def test_what_only_the_pool_shows_leaves_nothing_either(run, tmp_path):
-    import pickle
 
     from sklearn.tree import DecisionTreeClassifier
 
@@ -49,34 +45,6 @@ def test_forced_or_not_a_finished_default_run_of_other_numbers_is_set_aside(run,
     assert len(list(tmp_path.glob("xplain-out.*"))) == 1
 
 
-@pytest.mark.parametrize("force", [(), ("--force",)])
-def test_the_commands_own_input_is_never_overwritten(run, cancer, tmp_path, force):
-    data = tmp_path / "in.csv"
-    data.write_bytes(cancer.data.read_bytes())
-    done = run("tabular", cancer.model, data, *SMALL, "-o", data, *force)
-    assert done.code == 2
-    assert "is what this command reads" in done.err
-    assert data.read_bytes() == cancer.data.read_bytes()
-
-
-def test_a_gate_judges_the_run_of_the_file_that_is_named(run, cancer, tmp_path):
-    assert run(*command(cancer, "-o", "z.csv")).code == 0
-    assert run(*command(cancer, "-t", "0", "-o", "z.json")).code == 2  # z.manifest.json is z.csv's
-    assert run(*command(cancer, "-t", "0", "-o", "z.json", "--force")).code == 0
-    for name, target in (("z.csv", "1"), ("z.json", "0"), ("z.stability.json", "0")):
-        assert run("gate", name, "--fail-on", f"count(target=={target})>0").code == 1
-    assert run("gate", "z.manifest.json", "--fail-on", "count(failed)>0").code == 3
-    assert run(*command(cancer, "-o", "folder")).code == 0
-    assert run(*command(cancer, "-t", "0", "-o", "folder/more.csv")).code == 0
-    assert run("gate", "folder/more.csv", "--fail-on", "count(target==0)>0").code == 1
-    assert run("gate", "folder/weights.csv", "--fail-on", "count(target==0)>0").code == 0
-
-
-@pytest.mark.parametrize("place", [".", "/"])
-def test_a_gate_on_what_is_no_run_is_refused(run, place):
-    assert run("gate", place, "--fail-on", "count(failed)>0").code == 3
-
-
 def test_a_changed_manifest_is_written_anew(run, cancer, tmp_path):
     assert run(*command(cancer, "-o", "out")).code == 0
     manifest = tmp_path / "out" / "manifest.json"
@@ -86,22 +54,7 @@ def test_a_changed_manifest_is_written_anew(run, cancer, tmp_path):
     assert json.loads(manifest.read_bytes())["outputs"] == json.loads(good)["outputs"]
 
 
-def test_gates_of_a_later_command_are_kept(run, cancer, tmp_path):
-    assert run(*command(cancer, "-o", "out")).code == 0
-    assert run(*command(cancer, "-o", "out", "--fail-on", "max_rel_se>0")).code == 1
-    kept = json.loads((tmp_path / "out" / "run_results.json").read_text())["gates"]
-    assert [gate["missed"] for gate in kept] == [True]
-
-
-def test_gates_see_what_top_k_leaves_out(run, cancer, tmp_path):
-    gate = ("--fail-on", "max(n_omitted)>0")
-    assert run(*command(cancer, "-o", "out", "-k", "3", *gate)).code == 1
-    assert run("gate", "out", *gate).code == 1
-    assert run(*command(cancer, "-o", "all", *gate)).code == 0
-
-
 def test_wide_lines_never_have_a_name_twice(run, tmp_path, rng):
-    import pickle
 
     from sklearn.linear_model import Ridge
 
@@ -139,3 +92,12 @@ def test_talk_that_cannot_be_told_changes_nothing(cancer, tmp_path, buffered):
         )
     assert done.returncode == 0
     assert len(rows_of(tmp_path / "out" / "stability.csv")) == 5
+
+
+def test_force_never_touches_a_foreign_folder(run, cancer, tmp_path):
+    foreign = tmp_path / "mine"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("ten years")
+    done = run("tabular", cancer.model, cancer.data, *SMALL, "-o", "mine", "--force")
+    assert done.code == 3
+    assert [p.name for p in foreign.iterdir()] == ["thesis.txt"]

@@ -1,21 +1,18 @@
-"""The nearest picture of a class stands in for what is hidden."""
+"""The nearest picture of a class: where it is sought, and whole runs."""
 
 import json
-import pickle
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from drawn_pictures import given, noise
 from picture_models import mean_colours
 from PIL import Image
 
 from xplain_cli.baselines.fills import Mean
-from xplain_cli.baselines.pictures import Nearest, NearestOf, hold
+from xplain_cli.baselines.pictures import NearestOf
 from xplain_cli.datasets.pictures import find_pictures
 from xplain_cli.datasets.pixels import Reading
-from xplain_cli.errors import RefusedError
 from xplain_cli.modalities.image.candidates import Sought, find_nearest
 from xplain_cli.modalities.image.compose import InputForm
 from xplain_cli.modalities.image.masks import PictureLaw
@@ -23,82 +20,9 @@ from xplain_cli.modalities.image.superpixels import open_superpixels
 from xplain_cli.models.contract import Settled
 
 SIDE = 16
+
+
 FIRST = "nearest:class=0"
-
-
-def near(pictures, form=None, eights=None):
-    eights = eights or [True] * len(pictures)
-    names = [f"p{i}" for i in range(len(pictures))]
-    form = form or InputForm()
-    factors = tuple(form.rescale / np.array(form.std))
-    held = hold(list(zip(names, pictures, eights, strict=True)))
-    return Nearest(FIRST, held, factors, np.dtype(form.dtype).kind in "iu")
-
-
-def law(pictures, form=None):
-    form = form or InputForm()
-    return PictureLaw(open_superpixels("grid", 6), near(pictures, form), form)
-
-
-def nothing(rows):
-    """Return the first picture with everything hidden."""
-    return rows.masked(0, np.zeros((1, rows.counts[0]), dtype=bool))[0]
-
-
-def test_hidden_superpixels_show_the_same_place_of_the_candidate():
-    pictures = [noise(seed=1), noise(seed=2)]
-    rows = law(pictures).split([given(noise())])
-    at = int(rows.shown().row_columns["baseline_origin"][0][1:])
-    mask = np.array([[True, False, True, False, False, True]])
-    inside = np.isin(rows.labels[0], [0, 2, 5])[..., None]
-    np.testing.assert_array_equal(
-        rows.masked(0, mask)[0], np.where(inside, noise(), pictures[at]).astype(np.float32)
-    )
-
-
-@pytest.mark.parametrize("std", [(0.2,), (0.01, 1.0, 100.0)])
-def test_the_nearest_is_nearest_as_the_model_takes_pictures(std):
-    form = InputForm("NCHW", "float64", 1 / 255, (0.5,), std)
-    pictures = [noise(seed=i + 1) for i in range(20)]
-    apart = [np.linalg.norm(form.apply(noise()) - form.apply(one)) for one in pictures]
-    facts = law(pictures, form).split([given(noise())]).shown().row_columns
-    assert facts["baseline_origin"].tolist() == [f"p{np.argmin(apart)}"]
-    assert facts["baseline_distance"][0] == pytest.approx(min(apart))
-
-
-def test_a_picture_never_stands_in_for_itself():
-    rows = law([noise(), noise(seed=1)]).split([given(noise())])
-    assert rows.shown().row_columns["baseline_origin"].tolist() == ["p1"]
-
-
-def test_a_picture_that_is_alone_in_its_class_fails_with_the_way_out():
-    rows = law([noise()]).split([given(noise()), given(noise(seed=1))])
-    assert list(rows.reasons) == [0]
-    assert "from=FOLDER" in rows.reasons[0]
-
-
-def test_a_candidate_of_another_size_is_brought_to_the_picture():
-    large = np.full((40, 50, 3), 7, dtype=np.uint8)
-    assert (nothing(law([large]).split([given(noise())])) == 7).all()
-
-
-def test_a_grey_candidate_stands_in_for_a_coloured_picture():
-    grey = np.full((12, 16, 1), 7, dtype=np.uint8)
-    assert (nothing(law([grey]).split([given(noise())])) == 7).all()
-
-
-def test_candidates_of_another_range_are_no_candidates():
-    shares = (noise(seed=1) / 255).astype(np.float32)
-    with pytest.raises(RefusedError, match="range of values"):
-        near([shares], eights=[False]).near(noise(), eight=True)
-
-
-def test_candidates_travel_to_a_worker_whole():
-    pictures = [noise((3, 5, 1)), noise((12, 16, 3), seed=1).astype(np.float32), noise(seed=2)]
-    sent = pickle.loads(pickle.dumps(hold([(str(i), one, True) for i, one in enumerate(pictures)])))
-    for at, picture in enumerate(pictures):
-        np.testing.assert_array_equal(sent.values(at), picture)
-        assert sent.values(at).dtype == picture.dtype
 
 
 class Reds:

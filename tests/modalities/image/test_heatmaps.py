@@ -1,12 +1,9 @@
 """Maps: red raises, blue lowers and is hatched; label maps can be given back."""
 
 import io
-from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from xplain_cli.modalities.image.heatmaps import (
@@ -18,10 +15,11 @@ from xplain_cli.modalities.image.heatmaps import (
     draw_segments,
     weight_map,
 )
-from xplain_cli.modalities.image.map_names import map_names
 from xplain_cli.modalities.image.superpixels import Scene, open_superpixels
 
 QUARTERS = np.kron(np.array([[0, 1], [2, 3]]), np.ones((112, 112), dtype=np.int64))
+
+
 WEIGHTS = np.array([0.4, -0.4, 0.0, 0.1])
 
 
@@ -99,43 +97,6 @@ def test_a_label_map_can_be_given_back(tmp_path, count):
     picture = np.zeros((*labels.shape, 3), dtype=np.uint8)
     back = open_superpixels(f"file={tmp_path / 'a.png'}", None).split(picture, scene)
     assert (back == labels).all()
-
-
-@pytest.mark.parametrize(
-    ("ids", "names"),
-    [
-        (["a.jpg"], ["a"]),
-        (["cats/a.jpg", "dogs/a.jpg"], ["cats/a", "dogs/a"]),
-        (["a.jpg", "a.png"], ["a.jpg", "a.png"]),
-        (["a.jpg", "A.png"], ["a.jpg", "A.png"]),
-        (["frame.0001.png", "frame.0002.png"], ["frame.0001", "frame.0002"]),
-        (["a.png", "a.png.png"], ["a", "a.png.png"]),
-        (["a.jpg", "a.2.jpg"], ["a", "a.2.jpg"]),
-        (["scan.tif#0", "scan.tif#1"], ["scan.tif#0", "scan.tif#1"]),
-        ([0, 1], ["0", "1"]),
-        (["/data/pets/a.jpg", "/data/pets/cats/b.jpg"], ["a", "cats/b"]),
-        (["/data/a.jpg"], ["a"]),
-        (["C:\\photos\\a.jpg", "C:\\photos\\b.jpg"], ["a", "b"]),
-        (["../x.png"], ["__/x"]),
-        (["/data/../x.png"], ["x"]),
-        ([".."], ["__"]),
-    ],
-)
-def test_files_are_called_after_ids(ids, names):
-    assert map_names(ids) == names
-
-
-PIECES = ["a", "A", ".2", ".png", ".jpg", "/", "..", "C:", "\\", "~", "__"]
-IDS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join)
-
-
-@given(st.lists(IDS, unique=True, max_size=8))
-def test_no_file_is_meant_for_two_pictures(ids):
-    files = [f"{name}{n}.png".casefold() for name in map_names(ids) for n in ("", ".2", ".3")]
-    assert len(files) == len(set(files))
-    folders = {str(folder) for file in files for folder in PurePosixPath(file).parents}
-    assert not folders & set(files)
-    assert not any(PurePosixPath(file).is_absolute() or ".." in file.split("/") for file in files)
 
 
 def test_equal_weights_draw_equal_bytes():

@@ -3,23 +3,9 @@
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 from running import SMALL, rows_of
-
-from xplain_cli.models import Levels
-from xplain_cli.models.estimators.columns import column_kinds
-
-CITIES = ["Bergen", "Oslo", "Troms\u00f8"]
-
-
-def people(rows=60):
-    stream = np.random.default_rng(0)
-    return pd.DataFrame({
-        "age": stream.integers(18, 80, rows).astype(float),
-        "city": np.resize(CITIES, rows),
-        "zip": np.resize(["0150", "5003", "9008"], rows),
-    })
+from stored_cases import people
 
 
 def fitted(encoder, table=None):
@@ -115,21 +101,6 @@ def test_an_unknown_category_moves_no_other_row(explained, tmp_path):
     assert [line for line in dirty if line["row"] != "3"] == [
         line for line in clean if line["row"] != "3"
     ]
-
-
-def test_levels_stand_only_where_an_encoder_sees_the_column_as_it_is():
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder
-
-    table = people()[["city"]]
-    table.loc[0, "city"] = np.nan
-    known = Levels(tuple(CITIES), strict=True)
-    plain = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder()).fit(table)
-    assert column_kinds(plain, ["city"]).levels == {"city": known}
-    marked = SimpleImputer(strategy="most_frequent", missing_values="Oslo")
-    changed = make_pipeline(marked, OneHotEncoder()).fit(table.dropna())
-    assert column_kinds(changed, ["city"]).levels == {}
 
 
 @pytest.mark.parametrize("package", ["xgboost", "lightgbm"])

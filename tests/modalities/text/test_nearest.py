@@ -1,4 +1,4 @@
-"""The nearest text of a class as a baseline: aligned unit by unit, and whole runs."""
+"""The nearest text of a class as a baseline, and whole runs."""
 
 import json
 import pickle
@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from comments import against_nearest
 from hypothesis import given
 from hypothesis import strategies as st
 from languages import LANGUAGES
@@ -17,7 +18,11 @@ from xplain_cli.modalities.text.nearest import AlignedRows, nearest_of
 from xplain_cli.modalities.text.segmentation import split_units
 
 SCORES = {"bad": -2.0, "good": 3.0, "film": 0.25, "plot": 1.5, "very": 0.5, "end": -0.75}
+
+
 some_words = st.lists(st.sampled_from([*SCORES, *LANGUAGES.values()]), max_size=8)
+
+
 gaps = st.sampled_from([" ", ", ", "  ", "!\n", "... "])
 
 
@@ -56,43 +61,12 @@ def test_all_features_are_the_text_and_none_are_the_other_one(text, other, unit)
     assert (mine + text[low:], theirs + text[low:]) == (text, other)
 
 
-@given(st.lists(st.sampled_from("abcdef")), st.lists(st.sampled_from("abcdef")), st.randoms())
-def test_words_never_run_together(mine, theirs, random):
-    text, other = " ".join(mine), ", ".join(theirs)
-    spans = [split_units(one, "word", dictionary=False) for one in (text, other)]
-    mixed, low = "", 0
-    for one in align(text, spans[0], other, spans[1]):
-        mixed += text[low : one.low] + random.choice([text[one.low : one.high], one.other])
-        low = one.high
-    assert all(len(word) == 1 for word in (mixed + text[low:]).replace(",", " ").split())
-
-
 def test_masks_move_each_feature_between_the_texts():
     rows = aligned("a very bad film, the end", "a good film!")
     assert [one.name for one in rows.changes[0]] == ["very", "bad", ",", "the", "end"]
     assert sides(rows) == ["a very bad film, the end", "a good film!"]
     mask = np.array([[True, False, True, True, False]])
     assert rows.masked(0, mask) == ["a very film, the "]
-
-
-@pytest.mark.parametrize(
-    ("text", "other", "names", "spans"),
-    [
-        ("a film", "a film", [], []),
-        ("bad film", "good film", ["bad"], [[0, 3]]),
-        ("a film", "a good film", ["absent: good"], [[2, 2]]),
-        ("a film", "a film a plot", ["absent: a plot"], [[6, 6]]),
-        ("bad end", "good plot, very much", ["bad", "end", "absent: , very much"], None),
-        ("film, end", "film end", [","], [[4, 5]]),
-        ("film end", "film  end", ["absent: (blank)"], [[5, 5]]),
-    ],
-)
-def test_features_are_units_and_what_only_the_other_text_has(text, other, names, spans):
-    units = [split_units(one, "word", dictionary=False) for one in (text, other)]
-    found = align(text, units[0], other, units[1])
-    assert [one.name for one in found] == names
-    if spans is not None:
-        assert [list(one.span) for one in found] == spans
 
 
 def test_the_nearest_has_the_least_jaccard_distance_and_is_never_the_text_itself(rng):
@@ -128,17 +102,9 @@ def test_of_a_sum_over_words_each_feature_weighs_what_it_adds_over_its_counterpa
     assert (alone - nothing).tolist() == [0.5 - 3.0, -2.0, -0.75 - 1.5, -1.5]
 
 
-def explained(run, tmp_path, folder, *options, baseline="nearest:class=fine", data="comments.csv"):
-    base = ("text", folder / "model.pkl", folder / data, "--text-column", "CONTENT", "-q")
-    done = run(*base, "-t", "spam", "-m", "kernel-shap", "-b", baseline, "--force", *options)
-    assert done.code == 0, done.err
-    out = tmp_path / "xplain-out"
-    return pd.read_csv(out / "weights.csv"), pd.read_csv(out / "stability.csv")
-
-
 def test_the_base_is_the_model_at_the_nearest_text_of_the_class(run, comments, tmp_path):
     gate = ("--fail-on", "max(attribution_error)>1e-9", "--id-column", "id")
-    weights, rows = explained(run, tmp_path, comments, *gate)
+    weights, rows = against_nearest(run, tmp_path, comments, *gate)
     table = pd.read_csv(comments / "comments.csv").set_index("id")
     model = pickle.loads((comments / "model.pkl").read_bytes())
     origins = table["CONTENT"][rows["baseline_origin"]]
@@ -154,33 +120,12 @@ def test_the_base_is_the_model_at_the_nearest_text_of_the_class(run, comments, t
     assert manifest["baseline"].startswith("nearest:class=fine: what differs")
 
 
-def test_other_files_hold_candidates_and_decide_the_numbers(run, comments, tmp_path):
-    (tmp_path / "more.txt").write_text("thank you so much, band\nwin cash\n", encoding="utf-8")
-    _, rows = explained(run, tmp_path, comments, baseline="nearest:class=fine,from=more.txt")
-    assert set(rows["baseline_origin"]) == {"row 0"}
-    plan = json.loads((tmp_path / "xplain-out" / "manifest.json").read_text(encoding="utf-8"))
-    assert plan["plan"]["numbers"]["candidates"]
-
-
-def test_labels_leave_only_texts_that_are_labelled_so(run, comments, tmp_path):
-    table = pd.read_csv(comments / "comments.csv")
-    table.assign(label=["fine", "unsure"] * 12).to_csv(tmp_path / "labelled.csv", index=False)
-    _, rows = explained(
-        run,
-        tmp_path,
-        comments,
-        baseline=f"nearest:class=fine,labels=label,from={tmp_path / 'labelled.csv'}",
-    )
-    numbers = rows["baseline_origin"].str.removeprefix("row ").astype(int)
-    assert (numbers % 2 == 0).all()
-
-
 def test_the_order_of_texts_and_the_number_of_jobs_decide_nothing(run, comments, tmp_path):
-    whole, _ = explained(run, tmp_path, comments, "--id-column", "id")
+    whole, _ = against_nearest(run, tmp_path, comments, "--id-column", "id")
     turned = tmp_path / "turned.csv"
     pd.read_csv(comments / "comments.csv").iloc[::-1].to_csv(turned, index=False)
     options = ("--id-column", "id", "--jobs", "2", "--chunk-rows", "5")
-    other, _ = explained(run, tmp_path, comments, *options, data=turned)
+    other, _ = against_nearest(run, tmp_path, comments, *options, data=turned)
     columns = ["row_id", "rank", "feature", "weight", "std_error", "baseline_value", "spans"]
     first, second = (
         one.sort_values(["row_id", "rank"])[columns].reset_index(drop=True)
@@ -211,7 +156,7 @@ def test_both_texts_end_where_the_model_stops_reading(run, tmp_path):
 
 
 def test_hashed_units_show_nothing_of_the_other_text(run, comments, tmp_path):
-    weights, _ = explained(run, tmp_path, comments, "--hash-units")
+    weights, _ = against_nearest(run, tmp_path, comments, "--hash-units")
     assert weights["baseline_value"].isna().all()
     assert weights["feature"].str.fullmatch(r"(absent: )?[0-9a-f]{16}").all()
 

@@ -1,46 +1,34 @@
 """XGBoost, LightGBM and CatBoost: stored any way, opened without a flag, categories honoured."""
 
-import importlib
 import io
 import pickle
 import sys
-from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from boosted_models import (
+    MODELS,
+    READ,
+    ROWS,
+    TYPED,
+    WHOLE,
+    WORDS,
+    expected,
+    lightgbm,
+    opened,
+    xgboost,
+)
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import VotingClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.models import ModelRecipe, load_model
 from xplain_cli.models.pickles.dry_run import dry_run
 
-xgboost = pytest.importorskip("xgboost")
-lightgbm = pytest.importorskip("lightgbm")
-catboost = pytest.importorskip("catboost")
-sys.path.insert(0, str(Path(__file__).parents[3] / ".ci"))
-MODELS = list(importlib.import_module("fitted_values").boosted())
-
 PICKLED = pickle.dumps(MODELS[9][1])
-STREAM = np.random.default_rng(1)
-ROWS = np.abs(STREAM.normal(size=(50, 4))) + 0.1
-WORDS = STREAM.choice(["x", "y"], 50)
-WHOLE = STREAM.integers(0, 3, 50)
-QUIET = {"verbose": 0, "allow_writing_files": False, "thread_count": 1}
-
-# as the rows come from a file: words are words, whole numbers are whole numbers
-READ = pd.DataFrame(ROWS, columns=list("abcd")).assign(level=WORDS, whole=WHOLE)
-TYPED = READ.assign(level=pd.Categorical(WORDS, ["x", "y"]), whole=pd.Categorical(WHOLE, [0, 1, 2]))
-
-
-def opened(folder, data, **wishes):
-    path = folder / "model.any"
-    path.write_bytes(data)
-    return load_model(ModelRecipe(str(path), **wishes))
 
 
 def stored(model, form):
@@ -49,16 +37,6 @@ def stored(model, form):
     file = io.BytesIO()
     joblib.dump(model, file, compress=0 if form == "joblib" else ("gzip", 3))
     return file.getvalue()
-
-
-def expected(model, named):
-    """Return what the model itself answers on the typed rows."""
-    rows = TYPED if named else ROWS
-    if type(model) is xgboost.Booster:
-        return model.predict(xgboost.DMatrix(rows, enable_categorical=True))
-    if hasattr(model, "predict_proba"):
-        return model.predict_proba(rows)
-    return model.predict(rows)
 
 
 @pytest.mark.parametrize("form", ["pickle", "joblib", "joblib.gz"])
@@ -142,60 +120,6 @@ def test_boosters_predict_on_one_thread(tmp_path):
         assert opened(tmp_path, pickle.dumps(model)).estimator.n_jobs == 1
     booster = opened(tmp_path, pickle.dumps(models[0])).estimator.get_booster()
     assert '"nthread":"1"' in booster.save_config()
-
-
-NATIVE = {
-    "xgboost json": lambda: MODELS[0][1].get_booster().save_raw("json"),
-    "xgboost ubj": lambda: MODELS[0][1].get_booster().save_raw("ubj"),
-    "xgboost regression": lambda: MODELS[1][1].get_booster().save_raw("ubj"),
-    "xgboost bare": lambda: MODELS[2][1].get_booster().save_raw("json"),
-    "lightgbm classes": lambda: MODELS[8][1].booster_.model_to_string().encode(),
-    "lightgbm two": lambda: MODELS[9][1].booster_.model_to_string().encode(),
-    "lightgbm regression": lambda: MODELS[10][1].booster_.model_to_string().encode(),
-    "catboost classes": MODELS[12][1]._serialize_model,
-    "catboost two": MODELS[13][1]._serialize_model,
-    "catboost regression": MODELS[14][1]._serialize_model,
-}
-SOURCES = dict(zip(NATIVE, (0, 0, 1, 2, 8, 9, 10, 12, 13, 14), strict=True))
-
-
-@pytest.mark.parametrize("name", NATIVE)
-def test_native_files_are_told_by_content_and_predict_the_same(tmp_path, name):
-    model = MODELS[SOURCES[name]][1]
-    loaded = opened(tmp_path, bytes(NATIVE[name]()))
-    named = loaded.columns is not None
-    assert loaded.kind == name.split()[0]
-    assert loaded.columns in {None, tuple(READ)}
-    rows = READ if named else pd.DataFrame(ROWS)
-    settled = loaded.settle(rows)
-    answer = np.asarray(expected(model, named), dtype=np.float64)
-    assert len(settled.outputs) == (answer.shape[1] if answer.ndim == 2 else 1)
-    assert settled.task == ("regression" if "regression" in name else "classification")
-    assert np.array_equal(loaded.bind(settled).predict(rows), answer.reshape(len(rows), -1))
-
-
-def test_native_models_keep_the_raw_scores_of_lightgbm(tmp_path):
-    model = MODELS[9][1]
-    loaded = opened(tmp_path, bytes(NATIVE["lightgbm two"]()), response="decision_function")
-    settled = loaded.settle(pd.DataFrame(ROWS))
-    raw = model.predict_proba(ROWS, raw_score=True)
-    assert (settled.scale, settled.margin) == ("raw", True)
-    answer = loaded.bind(settled).predict(pd.DataFrame(ROWS))
-    assert np.array_equal(answer, np.column_stack([-raw, raw]))
-
-
-@pytest.mark.parametrize(
-    ("data", "says"),
-    [
-        (b'{"learner": 1}', r"xgboost \S+ cannot read it: "),
-        (b'{"learner": {"gradient_booster"', r"xgboost \S+ cannot read it: "),
-        (b"tree\nversion=v4\nnum_class=1\n", r"lightgbm \S+ cannot read it: "),
-        (b"CBM1\x10\x00\x00\x00garbage", r"catboost \S+ cannot read it: "),
-    ],
-)
-def test_damaged_native_files_are_refused(tmp_path, data, says):
-    with pytest.raises(RefusedError, match=says):
-        opened(tmp_path, data)
 
 
 @pytest.mark.parametrize("module", ["xgboost.core", "lightgbm.basic"])

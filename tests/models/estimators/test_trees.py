@@ -1,7 +1,5 @@
 """Tree models as leaf boxes: the sum of the leaves hit is the prediction."""
 
-import pickle
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,26 +18,22 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
 
 from xplain_cli.errors import UsageError
-from xplain_cli.models import ModelRecipe, Trees, load_model
-from xplain_cli.models.leaves import last_left, sum_of_leaves
+from xplain_cli.models import Trees
+from xplain_cli.models.leaves import sum_of_leaves
 
 STREAM = np.random.default_rng(0)
+
+
 TABLE = pd.DataFrame(STREAM.normal(size=(80, 3)), columns=["a", "b", "c"])
+
+
 TWO = np.where(TABLE["a"] + TABLE["b"] > 0, "yes", "no")
+
+
 THREE = np.digitize(TABLE["a"], [-0.5, 0.5])
+
+
 NUMBER = (TABLE["a"] * 2 - TABLE["c"]).to_numpy()
-
-
-@pytest.fixture
-def opened(tmp_path):
-    """Store a model, open it through the door with some wishes."""
-
-    def opener(model, **wishes):
-        path = tmp_path / "model.pkl"
-        path.write_bytes(pickle.dumps(model))
-        return load_model(ModelRecipe(str(path), **wishes))
-
-    return opener
 
 
 TREES = [
@@ -81,13 +75,6 @@ def test_leaf_boxes_sum_to_the_prediction(opened, model, target):
     boxes = bound.leaf_boxes()
     assert np.abs(sum_of_leaves(boxes, rows.to_numpy()) - bound.predict(rows)).max() < 1e-9
     assert len(set(zip(boxes.leaf.tolist(), boxes.column.tolist(), strict=True))) == len(boxes.leaf)
-
-
-def test_thresholds_move_to_the_last_number_that_rounds_left():
-    threshold = np.array([0.1, -0.1, 1.0, 1e-30, 3e38, float(np.float32(0.7))])
-    last = last_left(threshold)
-    assert (last.astype(np.float32) <= threshold).all()
-    assert (np.nextafter(last, np.inf).astype(np.float32) > threshold).all()
 
 
 @pytest.mark.parametrize(

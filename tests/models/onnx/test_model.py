@@ -1,14 +1,12 @@
-"""ONNX files: inputs cast as declared, the output chosen, class names, refusals."""
+"""ONNX files: inputs cast as declared, class names, refusals."""
 
 import pickle
-import warnings
 
 import numpy as np
 import onnx
-import pandas as pd
 import pytest
 from onnx import TensorProto, helper
-from skl2onnx import to_onnx
+from onnx_models import NUMBER, TABLE, THREE, exported, graph
 from skl2onnx.common.data_types import (
     BooleanTensorType,
     FloatTensorType,
@@ -16,72 +14,13 @@ from skl2onnx.common.data_types import (
     StringTensorType,
 )
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.models import ModelRecipe, Settled, load_model
+from xplain_cli.models import ModelRecipe, load_model
 from xplain_cli.models.inspection import inspect_file
-
-STREAM = np.random.default_rng(0)
-TABLE = pd.DataFrame(STREAM.normal(size=(60, 3)).astype(np.float32), columns=["a", "b", "c"])
-TABLE = TABLE.astype(np.float64)
-THREE = np.digitize(TABLE["a"], [-0.5, 0.5])
-NUMBER = (TABLE["a"] * 2 - TABLE["c"]).to_numpy()
-MATRIX = [("X", FloatTensorType([None, 3]))]
-
-
-@pytest.fixture
-def opened(tmp_path):
-    """Store an ONNX model and open it with some wishes."""
-
-    def opener(exported, **wishes):
-        path = tmp_path / "model.onnx"
-        path.write_bytes(exported.SerializeToString())
-        return load_model(ModelRecipe(str(path), **wishes))
-
-    return opener
-
-
-def exported(model, types=MATRIX, *, zipmap=True):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own
-        options = {"zipmap": zipmap} if hasattr(model, "classes_") else None
-        return to_onnx(model, initial_types=types, options=options, target_opset=17)
-
-
-def graph(nodes, inputs, outputs):
-    """Return a model of a few operators; inputs and outputs are (name, type, shape)."""
-    ends = [[helper.make_tensor_value_info(*one) for one in side] for side in (inputs, outputs)]
-    made = helper.make_graph(nodes, "g", *ends)
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-
-
-@pytest.mark.parametrize(
-    ("zipmap", "response", "names"),
-    [
-        (True, "output_probability", ("0", "1", "2")),
-        (False, "probabilities", ("0", "1", "2")),
-        ("columns", "i0+i1+i2", ("0", "1", "2")),
-    ],
-)
-def test_classifiers_answer_probabilities_in_all_three_forms(opened, zipmap, response, names):
-    model = RandomForestClassifier(10, random_state=0).fit(TABLE.to_numpy(), THREE)
-    loaded = opened(exported(model, zipmap=zipmap))
-    settled = loaded.settle(TABLE)
-    assert settled == Settled(
-        *(response, "classification", "probability", names),
-        positive=None,
-        margin=False,
-        note=f"explaining {response} (probability of 3 classes: {', '.join(names)})",
-    )
-    answers = loaded.bind(settled).predict(TABLE)
-    assert np.abs(answers - model.predict_proba(TABLE.to_numpy())).max() < 1e-6
-    assert (answers.dtype, answers.flags.c_contiguous) == (np.float64, True)
-    assert (loaded.kind, loaded.columns, loaded.n_columns) == ("onnx", None, 3)
-    assert loaded.all_numeric is True
 
 
 def test_class_names_may_be_given_and_must_fit(opened):
@@ -90,12 +29,6 @@ def test_class_names_may_be_given_and_must_fit(opened):
     assert (settled.outputs, settled.positive) == (("bad", "good"), 1)
     with pytest.raises(UsageError, match="3 names"):
         opened(exported(model, zipmap=False), class_names=("a", "b", "c")).settle(TABLE)
-
-
-def test_text_labels_name_the_classes(opened):
-    model = LogisticRegression().fit(TABLE.to_numpy(), np.where(THREE > 0, "yes", "no"))
-    settled = opened(exported(model)).settle(TABLE)
-    assert (settled.outputs, settled.positive) == (("no", "yes"), 1)
 
 
 def test_one_input_per_column_is_matched_by_name_and_cast(opened):
@@ -136,48 +69,6 @@ def test_regression_has_one_value(opened):
         *("variable", "regression", ("value",)),
     )
     assert np.abs(loaded.bind(settled).predict(TABLE)[:, 0] - NUMBER).max() < 1e-5
-
-
-def several():
-    """Return a model with logits, sigmoids that are no exclusive classes, and labels."""
-    nodes = [
-        helper.make_node("Identity", ["X"], ["logits"]),
-        helper.make_node("Sigmoid", ["X"], ["chances"]),
-        helper.make_node("ArgMax", ["X"], ["label"], axis=1),
-    ]
-    outputs = [
-        ("logits", TensorProto.FLOAT, [None, 2]),
-        ("chances", TensorProto.FLOAT, [None, 2]),
-        ("label", TensorProto.INT64, [None, 1]),
-    ]
-    return graph(nodes, [("X", TensorProto.FLOAT, [None, 2])], outputs)
-
-
-def test_an_output_is_picked_by_name(opened):
-    batch = TABLE[["a", "b"]]
-    loaded = opened(several(), model_output="chances")
-    settled = loaded.settle(batch)
-    assert (settled.response, settled.scale) == ("chances", "raw")
-    assert np.abs(loaded.bind(settled).predict(batch) - 1 / (1 + np.exp(-batch))).max().max() < 1e-6
-    with pytest.raises(UsageError, match="has logits, chances, label"):
-        opened(several(), model_output="chance").settle(batch)
-    logits = opened(several()).settle(batch)
-    assert (logits.response, logits.task, logits.outputs) == (
-        *("logits", "classification", ("0", "1")),
-    )
-    assert (logits.scale, logits.positive) == ("raw", 1)
-
-
-def test_a_lone_sigmoid_with_two_names_is_two_classes(opened):
-    lone = graph(
-        [helper.make_node("Sigmoid", ["X"], ["chance"])],
-        [("X", TensorProto.FLOAT, [None, 1])],
-        [("chance", TensorProto.FLOAT, [None, 1])],
-    )
-    loaded = opened(lone, class_names=("no", "yes"))
-    settled = loaded.settle(TABLE[["a"]])
-    assert (settled.outputs, settled.scale, settled.positive) == (("no", "yes"), "probability", 1)
-    assert np.allclose(loaded.bind(settled).predict(TABLE[["a"]]).sum(axis=1), 1)
 
 
 def test_bound_models_travel_to_workers_and_answer_the_same(opened):

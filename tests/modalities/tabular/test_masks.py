@@ -1,0 +1,48 @@
+"""Masked rows of a table: each feature is that of the row or of its baselines."""
+
+import numpy as np
+import pytest
+from backgrounds import answers, fitted, reference, table
+
+from xplain_cli.modalities.tabular.masks import MaskedTableLaw
+
+
+def law(text, rows):
+    return MaskedTableLaw(
+        names=("a", "both"),
+        members=(("a",), ("b", "c")),
+        columns=("a", "b", "c"),
+        kinds=("number", "number", "category"),
+        giver=fitted(text, rows),
+        distance=reference(rows).distance,
+        outputs=("no", "yes"),
+    )
+
+
+@pytest.mark.parametrize("text", ["mean", "sample:k=4"])
+def test_masks_take_values_from_the_row_or_its_baselines(text, rng):
+    rows = table(rng)
+    own = law(text, rows)
+    split = own.split(rows.head(4))
+    pairs = np.tile([[0, -1]], (4, 1, 1))
+    split, asked = split.grounded(pairs, answers(rows.head(4)), answers)
+    assert not asked.any()
+    masks = np.array([[True, False], [False, True], [True, True], [False, False]])
+    made = split.masked(2, masks)
+    k = own.giver.k
+    x, base = rows.iloc[2], own.giver.table
+    for m, (first, second) in enumerate(masks.tolist()):
+        for j in range(k):
+            line = made.iloc[m * k + j]
+            assert line["a"] == (x["a"] if first else base["a"][j])
+            assert line["c"] == (x["c"] if second else base["c"][j])
+
+
+def test_features_equal_to_the_baseline_are_no_players(rng):
+    rows = table(rng)
+    own = law("row=3", rows)
+    split, _ = own.split(rows.head(5)).grounded(
+        np.tile([[0, -1]], (5, 1, 1)), answers(rows.head(5)), answers
+    )
+    assert split.counts[3] == 0
+    assert split.shown().values.shape == (5, 2)

@@ -1,0 +1,223 @@
+"""skops files: judged by content and by the same list as pickles."""
+
+import io
+import json
+import pickle
+import zipfile
+from importlib.metadata import version
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVC
+
+from xplain_cli.errors import RefusedError
+from xplain_cli.models import ModelRecipe, load_model
+from xplain_cli.models.inspection import inspect_file
+from xplain_cli.models.stored import read_stored
+
+sio = pytest.importorskip("skops.io")
+
+
+STREAM = np.random.default_rng(0)
+
+
+TABLE = pd.DataFrame(STREAM.normal(size=(60, 3)), columns=["a", "b", "c"])
+
+
+TWO = np.where(TABLE["a"] > 0, "yes", "no")
+
+
+def doubled(values):
+    return values * 2
+
+
+def opened(folder, model, **wishes):
+    path = folder / "model.anything"
+    path.write_bytes(model if isinstance(model, bytes) else sio.dumps(model))
+    return load_model(ModelRecipe(str(path), **wishes))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LogisticRegression(),
+        make_pipeline(StandardScaler(), SVC()),
+        RandomForestClassifier(5, random_state=0),
+        GradientBoostingClassifier(n_estimators=3),
+        HistGradientBoostingClassifier(max_iter=3),
+        KNeighborsClassifier(algorithm="kd_tree"),
+        make_pipeline(StandardScaler(), MLPClassifier((3,), max_iter=2000, tol=0.1)),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_skops_files_open_without_a_flag_and_predict_the_same(tmp_path, model):
+    model.fit(TABLE, TWO)
+    loaded = opened(tmp_path, model)
+    settled = loaded.settle(TABLE)
+    answer = getattr(model, settled.response)(TABLE)
+    wide = np.column_stack([-answer, answer]) if answer.ndim == 1 else answer
+    assert (loaded.columns, settled.outputs) == (("a", "b", "c"), ("no", "yes"))
+    assert np.array_equal(loaded.bind(settled).predict(TABLE), wide)
+
+
+@pytest.mark.parametrize("package", ["xgboost", "lightgbm", "catboost"])
+def test_boosters_inside_skops_files_open(tmp_path, package):
+    library = pytest.importorskip(package)
+    kinds = {
+        "xgboost": lambda: library.XGBClassifier(n_estimators=3),
+        "lightgbm": lambda: library.LGBMClassifier(n_estimators=3, verbose=-1),
+        "catboost": lambda: library.CatBoostClassifier(
+            n_estimators=3, verbose=0, allow_writing_files=False
+        ),
+    }
+    model = kinds[package]().fit(TABLE, (TWO == "yes").astype(int))
+    loaded = opened(tmp_path, model)
+    answer = loaded.bind(loaded.settle(TABLE)).predict(TABLE)
+    assert np.array_equal(answer, np.asarray(model.predict_proba(TABLE), dtype=np.float64))
+
+
+def test_a_skops_file_of_another_version_says_so_once(tmp_path):
+    data = sio.dumps(LogisticRegression().fit(TABLE, TWO))
+    running = version("scikit-learn")
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as given, zipfile.ZipFile(file, "w") as made:
+        for name in given.namelist():
+            made.writestr(name, given.read(name).replace(f'"{running}'.encode(), b'"1.6.1'))
+    loaded = opened(tmp_path, file.getvalue())
+    assert loaded.notes == (f"fitted with scikit-learn 1.6.1, running {running}",)
+    assert loaded.versions == {"scikit-learn": "1.6.1"}
+
+
+def test_a_refusal_lists_the_unknown_types_and_the_ways_out(tmp_path):
+    model = make_pipeline(FunctionTransformer(doubled), LogisticRegression()).fit(TABLE, TWO)
+    name = f"{doubled.__module__}.doubled"
+    with pytest.raises(RefusedError) as refusal:
+        opened(tmp_path, model)
+    assert str(refusal.value) == (
+        f"{tmp_path / 'model.anything'}: refused, nothing of it was run: it asks for {name};"
+        f" if you trust this name: --trusted {name}; the whole file: --trust-model;"
+        " or export the model to ONNX"
+    )
+    assert opened(tmp_path, model, trusted=(name,)).notes == ()
+    assert opened(tmp_path, model, trust_all=True).notes != ()
+
+
+def edited(model, change):
+    """Return a skops file whose schema was changed."""
+    source = zipfile.ZipFile(io.BytesIO(sio.dumps(model)))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "schema.json":
+                schema = json.loads(content)
+                change(schema)
+                content = json.dumps(schema).encode()
+            target.writestr(name, content)
+    return file.getvalue()
+
+
+def call(module, name, argument):
+    """Return the part of a schema that calls a type with a word."""
+    word = {
+        "__class__": "str",
+        "__module__": "builtins",
+        "__loader__": "JsonNode",
+        "content": json.dumps(argument),
+        "is_json": True,
+    }
+    words = {
+        "__class__": "tuple",
+        "__module__": "builtins",
+        "__loader__": "TupleNode",
+        "content": [word],
+    }
+    kind = "ConstructorFromReduceNode"
+    return {"__class__": name, "__module__": module, "__loader__": kind, "content": words}
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("posix", "system"),
+        ("builtins", "eval"),
+        ("subprocess", "getoutput"),
+        ("numpy", "ndarray"),
+        ("lightgbm.basic", "Booster"),
+        ("functools", "partial"),
+        ("sklearn.datasets._base", "load_files"),
+    ],
+)
+def test_skops_files_that_would_call_something_are_refused(tmp_path, module, name):
+    marker = tmp_path / "marker"
+
+    def change(schema):
+        schema["content"]["content"]["C"] = call(module, name, f"touch {marker}")
+
+    data = edited(LogisticRegression().fit(TABLE, TWO), change)
+    with pytest.raises(RefusedError, match="refused, nothing of it was run"):
+        opened(tmp_path, data)
+    assert not marker.exists()
+
+
+def test_damaged_and_endless_skops_files_are_refused(tmp_path):
+    def deep(schema):
+        part = schema
+        for _ in range(300):
+            part["more"] = part = {"more": {}}
+
+    model = LogisticRegression().fit(TABLE, TWO)
+    with pytest.raises(RefusedError, match="refused, nothing of it was run"):
+        opened(tmp_path, edited(model, deep))
+    with pytest.raises(RefusedError, match="not a readable skops file"):
+        opened(tmp_path, edited(model, lambda schema: schema.clear()))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("schema.json", "{")
+    with pytest.raises(RefusedError, match="not a readable skops file"):
+        opened(tmp_path, file.getvalue())
+    with pytest.raises(RefusedError, match="holds a StandardScaler, not a model"):
+        opened(tmp_path, StandardScaler().fit(TABLE))
+
+
+def test_inspection_tells_the_kind_and_the_columns(tmp_path):
+    path = tmp_path / "model.anything"
+    path.write_bytes(sio.dumps(LogisticRegression().fit(TABLE, TWO)))
+    found = inspect_file(str(path))
+    assert (found.kind, found.columns) == ("skops", ("a", "b", "c"))
+    assert found.sha256 == read_stored(str(path)).sha256
+    model = make_pipeline(FunctionTransformer(doubled), LogisticRegression()).fit(TABLE, TWO)
+    path.write_bytes(sio.dumps(model))
+    assert inspect_file(str(path)).unknown == ((f"{doubled.__module__}.doubled", ""),)
+
+
+def zipped(**members):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "/").replace("_", "."), content)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (zipped(model__data_pkl=pickle.dumps(1)), "holds weights without their architecture"),
+        (zipped(a_npy=b""), r"a NumPy \.npz archive, which holds arrays and no model"),
+        (zipped(a_txt=b""), "a zip archive that holds no model; unpack it"),
+    ],
+)
+def test_other_zips_are_refused_with_what_they_are(tmp_path, data, says):
+    with pytest.raises(RefusedError, match=says):
+        opened(tmp_path, data)

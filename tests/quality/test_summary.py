@@ -1,0 +1,44 @@
+"""The summary of a run, part by part."""
+
+import pytest
+from written import some_records
+
+from xplain_cli.quality.summary import FeatureLine, Tally
+from xplain_cli.runs.finished import find_run
+
+
+def test_tallies_merged_are_the_tally_of_all(run, cancer, tmp_path):
+    command = ("tabular", cancer.model, cancer.data, "-n", "64", "-r", "2", "--chunk-rows", "7")
+    assert run(*command, "-o", "out").code == 0
+    parts = list(find_run(str(tmp_path / "out")).records())
+    whole, merged = Tally(3), Tally(3)
+    for records in parts:
+        whole.add(records)
+        one = Tally(3)
+        one.add(records)
+        merged.merge(one)
+    assert merged.summary() == whole.summary()
+
+
+def test_a_tally_adds_up_parts():
+    tally = Tally(top_k=1)
+    tally.add(some_records([0, 1]))
+    tally.add(some_records([2], failed=1))
+    summary = tally.summary()
+    assert summary.features == (
+        FeatureLine("a", 2.0, 0.0, pytest.approx(0.2), 1.0),
+        FeatureLine("b", 1.0, 1.0, pytest.approx(0.1), 0.0),
+    )
+    assert (summary.rows, summary.failed) == (3, 1)
+    assert summary.precision == {"exact": 0, "stable": 3, "usable": 0, "unstable": 0}
+    assert summary.fidelity == {"good": 0, "fair": 0, "poor": 3}
+    assert summary.quantiles == {
+        "max_rel_se": pytest.approx((0.02, 0.029)),
+        "local_r2": pytest.approx((0.1, 0.1)),
+        "sign_probability": (0.999, 0.999),
+        "locality": (0.5, 0.5),
+    }
+
+
+def test_a_tally_of_nothing_is_empty():
+    assert Tally().summary().features == ()
