@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,6 +106,15 @@ class Request:
     def first_baseline(self) -> str | None:
         """The baseline of this run; several are as many runs."""
         return self.baselines[0] if self.baselines else None
+
+
+def finite(value: Any) -> Any:
+    """Return plain values with null for the numbers that JSON does not know."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: finite(item) for name, item in value.items()}
+    return [finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def digest(values: Mapping[str, Any]) -> str:

@@ -7,11 +7,11 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from xplain_cli.quality.words import FIDELITY, PRECISION
+
 if TYPE_CHECKING:  # pandas would cost --help half a second
     from xplain_cli.explanation import Records
 
-PRECISION = ("exact", "stable", "usable", "unstable")
-FIDELITY = ("good", "fair", "poor")
 _UNBOUNDED = {"max_rel_se": 0.95, "local_r2": 0.05}
 _SHARES = {"topk_jaccard": 0.05, "sign_probability": 0.05, "locality": 0.95}
 _BINS = 1000
