@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xplain_cli import output
+from xplain_cli import report
+from xplain_cli.modalities import story_of
+from xplain_cli.output.cells import cleaned
 from xplain_cli.report.bars import WIDTH, bars
-from xplain_cli.report.exhibits import Exhibit, Reason, cell, cleaned, fragments, number, signed
+from xplain_cli.report.exhibits import Exhibit, Reason, cell, fragments, number, signed
 from xplain_cli.report.sentences import Manner, heading, sentences, sides
 
 
@@ -23,7 +25,7 @@ def contrast(first, second):
     return (max(lights) + 0.05) / (min(lights) + 0.05)
 
 
-CLASSES = Manner("tabular", ("cat", "dog"), "probability", "classification", based=True)
+CLASSES = Manner(story_of("tabular"), ("cat", "dog"), "probability", "classification", based=True)
 
 
 def reason(name, weight, error=0.0, value=None, baseline=None):
@@ -76,7 +78,7 @@ def test_a_constant_model_has_nothing_that_moves_it():
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_all_that_is_written_stands_out_from_its_ground(scheme):
-    css = (Path(output.__file__).parent / "page.css").read_text(encoding="utf-8")
+    css = (Path(report.__file__).parent / "page.css").read_text(encoding="utf-8")
     colours = dict(re.findall(r"--(\w+): (#\w{6})", css.split(":root {")[1 + scheme]))
     grounds = [colours[name] for name in colours if re.fullmatch(r"paper|panel|(up|down)\d", name)]
     assert len(grounds) == 10
@@ -86,7 +88,7 @@ def test_all_that_is_written_stands_out_from_its_ground(scheme):
 
 
 def test_only_a_base_value_of_the_model_is_told_as_its_answer():
-    surrogate = Manner("text", ("value",), "raw", "regression", based=False)
+    surrogate = Manner(story_of("text"), ("value",), "raw", "regression", based=False)
     assert sentences(exhibit("value", 12.5), (), surrogate) == (
         "The model says 12.5.",
         "No feature moves it.",

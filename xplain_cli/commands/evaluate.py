@@ -6,7 +6,6 @@ from pathlib import Path
 import typer
 
 from xplain_cli.console import open_console
-from xplain_cli.errors import UsageError
 from xplain_cli.options import baseline_flags as b
 from xplain_cli.options import flags as o
 from xplain_cli.options.project import resolve
@@ -32,8 +31,6 @@ def evaluate(
     resolved = resolve("evaluate", locals(), os.environ, Path())
     values = resolved.values
     run = values["output"] or "xplain-out"
-    if run == "-":
-        raise UsageError("RUN is '-' (stdout), which leaves no run; name a run folder")
     console = open_console(values, resolved.notes)
 
     from xplain_cli.jobs.evaluate import evaluate as measure

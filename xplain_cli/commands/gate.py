@@ -30,8 +30,6 @@ def gate(
             "no --fail-on: name a condition, such as --fail-on 'share(local_r2<0.2)>0.1'"
         )
     run = resolved.values["output"] or "xplain-out"
-    if run == "-":
-        raise UsageError("RUN is '-' (stdout), which leaves no run; name a run folder")
     console = open_console(resolved.values, resolved.notes)
 
     from xplain_cli.jobs.gate import judge_run

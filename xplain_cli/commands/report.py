@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
+import typer
+
 from xplain_cli.console import open_console
-from xplain_cli.errors import UsageError
 from xplain_cli.options import flags as o
 from xplain_cli.options import job_flags as j
 from xplain_cli.options.project import resolve
@@ -24,10 +25,8 @@ def report(
     """
     resolved = resolve("report", locals(), os.environ, Path())
     run = resolved.values["output"] or "xplain-out"
-    if run == "-":
-        raise UsageError("RUN is '-' (stdout), which leaves no run; name a run folder")
     console = open_console(resolved.values, resolved.notes)
 
-    from xplain_cli.report import report_run
+    from xplain_cli.jobs.report import report as write
 
-    console.line(str(report_run(run, resolved.values["report"])))
+    raise typer.Exit(write(run, resolved.values["report"], console))

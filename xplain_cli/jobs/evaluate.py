@@ -1,8 +1,8 @@
 """How well the weights of a finished run say what the model does, measured by asking it again."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,16 +14,15 @@ from xplain_cli.engine.model_calls import Asked, run_together
 from xplain_cli.engine.row_predictions import Answers, answer_rows
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.features import Split
+from xplain_cli.features import Based, ReadToLength, Refinable, Split, Weighed
 from xplain_cli.methods import Task
 from xplain_cli.methods.curves import measure
-from xplain_cli.modalities.tabular.draws import TableLaw
-from xplain_cli.modalities.tabular.masks import TableRows
-from xplain_cli.modalities.text.masks import TextLaw
+from xplain_cli.modalities import story_of
 from xplain_cli.models import MaskedText, ReadsPartly
 from xplain_cli.output import csv_bytes
 from xplain_cli.plan import Request
 from xplain_cli.planning.prepare import Prepared, prepare
+from xplain_cli.runs.delivery import brought_here
 from xplain_cli.runs.finished import FinishedRun, Line, find_run, said_of
 from xplain_cli.runs.paths import write_atomically
 from xplain_cli.targets import target_names, used_outputs
@@ -37,13 +36,11 @@ _FILE = "evaluation.csv"
 
 def _request(found: FinishedRun, named: str, model: str | None, data: tuple[str, ...]) -> Request:
     """Return what the run was asked, with the model and the data named anew."""
-    try:
-        text = (found.folder / "run_results.json").read_text(encoding="utf-8")
-        held = json.loads(text)["request"]
-    except (OSError, ValueError, KeyError) as error:
+    held = found.results().get("request")
+    if held is None:
         raise RefusedError(
             f"{named}: does not say what it was asked; explain again with this version"
-        ) from error
+        )
     known = {field.name for field in fields(Request)}
     values: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in held.items() if k in known
@@ -80,22 +77,29 @@ def _asked(job: Prepared) -> Asked:
     )
 
 
+def _refuse_to_weigh(rows: Any, due: Sequence[int]) -> Weighed:  # noqa: ARG001 - of ``refined``
+    """Refuse rows whose features would have to be found anew."""
+    raise UsageError("evaluate: a run with lime:refine has other features in every text")
+
+
 def _split(job: Prepared, batch: Any) -> Any:
     split: Any = job.chosen.law.split(batch)
-    if isinstance(job.chosen.law, TextLaw) and isinstance(job.opened.model, ReadsPartly):
+    if isinstance(split, ReadToLength) and isinstance(job.opened.model, ReadsPartly):
         split = split.read_to([job.opened.model.read_length(text) for text in split.inputs])
+    if isinstance(split, Refinable):
+        split, _ = split.refined(_refuse_to_weigh)
     return split
 
 
 def _weights_of(rows: Split, chosen: list[int], said: Mapping[int, list[Line]]) -> FloatArray:
     """Return the weights (b, t, n) of some rows' features, those equal to the baseline left out."""
     block = rows.take(chosen)
-    n = len(block.law.names) if isinstance(block, TableRows) else int(block.counts[0])
+    n = block.n_all if isinstance(block, Based) else int(block.counts[0])
     whole = np.zeros((len(chosen), len(said[chosen[0]]), n))
     for i, d in enumerate(chosen):
         for j, line in enumerate(said[d]):
             whole[i, j, : len(line.weights)] = line.weights
-    if isinstance(block, TableRows):
+    if isinstance(block, Based):
         return np.take_along_axis(whole, block.places[:, None, :], axis=-1)
     return whole
 
@@ -125,7 +129,7 @@ def _measured(
     answers = answer_rows(asked, settled, rows.inputs)
     spent: dict[int, int] = {}
     lost: dict[int, str] = {}
-    if isinstance(rows, TableRows):
+    if isinstance(rows, Based):
         rows, spent, lost = ground(
             rows,
             range(len(rows)),
@@ -158,12 +162,9 @@ def _measured(
 
 def _by_masks(job: Prepared, baseline: str | None, console: Console) -> Prepared:
     """Return the job under a law of masks: its own, or that of a baseline."""
-    tabular = job.request.modality == "tabular"
-    if baseline is not None and not tabular:
+    if baseline is not None and not story_of(job.request.modality).any_baseline:
         raise UsageError("--baseline: texts and pictures are evaluated with the run's own")
-    if isinstance(job.chosen.law, TextLaw) and job.chosen.law.refine is not None:
-        raise UsageError("evaluate: a run with lime:refine has other features in every text")
-    if baseline is None and not isinstance(job.chosen.law, TableLaw):
+    if baseline is None and job.opened.modality.gives(job.request.method) == "masks":
         return job
     return prepare(
         replace(
@@ -204,6 +205,30 @@ def _tell(frame: pd.DataFrame, job: Prepared, console: Console) -> None:
     console.note(f"insertion above random order in {gained:.0%} of the rows")
 
 
+def _write(
+    found: FinishedRun,
+    request: Request,
+    baselines: Sequence[str | None],
+    named: str,
+    console: Console,
+) -> Path:
+    """Measure a run under each baseline (None: its own), and return the file of the measures."""
+    own = prepare(request, console)
+    _check_same(found, own, named)
+    parts = []
+    for baseline in baselines:
+        job = _by_masks(own, baseline, console)
+        parts.append(pd.DataFrame(_lines(job, found)))
+        if len(parts[-1]):
+            _tell(parts[-1], job, console)
+    frame = pd.concat(parts, ignore_index=True)
+    if frame.empty:
+        raise RefusedError(f"{named}: no row was explained, or none differs from its baseline")
+    path = found.folder / _FILE
+    write_atomically(path, csv_bytes(frame, guarded=request.csv_guard))
+    return path
+
+
 def evaluate(
     run: str, model: str | None, data: tuple[str, ...], options: Mapping[str, Any], console: Console
 ) -> int:
@@ -213,7 +238,7 @@ def evaluate(
     Parameters
     ----------
     run
-        A run folder, or any file of one.
+        A run folder, or any file of one; or the address of such.
     model, data
         The model and the data that it explained; None, (): where they were then.
     options
@@ -226,26 +251,14 @@ def evaluate(
     """
     from threadpoolctl import threadpool_limits
 
-    found = find_run(run)
-    request = replace(
-        _request(found, run, model, data),
-        trusted=options["trusted"],
-        trust_model=options["trust_model"],
-        python_path=options["python_path"],
-    )
-    with threadpool_limits(limits=1):
-        own = prepare(request, console)
-        _check_same(found, own, run)
-        parts = []
-        for baseline in options["baseline"] or (None,):
-            job = _by_masks(own, baseline, console)
-            parts.append(pd.DataFrame(_lines(job, found)))
-            if len(parts[-1]):
-                _tell(parts[-1], job, console)
-    frame = pd.concat(parts, ignore_index=True)
-    if frame.empty:
-        raise RefusedError(f"{run}: no row was explained, or none differs from its baseline")
-    path = found.folder / _FILE
-    write_atomically(path, csv_bytes(frame, guarded=request.csv_guard))
-    console.line(str(path))
+    with brought_here(run) as folder, threadpool_limits(limits=1):
+        found = find_run(folder)
+        request = replace(
+            _request(found, run, model, data),
+            trusted=options["trusted"],
+            trust_model=options["trust_model"],
+            python_path=options["python_path"],
+        )
+        path = _write(found, request, options["baseline"] or (None,), run, console)
+        console.line(str(path))
     return 0

@@ -5,7 +5,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
@@ -185,9 +185,9 @@ def details(outcome: Mapping[str, Any]) -> list[str]:
 
 
 def results(
-    request: Request, course: Course, whole: Summary, pool: Mapping[str, Any]
+    course: Course, whole: Summary, pool: Mapping[str, Any], model_inputs: int
 ) -> dict[str, Any]:
-    """Return how a run went: times per phase, peak memory, rows, labels."""
+    """Return how a run went: times per phase, peak memory, rows, labels; its rows' model inputs."""
     return {
         "seconds": course.seconds,
         "work_seconds": {work: round(spent, 4) for work, spent in course.work.items()},
@@ -196,10 +196,8 @@ def results(
         "rows_ok": whole.rows,
         "rows_failed": whole.failed,
         "model_inputs_pool": pool.get("model_inputs", 0),
-        "model_inputs_rows": course.model_inputs,
+        "model_inputs_rows": model_inputs,
         "precision": whole.precision,
         "fidelity": whole.fidelity,
         "median_and_tail": {name: list(pair) for name, pair in whole.quantiles.items()},
-        "argv": all_told(request.argv),
-        "request": all_told(asdict(request)),
     }
