@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -58,6 +59,12 @@ def test_a_tally_adds_up_parts():
 
 def test_a_tally_of_nothing_is_empty():
     assert Tally().summary().features == ()
+
+
+def test_a_table_may_keep_a_column_that_texts_have():
+    tally, records = Tally(), some_records([0, 1])
+    tally.add(replace(records, stability=records.stability.assign(segmentation="manual")))
+    assert tally.summary().notes == ()
 
 
 def test_the_closing_table_keeps_three_lines_apart(capsys):

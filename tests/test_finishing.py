@@ -193,6 +193,15 @@ def test_the_page_of_a_run_of_another_machine_goes_there_or_here(there, run, tmp
     assert (tmp_path / "here.html").is_file()
 
 
+def test_slices_of_other_machines_are_merged(bucket, made, kept, run):
+    bucket.put(f"{made}/b/", "/b/second/", recursive=True)
+    assert run("merge", "a", "memory://b/second", "-o", "again").code == 0
+    again, whole = final_files(kept / "again"), final_files(kept / "whole")
+    assert again == whole
+    facts = read(kept / "again" / "manifest.json")
+    assert facts["merged"][1] == {"run": "memory://b/second", "rows": [2, 5]}
+
+
 @pytest.mark.parametrize("command", [("evaluate",), ("gate", "--fail-on", "count(failed)>0")])
 @pytest.mark.parametrize("lost", ["run.json", "manifest.json"])
 def test_what_is_no_finished_run_there_is_refused(bucket, run, command, lost):

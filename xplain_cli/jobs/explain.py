@@ -2,13 +2,13 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from xplain_cli.console import Console
 from xplain_cli.errors import XplainError
-from xplain_cli.jobs.finish import Account, Wanted, across_rows, finish
+from xplain_cli.jobs.finish import Account, Wanted, across_rows, check_free, finish
 from xplain_cli.jobs.gate import conclude, judge_gates, written
 from xplain_cli.jobs.manifest import Course, manifest
 from xplain_cli.jobs.schedule import explain_rows, share_pool, spread_of
@@ -33,23 +33,16 @@ def _planned(request: Request, console: Console) -> Prepared:
     return job
 
 
-def _check_place(request: Request, inputs: Sequence[str | None], place: RunPlace) -> None:
-    """Refuse a place where the run would write over what is read, or is not a run's."""
-    check_inputs(place, inputs)
-    rendering = {"maps": request.maps, "write_maps": request.write_maps}
-    story = story_of(request.modality)
-    story.check_place(place, rendering, values=not request.no_values)
-    if request.report is not None:
-        check_page(request.report, place)
-
-
 @contextlib.contextmanager
 def _opened_run(job: Prepared) -> Iterator[Run]:
     """Open the run, held against other processes; what is cut off stays, what failed is undone."""
     request = job.request
     place = RunPlace.from_output(request.output, request.output_format)
     inputs = (request.model, *job.opened.modality.paths, request.background, request.class_names)
-    _check_place(request, (*inputs, request.project_file), place)
+    check_inputs(place, (*inputs, request.project_file))
+    check_free(place, job.plan)
+    if request.report is not None:
+        check_page(request.report, place)
     with contextlib.ExitStack() as held:
         if place.folder is not None:
             held.enter_context(alone(place.folder))

@@ -108,6 +108,19 @@ def ranges(start: int, stop: int, step: int) -> list[tuple[int, int]]:
     return [(at, min(at + step, stop)) for at in range(start, stop, step)]
 
 
+def check_free(place: RunPlace, plan: Plan) -> None:
+    """
+    Refuse a place where extra files of the run would meet other things.
+
+    Raises
+    ------
+    UsageError
+        Something stands there that no run wrote.
+    """
+    story = story_of(plan.numbers["modality"])
+    story.check_place(place, plan.rendering, values=plan.selection["values"])
+
+
 def across_rows(whole: Summary, story: Story) -> Summary:
     """Return what is told of a run; features are ranked only where rows have the same ones."""
     return whole if story.ranks_over_rows else replace(whole, features=())

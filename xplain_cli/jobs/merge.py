@@ -1,5 +1,6 @@
 """Runs on slices of the same DATA become the run that was never divided."""
 
+import contextlib
 import itertools
 import shutil
 import time
@@ -8,14 +9,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from xplain_cli.console import Console
+from xplain_cli.engine.pool import find_pool
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import Records, join_records, rows_between
-from xplain_cli.jobs.finish import Account, Wanted, finish, ranges
+from xplain_cli.jobs.finish import Account, Wanted, check_free, finish, ranges
 from xplain_cli.jobs.manifest import Course
-from xplain_cli.modalities import story_of
 from xplain_cli.plan import Plan
-from xplain_cli.remote import all_told
+from xplain_cli.remote import all_told, told
 from xplain_cli.runs.conflicts import differences
+from xplain_cli.runs.delivery import brought_here
 from xplain_cli.runs.finished import FinishedRun, find_run
 from xplain_cli.runs.folder import Run, open_run
 from xplain_cli.runs.locks import alone
@@ -49,9 +51,13 @@ class _Slice:
         return {name: held[name] for name in held if name not in {"rows", "shard"}}
 
 
-def _open(named: str) -> _Slice:
-    run = find_run(named)
-    return _Slice(named, run, run.facts())
+def _open(runs: Sequence[str], held: contextlib.ExitStack) -> list[_Slice]:
+    """Return the runs in the order of their rows; those of other machines are copied for that."""
+    slices = []
+    for named in runs:
+        run = find_run(held.enter_context(brought_here(named)))
+        slices.append(_Slice(told(named), run, run.facts()))
+    return sorted(slices, key=lambda piece: piece.rows)
 
 
 def _check_alike(slices: Sequence[_Slice]) -> None:
@@ -151,14 +157,26 @@ def _account(slices: Sequence[_Slice], plan: Plan, argv: Sequence[str]) -> Accou
     )
 
 
-def _check_free(slices: Sequence[_Slice], place: RunPlace, plan: Plan) -> None:
-    """Refuse a place that is one of the runs, or where extra files would meet other things."""
+def _check_place(slices: Sequence[_Slice], place: RunPlace) -> None:
+    if place.folder is None:
+        raise UsageError("--output is '-' (stdout), which leaves no run; name a folder or a file")
     at = place.folder
     for piece in slices:
         if at is not None and at.exists() and at.samefile(piece.run.folder):
             raise UsageError(f"--output {place.name}: is one of the runs; name another place")
-    story = story_of(plan.numbers["modality"])
-    story.check_place(place, plan.rendering, values=plan.selection["values"])
+
+
+@contextlib.contextmanager
+def _opened_run(
+    place: RunPlace, plan: Plan, slices: Sequence[_Slice], *, force: bool
+) -> Iterator[Run]:
+    """Open the run of the whole, held against other processes."""
+    folder = place.folder
+    with contextlib.nullcontext() if folder is None else alone(folder):
+        size = slices[0].run.marker.chunk_rows
+        run = open_run(place, plan, explicit=True, force=force, chunk_rows=size)
+        # what is merged again is written again: its slices may hold more than they did
+        yield replace(run, rendered=False)
 
 
 def _copy_rows(slices: Sequence[_Slice], run: Run, plan: Plan) -> None:
@@ -176,8 +194,8 @@ def _copy_pools(slices: Sequence[_Slice], run: Run) -> None:
         pool = piece.run.folder / "pool"
         for held in sorted(pool.iterdir()) if pool.is_dir() else ():
             target = run.folder / "pool" / held.name
-            if held.is_dir() and not target.exists():
-                shutil.copytree(held, target)
+            if held.is_dir() and find_pool(target) is None:  # not there, or cut off while copied
+                shutil.copytree(held, target, dirs_exist_ok=True)
 
 
 def merge_runs(
@@ -196,24 +214,21 @@ def merge_runs(
         A run is not finished or cannot be read; the output cannot be written.
     """
     course = Course(time.perf_counter())
-    slices = sorted((_open(named) for named in runs), key=lambda piece: piece.rows)
-    _check_alike(slices)
-    _check_names(slices[0])
-    _check_whole(slices)
-    place = RunPlace.from_output(output, slices[0].facts["plan"]["rendering"]["format"])
-    if place.folder is None:
-        raise UsageError("--output is '-' (stdout), which leaves no run; name a folder or a file")
-    plan = _plan(slices, place.fmt)
-    _check_free(slices, place, plan)
-    course.lap("open")
-    with alone(place.folder):
-        size = slices[0].run.marker.chunk_rows
-        run = open_run(place, plan, explicit=True, force=force, chunk_rows=size)
+    with contextlib.ExitStack() as held:
+        slices = _open(runs, held)
+        _check_alike(slices)
+        _check_names(slices[0])
+        _check_whole(slices)
+        place = RunPlace.from_output(output, slices[0].facts["plan"]["rendering"]["format"])
+        _check_place(slices, place)
+        plan = _plan(slices, place.fmt)
+        check_free(place, plan)
+        course.lap("open")
+        run = held.enter_context(_opened_run(place, plan, slices, force=force))
         _copy_rows(slices, run, plan)
         _copy_pools(slices, run)
         course.lap("copy")
         account = _account(slices, plan, argv)
         wanted = Wanted(slices=tuple(piece.run.place for piece in slices))
-        # what is merged again is written again: its slices may hold more than they did
-        finish(replace(run, rendered=False), plan, account, wanted, course, console)
+        finish(run, plan, account, wanted, course, console)
     return 0
