@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 import os
 import sys
 import time
@@ -12,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO, Protocol, TextIO
 
 from xplain_cli.errors import RefusedError
+from xplain_cli.plan import finite
 from xplain_cli.quality.summary import FeatureLine, Summary
 from xplain_cli.remote import all_told, told
 
@@ -28,15 +28,6 @@ _LOCALITY = (("locality", "p95"),)
 def _printable(text: str) -> str:
     """Return the text with control characters spelled out: names in a file may hold ANSI codes."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-def _finite(value: Any) -> Any:
-    """Return plain values with null for the numbers that JSON does not know."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {name: _finite(item) for name, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _can_show(stream: TextIO, text: str) -> bool:
@@ -362,7 +353,7 @@ class Console:
         if self._quiet or sys.stderr is None:
             return
         if self._log_json:
-            self._tell("summary", "", _finite(asdict(summary)))
+            self._tell("summary", "", finite(asdict(summary)))
             return
         block = "\u2588" if _can_show(sys.stderr, "\u2588") else "#"
         lines = [""]

@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from xplain_cli import remote
-from xplain_cli.jobs import deliver as delivering
 from xplain_cli.planning import budget as budgeting
+from xplain_cli.runs import delivery as delivering
 
 fsspec = pytest.importorskip("fsspec")
 SMALL = ("-n", "128", "-r", "2", "--rows", "0:6", "--chunk-rows", "2")
@@ -192,7 +192,3 @@ def test_places_that_cannot_hold_a_run_are_refused(explain, bucket, output, opti
     done = explain(*options, output=output)
     assert (done.code, message in done.err) == (2, True), done.err
     assert bucket.find("/b") == []
-
-
-def test_other_commands_say_that_they_work_here(run):
-    assert "copy its folder first" in run("gate", "s3://b/run", "--fail-on", "count(failed)>0").err

@@ -1,5 +1,7 @@
 """The summary of a run, part by part."""
 
+from dataclasses import replace
+
 import pytest
 from written import some_records
 
@@ -42,3 +44,9 @@ def test_a_tally_adds_up_parts():
 
 def test_a_tally_of_nothing_is_empty():
     assert Tally().summary().features == ()
+
+
+def test_a_table_may_keep_a_column_that_texts_have():
+    tally, records = Tally(), some_records([0, 1])
+    tally.add(replace(records, stability=records.stability.assign(segmentation="manual")))
+    assert tally.summary().notes == ()

@@ -9,7 +9,7 @@ import pytest
 from pages import Outline, page_of
 from running import SMALL
 
-from xplain_cli import output
+from xplain_cli import report
 
 
 def contrast(first, second):
@@ -24,7 +24,7 @@ def contrast(first, second):
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_all_that_is_written_stands_out_from_its_ground(scheme):
-    css = (Path(output.__file__).parent / "page.css").read_text(encoding="utf-8")
+    css = (Path(report.__file__).parent / "page.css").read_text(encoding="utf-8")
     colours = dict(re.findall(r"--(\w+): (#\w{6})", css.split(":root {")[1 + scheme]))
     grounds = [colours[name] for name in colours if re.fullmatch(r"paper|panel|(up|down)\d", name)]
     assert len(grounds) == 10

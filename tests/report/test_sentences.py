@@ -3,10 +3,11 @@
 import pytest
 from pages import reason
 
+from xplain_cli.modalities import story_of
 from xplain_cli.report.exhibits import Exhibit
 from xplain_cli.report.sentences import Manner, heading, sentences, sides
 
-CLASSES = Manner("tabular", ("cat", "dog"), "probability", "classification", based=True)
+CLASSES = Manner(story_of("tabular"), ("cat", "dog"), "probability", "classification", based=True)
 
 
 def exhibit(target, prediction, base_value=0.1, reasons=(), **more):
@@ -54,7 +55,7 @@ def test_a_constant_model_has_nothing_that_moves_it():
 
 
 def test_only_a_base_value_of_the_model_is_told_as_its_answer():
-    surrogate = Manner("text", ("value",), "raw", "regression", based=False)
+    surrogate = Manner(story_of("text"), ("value",), "raw", "regression", based=False)
     assert sentences(exhibit("value", 12.5), (), surrogate) == (
         "The model says 12.5.",
         "No feature moves it.",

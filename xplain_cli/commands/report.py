@@ -24,7 +24,6 @@ def report(options: Options) -> int:
     run = finished_run(options)
     console = open_console(options.values, options.notes)
 
-    from xplain_cli.report import report_run
+    from xplain_cli.jobs.report import report as write
 
-    console.line(str(report_run(run, options.group(runs.Result).report)))
-    return 0
+    return write(run, options.group(runs.Result).report, console)

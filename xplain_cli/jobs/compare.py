@@ -13,6 +13,7 @@ from xplain_cli.console import Console
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import FloatArray
 from xplain_cli.jobs.explain import explain
+from xplain_cli.modalities import story_of
 from xplain_cli.options.request import Request
 from xplain_cli.output import csv_bytes
 from xplain_cli.planning.budget import shared_budget
@@ -36,9 +37,10 @@ def _named(output: str, name: str) -> str:
 
 def _check(request: Request) -> list[str]:
     """Return the name of each run, once they can stand side by side."""
-    if request.modality == "text":
+    story = story_of(request.modality)
+    if not story.several_baselines:
         raise UsageError(
-            f"--baseline: texts are explained under one, not"
+            f"--baseline: {story.rows} are explained under one, not"
             f" {', '.join(request.references.baseline)}: their features follow from it"
         )
     if request.result.output == "-":

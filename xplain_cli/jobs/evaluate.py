@@ -1,8 +1,8 @@
 """How well the weights of a finished run say what the model does, measured by asking it again."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,23 +10,24 @@ import pandas as pd
 
 from xplain_cli.console import Console
 from xplain_cli.engine.baseline_rows import ground
-from xplain_cli.engine.model_calls import Asked, run_together
-from xplain_cli.engine.row_predictions import Answers, answer_rows
+from xplain_cli.engine.explainer import model_calls_of
+from xplain_cli.engine.model_calls import run_together
+from xplain_cli.engine.row_predictions import answer_rows
+from xplain_cli.engine.tasks import by_features, make_task, split_rows
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.features import Split
-from xplain_cli.methods import Task
+from xplain_cli.features import Split, Weighed
 from xplain_cli.methods.curves import measure
-from xplain_cli.modalities.tabular.draws import TableLaw
-from xplain_cli.modalities.tabular.masks import TableRows
-from xplain_cli.modalities.text.masks import TextLaw
-from xplain_cli.models import MaskedText, ReadsPartly
+from xplain_cli.modalities import story_of
+from xplain_cli.models.batches import OWN_ROWS
 from xplain_cli.options.request import Request, from_stored
 from xplain_cli.output import csv_bytes
-from xplain_cli.planning.prepare import Prepared, prepare
+from xplain_cli.planning.prepare import Prepared, assign, prepare
+from xplain_cli.quality.precision import Budget
+from xplain_cli.runs.delivery import brought_here
 from xplain_cli.runs.finished import FinishedRun, Line, find_run, said_of
 from xplain_cli.runs.paths import write_atomically
-from xplain_cli.targets import target_names, used_outputs
+from xplain_cli.targets import target_names
 
 MEASURES = (
     *("deletion_auc", "insertion_auc", "random_auc", "comprehensiveness", "sufficiency"),
@@ -37,22 +38,18 @@ _FILE = "evaluation.csv"
 
 def _request(found: FinishedRun, named: str, model: str | None, data: tuple[str, ...]) -> Request:
     """Return what the run was asked, with the model and the data named anew."""
-    try:
-        text = (found.folder / "run_results.json").read_text(encoding="utf-8")
-        held = json.loads(text)["request"]
-    except (OSError, ValueError, KeyError) as error:
+    held = found.results().get("request")
+    if held is None:
         raise RefusedError(
             f"{named}: does not say what it was asked; explain again with this version"
-        ) from error
+        )
     # trust is given anew, or not at all
     again = {"trusted": (), "trust_model": False, "fail_on": None, "dry_run": False}
     request = from_stored(held | again)
-    return replace(
-        request,
-        sources=replace(
-            request.sources, model=model or request.sources.model, data=data or request.sources.data
-        ),
+    named_anew = replace(
+        request.sources, model=model or request.sources.model, data=data or request.sources.data
     )
+    return replace(request, sources=named_anew)
 
 
 def _check_same(found: FinishedRun, job: Prepared, named: str) -> None:
@@ -67,77 +64,47 @@ def _check_same(found: FinishedRun, job: Prepared, named: str) -> None:
     )
 
 
-def _asked(job: Prepared) -> Asked:
-    opened, chosen = job.opened, job.chosen
-    model = opened.model
-    return Asked(
-        model=model,
-        target=chosen.target,
-        scale=chosen.scale,
-        kept=used_outputs(chosen.target, len(opened.settled.outputs)),
-        batch_rows=opened.modality.batch_rows,
-        sparse=model if chosen.drawing.sparse and isinstance(model, MaskedText) else None,
-        show_values=not job.request.result.no_values,
-    )
-
-
-def _split(job: Prepared, batch: Any) -> Any:
-    split: Any = job.chosen.law.split(batch)
-    if isinstance(job.chosen.law, TextLaw) and isinstance(job.opened.model, ReadsPartly):
-        split = split.read_to([job.opened.model.read_length(text) for text in split.inputs])
-    return split
+def _refuse_to_weigh(_rows: Any, _due: Sequence[int]) -> Weighed:
+    """Refuse rows whose features would have to be found anew."""
+    raise UsageError("evaluate: a run with lime:refine has other features in every text")
 
 
 def _weights_of(rows: Split, chosen: list[int], said: Mapping[int, list[Line]]) -> FloatArray:
     """Return the weights (b, t, n) of some rows' features, those equal to the baseline left out."""
     block = rows.take(chosen)
-    n = len(block.law.names) if isinstance(block, TableRows) else int(block.counts[0])
+    subset = block.subset
+    n = int(block.counts[0]) if subset is None else subset.of
     whole = np.zeros((len(chosen), len(said[chosen[0]]), n))
     for i, d in enumerate(chosen):
         for j, line in enumerate(said[d]):
             whole[i, j, : len(line.weights)] = line.weights
-    if isinstance(block, TableRows):
-        return np.take_along_axis(whole, block.places[:, None, :], axis=-1)
-    return whole
-
-
-def _task(job: Prepared, block: Any, answers: Answers, chosen: list[int], asked: Asked) -> Any:
-    pairs = answers.pairs[chosen]
-    return Task(
-        law=job.chosen.law,
-        block=block,
-        pairs=np.where(pairs >= 0, np.searchsorted(asked.kept, pairs), -1),
-        predictions=answers.values[chosen],
-        margin=job.opened.settled.margin,
-        seed=job.request.sampling.seed,
-        samples=1,
-        repeats=1,
-    )
+    if subset is None:
+        return whole
+    return np.take_along_axis(whole, subset.places[:, None, :], axis=-1)
 
 
 def _measured(
     job: Prepared, batch: Any, said: Mapping[int, list[Line]]
 ) -> Iterator[dict[str, Any]]:
     """Measure the rows of a part; *said* by place in it."""
-    asked, settled = _asked(job), job.opened.settled
+    law, settled = job.chosen.law, job.opened.settled
+    asked = replace(model_calls_of(assign(job, None), job.opened.model), own_rows=OWN_ROWS)
     places = sorted(said)
-    rows = _split(job, batch).take(places)
+    split, _ = split_rows(law, job.opened.model, batch).refined(_refuse_to_weigh)
+    rows = split.take(places)
     own = {i: said[place] for i, place in enumerate(places)}
     answers = answer_rows(asked, settled, rows.inputs)
     spent: dict[int, int] = {}
     lost: dict[int, str] = {}
-    if isinstance(rows, TableRows):
-        rows, spent, lost = ground(
-            rows,
-            range(len(rows)),
-            answers,
-            asked,
-        )
-    groups: dict[int, list[int]] = {}
-    for d, n in enumerate(rows.counts.tolist()):
-        if n and d not in lost:
-            groups.setdefault(n, []).append(d)
-    tasks = [_task(job, rows.take(chosen), answers, chosen, asked) for chosen in groups.values()]
+    if law.traits.has_baselines:
+        rows, spent, lost = ground(rows, range(len(rows)), answers, asked)
+    moving = [d for d, n in enumerate(rows.counts.tolist()) if n and d not in lost]
+    groups = by_features(rows, moving)
+    budget = Budget(job.request.sampling.seed, 1, 1)
+    tasks = [
+        make_task(asked, settled, law, rows=rows, answers=answers, chosen=chosen, budget=budget)
+        for chosen in groups.values()
+    ]
     running = [
         (
             task.block,
@@ -162,12 +129,9 @@ def _measured(
 
 def _by_masks(job: Prepared, baseline: str | None, console: Console) -> Prepared:
     """Return the job under a law of masks: its own, or that of a baseline."""
-    tabular = job.request.modality == "tabular"
-    if baseline is not None and not tabular:
+    if baseline is not None and not story_of(job.request.modality).any_baseline:
         raise UsageError("--baseline: texts and pictures are evaluated with the run's own")
-    if isinstance(job.chosen.law, TextLaw) and job.chosen.law.refine is not None:
-        raise UsageError("evaluate: a run with lime:refine has other features in every text")
-    if baseline is None and not isinstance(job.chosen.law, TableLaw):
+    if baseline is None and job.opened.modality.gives(job.request.explanation.method) == "masks":
         return job
     return prepare(
         replace(
@@ -207,6 +171,30 @@ def _tell(frame: pd.DataFrame, job: Prepared, console: Console) -> None:
     console.note(f"insertion above random order in {gained:.0%} of the rows")
 
 
+def _write(
+    found: FinishedRun,
+    request: Request,
+    baselines: Sequence[str | None],
+    named: str,
+    console: Console,
+) -> Path:
+    """Measure a run under each baseline (None: its own), and return the file of the measures."""
+    own = prepare(request, console)
+    _check_same(found, own, named)
+    parts = []
+    for baseline in baselines:
+        job = _by_masks(own, baseline, console)
+        parts.append(pd.DataFrame(_lines(job, found)))
+        if len(parts[-1]):
+            _tell(parts[-1], job, console)
+    frame = pd.concat(parts, ignore_index=True)
+    if frame.empty:
+        raise RefusedError(f"{named}: no row was explained, or none differs from its baseline")
+    path = found.folder / _FILE
+    write_atomically(path, csv_bytes(frame, guarded=request.result.csv_guard))
+    return path
+
+
 def evaluate(
     run: str, model: str | None, data: tuple[str, ...], options: Mapping[str, Any], console: Console
 ) -> int:
@@ -216,7 +204,7 @@ def evaluate(
     Parameters
     ----------
     run
-        A run folder, or any file of one.
+        A run folder, or any file of one; or the address of such.
     model, data
         The model and the data that it explained; None, (): where they were then.
     options
@@ -229,23 +217,11 @@ def evaluate(
     """
     from threadpoolctl import threadpool_limits
 
-    found = find_run(run)
-    request = _request(found, run, model, data)
-    granted = {name: options[name] for name in ("trusted", "trust_model", "python_path")}
-    request = replace(request, trust=replace(request.trust, **granted))
-    with threadpool_limits(limits=1):
-        own = prepare(request, console)
-        _check_same(found, own, run)
-        parts = []
-        for baseline in options["baseline"] or (None,):
-            job = _by_masks(own, baseline, console)
-            parts.append(pd.DataFrame(_lines(job, found)))
-            if len(parts[-1]):
-                _tell(parts[-1], job, console)
-    frame = pd.concat(parts, ignore_index=True)
-    if frame.empty:
-        raise RefusedError(f"{run}: no row was explained, or none differs from its baseline")
-    path = found.folder / _FILE
-    write_atomically(path, csv_bytes(frame, guarded=request.result.csv_guard))
-    console.line(str(path))
+    with brought_here(run) as folder, threadpool_limits(limits=1):
+        found = find_run(folder)
+        request = _request(found, run, model, data)
+        granted = {name: options[name] for name in ("trusted", "trust_model", "python_path")}
+        request = replace(request, trust=replace(request.trust, **granted))
+        path = _write(found, request, options["baseline"] or (None,), run, console)
+        console.line(str(path))
     return 0

@@ -1,178 +1,134 @@
-"""A request becomes a plan, chunks, workers, parts in order, and the asked-for files."""
+"""The explaining job: a request becomes a plan, chunks, workers, parts, and the asked-for files."""
 
 import contextlib
 import time
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from xplain_cli.console import Console
-from xplain_cli.engine.pool import find_pool, grown
 from xplain_cli.errors import XplainError
-from xplain_cli.jobs.finish import Shown, join_parts, precise_rows, ranges, sum_up
-from xplain_cli.jobs.gate import exit_code, judge_gates, written
-from xplain_cli.jobs.manifest import Course, details, manifest, reached, results
+from xplain_cli.jobs.finish import Account, Wanted, across_rows, check_free, finish
+from xplain_cli.jobs.gate import conclude, judge_gates, written
+from xplain_cli.jobs.manifest import Course, manifest
 from xplain_cli.jobs.schedule import explain_rows, share_pool, spread_of
-from xplain_cli.modalities.image.data import PictureData
-from xplain_cli.modalities.image.drawing import Folders, draw_run, folders_of
-from xplain_cli.options.request import Request
-from xplain_cli.output import Piece as RenderedPiece
-from xplain_cli.output import join_pieces, render_piece
+from xplain_cli.modalities import story_of
+from xplain_cli.options.request import Request, stored_form
+from xplain_cli.output import Piece, join_pieces, render_piece
 from xplain_cli.planning.budget import within_budget
 from xplain_cli.planning.estimate import describe, estimate, lines_of
 from xplain_cli.planning.prepare import Prepared, assign, chunk_rows, prepare
-from xplain_cli.quality.summary import Summary, Tally
-from xplain_cli.report import check_page, write_page
+from xplain_cli.quality.summary import Tally
+from xplain_cli.report import check_page
 from xplain_cli.runs.conflicts import check_inputs
 from xplain_cli.runs.folder import Run, RunPlace, open_run
 from xplain_cli.runs.locks import alone
 
 
-def _folders(job: Prepared, place: RunPlace) -> Folders:
-    """Return where heatmaps go; nowhere for what is no picture."""
-    request, pictures = job.request, isinstance(job.opened.modality, PictureData)
-    return folders_of(
-        place,
-        drawn=request.heatmaps.maps and pictures,
-        arrays=request.heatmaps.write_maps and pictures,
-        picture=not request.result.no_values,
-    )
+def _planned(request: Request, console: Console) -> Prepared:
+    """Open and decide everything, and tell what was decided."""
+    job = within_budget(prepare(request, console))
+    for note in job.notes:
+        console.note(note)
+    return job
 
 
-def _draw(job: Prepared, run: Run, chunks: list[tuple[int, int]]) -> dict[str, Any]:
-    """Draw heatmaps; return what the manifest says of them."""
-    data, folders = job.opened.modality, _folders(job, run.place)
-    if not isinstance(data, PictureData) or not folders.paths:
-        return {}
-    parts = ((start, stop, run.read_part(start, stop)) for start, stop in chunks)
-    count = draw_run(folders, data, parts, spread_of(job, run).jobs)
-    return {"maps": {"folders": [path.name for path in folders.paths.values()], "files": count}}
-
-
-def _told(job: Prepared, whole: Summary) -> Summary:
-    """Return the run as a whole; superpixel 3 of one picture is nothing to that of another."""
-    return replace(whole, features=()) if job.request.modality == "image" else whole
-
-
-def _run_to_stdout(job: Prepared, run: Run) -> int:
-    """Stream results to standard output as chunks finish; nothing is kept."""
-    tally, frames = Tally(job.request.sampling.stability_k), []
-    pool, assignment = share_pool(job, run)
-    stream = job.console.stream()
-    fmt = job.request.result.output_format
-
-    def pieces() -> Iterator[RenderedPiece]:
-        for records in explain_rows(job, run, assignment, Course(time.perf_counter())):
-            tally.add(records)
-            frames.append(written(records, job.rendering.top_k))
-            yield render_piece(records, job.rendering, fmt)
-            stream.flush()
-
-    facts = manifest(job.request, job.opened, job.chosen, job.plan, pool, job.notes)
-    join_pieces(pieces(), fmt, stream, manifest=facts)
-    stream.flush()
-    whole = tally.summary()
-    job.console.summary(_told(job, whole))
-    gates = judge_gates(job.gates, frames, job.console)
-    return exit_code(gates, whole.failed, job.tolerated, job.console)
-
-
-def _tell(job: Prepared, facts: dict[str, Any], outcome: dict[str, Any]) -> None:
-    for text in reached(facts):
-        job.console.note(text)
-    for text in details(outcome):
-        job.console.detail(text)
-
-
-def _write(
-    job: Prepared,
-    run: Run,
-    chunks: list[tuple[int, int]],
-    pool: dict[str, Any],
-    course: Course,
-) -> tuple[Summary, list[Path], dict[str, Any]]:
-    """Write the final files; return the run as a whole, the extra files and the manifest."""
-    request = job.request
-    drawn = _draw(job, run, chunks)
-    course.lap("draw")
-    precise = precise_rows(run, chunks, job.chosen.budget.goal)
-    pool = grown(pool, job.chosen.budget, precise)
-    facts = manifest(request, job.opened, job.chosen, job.plan, pool, job.notes) | drawn | precise
-    corpus = request.modality == "text"
-    shown = Shown(job.rendering, request.result.output_format, request.result.write_repeats, corpus)
-    with course.during("write"):
-        jobs = spread_of(job, run).jobs if course.backend == "loky" else 1
-        whole, extra = join_parts(run, chunks, shown, facts, request.sampling.stability_k, jobs)
-    course.lap("write")
-    return whole, extra, facts
-
-
-def _run_to_files(job: Prepared, run: Run, course: Course) -> int:
-    """Explain what is missing, join the parts, judge."""
-    if run.state == "finished":
-        pool = find_pool(run.pool_path("shared")) or {}
-    else:
-        pool, assignment = share_pool(job, run)
-        course.lap("pool")
-        for _ in explain_rows(job, run, assignment, course):
-            pass
-        course.lap("explain")
-    request = job.request
-    chunks = ranges(job.opened.start, job.opened.stop, run.chunk_rows)
-    if run.rendered:
-        whole = sum_up(run, chunks, request.sampling.stability_k)
-        job.console.note("nothing to do: this run is finished (--force computes it again)")
-    else:
-        whole, extra, facts = _write(job, run, chunks, pool, course)
-    job.console.summary(_told(job, whole))
-    lines = (written(run.read_part(*chunk), job.rendering.top_k) for chunk in chunks)
-    gates = judge_gates(job.gates, lines, job.console)
-    if run.rendered and gates:
-        run.keep_gates(gates)
-    elif not run.rendered:
-        outcome = results(request, course, whole, facts["pool"]) | {"gates": gates}
-        run.finish(facts, outcome, n_parts=len(chunks), extra=extra)
-        _tell(job, facts, outcome)
-    if request.result.report is not None:
-        job.console.note(f"report: {write_page(run.folder, request.result.report)}")
-    job.console.line(run.place.name)
-    return exit_code(gates, whole.failed, job.tolerated, job.console)
-
-
-def _open_run(job: Prepared, held: contextlib.ExitStack) -> Run:
-    """Open the run, held against other processes."""
+@contextlib.contextmanager
+def _opened_run(job: Prepared) -> Iterator[Run]:
+    """Open the run, held against other processes; what is cut off stays, what failed is undone."""
     request = job.request
     place = RunPlace.from_output(request.result.output, request.result.output_format)
-    paths = job.opened.modality.paths
     inputs = (
         request.sources.model,
-        *paths,
+        *job.opened.modality.paths,
         request.references.background,
         request.explanation.class_names,
     )
     check_inputs(place, (*inputs, request.project_file))
-    _folders(job, place).check_free()
+    check_free(place, job.plan)
     if request.result.report is not None:
         check_page(request.result.report, place)
-    if place.folder is not None:
-        held.enter_context(alone(place.folder))
-    run = open_run(
-        place,
-        job.plan,
-        explicit=request.output_explicit,
-        force=request.safety.force,
-        chunk_rows=request.workers.chunk_rows or chunk_rows(job),
-    )
+    with contextlib.ExitStack() as held:
+        if place.folder is not None:
+            held.enter_context(alone(place.folder))
+        run = open_run(
+            place,
+            job.plan,
+            explicit=request.output_explicit,
+            force=request.safety.force,
+            chunk_rows=request.workers.chunk_rows or chunk_rows(job),
+        )
+        if run.set_aside is not None:
+            held.enter_context(alone(run.folder))
+        try:
+            yield run
+        except XplainError:
+            run.abandon()
+            raise
+        except (KeyboardInterrupt, SystemExit):
+            if not run.temporary:
+                job.console.warn(f"{run.place.name} is unfinished; the same command continues it")
+            raise
+        finally:
+            run.close()
+
+
+def _tell_of_run(job: Prepared, run: Run) -> None:
+    """Tell what the user may not expect of where and how the run is kept."""
     batch = job.opened.modality.batch_rows
     if run.chunk_rows < min(batch, chunk_rows(job)):
         job.console.note(
             f"chunks of {run.chunk_rows} rows: each is filled up to a model batch of {batch}"
         )
     if run.set_aside is not None:
-        held.enter_context(alone(run.folder))
         job.console.note(f"the earlier run was set aside as {run.set_aside}")
-    return run
+
+
+def _explain_missing(job: Prepared, run: Run, course: Course) -> None:
+    """Explain the rows that have no part yet."""
+    if run.state == "finished":
+        return
+    _, assignment = share_pool(job, run)
+    course.lap("pool")
+    for _ in explain_rows(job, run, assignment, course):
+        pass
+    course.lap("explain")
+
+
+def _manifest(job: Prepared, pool: Mapping[str, Any]) -> dict[str, Any]:
+    return manifest(job.request, job.opened, job.chosen, job.plan, pool, job.notes)
+
+
+def _account(job: Prepared, course: Course) -> Account:
+    """Return what the run says of itself; figures of its pool are found when it is finished."""
+    request = job.request
+    return Account(_manifest(job, {}), request.argv, stored_form(request), course.model_inputs)
+
+
+def _wanted(job: Prepared, run: Run) -> Wanted:
+    """Return what the run shall become."""
+    jobs = spread_of(job, run).jobs
+    return Wanted(job.opened.modality, gates=job.gates, page=job.request.result.report, jobs=jobs)
+
+
+def _explain_to_stdout(job: Prepared, run: Run, course: Course) -> int:
+    """Stream results to standard output as chunks finish; nothing is kept."""
+    tally, frames = Tally(job.request.sampling.stability_k), []
+    pool, assignment = share_pool(job, run)
+    stream, fmt = job.console.stream(), job.request.result.output_format
+
+    def pieces() -> Iterator[Piece]:
+        for records in explain_rows(job, run, assignment, course):
+            tally.add(records)
+            frames.append(written(records, job.rendering.top_k))
+            yield render_piece(records, job.rendering, fmt)
+            stream.flush()
+
+    join_pieces(pieces(), fmt, stream, manifest=_manifest(job, pool))
+    stream.flush()
+    whole = tally.summary()
+    job.console.summary(across_rows(whole, story_of(job.request.modality)))
+    gates = judge_gates(job.gates, frames, job.console)
+    return conclude(gates, whole.failed, job.tolerated, job.console)
 
 
 def preview(request: Request, console: Console) -> list[str]:
@@ -187,9 +143,7 @@ def preview(request: Request, console: Console) -> list[str]:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):
-        job = within_budget(prepare(request, console))
-        for note in job.notes:
-            console.note(note)
+        job = _planned(request, console)
         cost = estimate(job.opened, assign(job, None), job.rendering, request.result.output_format)
         return [*describe(job.opened, job.chosen), *lines_of(cost)]
 
@@ -209,23 +163,15 @@ def explain(request: Request, console: Console) -> int:
         for text in preview(request, console):
             console.line(text)
         return 0
-    with threadpool_limits(limits=1), contextlib.ExitStack() as held:
-        course = Course(time.perf_counter())
-        job = within_budget(prepare(request, console))
-        for note in job.notes:
-            console.note(note)
+    course = Course(time.perf_counter())
+    with threadpool_limits(limits=1):
+        job = _planned(request, console)
         course.lap("open")
-        run = _open_run(job, held)
-        try:
+        with _opened_run(job) as run:
+            _tell_of_run(job, run)
             if run.temporary:
-                return _run_to_stdout(job, run)
-            return _run_to_files(job, run, course)
-        except XplainError:
-            run.abandon()
-            raise
-        except (KeyboardInterrupt, SystemExit):
-            if not run.temporary:
-                console.warn(f"{run.place.name} is unfinished; the same command continues it")
-            raise
-        finally:
-            run.close()
+                return _explain_to_stdout(job, run, course)
+            _explain_missing(job, run, course)
+            account, wanted = _account(job, course), _wanted(job, run)
+            done = finish(run, job.plan, account, wanted, course, console)
+        return conclude(done.gates, done.failed, job.tolerated, console)

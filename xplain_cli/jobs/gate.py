@@ -1,4 +1,4 @@
-"""How a finished run is judged: gates, failed rows, the exit code."""
+"""Judging a run, and telling it: gates, failed rows, the exit code."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -9,7 +9,8 @@ import pandas as pd
 from xplain_cli.console import Console
 from xplain_cli.explanation import Records
 from xplain_cli.output import prune
-from xplain_cli.quality.gates import Gate, GateResult, judge, parse_gates
+from xplain_cli.quality.gates import Gate, GateResult, exit_code, judge, parse_gates
+from xplain_cli.runs.delivery import brought_here
 from xplain_cli.runs.finished import find_run
 
 
@@ -34,16 +35,15 @@ def judge_gates(
     return [asdict(gate) for gate in judged]
 
 
-def exit_code(gates: Sequence[dict[str, Any]], failed: int, allowed: int, console: Console) -> int:
-    """Return 1 for a missed gate, which beats 4 for too many failed rows; else 0."""
+def conclude(gates: Sequence[dict[str, Any]], failed: int, allowed: int, console: Console) -> int:
+    """Tell of failed rows that are too many, and return the exit code of a run."""
     if failed > allowed:
         console.warn(
             f"{failed} rows failed, more than the {allowed} that --max-failed tolerates; their"
             " reasons stand in column error of the stability report"
         )
-    if any(gate["missed"] for gate in gates):
-        return 1
-    return 4 if failed > allowed else 0
+    missed = any(gate["missed"] for gate in gates)
+    return exit_code(missed=missed, failed=failed, allowed=allowed)
 
 
 def judge_run(run: str, fail_on: str, console: Console) -> int:
@@ -56,6 +56,7 @@ def judge_run(run: str, fail_on: str, console: Console) -> int:
         There is no finished run, or a condition cannot be read.
     """
     gates = parse_gates(fail_on)
-    found = find_run(run)
-    lines = (written(records, found.marker.top_k) for records in found.records())
-    return exit_code(judge_gates(gates, lines, console), 0, 0, console)
+    with brought_here(run) as folder:
+        found = find_run(folder)
+        lines = (written(records, found.marker.top_k) for records in found.records())
+        return conclude(judge_gates(gates, lines, console), 0, 0, console)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from xplain_cli import __version__
 from xplain_cli.engine.chunk import Effort
-from xplain_cli.options.request import Request, stored_form
+from xplain_cli.options.request import Request
 from xplain_cli.plan import Plan
 from xplain_cli.planning.choices import Chosen
 from xplain_cli.planning.inputs import Opened
@@ -186,9 +186,9 @@ def details(outcome: Mapping[str, Any]) -> list[str]:
 
 
 def results(
-    request: Request, course: Course, whole: Summary, pool: Mapping[str, Any]
+    course: Course, whole: Summary, pool: Mapping[str, Any], model_inputs: int
 ) -> dict[str, Any]:
-    """Return how a run went: times per phase, peak memory, rows, labels."""
+    """Return how a run went: times per phase, peak memory, rows, labels; its rows' model inputs."""
     return {
         "seconds": course.seconds,
         "work_seconds": {work: round(spent, 4) for work, spent in course.work.items()},
@@ -197,10 +197,8 @@ def results(
         "rows_ok": whole.rows,
         "rows_failed": whole.failed,
         "model_inputs_pool": pool.get("model_inputs", 0),
-        "model_inputs_rows": course.model_inputs,
+        "model_inputs_rows": model_inputs,
         "precision": whole.precision,
         "fidelity": whole.fidelity,
         "median_and_tail": {name: list(pair) for name, pair in whole.quantiles.items()},
-        "argv": all_told(request.argv),
-        "request": all_told(stored_form(request)),
     }

@@ -1,21 +1,25 @@
 """Runs on slices of the same DATA become the run that was never divided."""
 
+import contextlib
 import itertools
 import shutil
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xplain_cli.console import Console
+from xplain_cli.engine.pool import find_pool
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import Records, join_records, rows_between
-from xplain_cli.jobs.finish import Shown, join_parts, ranges
-from xplain_cli.output import Rendering
+from xplain_cli.jobs.finish import Account, Wanted, check_free, finish, ranges
+from xplain_cli.jobs.manifest import Course
 from xplain_cli.plan import Plan
-from xplain_cli.remote import all_told
+from xplain_cli.remote import all_told, told
 from xplain_cli.runs.conflicts import differences
+from xplain_cli.runs.delivery import brought_here
 from xplain_cli.runs.finished import FinishedRun, find_run
-from xplain_cli.runs.folder import open_run
+from xplain_cli.runs.folder import Run, open_run
 from xplain_cli.runs.locks import alone
 from xplain_cli.runs.paths import RunPlace
 
@@ -47,9 +51,13 @@ class _Slice:
         return {name: held[name] for name in held if name not in {"rows", "shard"}}
 
 
-def _open(named: str) -> _Slice:
-    run = find_run(named)
-    return _Slice(named, run, run.facts())
+def _open(runs: Sequence[str], held: contextlib.ExitStack) -> list[_Slice]:
+    """Return the runs in the order of their rows; those of other machines are copied for that."""
+    slices = []
+    for named in runs:
+        run = find_run(held.enter_context(brought_here(named)))
+        slices.append(_Slice(told(named), run, run.facts()))
+    return sorted(slices, key=lambda piece: piece.rows)
 
 
 def _check_alike(slices: Sequence[_Slice]) -> None:
@@ -121,27 +129,73 @@ def _plan(slices: Sequence[_Slice], fmt: str) -> Plan:
     rows = [first.rows[0], slices[-1].rows[1]]
     held = first.run.marker.plan["selection"]
     selection = {name: rows if name == "rows" else held[name] for name in held if name != "shard"}
-    return Plan(first.numbers, selection, {**first.facts["plan"]["rendering"], "format": fmt})
+    rendering = {**first.facts["plan"]["rendering"], "format": fmt}
+    budgets = {piece.run.marker.budget for piece in slices}
+    return Plan(first.numbers, selection, rendering, budgets.pop() if len(budgets) == 1 else None)
 
 
-def _facts(slices: Sequence[_Slice], plan: Plan, argv: Sequence[str]) -> dict[str, Any]:
-    """Return the manifest of the first slice as that of the whole."""
+def _account(slices: Sequence[_Slice], plan: Plan, argv: Sequence[str]) -> Account:
+    """Return what the first slice says of itself, as it holds for the whole."""
     notes = dict.fromkeys(note for piece in slices for note in piece.facts["notes"])
-    return {
-        **{name: said for name, said in slices[0].facts.items() if name != "outputs"},
+    results = [piece.run.results() for piece in slices]
+    asked = results[0].get("request")
+    gone = {"outputs"} if plan.budget is not None else {"outputs", "budget"}
+    facts = {
+        **{name: said for name, said in slices[0].facts.items() if name not in gone},
         "digests": plan.digests,
         "plan": plan.groups,
         "argv": all_told(argv),
         "notes": list(notes),
         "merged": [{"run": piece.named, "rows": list(piece.rows)} for piece in slices],
     }
+    own = {"rows": plan.selection["rows"], "shard": None}
+    return Account(
+        facts=facts,
+        argv=argv,
+        request=None if asked is None else {**asked, **own},
+        model_inputs=sum(said.get("model_inputs_rows", 0) for said in results),
+    )
 
 
 def _check_place(slices: Sequence[_Slice], place: RunPlace) -> None:
+    if place.folder is None:
+        raise UsageError("--output is '-' (stdout), which leaves no run; name a folder or a file")
+    at = place.folder
     for piece in slices:
-        at = place.folder
         if at is not None and at.exists() and at.samefile(piece.run.folder):
             raise UsageError(f"--output {place.name}: is one of the runs; name another place")
+
+
+@contextlib.contextmanager
+def _opened_run(
+    place: RunPlace, plan: Plan, slices: Sequence[_Slice], *, force: bool
+) -> Iterator[Run]:
+    """Open the run of the whole, held against other processes."""
+    folder = place.folder
+    with contextlib.nullcontext() if folder is None else alone(folder):
+        size = slices[0].run.marker.chunk_rows
+        run = open_run(place, plan, explicit=True, force=force, chunk_rows=size)
+        # what is merged again is written again: its slices may hold more than they did
+        yield replace(run, rendered=False)
+
+
+def _copy_rows(slices: Sequence[_Slice], run: Run, plan: Plan) -> None:
+    """Keep the records of all slices as parts of the whole."""
+    start, stop = plan.selection["rows"]
+    chunks = ranges(start, stop, run.chunk_rows)
+    for chunk, records in _chunked(_rows(slices), chunks):
+        if chunk not in run.done:
+            run.write_part(*chunk, records)
+
+
+def _copy_pools(slices: Sequence[_Slice], run: Run) -> None:
+    """Copy the shared pool; what longer looks added to it may be in any of the slices."""
+    for piece in slices:
+        pool = piece.run.folder / "pool"
+        for held in sorted(pool.iterdir()) if pool.is_dir() else ():
+            target = run.folder / "pool" / held.name
+            if held.is_dir() and find_pool(target) is None:  # not there, or cut off while copied
+                shutil.copytree(held, target, dirs_exist_ok=True)
 
 
 def merge_runs(
@@ -159,33 +213,22 @@ def merge_runs(
     RefusedError
         A run is not finished or cannot be read; the output cannot be written.
     """
-    slices = sorted((_open(named) for named in runs), key=lambda piece: piece.rows)
-    _check_alike(slices)
-    _check_names(slices[0])
-    _check_whole(slices)
-    shown = slices[0].facts["plan"]["rendering"]
-    place = RunPlace.from_output(output, shown["format"])
-    if place.folder is None:
-        raise UsageError("--output is '-' (stdout), which leaves no run; name a folder or a file")
-    _check_place(slices, place)
-    plan = _plan(slices, place.fmt)
-    size = slices[0].run.marker.chunk_rows
-    with alone(place.folder):
-        run = open_run(place, plan, explicit=True, force=force, chunk_rows=size)
-        start, stop = plan.selection["rows"]
-        chunks = ranges(start, stop, run.chunk_rows)
-        for chunk, records in _chunked(_rows(slices), chunks):
-            if chunk not in run.done:
-                run.write_part(*chunk, records)
-        pool = slices[0].run.folder / "pool"
-        shutil.copytree(pool, run.folder / "pool", dirs_exist_ok=True)
-        facts = _facts(slices, plan, argv)
-        rendering = Rendering(shown["top_k"], shown["csv_guard"], shown["wide"])
-        texts = plan.numbers["modality"] == "text"
-        asked = Shown(rendering, place.fmt, plan.selection["repeats"], corpus=texts)
-        whole, extra = join_parts(run, chunks, asked, facts, plan.numbers["stability_k"])
-        outcome = {"rows_ok": whole.rows, "rows_failed": whole.failed, "argv": all_told(argv)}
-        run.finish(facts, outcome, n_parts=len(chunks), extra=extra)
-    console.summary(whole)
-    console.line(place.name)
+    course = Course(time.perf_counter())
+    with contextlib.ExitStack() as held:
+        slices = _open(runs, held)
+        _check_alike(slices)
+        _check_names(slices[0])
+        _check_whole(slices)
+        place = RunPlace.from_output(output, slices[0].facts["plan"]["rendering"]["format"])
+        _check_place(slices, place)
+        plan = _plan(slices, place.fmt)
+        check_free(place, plan)
+        course.lap("open")
+        run = held.enter_context(_opened_run(place, plan, slices, force=force))
+        _copy_rows(slices, run, plan)
+        _copy_pools(slices, run)
+        course.lap("copy")
+        account = _account(slices, plan, argv)
+        wanted = Wanted(slices=tuple(piece.run.place for piece in slices))
+        finish(run, plan, account, wanted, course, console)
     return 0

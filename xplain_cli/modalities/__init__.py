@@ -1,18 +1,21 @@
 """What the rows of a command are: how DATA and its background are opened, and split by which law.
 
-File = command. A modality is opened once, in the parent; workers get its law and its batches.
+Folder = command. A modality is opened once, in the parent; workers get its law and its batches.
+What can be said of its runs without opening DATA is its story.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from xplain_cli.explanation import Rows
+from xplain_cli.explanation import Records, Rows
 from xplain_cli.features import Law
 from xplain_cli.methods import Method
 from xplain_cli.models import LoadedModel, Model, Settled
 from xplain_cli.models.judges import Judge
 from xplain_cli.options.request import Request
+from xplain_cli.runs.paths import RunPlace
 
 PROBE_ROWS = 16
 
@@ -163,3 +166,157 @@ def open_modality(request: Request, load: Load) -> Reading:
         "text": open_text,
     }
     return openers[request.modality](request, load)
+
+
+@dataclass(frozen=True)
+class WholeRun:
+    """
+    A run whose parts are all there: what extra files are made of.
+
+    Attributes
+    ----------
+    place
+        Where the files of the run stand.
+    rendering
+        How the plan shows results: ``maps``, ``write_maps``, ``csv_guard``, ...
+    values
+        Whether values of DATA may be shown.
+    parts
+        Opens the parts anew: (start, stop, records) of each, in order.
+    modality
+        DATA, opened; None for a merged run, which reads none.
+    slices
+        Where the runs stand that were merged into it.
+    jobs
+        How many may work at the same time.
+    """
+
+    place: RunPlace
+    rendering: Mapping[str, Any]
+    values: bool
+    parts: Callable[[], Iterator[tuple[int, int, Records]]]
+    modality: Modality | None = None
+    slices: tuple[RunPlace, ...] = ()
+    jobs: int = 1
+
+
+@dataclass(frozen=True)
+class ExtraFiles:
+    """
+    What a run has beside the files of every run.
+
+    Attributes
+    ----------
+    outputs
+        Files that the manifest lists with their SHA-256.
+    facts
+        What else the manifest says of them.
+    missing
+        What should be there and is not, in words.
+    """
+
+    outputs: tuple[Path, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+
+def _no_check(place: RunPlace, rendering: Mapping[str, Any], *, values: bool) -> None:
+    """Find nothing in the way: no extra file is written."""
+
+
+def _no_files(whole: WholeRun) -> ExtraFiles:  # noqa: ARG001 - a default of ``Story``
+    """Write nothing."""
+    return ExtraFiles()
+
+
+class Spoken(Protocol):
+    """How a reason is put into words."""
+
+    def __call__(self, name: str, value: str | None, baseline: str | None) -> str:
+        """Return a feature with its value and that of its baseline, as far as they may be shown."""
+        ...
+
+
+class Removed(Protocol):
+    """How the row without its features is put into words."""
+
+    def __call__(self, n_features: int, n_changed: int | None, origin: str | None) -> str:
+        """
+        Return the beginning of a sentence on what the model says of the baseline.
+
+        Parameters
+        ----------
+        n_features, n_changed
+            Features of the row, and those that differ from its baseline (None: it is not known).
+        origin
+            Where the baseline of this row comes from, if that is known.
+        """
+        ...
+
+
+class Checked(Protocol):
+    """A look at where extra files go."""
+
+    def __call__(self, place: RunPlace, rendering: Mapping[str, Any], *, values: bool) -> None:
+        """Raise UsageError where something else stands in their place."""
+        ...
+
+
+@dataclass(frozen=True)
+class Story:
+    """
+    What can be said of the runs of a modality by its name alone; DATA need not be there.
+
+    Attributes
+    ----------
+    rows, feature
+        What rows (in the plural) and features (in the singular) are called.
+    value_name
+        What the value of a feature is.
+    features_said
+        (numbers of the plan, manifest) -> into which features a row is split.
+    spoken, removed
+        Reasons and the row without its features, in words.
+    unranked
+        Why features are not ranked over all rows: no feature of one row is that of another.
+        Empty where they are.
+    named_by_value
+        Whether the name of a feature is a value of DATA too, and is hidden with these.
+    in_spans
+        Whether features stand somewhere in a text that can be put together from them.
+    several_baselines
+        Whether explanations under several baselines have the same features.
+    any_baseline
+        Whether weights can be measured under another baseline than their own.
+    check_place, extra_files
+        Whether extra files may be written, and writing them.
+    """
+
+    rows: str
+    feature: str
+    value_name: str
+    features_said: Callable[[Mapping[str, Any], Mapping[str, Any]], str]
+    spoken: Spoken
+    removed: Removed
+    unranked: str = ""
+    named_by_value: bool = False
+    in_spans: bool = False
+    several_baselines: bool = True
+    any_baseline: bool = False
+    check_place: Checked = _no_check
+    extra_files: Callable[[WholeRun], ExtraFiles] = _no_files
+
+    @property
+    def ranks_over_rows(self) -> bool:
+        """Whether a feature of one row is the same feature in another."""
+        return not self.unranked
+
+
+def story_of(modality: str) -> Story:
+    """Return the story of a modality, by the name that plans and manifests have for it."""
+    from xplain_cli.modalities.image.story import PICTURES
+    from xplain_cli.modalities.tabular.story import TABLES
+    from xplain_cli.modalities.text.story import TEXTS
+
+    stories = {"image": PICTURES, "tabular": TABLES, "text": TEXTS}
+    return stories[modality]

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,10 @@ INTEGERS = frozenset({
 })
 """Our columns of whole numbers; a missing value makes pandas hold them as floats."""
 
+MOST_LETTERS = 80
+"""Letters of a name, an id or a value in prose; what is longer ends in three dots."""
+_MOST_NAMES = 40
+_JOINERS = "\u200c\u200d"  # they hold letters and emoji together
 _ARMED = re.compile(r"'*[=+\-@\t\r\0]")
 _DISARMED = re.compile(r"'+[=+\-@\t\r\0]")
 _BARE = {int, float, type(None)}
@@ -42,6 +46,21 @@ def guard(text: str) -> str:
 def unguard(text: str) -> str:
     """Return the text that ``guard`` was given."""
     return text[1:] if _DISARMED.match(text) else text
+
+
+def cleaned(value: object, most: int = MOST_LETTERS) -> str:
+    """Return a text in one line of at most *most* letters, control characters spelled out."""
+    text = "".join(
+        " " if c.isspace() else c if c.isprintable() or c in _JOINERS else repr(c)[1:-1]
+        for c in str(value)[: most + 1]
+    )
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names one after the other, and how many more there are."""
+    shown = ", ".join(cleaned(name) for name in names[:_MOST_NAMES])
+    return shown + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
 
 
 def plain(value: Any) -> Any:

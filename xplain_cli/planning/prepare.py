@@ -8,13 +8,12 @@ from typing import Any
 from xplain_cli.console import Console
 from xplain_cli.engine.explainer import Assignment
 from xplain_cli.engine.records import Labels
-from xplain_cli.errors import UsageError
 from xplain_cli.options.request import Request
 from xplain_cli.output import Rendering, check_rendering
 from xplain_cli.plan import Plan
 from xplain_cli.planning.choices import Chosen, choose_method
 from xplain_cli.planning.inputs import Opened, open_inputs
-from xplain_cli.quality.gates import Gate, parse_gates
+from xplain_cli.quality.gates import Gate, parse_gates, tolerated
 from xplain_cli.specs import settings_of
 
 
@@ -168,25 +167,6 @@ def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
         "write_maps": request.heatmaps.write_maps,
     }
     return Plan(numbers, selection, rendering, request.sampling.budget)
-
-
-def tolerated(text: str, rows: int) -> int:
-    """
-    Read ``--max-failed N|P%`` for a number of rows.
-
-    Raises
-    ------
-    UsageError
-        Neither a number of rows nor a share.
-    """
-    number = text.removesuffix("%")
-    try:
-        value = float(number)
-    except ValueError:
-        value = -1.0
-    if value < 0 or (text.endswith("%") and value > 100):
-        raise UsageError(f"--max-failed {text!r}: expected a number of rows, or a share like 5%")
-    return int(value * rows / 100) if text.endswith("%") else int(value)
 
 
 _CHUNKS_OF_EACH = 16  # units of work for each worker, in a job that has so many rows

@@ -9,12 +9,13 @@ from typing import Any
 
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import STABILITY_COLUMNS
+from xplain_cli.quality.words import FIDELITY, PRECISION
 
 TEXTS: dict[str, tuple[str, ...]] = dict.fromkeys(
     ("run_id", "row_id", "target_spec", "target", "method", "output_scale", "baseline"), ()
 ) | {
-    "precision": ("exact", "stable", "usable", "unstable"),
-    "fidelity": ("good", "fair", "poor"),
+    "precision": PRECISION,
+    "fidelity": FIDELITY,
     "status": (),
     "error": (),
 }

@@ -1,4 +1,4 @@
-"""Gates: judge the stability lines of a run by the conditions of --fail-on."""
+"""How a run is judged: the conditions of --fail-on, the rows that may fail, the exit code."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray
 from xplain_cli.quality.gate_language import COMPARE, TEXTS, Condition, Gate, parse_gates, percent
 
-__all__ = ["Gate", "GateResult", "judge", "parse_gates"]
+__all__ = ["Gate", "GateResult", "exit_code", "judge", "parse_gates", "tolerated"]
 
 _DIRECTION = {">": 1, ">=": 1, "<": -1, "<=": -1}
 
@@ -177,3 +178,29 @@ def judge(
     lines = _gather(gates, frames)
     kinds = {"": _judge_lines, "share": _judge_lines, "count": _judge_lines}
     return [kinds.get(gate.function, _judge_aggregate)(lines, gate) for gate in gates]
+
+
+def tolerated(text: str, rows: int) -> int:
+    """
+    Read ``--max-failed N|P%`` for a number of rows.
+
+    Raises
+    ------
+    UsageError
+        Neither a number of rows nor a share.
+    """
+    number = text.removesuffix("%")
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if value < 0 or (text.endswith("%") and value > 100):
+        raise UsageError(f"--max-failed {text!r}: expected a number of rows, or a share like 5%")
+    return int(value * rows / 100) if text.endswith("%") else int(value)
+
+
+def exit_code(*, missed: bool, failed: int, allowed: int) -> int:
+    """Return 1 for a missed gate, which beats 4 for more failed rows than are allowed; else 0."""
+    if missed:
+        return 1
+    return 4 if failed > allowed else 0

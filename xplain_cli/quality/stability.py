@@ -15,8 +15,6 @@ from xplain_cli.seeds import RERUNS, stream
 
 _RERUNS = 128
 _SLICE_ENTRIES = 2_000_000
-PRECISION = ("exact", "stable", "usable", "unstable")
-FIDELITY = ("good", "fair", "poor")
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,16 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from xplain_cli.quality.words import FIDELITY, PRECISION
+
 if TYPE_CHECKING:  # pandas would cost --help half a second
     from xplain_cli.explanation import Records
 
-PRECISION = ("exact", "stable", "usable", "unstable")
-FIDELITY = ("good", "fair", "poor")
 _UNBOUNDED = {"max_rel_se": 0.95, "local_r2": 0.05}
 _SHARES = {"topk_jaccard": 0.05, "sign_probability": 0.05, "locality": 0.95}
 _BINS = 1000
 _FALLBACK = "characters"
+_TEXT_COLUMNS = {"segmentation", "n_truncated"}
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class Tally:
         self._pairs += len(done)
         if len(done):
             self._add_quality(done)
-            if "segmentation" in done:
+            if set(done) >= _TEXT_COLUMNS:  # a table may keep a column of one of these names
                 self._add_texts(done.drop_duplicates("row"))
         if len(records.weights):
             self._add_features(records.weights)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.modalities import story_of
+from xplain_cli.output.cells import cleaned
 from xplain_cli.quality.summary import Summary, Tally
-from xplain_cli.report.exhibits import cleaned
 from xplain_cli.report.overview import MOST_LETTERS, SUFFIXES, gates, provenance, verdicts, words
 from xplain_cli.report.page import HEAD, MADE_BY, Answered, Failure, Page, render_page
 from xplain_cli.report.selection import Album, Choice, Shown, read_exhibits
@@ -20,7 +21,6 @@ from xplain_cli.runs.paths import RunPlace, write_atomically
 _FEATURES = 20
 _MOST_REASONS, _MOST_ROWS = 20, 5
 _KEPT_REASONS = 1000  # of failed rows, in memory
-_VALUES = {"tabular": "value", "text": "times", "image": "mean colour"}
 _TEXTS = "Texts are put together from their units; what stood between them is not kept in a run."
 _UNBASED = ("lime", "rise")  # their base value is the surrogate's, not the model's
 
@@ -114,9 +114,8 @@ def _look(found: FinishedRun, top_k: int) -> _Pass:
 
 
 def _answers(
-    found: FinishedRun, choice: Choice, shown: Shown, manner: Manner, page: Path
+    found: FinishedRun, choice: Choice, shown: Shown, manner: Manner, album: Album | None
 ) -> tuple[Answered, ...]:
-    album = Album(found.place, page) if shown.modality == "image" else None
     answers: list[Answered] = []
     for part, chosen in choice.by_part().items():
         records = found.read(found.parts[part])
@@ -129,51 +128,40 @@ def _answers(
     return tuple(answers)
 
 
-def _no_features(shown: Shown) -> str:
-    """Say why no feature can be summed up over the rows, if none can."""
-    if shown.modality == "image":
-        return (
-            "The superpixels of one picture have no counterpart in another: there is no ranking"
-            " over all rows."
-        )
-    if shown.modality == "text" and not shown.values:
-        return "The units of the texts are not shown (--no-values)."
-    return ""
-
-
 def _page(found: FinishedRun, path: Path) -> Page:
     """Put together what the page of a run says."""
     facts = found.facts()
     numbers, selection = facts["plan"]["numbers"], facts["plan"]["selection"]
-    shown = Shown(numbers["modality"], selection["values"], found.marker.top_k)
+    story = story_of(numbers["modality"])
+    shown = Shown(story, selection["values"], found.marker.top_k)
     manner = Manner(
-        modality=shown.modality,
+        story=story,
         outputs=tuple(numbers["outputs"]),
         scale=facts["output_scale"],
         task=facts["task"],
         based=numbers["method"]["name"] not in _UNBASED,
     )
     seen = _look(found, numbers["stability_k"])
-    no_features = _no_features(shown)
+    album = Album(found.place, path) if "maps" in facts else None
     names = [Path(path).name for path in (facts["model"]["source"], facts["data"]["paths"][0])]
     names[1] = "standard input" if names[1] == "-" else names[1]
     unit = "" if manner.scale == "raw" else f" ({manner.noun})"
     return Page(
         title=cleaned("Explanations of {} on {}".format(*names), 2 * MOST_LETTERS),
-        facts=words(facts),
+        facts=words(facts, story),
         rows=seen.whole.rows,
         failed=seen.whole.failed,
         verdicts=verdicts(seen.whole, seen.worst),
         gates=gates(found.folder),
         failures=seen.failures,
-        features=() if no_features else seen.whole.features,
+        features=() if shown.unranked else seen.whole.features,
         top_k=seen.whole.top_k,
-        no_features=no_features,
+        no_features=shown.unranked,
         selection=seen.choice.said(),
-        answers=_answers(found, seen.choice, shown, manner, path),
+        answers=_answers(found, seen.choice, shown, manner, album),
         scale_note=f"Weights are in units of the target{unit}.",
-        value_name=_VALUES[shown.modality],
-        text_note=_TEXTS if shown.modality == "text" and shown.values else "",
+        value_name=story.value_name,
+        text_note=_TEXTS if shown.joins_texts else "",
         notes=tuple(cleaned(note, MOST_LETTERS) for note in (*seen.whole.notes, *facts["notes"])),
         provenance=provenance(facts),
     )

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from xplain_cli.report.exhibits import MOST_LETTERS, cleaned, number
+from xplain_cli.output.cells import MOST_LETTERS, cleaned
+from xplain_cli.report.exhibits import number
 from xplain_cli.report.page import fill
 
 MOST_LINES = 100

@@ -5,23 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from xplain_cli.output.cells import plain
+from xplain_cli.output.cells import cleaned, plain
 
-MOST_LETTERS = 80
-"""Letters of a name, an id or a value; what is longer ends in three dots."""
 _MOST_UNITS, _MOST_TEXT, _MOST_UNIT = 400, 6000, 400  # units, letters of a text, of a unit
 _NEAR = 3  # letters between two units that are taken for a space and punctuation
 _LEVELS = 4  # shades of a unit
-_JOINERS = "\u200c\u200d"  # they hold letters and emoji together
-
-
-def cleaned(value: object, most: int = MOST_LETTERS) -> str:
-    """Return a text in one line of at most *most* letters, control characters spelled out."""
-    text = "".join(
-        " " if c.isspace() else c if c.isprintable() or c in _JOINERS else repr(c)[1:-1]
-        for c in str(value)[: most + 1]
-    )
-    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -2,19 +2,20 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from xplain_cli.modalities import Story
+from xplain_cli.output.cells import cleaned, listed
 from xplain_cli.quality.summary import Summary
-from xplain_cli.report.exhibits import cleaned, number
+from xplain_cli.report.exhibits import number
 from xplain_cli.report.page import Judged, Verdict
 
 SUFFIXES = (".html", ".htm")
 """How the names of pages end."""
 MOST_LETTERS = 400
 """Letters of a longer statement."""
-_MOST_NAMES = 40
 _MEANINGS = {
     "precision": (
         "How far the same explanation with another seed would lie from this one. exact: no sampling"
@@ -38,28 +39,6 @@ _BAD_ENDS = {
 }
 
 
-def _names(names: Sequence[str]) -> str:
-    shown = ", ".join(cleaned(name) for name in names[:_MOST_NAMES])
-    return shown + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
-
-
-def _features(numbers: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
-    """Say into which features a row is split."""
-    if numbers["modality"] == "text":
-        merged = "equal units are one" if numbers["occurrences"] == "merge" else "each is its own"
-        hashed = "" if numbers["hashed"] is None else "; shown as salted hashes"
-        unit = f"{cleaned(numbers['unit'])} units of column {cleaned(numbers['text_column'])}"
-        return f"{unit}, {merged}{hashed}"
-    if numbers["modality"] == "image":
-        return f"superpixels of each picture ({cleaned(facts['segmenter'])})"
-    columns = [
-        f"{name} (category)" if name in numbers["discrete"] else name for name in numbers["columns"]
-    ]
-    groups = numbers["groups"]
-    said = f"{len(columns)} columns: {_names(columns)}"
-    return said + (f"; joined into groups: {_names(sorted(groups))}" if groups else "")
-
-
 def _method(numbers: Mapping[str, Any], label: str) -> str:
     """Say how the weights were found."""
     samples, repeats = numbers["samples"], numbers["repeats"]
@@ -67,19 +46,19 @@ def _method(numbers: Mapping[str, Any], label: str) -> str:
     return f"{label}{many if samples * repeats > 1 else ''}, seed {numbers['seed']}"
 
 
-def words(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def words(facts: Mapping[str, Any], story: Story) -> tuple[tuple[str, str], ...]:
     """Return what an explanation is a function of."""
     plan = facts["plan"]
     numbers, (start, stop) = plan["numbers"], plan["selection"]["rows"]
     model, outputs = facts["model"], numbers["outputs"]
     asked = f"{model['source']} ({model['kind']}), asked for {facts['response']}"
-    of = f", of {_names(outputs)}" if len(outputs) > 1 else ""
+    of = f", of {listed(outputs)}" if len(outputs) > 1 else ""
     return (
         ("Model", cleaned(asked, MOST_LETTERS)),
-        ("Input", f"{_names(facts['data']['paths'])}, rows {start} to {stop - 1} (from 0)"),
+        ("Input", f"{listed(facts['data']['paths'])}, rows {start} to {stop - 1} (from 0)"),
         ("Target", f"{cleaned(numbers['target'])}{of}; scale: {cleaned(facts['output_scale'])}"),
         ("Baseline", cleaned(facts["baseline"], MOST_LETTERS)),
-        ("Features", _features(numbers, facts)),
+        ("Features", story.features_said(numbers, facts)),
         ("Method", cleaned(_method(numbers, facts["method"]), MOST_LETTERS)),
     )
 

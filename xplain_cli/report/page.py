@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from xplain_cli.output.cells import cleaned
 from xplain_cli.quality.summary import FeatureLine
 from xplain_cli.report.bars import HEIGHT, WIDTH, Bar, bars, two_sided
-from xplain_cli.report.exhibits import Exhibit, Reason, cleaned, number, signed
+from xplain_cli.report.exhibits import Exhibit, Reason, number, signed
 
 MADE_BY = '<meta name="generator" content="xplain">'
 """What a page of ours holds within its first ``HEAD`` bytes."""

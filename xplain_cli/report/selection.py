@@ -14,7 +14,10 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.explanation import Records
-from xplain_cli.report.exhibits import Exhibit, Image, Reason, cell, cleaned, fragments, number
+from xplain_cli.modalities import Story
+from xplain_cli.output.cells import cleaned
+from xplain_cli.remote import is_remote, told
+from xplain_cli.report.exhibits import Exhibit, Image, Reason, cell, fragments, number
 from xplain_cli.runs.paths import RunPlace
 
 FIRST, LEAST_STABLE = 80, 20
@@ -33,15 +36,15 @@ class Shown:
 
     Attributes
     ----------
-    modality
-        tabular, text or image.
+    story
+        What features are called.
     values
-        Whether values, and the units of texts, may be shown.
+        Whether values, and names that are values too, may be shown.
     top_k
         How many weights the run's own files keep; None: all.
     """
 
-    modality: str
+    story: Story
     values: bool
     top_k: int | None
 
@@ -51,10 +54,29 @@ class Shown:
         return min(MOST_REASONS, self.top_k or MOST_REASONS)
 
     def name(self, line: Mapping[str, Any]) -> str:
-        """Return what a feature is called: the word of a text is a value as well."""
-        if self.modality == "text" and not self.values:
-            return f"unit {line['feature_index'] + 1}"
+        """Return what a feature is called, or its number where its name is a value as well."""
+        if self.hides_names:
+            return f"{self.story.feature} {line['feature_index'] + 1}"
         return cleaned(line["feature"])
+
+    @property
+    def hides_names(self) -> bool:
+        """Whether features may not be named."""
+        return self.story.named_by_value and not self.values
+
+    @property
+    def joins_texts(self) -> bool:
+        """Whether texts are put together from their features."""
+        return self.story.in_spans and self.values
+
+    @property
+    def unranked(self) -> str:
+        """Why features are not ranked over all rows; empty where they are."""
+        if self.hides_names:
+            return (
+                f"The {self.story.feature}s of the {self.story.rows} are not shown (--no-values)."
+            )
+        return self.story.unranked
 
 
 @dataclass
@@ -117,7 +139,10 @@ class Choice:
 
 
 def link_to(path: Path, page: Path) -> str:
-    """Return the relative link from a page to a file."""
+    """Return the relative link from a page to a file; to one of another machine, its address."""
+    address = told(str(path))
+    if is_remote(address) and not is_remote(told(str(page))):
+        return quote(address, safe=":/")  # the copy of the run goes when the command ends
     return quote(Path(os.path.relpath(path, page.parent)).as_posix())
 
 
@@ -220,7 +245,6 @@ def _exhibit(
     has_baseline = _has_baseline(weights, shown)
     moving = [line for line in own if line["weight"] != 0]
     reasons = [_reason(line, shown, has_baseline=has_baseline) for line in moving]
-    text = shown.modality == "text" and shown.values
     exhibit = Exhibit(
         row_id=cleaned(said["row_id"]),
         target=str(said["target"]),
@@ -232,7 +256,7 @@ def _exhibit(
         n_features=len(own),
         n_changed=_count(said.get("n_changed")),
         origin=_word(said.get("baseline_origin")),
-        fragments=fragments(own, _count(said.get("n_truncated")) or 0) if text else (),
+        fragments=fragments(own, _count(said.get("n_truncated")) or 0) if shown.joins_texts else (),
         rest=_rest(reasons, len(own), shown.most_reasons),
     )
     return exhibit, reasons

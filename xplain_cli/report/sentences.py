@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xplain_cli.report.exhibits import Exhibit, Reason, cleaned, number, signed
+from xplain_cli.modalities import Story
+from xplain_cli.output.cells import cleaned
+from xplain_cli.report.exhibits import Exhibit, Reason, number, signed
 
 REASONS = 3
 """How many reasons a sentence names."""
@@ -19,8 +21,8 @@ class Manner:
 
     Attributes
     ----------
-    modality
-        tabular, text or image.
+    story
+        How features are spoken of.
     outputs
         The names of what the model gives.
     scale
@@ -31,7 +33,7 @@ class Manner:
         Whether ``base_value`` is what the model says of the baseline.
     """
 
-    modality: str
+    story: Story
     outputs: tuple[str, ...]
     scale: str
     task: str
@@ -71,14 +73,9 @@ def _joined(words: Sequence[str]) -> str:
 
 def _said(reason: Reason, manner: Manner) -> str:
     """Return one reason: a feature, its value, and its weight."""
-    name = f"\u201c{reason.name}\u201d" if manner.modality == "text" else reason.name
-    value = ""
-    if manner.modality == "tabular" and reason.value is not None:
-        value = f" is {reason.value}"
-        if reason.baseline is not None and reason.baseline != reason.value:
-            value += f" and not {reason.baseline}"
     doubt = ", sign uncertain" if reason.is_unsure else ""
-    return f"{name}{value} ({signed(reason.weight)}{doubt})"
+    spoken = manner.story.spoken(reason.name, reason.value, reason.baseline)
+    return f"{spoken} ({signed(reason.weight)}{doubt})"
 
 
 def _list(reasons: Sequence[Reason], manner: Manner) -> str:
@@ -117,21 +114,6 @@ def _verdict(exhibit: Exhibit, manner: Manner, value: float) -> str:
     return f"says {number(value, 4)}" + (f" for {target}" if len(manner.outputs) > 1 else "")
 
 
-def _without(exhibit: Exhibit, manner: Manner) -> str:
-    """Return what is asked of the model at the baseline, in words."""
-    if manner.modality == "text":
-        return "With all of its units taken away"
-    if manner.modality == "image":
-        return "With every superpixel hidden"
-    origin = f" ({cleaned(exhibit.origin)})" if exhibit.origin else ""
-    changed = exhibit.n_changed
-    if changed is None:
-        return f"With its features as in the baseline{origin}"
-    n = exhibit.n_features
-    which = "all" if changed == n else f"{changed} of"
-    return f"With {which} its {n} features as in the baseline{origin}"
-
-
 def sentences(exhibit: Exhibit, weights: Sequence[Reason], manner: Manner) -> tuple[str, ...]:
     """
     Say one explanation in words.
@@ -158,5 +140,6 @@ def sentences(exhibit: Exhibit, weights: Sequence[Reason], manner: Manner) -> tu
         said.append(f"Lowering it: {_list(down, manner)}." if down else "Nothing lowers it.")
     if manner.based:
         verdict = _verdict(exhibit, manner, exhibit.base_value)
-        said.append(f"{_without(exhibit, manner)} the model {verdict}.")
+        without = manner.story.removed(exhibit.n_features, exhibit.n_changed, exhibit.origin)
+        said.append(f"{without} the model {verdict}.")
     return tuple(said)

@@ -23,7 +23,6 @@ from xplain_cli.runs.paths import (
     write_json,
 )
 
-_PART = re.compile(r"part-(\d{9,})-(\d{9,})\.npz")
 _HIDDEN = re.compile(r"\.(?P<name>.+)\.xplain")
 _SIBLING = re.compile(r"(?P<stem>.+)\.(?:stability(?P<suffix>\.\w+)|manifest\.json)")
 
@@ -63,6 +62,15 @@ class FinishedRun:
             raise RefusedError(
                 f"{path}: the manifest of the run cannot be read; run its command again"
             ) from error
+        return found
+
+    def results(self) -> dict[str, Any]:
+        """Return how the run went and what it was asked; {} where that cannot be read."""
+        try:
+            text = (self.folder / "run_results.json").read_text(encoding="utf-8")
+            found: dict[str, Any] = json.loads(text)
+        except (OSError, ValueError):
+            return {}
         return found
 
     def keep(self, path: Path) -> None:
@@ -162,7 +170,7 @@ def find_run(named: str) -> FinishedRun:
     if folder is None or marker is None:
         raise RefusedError(f"{named}: is neither a run folder nor a file of a run")
     found = sorted((folder / "parts").glob("part-*.npz"), key=lambda p: (len(p.name), p.name))
-    whole = tuple(p for p in found if _PART.fullmatch(p.name))
+    whole = tuple(p for p in found if parts.NAME.fullmatch(p.name))
     if marker.state != "finished" or len(whole) < marker.n_parts:
         raise RefusedError(
             f"{named}: the run {marker.run_id} is not finished; the same command continues it"

@@ -4,7 +4,6 @@ import contextlib
 import glob
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,8 +32,6 @@ from xplain_cli.runs.paths import (
 )
 
 __all__ = ["Marker", "Run", "RunPlace", "open_run", "write_atomically", "writing"]
-
-_PART = re.compile(r"part-(\d{9,})-(\d{9,})\.npz")
 
 
 @contextlib.contextmanager
@@ -80,7 +77,7 @@ class Run:
         return self.marker.chunk_rows
 
     def _part(self, start: int, stop: int) -> Path:
-        return self.folder / "parts" / f"part-{start:09d}-{stop:09d}.npz"
+        return self.folder / "parts" / parts.name_of(start, stop)
 
     def write_part(self, start: int, stop: int, records: Records) -> None:
         """Keep the records of rows *start* to *stop*."""
@@ -209,7 +206,7 @@ def _resume(place: RunPlace, folder: Path, found: Marker, plan: Plan) -> Run:
         for name in ("parts", "pool"):
             (folder / name).mkdir(exist_ok=True)
         _sweep(place, folder)
-        matches = [_PART.fullmatch(path.name) for path in (folder / "parts").iterdir()]
+        matches = [parts.NAME.fullmatch(path.name) for path in (folder / "parts").iterdir()]
     except OSError as error:
         raise unwritable(error, folder) from error
     whole = [

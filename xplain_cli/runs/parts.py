@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import struct
 import zipfile
 import zlib
@@ -18,6 +19,8 @@ from xplain_cli.explanation import IntArray, Records
 SCHEMA = 1
 """Version of the stored form; a part of another version is computed anew."""
 
+NAME = re.compile(r"part-(\d{9,})-(\d{9,})\.npz")
+"""What the file of a part is called: its rows, START and STOP, see ``name_of``."""
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -31,6 +34,11 @@ _DAMAGE = (
 _NULLS = (type(pd.NA), type(pd.NaT))
 _NATIVE_KINDS = "biufmM"
 _LINE_NAMES = ("row_id", "target", "feature")
+
+
+def name_of(start: int, stop: int) -> str:
+    """Return the name of the part of rows *start* to *stop*."""
+    return f"part-{start:09d}-{stop:09d}.npz"
 
 
 def _plain(value: Any) -> Any:

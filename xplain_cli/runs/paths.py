@@ -4,7 +4,6 @@ import contextlib
 import errno
 import hashlib
 import json
-import math
 import os
 import re
 import secrets
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.plan import Plan
+from xplain_cli.plan import Plan, finite
 from xplain_cli.remote import is_remote
 
 DEFAULT_FOLDER = "xplain-out"
@@ -90,18 +89,9 @@ def write_atomically(path: Path, data: bytes | Callable[[BinaryIO], None]) -> No
             data(file)
 
 
-def _finite(value: Any) -> Any:
-    """Return plain values with null for the numbers that JSON does not know."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {name: _finite(item) for name, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
-
-
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write plain values as indented JSON, atomically; NaN and infinities as null."""
-    text = json.dumps(_finite(values), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(finite(values), indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(path, f"{text}\n".encode("utf-8", "backslashreplace"))
 
 

@@ -1,15 +1,12 @@
-"""The pictures of a run: what weighs where, drawn from its parts and from DATA."""
+"""The maps of a run: what weighs where, drawn from its parts and from DATA."""
 
-import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray, Records
 from xplain_cli.modalities.image.compose import PictureRow
 from xplain_cli.modalities.image.data import PictureData
@@ -20,64 +17,9 @@ from xplain_cli.modalities.image.heatmaps import (
     draw_segments,
     weight_map,
 )
+from xplain_cli.modalities.image.map_folders import Index, MapFolders
 from xplain_cli.modalities.image.map_names import map_names
-from xplain_cli.runs.paths import RunPlace, unwritable, write_atomically, write_json
-
-_INDEX = "index.json"
-
-
-@dataclass(frozen=True)
-class Folders:
-    """Where pictures go, by what they are; only what is asked for."""
-
-    paths: dict[str, Path]
-
-    def check_free(self) -> None:
-        """
-        Refuse to write into folders that hold other things.
-
-        Raises
-        ------
-        UsageError
-            One of them is no folder of a run.
-        """
-        for path in self.paths.values():
-            empty = not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir()))
-            if not empty and not (path / _INDEX).is_file():
-                raise UsageError(
-                    f"{path}: exists and was not written by a run; name another --output, or"
-                    " --no-maps"
-                )
-
-    def clear(self) -> None:
-        """Remove what an earlier drawing left, and nothing else."""
-        for path in self.paths.values():
-            try:
-                index = json.loads((path / _INDEX).read_text(encoding="utf-8"))
-                files = [name for names in index.values() for name in names]
-            except (OSError, ValueError, AttributeError):
-                continue
-            for name in files:
-                (path / name).unlink(missing_ok=True)
-
-
-def folders_of(place: RunPlace, *, drawn: bool, arrays: bool, picture: bool) -> Folders:
-    """
-    Return where pictures go.
-
-    Parameters
-    ----------
-    drawn
-        Heatmaps, overlays and label maps are wanted.
-    arrays
-        Weights pixel by pixel are wanted.
-    picture
-        The pictures themselves may be shown.
-    """
-    names = ["heatmaps", "segments"] if drawn else []
-    names += ["overlays"] if drawn and picture else []
-    names += ["maps"] if arrays else []
-    return Folders({name: place.beside(name, "") for name in names} if place.folder else {})
+from xplain_cli.runs.paths import unwritable, write_atomically
 
 
 @dataclass(frozen=True)
@@ -131,7 +73,7 @@ def _arrays(row: PictureRow, explained: Sequence[_Explained]) -> Callable[[Any],
 
 
 def _draw_row(
-    folders: Folders, name: str, row: PictureRow, explained: Sequence[_Explained]
+    folders: MapFolders, name: str, row: PictureRow, explained: Sequence[_Explained]
 ) -> list[tuple[str, str]]:
     """Write the files of one picture; return (kind, name) of each."""
     written: list[tuple[str, str]] = []
@@ -154,14 +96,14 @@ def _draw_row(
     return written
 
 
-def draw_run(
-    folders: Folders,
+def draw_maps(
+    folders: MapFolders,
     data: PictureData,
     parts: Iterator[tuple[int, int, Records]],
     jobs: int,
-) -> int:
+) -> tuple[Index, list[str]]:
     """
-    Draw the pictures of a run.
+    Draw the maps of a run.
 
     Parameters
     ----------
@@ -176,7 +118,7 @@ def draw_run(
 
     Returns
     -------
-    how many files were written
+    the files of each picture, and in words which pictures are gone since they were explained
 
     Raises
     ------
@@ -187,7 +129,8 @@ def draw_run(
 
     folders.clear()
     names = map_names(data.found.ids)
-    index: dict[str, dict[str, list[str]]] = {kind: {} for kind in folders.paths}
+    index: Index = {kind: {} for kind in folders.paths}
+    lost: list[str] = []
 
     def draw(start: int, stop: int, records: Records) -> list[tuple[str, str, str]]:
         explained = _explained(records)
@@ -197,7 +140,8 @@ def draw_run(
             try:
                 row = data.read(number)
             except RefusedError:
-                continue  # it was explained, and is gone since
+                lost.append(f"{data.found.ids[number]}: can no longer be read, and has no map")
+                continue
             files = _draw_row(folders, names[number], row, explained[number])
             drawn += [(kind, row.id, name) for kind, name in files]
         return drawn
@@ -206,7 +150,4 @@ def draw_run(
         for drawn in pool(joblib.delayed(draw)(*part) for part in parts):
             for kind, row_id, name in drawn:
                 index[kind].setdefault(row_id, []).append(name)
-    for kind, path in folders.paths.items():
-        path.mkdir(parents=True, exist_ok=True)
-        write_json(path / _INDEX, index[kind])
-    return sum(len(names) for rows in index.values() for names in rows.values())
+    return index, lost

@@ -1,0 +1,47 @@
+"""What runs on texts say of themselves: units are features, and a run has their vocabulary."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from xplain_cli.modalities import ExtraFiles, Story, WholeRun
+from xplain_cli.modalities.text.vocabulary import vocabulary
+from xplain_cli.output import csv_bytes
+from xplain_cli.output.cells import cleaned
+from xplain_cli.runs.paths import write_atomically
+
+
+def _features_said(numbers: Mapping[str, Any], facts: Mapping[str, Any]) -> str:  # noqa: ARG001 - the plan says all
+    merged = "equal units are one" if numbers["occurrences"] == "merge" else "each is its own"
+    hashed = "" if numbers["hashed"] is None else "; shown as salted hashes"
+    unit = f"{cleaned(numbers['unit'])} units of column {cleaned(numbers['text_column'])}"
+    return f"{unit}, {merged}{hashed}"
+
+
+def _spoken(name: str, value: str | None, baseline: str | None) -> str:  # noqa: ARG001 - the name is the value
+    return f"\u201c{name}\u201d"
+
+
+def _removed(n_features: int, n_changed: int | None, origin: str | None) -> str:  # noqa: ARG001 - all units go
+    return "With all of its units taken away"
+
+
+def _extra_files(whole: WholeRun) -> ExtraFiles:
+    """Write the units of all texts."""
+    found = vocabulary(records for _, _, records in whole.parts())
+    path = whole.place.vocabulary
+    write_atomically(path, csv_bytes(found, guarded=whole.rendering["csv_guard"]))
+    return ExtraFiles(outputs=(path,))
+
+
+TEXTS = Story(
+    rows="texts",
+    feature="unit",
+    value_name="times",
+    features_said=_features_said,
+    spoken=_spoken,
+    removed=_removed,
+    named_by_value=True,
+    in_spans=True,
+    several_baselines=False,
+    extra_files=_extra_files,
+)
