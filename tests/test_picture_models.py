@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.models import ModelRecipe, PictureInput, TakesPictures, load_model
+from xplain_cli.models import ModelRecipe, PictureInput, load_model
 from xplain_cli.models.pictures import fixed_batches
 
 
@@ -33,7 +33,6 @@ def test_layout_and_type_are_read_off_the_graph(tmp_path, layout, dtype):
     shape = ["rows", 3, 6, 8] if layout == "NCHW" else ["rows", 6, 8, 3]
     source = mean_colours(tmp_path / "m.onnx", shape=shape, layout=layout, dtype=dtype)
     model = opened(source)
-    assert isinstance(model, TakesPictures)
     assert model.takes == PictureInput(layout, dtype, 6, 8, 3)
     inputs = noise(5, *shape[1:], dtype=dtype)
     settled = model.settle(inputs[:2])

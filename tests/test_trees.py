@@ -19,8 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
 
-from xplain_cli.errors import UsageError
-from xplain_cli.models import ModelRecipe, Trees, load_model
+from xplain_cli.models import ModelRecipe, UnableError, load_model
 from xplain_cli.models.leaves import last_left, sum_of_leaves
 
 STREAM = np.random.default_rng(0)
@@ -77,8 +76,7 @@ def test_leaf_boxes_sum_to_the_prediction(opened, model, target):
     wishes = {"response": "decision_function"} if boosting and classifier else {}
     loaded = opened(model, **wishes)
     bound = loaded.bind(loaded.settle(TABLE))
-    assert isinstance(bound, Trees)
-    boxes = bound.leaf_boxes()
+    boxes = bound.capabilities.leaves()
     assert np.abs(sum_of_leaves(boxes, rows.to_numpy()) - bound.predict(rows)).max() < 1e-9
     assert len(set(zip(boxes.leaf.tolist(), boxes.column.tolist(), strict=True))) == len(boxes.leaf)
 
@@ -93,7 +91,7 @@ def test_thresholds_move_to_the_last_number_that_rounds_left():
 @pytest.mark.parametrize(
     ("model", "target", "says"),
     [
-        (LogisticRegression(), TWO, "needs trees, not LogisticRegression; take lime:exact=no"),
+        (LogisticRegression(), TWO, "^needs trees, not LogisticRegression$"),
         (
             make_pipeline(StandardScaler(), DecisionTreeClassifier()),
             TWO,
@@ -117,6 +115,7 @@ def test_thresholds_move_to_the_last_number_that_rounds_left():
 )
 def test_what_is_no_sum_of_leaves_is_refused_with_the_way_out(opened, model, target, says):
     rows = TABLE.assign(a=np.arange(80) % 5)
-    bound = opened(model.fit(rows, target))
-    with pytest.raises(UsageError, match=says):
-        bound.bind(bound.settle(rows)).leaf_boxes()
+    loaded = opened(model.fit(rows, target))
+    offered = loaded.bind(loaded.settle(rows)).capabilities
+    with pytest.raises(UnableError, match=says):
+        offered.check({"leaves"}) or offered.leaves()

@@ -20,7 +20,6 @@ from xplain_cli.methods.curves import measure
 from xplain_cli.modalities.tabular.draws import TableLaw
 from xplain_cli.modalities.tabular.masks import TableRows
 from xplain_cli.modalities.text.masks import TextLaw
-from xplain_cli.models import MaskedText, ReadsPartly
 from xplain_cli.output import csv_bytes
 from xplain_cli.plan import Request
 from xplain_cli.planning.prepare import Prepared, prepare
@@ -75,15 +74,16 @@ def _asked(job: Prepared) -> Asked:
         scale=chosen.scale,
         kept=used_outputs(chosen.target, len(opened.settled.outputs)),
         batch_rows=opened.modality.batch_rows,
-        sparse=model if chosen.drawing.sparse and isinstance(model, MaskedText) else None,
+        sparse=model.capabilities.masked_text if chosen.drawing.sparse else None,
         show_values=not job.request.no_values,
     )
 
 
 def _split(job: Prepared, batch: Any) -> Any:
     split: Any = job.chosen.law.split(batch)
-    if isinstance(job.chosen.law, TextLaw) and isinstance(job.opened.model, ReadsPartly):
-        split = split.read_to([job.opened.model.read_length(text) for text in split.inputs])
+    read_length = job.opened.model.capabilities.read_length
+    if read_length is not None and isinstance(job.chosen.law, TextLaw):
+        split = split.read_to([read_length(text) for text in split.inputs])
     return split
 
 

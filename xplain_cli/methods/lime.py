@@ -7,7 +7,7 @@ once and not once a repeat, and every weight has its error.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -55,6 +55,8 @@ class Lime:
     sample: str = field(default="background", metadata={"choices": ("background", "around")})
     exact: bool = False
 
+    instead: ClassVar[str] = "lime:exact=no"
+
     def __post_init__(self) -> None:
         """Refuse settings that contradict each other."""
         if self.kernel_width is not None and not self.kernel_width > 0:
@@ -77,6 +79,11 @@ class Lime:
                 "lime:exact=yes needs bins and all features: leave discretizer=none and features="
                 " out"
             )
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The capabilities that the model must have."""
+        return frozenset({"leaves"}) if self.exact else frozenset()
 
     @property
     def sampled(self) -> bool:

@@ -21,7 +21,9 @@ class Occlusion:
     model inputs a row.
     """
 
-    exact: ClassVar[bool] = False
+    needs: ClassVar[frozenset[str]] = frozenset()
+    instead: ClassVar[str] = ""
+    exact: ClassVar[bool] = True
     pooled: ClassVar[bool] = False
     sampled: ClassVar[bool] = False
 

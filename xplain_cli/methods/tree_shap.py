@@ -23,6 +23,8 @@ _MOST_CELLS = 4_000_000
 class TreeShap:
     """Exact Shapley values of trees, forests, and boosting on raw margins."""
 
+    needs: ClassVar[frozenset[str]] = frozenset({"leaves"})
+    instead: ClassVar[str] = "kernel-shap"
     exact: ClassVar[bool] = True
     pooled: ClassVar[bool] = False
     sampled: ClassVar[bool] = False

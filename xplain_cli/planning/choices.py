@@ -13,6 +13,7 @@ from xplain_cli.modalities.tabular.draws import TableLaw
 from xplain_cli.modalities.tabular.masks import MaskedTableLaw
 from xplain_cli.plan import Request
 from xplain_cli.planning.inputs import Opened
+from xplain_cli.planning.needs import check_needs, refusals_named
 from xplain_cli.quality.precision import Goal, default_most
 from xplain_cli.remote import told
 from xplain_cli.scales import Scale, parse_scale
@@ -62,7 +63,7 @@ def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[st
         return Budget(request.seed, samples, repeats), []
     samples = request.samples or samples
     if method.exact and request.repeats not in {None, 1}:
-        raise UsageError(f"--repeats {request.repeats}: lime:exact=yes has no sampling error")
+        raise UsageError(f"--repeats {request.repeats}: {request.method} has no sampling error")
     repeats = request.repeats or repeats
     budget, notes = Budget(request.seed, samples, repeats), []
     if isinstance(law, TableLaw) and samples < (least := 4 * (len(law.names) + 1)):
@@ -79,26 +80,6 @@ def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[st
     if np.log2(budget.samples) % 1:
         notes.append(f"samples {budget.samples}: a power of two keeps the draws balanced")
     return budget, notes
-
-
-def _check_exact(law: Law, scale: Scale) -> None:
-    """Refuse a closed form for what is no sum of trees, before anything is written."""
-    if not isinstance(law, TableLaw | MaskedTableLaw):
-        raise UsageError("lime:exact=yes is for tables; take lime:exact=no")
-    if scale.name == "log-odds":
-        raise UsageError(
-            "lime:exact=yes explains what trees add up to, and log-odds of a sum are none: leave"
-            " --output-scale out, or take lime:exact=no"
-        )
-    if isinstance(law, TableLaw) and any(len(cell.columns) > 1 for cell in law.cells):
-        raise UsageError("lime:exact=yes has no closed form for --group; take lime:exact=no")
-
-
-def _named(message: str, method: str) -> str:
-    """Return what is wrong with a closed form, under the name that the user gave it."""
-    if method.partition(":")[0] == "lime":
-        return message
-    return message.replace("lime:exact=yes", method).replace("lime:exact=no", "kernel-shap")
 
 
 def _check_foil(law: Law, target: Target) -> None:
@@ -132,12 +113,9 @@ def choose_method(request: Request, opened: Opened) -> Chosen:
     )
     bounded = request.output_scale is not None and _is_bounded(opened)
     scale = parse_scale(request.output_scale, settled.scale, bounded=bounded)
-    try:
+    with refusals_named(method, request.method):
+        check_needs(method, opened.model.capabilities, scale)
         drawing = opened.modality.draw_by(method, opened.model, settled)
-        if method.exact:
-            _check_exact(drawing.law, scale)
-    except UsageError as error:
-        raise UsageError(_named(str(error), request.method)) from error
     # what it names may be an address with a signature, which every line of the output would show
     drawing = replace(drawing, baseline=told(drawing.baseline), meaning=told(drawing.meaning))
     _check_foil(drawing.law, target)

@@ -32,7 +32,7 @@ from xplain_cli.modalities.tabular.reading import (
     read_rows,
     usable_background,
 )
-from xplain_cli.models import LoadedModel, Model, Settled, load_model
+from xplain_cli.models import LoadedModel, Model, Settled, UnableError, load_model
 from xplain_cli.models.batches import BATCH_ROWS, predict_perturbed
 from xplain_cli.plan import Request
 from xplain_cli.specs import split_spec
@@ -140,7 +140,7 @@ class Tabular:
         """Return the law, measured on the background."""
         kept, notes = usable_background(self.background, model, self.source.paths[0])
         background = self.background.iloc[kept].reset_index(drop=True)
-        if method.exact:
+        if "leaves" in method.needs:
             check_leaves(model, background)
         path = self.request.background
         facts = {"path": path, "sha256": self.background_sha, "rows": len(background)}
@@ -172,6 +172,8 @@ class Tabular:
             groups=self.groups,
             labels=labels,
         )
+        if method.exact and any(len(cell.columns) > 1 for cell in law.cells):
+            raise UnableError("has no closed form for --group")
         meaning = "background: absent features are drawn from the background's distribution"
         return Drawing(
             law,
