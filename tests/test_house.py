@@ -29,6 +29,7 @@ TOP = {
 }
 VAGUE = {"util", "utils", "helper", "helpers", "common", "misc", "base", "core", "manager"}
 MODELS = {".pkl", ".joblib", ".onnx"}
+CLASS_QUESTIONS = {"isinstance", "issubclass"}
 HEAVY = {"sklearn", "onnxruntime", "pyarrow", "skimage", "scipy.stats", "matplotlib", "torch"}
 
 SOURCES = {
@@ -115,6 +116,29 @@ def test_every_file_opens_with_a_sentence():
     assert [
         name for name, tree in TREES.items() if SOURCES[name] and not ast.get_docstring(tree)
     ] == []
+
+
+def test_nothing_outside_models_asks_a_model_for_its_class():
+    found = {}
+    for name, tree in TREES.items():
+        nodes = list(ast.walk(tree))
+        theirs = {
+            (alias.asname or alias.name)
+            for node in nodes
+            if isinstance(node, ast.ImportFrom) and under({node.module}, {"xplain_cli.models"})
+            for alias in node.names
+        }
+        asked = {
+            part.id
+            for node in nodes
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in CLASS_QUESTIONS
+            for argument in node.args[1:]
+            for part in ast.walk(argument)
+            if isinstance(part, ast.Name)
+        }
+        if not name.startswith("models/"):
+            found[name] = theirs & asked
+    assert {name: classes for name, classes in found.items() if classes} == {}
 
 
 def test_files_are_named_by_nouns_of_the_field():

@@ -22,12 +22,15 @@ from xplain_cli.engine.model_calls import Asked, run_together
 from xplain_cli.methods import Task
 from xplain_cli.methods.kernel_shap import KernelShap
 from xplain_cli.modalities.tabular.masks import MaskedTableLaw
+from xplain_cli.models import Capabilities
 from xplain_cli.scales import Scale
 from xplain_cli.targets import Target
 
 
 class Model:
     """A classifier as xplain asks it."""
+
+    capabilities = Capabilities()
 
     def __init__(self, model):
         self.model = model

@@ -48,7 +48,7 @@ def main():
             loaded = load_model(ModelRecipe(str(path), raw=True))
         bound = loaded.bind(loaded.settle(pd.DataFrame(rows)))
         began = time.perf_counter()
-        leaves = sort_leaves(bound.leaf_boxes(), np.array([1]))
+        leaves = sort_leaves(bound.capabilities.leaves(), np.array([1]))
         opened = time.perf_counter() - began
         began = time.perf_counter()
         owners = np.arange(X.shape[1])

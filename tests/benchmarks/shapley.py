@@ -26,6 +26,7 @@ from xplain_cli.methods.kernel_shap import KernelShap
 from xplain_cli.methods.permutation import Permutation
 from xplain_cli.methods.tree_shap import shapley_of_leaves, sort_leaves
 from xplain_cli.modalities.tabular.masks import MaskedTableLaw
+from xplain_cli.models import Capabilities
 from xplain_cli.models.contract import Settled
 from xplain_cli.models.estimators.trees import leaf_boxes
 from xplain_cli.scales import Scale
@@ -36,6 +37,8 @@ ROWS, COALITIONS, K = 8, 2048, 50
 
 class Forest:
     """The forest as xplain asks it."""
+
+    capabilities = Capabilities()
 
     def __init__(self, model):
         self.model = model

@@ -7,6 +7,7 @@ from sklearn.ensemble import ExtraTreesRegressor, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
+from xplain_cli.models import Capabilities
 from xplain_cli.models.batches import predict_fixed, predict_stream, takes_many
 from xplain_cli.models.estimators.boosters import Categories
 from xplain_cli.models.estimators.model import EstimatorModel
@@ -20,7 +21,7 @@ class Counting:
     """A model that notes how many rows it is handed at a time."""
 
     def __init__(self, *, row_by_row):
-        self.row_by_row = row_by_row
+        self.capabilities = Capabilities(row_by_row=row_by_row)
         self.asked = []
 
     def predict(self, batch):

@@ -17,14 +17,7 @@ from xplain_cli.engine.tasks import by_features, make_task, split_rows
 from xplain_cli.explanation import Attribution, BoolArray, Records, Rows
 from xplain_cli.features import Law, Split, Weighed
 from xplain_cli.methods import Method, Pool, Task, UnexplainedError
-from xplain_cli.models import (
-    MaskedText,
-    Model,
-    ModelRecipe,
-    Settled,
-    Trees,
-    load_model,
-)
+from xplain_cli.models import Model, ModelRecipe, Settled, load_model
 from xplain_cli.models.batches import BATCH_ROWS, OWN_ROWS
 from xplain_cli.models.judges import Judge
 from xplain_cli.quality.precision import Budget
@@ -88,7 +81,7 @@ def model_calls_of(assignment: Assignment, model: Model) -> Asked:
         batch_rows=assignment.batch_rows,
         # rows that share a pool ask nothing else: chunks of them fill whole batches
         own_rows=assignment.batch_rows if assignment.method.pooled else OWN_ROWS,
-        sparse=model if assignment.sparse and isinstance(model, MaskedText) else None,
+        sparse=model.capabilities.masked_text if assignment.sparse else None,
         show_values=assignment.with_values,
     )
 
@@ -105,11 +98,12 @@ class Explainer:
         self._asked = model_calls_of(assignment, model)
         judge = assignment.judge
         self._judge = None if judge is None else judge.opened(load_model)
-        if assignment.method.exact:
-            if not isinstance(model, Trees):
+        if "leaves" in assignment.method.needs:
+            leaves = model.capabilities.leaves
+            if leaves is None:
                 raise ValueError("a closed form needs trees")
             method: Any = assignment.method
-            self._leaves = method.read_leaves(model.leaf_boxes(), assignment.law, self._asked.kept)
+            self._leaves = method.read_leaves(leaves(), assignment.law, self._asked.kept)
 
     def explain(self, batch: Any, rows: Rows) -> Records:
         """Explain the rows of a chunk; a row that fails becomes a record with its reason."""

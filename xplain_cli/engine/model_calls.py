@@ -44,7 +44,7 @@ class Asked:
     own_rows
         Rows of every model batch of the rows themselves, and of the rows they are compared with.
     sparse
-        The same model where masked texts are asked as sparse rows; else None.
+        How masked texts are asked as sparse rows; None: they are not.
     pool
         The shared pool, for methods that ask for it.
     show_values

@@ -9,16 +9,17 @@ from xplain_cli.engine.model_calls import Asked
 from xplain_cli.engine.row_predictions import Answers
 from xplain_cli.features import Law, Split
 from xplain_cli.methods import Task
-from xplain_cli.models import Model, ReadsPartly, Settled
+from xplain_cli.models import Model, Settled
 from xplain_cli.quality.precision import Budget
 
 
 def split_rows(law: Law, model: Model, batch: Any) -> Split:
     """Split aligned rows into features, as far as the model reads them."""
     rows = law.split(batch)
-    if isinstance(model, ReadsPartly):
-        return rows.read_to([model.read_length(text) for text in rows.inputs])
-    return rows
+    read_length = model.capabilities.read_length
+    if read_length is None:
+        return rows
+    return rows.read_to([read_length(text) for text in rows.inputs])
 
 
 def by_features(rows: Split, chosen: Sequence[int]) -> dict[int, list[int]]:

@@ -52,8 +52,16 @@ class Method(Protocol):
         """What it wants of the perturbation of its rows."""
 
     @property
+    def needs(self) -> frozenset[str]:
+        """The capabilities that the model must have (``models.Capabilities``), by name."""
+
+    @property
+    def instead(self) -> str:
+        """What to take where the model lacks them; empty where it needs none."""
+
+    @property
     def exact(self) -> bool:
-        """Whether it is a closed form that needs the model's leaves."""
+        """Whether its weights have no sampling error, whatever the row."""
 
     @property
     def pooled(self) -> bool:

@@ -7,7 +7,7 @@ once and not once a repeat, and every weight has its error.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -56,6 +56,8 @@ class Lime:
     sample: str = field(default="background", metadata={"choices": ("background", "around")})
     exact: bool = False
 
+    instead: ClassVar[str] = "lime:exact=no"
+
     def __post_init__(self) -> None:
         """Refuse settings that contradict each other."""
         if self.kernel_width is not None and not self.kernel_width > 0:
@@ -83,6 +85,11 @@ class Lime:
     def wants(self) -> Wants:
         """What it wants of the perturbation."""
         return Wants(draws=True, discretizer=str(self.discretizer))
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The capabilities that the model must have."""
+        return frozenset({"leaves"}) if self.exact else frozenset()
 
     @property
     def sampled(self) -> bool:

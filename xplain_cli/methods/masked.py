@@ -81,6 +81,8 @@ class MaskLime:
     refine: int | None = None
     space: str | None = field(default=None, metadata={"choices": ("baseline",)})
 
+    needs: ClassVar[frozenset[str]] = frozenset()
+    instead: ClassVar[str] = ""
     exact: ClassVar[bool] = False
     pooled: ClassVar[bool] = False
     sampled: ClassVar[bool] = True

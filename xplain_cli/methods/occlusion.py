@@ -22,7 +22,9 @@ class Occlusion:
     model inputs a row.
     """
 
-    exact: ClassVar[bool] = False
+    needs: ClassVar[frozenset[str]] = frozenset()
+    instead: ClassVar[str] = ""
+    exact: ClassVar[bool] = True
     pooled: ClassVar[bool] = False
     wants: ClassVar[Wants] = Wants()
     sampled: ClassVar[bool] = False

@@ -34,6 +34,8 @@ class Permutation:
     Exact where all 2^n coalitions fit into the budget. Base and weights add up to the prediction.
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset()
+    instead: ClassVar[str] = ""
     exact: ClassVar[bool] = False
     pooled: ClassVar[bool] = False
     wants: ClassVar[Wants] = Wants()

@@ -29,6 +29,8 @@ class Rise:
     design: str = field(default="auto", metadata={"choices": ("auto", *DESIGNS)})
     control: str = field(default="auto", metadata={"choices": ("auto", "none", "logit2")})
 
+    needs: ClassVar[frozenset[str]] = frozenset()
+    instead: ClassVar[str] = ""
     exact: ClassVar[bool] = False
     pooled: ClassVar[bool] = False
     wants: ClassVar[Wants] = Wants()

@@ -24,6 +24,8 @@ _MOST_CELLS = 4_000_000
 class TreeShap:
     """Exact Shapley values of trees, forests, and boosting on raw margins."""
 
+    needs: ClassVar[frozenset[str]] = frozenset({"leaves"})
+    instead: ClassVar[str] = "kernel-shap"
     exact: ClassVar[bool] = True
     pooled: ClassVar[bool] = False
     wants: ClassVar[Wants] = Wants()

@@ -9,23 +9,24 @@ from typing import Any
 from xplain_cli.models import callables, skops
 from xplain_cli.models.contract import (
     Batch,
+    Capabilities,
     Levels,
     LoadedModel,
     MaskedText,
     Model,
     ModelRecipe,
-    ReadsPartly,
-    RowByRow,
+    PictureInput,
     Settled,
+    UnableError,
 )
 from xplain_cli.models.estimators import native
-from xplain_cli.models.leaves import LeafBoxes, Trees
+from xplain_cli.models.leaves import LeafBoxes
 from xplain_cli.models.links import Linked
 from xplain_cli.models.onnx import model as onnx
 from xplain_cli.models.onnx import pictures as onnx_pictures
 from xplain_cli.models.onnx import texts as onnx_texts
 from xplain_cli.models.pickles import load as pickled
-from xplain_cli.models.pictures import Flattened, PictureInput, TakesPictures
+from xplain_cli.models.pictures import Flattened
 from xplain_cli.models.stored import Stored, read_stored
 from xplain_cli.models.torch import model as torch
 
@@ -33,6 +34,7 @@ __all__ = [
     "KINDS",
     "OPTIONAL_KINDS",
     "Batch",
+    "Capabilities",
     "LeafBoxes",
     "Levels",
     "LoadedModel",
@@ -40,11 +42,8 @@ __all__ = [
     "Model",
     "ModelRecipe",
     "PictureInput",
-    "ReadsPartly",
-    "RowByRow",
     "Settled",
-    "TakesPictures",
-    "Trees",
+    "UnableError",
     "load_model",
 ]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from xplain_cli.errors import RefusedError, XplainError
 from xplain_cli.explanation import FloatArray, IntArray
-from xplain_cli.models import Model, RowByRow
+from xplain_cli.models import Model
 
 BATCH_ROWS = 512
 """Rows of a batch of tables and texts, where nobody asks for another number."""
@@ -175,7 +175,7 @@ def predict_stream(
 
 def takes_many(model: Model) -> bool:
     """Return whether a model's answer on a row cannot depend on the rows beside it."""
-    return isinstance(model, RowByRow) and model.row_by_row
+    return model.capabilities.row_by_row
 
 
 def predict_fixed(

@@ -13,7 +13,15 @@ import pandas as pd
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Batch, Levels, Model, ModelRecipe, Settled
+from xplain_cli.models.contract import (
+    Batch,
+    Capabilities,
+    Levels,
+    Model,
+    ModelRecipe,
+    PictureInput,
+    Settled,
+)
 from xplain_cli.models.responses import Answer, expand, settle_answer, to_matrix
 
 _GIVEN = {"tabular": "a DataFrame", "text": "a list of texts", "image": "an array of pictures"}
@@ -69,6 +77,8 @@ def callable_sha256(recipe: ModelRecipe) -> str:
 class CallableModel:
     """A callable that the probe has settled."""
 
+    capabilities = Capabilities(why_not={"leaves": "needs trees, not a function"})
+
     def __init__(self, function: Callable[[Batch], Any], settled: Settled) -> None:
         self._function = function
         self.settled = settled
@@ -88,6 +98,8 @@ class LoadedCallable:
     """
 
     kind = "callable"
+    tokenizer_sha256: str | None = None
+    takes: PictureInput | None = None
     columns: tuple[str, ...] | None = None
     n_columns: int | None = None
     discrete: frozenset[str] = frozenset()

@@ -1,13 +1,15 @@
 """What a model is to the rest of the house: a recipe, then judged and loaded, then settled."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
 
 import pandas as pd
 from numpy.typing import NDArray
 
+from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray
+from xplain_cli.models.leaves import LeafBoxes
 
 Batch: TypeAlias = pd.DataFrame | list[str] | NDArray[Any]
 """Rows as a model takes them: a table, texts, or pictures (rows, height, width, channels)."""
@@ -94,6 +96,102 @@ class Settled:
     note: str
 
 
+class UnableError(UsageError):
+    """
+    A model cannot do what a method needs.
+
+    Models do not know which method asked: planning puts its name, as the user typed it, in front.
+
+    Attributes
+    ----------
+    reason
+        What the method comes up against, said of the method: ``needs trees, not SVC``.
+    instead
+        Options that mend it, if any: ``--response decision_function``.
+    """
+
+    def __init__(self, reason: str, instead: str = "") -> None:
+        super().__init__(f"{reason}: take {instead}" if instead else reason)
+        self.reason, self.instead = reason, instead
+
+
+@dataclass(frozen=True)
+class MaskedText:
+    """
+    How a model answers masked texts without their strings.
+
+    Attributes
+    ----------
+    masked_rows
+        Of a text, the (start, end) spans in code points of each of its n units, and masks (m, n)
+        bool, True where a unit stays: the sparse matrix (m, columns) of the text with the other
+        units deleted. None where this text can only be masked as a string.
+    predict_rows
+        The (m, outputs) float64 answers on such a matrix, C-contiguous.
+    """
+
+    masked_rows: Callable[[str, Sequence[Sequence[tuple[int, int]]], BoolArray], Any | None]
+    predict_rows: Callable[[Any], FloatArray]
+
+
+Gradient: TypeAlias = Callable[[Batch, int], FloatArray]
+"""Of a batch (rows, ...) and an output: its derivatives by the inputs, shaped like the batch."""
+
+
+_NEEDED = {"leaves": "needs a tree model", "gradient": "needs a model that gives gradients"}
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """
+    What only some models can do; a capability that a model lacks is None.
+
+    A model that wraps another passes on what the other can do, with ``dataclasses.replace``, and
+    takes away only what is no longer true. Methods say by these names what they need.
+
+    Attributes
+    ----------
+    leaves
+        Returns the leaves of trees whose sum is the answer, as boxes on the columns of a table;
+        raises ``UnableError`` where these trees cannot be followed.
+    masked_text
+        Answers masked texts without their strings.
+    read_length
+        Returns up to which code point a text is read.
+    gradient
+        Returns the derivatives of an output by the inputs.
+    row_by_row
+        Whether each row is answered alike to the last digit, whatever stands beside it.
+    why_not
+        Reasons, by the name of what the model lacks, as ``UnableError`` gives them.
+    """
+
+    leaves: Callable[[], LeafBoxes] | None = None
+    masked_text: MaskedText | None = None
+    read_length: Callable[[str], int] | None = None
+    gradient: Gradient | None = None
+    row_by_row: bool = False
+    why_not: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self, needs: Iterable[str]) -> None:
+        """
+        Check that nothing is lacking of what a method needs.
+
+        Raises
+        ------
+        UnableError
+            The first capability that is lacking, with the reason.
+        """
+        for name in sorted(needs):
+            if not getattr(self, name):
+                plain = _NEEDED.get(name, f"needs a model with {name}")
+                raise UnableError(self.why_not.get(name, plain))
+
+    def reasons_without(self, names: Iterable[str], reason: str) -> dict[str, str]:
+        """Return ``why_not`` with a reason for each of some capabilities that is there to lose."""
+        return {name: reason for name in names if getattr(self, name)} | dict(self.why_not)
+
+
 class Model(Protocol):
     """A model that answers batches."""
 
@@ -102,39 +200,42 @@ class Model(Protocol):
         """What the probe chose."""
         ...
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do beyond answering."""
+        ...
+
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
         ...
 
 
-@runtime_checkable
-class MaskedText(Protocol):
-    """A model that answers masked texts without their strings."""
+@dataclass(frozen=True)
+class PictureInput:
+    """
+    What a model takes.
 
-    def masked_rows(
-        self, text: str, spans: Sequence[Sequence[tuple[int, int]]], masks: BoolArray
-    ) -> Any | None:
-        """
-        Return the sparse matrix (m, columns) of a text with units deleted.
+    Attributes
+    ----------
+    layout
+        ``NCHW`` (rows, channels, height, width) or ``NHWC``.
+    dtype
+        A NumPy name.
+    height, width, channels
+        None where it takes any, or it is not known.
+    rows
+        The one batch size that it takes; None: any.
+    flat
+        How many pixels it takes in a row; None: it takes pictures.
+    """
 
-        Parameters
-        ----------
-        text
-            The whole text.
-        spans
-            Of each of n units its (start, end) in code points.
-        masks : (m, n) bool
-            True where a unit stays.
-
-        Returns
-        -------
-        csr matrix, or None where this text can only be masked as a string.
-        """
-        ...
-
-    def predict_rows(self, rows: Any) -> FloatArray:
-        """Return the (m, outputs) float64 answers on such a matrix, C-contiguous."""
-        ...
+    layout: str = "NHWC"
+    dtype: str = "float32"
+    height: int | None = None
+    width: int | None = None
+    channels: int | None = None
+    rows: int | None = None
+    flat: int | None = None
 
 
 @dataclass(frozen=True)
@@ -154,25 +255,6 @@ class Levels:
     strict: bool
 
 
-@runtime_checkable
-class RowByRow(Protocol):
-    """A model that may answer each row to the last digit alike, whatever stands beside it."""
-
-    @property
-    def row_by_row(self) -> bool:
-        """Whether it does."""
-        ...
-
-
-@runtime_checkable
-class ReadsPartly(Protocol):
-    """A model that reads texts only up to some length."""
-
-    def read_length(self, text: str) -> int:
-        """Return up to which code point it reads a text."""
-        ...
-
-
 class LoadedModel(Protocol):
     """A model that was judged and loaded, and not yet asked anything."""
 
@@ -184,6 +266,16 @@ class LoadedModel(Protocol):
     @property
     def sha256(self) -> str:
         """SHA-256 (hex) of the file, or of the module that holds the callable."""
+        ...
+
+    @property
+    def tokenizer_sha256(self) -> str | None:
+        """SHA-256 (hex) of the tokenizer file beside it, which decides the numbers as well."""
+        ...
+
+    @property
+    def takes(self) -> PictureInput | None:
+        """How it takes pictures; None: it does not say."""
         ...
 
     @property

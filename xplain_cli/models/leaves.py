@@ -5,7 +5,7 @@ is moved to the last float64 number that still rounds to the left side, so boxes
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
@@ -40,15 +40,6 @@ class LeafBoxes:
     lower: FloatArray
     upper: FloatArray
     missing: BoolArray
-
-
-@runtime_checkable
-class Trees(Protocol):
-    """A model whose answer is a sum over leaves."""
-
-    def leaf_boxes(self) -> LeafBoxes:
-        """Return the leaves, or refuse with the way out."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,14 @@ import numpy as np
 
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Batch, LoadedModel, Model, Settled
+from xplain_cli.models.contract import (
+    Batch,
+    Capabilities,
+    LoadedModel,
+    MaskedText,
+    Model,
+    Settled,
+)
 
 
 def squash(scores: FloatArray, link: str) -> FloatArray:
@@ -24,6 +31,27 @@ class LinkedModel:
     def __init__(self, model: Model, settled: Settled, link: str) -> None:
         self._model, self._link = model, link
         self.settled = settled
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model of the scores can do, on their probabilities."""
+        inner, masked = self._model.capabilities, self._model.capabilities.masked_text
+        reason = f"follows scores, and of={self._link} makes them probabilities (leave it out)"
+        return replace(
+            inner,
+            leaves=None,  # they add up to the scores, and a probability is no sum
+            gradient=None,  # derivatives of a probability need those of all scores at once
+            masked_text=None if masked is None else self._linked(masked),
+            why_not=inner.reasons_without(("leaves", "gradient"), reason),
+        )
+
+    def _linked(self, masked: MaskedText) -> MaskedText:
+        """Return the same road for masked texts, which ends in probabilities."""
+
+        def predict_rows(rows: Any) -> FloatArray:
+            return np.ascontiguousarray(squash(masked.predict_rows(rows), self._link))
+
+        return replace(masked, predict_rows=predict_rows)
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 probabilities, C-contiguous."""

@@ -1,7 +1,7 @@
 """How models take pictures: which layout and type, and flattened pixels for models of tables."""
 
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,47 +9,18 @@ from numpy.typing import NDArray
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Batch, Levels, LoadedModel, Model, Settled
+from xplain_cli.models.contract import (
+    Batch,
+    Capabilities,
+    Gradient,
+    Levels,
+    LoadedModel,
+    Model,
+    PictureInput,
+    Settled,
+)
 
 LAYOUTS = ("NCHW", "NHWC")
-
-
-@dataclass(frozen=True)
-class PictureInput:
-    """
-    What a model takes.
-
-    Attributes
-    ----------
-    layout
-        ``NCHW`` (rows, channels, height, width) or ``NHWC``.
-    dtype
-        A NumPy name.
-    height, width, channels
-        None where it takes any, or it is not known.
-    rows
-        The one batch size that it takes; None: any.
-    flat
-        How many pixels it takes in a row; None: it takes pictures.
-    """
-
-    layout: str = "NHWC"
-    dtype: str = "float32"
-    height: int | None = None
-    width: int | None = None
-    channels: int | None = None
-    rows: int | None = None
-    flat: int | None = None
-
-
-@runtime_checkable
-class TakesPictures(Protocol):
-    """A loaded model that says how it takes pictures."""
-
-    @property
-    def takes(self) -> PictureInput:
-        """What it takes."""
-        ...
 
 
 def _table(batch: Batch, columns: tuple[str, ...] | None, wanted: int | None) -> pd.DataFrame:
@@ -78,6 +49,26 @@ class FlatModel:
         """What the probe chose."""
         return self.model.settled
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model of tables can do, on pictures."""
+        inner, gradient = self.model.capabilities, self.model.capabilities.gradient
+        return replace(
+            inner,
+            leaves=None,  # boxes on the columns of a table, and pictures have none
+            gradient=None if gradient is None else self._by_pixel(gradient),
+            why_not=inner.reasons_without(("leaves",), "is for tables, and pixels are no columns"),
+        )
+
+    def _by_pixel(self, gradient: Gradient) -> Gradient:
+        """Return derivatives by columns as derivatives by pixels, shaped like the pictures."""
+
+        def by_pixel(batch: Batch, output: int) -> FloatArray:
+            by_column = gradient(_table(batch, self.columns, self.flat), output)
+            return by_column.reshape(np.shape(batch))
+
+        return by_pixel
+
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
         return self.model.predict(_table(batch, self.columns, self.flat))
@@ -103,6 +94,11 @@ class Flattened:
     def sha256(self) -> str:
         """SHA-256 (hex) of the file."""
         return self.loaded.sha256
+
+    @property
+    def tokenizer_sha256(self) -> str | None:
+        """SHA-256 (hex) of the tokenizer file beside it."""
+        return self.loaded.tokenizer_sha256
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from xplain_cli.methods import METHODS, Method
 from xplain_cli.modalities import Drawing
 from xplain_cli.options.request import Request
 from xplain_cli.planning.inputs import Opened
+from xplain_cli.planning.needs import check_needs, check_perturbation, refusals_named
 from xplain_cli.quality.precision import Budget, Goal
 from xplain_cli.remote import told
 from xplain_cli.samples import default_most, least_samples, needed
@@ -54,7 +55,8 @@ def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[st
     samples = request.sampling.samples or samples
     if method.exact and request.sampling.repeats not in {None, 1}:
         raise UsageError(
-            f"--repeats {request.sampling.repeats}: lime:exact=yes has no sampling error"
+            f"--repeats {request.sampling.repeats}: {request.explanation.method} has no sampling"
+            " error"
         )
     repeats = request.sampling.repeats or repeats
     budget, notes = Budget(request.sampling.seed, samples, repeats), []
@@ -72,24 +74,6 @@ def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[st
     if np.log2(budget.samples) % 1:
         notes.append(f"samples {budget.samples}: a power of two keeps the draws balanced")
     return budget, notes
-
-
-def _check_exact(law: Law, scale: Scale) -> None:
-    """Refuse a closed form for what is no sum of trees, before anything is written."""
-    if scale.name == "log-odds":
-        raise UsageError(
-            "lime:exact=yes explains what trees add up to, and log-odds of a sum are none: leave"
-            " --output-scale out, or take lime:exact=no"
-        )
-    if law.traits.no_closed_form is not None:
-        raise UsageError(f"lime:exact=yes {law.traits.no_closed_form}; take lime:exact=no")
-
-
-def _named(message: str, method: str) -> str:
-    """Return what is wrong with a closed form, under the name that the user gave it."""
-    if method.partition(":")[0] == "lime":
-        return message
-    return message.replace("lime:exact=yes", method).replace("lime:exact=no", "kernel-shap")
 
 
 def _check_foil(law: Law, target: Target) -> None:
@@ -125,12 +109,10 @@ def choose_method(request: Request, opened: Opened) -> Chosen:
     )
     bounded = request.explanation.output_scale is not None and _is_bounded(opened)
     scale = parse_scale(request.explanation.output_scale, settled.scale, bounded=bounded)
-    try:
+    with refusals_named(method, request.explanation.method):
+        check_needs(method, opened.model.capabilities, scale)
         drawing = opened.modality.draw_by(method, opened.model, settled)
-        if method.exact:
-            _check_exact(drawing.law, scale)
-    except UsageError as error:
-        raise UsageError(_named(str(error), request.explanation.method)) from error
+        check_perturbation(method, drawing.law)
     # what it names may be an address with a signature, which every line of the output would show
     drawing = replace(drawing, baseline=told(drawing.baseline), meaning=told(drawing.meaning))
     _check_foil(drawing.law, target)

@@ -17,7 +17,7 @@ from xplain_cli.modalities.image.candidates import Sought, find_nearest
 from xplain_cli.modalities.image.compose import InputForm
 from xplain_cli.modalities.image.masks import PictureLaw
 from xplain_cli.modalities.image.superpixels import open_superpixels
-from xplain_cli.models.contract import Settled
+from xplain_cli.models.contract import Capabilities, Settled
 
 SIDE = 16
 
@@ -27,6 +27,8 @@ FIRST = "nearest:class=0"
 
 class Reds:
     """A model of two classes: red or not; it fails on the picture of zeros."""
+
+    capabilities = Capabilities()
 
     def predict(self, inputs):
         if not inputs.any(axis=(1, 2, 3)).all():

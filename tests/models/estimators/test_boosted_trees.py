@@ -11,9 +11,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from xplain_cli.errors import UsageError
 from xplain_cli.methods.tree_shap import shapley_of_leaves, sort_leaves
-from xplain_cli.models import ModelRecipe, load_model
+from xplain_cli.models import ModelRecipe, UnableError, load_model
 from xplain_cli.models.leaves import sum_of_leaves
 
 xgboost = pytest.importorskip("xgboost")
@@ -108,7 +107,7 @@ def edges(boxes):
 @pytest.mark.parametrize("name", SUMS)
 def test_leaves_add_up_to_the_raw_margin_at_every_limit_and_gap(bound, name):
     model = bound(SUMS[name]())
-    boxes = model.leaf_boxes()
+    boxes = model.capabilities.leaves()
     rows = np.vstack([GAPS, edges(boxes)])
     answers = model.predict(pd.DataFrame(rows))
     tolerance = 2e-6 if name.startswith("xgboost") else 1e-12  # XGBoost adds up in float32
@@ -138,15 +137,15 @@ REFUSED = {
 @pytest.mark.parametrize("reason", REFUSED)
 def test_what_is_no_sum_of_leaves_is_refused_with_the_reason(bound, reason):
     model = bound(REFUSED[reason]())
-    with pytest.raises(UsageError, match=f"cannot follow {reason}.*take lime:exact=no"):
-        model.leaf_boxes()
+    with pytest.raises(UnableError, match=f"cannot follow {reason}"):
+        model.capabilities.leaves()
 
 
 @pytest.mark.parametrize("k", [1, 4])
 @pytest.mark.parametrize("name", ["xgboost three", "lightgbm three", "catboost three"])
 def test_tree_shap_of_boosters_is_the_shapley_value_of_their_margin(bound, name, k):
     model = bound(SUMS[name]())
-    leaves = sort_leaves(model.leaf_boxes(), np.arange(3))
+    leaves = sort_leaves(model.capabilities.leaves(), np.arange(3))
     x, baselines = GAPS[0], GAPS[1 : 1 + k]
     phi, base = shapley_of_leaves(leaves, x, baselines, np.arange(5))
     every = (np.arange(32)[:, None] >> np.arange(5) & 1) > 0
@@ -229,7 +228,7 @@ def test_boosters_inside_searches_and_bare_pipelines_are_followed(bound):
     for wrapper in (search, make_pipeline("passthrough", xgb())):
         model = bound(wrapper.fit(GAPS, TWO))
         answers = model.predict(pd.DataFrame(GAPS))
-        assert np.abs(sum_of_leaves(model.leaf_boxes(), GAPS) - answers).max() < 1e-5
+        assert np.abs(sum_of_leaves(model.capabilities.leaves(), GAPS) - answers).max() < 1e-5
         assert answers.min() < 0
 
 
@@ -240,5 +239,5 @@ def test_a_booster_behind_a_step_gives_its_raw_margin_but_no_leaves(bound):
         margins = model.predict(pd.DataFrame(WHOLE))[:, 1]
         odds = wrapped.predict_proba(WHOLE)[:, 1]
         assert 1 / (1 + np.exp(-margins)) == pytest.approx(odds, abs=1e-6)
-        with pytest.raises(UsageError, match="StandardScaler transforms the columns"):
-            model.leaf_boxes()
+        assert model.capabilities.leaves is None
+        assert "StandardScaler transforms the columns" in model.capabilities.why_not["leaves"]

@@ -17,8 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
 
-from xplain_cli.errors import UsageError
-from xplain_cli.models import Trees
+from xplain_cli.models import UnableError
 from xplain_cli.models.leaves import sum_of_leaves
 
 STREAM = np.random.default_rng(0)
@@ -71,8 +70,7 @@ def test_leaf_boxes_sum_to_the_prediction(opened, model, target):
     wishes = {"response": "decision_function"} if boosting and classifier else {}
     loaded = opened(model, **wishes)
     bound = loaded.bind(loaded.settle(TABLE))
-    assert isinstance(bound, Trees)
-    boxes = bound.leaf_boxes()
+    boxes = bound.capabilities.leaves()
     assert np.abs(sum_of_leaves(boxes, rows.to_numpy()) - bound.predict(rows)).max() < 1e-9
     assert len(set(zip(boxes.leaf.tolist(), boxes.column.tolist(), strict=True))) == len(boxes.leaf)
 
@@ -80,7 +78,7 @@ def test_leaf_boxes_sum_to_the_prediction(opened, model, target):
 @pytest.mark.parametrize(
     ("model", "target", "says"),
     [
-        (LogisticRegression(), TWO, "needs trees, not LogisticRegression; take lime:exact=no"),
+        (LogisticRegression(), TWO, "^needs trees, not LogisticRegression$"),
         (
             make_pipeline(StandardScaler(), DecisionTreeClassifier()),
             TWO,
@@ -104,6 +102,7 @@ def test_leaf_boxes_sum_to_the_prediction(opened, model, target):
 )
 def test_what_is_no_sum_of_leaves_is_refused_with_the_way_out(opened, model, target, says):
     rows = TABLE.assign(a=np.arange(80) % 5)
-    bound = opened(model.fit(rows, target))
-    with pytest.raises(UsageError, match=says):
-        bound.bind(bound.settle(rows)).leaf_boxes()
+    loaded = opened(model.fit(rows, target))
+    offered = loaded.bind(loaded.settle(rows)).capabilities
+    with pytest.raises(UnableError, match=says):
+        offered.check({"leaves"}) or offered.leaves()

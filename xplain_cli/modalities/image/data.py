@@ -28,7 +28,7 @@ from xplain_cli.modalities.image.superpixels import (
     LabelMaps,
     open_superpixels,
 )
-from xplain_cli.models import LoadedModel, Model, PictureInput, Settled, TakesPictures
+from xplain_cli.models import LoadedModel, Model, PictureInput, Settled
 from xplain_cli.options.request import Request
 from xplain_cli.remote import local
 
@@ -236,9 +236,7 @@ def _largest(request: Request, found: Pictures, preparation: Preparation, first:
 
 def _takes(request: Request, loaded: LoadedModel) -> PictureInput:
     """Return what the model takes; of a callable, what nobody says."""
-    if isinstance(loaded, TakesPictures):
-        return loaded.takes
-    return PictureInput(request.picture_form.layout or "NHWC")
+    return loaded.takes or PictureInput(request.picture_form.layout or "NHWC")
 
 
 def _first(found: Pictures, preparation: Preparation) -> list[Pixels]:
@@ -264,7 +262,7 @@ def _handed(preparation: Preparation, loaded: LoadedModel, first: list[Pixels]) 
     """Hand a callable bytes, where pictures are bytes and nothing is done to them."""
     form = preparation.form
     plain = (form.rescale, form.mean, form.std) == (1.0, (0.0,), (1.0,))
-    if isinstance(loaded, TakesPictures) or not plain or first[0].values.dtype != np.uint8:
+    if loaded.takes is not None or not plain or first[0].values.dtype != np.uint8:
         return preparation
     bytes_ = replace(form, dtype="uint8")
     return replace(preparation, form=bytes_, notes=("pictures are handed over as bytes, 0 to 255",))

@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from xplain_cli.errors import UsageError
-from xplain_cli.models import Model, Trees
+from xplain_cli.models import Model, UnableError
 from xplain_cli.models.batches import predict_perturbed
 from xplain_cli.models.leaves import sum_of_leaves
 
@@ -18,12 +17,14 @@ def check_leaves(model: Model, background: pd.DataFrame) -> None:
 
     Raises
     ------
-    UsageError
-        The model is no sum of trees, or its answers are another number than the sum.
+    UnableError
+        Its trees cannot be followed, or its answers are another number than their sum.
+    ValueError
+        The model has no leaves.
     """
-    if not isinstance(model, Trees):
-        raise UsageError("lime:exact=yes needs a tree model; take lime:exact=no")
-    boxes = model.leaf_boxes()
+    if model.capabilities.leaves is None:
+        raise ValueError("check_leaves needs leaves")
+    boxes = model.capabilities.leaves()
     places = np.linspace(0, len(background) - 1, min(_ROWS, len(background))).astype(np.int64)
     rows = background.iloc[places].reset_index(drop=True)
     answers = predict_perturbed(model, rows)
@@ -31,9 +32,9 @@ def check_leaves(model: Model, background: pd.DataFrame) -> None:
     missed = np.abs(answers - sums).max(axis=1)
     if missed.max() > _ROUNDING * max(np.abs(answers).max(), np.abs(boxes.base).max()):
         worst = int(missed.argmax())
-        raw = model.settled.response == "decision_function"
-        raise UsageError(
-            f"lime:exact=yes: the trees add up to {sums[worst, -1]:.6g} where"
-            f" {model.settled.response} answers {answers[worst, -1]:.6g};"
-            f" take {'' if raw else '--response decision_function, or '}lime:exact=no"
+        response = model.settled.response
+        raise UnableError(
+            f"needs trees that add up to the answer: they add up to {sums[worst, -1]:.6g} where"
+            f" {response} answers {answers[worst, -1]:.6g}",
+            "" if response == "decision_function" else "--response decision_function",
         )

@@ -11,7 +11,7 @@ from xplain_cli.errors import RefusedError, UsageError, nearest
 from xplain_cli.modalities.image.candidates import answers_of, class_index, in_class
 from xplain_cli.modalities.text.masks import TextLaw
 from xplain_cli.modalities.text.nearest import NearestText, NearestTextOf, nearest_of
-from xplain_cli.models import Model, ReadsPartly, Settled
+from xplain_cli.models import Model, Settled
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,11 @@ def find_nearest_texts(
             f"--baseline {wanted.says}: {sought.where} has no column {wanted.labels!r}"
             f"{nearest(wanted.labels, sought.table.columns)}"
         )
-    held, asked = dict[str, str](), 0
+    held, asked, read_length = dict[str, str](), 0, model.capabilities.read_length
     for batch in sought.batches(wanted.labels, name):
         read = dict[str, str]()
         for text, origin in batch.items():
-            part = text[: model.read_length(text)] if isinstance(model, ReadsPartly) else text
+            part = text if read_length is None else text[: read_length(text)]
             if sought.law.units_of([part]).counts[0]:
                 read.setdefault(part, origin)
         texts = list(read)

@@ -21,7 +21,6 @@ from xplain_cli.modalities.text.segmentation import check_unit, has_dictionary
 from xplain_cli.models import MaskedText, Model, Settled
 from xplain_cli.models.batches import BATCH_ROWS
 from xplain_cli.models.callables import extend_path
-from xplain_cli.models.onnx.texts import LoadedOnnxTexts
 from xplain_cli.options.request import Request
 from xplain_cli.specs import build
 
@@ -126,8 +125,9 @@ class Text:
         if self.nearest is not None:
             return self._against(self.nearest, law, model, settled)
         sparse, notes = False, []
-        if token is None and isinstance(model, MaskedText):
-            sparse = sparse_agrees(law, model, list(self.first))
+        masked = model.capabilities.masked_text
+        if token is None and masked is not None:
+            sparse = sparse_agrees(law, model, masked, list(self.first))
             if not sparse:
                 notes.append(
                     "masked texts are asked as strings: sparse rows built from the masks do not"
@@ -224,7 +224,7 @@ def _text_column(request: Request, table: Table) -> str:
     return found[0]
 
 
-def sparse_agrees(law: TextLaw, model: MaskedText, texts: list[str]) -> bool:
+def sparse_agrees(law: TextLaw, model: Model, masked: MaskedText, texts: list[str]) -> bool:
     """
     Say whether sparse rows give the answers of the masked strings themselves, to 1e-9.
 
@@ -236,10 +236,10 @@ def sparse_agrees(law: TextLaw, model: MaskedText, texts: list[str]) -> bool:
         n = int(rows.counts[i])
         shares = np.linspace(0, 1, _TRIED_MASKS)
         masks = np.random.default_rng(i).random((_TRIED_MASKS, n)) < shares[:, None]
-        matrix = model.masked_rows(*rows.spanned(i), masks)
+        matrix = masked.masked_rows(*rows.spanned(i), masks)
         if matrix is None:
             continue
-        gap = model.predict_rows(matrix) - model.predict(rows.masked(i, masks))  # type: ignore[attr-defined]  # a MaskedText is a Model
+        gap = masked.predict_rows(matrix) - model.predict(rows.masked(i, masks))
         if not (np.abs(gap) <= _AGREE).all():
             return False
     return bool(good)
@@ -291,6 +291,6 @@ def open_text(request: Request, load: Load) -> Reading:
         dictionary=request.texts.unit == "word" and has_dictionary(),
         salt=os.environ.get(SALT, "") if request.texts.hash_units else None,
     )
-    tokenizer = loaded.tokenizer_sha256 if isinstance(loaded, LoadedOnnxTexts) else None
-    opened = Text(request, table, column, law, tuple(first), tokenizer, nearest_of, others)
+    sha256 = loaded.tokenizer_sha256
+    opened = Text(request, table, column, law, tuple(first), sha256, nearest_of, others)
     return Reading(opened, loaded)

@@ -8,13 +8,13 @@ masks together. Whether that holds for a text is tried on a few of its masks as 
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.models.contract import Batch, Model, Settled
+from xplain_cli.models.contract import Batch, Capabilities, MaskedText, Model, Settled
 from xplain_cli.models.estimators.answers import ask
 from xplain_cli.models.estimators.columns import inner, steps_of
 from xplain_cli.models.estimators.masked_terms import (
@@ -221,15 +221,17 @@ class BagOfWords:
         """What the probe chose."""
         return self.whole.settled
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the pipeline can do, and masked texts as rows of a sparse matrix."""
+        masked = MaskedText(self.texts.masked_rows, self._predict_rows)
+        return replace(self.whole.capabilities, masked_text=masked)
+
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
         return self.whole.predict(batch)
 
-    def masked_rows(self, text: str, spans: Spans, masks: BoolArray) -> Any | None:
-        """Return the matrix of a masked text (see ``contract.MaskedText``)."""
-        return self.texts.masked_rows(text, spans, masks)
-
-    def predict_rows(self, rows: Any) -> FloatArray:
-        """Return the answers on such a matrix."""
+    def _predict_rows(self, rows: Any) -> FloatArray:
+        """Return the answers on the matrix of masked texts."""
         finished = self.texts.vectors.finished(rows)
         return expand(ask(self.texts.rest, self.settled.response, finished), self.settled)

@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+from xplain_cli.models.contract import UnableError
 from xplain_cli.models.estimators.boosters import categories_of, package_of
 from xplain_cli.models.leaves import Nodes, last_left
 
 _ZERO = float(np.float32(1e-35))  # LightGBM's kZeroThreshold
 
 
-def _refused(what: str) -> UsageError:
-    return UsageError(f"lime:exact=yes cannot follow {what}; take lime:exact=no")
+def _refused(what: str) -> UnableError:
+    return UnableError(f"cannot follow {what}")
 
 
 def _one_output(value: FloatArray, output: int, outputs: int) -> FloatArray:
@@ -199,7 +199,7 @@ def booster_nodes(model: Any) -> list[Nodes]:
 
     Raises
     ------
-    UsageError
+    UnableError
         Categories, or trees that are no sum of leaves.
     """
     categories = categories_of(model)

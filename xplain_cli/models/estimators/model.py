@@ -1,6 +1,7 @@
 """Fitted scikit-learn estimators and whatever predicts as they do."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,14 @@ import pandas as pd
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Batch, Model, ModelRecipe, Settled
+from xplain_cli.models.contract import (
+    Batch,
+    Capabilities,
+    Model,
+    ModelRecipe,
+    PictureInput,
+    Settled,
+)
 from xplain_cli.models.estimators.answers import ask, classes_of, final, flat_names, task_of
 from xplain_cli.models.estimators.bag_of_words import BagOfWords, sparse_texts
 from xplain_cli.models.estimators.boosters import (
@@ -22,8 +30,7 @@ from xplain_cli.models.estimators.boosters import (
     wrapped,
 )
 from xplain_cli.models.estimators.columns import Kinds, column_kinds, fitted_names, fitted_width
-from xplain_cli.models.estimators.trees import leaf_boxes
-from xplain_cli.models.leaves import LeafBoxes
+from xplain_cli.models.estimators.trees import leaf_boxes, why_no_trees
 from xplain_cli.models.pickles.held import held_by
 from xplain_cli.models.responses import Answer, expand, settle_answer
 
@@ -55,14 +62,15 @@ class EstimatorModel:
         return expand(answer, self.settled)
 
     @property
-    def row_by_row(self) -> bool:
-        """Whether it is a tree or a forest: their leaves are added up row by row."""
-        kind = type(self.estimator)
-        return kind.__module__.startswith("sklearn.") and kind.__name__.startswith(_ROW_BY_ROW)
-
-    def leaf_boxes(self) -> LeafBoxes:
-        """Return the leaves of a tree model; see ``trees.leaf_boxes``."""
-        return leaf_boxes(self.estimator, self.settled)
+    def capabilities(self) -> Capabilities:
+        """Leaves of tree models; trees and forests also add them up row by row."""
+        kind, why = type(self.estimator), why_no_trees(self.estimator)
+        alone = kind.__module__.startswith("sklearn.") and kind.__name__.startswith(_ROW_BY_ROW)
+        return Capabilities(
+            leaves=None if why else partial(leaf_boxes, self.estimator, self.settled),
+            row_by_row=alone,
+            why_not={"leaves": why} if why else {},
+        )
 
 
 def as_inputs(batch: Batch, categories: Categories, *, named: bool) -> Any:
@@ -89,6 +97,8 @@ class Estimator:
     versions: dict[str, str] = field(default_factory=dict)
     way_out: str = "store the model again with the installed versions"
     kind: str = "scikit-learn"
+    tokenizer_sha256: str | None = None
+    takes: PictureInput | None = None
 
     def __post_init__(self) -> None:
         self.estimator = wrapped(self.estimator)

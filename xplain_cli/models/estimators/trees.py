@@ -9,18 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.errors import UsageError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Settled
+from xplain_cli.models.contract import Settled, UnableError
 from xplain_cli.models.estimators.answers import ask
 from xplain_cli.models.estimators.boosted_trees import booster_nodes
 from xplain_cli.models.estimators.boosters import package_of
 from xplain_cli.models.estimators.columns import fitted_names, fitted_width, inner, steps_of
 from xplain_cli.models.leaves import LeafBoxes, Nodes, joined, last_left, sum_of_leaves
 
+_BOOSTED = ("GradientBoosting", "HistGradientBoosting")
 _LONE = ("DecisionTree", "ExtraTreeC", "ExtraTreeR")
 _FORESTS = ("RandomForestC", "RandomForestR", "ExtraTreesC", "ExtraTreesR")
-_WAY_OUT = "take lime:exact=no"
 
 
 def _nodes(tree: Any, value: FloatArray) -> Nodes:
@@ -74,7 +73,7 @@ def _boosted(estimator: Any) -> list[Nodes]:
         rounds = estimator._predictors  # noqa: SLF001  # no public way to the trees
         return [_histogram_nodes(one, k, len(row)) for row in rounds for k, one in enumerate(row)]
     if estimator.init is not None and estimator.init != "zero":
-        raise UsageError(f"lime:exact=yes cannot follow boosting with its own init; {_WAY_OUT}")
+        raise UnableError("cannot follow boosting with its own init")
     outputs = estimator.estimators_.shape[1]
     trees = []
     for row in estimator.estimators_:
@@ -100,17 +99,13 @@ def _boosting_boxes(estimator: Any, settled: Settled) -> LeafBoxes:
     name = type(estimator).__name__
     classifier = settled.task == "classification"
     if classifier and settled.response != "decision_function":
-        raise UsageError(
-            f"lime:exact=yes needs the raw margin of {name}: take --response decision_function,"
-            " or lime:exact=no"
-        )
+        raise UnableError(f"needs the raw margin of {name}", "--response decision_function")
     if np.any(getattr(estimator, "is_categorical_", None)):
-        raise UsageError(f"lime:exact=yes cannot follow categorical splits; {_WAY_OUT}")
+        raise UnableError("cannot follow categorical splits")
     link = getattr(getattr(estimator, "_loss", None), "link", None)
     if not classifier and type(link).__name__ not in {"NoneType", "IdentityLink"}:
-        raise UsageError(
-            f"lime:exact=yes: {name} with loss={estimator.loss} answers through an exponential;"
-            f" {_WAY_OUT}"
+        raise UnableError(
+            f"cannot follow {name} with loss={estimator.loss}, which answers through an exponential"
         )
     boosted = package_of(estimator) != ""
     trees = booster_nodes(estimator) if boosted else _boosted(estimator)
@@ -124,18 +119,30 @@ def _boosting_boxes(estimator: Any, settled: Settled) -> LeafBoxes:
     return replace(bare, values=values, base=base)
 
 
-def _lone_estimator(estimator: Any) -> Any:
-    """Return the model in a pipeline without transforming steps."""
+def _tree_model(estimator: Any) -> Any:
+    """Return the tree model in a pipeline without transforming steps, or say why there is none."""
     estimator = inner(estimator)
     steps = steps_of(estimator)
     if steps is None:
-        return estimator
+        name = type(estimator).__name__
+        if package_of(estimator) or name.startswith(_BOOSTED + _LONE + _FORESTS):
+            return estimator
+        raise UnableError(f"needs trees, not {name}")
     if len(steps) != 1:
-        raise UsageError(
-            f"lime:exact=yes: {type(steps[0]).__name__} transforms the columns before the trees see"
-            f" them; {_WAY_OUT}"
+        raise UnableError(
+            f"needs trees that see the columns as they are: {type(steps[0]).__name__} transforms"
+            " the columns before"
         )
-    return _lone_estimator(steps[0])
+    return _tree_model(steps[0])
+
+
+def why_no_trees(estimator: object) -> str:
+    """Return why an estimator is no tree model on the columns of its table; empty: it is one."""
+    try:
+        _tree_model(estimator)
+    except UnableError as error:
+        return error.reason
+    return ""
 
 
 def leaf_boxes(estimator: object, settled: Settled) -> LeafBoxes:
@@ -148,23 +155,18 @@ def leaf_boxes(estimator: object, settled: Settled) -> LeafBoxes:
 
     Raises
     ------
-    UsageError
+    UnableError
         Another model, transformed columns, categorical splits, or a response that is no sum of
-        leaves; the message names the way out.
+        leaves.
     """
-    model = _lone_estimator(estimator)
+    model = _tree_model(estimator)
     name = type(model).__name__
-    if package_of(model) or name.startswith(("GradientBoosting", "HistGradientBoosting")):
+    if package_of(model) or name.startswith(_BOOSTED):
         boxes = _boosting_boxes(model, settled)
-    elif name.startswith(_LONE + _FORESTS):
-        if settled.task == "classification" and settled.response != "predict_proba":
-            raise UsageError(
-                f"lime:exact=yes needs the probabilities of {name}: take --response predict_proba,"
-                " or lime:exact=no"
-            )
-        boxes = _averaged(list(model.estimators_) if name.startswith(_FORESTS) else [model])
+    elif settled.task == "classification" and settled.response != "predict_proba":
+        raise UnableError(f"needs the probabilities of {name}", "--response predict_proba")
     else:
-        raise UsageError(f"lime:exact=yes needs trees, not {name}; {_WAY_OUT}")
+        boxes = _averaged(list(model.estimators_) if name.startswith(_FORESTS) else [model])
     if boxes.values.shape[1] != len(settled.outputs):
-        raise UsageError(f"lime:exact=yes: {name} has other outputs than its leaves; {_WAY_OUT}")
+        raise UnableError(f"needs a leaf value for every output, which {name} does not have")
     return boxes

@@ -10,7 +10,15 @@ import pandas as pd
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Batch, Levels, Model, ModelRecipe, Settled
+from xplain_cli.models.contract import (
+    Batch,
+    Capabilities,
+    Levels,
+    Model,
+    ModelRecipe,
+    PictureInput,
+    Settled,
+)
 from xplain_cli.models.onnx.files import check_file
 from xplain_cli.models.onnx.outputs import choose_answer, read_answer
 from xplain_cli.models.responses import Answer, expand, settle_answer
@@ -187,6 +195,11 @@ class OnnxModel:
     inputs: tuple[Slot, ...]
     outputs: tuple[str, ...]
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """Nothing but answers."""
+        return Capabilities()
+
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
         answers = self.runner.run(self.outputs, feed_of(batch, self.inputs))
@@ -197,6 +210,8 @@ class LoadedOnnx:
     """An ONNX file that onnxruntime has opened; picklable."""
 
     kind = "onnx"
+    tokenizer_sha256: str | None = None
+    takes: PictureInput | None = None
 
     def __init__(self, recipe: ModelRecipe, sha256: str) -> None:
         self._recipe = recipe

@@ -8,7 +8,15 @@ from numpy.typing import NDArray
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Batch, Levels, LoadedModel, ModelRecipe, Settled
+from xplain_cli.models.contract import (
+    Batch,
+    Capabilities,
+    Levels,
+    LoadedModel,
+    ModelRecipe,
+    PictureInput,
+    Settled,
+)
 from xplain_cli.models.onnx.files import check_file
 from xplain_cli.models.onnx.model import (
     TYPES,
@@ -19,7 +27,7 @@ from xplain_cli.models.onnx.model import (
     settle_outputs,
 )
 from xplain_cli.models.onnx.outputs import read_answer
-from xplain_cli.models.pictures import Flattened, PictureInput, fixed_batches, layout_of
+from xplain_cli.models.pictures import Flattened, fixed_batches, layout_of
 from xplain_cli.models.responses import expand
 from xplain_cli.models.stored import Stored
 
@@ -33,6 +41,11 @@ class OnnxPictures:
     input: str
     takes: PictureInput
     outputs: tuple[str, ...]
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Nothing but answers."""
+        return Capabilities()
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers to pictures in the model's own layout."""
@@ -48,6 +61,7 @@ class LoadedOnnxPictures:
     """An ONNX file with one input of four axes; picklable."""
 
     kind = "onnx"
+    tokenizer_sha256: str | None = None
     columns: tuple[str, ...] | None = None
     n_columns: int | None = None
     discrete: frozenset[str] = frozenset()
@@ -59,7 +73,7 @@ class LoadedOnnxPictures:
         self.sha256 = sha256
         self.runner = runner
         self.input = slot.name
-        self.takes = _takes(recipe, slot)
+        self.takes: PictureInput = _takes(recipe, slot)
         self.levels: dict[str, Levels] = {}
         self.versions: dict[str, str] = {}
         self.notes = _notes(self.takes)

@@ -10,7 +10,15 @@ import numpy as np
 
 from xplain_cli.errors import RefusedError, require
 from xplain_cli.explanation import FloatArray, IntArray
-from xplain_cli.models.contract import Batch, Levels, LoadedModel, ModelRecipe, Settled
+from xplain_cli.models.contract import (
+    Batch,
+    Capabilities,
+    Levels,
+    LoadedModel,
+    ModelRecipe,
+    PictureInput,
+    Settled,
+)
 from xplain_cli.models.onnx.model import Runner, Slot, bound_outputs, settle_outputs
 from xplain_cli.models.onnx.outputs import read_answer
 from xplain_cli.models.responses import expand
@@ -156,7 +164,12 @@ class OnnxTexts:
                 found |= dict(zip(some.tolist(), matrix, strict=False))
         return np.stack([found[i] for i in range(len(texts))])
 
-    def read_length(self, text: str) -> int:
+    @property
+    def capabilities(self) -> Capabilities:
+        """How far it reads a text."""
+        return Capabilities(read_length=self._read_length)
+
+    def _read_length(self, text: str) -> int:
         """Return up to which code point the model reads a text."""
         limit = self.feed.longest
         if limit is None or self.feed.tokenizer is None:
@@ -171,6 +184,7 @@ class LoadedOnnxTexts:
     """An ONNX file that takes texts; picklable."""
 
     kind = "onnx"
+    takes: PictureInput | None = None
     columns: tuple[str, ...] | None = None
     n_columns: int | None = None
     discrete: frozenset[str] = frozenset()

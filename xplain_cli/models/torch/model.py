@@ -13,8 +13,17 @@ import pandas as pd
 
 from xplain_cli.errors import RefusedError, UsageError, require
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Batch, Levels, LoadedModel, Model, ModelRecipe, Settled
-from xplain_cli.models.pictures import Flattened, PictureInput, layout_of
+from xplain_cli.models.contract import (
+    Batch,
+    Capabilities,
+    Levels,
+    LoadedModel,
+    Model,
+    ModelRecipe,
+    PictureInput,
+    Settled,
+)
+from xplain_cli.models.pictures import Flattened, layout_of
 from xplain_cli.models.responses import Answer, expand, settle_answer, to_matrix
 from xplain_cli.models.stored import LARGEST, Stored
 from xplain_cli.models.torch.archive import (
@@ -86,6 +95,8 @@ class Network:
 class TorchModel:
     """A network that the probe has settled."""
 
+    capabilities = Capabilities()
+
     def __init__(self, network: Network, settled: Settled) -> None:
         self._network = network
         self.settled = settled
@@ -99,6 +110,7 @@ class LoadedTorch:
     """A torch file that was judged and opened; tables come as one matrix of numbers."""
 
     kind = "torch"
+    tokenizer_sha256: str | None = None
     columns: tuple[str, ...] | None = None
     discrete: frozenset[str] = frozenset()
     numeric: frozenset[str] = frozenset()
