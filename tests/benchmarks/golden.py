@@ -128,7 +128,7 @@ RUNS = {
         )
     ],
     "image, grid, rise": [f"{DIGITS} --segmenter grid -m rise -b black"],
-    "image, kernel-shap, nearest": [f"{DIGITS} -m kernel-shap -b nearest:class=1", "evaluate"],
+    "image, kernel-shap, nearest": [f"{DIGITS} -m kernel-shap -b nearest:class=0", "evaluate"],
     "image, occlusion, label maps": [f"{PIXELS} -m occlusion --segmenter file=in/map.npy -b black"],
     "image, permutation, merged": [
         f"{DIGITS} -m permutation --rows 0:3 -o a",
@@ -342,9 +342,9 @@ def run_all(name, commands, sides, work):
 TIMES = ("seconds", "work_seconds", "peak_megabytes")
 
 
-def plain(path):
-    """Return what must be equal of a file, as one value: bytes, JSON, or arrays by name."""
-    data = path.read_bytes()
+def plain(path, folder):
+    """Return what must be equal of a file of a run, as one value: bytes, or a dictionary."""
+    data = path.read_bytes().replace(str(folder).encode(), b".")
     if path.name.endswith("manifest.json"):
         facts = json.loads(data)
         facts["versions"].pop("xplain-cli")
@@ -370,14 +370,14 @@ def members(data):
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def difference(old, new):
-    """Return in a few words what differs between two files, ``None`` if nothing does."""
-    values = [plain(path) for path in (old, new)]
+def difference(name, folders):
+    """Return in a few words what differs in a file of two folders, ``None`` if nothing does."""
+    values = [plain(folder / name, folder) for folder in folders]
     if values[0] == values[1]:
         return None
     if isinstance(values[0], dict):
         return ", ".join(keys(*values))
-    if old.suffix == ".npz":
+    if name.endswith(".npz"):
         values = [members(data) for data in values]
         return ", ".join(keys(*values)) or None
     return first_line(*values)
@@ -412,9 +412,9 @@ def first_line(old, new):
 
 
 def tree(folder):
-    """Return the files of a folder by relative path: results, parts, pools, stdout; no inputs."""
+    """Return the relative paths of all files of a run: results, parts, pools, what it printed."""
     paths = [path for path in folder.rglob("*") if path.is_file() and path.name != "stderr"]
-    return {path.relative_to(folder).as_posix(): path for path in paths}
+    return {path.relative_to(folder).as_posix() for path in paths}
 
 
 def compare(name, pairs):
@@ -422,15 +422,13 @@ def compare(name, pairs):
     found, count = [], 0
     for side, old, new in pairs:
         trees = [tree(folder) for folder in (old, new)]
-        for path in sorted({*trees[0], *trees[1]}):
+        for path in sorted(trees[0] | trees[1]):
             count += 1
-            if path not in trees[0] or path not in trees[1]:
-                where = "old" if path in trees[0] else side
-                found.append(f"{side}: {path}: only {where} has it")
-                continue
-            said = difference(trees[0][path], trees[1][path])
-            if said:
-                found.append(f"{side}: {path}: {said}")
+            if path in trees[0] & trees[1]:
+                said = difference(path, (old, new))
+            else:
+                said = f"only {'old' if path in trees[0] else side} has it"
+            found += [f"{side}: {path}: {said}"] if said else []
     return found, count
 
 
@@ -455,10 +453,11 @@ def compare_all(asked, work):
     """Make and compare all runs; print a table; return the exit code."""
     began, bad = time.monotonic(), 0
     make_inputs(asked.old.resolve() / "sample_data", work / "in")
-    sides = {
-        side: Side(code.resolve(), work / "bytecode" / side)
-        for side, code in (("old", asked.old), ("new", asked.new))
-    }
+    sides = {}
+    for side, checkout in (("old", asked.old), ("new", asked.new)):
+        code = work / "code" / side  # a copy: the checkout may change meanwhile
+        shutil.copytree(checkout / "xplain_cli", code / "xplain_cli")
+        sides[side] = Side(code, work / "bytecode" / side)
     runs = {
         name: commands
         for name, commands in RUNS.items()
