@@ -165,7 +165,6 @@ def _open_run(job: Prepared, held: contextlib.ExitStack) -> Run:
             f"chunks of {run.chunk_rows} rows: each is filled up to a model batch of {batch}"
         )
     if run.set_aside is not None:
-        held.enter_context(alone(run.folder))
         job.console.note(f"the earlier run was set aside as {run.set_aside}")
     return run
 
