@@ -8,55 +8,63 @@ from pathlib import Path
 from xplain_cli.errors import UsageError
 
 
+def _lock_path(folder: Path) -> Path:
+    """
+    Return the lock file of a run folder: a hidden one beside it.
+
+    Not inside, for a finished run may be renamed while the new one in its place is at work, and a
+    folder that turns out to be no run must not be touched.
+    """
+    place = Path(os.path.realpath(folder))
+    return place.parent / f".{place.name.lstrip('.')}.lock"
+
+
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """
-    Hold a run folder, made if need be, against other processes while the block runs.
+    Hold a run folder against other processes while the block runs.
 
-    The system lets go of it when a process dies in whatever way. A file system that knows no
-    locks, as some network ones, holds nobody off.
+    The system lets go of it when a process dies in whatever way. Where nothing can be locked,
+    nobody is held off: no file may be written beside the folder, or the file system knows no locks,
+    as some network ones. (A lock without the system's help would outlive a killed process.)
 
     Raises
     ------
     UsageError
         Another process is at work there.
     """
-    import fcntl
+    from filelock import FileLock, Timeout
 
-    made = False
-    with contextlib.suppress(OSError):  # what is wrong with the place is told where it is opened
-        folder.mkdir()
-        made = True
+    path = _lock_path(folder)
+    lock = FileLock(path, fallback_to_soft=False)
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        yield
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
+        path.parent.stat()  # a parent that is missing would be made
+        lock.acquire(blocking=False)
+    except Timeout as error:
         raise UsageError(
             f"{folder}: another process is at work in this run; wait for it, or name another"
             " place with --output"
         ) from error
-    except OSError:
-        pass
+    except (OSError, NotImplementedError):
+        yield
+        return
     try:
         yield
     finally:
-        if made:
-            with contextlib.suppress(OSError):
-                folder.rmdir()  # it goes if nothing came of it
-        os.close(descriptor)
+        with contextlib.suppress(OSError):  # who waits notices, and makes the file anew
+            path.unlink()
+        lock.release()
 
 
 @contextlib.contextmanager
 def in_turn(path: Path) -> Iterator[None]:
     """Wait until no other process holds the file *path*, as far as the file system can tell."""
-    import fcntl
+    from filelock import FileLock
 
-    with path.open("wb") as file:
-        with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
+    lock = FileLock(path, fallback_to_soft=False)
+    with contextlib.suppress(OSError, NotImplementedError):
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
