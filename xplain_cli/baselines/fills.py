@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,7 @@ def mean_colours(values: NDArray[Any], labels: NDArray[Any]) -> FloatArray:
 class Mean:
     """The superpixel's own mean colour, as lime does it."""
 
+    name: ClassVar[str] = "Mean"
     says = "own mean colour"
 
     def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - any range
@@ -83,6 +84,7 @@ def _only_eight(name: str, *, eight: bool) -> None:
 class Grey:
     """The middle of 0 to 255."""
 
+    name: ClassVar[str] = "Grey"
     says = "grey"
 
     def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
@@ -95,6 +97,7 @@ class Grey:
 class Black:
     """Zero."""
 
+    name: ClassVar[str] = "Black"
     says = "black"
 
     def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
@@ -106,6 +109,7 @@ class Black:
 class White:
     """255."""
 
+    name: ClassVar[str] = "White"
     says = "white"
 
     def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
@@ -119,6 +123,8 @@ class Colour:
     """A colour: ``#rrggbb``, or one number for all channels."""
 
     value: str
+
+    name: ClassVar[str] = "Colour"
 
     def __post_init__(self) -> None:
         self._number()
@@ -155,6 +161,8 @@ class Blur:
 
     share: float = 0.05
 
+    name: ClassVar[str] = "Blur"
+
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
             raise UsageError(f"blur:share={self.share}: a share of the longer side, above 0")
@@ -182,6 +190,7 @@ class Inpaint:
     copy of at most 64 pixels.
     """
 
+    name: ClassVar[str] = "Inpaint"
     says = "inpainted from its surroundings"
 
     def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - any range

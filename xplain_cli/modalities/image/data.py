@@ -200,7 +200,7 @@ def _said(thing: Any) -> Any:
         return {"nearest": thing.class_}  # where it is sought is known by content
     parts = {part.name: getattr(thing, part.name) for part in fields(thing)}
     said = {name: _said(one) if is_dataclass(one) else one for name, one in parts.items()}
-    return {"kind": type(thing).__name__, **said}
+    return {"kind": thing.name, **said}
 
 
 def _content(path: Path) -> str:

@@ -114,6 +114,8 @@ class Superpixels:
     segmenter: Segmenter
     segments: int | None
 
+    name: ClassVar[str] = "Superpixels"
+
     @property
     def most(self) -> int | None:
         """The number asked for; None where the segmenter decides."""
