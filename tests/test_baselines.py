@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from xplain_cli.baselines import BASELINES, open_baseline
-from xplain_cli.baselines.assignment import NO_CLASS, Reference, foils, measure_distance
+from xplain_cli.baselines.assignment import NO_CLASS, foils
+from xplain_cli.baselines.tables import TableReference, measure_distance
 from xplain_cli.errors import UsageError, XplainError
 from xplain_cli.modalities.tabular.masks import MaskedTableLaw
 
@@ -29,7 +30,7 @@ def answers(rows):
 
 
 def reference(rows):
-    return Reference(
+    return TableReference(
         rows=rows,
         names=tuple(f"row {i}" for i in range(len(rows))),
         predicted=answers(rows).argmax(axis=1),
@@ -38,6 +39,7 @@ def reference(rows):
         discrete=frozenset({"c"}),
         members=(("a",), ("b",), ("c",)),
         seed=0,
+        files=Files(rows),
     )
 
 
@@ -53,7 +55,7 @@ class Files:
 
 
 def fitted(text, rows):
-    return open_baseline(text).fit(reference(rows), Files(rows))
+    return open_baseline("tabular", text).fit(reference(rows))
 
 
 def given(text, rows, some):
@@ -61,7 +63,7 @@ def given(text, rows, some):
     wanted = np.array([1 - answers(some).argmax(axis=1)])[0]
     if giver.wanted is not None:
         wanted = np.full(len(some), giver.wanted)
-    return giver, giver.give(some, wanted, answers), wanted
+    return giver, giver.assign(some, wanted, answers), wanted
 
 
 # every kind once, and once for every setting that takes another path
@@ -83,18 +85,18 @@ KINDS = {
 
 
 def test_the_contract_names_every_kind():
-    assert set(BASELINES) <= set(KINDS)
+    assert set(BASELINES["tabular"]) <= set(KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_row_gets_k_rows_that_the_model_takes(kind, rng):
     rows = table(rng)
     giver, ground, _ = given(KINDS[kind], rows, rows.head(5))
-    assert len(ground.table) == 5 * giver.k
-    assert list(ground.table.columns) == list(rows.columns)
-    assert ground.table.dtypes.tolist() == rows.dtypes.tolist()
+    assert len(ground.values) == 5 * giver.k
+    assert list(ground.values.columns) == list(rows.columns)
+    assert ground.values.dtypes.tolist() == rows.dtypes.tolist()
     assert len(ground.origins) == len(ground.asked) == 5
-    assert np.isfinite(answers(ground.table)).all()
+    assert np.isfinite(answers(ground.values)).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -103,8 +105,8 @@ def test_rows_together_or_alone_get_the_same(kind, rng):
     giver, whole, _ = given(KINDS[kind], rows, rows.head(6))
     for i in range(6):
         _, alone, _ = given(KINDS[kind], rows, rows.iloc[[i]].reset_index(drop=True))
-        own = whole.table.iloc[i * giver.k : (i + 1) * giver.k].reset_index(drop=True)
-        pd.testing.assert_frame_equal(alone.table, own)
+        own = whole.values.iloc[i * giver.k : (i + 1) * giver.k].reset_index(drop=True)
+        pd.testing.assert_frame_equal(alone.values, own)
         assert alone.asked[0] == whole.asked[i]
 
 
@@ -112,13 +114,13 @@ def test_rows_together_or_alone_get_the_same(kind, rng):
 def test_a_class_baseline_is_of_the_class(kind, rng):
     rows = table(rng)
     _, ground, wanted = given(KINDS[kind], rows, rows.head(20))
-    assert (answers(ground.table).argmax(axis=1) == wanted).all()
+    assert (answers(ground.values).argmax(axis=1) == wanted).all()
 
 
 def test_a_sample_of_a_class_is_of_the_class(rng):
     rows = table(rng)
     _, ground, _ = given("sample:k=6,class=yes", rows, rows.head(2))
-    assert (answers(ground.table).argmax(axis=1) == 1).all()
+    assert (answers(ground.values).argmax(axis=1) == 1).all()
 
 
 def test_the_nearest_is_no_farther_than_any_other_of_its_class(rng):
@@ -126,7 +128,7 @@ def test_the_nearest_is_no_farther_than_any_other_of_its_class(rng):
     ref = reference(rows)
     _, ground, wanted = given("nearest", rows, rows.head(10))
     distance = ref.distance
-    got = distance.between(distance.coded(rows.head(10)), distance.coded(ground.table))
+    got = distance.between(distance.coded(rows.head(10)), distance.coded(ground.values))
     for i in range(10):
         others = rows[ref.predicted == wanted[i]]
         apart = distance.between(distance.coded(others), distance.coded(rows.iloc[[i]]))
@@ -139,10 +141,10 @@ def test_revert_changes_no_more_than_nearest_and_nothing_more_can_be_given_back(
     _, near, wanted = given("nearest", rows, some)
     _, back, _ = given("revert", rows, some)
     distance = reference(rows).distance
-    far = [distance.between(distance.coded(some), distance.coded(g.table)) for g in (near, back)]
+    far = [distance.between(distance.coded(some), distance.coded(g.values)) for g in (near, back)]
     assert (far[1] <= far[0]).all()
     for i in range(20):
-        own, base = some.iloc[[i]].reset_index(drop=True), back.table.iloc[[i]]
+        own, base = some.iloc[[i]].reset_index(drop=True), back.values.iloc[[i]]
         for column in rows.columns:
             tried = base.reset_index(drop=True).copy()
             if repr(tried[column][0]) != repr(own[column][0]):

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from broken_pictures import rgb, stored
 
-from xplain_cli.baselines.fills import HIDDEN, mean_colours, open_hidden
+from xplain_cli.baselines import BASELINES, open_baseline
+from xplain_cli.baselines.fills import mean_colours
 from xplain_cli.datasets.pictures import find_pictures
 from xplain_cli.datasets.pixels import Reading
 from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.modalities.image.candidates import OtherPictures
 from xplain_cli.modalities.image.compose import InputForm
 from xplain_cli.modalities.image.masks import PictureLaw
 from xplain_cli.modalities.image.superpixels import open_superpixels
@@ -44,12 +46,18 @@ def noise(shape=(12, 16, 3), seed=0):
 
 
 def law(form=PLAIN, baseline="mean", cut="grid", segments=6, **more):
-    hidden = open_hidden(baseline, refer)
-    return PictureLaw(open_superpixels(cut, segments), hidden, form, **more)
+    return PictureLaw(open_superpixels(cut, segments), fitted(baseline), form, **more)
 
 
-def refer(path):
-    return find_pictures([path]).take(0, 1, Reading())[0]
+@dataclass(frozen=True)
+class Reference:
+    """As much of a reference as a named picture needs."""
+
+    files: OtherPictures
+
+
+def fitted(text):
+    return open_baseline("image", text).fit(Reference(OtherPictures(Reading())))
 
 
 def hide(values, labels, filled, masks):
@@ -173,17 +181,18 @@ def test_a_colour_of_255_is_refused_where_pixels_have_their_own_range(name):
 )
 def test_a_baseline_that_cannot_be_is_refused(baseline, says):
     with pytest.raises(UsageError, match=says):
-        open_hidden(baseline, refer)
+        fitted(baseline)
 
 
 def test_another_picture_that_cannot_be_read_is_refused_at_once(tmp_path):
     (tmp_path / "other.png").write_bytes(b"")
     with pytest.raises(RefusedError, match="empty"):
-        open_hidden(f"file={tmp_path / 'other.png'}", refer)
+        fitted(f"file={tmp_path / 'other.png'}")
 
 
 def test_every_baseline_says_what_it_is():
-    texts = [open_hidden(name, refer).says for name in HIDDEN.keys() - {"colour", "nearest"}]
+    more = {"colour": "colour=7", "nearest": "nearest:class=a", "file": "file=a.png"}
+    texts = [open_baseline("image", more.get(name, name)).label for name in BASELINES["image"]]
     assert all(texts)
     assert len(set(texts)) == len(texts)
 

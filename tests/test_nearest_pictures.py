@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,17 @@ from picture_models import mean_colours
 from PIL import Image
 from test_masked_pictures import given, noise
 
-from xplain_cli.baselines.fills import Mean
-from xplain_cli.baselines.pictures import Nearest, NearestOf, hold
+from xplain_cli.baselines.assignment import assign_one
+from xplain_cli.baselines.candidates import NearestMember, find_members
+from xplain_cli.baselines.fills import MeanColour
+from xplain_cli.baselines.pictures import NearestPicture, PictureMembers, hold
 from xplain_cli.datasets.pictures import find_pictures
 from xplain_cli.datasets.pixels import Reading
 from xplain_cli.errors import RefusedError
-from xplain_cli.modalities.image.candidates import Sought, find_nearest
+from xplain_cli.modalities.image.candidates import OtherPictures, PictureReference
 from xplain_cli.modalities.image.compose import InputForm
 from xplain_cli.modalities.image.masks import PictureLaw
 from xplain_cli.modalities.image.superpixels import open_superpixels
-from xplain_cli.models.contract import Settled
 
 SIDE = 16
 FIRST = "nearest:class=0"
@@ -32,7 +34,8 @@ def near(pictures, form=None, eights=None):
     form = form or InputForm()
     factors = tuple(form.rescale / np.array(form.std))
     held = hold(list(zip(names, pictures, eights, strict=True)))
-    return Nearest(FIRST, held, factors, np.dtype(form.dtype).kind in "iu")
+    whole = np.dtype(form.dtype).kind in "iu"
+    return NearestMember(PictureMembers(FIRST, held, factors, whole), 0)
 
 
 def law(pictures, form=None):
@@ -90,7 +93,7 @@ def test_a_grey_candidate_stands_in_for_a_coloured_picture():
 def test_candidates_of_another_range_are_no_candidates():
     shares = (noise(seed=1) / 255).astype(np.float32)
     with pytest.raises(RefusedError, match="range of values"):
-        near([shares], eights=[False]).near(noise(), eight=True)
+        assign_one(near([shares], eights=[False]), [law([noise()]).read(given(noise()))])
 
 
 def test_candidates_travel_to_a_worker_whole():
@@ -112,10 +115,13 @@ class Reds:
 
 
 def seek(folder, **limits):
-    outputs = Settled("f", "classification", "probability", ("no", "red"), 1, margin=False, note="")
-    anywhere = PictureLaw(open_superpixels("grid", 6), Mean(), InputForm())
-    sought = Sought(find_pictures([str(folder)]), "DATA", Reading(), anywhere, 2, **limits)
-    return find_nearest(NearestOf("red"), sought, Reds(), outputs)
+    """Return the ids of the pictures of class red, and whether there was no room for more."""
+    anywhere = PictureLaw(open_superpixels("grid", 6), MeanColour(), InputForm())
+    files, data = OtherPictures(Reading()), find_pictures([str(folder)])
+    reference = PictureReference(files, data, anywhere, Reds(), 2, ("no", "red"))
+    source = replace(reference.source(NearestPicture("red")), **limits)
+    found = find_members(source, [1])
+    return [name for name, _, _ in found.rows[1]], found
 
 
 def reds(tmp_path):
@@ -123,18 +129,18 @@ def reds(tmp_path):
 
 
 @pytest.mark.parametrize("limits", [{"most": 3}, {"most_bytes": 3 * SIDE * SIDE * 3}])
-def test_candidates_are_bounded_and_it_is_said(tmp_path, limits):
-    found, note = seek(reds(tmp_path), **limits)
-    assert [one.id for one in found.candidates.held] == ["00.png", "01.png", "02.png"]
-    assert "the first 3 pictures of DATA" in note
+def test_candidates_are_bounded_and_it_is_known(tmp_path, limits):
+    ids, found = seek(reds(tmp_path), **limits)
+    assert ids == ["00.png", "01.png", "02.png"]
+    assert found.full
 
 
 def test_a_candidate_on_which_the_model_fails_is_left_out(tmp_path):
     folder = reds(tmp_path)
     Image.fromarray(np.zeros((SIDE, SIDE, 3), dtype=np.uint8)).save(folder / "03.png")
-    found, note = seek(folder)
-    assert [one.id for one in found.candidates.held] == [f"0{i}.png" for i in (0, 1, 2, 4)]
-    assert "4 of 9 pictures" in note
+    ids, found = seek(folder)
+    assert ids == [f"0{i}.png" for i in (0, 1, 2, 4)]
+    assert (found.asked, found.full) == (9, False)
 
 
 # ---- from the command line: class 0 is red, 1 green, 2 blue
