@@ -16,7 +16,8 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.neural_network import MLPClassifier
 
 from xplain_cli.baselines import open_baseline
-from xplain_cli.baselines.assignment import Reference, foils
+from xplain_cli.baselines.assignment import foils
+from xplain_cli.baselines.tables import TableReference
 from xplain_cli.engine.baseline_rows import widened
 from xplain_cli.engine.model_calls import Asked, run_together
 from xplain_cli.methods import Task
@@ -40,7 +41,7 @@ class Model:
 
 
 def reference(model, rows, members, classes):
-    return Reference(
+    return TableReference(
         rows=rows,
         names=tuple(map(str, range(len(rows)))),
         predicted=model.predict(rows).argmax(axis=1),
@@ -49,6 +50,7 @@ def reference(model, rows, members, classes):
         discrete=frozenset(),
         members=members,
         seed=0,
+        files=None,  # no baseline here names one
     )
 
 
@@ -58,7 +60,7 @@ def law_of(text, ref):
         ref.members,
         tuple(ref.rows.columns),
         ("number",) * len(ref.rows.columns),
-        open_baseline(text).fit(ref, None),
+        open_baseline("tabular", text).fit(ref),
         ref.distance,
         ref.outputs,
     )

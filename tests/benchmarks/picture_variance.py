@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xplain_cli.baselines.fills import open_hidden
+from xplain_cli.baselines import open_baseline
 from xplain_cli.datasets.pictures import find_pictures
 from xplain_cli.datasets.pixels import Reading
 from xplain_cli.methods import METHODS, Masked, Task
@@ -102,7 +102,7 @@ def main():
     arguments = parser.parse_args()
     form = InputForm("NCHW", "float32", 1 / 255, (0.5,), (0.25,))
     pictures = find_pictures([str(FOLDER / "scenes")]).take(0, arguments.pictures, Reading())
-    law = PictureLaw(open_superpixels("slic", 16), open_hidden("mean", None), form)
+    law = PictureLaw(open_superpixels("slic", 16), open_baseline("image", "mean").fit(None), form)
     for segments in arguments.segments:
         budget = (512 if segments <= 18 else 2048, 1)
         own = replace(law, cut=open_superpixels("slic", segments))

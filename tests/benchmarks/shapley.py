@@ -18,8 +18,8 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
 
-from xplain_cli.baselines.assignment import measure_distance
 from xplain_cli.baselines.fixed import Fixed
+from xplain_cli.baselines.tables import measure_distance
 from xplain_cli.engine.model_calls import Asked, run_together
 from xplain_cli.methods import Task
 from xplain_cli.methods.kernel_shap import KernelShap

@@ -1,61 +1,94 @@
-"""What a row is compared with. Fitted on reference rows; gives each row one baseline, or k.
+"""What a row is compared with: one shelf for all modalities, by the names that users type.
 
-A file holds kinds that work alike; each is a frozen dataclass of its settings with
-``fit(reference, files) -> Giver`` (``features.grounds``).
+A file holds kinds that work alike; each is a frozen dataclass of its settings (see ``assignment``
+for the protocols, ``candidates`` for the rows of a class).
 """
 
-from typing import Protocol
+from dataclasses import fields
 
-from xplain_cli.baselines.assignment import Giver, Reference
+from xplain_cli.baselines.assignment import Baseline
 from xplain_cli.baselines.classes import Medoid, Nearest
-from xplain_cli.baselines.files import File, Files, Row
+from xplain_cli.baselines.files import File, Row
+from xplain_cli.baselines.fills import Black, Blur, Colour, Grey, Inpaint, MeanColour, White
 from xplain_cli.baselines.fixed import Mean, Median, Mode, Zero
+from xplain_cli.baselines.pictures import NearestPicture, OtherPicture
 from xplain_cli.baselines.revert import Revert
 from xplain_cli.baselines.sample import Sample
+from xplain_cli.baselines.texts import Deletion, NearestText, Token
 from xplain_cli.specs import build
 
-__all__ = ["BASELINES", "Baseline", "Files", "open_baseline"]
+__all__ = ["BASELINES", "DEFAULTS", "Baseline", "label_of", "open_baseline"]
 
-
-class Baseline(Protocol):
-    """One kind of baseline."""
-
-    @property
-    def meaning(self) -> str:
-        """What stands for "absent", in a sentence for the manifest."""
-
-    @property
-    def many(self) -> bool:
-        """Whether each row has many baselines."""
-
-    def fit(self, reference: Reference, files: Files) -> Giver:
-        """Fit it; *files* reads rows that the settings name."""
-
-
-BASELINES: dict[str, type[Baseline]] = {
-    "zero": Zero,
-    "mean": Mean,
-    "median": Median,
-    "mode": Mode,
-    "row": Row,
-    "file": File,
-    "sample": Sample,
-    "medoid": Medoid,
-    "nearest": Nearest,
-    "revert": Revert,
+BASELINES: dict[str, dict[str, type[Baseline]]] = {
+    "tabular": {
+        "zero": Zero,
+        "mean": Mean,
+        "median": Median,
+        "mode": Mode,
+        "row": Row,
+        "file": File,
+        "sample": Sample,
+        "medoid": Medoid,
+        "nearest": Nearest,
+        "revert": Revert,
+    },
+    "text": {
+        "deletion": Deletion,
+        "token": Token,
+        "nearest": NearestText,
+    },
+    "image": {
+        "black": Black,
+        "blur": Blur,
+        "colour": Colour,
+        "file": OtherPicture,
+        "grey": Grey,
+        "inpaint": Inpaint,
+        "mean": MeanColour,
+        "nearest": NearestPicture,
+        "white": White,
+    },
 }
 
+DEFAULTS = {"tabular": "median", "text": "deletion", "image": "mean"}
+"""What rows are compared with where nobody names a baseline."""
 
-def open_baseline(text: str) -> Baseline:
+_SPELLINGS = {"color": "colour"}
+
+
+def _short_key(kind: type[Baseline]) -> str | None:
+    """Return the setting that ``NAME=VALUE`` fills, if a kind has one."""
+    found = (part for part in fields(kind) if part.metadata.get("short"))  # type: ignore[arg-type]  # every kind is a dataclass
+    return next((str(part.metadata.get("key", part.name)) for part in found), None)
+
+
+def open_baseline(modality: str, text: str | None) -> Baseline:
     """
-    Build the baseline that *text* names: ``NAME[:KEY=VALUE,...]``, ``row=ID`` or ``file=PATH``.
+    Build the baseline that *text* names.
+
+    ``NAME[:KEY=VALUE,...]``; of a kind with a main setting also ``NAME=VALUE[,KEY=VALUE,...]``, as
+    in ``row=17``. Where that is its only setting, commas belong to the value. None: the default.
 
     Raises
     ------
     UsageError
         Unknown name or setting, with the nearest known ones.
     """
-    for name, kind in (("row", Row), ("file", File)):
-        if text.startswith(f"{name}="):
-            return kind(text.removeprefix(f"{name}="))
-    return build(text, BASELINES)
+    shelf = BASELINES[modality]
+    text = DEFAULTS[modality] if text is None else text
+    name, equals, value = text.partition("=")
+    name = _SPELLINGS.get(name, name)
+    if not equals or ":" in name:
+        return build(text, shelf)
+    kind = shelf.get(name)
+    key = _short_key(kind) if kind else None
+    if kind is None or key is None:
+        return build(name if kind is None else text, shelf)
+    if len(fields(kind)) == 1:  # type: ignore[arg-type]  # every kind is a dataclass
+        return kind(value)  # type: ignore[call-arg]  # its one setting
+    return build(f"{name}:{key}={value}", shelf)
+
+
+def label_of(modality: str, baseline: Baseline, text: str | None) -> str:
+    """Return how every line of the output names a baseline that was opened from *text*."""
+    return baseline.label or text or DEFAULTS[modality]

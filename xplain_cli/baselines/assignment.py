@@ -1,159 +1,69 @@
-"""What a baseline is to a table: reference rows, and the baselines that are given to rows."""
+"""What a baseline is, for tables, texts and pictures alike: the protocols, and their defaults.
 
-from collections.abc import Callable, Sequence
+A baseline is a frozen dataclass of the settings that users type. Fitted on what the modality offers
+(``fit(reference)``), it gives every row what the row is with all of its features absent
+(``FittedBaseline.assign``). Three things differ by nature, and the protocols leave them open:
+
+- What a reference is. Tables have a background of rows; texts and pictures only where candidates of
+  a class are looked for. So ``reference`` is the modality's own type, as rows are.
+- When rows are assigned. Rows of tables are, once the model has answered on them: many together,
+  against a class that each has of its own, and the model may be asked more. Texts and pictures are,
+  one at a time, while they are split: nothing but the row is known then (``check_unasked``).
+- How a feature goes. A fill shows in the place of one superpixel, another row lends a value or a
+  word: all of these can be read off the whole that is assigned. A deleted unit, or a token in its
+  place, cannot be told in the text that is left, so the law of texts is told the token as well
+  (``baselines.texts.Replacement``).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-import pandas as pd
 
-from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+from xplain_cli.errors import UsageError
+from xplain_cli.explanation import FloatArray, IntArray
 
-Ask: TypeAlias = Callable[[pd.DataFrame], FloatArray]
+Ask: TypeAlias = Callable[[Any], FloatArray]
 """Asks the model on rows: the outputs (m, k), untransformed."""
 NO_CLASS = -1
-NO_LABEL, OTHER_LABEL = -1, -2
+
+SHORT = {"short": True}
+"""Metadata of the setting that ``NAME=VALUE`` fills: ``file=PATH`` for ``file:path=PATH``."""
 
 
 @dataclass(frozen=True)
-class Ground:
+class Assigned:
     """
     The baselines of b rows, k of each.
 
     Attributes
     ----------
-    table : (b * k) rows
-        Row by row.
+    values : (b * k) rows
+        Row by row: tables a DataFrame, texts and pictures a list.
     origins : (b,)
-        Where each row's baselines come from.
+        Where each row's baselines come from; None where there is nothing to name.
     asked : (b,) int
         Model inputs that finding them took.
+    distances : (b,) float
+        How far they are, where finding them measured it.
+    class_name
+        The class that the model puts all of them in, where finding them asked it.
     """
 
-    table: pd.DataFrame
-    origins: Sequence[str]
+    values: Any
+    origins: Sequence[str | None]
     asked: IntArray
+    distances: FloatArray | None = None
+    class_name: str | None = None
 
 
-@dataclass(frozen=True)
-class Distance:
-    """
-    Scaled L1: sum of |x - y| / spread over numbers, 1 for each category that differs.
-
-    Attributes
-    ----------
-    columns : names, in the model's order
-    spreads : (c,) float
-        Standard deviation in the reference rows, 1 where it is 0; 0 marks a category.
-    levels : for each category, its values
-    """
-
-    columns: tuple[str, ...]
-    spreads: FloatArray
-    levels: tuple[tuple[Any, ...], ...]
-
-    def coded(self, rows: pd.DataFrame) -> FloatArray:
-        """Return rows as numbers (b, c) that compare: numbers over their spread, codes."""
-        made = np.empty((len(rows), len(self.columns)))
-        for j, column in enumerate(self.columns):
-            if self.spreads[j] > 0:
-                made[:, j] = rows[column].to_numpy(dtype=np.float64) / self.spreads[j]
-                continue
-            place = {level: i for i, level in enumerate(self.levels[j])}
-            cells = _cells(rows[column])
-            made[:, j] = [place.get(cell, len(place)) for cell in cells]
-        return made
-
-    def between(self, first: FloatArray, second: FloatArray) -> FloatArray:
-        """Return the distances of coded rows (..., c), which broadcast against each other."""
-        with np.errstate(invalid="ignore"):
-            apart = np.abs(first - second)
-            apart = np.where(first == second, 0.0, apart)  # infinity less itself
-        missing = np.isnan(first) & np.isnan(second)
-        apart = np.where(missing, 0.0, np.where(np.isnan(apart), 1.0, apart))
-        apart = np.where(self.spreads > 0, apart, first != second)
-        return np.asarray(apart.sum(axis=-1), dtype=np.float64)
-
-
-def _cells(column: "pd.Series[Any]") -> list[Any]:
-    """Return values that hash and compare: missing is None."""
-    values = column.to_numpy(dtype=object).tolist()
-    return [None if v is None or v is pd.NA or v != v else v for v in values]  # noqa: PLR0124 - NaN
-
-
-def measure_distance(rows: pd.DataFrame, discrete: frozenset[str]) -> Distance:
-    """Measure the spread of numbers and the values of categories in reference rows."""
-    spreads, levels = [], []
-    for column in rows.columns:
-        if column in discrete:
-            spreads.append(0.0)
-            levels.append(tuple(dict.fromkeys(_cells(rows[column]))))
-            continue
-        values = np.sort(rows[column].to_numpy(dtype=np.float64))
-        known = values[np.isfinite(values)]
-        spreads.append(float(known.std()) if len(known) and known[0] < known[-1] else 1.0)
-        levels.append(())
-    return Distance(tuple(rows.columns), np.array(spreads), tuple(levels))
-
-
-@dataclass(frozen=True)
-class Reference:
-    """
-    Rows that stand for the training data, and what the model and their labels say of them.
-
-    Attributes
-    ----------
-    rows : m rows, ordered by their values
-    names : (m,)
-        Where each of them stands, for the user.
-    predicted : (m,) int
-        The class that the model gives each; -1 for a model without classes.
-    labelled : (m,) int
-        Its label among the classes; ``NO_LABEL`` where nobody asked for one, ``OTHER_LABEL``
-        where it is none of them, or missing.
-    outputs : class names
-    discrete
-        Columns that are categories.
-    members : columns of each feature
-    seed
-        The run's seed.
-    labels
-        The column of the labels, if the user named one.
-    """
-
-    rows: pd.DataFrame
-    names: tuple[str, ...]
-    predicted: IntArray
-    labelled: IntArray
-    outputs: tuple[str, ...]
-    discrete: frozenset[str]
-    members: tuple[tuple[str, ...], ...]
-    seed: int
-    labels: str | None = None
-
-    @cached_property
-    def distance(self) -> Distance:
-        """How rows compare."""
-        return measure_distance(self.rows, self.discrete)
-
-    @cached_property
-    def coded(self) -> FloatArray:
-        """The rows as numbers that compare."""
-        return self.distance.coded(self.rows)
-
-    def of_class(self, index: int) -> IntArray:
-        """Return the rows that the model puts in a class and whose label, if asked for, agrees."""
-        agree = (self.labelled == NO_LABEL) | (self.labelled == index)
-        return np.flatnonzero((self.predicted == index) & agree)
-
-
-class Giver(Protocol):
-    """A fitted baseline."""
+class FittedBaseline(Protocol):
+    """A baseline that knows its reference; picklable, for workers assign."""
 
     @property
     def k(self) -> int:
-        """Baselines of each row."""
+        """Baselines of each row; outputs are averaged over them."""
 
     @property
     def wanted(self) -> int | None:
@@ -163,8 +73,119 @@ class Giver(Protocol):
     def most_asked(self) -> int:
         """Model inputs that finding the baselines of a row takes at most."""
 
-    def give(self, rows: pd.DataFrame, classes: IntArray, ask: Ask) -> Ground:
-        """Give rows their baselines; *classes* (b,) are wanted, ``NO_CLASS`` where none is."""
+    @property
+    def has_origins(self) -> bool:
+        """Whether lines name where a row's baseline comes from."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found on fitting, for the user."""
+
+    def assign(self, rows: Any, classes: IntArray, ask: Ask) -> Assigned:
+        """
+        Give rows their baselines; a row's own may not depend on the rows beside it.
+
+        Parameters
+        ----------
+        rows
+            b rows, as their modality holds them.
+        classes : (b,) int
+            The class that each baseline must be of, ``NO_CLASS`` where none is wanted.
+        ask
+            Asks the model.
+
+        Raises
+        ------
+        RefusedError
+            A row has none.
+        """
+
+
+class Baseline(Protocol):
+    """One kind of baseline: a frozen dataclass of its settings."""
+
+    @property
+    def label(self) -> str | None:
+        """How every line of the output names it; None: as the user wrote it."""
+
+    @property
+    def sentence(self) -> str:
+        """What stands for "absent", for the manifest."""
+
+    @property
+    def many(self) -> bool:
+        """Whether each row has many baselines."""
+
+    def numbers(self, files: Any) -> Mapping[str, Any]:
+        """
+        Return what of it decides the numbers beside its label, as JSON values for the plan.
+
+        Parameters
+        ----------
+        files
+            Opens files as the modality reads them; ``sha256(path)`` says what a file holds.
+
+        Raises
+        ------
+        RefusedError
+            A file that it reads cannot be read.
+        """
+
+    def fit(self, reference: Any) -> FittedBaseline:
+        """
+        Fit it on what the modality offers; the order of reference rows must decide nothing.
+
+        Raises
+        ------
+        UsageError, RefusedError
+            It cannot be had of this reference.
+        """
+
+
+def reads_nothing(baseline: object, files: Any) -> dict[str, Any]:  # noqa: ARG001 - the protocol's
+    """Stand for ``Baseline.numbers`` where the label says all."""
+    return {}
+
+
+def unasked(rows: Any) -> FloatArray:  # noqa: ARG001 - the protocol's
+    """
+    Stand for a model where rows are assigned while they are split.
+
+    Raises
+    ------
+    ValueError
+        Always: ``check_unasked`` lets no baseline pass that asks.
+    """
+    raise ValueError("no model can be asked while rows are split")
+
+
+def check_unasked(fitted: FittedBaseline, label: str) -> FittedBaseline:
+    """
+    Return a baseline that can be assigned while rows are split, before the model answers.
+
+    Raises
+    ------
+    UsageError
+        It needs the model, a class that each row has of its own, or several baselines of a row.
+    """
+    if fitted.wanted is None:
+        raise UsageError(f"--baseline {label}: of which class? name it (class=NAME)")
+    if fitted.most_asked or fitted.k != 1:
+        raise UsageError(f"--baseline {label}: is for tables; take another baseline")
+    return fitted
+
+
+def assign_one(fitted: FittedBaseline, row: Any) -> Assigned:
+    """
+    Give one row its baseline while it is split; *row* is a batch of it alone.
+
+    Raises
+    ------
+    RefusedError
+        It has none.
+    """
+    wanted = NO_CLASS if fitted.wanted is None else fitted.wanted
+    return fitted.assign(row, np.full(1, wanted), unasked)
 
 
 def foils(pairs: IntArray, outputs: FloatArray) -> IntArray:
@@ -185,22 +206,3 @@ def foils(pairs: IntArray, outputs: FloatArray) -> IntArray:
     others[np.arange(len(outputs)), pairs[:, 0, 0]] = -np.inf
     against = np.where(pairs[:, 0, 1] >= 0, pairs[:, 0, 1], others.argmax(axis=1))
     return np.where(against == outputs.argmax(axis=1), pairs[:, 0, 0], against)
-
-
-def _same(first: "pd.Series[Any]", second: "pd.Series[Any]") -> BoolArray:
-    """Return where two columns hold the same value, missing ones too."""
-    if first.dtype.kind == "f" and second.dtype.kind == "f":
-        a, b = first.to_numpy(), second.to_numpy()
-        return np.asarray((a == b) | (np.isnan(a) & np.isnan(b)))
-    pairs = zip(_cells(first), _cells(second), strict=True)
-    return np.array([a == b for a, b in pairs], dtype=bool)
-
-
-def differ(
-    first: pd.DataFrame, second: pd.DataFrame, members: Sequence[tuple[str, ...]]
-) -> BoolArray:
-    """Return in which features, of one or several columns each, rows differ: (b, n)."""
-    parts = [
-        ~np.array([_same(first[c], second[c]) for c in columns]).all(axis=0) for columns in members
-    ]
-    return np.asarray(np.column_stack(parts), dtype=np.bool_)

@@ -4,23 +4,30 @@ The nearest one is the minimum-distance training sample: realistic, of the class
 are dense.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from xplain_cli.baselines.assignment import Ask, Distance, Ground, Reference
-from xplain_cli.baselines.files import Files
-from xplain_cli.errors import RefusedError, UsageError, nearest
+from xplain_cli.baselines.assignment import reads_nothing
+from xplain_cli.baselines.candidates import (
+    NearestMember,
+    check_classes,
+    class_index,
+    find_members,
+)
+from xplain_cli.baselines.tables import Distance, TableReference
+from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.models.batches import repeated
 
 _MOST_CELLS = 4_000_000
+_INSTEAD = "median, mean, sample or row=ID"
 
 
-def class_named(reference: Reference, name: str | None) -> int | None:
+def class_named(reference: TableReference, name: str | None) -> int | None:
     """
     Return the class of that name; None for None.
 
@@ -29,31 +36,25 @@ def class_named(reference: Reference, name: str | None) -> int | None:
     UsageError
         The model has no such class, or no classes.
     """
-    if (reference.predicted < 0).all():
-        raise UsageError(
-            "--baseline: the model has no classes; take median, mean, sample or row=ID"
-        )
-    if name is None:
-        return None
-    if name not in reference.outputs:
-        raise UsageError(
-            f"--baseline class={name}: the model has {', '.join(reference.outputs[:12])}"
-            f"{nearest(name, reference.outputs)}"
-        )
-    return reference.outputs.index(name)
+    if name is not None:
+        return class_index(name, reference.classes, _INSTEAD)
+    check_classes(reference.classes, _INSTEAD)
+    return None
 
 
-def of_class(reference: Reference, index: int) -> IntArray:
+def rows_by_class(reference: TableReference, index: int | None) -> dict[int, IntArray]:
     """
-    Return the reference rows of a class.
+    Return the places of the rows of a class; None: of every class that has some.
 
     Raises
     ------
     RefusedError
-        There is none.
+        The class that is named has none.
     """
-    found = reference.of_class(index)
-    if not len(found):
+    every: Sequence[int] = range(len(reference.outputs)) if index is None else [index]
+    rows = find_members(reference, every).rows
+    found = {i: np.array(own, dtype=np.int64) for i, own in rows.items() if len(own)}
+    if index is not None and not found:
         raise RefusedError(
             f"--baseline: {_nothing(reference.outputs[index], reference.labels)}; name another"
             " class, or another --background"
@@ -72,73 +73,57 @@ def _nothing(name: str, labels: str | None) -> str:
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """Reference rows of each class, and how rows compare with them."""
+class TableMembers:
+    """Reference rows of each class, and how rows compare with them (``candidates.Members``)."""
 
-    rows: pd.DataFrame
-    names: tuple[str, ...]
+    table: pd.DataFrame
+    origins: tuple[str, ...]
     coded: FloatArray
     distance: Distance
     by_class: Mapping[int, IntArray]
     outputs: tuple[str, ...]
     labels: str | None = None
 
-    def nearest(self, rows: pd.DataFrame, classes: IntArray) -> IntArray:
-        """
-        Return the place of the nearest candidate of each row's class, (b,).
-
-        Raises
-        ------
-        RefusedError
-            No reference row is of a class.
-        """
+    def distances(
+        self, rows: pd.DataFrame, classes: IntArray
+    ) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Yield for each row the places of its class's rows, and how far they are."""
         own = self.distance.coded(rows)
-        best = np.empty(len(rows), dtype=np.int64)
+        nobody = np.empty(0, dtype=np.int64)
         for i, index in enumerate(classes.tolist()):
-            if index not in self.by_class:
-                raise RefusedError(
-                    f"--baseline: {_nothing(self.outputs[index], self.labels)}, against which a row"
-                    " is to be explained; name a class (class=NAME), or another --background"
-                )
-            places = self.by_class[index]
-            apart = self.distance.between(self.coded[places], own[i])
-            best[i] = places[int(apart.argmin())]
-        return best
+            places = self.by_class.get(index, nobody)
+            yield places, self.distance.between(self.coded[places], own[i])
+
+    def values(self, places: IntArray, rows: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG002 - one form
+        """Return some of the rows."""
+        return repeated(self.table, places)
+
+    def lonely(self, index: int) -> str:
+        """Say that no reference row is of a class."""
+        return (
+            f"--baseline: {_nothing(self.outputs[index], self.labels)}, against which a row"
+            " is to be explained; name a class (class=NAME), or another --background"
+        )
 
 
-def candidates(reference: Reference, index: int | None) -> Candidates:
-    """Collect the reference rows of one class, or of every class that has some."""
-    if index is not None:
-        by_class = {index: of_class(reference, index)}
-    else:
-        every = {i: reference.of_class(i) for i in range(len(reference.outputs))}
-        by_class = {i: found for i, found in every.items() if len(found)}
-    return Candidates(
+def table_members(reference: TableReference, index: int | None) -> TableMembers:
+    """
+    Collect the reference rows of one class, or of every class that has some.
+
+    Raises
+    ------
+    RefusedError
+        The class that is named has none.
+    """
+    return TableMembers(
         reference.rows,
         reference.names,
         reference.coded,
         reference.distance,
-        by_class,
+        rows_by_class(reference, index),
         reference.outputs,
         reference.labels,
     )
-
-
-@dataclass(frozen=True)
-class NearestGiver:
-    """Gives each row the nearest candidate of the wanted class."""
-
-    found: Candidates
-    wanted: int | None
-
-    k: ClassVar[int] = 1
-    most_asked: ClassVar[int] = 0
-
-    def give(self, rows: pd.DataFrame, classes: IntArray, ask: Ask) -> Ground:  # noqa: ARG002 - it asks nothing
-        """Give each row its nearest."""
-        best = self.found.nearest(rows, classes)
-        origins = [self.found.names[i] for i in best.tolist()]
-        return Ground(repeated(self.found.rows, best), origins, np.zeros(len(rows), dtype=np.int64))
 
 
 _CLASS = field(default=None, metadata={"key": "class"})
@@ -160,20 +145,22 @@ class Nearest:
     class_: str | None = _CLASS
     labels: str | None = None
 
+    label: ClassVar[None] = None
     many: ClassVar[bool] = False
+    numbers = reads_nothing
 
     @property
-    def meaning(self) -> str:
+    def sentence(self) -> str:
         """What stands for "absent"."""
         return (
             "nearest: absent features take their values in the nearest row of"
             f" {of_whom(self.class_, self.labels)}"
         )
 
-    def fit(self, reference: Reference, files: Files) -> NearestGiver:  # noqa: ARG002 - it names no file
+    def fit(self, reference: TableReference) -> NearestMember:
         """Fit it."""
         index = class_named(reference, self.class_)
-        return NearestGiver(candidates(reference, index), index)
+        return NearestMember(table_members(reference, index), index)
 
 
 @dataclass(frozen=True)
@@ -192,25 +179,27 @@ class Medoid:
     class_: str | None = _CLASS
     labels: str | None = None
 
+    label: ClassVar[None] = None
     many: ClassVar[bool] = False
+    numbers = reads_nothing
 
     @property
-    def meaning(self) -> str:
+    def sentence(self) -> str:
         """What stands for "absent"."""
         return (
             "medoid: absent features take their values in the middle row of"
             f" {of_whom(self.class_, self.labels)}"
         )
 
-    def fit(self, reference: Reference, files: Files) -> NearestGiver:  # noqa: ARG002 - it names no file
+    def fit(self, reference: TableReference) -> NearestMember:
         """Fit it: one candidate of each class."""
         index = class_named(reference, self.class_)
-        found = candidates(reference, index)
+        found = table_members(reference, index)
         middles = {
             i: places[[_middle(found.coded[places], found.distance)]]
             for i, places in found.by_class.items()
         }
-        return NearestGiver(replace(found, by_class=middles), index)
+        return NearestMember(replace(found, by_class=middles), index)
 
 
 def _middle(coded: FloatArray, distance: Distance) -> int:

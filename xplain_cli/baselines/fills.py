@@ -1,28 +1,37 @@
-"""What stands in the place of a hidden superpixel: a shelf, by name; always stated."""
+"""What fills a superpixel that is hidden, of the picture itself or a colour."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xplain_cli.baselines.pictures import NearestOf, Other, Pixels, Readable, scaled
+from xplain_cli.baselines.assignment import NO_CLASS, SHORT, Ask, Assigned
+from xplain_cli.baselines.pictures import CutPicture, Pixels, replaced_by, scaled
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.explanation import FloatArray
-from xplain_cli.specs import build
+from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.specs import settings_of
 
 _HEX = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 _COPY = 64
 """Pixels of the longer side of the copy that is inpainted: what it makes up is smooth anyway."""
 
 
-class Hidden(Protocol):
-    """What replaces hidden superpixels; picklable."""
+class Named(Protocol):
+    """A kind with a name of its own."""
 
     @property
-    def says(self) -> str:
+    def name(self) -> str:
+        """How plans call it: part of every run id, so it outlives a change of the class's name."""
+
+
+class Fill(Protocol):
+    """What replaces superpixels by the picture's own pixels, or by a colour: nothing is fitted."""
+
+    @property
+    def label(self) -> str:
         """Name it, for the ``baseline`` column."""
 
     def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:
@@ -45,6 +54,28 @@ class Hidden(Protocol):
         """
 
 
+F = TypeVar("F")
+
+
+def as_it_is(fill: F, reference: object) -> F:  # noqa: ARG001 - the protocol's
+    """Stand for ``Baseline.fit``: a fill needs no reference."""
+    return fill
+
+
+def fill_each(fill: Fill, rows: Sequence[CutPicture], classes: IntArray, ask: Ask) -> Assigned:  # noqa: ARG001 - the protocol's
+    """Stand for ``FittedBaseline.assign``: each picture is filled by itself."""
+    filled = [
+        fill.fill(np.asarray(row.values, dtype=row.precision), row.labels, eight=row.eight)
+        for row in rows
+    ]
+    return Assigned(filled, [None] * len(filled), np.zeros(len(filled), dtype=np.int64))
+
+
+def settings_count(fill: Named, files: object) -> dict[str, Any]:  # noqa: ARG001 - the protocol's
+    """Stand for ``Baseline.numbers``: the kind and its settings."""
+    return {"hidden": {"kind": fill.name, **settings_of(fill)}}
+
+
 def mean_colours(values: NDArray[Any], labels: NDArray[Any]) -> FloatArray:
     """Return the mean (S, c) of each superpixel."""
     flat, planes = labels.ravel(), values.reshape(-1, values.shape[2]).T
@@ -53,10 +84,21 @@ def mean_colours(values: NDArray[Any], labels: NDArray[Any]) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class Mean:
+class MeanColour:
     """The superpixel's own mean colour, as lime does it."""
 
-    says = "own mean colour"
+    name: ClassVar[str] = "Mean"
+    label: ClassVar[str] = "own mean colour"
+    sentence: ClassVar[str] = replaced_by(label)
+    many: ClassVar[bool] = False
+    k: ClassVar[int] = 1
+    wanted: ClassVar[int] = NO_CLASS
+    most_asked: ClassVar[int] = 0
+    has_origins: ClassVar[bool] = False
+    notes: ClassVar[tuple[str, ...]] = ()
+    numbers = settings_count
+    fit = as_it_is
+    assign = fill_each
 
     def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - any range
         """Fill."""
@@ -83,7 +125,18 @@ def _only_eight(name: str, *, eight: bool) -> None:
 class Grey:
     """The middle of 0 to 255."""
 
-    says = "grey"
+    name: ClassVar[str] = "Grey"
+    label: ClassVar[str] = "grey"
+    sentence: ClassVar[str] = replaced_by(label)
+    many: ClassVar[bool] = False
+    k: ClassVar[int] = 1
+    wanted: ClassVar[int] = NO_CLASS
+    most_asked: ClassVar[int] = 0
+    has_origins: ClassVar[bool] = False
+    notes: ClassVar[tuple[str, ...]] = ()
+    numbers = settings_count
+    fit = as_it_is
+    assign = fill_each
 
     def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
         """Fill."""
@@ -95,7 +148,18 @@ class Grey:
 class Black:
     """Zero."""
 
-    says = "black"
+    name: ClassVar[str] = "Black"
+    label: ClassVar[str] = "black"
+    sentence: ClassVar[str] = replaced_by(label)
+    many: ClassVar[bool] = False
+    k: ClassVar[int] = 1
+    wanted: ClassVar[int] = NO_CLASS
+    most_asked: ClassVar[int] = 0
+    has_origins: ClassVar[bool] = False
+    notes: ClassVar[tuple[str, ...]] = ()
+    numbers = settings_count
+    fit = as_it_is
+    assign = fill_each
 
     def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
         """Fill."""
@@ -106,7 +170,18 @@ class Black:
 class White:
     """255."""
 
-    says = "white"
+    name: ClassVar[str] = "White"
+    label: ClassVar[str] = "white"
+    sentence: ClassVar[str] = replaced_by(label)
+    many: ClassVar[bool] = False
+    k: ClassVar[int] = 1
+    wanted: ClassVar[int] = NO_CLASS
+    most_asked: ClassVar[int] = 0
+    has_origins: ClassVar[bool] = False
+    notes: ClassVar[tuple[str, ...]] = ()
+    numbers = settings_count
+    fit = as_it_is
+    assign = fill_each
 
     def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
         """Fill."""
@@ -118,7 +193,18 @@ class White:
 class Colour:
     """A colour: ``#rrggbb``, or one number for all channels."""
 
-    value: str
+    value: str = field(default="", metadata=SHORT)
+
+    name: ClassVar[str] = "Colour"
+    many: ClassVar[bool] = False
+    k: ClassVar[int] = 1
+    wanted: ClassVar[int] = NO_CLASS
+    most_asked: ClassVar[int] = 0
+    has_origins: ClassVar[bool] = False
+    notes: ClassVar[tuple[str, ...]] = ()
+    numbers = settings_count
+    fit = as_it_is
+    assign = fill_each
 
     def __post_init__(self) -> None:
         self._number()
@@ -135,7 +221,12 @@ class Colour:
             ) from None
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
+        """What stands for "absent"."""
+        return replaced_by(self.label)
+
+    @property
+    def label(self) -> str:
         """Name it."""
         return f"colour {self.value}"
 
@@ -155,12 +246,28 @@ class Blur:
 
     share: float = 0.05
 
+    name: ClassVar[str] = "Blur"
+    many: ClassVar[bool] = False
+    k: ClassVar[int] = 1
+    wanted: ClassVar[int] = NO_CLASS
+    most_asked: ClassVar[int] = 0
+    has_origins: ClassVar[bool] = False
+    notes: ClassVar[tuple[str, ...]] = ()
+    numbers = settings_count
+    fit = as_it_is
+    assign = fill_each
+
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
             raise UsageError(f"blur:share={self.share}: a share of the longer side, above 0")
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
+        """What stands for "absent"."""
+        return replaced_by(self.label)
+
+    @property
+    def label(self) -> str:
         """Name it."""
         return f"blurred (sigma {self.share:g} of the longer side)"
 
@@ -182,7 +289,18 @@ class Inpaint:
     copy of at most 64 pixels.
     """
 
-    says = "inpainted from its surroundings"
+    name: ClassVar[str] = "Inpaint"
+    label: ClassVar[str] = "inpainted from its surroundings"
+    sentence: ClassVar[str] = replaced_by(label)
+    many: ClassVar[bool] = False
+    k: ClassVar[int] = 1
+    wanted: ClassVar[int] = NO_CLASS
+    most_asked: ClassVar[int] = 0
+    has_origins: ClassVar[bool] = False
+    notes: ClassVar[tuple[str, ...]] = ()
+    numbers = settings_count
+    fit = as_it_is
+    assign = fill_each
 
     def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - any range
         """Fill."""
@@ -203,42 +321,3 @@ class Inpaint:
                 large = [scaled(plane, height, width) for plane in np.moveaxis(made, 2, 0)]
                 filled[labels == label] = np.stack(large, axis=2)[labels == label]
         return filled
-
-
-HIDDEN: dict[str, type[Hidden | NearestOf]] = {
-    "black": Black,
-    "blur": Blur,
-    "colour": Colour,
-    "grey": Grey,
-    "inpaint": Inpaint,
-    "mean": Mean,
-    "nearest": NearestOf,
-    "white": White,
-}
-"""What ``--baseline`` names; ``file=PATH`` is the same place of another picture."""
-
-
-def open_hidden(text: str, refer: Callable[[str], Readable]) -> Hidden | NearestOf:
-    """
-    Build what ``--baseline NAME[:KEY=VALUE]``, ``colour=VALUE`` or ``file=PATH`` says.
-
-    Parameters
-    ----------
-    refer
-        Makes a reference to the picture at a path.
-
-    Raises
-    ------
-    UsageError
-        Unknown names, settings or colours.
-    RefusedError
-        The other picture cannot be read.
-    """
-    key, _, value = text.partition("=")
-    if key == "file":
-        other = Other(value, refer(value))
-        other.picture.read()
-        return other
-    if key in {"colour", "color"}:
-        return Colour(value)
-    return build(text, HIDDEN)

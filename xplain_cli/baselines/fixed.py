@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from xplain_cli.baselines.assignment import NO_CLASS, Ask, Ground, Reference
-from xplain_cli.baselines.files import Files
+from xplain_cli.baselines.assignment import NO_CLASS, Ask, Assigned, reads_nothing
+from xplain_cli.baselines.tables import TableReference
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.models.batches import repeated
 
@@ -24,17 +24,21 @@ class Fixed:
     wanted: int | None = NO_CLASS
 
     most_asked: ClassVar[int] = 0
+    has_origins: ClassVar[bool] = True
+    notes: ClassVar[tuple[str, ...]] = ()
 
     @property
     def k(self) -> int:
         """Baselines of each row."""
         return len(self.table)
 
-    def give(self, rows: pd.DataFrame, classes: IntArray, ask: Ask) -> Ground:  # noqa: ARG002 - no row, class or model matters
+    def assign(self, rows: pd.DataFrame, classes: IntArray, ask: Ask) -> Assigned:  # noqa: ARG002 - no row, class or model matters
         """Give every row the same."""
         b = len(rows)
         places = np.tile(np.arange(self.k), b)
-        return Ground(repeated(self.table, places), [self.origin] * b, np.zeros(b, dtype=np.int64))
+        return Assigned(
+            repeated(self.table, places), [self.origin] * b, np.zeros(b, dtype=np.int64)
+        )
 
 
 def _most_frequent(column: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -45,7 +49,7 @@ def _most_frequent(column: "pd.Series[Any]") -> "pd.Series[Any]":
     return column[found.to_numpy(dtype=bool)].iloc[:1].reset_index(drop=True)
 
 
-def one_row(reference: Reference, number: Callable[[FloatArray], float]) -> pd.DataFrame:
+def one_row(reference: TableReference, number: Callable[[FloatArray], float]) -> pd.DataFrame:
     """Return a row of one number for each column of numbers, and the mode of each category."""
     columns: dict[str, pd.Series[Any]] = {}
     for c in reference.rows.columns:
@@ -63,10 +67,12 @@ def one_row(reference: Reference, number: Callable[[FloatArray], float]) -> pd.D
 class Zero:
     """Zero for numbers."""
 
-    meaning: ClassVar[str] = f"zero: absent numbers are 0; {_OTHERS}"
+    label: ClassVar[None] = None
+    sentence: ClassVar[str] = f"zero: absent numbers are 0; {_OTHERS}"
     many: ClassVar[bool] = False
+    numbers = reads_nothing
 
-    def fit(self, reference: Reference, files: Files) -> Fixed:  # noqa: ARG002 - it names no file
+    def fit(self, reference: TableReference) -> Fixed:
         """Fit it."""
         return Fixed(one_row(reference, lambda _: 0.0), "zero")
 
@@ -75,10 +81,12 @@ class Zero:
 class Mean:
     """The mean of the reference rows, missing values left out."""
 
-    meaning: ClassVar[str] = f"mean: absent numbers are the background's mean; {_OTHERS}"
+    label: ClassVar[None] = None
+    sentence: ClassVar[str] = f"mean: absent numbers are the background's mean; {_OTHERS}"
     many: ClassVar[bool] = False
+    numbers = reads_nothing
 
-    def fit(self, reference: Reference, files: Files) -> Fixed:  # noqa: ARG002 - it names no file
+    def fit(self, reference: TableReference) -> Fixed:
         """Fit it."""
         return Fixed(one_row(reference, lambda known: float(known.mean())), "mean")
 
@@ -87,10 +95,12 @@ class Mean:
 class Median:
     """The median of the reference rows, missing values left out; the lower one of two."""
 
-    meaning: ClassVar[str] = f"median: absent numbers are the background's median; {_OTHERS}"
+    label: ClassVar[None] = None
+    sentence: ClassVar[str] = f"median: absent numbers are the background's median; {_OTHERS}"
     many: ClassVar[bool] = False
+    numbers = reads_nothing
 
-    def fit(self, reference: Reference, files: Files) -> Fixed:  # noqa: ARG002 - it names no file
+    def fit(self, reference: TableReference) -> Fixed:
         """Fit it."""
         return Fixed(
             one_row(reference, lambda known: float(known[(len(known) - 1) // 2])), "median"
@@ -101,10 +111,12 @@ class Median:
 class Mode:
     """The most frequent value of each column."""
 
-    meaning: ClassVar[str] = "mode: absent features take the background's most frequent value"
+    label: ClassVar[None] = None
+    sentence: ClassVar[str] = "mode: absent features take the background's most frequent value"
     many: ClassVar[bool] = False
+    numbers = reads_nothing
 
-    def fit(self, reference: Reference, files: Files) -> Fixed:  # noqa: ARG002 - it names no file
+    def fit(self, reference: TableReference) -> Fixed:
         """Fit it."""
         rows = reference.rows
         return Fixed(pd.DataFrame({c: _most_frequent(rows[c]) for c in rows.columns}), "mode")

@@ -9,9 +9,10 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from xplain_cli.baselines.assignment import Ask, Ground, Reference, differ
-from xplain_cli.baselines.classes import Candidates, candidates, class_named, of_whom
-from xplain_cli.baselines.files import Files
+from xplain_cli.baselines.assignment import Ask, Assigned, reads_nothing
+from xplain_cli.baselines.candidates import nearest_members
+from xplain_cli.baselines.classes import TableMembers, class_named, of_whom, table_members
+from xplain_cli.baselines.tables import TableReference, differ
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.models.batches import repeated
 
@@ -35,10 +36,12 @@ class Revert:
     class_: str | None = field(default=None, metadata={"key": "class"})
     labels: str | None = None
 
+    label: ClassVar[None] = None
     many: ClassVar[bool] = False
+    numbers = reads_nothing
 
     @property
-    def meaning(self) -> str:
+    def sentence(self) -> str:
         """What stands for "absent"."""
         return (
             "revert: absent features take their values in the nearest row of"
@@ -46,21 +49,23 @@ class Revert:
             " while the model still says that class"
         )
 
-    def fit(self, reference: Reference, files: Files) -> "RevertGiver":  # noqa: ARG002 - it names no file
+    def fit(self, reference: TableReference) -> "RevertedMember":
         """Fit it."""
         index = class_named(reference, self.class_)
-        return RevertGiver(candidates(reference, index), index, reference.members)
+        return RevertedMember(table_members(reference, index), index, reference.members)
 
 
 @dataclass(frozen=True)
-class RevertGiver:
-    """Gives each row the nearest candidate and takes back what it can."""
+class RevertedMember:
+    """Assigns each row the nearest member of a class, and takes back what it can."""
 
-    found: Candidates
+    found: TableMembers
     wanted: int | None
     members: tuple[tuple[str, ...], ...]
 
     k: ClassVar[int] = 1
+    has_origins: ClassVar[bool] = True
+    notes: ClassVar[tuple[str, ...]] = ()
 
     @property
     def most_asked(self) -> int:
@@ -68,10 +73,10 @@ class RevertGiver:
         n = len(self.members)
         return n * (n + 1) // 2
 
-    def give(self, rows: pd.DataFrame, classes: IntArray, ask: Ask) -> Ground:
+    def assign(self, rows: pd.DataFrame, classes: IntArray, ask: Ask) -> Assigned:
         """Give back features, one a round, all candidates of all rows asked together."""
-        best = self.found.nearest(rows, classes)
-        base = repeated(self.found.rows, best)
+        best, _ = nearest_members(self.found, rows, classes)
+        base = repeated(self.found.table, best)
         changed = differ(rows, base, self.members)
         asked = np.zeros(len(rows), dtype=np.int64)
         going = np.asarray(changed.any(axis=1), dtype=np.bool_)
@@ -86,8 +91,8 @@ class RevertGiver:
             going &= changed.any(axis=1)
         whole = np.arange(len(rows))
         table = self._mixed(rows, base, whole, changed, np.full(len(rows), -1))
-        names = [f"{self.found.names[i]}, reverted" for i in best.tolist()]
-        return Ground(table, names, asked)
+        names = [f"{self.found.origins[i]}, reverted" for i in best.tolist()]
+        return Assigned(table, names, asked)
 
     def _mixed(
         self,

@@ -1,13 +1,14 @@
 """Several reference rows as baselines: outputs are averaged over them."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
-from xplain_cli.baselines.assignment import NO_CLASS, Reference
-from xplain_cli.baselines.classes import class_named, of_class, of_whom
-from xplain_cli.baselines.files import Files
+from xplain_cli.baselines.assignment import NO_CLASS, reads_nothing
+from xplain_cli.baselines.classes import class_named, of_whom, rows_by_class
 from xplain_cli.baselines.fixed import Fixed
+from xplain_cli.baselines.tables import TableReference
 from xplain_cli.errors import UsageError
 from xplain_cli.models.batches import repeated
 from xplain_cli.seeds import BACKGROUND, stream
@@ -34,6 +35,9 @@ class Sample:
     class_: str | None = field(default=None, metadata={"key": "class"})
     labels: str | None = None
 
+    label: ClassVar[None] = None
+    numbers = reads_nothing
+
     def __post_init__(self) -> None:
         """Refuse no rows, and labels of no class."""
         if self.labels is not None and self.class_ is None:
@@ -49,17 +53,17 @@ class Sample:
         return self.k >= _MANY
 
     @property
-    def meaning(self) -> str:
+    def sentence(self) -> str:
         """What stands for "absent"."""
         of = "" if self.class_ is None else f" of {of_whom(self.class_, self.labels)}"
         return f"sample: outputs are averaged over {self.k} rows of the background{of}"
 
-    def fit(self, reference: Reference, files: Files) -> Fixed:  # noqa: ARG002 - it names no file
+    def fit(self, reference: TableReference) -> Fixed:
         """Draw the rows."""
         places, index = np.arange(len(reference.rows)), NO_CLASS
         if self.class_ is not None:
-            index = class_named(reference, self.class_) or 0
-            places = of_class(reference, index)
+            by_class = rows_by_class(reference, class_named(reference, self.class_))
+            index, places = next(iter(by_class.items()))
         if len(places) > self.k:
             order = stream(BACKGROUND, reference.seed, len(places)).permutation(len(places))
             places = places[np.sort(order[: self.k])]

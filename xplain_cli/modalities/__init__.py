@@ -4,17 +4,20 @@ Folder = command. A modality is opened once, in the parent; workers get its law 
 What can be said of its runs without opening DATA is its story.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import Records, Rows
 from xplain_cli.features import Law
 from xplain_cli.methods import Method
 from xplain_cli.models import LoadedModel, Model, Settled
 from xplain_cli.models.judges import Judge
 from xplain_cli.options.request import Request
+from xplain_cli.remote import local
 from xplain_cli.runs.paths import RunPlace
 
 PROBE_ROWS = 16
@@ -145,6 +148,34 @@ class Reading:
 
     modality: Modality
     loaded: LoadedModel
+
+
+def classes_named(settled: Settled) -> tuple[str, ...]:
+    """Return the names of the model's classes; none for a model without."""
+    some = settled.task == "classification" and len(settled.outputs) > 1
+    return settled.outputs if some else ()
+
+
+def content_sha256(name: str) -> str:
+    """
+    Return the SHA-256 (hex) of a file, or of all files below a folder with their names.
+
+    Raises
+    ------
+    RefusedError
+        There is no such file, or it cannot be read.
+    """
+    path, state = Path(local(name)), hashlib.sha256()
+    if not path.exists():
+        raise RefusedError(f"{name}: no such file")
+    try:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                state.update(file.relative_to(path).as_posix().encode() + b"\0")
+                state.update(hashlib.sha256(file.read_bytes()).digest())
+    except OSError as error:
+        raise RefusedError(f"{name}: cannot be read: {error.strerror or error}") from error
+    return state.hexdigest()
 
 
 def open_modality(request: Request, load: Load) -> Reading:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from languages import LANGUAGES
 from token_models import make_token_model
 
+from xplain_cli.baselines.candidates import NearestMember
 from xplain_cli.modalities.text.alignment import align
 from xplain_cli.modalities.text.masks import TextLaw
-from xplain_cli.modalities.text.nearest import AlignedRows, nearest_of
+from xplain_cli.modalities.text.nearest import AlignedRows, text_members
 from xplain_cli.modalities.text.segmentation import split_units
 
 SCORES = {"bad": -2.0, "good": 3.0, "film": 0.25, "plot": 1.5, "very": 0.5, "end": -0.75}
@@ -34,7 +35,7 @@ def texts(draw):
 def law_of(*others, unit="word"):
     plain = TextLaw(unit=unit)
     found = {text: f"row {i}" for i, text in enumerate(others)}
-    return TextLaw(unit=unit, others=nearest_of("fine", found, plain))
+    return TextLaw(unit=unit, others=NearestMember(text_members("fine", found, plain), 1, "fine"))
 
 
 def aligned(text, *others, **options) -> AlignedRows:
@@ -79,8 +80,8 @@ def test_the_nearest_has_the_least_jaccard_distance_and_is_never_the_text_itself
             np.inf if one == text else 1 - len(own & set(one.split())) / len(own | {*one.split()})
             for one in made
         ]
-        assert rows.distances[i] == pytest.approx(min(apart))
-        assert rows.places[i] == np.argmin(apart)
+        assert rows.given[i].distances[0] == pytest.approx(min(apart))
+        assert rows.given[i].values == [made[np.argmin(apart)]]
 
 
 def test_a_text_that_is_alone_in_its_class_has_a_reason():

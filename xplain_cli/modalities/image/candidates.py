@@ -1,20 +1,20 @@
-"""The pictures of a class that may stand in for another: found once, by asking the model."""
+"""Where pictures of a class are looked for that may stand in for others."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xplain_cli.baselines.pictures import Nearest, NearestOf, hold
-from xplain_cli.datasets.pictures import Pictures
+from xplain_cli.baselines.candidates import Batch, NearestOfClass, classes_of
+from xplain_cli.baselines.pictures import PictureMembers, hold
+from xplain_cli.datasets.pictures import Picture, Pictures, find_pictures
 from xplain_cli.datasets.pixels import Reading
-from xplain_cli.errors import RefusedError, UsageError, XplainError, nearest
-from xplain_cli.explanation import BoolArray, FloatArray
+from xplain_cli.errors import RefusedError
+from xplain_cli.modalities import content_sha256
 from xplain_cli.modalities.image.masks import PictureLaw
-from xplain_cli.models import Model, Settled
-from xplain_cli.models.batches import count, predict_fixed, take
+from xplain_cli.models import Model
 
 Candidate: TypeAlias = tuple[str, NDArray[Any], bool]
 """Its id, its values (h, w, c), and whether they run from 0 to 255."""
@@ -23,12 +23,56 @@ _READ = 512
 
 
 @dataclass(frozen=True)
-class Sought:
+class OtherPictures:
     """
-    Where candidates are sought, and how the model is asked.
+    Reads pictures that a baseline names, as those of DATA are (``PictureFiles``).
 
     Attributes
     ----------
+    reading
+        How pictures are read.
+    found
+        Path -> its pictures: each is looked through once.
+    """
+
+    reading: Reading
+    found: dict[str, Pictures] = field(default_factory=dict)
+
+    def pictures(self, path: str) -> Pictures:
+        """
+        Find the pictures at a path.
+
+        Raises
+        ------
+        RefusedError
+            There are none.
+        """
+        if path not in self.found:
+            self.found[path] = find_pictures([path])
+        return self.found[path]
+
+    def picture(self, path: str) -> Picture:
+        """Return the first picture at a path."""
+        return self.pictures(path).take(0, 1, self.reading)[0]
+
+    def pictures_sha256(self, path: str) -> str:
+        """Return the SHA-256 (hex) of the pictures at a path and of their names."""
+        return self.pictures(path).sha256
+
+    def sha256(self, path: str) -> str:
+        """Return the SHA-256 (hex) of any file or folder."""
+        return content_sha256(path)
+
+
+@dataclass(frozen=True)
+class PictureSource:
+    """
+    Where candidates are looked for, and how the model is asked (``candidates.FileSource``).
+
+    Attributes
+    ----------
+    label
+        What the user typed for the baseline.
     found
         The pictures.
     where
@@ -37,19 +81,27 @@ class Sought:
         How they are read.
     law
         What the model takes.
+    model
+        Says of which class they are.
     batch_rows
         Pictures of every model batch.
     most, most_bytes
         Of candidates; one is kept whatever its size.
     """
 
+    label: str
     found: Pictures
     where: str
     reading: Reading
     law: PictureLaw
+    model: Model
     batch_rows: int
     most: int = 2_000
     most_bytes: int = 200_000_000
+
+    noun: ClassVar[str] = "picture"
+    measure: ClassVar[str] = "L2 over the model's input"
+    place: ClassVar[str] = "FOLDER"
 
     def _readable(self) -> Iterator[Candidate]:
         """Yield the pictures that the model can take."""
@@ -61,7 +113,7 @@ class Sought:
                     continue
                 yield picture.id, pixels.values, pixels.eight
 
-    def batches(self) -> Iterator[list[Candidate]]:
+    def _together(self) -> Iterator[list[Candidate]]:
         """Yield pictures of one shape, at most a model batch at a time."""
         held: list[Candidate] = []
         for one in self._readable():
@@ -73,109 +125,57 @@ class Sought:
         if held:
             yield held
 
-    def answers(self, model: Model, batch: list[Candidate]) -> FloatArray:
-        """Return the outputs (b, k) on a batch; NaN where the model fails."""
-        inputs = np.stack([self.law.form.apply(values) for _, values, _ in batch])
-        return answers_of(model, inputs, self.batch_rows)
+    def batches(self) -> Iterator[Batch[Candidate]]:
+        """Yield the pictures that can be read, predicted."""
+        for batch in self._together():
+            inputs = np.stack([self.law.form.apply(values) for _, values, _ in batch])
+            yield Batch(batch, classes_of(self.model, inputs, self.batch_rows))
+
+    def room(self, held: Sequence[Candidate], more: Sequence[Candidate]) -> int:
+        """Return how many more pictures can be kept in memory."""
+        sizes = [values.nbytes for _, values, _ in (*held, *more)]
+        fits = np.cumsum(sizes) <= self.most_bytes
+        fits[:1] = True
+        fits[self.most :] = False
+        return int(fits.sum()) - len(held)
+
+    def keep(self, found: Sequence[Candidate]) -> PictureMembers:
+        """Put candidates together, to be compared as the model takes them."""
+        form = self.law.form
+        factors = tuple(map(float, form.rescale / np.array(form.std, dtype=np.float64)))
+        whole = np.dtype(form.dtype).kind in "iu"
+        return PictureMembers(self.label, hold(found), factors, whole)
 
 
-def answers_of(model: Model, inputs: Any, batch_rows: int) -> FloatArray:
-    """Return the outputs (b, k) on candidates; NaN where the model fails."""
-    try:
-        return predict_fixed(model, inputs, size=batch_rows)
-    except XplainError:
-        raise
-    except Exception:  # noqa: BLE001 - a model may raise anything; one bad candidate stays one
-        if count(inputs) == 1:
-            return np.full((1, 1), np.nan)
-        each = [answers_of(model, take(inputs, [i]), batch_rows) for i in range(count(inputs))]
-        width = max(map(np.size, each))
-        return np.concatenate([np.broadcast_to(one, (1, width)) for one in each])
-
-
-def in_class(answers: FloatArray, index: int) -> BoolArray:
-    """Return which candidates the model puts in a class."""
-    known: BoolArray = np.asarray(np.isfinite(answers).all(axis=1), dtype=np.bool_)
-    best = np.where(known[:, None], answers, 0.0).argmax(axis=1)
-    return np.asarray(known & (best == index), dtype=np.bool_)
-
-
-class OfClass(Protocol):
-    """What the user named: the nearest of a class."""
-
-    @property
-    def class_(self) -> str | None:
-        """The class."""
-
-    @property
-    def says(self) -> str:
-        """How the user said it."""
-
-
-def class_index(wanted: OfClass, settled: Settled) -> int:
+@dataclass(frozen=True)
+class PictureReference:
     """
-    Return the output of a class.
+    What pictures offer to baselines.
 
-    Raises
-    ------
-    UsageError
-        The model has no such class, or no classes.
+    Attributes
+    ----------
+    files
+        Reads pictures that settings name.
+    data
+        DATA.
+    law
+        What the model takes.
+    model, batch_rows
+        How it is asked.
+    classes
+        The names of its classes; none for a model without.
     """
-    outputs = settled.outputs
-    if settled.task != "classification" or len(outputs) < 2:
-        raise UsageError(
-            f"--baseline {wanted.says}: the model has no classes; take another baseline"
-        )
-    if wanted.class_ not in outputs:
-        raise UsageError(
-            f"--baseline {wanted.says}: the model has {', '.join(outputs[:12])}"
-            f"{nearest(str(wanted.class_), outputs)}"
-        )
-    return outputs.index(wanted.class_)
 
+    files: OtherPictures
+    data: Pictures
+    law: PictureLaw
+    model: Model
+    batch_rows: int
+    classes: tuple[str, ...]
 
-def find_nearest(
-    wanted: NearestOf, sought: Sought, model: Model, settled: Settled
-) -> tuple[Nearest, str]:
-    """
-    Collect the first pictures that the model puts in a class, and say how many there are.
-
-    Raises
-    ------
-    UsageError
-        The model has no such class, or no classes.
-    RefusedError
-        It puts no picture there.
-    """
-    index = class_index(wanted, settled)
-    held: list[Candidate] = []
-    asked = bytes_ = 0
-    full = False
-    for batch in sought.batches():
-        answers = sought.answers(model, batch)
-        chosen = in_class(answers, index)
-        for at in np.flatnonzero(chosen).tolist():
-            size = batch[at][1].nbytes
-            full = len(held) == sought.most or bool(held and bytes_ + size > sought.most_bytes)
-            if full:
-                break
-            held.append(batch[at])
-            bytes_ += size
-        asked += int(np.isfinite(answers).all(axis=1).sum())
-        if full:
-            break
-    if not held:
-        raise RefusedError(
-            f"--baseline {wanted.says}: the model puts none of the {asked} readable pictures of"
-            f" {sought.where} in class {wanted.class_!r}; name another class, or other pictures:"
-            f" {wanted.says},from=FOLDER"
-        )
-    form = sought.law.form
-    factors = tuple(form.rescale / np.array(form.std, dtype=np.float64))
-    whole = np.dtype(form.dtype).kind in "iu"
-    some = f"the first {len(held)} pictures" if full else f"{len(held)} of {asked} pictures"
-    note = (
-        f"baseline: {some} of {sought.where} that the model puts in class {wanted.class_}; each"
-        " picture takes the nearest (L2 over the model's input), never itself"
-    )
-    return Nearest(wanted.says, hold(held), tuple(map(float, factors)), whole), note
+    def source(self, wanted: NearestOfClass) -> PictureSource:
+        """Return where candidates are looked for."""
+        found = self.data if wanted.from_ is None else self.files.pictures(wanted.from_)
+        where, label = wanted.from_ or "DATA", f"nearest:class={wanted.class_}"
+        reading, law = self.files.reading, self.law
+        return PictureSource(label, found, where, reading, law, self.model, self.batch_rows)

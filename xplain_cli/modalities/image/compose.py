@@ -1,14 +1,14 @@
 """One picture with its superpixels, and the masked pictures that are made of it."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xplain_cli.baselines.fills import Hidden
+from xplain_cli.baselines.assignment import Assigned, FittedBaseline, assign_one
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 
@@ -65,7 +65,7 @@ class PictureRow:
     box: tuple[float, float, float, float]
     size: tuple[int, int]
     form: InputForm
-    hidden: Hidden
+    hidden: FittedBaseline
     notes: tuple[str, ...] = ()
 
     @property
@@ -78,13 +78,21 @@ class PictureRow:
         """The picture as the model takes it."""
         return self.form.apply(self.values)
 
+    @property
+    def precision(self) -> Any:
+        """The type in which baselines are made: single is enough for what ends in it, and half."""
+        return np.float64 if np.dtype(self.form.dtype) == np.float64 else np.float32
+
     @cached_property
+    def assigned(self) -> Assigned:
+        """The picture with everything hidden, as the model takes it, and where that comes from."""
+        found = assign_one(self.hidden, [self])
+        return replace(found, values=self.form.apply(found.values[0]))
+
+    @property
     def stand_in(self) -> NDArray[Any]:
         """The picture with everything hidden, as the model takes it."""
-        # single precision is enough for what ends in it, and half as large
-        exact = np.dtype(self.form.dtype) == np.float64
-        wide: Any = np.asarray(self.values, dtype=np.float64 if exact else np.float32)
-        return self.form.apply(self.hidden.fill(wide, self.labels, eight=self.eight))
+        return np.asarray(self.assigned.values)
 
     @cached_property
     def runs(self) -> tuple[NDArray[Any], IntArray]:

@@ -1,36 +1,33 @@
 """Pictures: files, folders and stacks; their superpixels are features."""
 
-import hashlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from xplain_cli.baselines.fills import Hidden, Mean, open_hidden
-from xplain_cli.baselines.pictures import NearestOf, Other
-from xplain_cli.datasets.pictures import Picture, Pictures, find_pictures
+from xplain_cli.baselines import Baseline, label_of, open_baseline
+from xplain_cli.baselines.assignment import check_unasked
+from xplain_cli.baselines.fills import MeanColour
+from xplain_cli.datasets.pictures import Pictures, find_pictures
 from xplain_cli.datasets.pixels import Pixels
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import Rows
 from xplain_cli.methods import Method
 from xplain_cli.methods.codes import code_size
-from xplain_cli.modalities import Drawing, Load, Piece, Reading
-from xplain_cli.modalities.image.candidates import Sought, find_nearest
+from xplain_cli.modalities import Drawing, Load, Piece, Reading, classes_named
+from xplain_cli.modalities.image.candidates import OtherPictures, PictureReference
 from xplain_cli.modalities.image.compose import PictureRow
 from xplain_cli.modalities.image.masks import PictureLaw
 from xplain_cli.modalities.image.preparation import Preparation, prepare_pictures
 from xplain_cli.modalities.image.superpixels import (
     DEFAULT_SEGMENTS,
     Cut,
-    LabelMaps,
     open_superpixels,
 )
 from xplain_cli.models import LoadedModel, Model, PictureInput, Settled
 from xplain_cli.options.request import Request
-from xplain_cli.remote import local
 
 _TRIED, _PROBED = 64, 4
 _BATCH, _BATCH_BYTES = 32, 48_000_000
@@ -52,27 +49,27 @@ class PictureData:
         How they are read and handed over.
     cut
         How superpixels are found.
-    hidden
+    baseline
         What stands for a hidden one.
+    others
+        Pictures that the baseline names.
     takes
         What the model takes.
     first : (b, ...)
         The first pictures as the model takes them, all of one shape.
     largest
         Bytes of the largest picture as the model takes it.
-    others
-        Where the nearest picture of a class is sought; None: in DATA, if at all.
     """
 
     request: Request
     found: Pictures
     preparation: Preparation
     cut: Cut
-    hidden: Hidden | NearestOf
+    baseline: Baseline
+    others: OtherPictures
     takes: PictureInput
     first: Any
     largest: int
-    others: Pictures | None
 
     columns: tuple[str, ...] = ()
 
@@ -128,8 +125,10 @@ class PictureData:
 
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
         """Return the law, and say where the masks are too few for a code."""
-        law, notes = self._law(model, settled)
-        says, count = law.hidden.says, self.cut.most
+        label = label_of("image", self.baseline, self.request.first_baseline)
+        fitted = check_unasked(self.baseline.fit(self._reference(model, settled)), label)
+        law, notes = replace(self._plain, hidden=fitted), list(fitted.notes)
+        count = self.cut.most
         asked = self.request.sampling.samples or method.default_budget(law)[0]
         least = code_size(count or DEFAULT_SEGMENTS)
         if method.sampled and least > asked and self.request.sampling.budget is None:
@@ -137,24 +136,20 @@ class PictureData:
                 f"{count} superpixels: {asked} masks are no code for so many, but"
                 f" pairs, with many times the variance; --samples {least} makes one"
             )
-        meaning = f"each hidden superpixel is replaced: {says}"
-        return Drawing(law, says, meaning, features=count, notes=tuple(notes))
+        return Drawing(law, label, self.baseline.sentence, features=count, notes=tuple(notes))
 
-    def _law(self, model: Model, settled: Settled) -> tuple[PictureLaw, list[str]]:
-        """Return the law, with what stands for hidden superpixels."""
-        if not isinstance(self.hidden, NearestOf):
-            return replace(self._plain, hidden=self.hidden), []
-        where = self.hidden.from_ or "DATA"
-        found, reading = self.others or self.found, self.preparation.reading
-        sought = Sought(found, where, reading, self._plain, self.batch_rows)
-        hidden, note = find_nearest(self.hidden, sought, model, settled)
-        return replace(self._plain, hidden=hidden), [note]
+    def _reference(self, model: Model, settled: Settled) -> PictureReference:
+        """Return what baselines are fitted on."""
+        classes = classes_named(settled)
+        return PictureReference(
+            self.others, self.found, self._plain, model, self.batch_rows, classes
+        )
 
     @property
     def _plain(self) -> PictureLaw:
         """The law by which pictures are read and cut, whatever hides their superpixels."""
         shape = (self.takes.height, self.takes.width, self.takes.channels)
-        return PictureLaw(self.cut, Mean(), self.preparation.form, shape)
+        return PictureLaw(self.cut, MeanColour(), self.preparation.form, shape)
 
     def read(self, number: int) -> PictureRow:
         """
@@ -173,9 +168,8 @@ class PictureData:
         return {
             "reading": asdict(self.preparation.reading),
             "form": asdict(self.preparation.form),
-            "cut": _said(self.cut),
-            "hidden": _said(self.hidden),
-            **({"candidates": self.others.sha256} if self.others else {}),
+            "cut": self.cut.numbers(),
+            **self.baseline.numbers(self.others),
         }
 
     def facts(self) -> dict[str, Any]:
@@ -188,29 +182,6 @@ class PictureData:
         return (
             f"pictures as {self.preparation.form.dtype} {self.preparation.form.layout[1:]}, {shape}"
         )
-
-
-def _said(thing: Any) -> Any:
-    """Return a part of the law as JSON values; of files, what they hold."""
-    if isinstance(thing, LabelMaps):
-        return {"maps": _content(Path(thing.path))}
-    if isinstance(thing, Other):
-        return {"other": _content(Path(local(thing.path)))}
-    if isinstance(thing, NearestOf):
-        return {"nearest": thing.class_}  # where it is sought is known by content
-    parts = {part.name: getattr(thing, part.name) for part in fields(thing)}
-    said = {name: _said(one) if is_dataclass(one) else one for name, one in parts.items()}
-    return {"kind": type(thing).__name__, **said}
-
-
-def _content(path: Path) -> str:
-    """Return the SHA-256 (hex) of a file, or of all files below a folder with their names."""
-    state = hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if file.is_file():
-            state.update(file.relative_to(path).as_posix().encode() + b"\0")
-            state.update(hashlib.sha256(file.read_bytes()).digest())
-    return state.hexdigest()
 
 
 def _sizes_differ(preparation: Preparation) -> bool:
@@ -268,13 +239,6 @@ def _handed(preparation: Preparation, loaded: LoadedModel, first: list[Pixels]) 
     return replace(preparation, form=bytes_, notes=("pictures are handed over as bytes, 0 to 255",))
 
 
-def _hidden(request: Request, preparation: Preparation) -> Hidden | NearestOf:
-    def refer(path: str) -> Picture:
-        return find_pictures([path]).take(0, 1, preparation.reading)[0]
-
-    return open_hidden(request.first_baseline or "mean", refer)
-
-
 def open_pictures(request: Request, load: Load) -> Reading:
     """
     Open pictures and the model.
@@ -291,10 +255,9 @@ def open_pictures(request: Request, load: Load) -> Reading:
     preparation = prepare_pictures(request, takes)
     first = _first(found, preparation)
     preparation = _handed(preparation, loaded, first)
-    hidden = _hidden(request, preparation)
-    named = hidden.from_ if isinstance(hidden, NearestOf) else None
-    others = None if named is None else find_pictures([named])
+    baseline = open_baseline("image", request.first_baseline)
+    others = OtherPictures(preparation.reading)
     inputs = np.stack([preparation.form.apply(pixels.values) for pixels in first])
     largest = _largest(request, found, preparation, inputs)
-    data = PictureData(request, found, preparation, cut, hidden, takes, inputs, largest, others)
+    data = PictureData(request, found, preparation, cut, baseline, others, takes, inputs, largest)
     return Reading(data, loaded)

@@ -2,15 +2,15 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xplain_cli.baselines.fills import Hidden, mean_colours
-from xplain_cli.baselines.pictures import Near, Nearest
+from xplain_cli.baselines.assignment import Assigned, FittedBaseline
+from xplain_cli.baselines.fills import mean_colours
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import (
@@ -138,6 +138,10 @@ class PictureRows:
         return show(self.rows)
 
 
+def _distance(given: Assigned | None) -> float:
+    return np.nan if given is None or given.distances is None else float(given.distances[0])
+
+
 _PLACES = ("area", "bbox_x", "bbox_y", "bbox_w", "bbox_h")
 
 
@@ -183,11 +187,11 @@ def show(rows: Sequence[PictureRow | None]) -> Shown:
     whole = places if np.isnan(places).any() else places.astype(np.int64)
     columns = {name: whole[..., at] for at, name in enumerate(_PLACES)}
     said = ["; ".join(row.notes) or None if row else None for row in rows]
-    near = [row.hidden if row and isinstance(row.hidden, Near) else None for row in rows]
+    given = [row.assigned if row and row.hidden.has_origins else None for row in rows]
     facts = {
         "conversions": np.array(said, dtype=object),
-        "baseline_origin": np.array([one and one.origin for one in near], dtype=object),
-        "baseline_distance": np.array([one.distance if one else np.nan for one in near]),
+        "baseline_origin": np.array([one and one.origins[0] for one in given], dtype=object),
+        "baseline_distance": np.array([_distance(one) for one in given]),
     }
     return Shown(names, values, columns, facts)
 
@@ -210,7 +214,7 @@ class PictureLaw:
     """
 
     cut: Cut
-    hidden: Hidden
+    hidden: FittedBaseline
     form: InputForm
     shape: tuple[int | None, int | None, int | None] = (None, None, None)
 
@@ -225,7 +229,7 @@ class PictureLaw:
     @property
     def stability_columns(self) -> tuple[str, ...]:
         """What was converted, and where the baseline is a picture of its own, which."""
-        named = ("baseline_origin",) if isinstance(self.hidden, Nearest) else ()
+        named = ("baseline_origin",) if self.hidden.has_origins else ()
         return ("conversions", *named)
 
     def split(self, batch: Sequence[Referred]) -> PictureRows:
@@ -234,7 +238,8 @@ class PictureLaw:
         keys, reasons = [], {}
         for i, picture in enumerate(batch):
             try:
-                row = _grounded(self.read(picture))
+                row = self.read(picture)
+                row.assigned  # noqa: B018 - made once, and kept; what has no baseline fails here
                 rows.append(row)
                 keys.append(row.key())
             except RefusedError as error:
@@ -289,11 +294,3 @@ class PictureLaw:
             self.hidden,
             pixels.notes,
         )
-
-
-def _grounded(row: PictureRow) -> PictureRow:
-    """Find what stands for a picture; a baseline that cannot fails here, as this row."""
-    if isinstance(row.hidden, Nearest):
-        row = replace(row, hidden=row.hidden.near(row.values, eight=row.eight))
-    row.stand_in  # noqa: B018 - made once, and kept
-    return row

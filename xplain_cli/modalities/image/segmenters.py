@@ -1,7 +1,7 @@
 """The shelf of segmenters: ways to cut a picture, by name."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -11,6 +11,10 @@ from xplain_cli.explanation import FloatArray, IntArray
 
 class Segmenter(Protocol):
     """One way to cut a picture."""
+
+    @property
+    def name(self) -> str:
+        """How plans call it: part of every run id, so it outlives a change of the class's name."""
 
     @property
     def sized(self) -> bool:
@@ -27,6 +31,8 @@ def _colour(image: FloatArray) -> FloatArray:
 @dataclass(frozen=True)
 class Slic:
     """Achanta et al. 2012, doi:10.1109/TPAMI.2012.120: k-means of colour and place."""
+
+    name: ClassVar[str] = "Slic"
 
     compactness: float = 10.0
     sigma: float = 1.0
@@ -53,6 +59,8 @@ class Slic:
 class Quickshift:
     """Vedaldi and Soatto 2008, with the constants of lime; its seed is fixed, lime's is not."""
 
+    name: ClassVar[str] = "Quickshift"
+
     kernel_size: float = 4.0
     max_dist: float = 200.0
     ratio: float = 0.2
@@ -78,6 +86,8 @@ class Quickshift:
 class Felzenszwalb:
     """Felzenszwalb and Huttenlocher 2004, doi:10.1023/B:VISI.0000022288.19776.77."""
 
+    name: ClassVar[str] = "Felzenszwalb"
+
     scale: float = 100.0
     sigma: float = 0.5
     min_share: float = 0.0025
@@ -97,6 +107,8 @@ class Felzenszwalb:
 @dataclass(frozen=True)
 class Watershed:
     """Compact watershed of the gradient: Neubert and Protzel 2014, doi:10.1109/ICPR.2014.181."""
+
+    name: ClassVar[str] = "Watershed"
 
     compactness: float = 0.001
     sized = True
@@ -122,6 +134,8 @@ def _sides(count: int, height: int, width: int) -> tuple[int, int]:
 @dataclass(frozen=True)
 class Grid:
     """Equal rectangles, whatever the picture shows."""
+
+    name: ClassVar[str] = "Grid"
 
     rows: int = 0
     columns: int = 0

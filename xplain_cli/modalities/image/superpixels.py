@@ -4,6 +4,7 @@ By a segmenter, on a small copy of the picture, or by the user's own label map.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.modalities import content_sha256
 from xplain_cli.modalities.image.segmenters import SEGMENTERS, Grid, Segmenter
 from xplain_cli.modalities.image.small_copies import places, similarity, small_copy, unit
 from xplain_cli.remote import is_remote
-from xplain_cli.specs import build
+from xplain_cli.specs import build, settings_of
 
 MOST = 200
 """Superpixels above which the most similar neighbours are merged, where no number is asked for."""
@@ -94,6 +96,9 @@ class Cut(Protocol):
     def most(self) -> int | None:
         """How many superpixels a picture has at most; None where each must be cut to know."""
 
+    def numbers(self) -> Mapping[str, Any]:
+        """Return what of it decides the numbers, as JSON values for the plan; files by content."""
+
     def split(self, values: NDArray[Any], scene: Scene) -> Labels:
         """Return labels (h, w), 0 to S-1, of values (h, w, c)."""
 
@@ -114,12 +119,19 @@ class Superpixels:
     segmenter: Segmenter
     segments: int | None
 
+    name: ClassVar[str] = "Superpixels"
+
     @property
     def most(self) -> int | None:
         """The number asked for; None where the segmenter decides."""
         grid = self.segmenter
         fixed = isinstance(grid, Grid) and grid.rows * grid.columns
         return fixed or self.segments
+
+    def numbers(self) -> dict[str, Any]:
+        """Return the segmenter with its settings, and how many superpixels it is asked for."""
+        own = {"kind": self.segmenter.name, **settings_of(self.segmenter)}
+        return {"kind": self.name, "segmenter": own, "segments": self.segments}
 
     def split(self, values: NDArray[Any], scene: Scene) -> Labels:  # noqa: ARG002 - label maps need it
         """
@@ -170,6 +182,10 @@ class LabelMaps:
     path: str
 
     most: ClassVar[None] = None
+
+    def numbers(self) -> dict[str, Any]:
+        """Return what the maps hold."""
+        return {"maps": content_sha256(self.path)}
 
     def split(self, values: NDArray[Any], scene: Scene) -> Labels:
         """

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli import datasets
-from xplain_cli.baselines import open_baseline
-from xplain_cli.baselines.assignment import NO_CLASS, NO_LABEL, OTHER_LABEL, Reference
+from xplain_cli.baselines import DEFAULTS, label_of, open_baseline
+from xplain_cli.baselines.assignment import NO_CLASS
+from xplain_cli.baselines.tables import NO_LABEL, OTHER_LABEL, TableReference
 from xplain_cli.datasets import Table
 from xplain_cli.errors import RefusedError, UsageError, nearest
 from xplain_cli.explanation import IntArray
-from xplain_cli.modalities import PROBE_ROWS, Drawing
+from xplain_cli.modalities import PROBE_ROWS, Drawing, content_sha256
 from xplain_cli.modalities.row_ids import read_options
 from xplain_cli.modalities.tabular.draws import row_keys
 from xplain_cli.modalities.tabular.masks import MaskedTableLaw
@@ -23,7 +24,6 @@ from xplain_cli.models.judges import Judge, choose_judge
 from xplain_cli.options.request import Request
 from xplain_cli.remote import is_remote
 
-DEFAULT = "median"
 _MOST_FILE_ROWS = 10_000
 
 
@@ -109,11 +109,13 @@ class BaselineFiles:
             )
         return piece.table
 
+    def table_sha256(self, path: str) -> str:
+        """Return the SHA-256 (hex) of a file of rows."""
+        return self.opened(path).sha256
 
-def content_of(files: BaselineFiles, text: str) -> str | None:
-    """Return the SHA-256 of the file that a baseline names, if it names one."""
-    path = getattr(open_baseline(text), "path", None)
-    return None if path is None else files.opened(path).sha256
+    def sha256(self, path: str) -> str:
+        """Return the SHA-256 (hex) of any file or folder."""
+        return content_sha256(path)
 
 
 def _predicted(rows: pd.DataFrame, model: Model, settled: Settled) -> IntArray:
@@ -176,10 +178,10 @@ def masked_drawing(
     keys = row_keys(table)
     order = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
     rows = repeated(table, order)  # so that the order of the file decides nothing
-    text = files.request.first_baseline or DEFAULT
-    baseline = open_baseline(text)
+    text = files.request.first_baseline
+    baseline = open_baseline("tabular", text)
     labels = getattr(baseline, "labels", None)
-    reference = Reference(
+    reference = TableReference(
         rows=rows,
         names=tuple(f"background row {i}" for i in numbers[order].tolist()),
         predicted=_predicted(rows, model, settled),
@@ -189,25 +191,29 @@ def masked_drawing(
         discrete=discrete,
         members=members,
         seed=files.request.sampling.seed,
+        files=files,
     )
     law = MaskedTableLaw(
         names=names,
         members=members,
         columns=tuple(files.kinds),
         kinds=tuple(files.kinds.values()),
-        giver=baseline.fit(reference, files),
+        giver=baseline.fit(reference),
         distance=reference.distance,
         outputs=settled.outputs,
         judged=files.request.references.judge is not None,
     )
-    notes: list[str] = []
-    if files.request.first_baseline is None:
-        notes.append(f"baseline: the {DEFAULT} of the background (--baseline names another)")
+    notes = list(law.giver.notes)
+    if text is None:
+        notes.append(
+            f"baseline: the {DEFAULTS['tabular']} of the background (--baseline names another)"
+        )
     if law.giver.k > 1:
         notes.append(f"baseline: {law.giver.k} rows; each mask costs as many model inputs")
     judge = _judge(files.request, law, table, settled)
+    label = label_of("tabular", baseline, text)
     return Drawing(
-        law, text, baseline.meaning, features=len(names), judge=judge, notes=tuple(notes)
+        law, label, baseline.sentence, features=len(names), judge=judge, notes=tuple(notes)
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from xplain_cli import datasets
-from xplain_cli.baselines import open_baseline
+from xplain_cli.baselines import Baseline, open_baseline
 from xplain_cli.datasets import Table
 from xplain_cli.datasets.columns import match_columns
 from xplain_cli.errors import UsageError, nearest
@@ -18,7 +18,6 @@ from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading
 from xplain_cli.modalities.row_ids import carried_columns, check_carried, read_options, rows_of
 from xplain_cli.modalities.tabular.baselines import (
     BaselineFiles,
-    content_of,
     judge_recipe,
     masked_drawing,
 )
@@ -97,19 +96,19 @@ class Tabular:
     @property
     def batch_rows(self) -> int:
         """Rows of every model batch: more where each mask is asked on many baselines."""
-        if (
-            self.gives(self.request.explanation.method) == "draws"
-            or self.request.first_baseline is None
-        ):
+        if self.gives(self.request.explanation.method) == "draws":
             return BATCH_ROWS
-        many = open_baseline(self.request.first_baseline).many
-        return _WIDE_BATCH if many else BATCH_ROWS
+        return _WIDE_BATCH if self._baseline.many else BATCH_ROWS
 
     def gives(self, method: str) -> str:
         """Return ``draws`` for LIME on the background, else ``masks``: a baseline."""
         name, settings = split_spec(method)
         drawn = name in METHODS["draws"] and settings.get("space") != "baseline"
         return "draws" if drawn or name not in METHODS["masks"] else "masks"
+
+    @property
+    def _baseline(self) -> Baseline:
+        return open_baseline("tabular", self.request.first_baseline)
 
     @property
     def _files(self) -> BaselineFiles:
@@ -187,10 +186,9 @@ class Tabular:
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading decides the numbers."""
         request = self.request
-        named = content_of(self._files, request.first_baseline) if request.first_baseline else None
         return {
             "background": self.background_sha,
-            **({"baseline_file": named} if named else {}),
+            **self._baseline.numbers(self._files),
             **(
                 {"judge": load_model(judge_recipe(request)).sha256}
                 if request.references.judge

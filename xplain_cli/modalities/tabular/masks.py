@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from xplain_cli.baselines.assignment import NO_CLASS, Ask, Distance, Giver, Ground, differ, foils
+from xplain_cli.baselines.assignment import NO_CLASS, Ask, Assigned, FittedBaseline, foils
+from xplain_cli.baselines.tables import Distance, differ
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import Inclusion, Shown, Subset, Traits, not_refined, read_whole, unsalted
@@ -41,7 +42,7 @@ class MaskedTableLaw:
     members: tuple[tuple[str, ...], ...]
     columns: tuple[str, ...]
     kinds: tuple[str, ...]
-    giver: Giver
+    giver: FittedBaseline
     distance: Distance
     outputs: tuple[str, ...]
     judged: bool = False
@@ -183,24 +184,24 @@ class TableRows:
         law, b = self.law, len(self)
         wanted = law.giver.wanted
         classes = foils(pairs, outputs) if wanted is None else np.full(b, wanted)
-        given = law.giver.give(self.inputs, classes, ask)
+        given = law.giver.assign(self.inputs, classes, ask)
         own = np.repeat(np.arange(b), self.copies)
         mine = repeated(self.inputs, own)
-        apart = differ(mine, given.table, law.members).reshape(b, self.copies, -1)
+        apart = differ(mine, given.values, law.members).reshape(b, self.copies, -1)
         moves = np.asarray(apart.any(axis=1), dtype=np.bool_)
         facts = self._facts(given, classes, moves, mine, ask)
         asked = given.asked + (facts["baseline_in_class"] >= 0) * self.copies
-        return replace(self, ground=_Grounded(given.table, moves, facts)), asked
+        return replace(self, ground=_Grounded(given.values, moves, facts)), asked
 
     def _facts(
-        self, given: Ground, classes: IntArray, moves: BoolArray, mine: pd.DataFrame, ask: Ask
+        self, given: Assigned, classes: IntArray, moves: BoolArray, mine: pd.DataFrame, ask: Ask
     ) -> dict[str, Any]:
         """Return what is said of each row's baselines."""
         law, b = self.law, len(self)
-        far = law.distance.between(law.distance.coded(mine), law.distance.coded(given.table))
+        far = law.distance.between(law.distance.coded(mine), law.distance.coded(given.values))
         names, inside = np.full(b, None, dtype=object), np.full(b, np.nan)
         if b and (classes != NO_CLASS).any():
-            found = ask(given.table).argmax(axis=1).reshape(b, self.copies)
+            found = ask(given.values).argmax(axis=1).reshape(b, self.copies)
             inside = (found == classes[:, None]).mean(axis=1)
             names[:] = [law.outputs[c] for c in classes.tolist()]
         return {

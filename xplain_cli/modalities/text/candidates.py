@@ -1,26 +1,69 @@
-"""The texts of a class that may stand in for another: found once, by asking the model."""
+"""Where texts of a class are looked for that may stand in for others."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from xplain_cli import datasets
+from xplain_cli.baselines.candidates import Batch, NearestOfClass, classes_of
 from xplain_cli.datasets import Table
-from xplain_cli.errors import RefusedError, UsageError, nearest
-from xplain_cli.modalities.image.candidates import answers_of, class_index, in_class
+from xplain_cli.errors import UsageError, nearest
+from xplain_cli.modalities import content_sha256
+from xplain_cli.modalities.row_ids import read_options
 from xplain_cli.modalities.text.masks import TextLaw
-from xplain_cli.modalities.text.nearest import NearestText, NearestTextOf, nearest_of
-from xplain_cli.models import Model, Settled
+from xplain_cli.modalities.text.nearest import TextMembers, text_members
+from xplain_cli.models import Model
+from xplain_cli.options.request import Request
 
 
 @dataclass(frozen=True)
-class SoughtTexts:
+class OtherTexts:
     """
-    Where candidates are sought, and how the model is asked.
+    Reads texts that a baseline names, as those of DATA are (``TextFiles``).
 
     Attributes
     ----------
+    request
+        What the user asked for.
+    tables
+        Path -> its table: each is opened once.
+    """
+
+    request: Request
+    tables: dict[str, Table] = field(default_factory=dict)
+
+    def table(self, path: str) -> Table:
+        """
+        Open a file of texts.
+
+        Raises
+        ------
+        RefusedError
+            It cannot be read.
+        """
+        if path not in self.tables:
+            options = replace(read_options(self.request, of_data=False), dtypes=())
+            self.tables[path] = datasets.open_table([path], options, lines=True)
+        return self.tables[path]
+
+    def table_sha256(self, path: str) -> str:
+        """Return the SHA-256 (hex) of a file of texts."""
+        return self.table(path).sha256
+
+    def sha256(self, path: str) -> str:
+        """Return the SHA-256 (hex) of any file or folder."""
+        return content_sha256(path)
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """
+    Where candidates are looked for, and how the model is asked (``candidates.FileSource``).
+
+    Attributes
+    ----------
+    class_, labels
+        The class; the column in which only texts with its name are taken, None: all are.
     table, column
         The texts.
     where
@@ -29,29 +72,32 @@ class SoughtTexts:
         What names them, where they have it; None: their numbers.
     law
         How texts are split.
+    model
+        Says of which class they are.
     batch_rows
         Texts of every model batch.
     most
         Of candidates.
     """
 
+    class_: str
+    labels: str | None
     table: Table
     column: str
     where: str
     id_column: str | None
     law: TextLaw
+    model: Model
     batch_rows: int
     most: int = 10_000
 
-    def batches(self, labels: str | None, label: str) -> Iterator[dict[str, str]]:
-        """
-        Yield distinct texts with their origins, a model batch at a time.
+    noun: ClassVar[str] = "text"
+    measure: ClassVar[str] = "Jaccard over units"
+    place: ClassVar[str] = "FILE"
 
-        Parameters
-        ----------
-        labels
-            The column in which only *label* is taken; None: every text is.
-        """
+    def _distinct(self) -> Iterator[dict[str, str]]:
+        """Yield distinct texts with their origins, a model batch at a time."""
+        labels = self.labels
         named = self.id_column if self.id_column in self.table.columns else None
         carried = [column for column in (named, labels) if column]
         seen: dict[str, str] = {}
@@ -60,7 +106,7 @@ class SoughtTexts:
             told = piece.carried[labels].tolist() if labels else None
             ids = piece.ids(named) if named else None
             for i, text in enumerate(piece.table[self.column].tolist()):
-                other = told is not None and told[i] != label
+                other = told is not None and told[i] != self.class_
                 if not isinstance(text, str) or i in piece.reasons or text in seen or other:
                     continue
                 seen[text] = held[text] = ids[i] if ids else f"row {piece.start + i}"
@@ -69,6 +115,27 @@ class SoughtTexts:
                     held = {}
         if held:
             yield held
+
+    def batches(self) -> Iterator[Batch[tuple[str, str]]]:
+        """Yield texts that have units, as far as the model reads them, predicted."""
+        model, read_length = self.model, self.model.capabilities.read_length
+        for batch in self._distinct():
+            read = dict[str, str]()
+            for text, origin in batch.items():
+                part = text if read_length is None else text[: read_length(text)]
+                if self.law.units_of([part]).counts[0]:
+                    read.setdefault(part, origin)
+            if read:
+                classes = classes_of(model, list(read), self.batch_rows)
+                yield Batch(list(read.items()), classes)
+
+    def room(self, held: Sequence[tuple[str, str]], more: Sequence[tuple[str, str]]) -> int:
+        """Return how many more texts are kept: those of whole batches."""
+        return len(more) if len(held) < self.most else 0
+
+    def keep(self, found: Sequence[tuple[str, str]]) -> TextMembers:
+        """Collect the texts by their units."""
+        return text_members(self.class_, dict(found), self.law)
 
 
 def text_column(table: Table, column: str) -> str:
@@ -88,49 +155,58 @@ def text_column(table: Table, column: str) -> str:
     )
 
 
-def find_nearest_texts(
-    wanted: NearestTextOf, sought: SoughtTexts, model: Model, settled: Settled
-) -> tuple[NearestText, str]:
+@dataclass(frozen=True)
+class TextReference:
     """
-    Collect the texts that the model puts in a class, and say how many there are.
+    What texts offer to baselines.
 
-    Raises
-    ------
-    UsageError
-        The model has no such class, or no classes; there is no column of labels.
-    RefusedError
-        It puts no text there.
+    Attributes
+    ----------
+    files
+        Reads texts that settings name.
+    data, column
+        DATA, and the column of the texts.
+    law
+        How texts are split.
+    model, batch_rows
+        How the model is asked.
+    classes
+        The names of its classes; none for a model without.
     """
-    index, name = class_index(wanted, settled), str(wanted.class_)
-    if wanted.labels is not None and wanted.labels not in sought.table.columns:
-        raise UsageError(
-            f"--baseline {wanted.says}: {sought.where} has no column {wanted.labels!r}"
-            f"{nearest(wanted.labels, sought.table.columns)}"
+
+    files: OtherTexts
+    data: Table
+    column: str
+    law: TextLaw
+    model: Model
+    batch_rows: int
+    classes: tuple[str, ...]
+
+    def source(self, wanted: NearestOfClass) -> TextSource:
+        """
+        Return where candidates are looked for.
+
+        Raises
+        ------
+        UsageError
+            There is no column of texts, or none of labels.
+        """
+        table = self.data if wanted.from_ is None else self.files.table(wanted.from_)
+        where = "DATA" if wanted.from_ is None else table.paths[0]
+        column = text_column(table, self.column)
+        if wanted.labels is not None and wanted.labels not in table.columns:
+            raise UsageError(
+                f"--baseline nearest:labels={wanted.labels}: {where} has no column"
+                f" {wanted.labels!r}{nearest(wanted.labels, table.columns)}"
+            )
+        return TextSource(
+            class_=str(wanted.class_),
+            labels=wanted.labels,
+            table=table,
+            column=column,
+            where=where,
+            id_column=self.files.request.ids.id_column,
+            law=self.law,
+            model=self.model,
+            batch_rows=self.batch_rows,
         )
-    held, asked, read_length = dict[str, str](), 0, model.capabilities.read_length
-    for batch in sought.batches(wanted.labels, name):
-        read = dict[str, str]()
-        for text, origin in batch.items():
-            part = text if read_length is None else text[: read_length(text)]
-            if sought.law.units_of([part]).counts[0]:
-                read.setdefault(part, origin)
-        texts = list(read)
-        answers = answers_of(model, texts, sought.batch_rows) if texts else np.empty((0, 1))
-        held |= {texts[i]: read[texts[i]] for i in np.flatnonzero(in_class(answers, index))}
-        asked += len(texts)
-        if len(held) >= sought.most:
-            break
-    labelled = f" labelled {name!r} in column {wanted.labels!r}" if wanted.labels else ""
-    if not held:
-        raise RefusedError(
-            f"--baseline {wanted.says}: the model puts none of the {asked} texts of {sought.where}"
-            f"{labelled} in class {name!r}; name another class, or other texts:"
-            f" nearest:class={name},from=FILE"
-        )
-    full = len(held) >= sought.most
-    some = f"the first {len(held)} texts" if full else f"{len(held)} of {asked} texts"
-    note = (
-        f"baseline: {some} of {sought.where}{labelled} that the model puts in class {name}; each"
-        " text takes the nearest (Jaccard over units), never itself"
-    )
-    return nearest_of(name, held, sought.law), note

@@ -9,20 +9,21 @@ from typing import Any
 import numpy as np
 
 from xplain_cli import datasets
+from xplain_cli.baselines import Baseline, label_of, open_baseline
+from xplain_cli.baselines.assignment import check_unasked
+from xplain_cli.baselines.texts import Replacement, Token
 from xplain_cli.datasets import Table
 from xplain_cli.errors import RefusedError, UsageError, nearest
 from xplain_cli.methods import Method
-from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading
+from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading, classes_named
 from xplain_cli.modalities.row_ids import carried_columns, check_carried, read_options, rows_of
-from xplain_cli.modalities.text.candidates import SoughtTexts, find_nearest_texts, text_column
+from xplain_cli.modalities.text.candidates import OtherTexts, TextReference
 from xplain_cli.modalities.text.masks import TextLaw, text_key
-from xplain_cli.modalities.text.nearest import NearestTextOf
 from xplain_cli.modalities.text.segmentation import check_unit, has_dictionary
 from xplain_cli.models import MaskedText, Model, Settled
 from xplain_cli.models.batches import BATCH_ROWS
 from xplain_cli.models.callables import extend_path
 from xplain_cli.options.request import Request
-from xplain_cli.specs import build
 
 SALT = "XPLAIN_HASH_SALT"
 _SPARSE_CHUNK_ROWS, _CHUNK_ROWS = 256, 64
@@ -50,8 +51,10 @@ class Text:
         The first texts that are there.
     tokenizer
         SHA-256 (hex) of the model's tokenizer file, if it has one.
-    nearest, others
-        Whose texts stand for absent units, if not nothing; their file, if not DATA.
+    baseline
+        What stands for absent units.
+    others
+        Texts that the baseline names.
     """
 
     request: Request
@@ -59,9 +62,9 @@ class Text:
     column: str
     law: TextLaw
     first: tuple[str, ...]
-    tokenizer: str | None = None
-    nearest: NearestTextOf | None = None
-    others: Table | None = None
+    tokenizer: str | None
+    baseline: Baseline
+    others: OtherTexts
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -120,42 +123,38 @@ class Text:
 
     def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
         """Return the law, and whether masked texts are asked as sparse rows."""
-        token = self.request.texts.mask_token
+        label = label_of("text", self.baseline, self.request.first_baseline)
+        fitted = check_unasked(self.baseline.fit(self._reference(model, settled)), label)
         law = replace(self.law, refine=method.wants.refine)
-        if self.nearest is not None:
-            return self._against(self.nearest, law, model, settled)
-        sparse, notes = False, []
+        sparse, notes = False, list(fitted.notes)
+        if isinstance(fitted, Replacement):
+            law = replace(law, mask_token=fitted.token)
+        elif law.refine is None:
+            law = replace(law, others=fitted)
+        else:
+            name = label.partition(":")[0]
+            raise UsageError(f"lime:refine={law.refine} takes units away; leave -b {name} out")
         masked = model.capabilities.masked_text
-        if token is None and masked is not None:
+        if law.others is None and law.mask_token is None and masked is not None:
             sparse = sparse_agrees(law, model, masked, list(self.first))
             if not sparse:
                 notes.append(
                     "masked texts are asked as strings: sparse rows built from the masks do not"
                     " give the model's own answers"
                 )
-        if token is None:
-            meaning = "deletion: absent units are deleted, what stands between units stays"
-        else:
-            meaning = f"token: absent units are replaced by {token!r}"
-        baseline = "deletion" if token is None else f"token={token}"
-        return Drawing(law, baseline, meaning, sparse=sparse, notes=tuple(notes))
+        return Drawing(law, label, self.baseline.sentence, sparse=sparse, notes=tuple(notes))
 
-    def _against(
-        self, nearest: NearestTextOf, law: TextLaw, model: Model, settled: Settled
-    ) -> Drawing:
-        """Return the law by which each text is explained against the nearest of a class."""
-        if law.refine is not None:
-            raise UsageError(f"lime:refine={law.refine} takes units away; leave -b nearest out")
-        found = self.others or self.table
-        where = "DATA" if self.others is None else found.paths[0]
-        column = text_column(found, self.column)
-        sought = SoughtTexts(found, column, where, self.request.ids.id_column, law, self.batch_rows)
-        others, note = find_nearest_texts(nearest, sought, model, settled)
-        meaning = (
-            f"{nearest.says}: what differs from the nearest text of the class takes the form that"
-            " it has there"
+    def _reference(self, model: Model, settled: Settled) -> TextReference:
+        """Return what baselines are fitted on."""
+        return TextReference(
+            files=self.others,
+            data=self.table,
+            column=self.column,
+            law=self.law,
+            model=model,
+            batch_rows=self.batch_rows,
+            classes=classes_named(settled),
         )
-        return Drawing(replace(law, others=others), nearest.says, meaning, notes=(note,))
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading and the splitting decides the numbers."""
@@ -165,10 +164,9 @@ class Text:
             "tokenizer": self.tokenizer,
             "unit": law.unit,
             "occurrences": request.texts.occurrences,
-            "mask_token": law.mask_token,
             "hashed": law.salt if not law.salt else text_key(law.salt).hex(),
             "dictionary": _dictionary_version() if law.dictionary else None,
-            **({"candidates": self.others.sha256} if self.others else {}),
+            **self.baseline.numbers(self.others),
             "reading": {
                 "sep": request.table_format.sep,
                 "encoding": request.table_format.encoding,
@@ -245,18 +243,14 @@ def sparse_agrees(law: TextLaw, model: Model, masked: MaskedText, texts: list[st
     return bool(good)
 
 
-def _nearest_of(request: Request) -> tuple[NearestTextOf | None, Table | None]:
-    """Return whose texts stand for absent units, if any are named, and their file."""
-    text = request.first_baseline
-    if text is None:
-        return None, None
-    if request.texts.mask_token is not None:
+def _baseline(request: Request) -> Baseline:
+    """Return what stands for absent units: ``--mask-token`` is a baseline, by an older name."""
+    text, token = request.first_baseline, request.texts.mask_token
+    if token is None:
+        return open_baseline("text", text)
+    if text is not None:
         raise UsageError(f"--baseline {text} and --mask-token: name one of them")
-    named = build(text, {"nearest": NearestTextOf})
-    if named.from_ is None:
-        return named, None
-    options = replace(read_options(request, of_data=False), dtypes=())
-    return named, datasets.open_table([named.from_], options, lines=True)
+    return Token(token)
 
 
 def open_text(request: Request, load: Load) -> Reading:
@@ -273,7 +267,7 @@ def open_text(request: Request, load: Load) -> Reading:
     table = datasets.open_table(request.sources.data, read_options(request), lines=True)
     column = _text_column(request, table)
     check_carried(request, table)
-    nearest_of, others = _nearest_of(request)
+    baseline = _baseline(request)
     extend_path(request.trust.python_path)
     check_unit(request.texts.unit)
     loaded = load()
@@ -287,10 +281,10 @@ def open_text(request: Request, load: Load) -> Reading:
     law = TextLaw(
         unit=request.texts.unit,
         merged=request.texts.occurrences == "merge",
-        mask_token=request.texts.mask_token,
         dictionary=request.texts.unit == "word" and has_dictionary(),
         salt=os.environ.get(SALT, "") if request.texts.hash_units else None,
     )
-    sha256 = loaded.tokenizer_sha256
-    opened = Text(request, table, column, law, tuple(first), sha256, nearest_of, others)
+    tokenizer = loaded.tokenizer_sha256
+    others = OtherTexts(request)
+    opened = Text(request, table, column, law, tuple(first), tokenizer, baseline, others)
     return Reading(opened, loaded)

@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
+from xplain_cli.baselines.assignment import FittedBaseline
 from xplain_cli.explanation import BoolArray, IntArray
 from xplain_cli.features import (
     Inclusion,
@@ -40,13 +41,6 @@ def text_key(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-class Counterparts(Protocol):
-    """Texts against which others are explained."""
-
-    def aligned(self, rows: "TextRows") -> Any:
-        """Return the texts, split into what differs from their counterparts."""
-
-
 @dataclass(frozen=True)
 class TextLaw:
     """
@@ -68,7 +62,7 @@ class TextLaw:
     refine
         With a number, only units inside so many sentences, the strongest, are explained; None: all.
     others
-        Texts of a class; each text is explained against the nearest of them. None: units go.
+        Gives each text another one, against which it is explained. None: units go.
     """
 
     unit: str = "word"
@@ -77,7 +71,7 @@ class TextLaw:
     dictionary: bool = False
     salt: str | None = None
     refine: int | None = None
-    others: "Counterparts | None" = None
+    others: FittedBaseline | None = None
 
     draws: ClassVar[None] = None
     inclusion: ClassVar[Inclusion] = "uniform-size"
@@ -104,9 +98,11 @@ class TextLaw:
         return ("n_units", "n_truncated", "segmentation", *(named if self.others else ()))
 
     def split(self, batch: Sequence[Any]) -> Any:
-        """Split texts into features: units, or what differs from the nearest text of a class."""
+        """Split texts into features: units, or what differs from another text."""
+        from xplain_cli.modalities.text.nearest import aligned
+
         rows = self.units_of(batch)
-        return rows if self.others is None else self.others.aligned(rows)
+        return rows if self.others is None else aligned(rows, self.others)
 
     def units_of(self, batch: Sequence[Any]) -> "TextRows":
         """Split texts into units; a missing or empty one has a reason."""

@@ -1,14 +1,15 @@
-"""Another text as the baseline: the nearest one of a class (see ``aligning``)."""
+"""Another text as the baseline: how far texts are, and what differs (see ``alignment``)."""
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 
-from xplain_cli.errors import UsageError
+from xplain_cli.baselines.assignment import Assigned, FittedBaseline, assign_one
+from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import (
     Shown,
@@ -23,45 +24,15 @@ from xplain_cli.modalities.text.masks import TextLaw, TextRows
 from xplain_cli.modalities.text.segmentation import Span
 
 
-@dataclass(frozen=True)
-class NearestTextOf:
-    """
-    The nearest text of a class: what the user names.
-
-    Attributes
-    ----------
-    class_
-        The class that the model itself puts the text in.
-    from_
-        A file of texts, read as DATA is; None: DATA.
-    labels
-        A column beside the texts whose word must be the class too.
-    """
-
-    class_: str | None = field(default=None, metadata={"key": "class"})
-    from_: str | None = field(default=None, metadata={"key": "from"})
-    labels: str | None = None
-
-    def __post_init__(self) -> None:
-        if not self.class_:
-            raise UsageError("--baseline nearest: of which class? nearest:class=NAME")
-
-    @property
-    def says(self) -> str:
-        """Name it."""
-        more = f",labels={self.labels}" if self.labels else ""
-        return f"nearest:class={self.class_}{more}"
-
-
 def _ordered(rows: TextRows, row: int) -> list[Span]:
     """Return the units of a text, every occurrence, in order."""
     return sorted(span for unit in rows.units[row] for span in unit.spans)
 
 
 @dataclass(frozen=True)
-class NearestText:
+class TextMembers:
     """
-    The texts of a class, and which of them is nearest to a text, by Jaccard distance over units.
+    The texts of a class, by Jaccard distance over units (``candidates.Members``).
 
     Attributes
     ----------
@@ -71,8 +42,6 @@ class NearestText:
         In order, each once.
     origins
         Where each stands.
-    law
-        How all texts are split.
     sizes : (m,) int
         Distinct units of each.
     places : dict of int arrays
@@ -82,43 +51,34 @@ class NearestText:
     class_: str
     texts: tuple[str, ...]
     origins: tuple[str, ...]
-    law: TextLaw
     sizes: IntArray
     places: Mapping[str, IntArray]
 
-    def distances(self, text: str, units: Sequence[str]) -> FloatArray:
-        """Return 1 - shared / all distinct units, (m,); infinity at the text itself."""
-        shared = np.zeros(len(self.texts), dtype=np.int64)
-        for unit in set(units):
-            shared[self.places.get(unit, [])] += 1
-        found = 1 - shared / (self.sizes + len(set(units)) - shared)
-        at = bisect_left(self.texts, text)
-        if self.texts[at : at + 1] == (text,):
-            found[at] = np.inf
-        return np.asarray(found, dtype=np.float64)
+    def distances(self, rows: TextRows, classes: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Yield for each text the others of the class, and 1 - shared / all distinct units."""
+        del classes  # all are of one
+        for text, own in zip(rows.inputs, rows.units, strict=True):
+            units = {unit.text for unit in own}
+            shared = np.zeros(len(self.texts), dtype=np.int64)
+            for unit in units:
+                shared[self.places.get(unit, [])] += 1
+            apart = 1 - shared / (self.sizes + len(units) - shared)
+            others = np.arange(len(self.texts))
+            at = bisect_left(self.texts, text)
+            if self.texts[at : at + 1] == (text,):
+                others, apart = np.delete(others, at), np.delete(apart, at)
+            yield others, np.asarray(apart, dtype=np.float64)
 
-    def aligned(self, rows: TextRows) -> "AlignedRows":
-        """Give texts their nearest; one that is alone in the class has none, with the reason."""
-        places = np.full(len(rows), -1, dtype=np.int64)
-        apart, reasons = np.full(len(rows), np.nan), dict(rows.reasons)
-        changes: list[tuple[Change, ...]] = [()] * len(rows)
-        for i, text in enumerate(rows.inputs):
-            if i in reasons:
-                continue
-            found = self.distances(text, [unit.text for unit in rows.units[i]])
-            best = int(found.argmin())
-            if np.isinf(found[best]):
-                reasons[i] = (
-                    f"no other text is in class {self.class_!r}; name more texts with from=FILE"
-                )
-                continue
-            other = self.law.units_of([self.texts[best]])
-            places[i], apart[i] = best, found[best]
-            changes[i] = tuple(align(text, _ordered(rows, i), other.inputs[0], _ordered(other, 0)))
-        return AlignedRows(self, rows, places, apart, tuple(changes), reasons)
+    def values(self, places: IntArray, rows: TextRows) -> list[str]:  # noqa: ARG002 - one form
+        """Return some of the texts."""
+        return [self.texts[at] for at in places.tolist()]
+
+    def lonely(self, index: int) -> str:  # noqa: ARG002 - all are of one class
+        """Say that a text is alone in the class."""
+        return f"no other text is in class {self.class_!r}; name more texts with from=FILE"
 
 
-def nearest_of(class_: str, found: Mapping[str, str], law: TextLaw) -> NearestText:
+def text_members(class_: str, found: Mapping[str, str], law: TextLaw) -> TextMembers:
     """Collect the texts of a class, each with its origin."""
     texts = tuple(sorted(found))
     rows = law.units_of(texts)
@@ -127,11 +87,10 @@ def nearest_of(class_: str, found: Mapping[str, str], law: TextLaw) -> NearestTe
     for i, own in enumerate(units):
         for unit in own:
             places.setdefault(unit, []).append(i)
-    return NearestText(
+    return TextMembers(
         class_,
         texts,
         tuple(found[text] for text in texts),
-        law,
         np.array([len(own) for own in units], dtype=np.int64),
         {unit: np.array(where, dtype=np.int64) for unit, where in places.items()},
     )
@@ -144,20 +103,19 @@ class AlignedRows:
 
     Attributes
     ----------
-    near, rows
-        The texts of the class, and the texts that are explained.
-    places : (b,) int
-        The nearest of each; -1: none.
-    distances : (b,)
-        How far it is.
+    rows
+        The texts that are explained.
+    baseline
+        What gives each another one.
+    given
+        That one; None where there is none.
     changes
         Features of each text.
     """
 
-    near: NearestText
     rows: TextRows
-    places: IntArray
-    distances: FloatArray
+    baseline: FittedBaseline
+    given: tuple[Assigned | None, ...]
     changes: tuple[tuple[Change, ...], ...]
     reasons: Mapping[int, str]
 
@@ -196,15 +154,14 @@ class AlignedRows:
         return replace(
             self,
             rows=self.rows.take(chosen),
-            places=self.places[chosen],
-            distances=self.distances[chosen],
+            given=tuple(self.given[i] for i in chosen),
             changes=tuple(self.changes[i] for i in chosen),
             reasons={at: self.reasons[i] for at, i in enumerate(chosen) if i in self.reasons},
         )
 
     def read_to(self, lengths: Sequence[int]) -> "AlignedRows":
         """Return the texts cut where the model stops reading."""
-        return self.near.aligned(self.rows.read_to(lengths))
+        return aligned(self.rows.read_to(lengths), self.baseline)
 
     def masked(self, row: int, masks: BoolArray) -> list[str]:
         """Return what a text becomes where only some features (m, n) stay its own."""
@@ -234,13 +191,35 @@ class AlignedRows:
         return Shown(names, values, {"spans": spans, "baseline_value": absent}, self._facts())
 
     def _facts(self) -> dict[str, Any]:
-        origins = [self.near.origins[at] if at >= 0 else None for at in self.places.tolist()]
-        named = np.array([None if one is None else self.near.class_ for one in origins], object)
+        given = self.given
+        far = [
+            np.nan if one is None or one.distances is None else one.distances[0] for one in given
+        ]
+        classes = [one and one.class_name for one in given]
         return {
             **self.rows.facts(),
-            "baseline_origin": np.array(origins, dtype=object),
-            "baseline_distance": self.distances,
-            "baseline_class": named,
-            "baseline_in_class": np.where(self.places >= 0, 1.0, np.nan),
+            "baseline_origin": np.array([one and one.origins[0] for one in given], dtype=object),
+            "baseline_distance": np.array(far, dtype=np.float64),
+            "baseline_class": np.array(classes, dtype=object),
+            "baseline_in_class": np.array([1.0 if name else np.nan for name in classes]),
             "n_changed": self.counts,
         }
+
+
+def aligned(rows: TextRows, baseline: FittedBaseline) -> AlignedRows:
+    """Split texts into what differs from the text that each is given; one without has a reason."""
+    reasons = dict(rows.reasons)
+    given: list[Assigned | None] = [None] * len(rows)
+    changes: list[tuple[Change, ...]] = [()] * len(rows)
+    for i, text in enumerate(rows.inputs):
+        if i in reasons:
+            continue
+        try:
+            found = assign_one(baseline, rows.take([i]))
+        except RefusedError as error:
+            reasons[i] = str(error)
+            continue
+        other = rows.law.units_of(found.values)
+        given[i] = found
+        changes[i] = tuple(align(text, _ordered(rows, i), other.inputs[0], _ordered(other, 0)))
+    return AlignedRows(rows, baseline, tuple(given), tuple(changes), reasons)
