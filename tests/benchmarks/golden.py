@@ -344,7 +344,8 @@ TIMES = ("seconds", "work_seconds", "peak_megabytes")
 
 def plain(path, folder):
     """Return what must be equal of a file of a run, as one value: bytes, or a dictionary."""
-    data = path.read_bytes().replace(str(folder).encode(), b".")
+    place = re.escape(str(folder.parent).encode())
+    data = re.sub(place + rb"/(old|new|handed over)\b", b".", path.read_bytes())
     if path.name.endswith("manifest.json"):
         facts = json.loads(data)
         facts["versions"].pop("xplain-cli")
