@@ -1,6 +1,7 @@
 """The resolved options of an explaining command become one typed Request."""
 
 import os
+import signal
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -92,7 +93,13 @@ def shard_of(text: str) -> tuple[int, int]:
 
 def _check_spread(values: Mapping[str, Any]) -> None:
     backend, scheduler = values["backend"], values.get("scheduler")
-    if values.get("row_timeout") is not None and backend not in {"auto", "loky"}:
+    timed = values.get("row_timeout") is not None
+    if timed and not hasattr(signal, "setitimer"):  # Windows
+        raise UsageError(
+            "--row-timeout needs a timer that ends processes, which this system has not; leave it"
+            " out"
+        )
+    if timed and backend not in {"auto", "loky"}:
         raise UsageError(
             f"--row-timeout needs processes that can be ended, which --backend {backend} has not;"
             " leave one of the two out"
