@@ -35,12 +35,14 @@ def _budget(plan: Plan) -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     found = {"xplain-cli": __version__, "python": platform.python_version()}
-    for package in (*_PACKAGES, *(name for name in _WHERE_USED if name in sys.modules)):
+    for package in _PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    # asked of the modules, for one may be installed under another name: xgboost as xgboost-cpu
+    used = {package: sys.modules.get(package) for package in _WHERE_USED}
+    return found | {name: str(module.__version__) for name, module in used.items() if module}
 
 
 def manifest(

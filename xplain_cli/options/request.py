@@ -1,6 +1,7 @@
 """The request: the groups of options of an explaining command, resolved and typed."""
 
 import os
+import signal
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -150,7 +151,13 @@ def _output_format(output: str, asked: runs.OutputFormat | None) -> runs.OutputF
 
 def _check_spread(workers: runs.Workers) -> None:
     backend, scheduler = workers.backend, workers.scheduler
-    if workers.row_timeout is not None and backend not in {"auto", "loky"}:
+    timed = workers.row_timeout is not None
+    if timed and not hasattr(signal, "setitimer"):  # Windows
+        raise UsageError(
+            "--row-timeout needs a timer that ends processes, which this system has not; leave it"
+            " out"
+        )
+    if timed and backend not in {"auto", "loky"}:
         raise UsageError(
             f"--row-timeout needs processes that can be ended, which --backend {backend} has not;"
             " leave one of the two out"

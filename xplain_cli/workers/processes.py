@@ -15,7 +15,11 @@ Found = TypeVar("Found")
 
 
 def _watch(parent: int) -> None:
-    """End this process when its parent is gone: nobody would tell it to stop."""
+    """
+    End this process when its parent is gone: nobody would tell it to stop.
+
+    On Windows a child keeps the number of a parent that is gone: workers may outlive a killed run.
+    """
     while os.getppid() == parent:
         time.sleep(_WATCH_SECONDS)
     os._exit(1)
