@@ -8,7 +8,7 @@ import pandas as pd
 
 from xplain_cli import datasets
 from xplain_cli.baselines import DEFAULTS, label_of, open_baseline
-from xplain_cli.baselines.assignment import NO_CLASS
+from xplain_cli.baselines.assignment import NO_CLASS, FittedBaseline
 from xplain_cli.baselines.tables import NO_LABEL, OTHER_LABEL, TableReference
 from xplain_cli.datasets import Table
 from xplain_cli.errors import RefusedError, UsageError, nearest
@@ -144,6 +144,18 @@ def _labelled(
     return found
 
 
+def _notes(text: str | None, fitted: FittedBaseline) -> tuple[str, ...]:
+    """Say which baseline nobody named, and what several baselines cost."""
+    notes = list(fitted.notes)
+    if text is None:
+        notes.append(
+            f"baseline: the {DEFAULTS['tabular']} of the background (--baseline names another)"
+        )
+    if fitted.k > 1:
+        notes.append(f"baseline: {fitted.k} rows; each mask costs as many model inputs")
+    return tuple(notes)
+
+
 def masked_drawing(
     files: BaselineFiles,
     background: tuple[pd.DataFrame, IntArray],
@@ -203,18 +215,10 @@ def masked_drawing(
         outputs=settled.outputs,
         judged=files.request.references.judge is not None,
     )
-    notes = list(law.giver.notes)
-    if text is None:
-        notes.append(
-            f"baseline: the {DEFAULTS['tabular']} of the background (--baseline names another)"
-        )
-    if law.giver.k > 1:
-        notes.append(f"baseline: {law.giver.k} rows; each mask costs as many model inputs")
+    notes = _notes(text, law.giver)
     judge = _judge(files.request, law, table, settled)
     label = label_of("tabular", baseline, text)
-    return Drawing(
-        law, label, baseline.sentence, features=len(names), judge=judge, notes=tuple(notes)
-    )
+    return Drawing(law, label, baseline.sentence, features=len(names), judge=judge, notes=notes)
 
 
 def judge_recipe(request: Request) -> ModelRecipe:
