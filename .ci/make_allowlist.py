@@ -23,7 +23,7 @@ from fitted_values import all_values
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from xplain_cli.models.dry_run import dry_run
+from xplain_cli.models.pickles.dry_run import dry_run
 
 LIST = Path(__file__).resolve().parents[1] / "xplain_cli" / "models" / "allowed.json"
 

@@ -77,7 +77,7 @@ def test_a_killed_worker_costs_nothing(cluster, run, cancer, tmp_path):
 
 
 def test_no_scheduler_is_said(run, cancer, monkeypatch):
-    monkeypatch.setattr("xplain_cli.cluster._SECONDS", 0.5)
+    monkeypatch.setattr("xplain_cli.workers.dask._SECONDS", 0.5)
     address = ("--backend", "dask", "--scheduler", "tcp://127.0.0.1:9")
     done = run("tabular", cancer.model, cancer.data, *SMALL, *address)
     assert done.code == 2

@@ -6,9 +6,9 @@ from typing import Any, BinaryIO, Protocol
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import Records
 from xplain_cli.output.cells import guard, unguard
-from xplain_cli.output.csv import Csv, csv_bytes
-from xplain_cli.output.json import Json, JsonLines
-from xplain_cli.output.parquet import Parquet
+from xplain_cli.output.csv import CsvWriter, csv_bytes
+from xplain_cli.output.json import JsonLinesWriter, JsonWriter
+from xplain_cli.output.parquet import ParquetWriter
 from xplain_cli.output.rendering import Piece, Rendering, prune, widen
 
 __all__ = [
@@ -46,10 +46,10 @@ class Writer(Protocol):
 
 
 FORMATS: dict[str, type[Writer]] = {
-    "csv": Csv,
-    "json": Json,
-    "jsonl": JsonLines,
-    "parquet": Parquet,
+    "csv": CsvWriter,
+    "json": JsonWriter,
+    "jsonl": JsonLinesWriter,
+    "parquet": ParquetWriter,
 }
 
 

@@ -44,7 +44,7 @@ def csv_bytes(frame: pd.DataFrame, *, guarded: bool) -> bytes:
     return b"".join(_sheet(frame, _guarded if guarded else _quoted))
 
 
-class Csv:
+class CsvWriter:
     """Two csv files."""
 
     def piece(self, records: Records, rendering: Rendering) -> Piece:

@@ -69,7 +69,7 @@ def _piece(records: Records, rendering: Rendering, end: bytes, between: bytes) -
     return Piece(between.join(row + end for row in rows), between.join(line + end for line in flat))
 
 
-class JsonLines:
+class JsonLinesWriter:
     """JSON Lines: an object per row, and a flat one per line of stability."""
 
     def piece(self, records: Records, rendering: Rendering) -> Piece:
@@ -91,7 +91,7 @@ class JsonLines:
                 stability.write(piece.stability)
 
 
-class Json:
+class JsonWriter:
     """Two documents: ``{"manifest": ..., "explanations": [...]}`` and a list of flat objects."""
 
     def piece(self, records: Records, rendering: Rendering) -> Piece:

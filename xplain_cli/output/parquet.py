@@ -79,7 +79,7 @@ class _File:
             self.writer.close()
 
 
-class Parquet:
+class ParquetWriter:
     """Two parquet files."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ _ROOM = 1.5  # whiskers may be this much longer than the longest bar before they
 
 
 @dataclass(frozen=True)
-class Bar:
+class SignedBar:
     """
     A bar with its whisker, in units of the view box.
 
@@ -45,12 +45,12 @@ def _span(reasons: Sequence[Reason]) -> float:
     return min(max(longest, *ends, 0.0), _ROOM * longest) or 1.0
 
 
-def _bar(reason: Reason, span: float) -> Bar:
+def _bar(reason: Reason, span: float) -> SignedBar:
     end = _MIDDLE + _REACH * reason.weight / span
     known = math.isfinite(reason.ci_low) and math.isfinite(reason.ci_high)
     low, high = (reason.ci_low, reason.ci_high) if known else (reason.weight, reason.weight)
     places = [_MIDDLE + _REACH * max(-span, min(span, at)) / span for at in (low, high)]
-    return Bar(
+    return SignedBar(
         x=round(min(_MIDDLE, end), 1),
         width=round(abs(end - _MIDDLE), 1),
         falls=reason.weight < 0,
@@ -60,17 +60,17 @@ def _bar(reason: Reason, span: float) -> Bar:
     )
 
 
-def two_sided(falling: float, rising: float, longest: float) -> tuple[Bar, Bar]:
+def two_sided(falling: float, rising: float, longest: float) -> tuple[SignedBar, SignedBar]:
     """Return the two halves of a bar: what lowers the target, and what raises it."""
     scale = _REACH / (longest or 1.0)
     left, right = round(falling * scale, 1), round(rising * scale, 1)
     return (
-        Bar(round(_MIDDLE - left, 1), left, falls=True, low=0, high=0),
-        Bar(_MIDDLE, right, falls=False, low=0, high=0),
+        SignedBar(round(_MIDDLE - left, 1), left, falls=True, low=0, high=0),
+        SignedBar(_MIDDLE, right, falls=False, low=0, high=0),
     )
 
 
-def bars(reasons: Sequence[Reason]) -> list[Bar]:
+def bars(reasons: Sequence[Reason]) -> list[SignedBar]:
     """Return a bar for each weight of one explanation, all on one scale."""
     span = _span(reasons)
     return [_bar(reason, span) for reason in reasons]

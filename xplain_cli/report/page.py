@@ -6,7 +6,7 @@ from typing import Any
 
 from xplain_cli.output.cells import cleaned
 from xplain_cli.quality.summary import FeatureLine
-from xplain_cli.report.bars import HEIGHT, WIDTH, Bar, bars, two_sided
+from xplain_cli.report.bars import HEIGHT, WIDTH, SignedBar, bars, two_sided
 from xplain_cli.report.exhibits import Exhibit, Reason, number, signed
 
 MADE_BY = '<meta name="generator" content="xplain">'
@@ -66,7 +66,7 @@ class Answered:
     label: str
 
     @property
-    def drawn(self) -> list[tuple[Reason, Bar]]:
+    def drawn(self) -> list[tuple[Reason, SignedBar]]:
         """The reasons, each with its bar."""
         return list(zip(self.exhibit.reasons, bars(self.exhibit.reasons), strict=True))
 
@@ -120,7 +120,9 @@ class Page:
     provenance: tuple[tuple[str, str], ...]
 
 
-def _feature_bars(features: Sequence[FeatureLine]) -> list[tuple[FeatureLine, tuple[Bar, Bar]]]:
+def _feature_bars(
+    features: Sequence[FeatureLine],
+) -> list[tuple[FeatureLine, tuple[SignedBar, SignedBar]]]:
     """Return the strongest features, each with what lowers and what raises."""
     longest = max((max(f.rising, f.weight - f.rising) for f in features), default=0.0)
     return [(f, two_sided(f.weight - f.rising, f.rising, longest)) for f in features]

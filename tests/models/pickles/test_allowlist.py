@@ -33,11 +33,12 @@ def test_refusal_names_the_global_its_place_and_the_ways_out(tmp_path):
     )
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(model))
+    name = f"{doubled.__module__}.doubled"
     with pytest.raises(RefusedError) as refusal:
         load_model(ModelRecipe(str(path)))
     assert str(refusal.value) == (
-        f"{path}: refused, nothing of it was run: it asks for test_pickle_door.doubled at"
-        " Pipeline.steps[0][1].func; if you trust this name: --trusted test_pickle_door.doubled;"
+        f"{path}: refused, nothing of it was run: it asks for {name} at"
+        f" Pipeline.steps[0][1].func; if you trust this name: --trusted {name};"
         " the whole file: --trust-model; or export the model to ONNX"
     )
 
@@ -48,7 +49,7 @@ def test_trusted_names_and_trust_all_open_it(tmp_path):
     )
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(model))
-    named = load_model(ModelRecipe(str(path), trusted=("test_pickle_door.doubled",)))
+    named = load_model(ModelRecipe(str(path), trusted=(f"{doubled.__module__}.doubled",)))
     whole = load_model(ModelRecipe(str(path), trust_all=True))
     assert named.notes == ()
     assert whole.notes == ("loaded unjudged: --trust-model runs whatever the file asks for",)

@@ -25,8 +25,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.ensemble import RandomForestClassifier
 from xplain_cli.errors import RefusedError
 from xplain_cli.models import inspection
-from xplain_cli.models.allowlist import allowed_names, judge, stated_version
-from xplain_cli.models.dry_run import dry_run
+from xplain_cli.models.pickles.allowlist import allowed_names, judge, stated_version
+from xplain_cli.models.pickles.dry_run import dry_run
 from xplain_cli.models.stored import Digest, Stored
 
 warnings.simplefilter("ignore")

@@ -19,9 +19,9 @@ from xplain_cli.models.estimators.answers import ask
 from xplain_cli.models.estimators.columns import inner, steps_of
 from xplain_cli.models.estimators.masked_terms import (
     Masks,
-    Piece,
     Spans,
     Terms,
+    TextPiece,
     add_ngrams,
     add_states,
     cut,
@@ -38,7 +38,7 @@ class _Masked:
 
     text: str
     spans: Spans
-    pieces: Sequence[Piece]
+    pieces: Sequence[TextPiece]
     masks: Masks
 
     def strings(self) -> Iterator[tuple[int, str]]:
