@@ -5,19 +5,21 @@ import pickle
 import numpy as np
 import pytest
 from broken_pictures import rgb, stored
-from drawn_pictures import given, law, noise, refer
+from drawn_pictures import given, noise, perturbation, refer
 
 from xplain_cli.baselines.fills import open_hidden
 from xplain_cli.baselines.pictures import Nearest, hold
 from xplain_cli.errors import RefusedError
 from xplain_cli.modalities.image.compose import InputForm
-from xplain_cli.modalities.image.masks import PictureLaw
+from xplain_cli.modalities.image.masks import PictureMasker
 from xplain_cli.modalities.image.superpixels import open_superpixels
 
 
 def test_another_picture_stands_in_at_the_same_place(tmp_path):
     (tmp_path / "other.png").write_bytes(stored(rgb(24, 32), "PNG"))
-    rows = law(baseline=f"file={tmp_path / 'other.png'}").split([given(noise((24, 32, 3)))])
+    rows = perturbation(baseline=f"file={tmp_path / 'other.png'}").split([
+        given(noise((24, 32, 3)))
+    ])
     hidden = rows.masked(0, np.zeros((1, 6), dtype=bool))[0]
     np.testing.assert_array_equal(hidden, np.asarray(rgb(24, 32)))
 
@@ -42,7 +44,7 @@ def near(pictures, form=None, eights=None):
 
 def near_law(pictures, form=None):
     form = form or InputForm()
-    return PictureLaw(open_superpixels("grid", 6), near(pictures, form), form)
+    return PictureMasker(open_superpixels("grid", 6), near(pictures, form), form)
 
 
 def nothing(rows):
@@ -95,7 +97,7 @@ def test_a_grey_candidate_stands_in_for_a_coloured_picture():
 def test_candidates_of_another_range_are_no_candidates():
     shares = (noise(seed=1) / 255).astype(np.float32)
     with pytest.raises(RefusedError, match="range of values"):
-        near([shares], eights=[False]).near(noise(), eight=True)
+        near([shares], eights=[False]).near(noise(), is_8bit=True)
 
 
 def test_candidates_travel_to_a_worker_whole():

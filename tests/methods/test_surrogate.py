@@ -12,11 +12,11 @@ from xplain_cli.quality.stability import standard_errors
 def test_one_repeat_is_the_ridge_fit_of_its_draws_and_the_row(rng):
     table = frame(rng, 4)
     method = Lime(ridge=2.5)
-    law = law_of(table, method)
+    perturbation = law_of(table, method)
     model = lambda t: np.sin(t["x0"]) * t["x1"]  # noqa: E731
-    got = explain(method, law, table.head(1), model, samples=64, repeats=1)
-    draw, rows = law.draw(64, (0, 0))
-    z, distances = law.contrast(draw, law.split(table.head(1)), 0)
+    got = explain(method, perturbation, table.head(1), model, samples=64, repeats=1)
+    draw, rows = perturbation.draw(64, (0, 0))
+    z, distances = perturbation.contrast(draw, perturbation.split(table.head(1)), 0)
     z = np.vstack([z.T, np.ones(4)])
     f = np.append(model(rows), model(table.head(1)))
     w = np.append(np.exp(-distances / (2 * 0.75**2 * 4)), 1.0)
@@ -29,9 +29,9 @@ def test_an_unseen_category_has_an_error_as_large_as_its_weight(rng):
     table = frame(rng)
     table["kind"] = rng.choice(["u", "v"], len(table)).astype(object)
     method = Lime()
-    law = law_of(table, method, frozenset({"kind"}))
+    perturbation = law_of(table, method, frozenset({"kind"}))
     row = table.head(1).assign(kind="never")
-    got = explain(method, law, row, lambda t: (t["kind"] == "never") * 5.0 + t["x0"])
+    got = explain(method, perturbation, row, lambda t: (t["kind"] == "never") * 5.0 + t["x0"])
     error = standard_errors(got)[0, 0, 3]
     assert abs(got.weights[0, 0, 3]) > 0.5
     assert error >= abs(got.weights[0, 0, 3])

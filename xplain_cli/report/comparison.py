@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.output.cells import MOST_LETTERS, cleaned
-from xplain_cli.report.exhibits import number
+from xplain_cli.report.items import number
 from xplain_cli.report.page import fill
 
 MOST_LINES = 100

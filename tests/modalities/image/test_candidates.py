@@ -15,9 +15,9 @@ from xplain_cli.datasets.pictures import find_pictures
 from xplain_cli.datasets.pixels import Reading
 from xplain_cli.modalities.image.candidates import Sought, find_nearest
 from xplain_cli.modalities.image.compose import InputForm
-from xplain_cli.modalities.image.masks import PictureLaw
+from xplain_cli.modalities.image.masks import PictureMasker
 from xplain_cli.modalities.image.superpixels import open_superpixels
-from xplain_cli.models.contract import Capabilities, Settled
+from xplain_cli.models.contract import Capabilities, Signature
 
 SIDE = 16
 
@@ -38,8 +38,10 @@ class Reds:
 
 
 def seek(folder, **limits):
-    outputs = Settled("f", "classification", "probability", ("no", "red"), 1, margin=False, note="")
-    anywhere = PictureLaw(open_superpixels("grid", 6), Mean(), InputForm())
+    outputs = Signature(
+        "f", "classification", "probability", ("no", "red"), 1, margin=False, note=""
+    )
+    anywhere = PictureMasker(open_superpixels("grid", 6), Mean(), InputForm())
     sought = Sought(find_pictures([str(folder)]), "DATA", Reading(), anywhere, 2, **limits)
     return find_nearest(NearestOf("red"), sought, Reds(), outputs)
 
