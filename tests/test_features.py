@@ -11,8 +11,8 @@ from xplain_cli.baselines.fills import MeanColour
 from xplain_cli.baselines.tables import measure_distance
 from xplain_cli.errors import UsageError
 from xplain_cli.modalities.image.compose import InputForm, PictureRow, blend, compose
-from xplain_cli.modalities.tabular.masks import MaskedTableLaw
-from xplain_cli.modalities.text.masks import TextLaw
+from xplain_cli.modalities.tabular.masks import TableMasker
+from xplain_cli.modalities.text.masks import TextMasker
 
 MASKS = np.array([[True, False], [False, True], [True, True], [False, False]])
 ROWS = pd.DataFrame({"a": [1.0, np.inf], "b": [2.0, 4.0], "c": [8.0, np.nan]})
@@ -37,7 +37,7 @@ def based(rows):
     columns = tuple(rows.columns)
     theirs = pd.concat([rows.head(1), rows.head(1)], ignore_index=True)
     theirs["a"], theirs["b"] = [10.0, 20.0], [-6.0, 0.0]
-    law = MaskedTableLaw(
+    perturbation = TableMasker(
         names=("a", "both"),
         members=(("a",), ("b", "c")),
         columns=columns,
@@ -47,7 +47,7 @@ def based(rows):
         outputs=("no", "yes"),
     )
     pairs = np.tile([[0, -1]], (len(rows), 1, 1))
-    return law.split(rows).grounded(pairs, np.zeros((len(rows), 2)), None)[0]
+    return perturbation.split(rows).with_baselines(pairs, np.zeros((len(rows), 2)), None)[0]
 
 
 @pytest.mark.parametrize("row", [0, 1])
@@ -76,7 +76,7 @@ def picture(layout, dtype):
     return PictureRow(
         id="p",
         values=values,
-        eight=True,
+        is_8bit=True,
         labels=labels,
         box=(0.0, 0.0, 6.0, 4.0),
         size=(6, 4),
@@ -107,4 +107,4 @@ def test_pictures_of_whole_numbers_have_nothing_between():
 
 def test_texts_have_nothing_between():
     with pytest.raises(UsageError, match="as a whole"):
-        TextLaw().split(["a b"]).between(0, np.array([[0.5, 0.5]]))
+        TextMasker().split(["a b"]).between(0, np.array([[0.5, 0.5]]))

@@ -17,7 +17,7 @@ from running import environment, rows_of
 from xplain_cli import remote
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.modalities.image.superpixels import open_superpixels
-from xplain_cli.remote import all_told, is_remote, local, retried, told
+from xplain_cli.remote import is_remote, local, redact, redact_all, retried
 
 fsspec = pytest.importorskip("fsspec")
 SMALL = ("-n", "128", "-r", "2")
@@ -56,8 +56,8 @@ def bucket():
     ],
 )
 def test_secrets_of_addresses_are_not_told(text, shown):
-    assert told(text) == shown
-    assert all_told({"a": [text, 1], "b": None}) == {"a": [shown, 1], "b": None}
+    assert redact(text) == shown
+    assert redact_all({"a": [text, 1], "b": None}) == {"a": [shown, 1], "b": None}
 
 
 def test_addresses_are_told_from_paths():
@@ -174,7 +174,7 @@ def test_secrets_reach_no_file_and_no_message(run, cancer, tmp_path, monkeypatch
 
     def open_place(address):
         place = opened(f"file://{cancer.data}")
-        return remote.Place(place.fs, place.path, told(address))
+        return remote.Place(place.fs, place.path, redact(address))
 
     monkeypatch.setattr(remote, "open_place", open_place)
     address = "sftp://user:hunter2@host/data.csv?token=hunter2"

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Protocol, TextIO
 from xplain_cli.errors import RefusedError
 from xplain_cli.plan import finite
 from xplain_cli.quality.summary import FeatureLine, Summary
-from xplain_cli.remote import all_told, told
+from xplain_cli.remote import redact, redact_all
 
 EVERY = 10.0  # seconds between lines of progress
 _HALF_BAR = 12  # characters
@@ -141,7 +141,7 @@ class Counter:
         return Pace(done, self._total, self._inputs, rate, left)
 
 
-class Silent:
+class NoProgress:
     """Tells nothing."""
 
     def advance(self, rows: int, inputs: int = 0) -> None:
@@ -151,7 +151,7 @@ class Silent:
         """Count nothing."""
 
 
-class Periodic:
+class PeriodicProgress:
     """Tells the pace about every ten seconds, for logs and machines."""
 
     def __init__(self, total: int | None, tell: Callable[[Pace], None]) -> None:
@@ -172,7 +172,7 @@ class Periodic:
             self._tell(self._counter.pace(now))
 
 
-class Bar:
+class ProgressBar:
     """Moves a bar, which shows a text beside it."""
 
     def __init__(self, total: int | None, step: Callable[[int, str], None]) -> None:
@@ -270,7 +270,7 @@ class Console:
 
     def _tell(self, kind: str, text: str, values: Mapping[str, Any] | None = None) -> None:
         """Say a line, or the event of that kind with its text or its *values*."""
-        text, values = told(text), all_told(values)
+        text, values = redact(text), redact_all(values)
         if self._log_json:
             self._say(json.dumps({"event": kind, **(values or {"text": text})}, allow_nan=False))
         else:
@@ -279,7 +279,7 @@ class Console:
     def line(self, text: str) -> None:
         """Print a line of the result on stdout."""
         if sys.stdout is not None:
-            print(_printable(told(text)), flush=True)
+            print(_printable(redact(text)), flush=True)
 
     def stream(self) -> BinaryIO:
         """
@@ -321,12 +321,12 @@ class Console:
     def progress(self, total: int | None) -> Iterator[Progress]:
         """Show how many of *total* rows are done (None: unknown) while the block runs."""
         if not self._progress:
-            yield Silent()
+            yield NoProgress()
         elif self._terminal and not self._log_json and not os.environ.get("CI"):
             with self._rich_bar(total) as bar:
                 yield bar
         else:
-            yield Periodic(
+            yield PeriodicProgress(
                 total, lambda now: self._tell("progress", pace_line(now), pace_event(now))
             )
 
@@ -344,7 +344,7 @@ class Console:
             *bar, speed, console=screen, transient=True, redirect_stdout=False
         ) as rich:
             task = rich.add_task("rows", total=total, speed="")
-            yield Bar(
+            yield ProgressBar(
                 total, lambda rows, text: rich.update(task, advance=rows, speed=text, refresh=False)
             )
 

@@ -89,10 +89,10 @@ class Attribution:
         The weight of each feature on the target, all repeats pooled.
     base : (b, k)
         The surrogate's value when every feature is absent (the intercept).
-    factors : (s, b, k, n)
+    error_factors : (s, b, k, n)
         Error factors: the covariance of ``weights[i, t]`` is the sum over s of the outer products
         of ``factors[:, i, t]``. Empty (s = 0) where the answer is exact.
-    lone : (b, k, n)
+    own_error : (b, k, n)
         A further error of features whose weight rests on the row itself alone; else 0.
     degrees : float
         Degrees of freedom of the errors; ``inf`` where they are known.
@@ -120,8 +120,8 @@ class Attribution:
 
     weights: FloatArray
     base: FloatArray
-    factors: FloatArray
-    lone: FloatArray
+    error_factors: FloatArray
+    own_error: FloatArray
     degrees: float
     repeats: FloatArray
     local_r2: FloatArray
@@ -155,8 +155,8 @@ def exact_attribution(
     return Attribution(
         weights=weights,
         base=base,
-        factors=none,
-        lone=np.zeros(weights.shape),
+        error_factors=none,
+        own_error=np.zeros(weights.shape),
         degrees=np.inf,
         repeats=none,
         local_r2=np.full(base.shape, np.nan),

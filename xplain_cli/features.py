@@ -1,7 +1,7 @@
 """The seam between modalities and the rest: rows split into features, and how they are perturbed.
 
-A perturbation is a ``DrawLaw``, which draws rows that all rows share and says how a draw compares
-with a row, or a ``MaskLaw``: a mask says which features of one row stay. Methods see only that,
+A perturbation is a ``Sampler``, which draws rows that all rows share and says how a draw compares
+with a row, or a ``Masker``: a mask says which features of one row stay. Methods see only that,
 and the engine never looks at a type: ``Traits`` and the hooks of ``Split`` tell it what there
 is to know.
 """
@@ -17,7 +17,7 @@ from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
-class Shown:
+class FeatureLabels:
     """
     How b rows with n features each are named to the user.
 
@@ -38,7 +38,7 @@ class Shown:
 
 
 @dataclass
-class Weighed:
+class RoughWeights:
     """
     What a rough explanation says of rows.
 
@@ -57,7 +57,7 @@ class Weighed:
     lost: dict[int, str] = field(default_factory=dict)
 
 
-Weigh: TypeAlias = Callable[[Any, Sequence[int]], Weighed]
+Weigh: TypeAlias = Callable[[Any, Sequence[int]], RoughWeights]
 
 
 @dataclass(frozen=True)
@@ -109,16 +109,18 @@ class Split(Protocol):
     def take(self, rows: Sequence[int]) -> Self:
         """Return some of the rows."""
 
-    def shown(self) -> Shown:
+    def shown(self) -> FeatureLabels:
         """Return names and values; all rows have equally many features."""
 
     def read_to(self, lengths: Sequence[int]) -> Self:
         """Return the rows cut where the model stops reading."""
 
-    def refined(self, weigh: Weigh) -> tuple[Self, Weighed]:
+    def refined(self, weigh: Weigh) -> tuple[Self, RoughWeights]:
         """Return the rows with the features that matter, and what finding them took."""
 
-    def grounded(self, pairs: IntArray, outputs: FloatArray, ask: Any) -> tuple[Self, IntArray]:
+    def with_baselines(
+        self, pairs: IntArray, outputs: FloatArray, ask: Any
+    ) -> tuple[Self, IntArray]:
         """Give the rows their baselines; also return the model inputs (b,) that these took."""
 
     def judged(self, classes_of: Any) -> Self:
@@ -149,12 +151,12 @@ def read_whole(rows: SplitT, _lengths: Sequence[int]) -> SplitT:
     return rows
 
 
-def not_refined(rows: SplitT, _weigh: Weigh) -> tuple[SplitT, Weighed]:
+def not_refined(rows: SplitT, _weigh: Weigh) -> tuple[SplitT, RoughWeights]:
     """Return rows all features of which are explained at once."""
-    return rows, Weighed()
+    return rows, RoughWeights()
 
 
-def not_grounded(
+def without_baselines(
     rows: SplitT, _pairs: IntArray, _outputs: FloatArray, _ask: Any
 ) -> tuple[SplitT, IntArray]:
     """Return rows that get no baseline of their own."""
@@ -240,7 +242,7 @@ class Traits:
     can_refine
         Whether rows can be explained roughly first, and then only where it matters.
     needs_secret
-        Whether a secret of the run is wanted (``Law.salted``).
+        Whether a secret of the run is wanted (``Perturbation.salted``).
     no_closed_form
         Why weights cannot be read off the leaves of a model; None where they can.
     """
@@ -269,7 +271,7 @@ class Wants:
     Attributes
     ----------
     draws
-        Draws that all rows can share (``Law.draws``); else masks of each row.
+        Draws that all rows can share (``Perturbation.draws``); else masks of each row.
     discretizer
         How numbers become bins in such draws.
     refine
@@ -282,7 +284,7 @@ class Wants:
     refine: int | None = None
 
 
-class Law(Protocol):
+class Perturbation(Protocol):
     """
     How rows are split into features, and perturbed.
 
@@ -295,16 +297,16 @@ class Law(Protocol):
         """What planning and the engine must know of it."""
 
     @property
-    def draws(self) -> "DrawLaw | None":
+    def draws(self) -> "Sampler | None":
         """The same perturbation, where one pool of its draws can serve all rows; else None."""
 
     @property
     def weight_columns(self) -> tuple[str, ...]:
-        """Further columns of weights.csv (``Shown.columns``)."""
+        """Further columns of weights.csv (``FeatureLabels.columns``)."""
 
     @property
     def stability_columns(self) -> tuple[str, ...]:
-        """Further columns of stability.csv (``Shown.row_columns``)."""
+        """Further columns of stability.csv (``FeatureLabels.row_columns``)."""
 
     def split(self, batch: Any) -> Split:
         """Split aligned rows into features."""
@@ -313,10 +315,10 @@ class Law(Protocol):
         """Return the perturbation with the secret of the run in place of one that nobody gave."""
 
 
-LawT = TypeVar("LawT")
+PerturbationT = TypeVar("PerturbationT")
 
 
-def unsalted(perturbation: LawT, _secret: str) -> LawT:
+def unsalted(perturbation: PerturbationT, _secret: str) -> PerturbationT:
     """Return a perturbation that has no use for a secret."""
     return perturbation
 
@@ -326,7 +328,7 @@ Inclusion: TypeAlias = Literal["uniform-size", "bernoulli"]
 ``bernoulli``: each with probability 1/2, independently."""
 
 
-class MaskLaw(Law, Protocol):
+class Masker(Perturbation, Protocol):
     """How many features of a row are taken away at a time."""
 
     @property
@@ -390,7 +392,7 @@ class Block:
 
     read_to = read_whole
     refined = not_refined
-    grounded = not_grounded
+    with_baselines = without_baselines
     judged = not_judged
 
     def __len__(self) -> int:
@@ -414,15 +416,15 @@ class Block:
             names=self.names,
         )
 
-    def shown(self) -> Shown:
+    def shown(self) -> FeatureLabels:
         """Return names and values."""
         values = np.empty((len(self), len(self.names)), dtype=object)
         values[:] = [list(v) for v in self.values]
         names = np.array(self.names, dtype=object)
-        return Shown(np.broadcast_to(names, values.shape), values)
+        return FeatureLabels(np.broadcast_to(names, values.shape), values)
 
 
-class DrawLaw(Law, Protocol):
+class Sampler(Perturbation, Protocol):
     """How absent features of tables are drawn, and how a draw compares with a row."""
 
     @property

@@ -58,20 +58,20 @@ def _masked(match: re.Match[str]) -> str:
     return f"{match['scheme']}://{'***@' if user else ''}{match['path']}{shown}"
 
 
-def told(text: str) -> str:
+def redact(text: str) -> str:
     """Return a text as it may be told: copies by their addresses, and these without secrets."""
     for copy, name in reversed(_NAMES.items()):
         text = text.replace(copy, name)
     return _PARTS.sub(_masked, text) if "://" in text else text
 
 
-def all_told(value: Any) -> Any:
+def redact_all(value: Any) -> Any:
     """Return plain values with every text in them as it may be told."""
     if isinstance(value, str):
-        return told(value)
+        return redact(value)
     if isinstance(value, Mapping):
-        return {name: all_told(item) for name, item in value.items()}
-    return [all_told(item) for item in value] if isinstance(value, list | tuple) else value
+        return {name: redact_all(item) for name, item in value.items()}
+    return [redact_all(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True)
@@ -113,17 +113,17 @@ def open_place(address: str) -> Place:
     RefusedError
         The address cannot be read.
     """
-    name, scheme = told(address), address.partition("://")[0].lower()
+    name, scheme = redact(address), address.partition("://")[0].lower()
     fsspec: Any = require("fsspec", EXTRA)
     try:
         fs, path = fsspec.core.url_to_fs(address, **_options(scheme))
     except (ImportError, UsageError) as error:
         driver = _DRIVERS.get(scheme)
-        also = f"the package {driver}: pip install {driver}" if driver else told(f"{error}")
+        also = f"the package {driver}: pip install {driver}" if driver else redact(f"{error}")
         raise UsageError(f"{name}: {scheme}:// needs {also}") from error
     except ValueError as error:
         raise UsageError(
-            f"{name}: cannot be opened: {told(str(error))}; addresses begin with s3://, gs://,"
+            f"{name}: cannot be opened: {redact(str(error))}; addresses begin with s3://, gs://,"
             " https:// or another protocol of fsspec"
         ) from error
     except Exception as error:  # a driver may raise anything
@@ -132,7 +132,7 @@ def open_place(address: str) -> Place:
 
 
 def _reason(error: BaseException) -> str:
-    said = told(f"{error}").splitlines()
+    said = redact(f"{error}").splitlines()
     return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
 
 
@@ -198,7 +198,7 @@ def files_below(place: Place) -> list[str]:
     return retried(place.name, find)
 
 
-def name_copy(copy: Path, name: str) -> None:
+def alias(copy: Path, name: str) -> None:
     """Let messages say *name* where something here stands for something there."""
     _NAMES[str(copy)] = name
 
@@ -282,7 +282,7 @@ def _local(address: str) -> str:
     if set(magic) & set(plain):
         return _globbed(place, magic, root)
     copy = root / (PurePosixPath(plain).name or "data")
-    name_copy(copy, place.name.rstrip("/"))
+    alias(copy, place.name.rstrip("/"))
     if not place.on_web and retried(place.name, lambda: place.fs.isdir(place.path)):
         copy.mkdir(parents=True)
         _copied(place, place.path, files_below(place), copy)

@@ -40,7 +40,7 @@ def labelled(tmp_path, mixed):
     rows = pd.read_csv(mixed.data)
     loaded = load_model(ModelRecipe(str(mixed.model)))
     bound = loaded.bind(loaded.settle(rows))
-    found = np.array(bound.settled.outputs)[bound.predict(rows).argmax(axis=1)]
+    found = np.array(bound.signature.outputs)[bound.predict(rows).argmax(axis=1)]
     wrong = np.arange(len(rows)) % 2 > 0
     path = tmp_path / "labelled.csv"
     rows.assign(grade=np.where(wrong, "unsure", found)).to_csv(path, index=False)

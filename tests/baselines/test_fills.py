@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from drawn_pictures import fitted, given, law, noise
+from drawn_pictures import fitted, given, noise, perturbation
 
 from xplain_cli.baselines import BASELINES, open_baseline
 from xplain_cli.errors import UsageError
@@ -12,7 +12,7 @@ from xplain_cli.modalities.image.compose import InputForm
 @pytest.mark.parametrize("seed", range(3))
 def test_the_default_baseline_is_the_one_of_lime(seed):
     values = noise(seed=seed).astype(np.float64)
-    rows = law(InputForm(dtype="float64")).split([given(values)])
+    rows = perturbation(InputForm(dtype="float64")).split([given(values)])
     fudged = values.copy()
     for label in np.unique(rows.labels[0]):
         inside = rows.labels[0] == label
@@ -31,20 +31,20 @@ def test_the_default_baseline_is_the_one_of_lime(seed):
     ],
 )
 def test_a_colour_stands_everywhere(baseline, colour):
-    rows = law(baseline=baseline).split([given(noise())])
+    rows = perturbation(baseline=baseline).split([given(noise())])
     hidden = rows.masked(0, np.zeros((1, 6), dtype=bool))[0]
     assert (hidden == np.array(colour, dtype=np.float32)).all()
 
 
 def test_a_colour_is_made_grey_for_a_grey_picture():
-    rows = law(baseline="colour=#ff0000").split([given(noise((8, 8, 1)))])
+    rows = perturbation(baseline="colour=#ff0000").split([given(noise((8, 8, 1)))])
     hidden = rows.masked(0, np.zeros((1, rows.counts[0]), dtype=bool))
     np.testing.assert_allclose(hidden, 0.299 * 255)
 
 
 def test_the_blur_keeps_the_mean_and_loses_the_detail():
     values = noise((40, 40, 3))
-    rows = law(baseline="blur:share=0.1").split([given(values)])
+    rows = perturbation(baseline="blur:share=0.1").split([given(values)])
     hidden = rows.masked(0, np.zeros((1, 6), dtype=bool))[0]
     assert abs(hidden.mean() - values.mean()) < 3
     assert hidden.std() < values.std() / 5
@@ -54,20 +54,22 @@ def test_inpainting_goes_on_what_lies_around():
     ramp = np.repeat(np.linspace(0, 250, 60)[None, :, None], 60, axis=0).repeat(3, axis=2)
     spoilt = ramp.copy()
     spoilt[20:40, 20:40] = 255  # the middle cell of nine
-    rows = law(baseline="inpaint", segments=9).split([given(spoilt.astype(np.uint8))])
+    rows = perturbation(baseline="inpaint", segments=9).split([given(spoilt.astype(np.uint8))])
     hidden = rows.masked(0, np.zeros((1, 9), dtype=bool))[0]
     assert np.abs(hidden[25:35, 25:35] - ramp[25:35, 25:35]).max() < 12
 
 
 def test_a_picture_of_one_superpixel_can_be_inpainted():
-    rows = law(baseline="inpaint", segments=1).split([given(noise())])
+    rows = perturbation(baseline="inpaint", segments=1).split([given(noise())])
     hidden = rows.masked(0, np.zeros((1, 1), dtype=bool))[0]
     np.testing.assert_allclose(hidden[0, 0], noise().mean(axis=(0, 1)), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["white", "grey", "colour=#102030"])
 def test_a_colour_of_255_is_refused_where_pixels_have_their_own_range(name):
-    rows = law(baseline=name).split([given(noise((8, 8, 1)).astype(np.float32), eight=False)])
+    rows = perturbation(baseline=name).split([
+        given(noise((8, 8, 1)).astype(np.float32), is_8bit=False)
+    ])
     assert "range of their own" in rows.reasons[0]
 
 

@@ -5,20 +5,22 @@ import pickle
 import numpy as np
 import pytest
 from broken_pictures import rgb, stored
-from drawn_pictures import fitted, given, law, noise
+from drawn_pictures import fitted, given, noise, perturbation
 
 from xplain_cli.baselines.assignment import assign_one
 from xplain_cli.baselines.candidates import NearestMember
 from xplain_cli.baselines.pictures import PictureMembers, hold
 from xplain_cli.errors import RefusedError
 from xplain_cli.modalities.image.compose import InputForm
-from xplain_cli.modalities.image.masks import PictureLaw
+from xplain_cli.modalities.image.masks import PictureMasker
 from xplain_cli.modalities.image.superpixels import open_superpixels
 
 
 def test_another_picture_stands_in_at_the_same_place(tmp_path):
     (tmp_path / "other.png").write_bytes(stored(rgb(24, 32), "PNG"))
-    rows = law(baseline=f"file={tmp_path / 'other.png'}").split([given(noise((24, 32, 3)))])
+    rows = perturbation(baseline=f"file={tmp_path / 'other.png'}").split([
+        given(noise((24, 32, 3)))
+    ])
     hidden = rows.masked(0, np.zeros((1, 6), dtype=bool))[0]
     np.testing.assert_array_equal(hidden, np.asarray(rgb(24, 32)))
 
@@ -44,7 +46,7 @@ def near(pictures, form=None, eights=None):
 
 def near_law(pictures, form=None):
     form = form or InputForm()
-    return PictureLaw(open_superpixels("grid", 6), near(pictures, form), form)
+    return PictureMasker(open_superpixels("grid", 6), near(pictures, form), form)
 
 
 def nothing(rows):

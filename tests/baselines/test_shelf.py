@@ -16,9 +16,9 @@ from xplain_cli.baselines import BASELINES, DEFAULTS, label_of, open_baseline
 from xplain_cli.baselines.assignment import NO_CLASS, SHORT, Assigned, assign_one
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.modalities.image.compose import InputForm
-from xplain_cli.modalities.image.masks import PictureLaw
+from xplain_cli.modalities.image.masks import PictureMasker
 from xplain_cli.modalities.image.superpixels import open_superpixels
-from xplain_cli.modalities.text.masks import TextLaw
+from xplain_cli.modalities.text.masks import TextMasker
 
 EVERY = [(modality, name) for modality, shelf in BASELINES.items() for name in shelf]
 NAMED = {"colour": "colour=7", "file": "file=a.png", "token": "token=_"}
@@ -69,7 +69,7 @@ def test_commas_belong_to_the_only_setting():
 @pytest.mark.parametrize("text", ["deletion", "token=[MASK]"])
 def test_the_baseline_of_a_text_is_the_text_without_its_units(text):
     fitted = open_baseline("text", text).fit(None)
-    rows = TextLaw(mask_token=fitted.token).split(["a bad film, a very bad end!"])
+    rows = TextMasker(mask_token=fitted.token).split(["a bad film, a very bad end!"])
     nothing = rows.masked(0, np.zeros((1, rows.counts[0]), dtype=bool))
     assert assign_one(fitted, rows).values == nothing
 
@@ -77,7 +77,7 @@ def test_the_baseline_of_a_text_is_the_text_without_its_units(text):
 @pytest.mark.parametrize("text", ["mean", "black", "blur", "colour=#102030"])
 def test_the_baseline_of_a_picture_is_the_picture_with_everything_hidden(text):
     fitted = open_baseline("image", text).fit(None)
-    rows = PictureLaw(open_superpixels("grid", 6), fitted, InputForm()).split([given(noise())])
+    rows = PictureMasker(open_superpixels("grid", 6), fitted, InputForm()).split([given(noise())])
     nothing = rows.masked(0, np.zeros((1, 6), dtype=bool))[0]
     np.testing.assert_array_equal(assign_one(fitted, [rows.rows[0]]).values[0], nothing)
 
@@ -96,7 +96,7 @@ def test_a_token_is_a_baseline_by_its_own_name(run, comments, baseline, option):
 
 
 @dataclass(frozen=True)
-class Made:
+class Stub:
     """What a generator's file gives for each class."""
 
     path: str = field(default="", metadata=SHORT)
@@ -143,7 +143,7 @@ class MadeForEach:
 @pytest.fixture
 def made(monkeypatch):
     for shelf in BASELINES.values():
-        monkeypatch.setitem(shelf, "made", Made)
+        monkeypatch.setitem(shelf, "made", Stub)
 
 
 def put(name, values):

@@ -19,10 +19,10 @@ from xplain_cli.baselines import open_baseline
 from xplain_cli.baselines.assignment import foils
 from xplain_cli.baselines.tables import TableReference
 from xplain_cli.engine.baseline_rows import widened
-from xplain_cli.engine.model_calls import Asked, run_together
+from xplain_cli.engine.model_calls import ModelCalls, run_together
 from xplain_cli.methods import Task
 from xplain_cli.methods.kernel_shap import KernelShap
-from xplain_cli.modalities.tabular.masks import MaskedTableLaw
+from xplain_cli.modalities.tabular.masks import TableMasker
 from xplain_cli.models import Capabilities
 from xplain_cli.scales import Scale
 from xplain_cli.targets import Target
@@ -55,7 +55,7 @@ def reference(model, rows, members, classes):
 
 
 def law_of(text, ref):
-    return MaskedTableLaw(
+    return TableMasker(
         tuple(map(str, range(len(ref.members)))),
         ref.members,
         tuple(ref.rows.columns),
@@ -80,8 +80,8 @@ def quality(name, X, y):
     scaled = fitted.to_numpy() / ref.distance.spreads
     outliers = LocalOutlierFactor(novelty=True).fit(scaled)
     for text in ("mean", "zero", "medoid", "nearest", "revert"):
-        law = law_of(text, ref)
-        split, asked = law.split(held).grounded(pairs, outputs, model.predict)
+        perturbation = law_of(text, ref)
+        split, asked = perturbation.split(held).with_baselines(pairs, outputs, model.predict)
         base, facts = split.ground.table, split.ground.row_columns
         reached = (model.predict(base).argmax(axis=1) == wanted).mean()
         inliers = (outliers.predict(base.to_numpy() / ref.distance.spreads) == 1).mean()
@@ -127,14 +127,14 @@ def shared():
     print(f"pictures: accuracy {(own == y[600:]).mean():.2f}")
     for text in ("zero", "mean", "nearest", "revert"):
         for target in (pairs, np.where([False, True], -1, pairs)):
-            law = law_of(text, ref)
-            block, _ = law.split(held).grounded(pairs, outputs, model.predict)
+            perturbation = law_of(text, ref)
+            block, _ = perturbation.split(held).with_baselines(pairs, outputs, model.predict)
             shares = []
             for n in np.unique(block.counts).tolist():
                 rows = np.flatnonzero(block.counts == n)
                 if n:
                     shares.append(
-                        explain(model, law, block.take(rows), outputs[rows], target[rows])
+                        explain(model, perturbation, block.take(rows), outputs[rows], target[rows])
                     )
             weights = np.abs(np.concatenate(shares))
             weights = weights[weights.sum(axis=1) > 0]
@@ -143,14 +143,21 @@ def shared():
             print(f"shared body, {kind:20} {text:8} share of |weight| on the mark {share:.2f}")
 
 
-def explain(model, law, block, outputs, pairs):
+def explain(model, perturbation, block, outputs, pairs):
     spec = Target("all", "runner-up")
-    asked = Asked(model, spec, Scale("raw"), np.arange(4), 8192)
+    asked = ModelCalls(model, spec, Scale("raw"), np.arange(4), 8192)
     at = np.arange(len(outputs))
     own = outputs[at, pairs[:, 0, 0]]
     minus = np.where(pairs[:, 0, 1] >= 0, outputs[at, pairs[:, 0, 1]], 0)
     task = Task(
-        law, block, pairs, (own - minus)[:, None], margin=False, seed=0, samples=256, repeats=4
+        perturbation,
+        block,
+        pairs,
+        (own - minus)[:, None],
+        margin=False,
+        seed=0,
+        samples=256,
+        repeats=4,
     )
     return widened(run_together(asked, [(block, KernelShap().explain(task))])[0], block).weights[
         :, 0

@@ -22,7 +22,7 @@ import numpy as np
 
 from xplain_cli.models.pickles.allowlist import judge
 from xplain_cli.models.pickles.dry_run import dry_run
-from xplain_cli.models.pickles.strict import strict_load
+from xplain_cli.models.pickles.strict_unpickler import strict_load
 from xplain_cli.models.stored import read_stored
 
 

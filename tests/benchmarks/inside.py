@@ -28,7 +28,7 @@ class Case:
 
     @property
     def names(self):
-        return self.chosen.law.names
+        return self.chosen.perturbation.names
 
 
 def open_case(model, data, rows, **options):
@@ -40,17 +40,17 @@ def open_case(model, data, rows, **options):
     modality = opened.modality
     table = datasets.read_columns(modality.table, modality.kinds).table.iloc[list(rows)]
     table = table.reset_index(drop=True)
-    return Case(opened, chosen, chosen.law.split(table), table)
+    return Case(opened, chosen, chosen.perturbation.split(table), table)
 
 
 def pool_of(case, seed):
     """Draw and predict the shared pool of one seed."""
     budget = Budget(seed, case.chosen.budget.samples, case.chosen.budget.repeats)
-    draw, inputs = draw_pool(case.chosen.law, budget)
-    kept = used_outputs(case.chosen.target, len(case.opened.settled.outputs))
+    draw, inputs = draw_pool(case.chosen.perturbation, budget)
+    kept = used_outputs(case.chosen.target, len(case.opened.signature.outputs))
     outputs = predict_fixed(case.opened.model, inputs, kept)
     scaled = checked_scale(outputs, case.chosen.target, case.chosen.scale)
-    levels = tuple(len(f) for f in case.chosen.law.frequencies)
+    levels = tuple(len(f) for f in case.chosen.perturbation.frequencies)
     return Pool(Draw(draw.codes, draw.positions), scaled, budget.repeats, levels)
 
 
@@ -60,8 +60,8 @@ def explainer_of(case, seed, k=5):
     assignment = Assignment(
         identity="benchmark",
         recipe=case.opened.recipe,
-        settled=case.opened.settled,
-        law=chosen.law,
+        signature=case.opened.signature,
+        perturbation=chosen.perturbation,
         method=chosen.method,
         target=chosen.target,
         scale=chosen.scale,

@@ -51,9 +51,9 @@ def cases(folder):
 def compare(name, case, runs, seeds):
     """Print how ours stands to lime on one table."""
     peer = LimePeer(case, case.opened.background)
-    positive = case.opened.settled.positive
+    positive = case.opened.signature.positive
     label = case.chosen.target.pairs[0][0] if positive is None else positive
-    if case.opened.settled.task == "regression":
+    if case.opened.signature.task == "regression":
         label = 1
     theirs = np.array([[peer.weights(i, label) for i in range(len(ROWS))] for _ in range(runs)])
     found = [explain(case, seed) for seed in range(seeds)]

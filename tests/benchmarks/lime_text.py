@@ -75,15 +75,15 @@ class Inside:
         assignment = Assignment(
             identity="benchmark",
             recipe=self.opened.recipe,
-            settled=self.opened.settled,
-            law=self.chosen.law,
+            signature=self.opened.signature,
+            perturbation=self.chosen.perturbation,
             method=self.chosen.method,
             target=self.chosen.target,
             scale=self.chosen.scale,
             budget=Budget(seed, samples or budget.samples, repeats or budget.repeats),
             stability_k=5,
             labels=Labels("", "", "", "", "", ("spans",), ("n_units", "segmentation")),
-            sparse=self.chosen.drawing.sparse,
+            sparse=self.chosen.neighbourhood.sparse,
         )
         explainer = Explainer(assignment, self.opened.model, iter(()))
         rows = Rows(0, list(range(len(texts))), pd.DataFrame(index=range(len(texts))))

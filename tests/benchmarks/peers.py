@@ -36,7 +36,7 @@ class LimePeer:
         }
         self.explainer = LimeTabularExplainer(
             self.encode(background).to_numpy(dtype=float),
-            mode="regression" if case.opened.settled.task == "regression" else "classification",
+            mode="regression" if case.opened.signature.task == "regression" else "classification",
             categorical_features=[self.columns.index(c) for c in self.levels],
             random_state=seed,
         )

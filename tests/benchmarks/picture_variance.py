@@ -9,9 +9,9 @@ import numpy as np
 from xplain_cli.baselines import open_baseline
 from xplain_cli.datasets.pictures import find_pictures
 from xplain_cli.datasets.pixels import Reading
-from xplain_cli.methods import METHODS, Masked, Task
+from xplain_cli.methods import METHODS, MaskOutputs, Task
 from xplain_cli.modalities.image.compose import InputForm
-from xplain_cli.modalities.image.masks import PictureLaw
+from xplain_cli.modalities.image.masks import PictureMasker
 from xplain_cli.modalities.image.superpixels import open_superpixels
 from xplain_cli.models import ModelRecipe, load_model
 from xplain_cli.models.batches import predict_fixed
@@ -46,12 +46,12 @@ class Remembered:
         return np.array([self.known[key] for key in keys])[:, None]
 
 
-def weigh(method, law, rows, model, budget, seed, *, bounded):
+def weigh(method, perturbation, rows, model, budget, seed, *, bounded):
     """Return the weights (n,) of one picture."""
     n = int(rows.counts[0])
     own = model(np.ones((1, n), dtype=bool))
     task = Task(
-        law,
+        perturbation,
         rows,
         np.array([[[0, -1]]]),
         own,
@@ -64,28 +64,30 @@ def weigh(method, law, rows, model, budget, seed, *, bounded):
     explaining = method.explain(task)
     need = explaining.send(None)
     try:
-        explaining.send(Masked([model(masks) for masks in need.masks], np.zeros(1, dtype=int)))
+        explaining.send(MaskOutputs([model(masks) for masks in need.masks], np.zeros(1, dtype=int)))
     except StopIteration as finished:
         return finished.value.weights[0, 0]
     raise RuntimeError("one question is enough")
 
 
-def measure(law, pictures, output, budget, seeds):
+def measure(perturbation, pictures, output, budget, seeds):
     """Return, by method, the median and least ratio of variances over pictures."""
     recipe = ModelRecipe(str(FOLDER / "scenes.onnx"), modality="image", model_output=output)
     loaded = load_model(recipe)
     ratios = {text: [] for text in OURS}
     for picture in pictures:
-        rows = law.split([picture])
-        settled = loaded.settle(rows.inputs)
-        network = loaded.bind(settled)
+        rows = perturbation.split([picture])
+        signature = loaded.settle(rows.inputs)
+        network = loaded.bind(signature)
         target = int(network.predict(rows.inputs)[0].argmax())
         model = Remembered(network, rows, target)
         spread = {}
         for text in [PLAIN, *OURS]:
             method = build(text, METHODS["masks"])
             runs = [
-                weigh(method, law, rows, model, budget, s, bounded=output == "probabilities")
+                weigh(
+                    method, perturbation, rows, model, budget, s, bounded=output == "probabilities"
+                )
                 for s in range(seeds)
             ]
             spread[text] = np.var(runs, axis=0, ddof=1).sum()
@@ -102,10 +104,12 @@ def main():
     arguments = parser.parse_args()
     form = InputForm("NCHW", "float32", 1 / 255, (0.5,), (0.25,))
     pictures = find_pictures([str(FOLDER / "scenes")]).take(0, arguments.pictures, Reading())
-    law = PictureLaw(open_superpixels("slic", 16), open_baseline("image", "mean").fit(None), form)
+    perturbation = PictureMasker(
+        open_superpixels("slic", 16), open_baseline("image", "mean").fit(None), form
+    )
     for segments in arguments.segments:
         budget = (512 if segments <= 18 else 2048, 1)
-        own = replace(law, cut=open_superpixels("slic", segments))
+        own = replace(perturbation, cut=open_superpixels("slic", segments))
         for output in ("probabilities", "scores"):
             print(f"{segments} superpixels, {budget[0]} calls, {output}:", flush=True)
             ratios = measure(own, pictures, output, budget, arguments.seeds)

@@ -20,14 +20,14 @@ from sklearn.model_selection import train_test_split
 
 from xplain_cli.baselines.fixed import Fixed
 from xplain_cli.baselines.tables import measure_distance
-from xplain_cli.engine.model_calls import Asked, run_together
+from xplain_cli.engine.model_calls import ModelCalls, run_together
 from xplain_cli.methods import Task
 from xplain_cli.methods.kernel_shap import KernelShap
 from xplain_cli.methods.permutation import Permutation
 from xplain_cli.methods.tree_shap import shapley_of_leaves, sort_leaves
-from xplain_cli.modalities.tabular.masks import MaskedTableLaw
+from xplain_cli.modalities.tabular.masks import TableMasker
 from xplain_cli.models import Capabilities
-from xplain_cli.models.contract import Settled
+from xplain_cli.models.contract import Signature
 from xplain_cli.models.estimators.trees import leaf_boxes
 from xplain_cli.scales import Scale
 from xplain_cli.targets import Target
@@ -50,7 +50,7 @@ class Forest:
 def ours(method, model, rows, background, seed):
     names = tuple(f"f{i}" for i in range(rows.shape[1]))
     frames = [pd.DataFrame(part, columns=list(names)) for part in (rows, background)]
-    law = MaskedTableLaw(
+    perturbation = TableMasker(
         names,
         tuple((name,) for name in names),
         names,
@@ -60,10 +60,12 @@ def ours(method, model, rows, background, seed):
         ("yes",),
     )
     pairs = np.tile([[0, -1]], (len(rows), 1, 1))
-    asked = Asked(model, Target("yes", "fixed", ((0, -1),)), Scale("raw"), np.array([0]), 8192)
-    block, _ = law.split(frames[0]).grounded(pairs, np.zeros((len(rows), 1)), model.predict)
+    asked = ModelCalls(model, Target("yes", "fixed", ((0, -1),)), Scale("raw"), np.array([0]), 8192)
+    block, _ = perturbation.split(frames[0]).with_baselines(
+        pairs, np.zeros((len(rows), 1)), model.predict
+    )
     task = Task(
-        law,
+        perturbation,
         block,
         pairs,
         model.predict(frames[0]),
@@ -76,8 +78,10 @@ def ours(method, model, rows, background, seed):
 
 
 def by_leaves(forest, rows, background):
-    settled = Settled("predict_proba", "classification", "probability", ("a", "b"), 1, False, "")  # noqa: FBT003 - margin
-    leaves = sort_leaves(leaf_boxes(forest, settled), np.array([1]))
+    signature = Signature(
+        "predict_proba", "classification", "probability", ("a", "b"), 1, False, ""
+    )  # noqa: FBT003 - margin
+    leaves = sort_leaves(leaf_boxes(forest, signature), np.array([1]))
     owners = np.arange(rows.shape[1])
     return np.stack([shapley_of_leaves(leaves, row, background, owners)[0][:, 0] for row in rows])
 

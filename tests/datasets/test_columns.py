@@ -1,6 +1,6 @@
 import pytest
 
-from xplain_cli.datasets import Matched, duplicate_ids, match_columns
+from xplain_cli.datasets import ColumnMatch, duplicate_ids, match_columns
 from xplain_cli.errors import RefusedError, UsageError
 
 
@@ -17,7 +17,7 @@ def match(available, wanted=None, n_wanted=None, id_column=None, features=(), dr
 
 
 def test_known_names_come_in_the_models_order_and_extra_ones_are_noted():
-    assert match(["id", "b", "a", "y"], ["a", "b"]) == Matched(
+    assert match(["id", "b", "a", "y"], ["a", "b"]) == ColumnMatch(
         ("a", "b"),
         ("id", "y"),
         ("not used: id, y (kept out of the explanation; --keep carries them)",),
@@ -25,7 +25,9 @@ def test_known_names_come_in_the_models_order_and_extra_ones_are_noted():
 
 
 def test_the_id_and_dropped_columns_are_not_noted():
-    assert match(["id", "a", "y"], ["a"], id_column="id", drop=["y"]) == Matched(("a",), ("y",), ())
+    assert match(["id", "a", "y"], ["a"], id_column="id", drop=["y"]) == ColumnMatch(
+        ("a",), ("y",), ()
+    )
 
 
 def test_missing_names_are_refused_with_the_nearest():
@@ -70,7 +72,7 @@ def test_features_may_repeat_the_models_names():
 
 
 def test_unknown_names_take_the_table_when_the_number_fits():
-    assert match(["a", "id"], n_wanted=2) == Matched(("a", "id"), (), ())
+    assert match(["a", "id"], n_wanted=2) == ColumnMatch(("a", "id"), (), ())
     assert match(["a", "b"]).columns == ("a", "b")
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from running import SMALL, rows_of
 
-from xplain_cli.engine.model_calls import ANSWERS, Asked, run_together
+from xplain_cli.engine.model_calls import ANSWERS, ModelCalls, run_together
 from xplain_cli.errors import RefusedError
 from xplain_cli.methods import NeedMasks, NeedOutputs, NeedPool, UnexplainedError
 from xplain_cli.models.one_by_one import together_or_each
@@ -40,7 +40,7 @@ class Rows:
 
 @pytest.fixture
 def asked():
-    return Asked(Sums(), Target("y", "fixed", ((0, -1),)), Scale("raw"), np.array([0]), 8)
+    return ModelCalls(Sums(), Target("y", "fixed", ((0, -1),)), Scale("raw"), np.array([0]), 8)
 
 
 @dataclass(frozen=True)

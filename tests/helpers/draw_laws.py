@@ -17,7 +17,7 @@ def law_of(table, method, discrete=frozenset()):
     return table_law(table, kinds, method.discretizer, discrete=discrete)
 
 
-def explain(method, law, rows, model, *, samples=256, repeats=4, seed=0, counted=None):
+def explain(method, perturbation, rows, model, *, samples=256, repeats=4, seed=0, counted=None):
     """Answer a method's questions by a plain function of the table, (m, k)."""
 
     def ask(table):
@@ -25,12 +25,19 @@ def explain(method, law, rows, model, *, samples=256, repeats=4, seed=0, counted
             counted.append(len(table))
         return np.asarray(model(table), dtype=float).reshape(len(table), -1)
 
-    block = law.split(rows)
+    block = perturbation.split(rows)
     predictions = ask(rows)
     k = predictions.shape[1]
     pairs = np.tile(np.array([[t, -1] for t in range(k)]), (len(rows), 1, 1))
     task = Task(
-        law, block, pairs, predictions, margin=False, seed=seed, samples=samples, repeats=repeats
+        perturbation,
+        block,
+        pairs,
+        predictions,
+        margin=False,
+        seed=seed,
+        samples=samples,
+        repeats=repeats,
     )
     explaining, answer = method.explain(task), None
     while True:
@@ -39,12 +46,12 @@ def explain(method, law, rows, model, *, samples=256, repeats=4, seed=0, counted
         except StopIteration as finished:
             return finished.value
         if isinstance(need, NeedPool):
-            drawn = [law.draw(samples, (seed, r)) for r in range(repeats)]
+            drawn = [perturbation.draw(samples, (seed, r)) for r in range(repeats)]
             draw = Draw(
                 np.concatenate([d.codes for d, _ in drawn], axis=1),
                 np.concatenate([d.positions for d, _ in drawn], axis=1),
             )
-            levels = tuple(len(f) for f in law.frequencies)
+            levels = tuple(len(f) for f in perturbation.frequencies)
             answer = Pool(draw, ask(pd.concat([t for _, t in drawn])), repeats, levels)
         elif isinstance(need, NeedOutputs):
             answer = ask(pd.concat(need.inputs))

@@ -8,7 +8,7 @@ from xplain_cli.baselines import open_baseline
 from xplain_cli.datasets.pixels import Reading
 from xplain_cli.modalities.image.candidates import OtherPictures
 from xplain_cli.modalities.image.compose import InputForm
-from xplain_cli.modalities.image.masks import PictureLaw
+from xplain_cli.modalities.image.masks import PictureMasker
 from xplain_cli.modalities.image.superpixels import open_superpixels
 
 
@@ -19,7 +19,7 @@ class Given:
     values: np.ndarray
     size: tuple
     box: tuple
-    eight: bool = True
+    is_8bit: bool = True
     id: str = "given"
     notes: tuple = ()
 
@@ -27,9 +27,9 @@ class Given:
         return self
 
 
-def given(values, *, eight=True):
+def given(values, *, is_8bit=True):
     height, width = values.shape[:2]
-    return Given(values, (width, height), (0, 0, width, height), eight)
+    return Given(values, (width, height), (0, 0, width, height), is_8bit)
 
 
 def noise(shape=(12, 16, 3), seed=0):
@@ -47,8 +47,8 @@ PLAIN = InputForm()
 IMAGENET = InputForm("NCHW", "float32", 1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
-def law(form=PLAIN, baseline="mean", cut="grid", segments=6, **more):
-    return PictureLaw(open_superpixels(cut, segments), fitted(baseline), form, **more)
+def perturbation(form=PLAIN, baseline="mean", cut="grid", segments=6, **more):
+    return PictureMasker(open_superpixels(cut, segments), fitted(baseline), form, **more)
 
 
 @dataclass(frozen=True)

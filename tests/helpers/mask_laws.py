@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from xplain_cli.methods import Masked, NeedMasks, Task
+from xplain_cli.methods import MaskOutputs, NeedMasks, Task
 
 
-class Law:
+class Perturbation:
     """A law of masks without any modality."""
 
     def __init__(self, inclusion, unit=100.0):
@@ -34,7 +34,7 @@ def explain(method, sizes, n, model, *, rows=1, samples=512, repeats=4, seed=0, 
     k = predictions.shape[1]
     pairs = np.tile(np.array([[t, -1] for t in range(k)]), (rows, 1, 1))
     task = Task(
-        Law(sizes),
+        Perturbation(sizes),
         Rows(rows, n),
         pairs,
         predictions,
@@ -52,7 +52,7 @@ def explain(method, sizes, n, model, *, rows=1, samples=512, repeats=4, seed=0, 
             return finished.value
         assert isinstance(need, NeedMasks)
         outputs = [model(i, masks) for i, masks in zip(need.rows, need.masks, strict=True)]
-        answer = Masked(outputs, np.array([len(masks) for masks in need.masks]))
+        answer = MaskOutputs(outputs, np.array([len(masks) for masks in need.masks]))
 
 
 def sigmoid(x):

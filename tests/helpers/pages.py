@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 from running import SMALL
 
-from xplain_cli.report.exhibits import Reason
+from xplain_cli.report.items import Reason
 
 
 def reason(name, weight, error=0.0, value=None, baseline=None):

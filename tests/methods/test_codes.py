@@ -5,8 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
-from xplain_cli.methods.codes import capacity, code_masks, code_rows, code_size, sidon_columns
 from xplain_cli.methods.designs import all_masks
+from xplain_cli.methods.linear_codes import (
+    capacity,
+    code_masks,
+    code_rows,
+    code_size,
+    sidon_columns,
+)
 
 CAPACITY = {32: 6, 64: 7, 128: 9, 256: 12, 512: 18, 1024: 24, 2048: 32, 4096: 41, 8192: 64}
 

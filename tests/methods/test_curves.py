@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from mask_laws import Law, Rows, index
+from mask_laws import Perturbation, Rows, index
 
-from xplain_cli.methods import Masked, Task
+from xplain_cli.methods import MaskOutputs, Task
 from xplain_cli.methods.curves import measure
 
 
@@ -12,12 +12,12 @@ def measured(weights, n, model, k=2):
     """Answer the masks of one row by ``model(row, masks)``."""
     full = np.ones((1, n), dtype=bool)
     pairs = np.array([[[0, -1]]])
-    task = Task(Law("bernoulli"), Rows(1, n), pairs, model(0, full), False, 0, 1, 1)  # noqa: FBT003 - margin
+    task = Task(Perturbation("bernoulli"), Rows(1, n), pairs, model(0, full), False, 0, 1, 1)  # noqa: FBT003 - margin
     asking = measure(task, np.array(weights, dtype=float)[None, None], k)
     need = next(asking)
     outputs = [model(0, masks) for masks in need.masks]
     try:
-        asking.send(Masked(outputs, np.array([len(need.masks[0])])))
+        asking.send(MaskOutputs(outputs, np.array([len(need.masks[0])])))
     except StopIteration as finished:
         return {name: float(value[0, 0]) for name, value in finished.value.measures.items()}
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from mask_laws import Law, explain, index
+from mask_laws import Perturbation, explain, index
 
 from xplain_cli.errors import UsageError
 from xplain_cli.methods import METHODS
@@ -42,7 +42,7 @@ def test_all_masks_are_all_and_distinct():
 def test_codes_are_for_features_that_stay_with_one_half():
     method = build("lime:design=codes", METHODS["masks"])
     with pytest.raises(UsageError, match="the law of texts does not"):
-        method.default_budget(Law("uniform-size"))
+        method.default_budget(Perturbation("uniform-size"))
 
 
 def test_the_default_design_of_pictures_is_a_whole_code():

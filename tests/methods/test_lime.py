@@ -34,9 +34,9 @@ def test_shapes_and_finiteness(text, n, rng):
     got = explain(method, law_of(table, method), table.head(3), lambda t: t.to_numpy() @ np.ones(n))
     assert got.weights.shape == (3, 1, n)
     assert got.base.shape == got.local_r2.shape == (3, 1)
-    assert got.factors.shape[1:] == (3, 1, n)
+    assert got.error_factors.shape[1:] == (3, 1, n)
     assert np.isfinite(got.weights).all()
-    assert np.isfinite(got.factors).all()
+    assert np.isfinite(got.error_factors).all()
     assert (got.effective_share > 0).all()
     assert (got.effective_share <= 1 + 1e-9).all()
 
@@ -55,10 +55,12 @@ def test_a_constant_model_gives_zeros_and_no_fit(text, rng):
 def test_same_seed_same_bytes_and_another_seed_others(text, rng):
     method = build(text, METHODS["draws"])
     table = frame(rng)
-    law = law_of(table, method)
+    perturbation = law_of(table, method)
 
     def weights(seed):
-        got = explain(method, law, table.head(3), lambda t: np.tanh(t.sum(axis=1)), seed=seed)
+        got = explain(
+            method, perturbation, table.head(3), lambda t: np.tanh(t.sum(axis=1)), seed=seed
+        )
         return got.weights.tobytes()
 
     assert weights(3) == weights(3)
@@ -70,13 +72,13 @@ def test_same_seed_same_bytes_and_another_seed_others(text, rng):
 def test_rows_together_or_alone_give_the_same_bytes(text, n, rng):
     method = build(text, METHODS["draws"])
     table = frame(rng, n)
-    law = law_of(table, method)
+    perturbation = law_of(table, method)
     model = lambda t: np.tanh(t.to_numpy() @ np.arange(1.0, n + 1))  # noqa: E731
-    together = explain(method, law, table.head(20), model)
+    together = explain(method, perturbation, table.head(20), model)
     for i in range(20):
-        alone = explain(method, law, table.iloc[[i]].reset_index(drop=True), model)
+        alone = explain(method, perturbation, table.iloc[[i]].reset_index(drop=True), model)
         assert together.weights[i].tobytes() == alone.weights[0].tobytes()
-        assert together.factors[:, i].tobytes() == alone.factors[:, 0].tobytes()
+        assert together.error_factors[:, i].tobytes() == alone.error_factors[:, 0].tobytes()
         assert together.local_r2[i].tobytes() == alone.local_r2[0].tobytes()
         assert together.locality[i].tobytes() == alone.locality[0].tobytes()
     several, single = assess(together, 2, 0), assess(alone, 2, 0)
@@ -88,9 +90,9 @@ def test_rows_together_or_alone_give_the_same_bytes(text, n, rng):
 def test_permuting_targets_permutes_weights(rng):
     table = frame(rng)
     method = Lime()
-    law = law_of(table, method)
-    one = explain(method, law, table.head(2), lambda t: t[["x0", "x1"]].to_numpy() ** 2)
-    two = explain(method, law, table.head(2), lambda t: t[["x1", "x0"]].to_numpy() ** 2)
+    perturbation = law_of(table, method)
+    one = explain(method, perturbation, table.head(2), lambda t: t[["x0", "x1"]].to_numpy() ** 2)
+    two = explain(method, perturbation, table.head(2), lambda t: t[["x1", "x0"]].to_numpy() ** 2)
     assert one.weights[:, ::-1] == pytest.approx(two.weights, abs=1e-12)
 
 
@@ -124,18 +126,20 @@ def test_lime_converges_to_its_limit_by_enumeration(rng):
         return np.tanh(a + b * c)
 
     method = Lime(ridge=0)
-    law = law_of(table, method, frozenset(table.columns))
+    perturbation = law_of(table, method, frozenset(table.columns))
     got = explain(
         method,
-        law,
+        perturbation,
         table.head(4),
         lambda t: [one(v) for v in t.itertuples(index=False)],
         samples=4096,
         repeats=8,
     )
-    cells = [(cell.levels, cell.frequencies) for cell in law.cells]
+    cells = [(cell.levels, cell.frequencies) for cell in perturbation.cells]
     for i in range(4):
-        exact, base = lime_limit(cells, law.split(table.head(4)).codes[i], one, 0.75 * np.sqrt(3))
+        exact, base = lime_limit(
+            cells, perturbation.split(table.head(4)).codes[i], one, 0.75 * np.sqrt(3)
+        )
         assert got.weights[i, 0] == pytest.approx(exact, abs=2e-3)
         assert got.base[i, 0] == pytest.approx(base, abs=2e-3)
 
@@ -143,11 +147,11 @@ def test_lime_converges_to_its_limit_by_enumeration(rng):
 def test_one_repeat_is_the_ridge_fit_of_its_draws_and_the_row(rng):
     table = frame(rng, 4)
     method = Lime(ridge=2.5)
-    law = law_of(table, method)
+    perturbation = law_of(table, method)
     model = lambda t: np.sin(t["x0"]) * t["x1"]  # noqa: E731
-    got = explain(method, law, table.head(1), model, samples=64, repeats=1)
-    draw, rows = law.draw(64, (0, 0))
-    z, distances = law.contrast(draw, law.split(table.head(1)), 0)
+    got = explain(method, perturbation, table.head(1), model, samples=64, repeats=1)
+    draw, rows = perturbation.draw(64, (0, 0))
+    z, distances = perturbation.contrast(draw, perturbation.split(table.head(1)), 0)
     z = np.vstack([z.T, np.ones(4)])
     f = np.append(model(rows), model(table.head(1)))
     w = np.append(np.exp(-distances / (2 * 0.75**2 * 4)), 1.0)
@@ -160,9 +164,9 @@ def test_an_unseen_category_has_an_error_as_large_as_its_weight(rng):
     table = frame(rng)
     table["kind"] = rng.choice(["u", "v"], len(table)).astype(object)
     method = Lime()
-    law = law_of(table, method, frozenset({"kind"}))
+    perturbation = law_of(table, method, frozenset({"kind"}))
     row = table.head(1).assign(kind="never")
-    got = explain(method, law, row, lambda t: (t["kind"] == "never") * 5.0 + t["x0"])
+    got = explain(method, perturbation, row, lambda t: (t["kind"] == "never") * 5.0 + t["x0"])
     error = standard_errors(got)[0, 0, 3]
     assert abs(got.weights[0, 0, 3]) > 0.5
     assert error >= abs(got.weights[0, 0, 3])

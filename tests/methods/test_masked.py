@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from mask_laws import Law, explain, index
+from mask_laws import Perturbation, explain, index
 from oracles import mask_limit, text_formula
 
 from xplain_cli.methods import METHODS
@@ -56,7 +56,7 @@ def test_a_row_takes_no_more_model_inputs_than_its_method_says(text, n, sizes):
     method = build(text, METHODS["masks"])
     for samples, repeats in ((8, 1), (64, 2), (512, 4)):
         got = explain(method, sizes, n, index(n), samples=samples, repeats=repeats)
-        assert got.n_inputs[0] <= method.row_inputs(Law(sizes), n, (samples, repeats))
+        assert got.n_inputs[0] <= method.row_inputs(Perturbation(sizes), n, (samples, repeats))
 
 
 @pytest.mark.parametrize("sizes", SIZES)
@@ -140,7 +140,7 @@ def test_rows_together_or_alone_give_the_same_bytes(text):
     for i in range(5):
         alone = explain(method, "uniform-size", n, lambda _, z, i=i: model(i, z), bounded=True)
         assert together.weights[i].tobytes() == alone.weights[0].tobytes()
-        assert together.factors[:, i].tobytes() == alone.factors[:, 0].tobytes()
+        assert together.error_factors[:, i].tobytes() == alone.error_factors[:, 0].tobytes()
         assert together.local_r2[i].tobytes() == alone.local_r2[0].tobytes()
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from mask_laws import Law, explain, index
+from mask_laws import Perturbation, explain, index
 
 from xplain_cli.errors import UsageError
 from xplain_cli.methods import METHODS
@@ -24,4 +24,4 @@ def test_rise_is_the_mean_with_a_feature_less_the_mean_without():
 
 def test_rise_is_for_features_that_stay_with_one_half():
     with pytest.raises(UsageError, match="it is for pictures"):
-        build("rise", METHODS["masks"]).default_budget(Law("uniform-size"))
+        build("rise", METHODS["masks"]).default_budget(Perturbation("uniform-size"))

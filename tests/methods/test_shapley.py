@@ -112,7 +112,7 @@ def test_rows_together_or_alone_give_the_same_bytes(name):
     for i in range(5):
         alone = of(name, n, lambda _, z, i=i: model(i, z))
         assert together.weights[i].tobytes() == alone.weights[0].tobytes()
-        assert together.factors[:, i].tobytes() == alone.factors[:, 0].tobytes()
+        assert together.error_factors[:, i].tobytes() == alone.error_factors[:, 0].tobytes()
 
 
 def relus(*values):

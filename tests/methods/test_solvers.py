@@ -41,7 +41,7 @@ def test_residual_and_total_sums_need_no_second_pass(rng):
 def test_sandwich_is_hc3_written_out(rng):
     z, f, w = draws(rng, m=60)
     beta, intercept = solve(gram(z, f, w, 1)[0], 5, 0.0)
-    factors, _ = sandwich(z, f, w, beta, intercept, 0.0)
+    error_factors, _ = sandwich(z, f, w, beta, intercept, 0.0)
     x = np.column_stack([np.ones(60), z.T])
     bread = np.linalg.inv(x.T @ (w[:, None] * x))
     for t in range(2):
@@ -49,7 +49,7 @@ def test_sandwich_is_hc3_written_out(rng):
         leverage = w * np.einsum("ij,jk,ik->i", x, bread, x)
         scores = x * (w * residuals / (1 - leverage))[:, None]
         covariance = bread @ scores.T @ scores @ bread
-        found = factors[:, t].T @ factors[:, t]
+        found = error_factors[:, t].T @ error_factors[:, t]
         assert found == pytest.approx(covariance[1:, 1:], rel=1e-6)
 
 

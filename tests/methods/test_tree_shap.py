@@ -20,13 +20,13 @@ def trees_of(kind, X, y):
 @pytest.mark.parametrize("kind", ["tree", "forest", "regression", "extra"])
 def test_tree_shap_is_the_shapley_value_of_the_trees(kind, k, rng):
     from xplain_cli.methods.tree_shap import shapley_of_leaves, sort_leaves
-    from xplain_cli.models.contract import Settled
+    from xplain_cli.models.contract import Signature
     from xplain_cli.models.estimators.trees import leaf_boxes
 
     X = rng.normal(size=(120, 6))
     model = trees_of(kind, X, (X[:, 0] * X[:, 1] + X[:, 2] > 0).astype(int))
     classes = kind != "regression"
-    settled = Settled(
+    signature = Signature(
         response="predict_proba" if classes else "predict",
         task="classification" if classes else "regression",
         scale="probability" if classes else "raw",
@@ -36,12 +36,12 @@ def test_tree_shap_is_the_shapley_value_of_the_trees(kind, k, rng):
         note="",
     )
     answer = model.predict_proba if classes else lambda z: model.predict(z)[:, None]
-    leaves = sort_leaves(leaf_boxes(model, settled), np.arange(len(settled.outputs)))
+    leaves = sort_leaves(leaf_boxes(model, signature), np.arange(len(signature.outputs)))
     x, baselines = X[0], X[1 : 1 + k]
     owners = np.array([0, 1, 1, 2, 3, -1])  # two columns are one feature, the last one is equal
     baselines[:, 5] = x[5]
     phi, base = shapley_of_leaves(leaves, x, baselines, owners)
-    for u in range(len(settled.outputs)):
+    for u in range(len(signature.outputs)):
 
         def value(masks, u=u):
             kept = np.column_stack([masks[:, owners[:5]], np.ones(len(masks), dtype=bool)])

@@ -9,7 +9,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from xplain_cli.models import Capabilities
 from xplain_cli.models.batches import predict_fixed, predict_stream, takes_many
-from xplain_cli.models.estimators.boosters import Categories
+from xplain_cli.models.estimators.boosters import CategoryColumns
 from xplain_cli.models.estimators.model import EstimatorModel
 
 STREAM = np.random.default_rng(0)
@@ -30,14 +30,14 @@ class Counting:
 
 
 def bound(model, settle=LABELS):
-    from xplain_cli.models.contract import Settled
+    from xplain_cli.models.contract import Signature
 
     fitted = model.fit(TABLE.head(500), settle[:500])
     classes = hasattr(model, "predict_proba")
     names = tuple(map(str, model.classes_)) if classes else ("value",)
     response, task = ("predict_proba", "classification") if classes else ("predict", "regression")
-    settled = Settled(response, task, "raw", names, None, margin=False, note="")
-    return EstimatorModel(fitted, settled, named=True, categories=Categories({}, (), (), ()))
+    signature = Signature(response, task, "raw", names, None, margin=False, note="")
+    return EstimatorModel(fitted, signature, named=True, categories=CategoryColumns({}, (), (), ()))
 
 
 def test_batches_have_one_size():

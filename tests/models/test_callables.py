@@ -40,10 +40,14 @@ def called(tmp_path, monkeypatch):
 
 def test_callables_are_handed_a_frame_and_read_by_shape(called):
     chance = called("chance", class_names=("no", "yes"))
-    settled = chance.settle(TABLE)
-    assert (settled.outputs, settled.positive, settled.scale) == (("no", "yes"), 1, "probability")
+    signature = chance.settle(TABLE)
+    assert (signature.outputs, signature.positive, signature.scale) == (
+        ("no", "yes"),
+        1,
+        "probability",
+    )
     up = 1 / (1 + np.exp(-TABLE["a"].to_numpy()))
-    assert np.array_equal(chance.bind(settled).predict(TABLE), np.column_stack([1 - up, up]))
+    assert np.array_equal(chance.bind(signature).predict(TABLE), np.column_stack([1 - up, up]))
     assert called("chance").settle(TABLE).outputs == ("value",)
     assert called("three").settle(TABLE).outputs == ("0", "1", "2")
     assert called("logits").settle(TABLE).outputs == ("output_0", "output_1")

@@ -21,16 +21,16 @@ from sklearn.tree import DecisionTreeClassifier
 from xplain_cli import methods, models
 from xplain_cli.errors import UsageError
 from xplain_cli.methods.occlusion import Occlusion
-from xplain_cli.models import Capabilities, LeafBoxes, MaskedText, Settled
+from xplain_cli.models import Capabilities, LeafBoxes, MaskedText, Signature
 from xplain_cli.models.contract import LoadedModel, PictureInput, UnableError
 from xplain_cli.models.estimators.bag_of_words import BagOfWords, sparse_texts
-from xplain_cli.models.links import Linked, LinkedModel, squash
-from xplain_cli.models.pictures import FlatModel, Flattened
+from xplain_cli.models.links import LinkedModel, LoadedLinkedModel, squash
+from xplain_cli.models.pictures import FlatModel, LoadedFlatModel
 from xplain_cli.planning.needs import check_needs, refusals_named
 from xplain_cli.scales import Scale
 
 NAMES = {one.name for one in fields(Capabilities)} - {"why_not"}
-SCORES = Settled("f", "classification", "raw", ("a", "b"), None, margin=False, note="")
+SCORES = Signature("f", "classification", "raw", ("a", "b"), None, margin=False, note="")
 SHARES = replace(SCORES, scale="probability", positive=1)
 LINK = ("--output-scale", "probability:of=softmax")
 
@@ -145,7 +145,7 @@ class Able:
     """A model of tables that can do everything, or what is said."""
 
     capabilities: Capabilities = ALL
-    settled: Settled = SCORES
+    signature: Signature = SCORES
 
     def predict(self, batch):
         return np.ascontiguousarray(batch.to_numpy(dtype=float)[:, :2])
@@ -245,14 +245,14 @@ KNOWN = {name for name in vars(LoadedModel) if not name.startswith("_")} - {"set
 
 
 def test_a_link_knows_what_its_model_knows():
-    loaded, linked = LoadedAble(), Linked(LoadedAble(), "softmax")
+    loaded, linked = LoadedAble(), LoadedLinkedModel(LoadedAble(), "softmax")
     assert {name: getattr(linked, name) for name in KNOWN} == {
         name: getattr(loaded, name) for name in KNOWN
     }
 
 
 def test_a_flattened_model_knows_all_but_the_columns_of_its_table():
-    loaded, flat = LoadedAble(), Flattened(LoadedAble())
+    loaded, flat = LoadedAble(), LoadedFlatModel(LoadedAble())
     about_columns = {"columns", "n_columns", "discrete", "levels", "numeric", "all_numeric"}
     for name in KNOWN - about_columns - {"takes", "notes"}:
         assert getattr(flat, name) == getattr(loaded, name)
@@ -302,9 +302,9 @@ def test_methods_need_what_capabilities_are_called():
 
 def refused(error):
     """Return what the user is told of a stub method that comes up against an error."""
-    with pytest.raises(UsageError) as told, refusals_named(Slope(), "slope:steps=2"):
+    with pytest.raises(UsageError) as redact, refusals_named(Slope(), "slope:steps=2"):
         raise error
-    return str(told.value)
+    return str(redact.value)
 
 
 def test_what_mends_a_pair_is_told_before_another_method():

@@ -37,10 +37,10 @@ def test_a_model_of_tables_takes_pictures_as_rows_of_pixels(pickled, digits):
     model = opened(path)
     assert model.takes == PictureInput("NHWC", "float64", flat=64)
     pictures = digits.images[:5, :, :, None]
-    settled = model.settle(pictures)
-    assert settled.outputs == tuple(map(str, range(10)))
+    signature = model.settle(pictures)
+    assert signature.outputs == tuple(map(str, range(10)))
     wanted = fitted.predict_proba(digits.data[:5])
-    np.testing.assert_allclose(model.bind(settled).predict(pictures), wanted, atol=1e-12)
+    np.testing.assert_allclose(model.bind(signature).predict(pictures), wanted, atol=1e-12)
 
 
 def test_pictures_of_another_number_of_pixels_are_refused(pickled):

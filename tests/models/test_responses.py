@@ -12,7 +12,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.svm import SVC
 
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.models import Settled
+from xplain_cli.models import Signature
 
 STREAM = np.random.default_rng(0)
 
@@ -35,18 +35,22 @@ BOTH = np.column_stack([TWO, THREE])
 def test_one_margin_stands_for_two_classes(opened):
     model = SVC().fit(TABLE, TWO)
     loaded = opened(model)
-    settled = loaded.settle(TABLE)
+    signature = loaded.settle(TABLE)
     margin = model.decision_function(TABLE)
-    assert settled == Settled(
+    assert signature == Signature(
         *("decision_function", "classification", "raw", ("no", "yes"), 1, True),
         "explaining decision_function (margin between 2 classes: no, yes)",
     )
-    assert np.array_equal(loaded.bind(settled).predict(TABLE), np.column_stack([-margin, margin]))
+    assert np.array_equal(loaded.bind(signature).predict(TABLE), np.column_stack([-margin, margin]))
 
 
 def test_margins_of_several_classes_have_a_column_each_and_pairs_are_refused(opened):
-    settled = opened(SVC().fit(TABLE, THREE)).settle(TABLE)
-    assert (settled.outputs, settled.scale, settled.margin) == (("low", "mid", "top"), "raw", False)
+    signature = opened(SVC().fit(TABLE, THREE)).settle(TABLE)
+    assert (signature.outputs, signature.scale, signature.margin) == (
+        ("low", "mid", "top"),
+        "raw",
+        False,
+    )
     with pytest.raises(RefusedError, match="decision_function_shape='ovr'"):
         opened(SVC(decision_function_shape="ovo").fit(TABLE, THREE)).settle(TABLE)
 
@@ -55,12 +59,12 @@ def test_several_outputs_of_classes_are_laid_side_by_side(opened):
     for model in (RandomForestClassifier(5), MultiOutputClassifier(LogisticRegression())):
         model.fit(TABLE, BOTH)
         loaded = opened(model)
-        settled = loaded.settle(TABLE)
+        signature = loaded.settle(TABLE)
         first, second = ("output_0=no", "output_0=yes"), ("output_1=low", "output_1=mid")
-        assert settled.outputs == (*first, *second, "output_1=top")
-        assert (settled.scale, settled.positive) == ("probability", None)
+        assert signature.outputs == (*first, *second, "output_1=top")
+        assert (signature.scale, signature.positive) == ("probability", None)
         expected = np.hstack(model.predict_proba(TABLE))
-        assert np.array_equal(loaded.bind(settled).predict(TABLE), expected)
+        assert np.array_equal(loaded.bind(signature).predict(TABLE), expected)
 
 
 def test_wrong_wishes_name_what_there_is(opened):

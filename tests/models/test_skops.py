@@ -64,11 +64,11 @@ def opened(folder, model, **wishes):
 def test_skops_files_open_without_a_flag_and_predict_the_same(tmp_path, model):
     model.fit(TABLE, TWO)
     loaded = opened(tmp_path, model)
-    settled = loaded.settle(TABLE)
-    answer = getattr(model, settled.response)(TABLE)
+    signature = loaded.settle(TABLE)
+    answer = getattr(model, signature.response)(TABLE)
     wide = np.column_stack([-answer, answer]) if answer.ndim == 1 else answer
-    assert (loaded.columns, settled.outputs) == (("a", "b", "c"), ("no", "yes"))
-    assert np.array_equal(loaded.bind(settled).predict(TABLE), wide)
+    assert (loaded.columns, signature.outputs) == (("a", "b", "c"), ("no", "yes"))
+    assert np.array_equal(loaded.bind(signature).predict(TABLE), wide)
 
 
 @pytest.mark.parametrize("package", ["xgboost", "lightgbm", "catboost"])

@@ -158,9 +158,9 @@ def test_what_is_missing_is_said_with_what_to_type(tmp_path, words, part):
         ("-", "csv", ("-", "csv", True)),
     ],
 )
-def test_the_format_follows_the_output(tmp_path, output, asked, told):
+def test_the_format_follows_the_output(tmp_path, output, asked, redact):
     found = request(tmp_path, "m", "a", output=output, output_format=asked)
-    assert (found.result.output, found.result.output_format, found.output_explicit) == told
+    assert (found.result.output, found.result.output_format, found.output_explicit) == redact
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from running import rows_of
 
-from xplain_cli.quality.precision import Goal
+from xplain_cli.quality.precision import PrecisionTarget
 
 SMALL = ("-n", "128", "-r", "4")
 
@@ -36,7 +36,7 @@ def test_rows_stop_at_levels_of_their_own_and_the_manifest_counts_them(explain):
     lines = rows_of(out / "stability.csv")
     repeats = [int(line["n_repeats"]) for line in lines]
     assert len(set(repeats)) > 1
-    goal = Goal(0.1, 4, 128, 8192)
+    goal = PrecisionTarget(0.1, 4, 128, 8192)
     met = [goal.reached(float(line["max_rel_se"]), int(line["n_repeats"])) for line in lines]
     for line, ok in zip(lines, met, strict=True):
         assert ok or int(line["n_repeats"]) == 64

@@ -10,15 +10,15 @@ from xplain_cli.explanation import Attribution
 from xplain_cli.quality.stability import assess, fidelity_label, precision_label
 
 
-def attribution(weights, factors, *, degrees=7.0, exact=False, repeats=8):
+def attribution(weights, error_factors, *, degrees=7.0, exact=False, repeats=8):
     weights = np.asarray(weights, dtype=float)[None, None]
-    factors = np.asarray(factors, dtype=float)[:, None, None]
-    lone = np.zeros(weights.shape)
+    error_factors = np.asarray(error_factors, dtype=float)[:, None, None]
+    own_error = np.zeros(weights.shape)
     return Attribution(
         weights=weights,
         base=np.zeros((1, 1)),
-        factors=factors,
-        lone=lone,
+        error_factors=error_factors,
+        own_error=own_error,
         degrees=degrees,
         repeats=np.empty((0, *weights.shape)),
         local_r2=np.ones((1, 1)),
@@ -66,9 +66,9 @@ def test_a_weight_of_zero_may_have_either_sign():
 
 def test_reruns_are_predicted_as_they_come(rng):
     weights = np.array([1.0, 0.9, 0.8, 0.3, 0.25, 0.05, 0.02, 0.0])
-    factors = rng.normal(0, 0.05, (8, 8))
-    sure = assess(attribution(weights, factors), 3, 0)
-    runs = weights + rng.normal(size=(60, 8)) @ factors
+    error_factors = rng.normal(0, 0.05, (8, 8))
+    sure = assess(attribution(weights, error_factors), 3, 0)
+    runs = weights + rng.normal(size=(60, 8)) @ error_factors
     sets = [set(np.argsort(-np.abs(run))[:3]) for run in runs]
     pairs = list(itertools.combinations(range(60), 2))
     overlap = np.mean([jaccard(sets[a], sets[b]) for a, b in pairs])

@@ -3,7 +3,7 @@
 import pytest
 
 from xplain_cli.output.cells import cleaned
-from xplain_cli.report.exhibits import cell, fragments, number, signed
+from xplain_cli.report.items import cell, fragments, number, signed
 
 
 def test_names_are_cut_cleaned_and_never_lone_surrogates():

@@ -4,15 +4,15 @@ import pytest
 from pages import reason
 
 from xplain_cli.modalities import story_of
-from xplain_cli.report.exhibits import Exhibit
-from xplain_cli.report.sentences import Manner, heading, sentences, sides
+from xplain_cli.report.items import Item
+from xplain_cli.report.sentences import Wording, heading, sentences, sides
 
-CLASSES = Manner(story_of("tabular"), ("cat", "dog"), "probability", "classification", based=True)
+CLASSES = Wording(story_of("tabular"), ("cat", "dog"), "probability", "classification", based=True)
 
 
 def exhibit(target, prediction, base_value=0.1, reasons=(), **more):
     total = sum(one.weight for one in reasons)
-    return Exhibit("r", target, prediction, base_value, total, (), tuple(reasons), 3, **more)
+    return Item("r", target, prediction, base_value, total, (), tuple(reasons), 3, **more)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_constant_model_has_nothing_that_moves_it():
 
 
 def test_only_a_base_value_of_the_model_is_told_as_its_answer():
-    surrogate = Manner(story_of("text"), ("value",), "raw", "regression", based=False)
+    surrogate = Wording(story_of("text"), ("value",), "raw", "regression", based=False)
     assert sentences(exhibit("value", 12.5), (), surrogate) == (
         "The model says 12.5.",
         "No feature moves it.",

@@ -13,7 +13,7 @@ import filelock
 import pytest
 
 from xplain_cli.errors import UsageError
-from xplain_cli.runs.locks import alone, in_turn
+from xplain_cli.runs.locks import lock, wait_for_lock
 
 HOLDER = """
 import sys, time
@@ -36,7 +36,7 @@ def holder(tmp_path):
 
 
 def test_a_folder_that_another_process_holds_is_refused_by_name(holder, tmp_path):
-    with pytest.raises(UsageError) as caught, alone(tmp_path / "run"):
+    with pytest.raises(UsageError) as caught, lock(tmp_path / "run"):
         pass
     assert str(caught.value) == (
         f"{tmp_path / 'run'}: another process is at work in this run; wait for it, or name"
@@ -48,31 +48,31 @@ def test_a_folder_that_another_process_holds_is_refused_by_name(holder, tmp_path
 def test_a_killed_process_holds_nothing(holder, tmp_path):
     holder.kill()
     holder.wait()
-    with alone(tmp_path / "run"):
+    with lock(tmp_path / "run"):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lock_leaves_nothing_behind_and_can_be_taken_again(tmp_path):
     for _ in range(2):
-        with alone(tmp_path / "run"):
+        with lock(tmp_path / "run"):
             assert [path.name for path in tmp_path.iterdir()] == [".run.lock"]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lock_stays_with_its_name_when_the_folder_is_renamed(tmp_path):
     (tmp_path / "run").mkdir()
-    with alone(tmp_path / "run"):
+    with lock(tmp_path / "run"):
         (tmp_path / "run").rename(tmp_path / "aside")
         (tmp_path / "run").mkdir()
-        with pytest.raises(UsageError, match="another process"), alone(tmp_path / "run"):
+        with pytest.raises(UsageError, match="another process"), lock(tmp_path / "run"):
             pass
     assert sorted(path.name for path in tmp_path.iterdir()) == ["aside", "run"]
 
 
 def test_folders_of_other_names_are_held_apart(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with alone(tmp_path / "a"), alone(tmp_path / "b"), alone(tmp_path / ".c.csv.xplain"):
+    with lock(tmp_path / "a"), lock(tmp_path / "b"), lock(tmp_path / ".c.csv.xplain"):
         names = sorted(path.name for path in tmp_path.iterdir())
     assert names == [".a.lock", ".b.lock", ".c.csv.xplain.lock"]
 
@@ -81,9 +81,9 @@ def test_one_folder_has_one_lock_however_it_is_spelled(tmp_path, monkeypatch):
     (tmp_path / "run").mkdir()
     (tmp_path / "link").symlink_to("run")
     monkeypatch.chdir(tmp_path / "run")
-    with alone(tmp_path / "run"):
+    with lock(tmp_path / "run"):
         for spelled in (".", "../run", "../link"):
-            with pytest.raises(UsageError), alone(Path(spelled)):
+            with pytest.raises(UsageError), lock(Path(spelled)):
                 pass
 
 
@@ -93,13 +93,13 @@ def test_where_nothing_can_be_locked_nobody_is_held_off(tmp_path, monkeypatch, c
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(filelock.FileLock, "_acquire", refuse)
-    with alone(tmp_path / "run"), alone(tmp_path / "run"), in_turn(tmp_path / "pool.lock"):
+    with lock(tmp_path / "run"), lock(tmp_path / "run"), wait_for_lock(tmp_path / "pool.lock"):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_without_a_parent_is_left_to_who_opens_it(tmp_path):
-    with alone(tmp_path / "no" / "such"):
+    with lock(tmp_path / "no" / "such"):
         assert list(tmp_path.iterdir()) == []
 
 
@@ -107,7 +107,7 @@ def test_what_several_would_make_alike_is_made_in_turn(tmp_path):
     at_work, most = [], []
 
     def work():
-        with in_turn(tmp_path / "pool.lock"):
+        with wait_for_lock(tmp_path / "pool.lock"):
             at_work.append(1)
             most.append(len(at_work))
             time.sleep(0.02)

@@ -8,7 +8,7 @@ from dataclasses import fields
 
 from xplain_cli.baselines.assignment import Baseline
 from xplain_cli.baselines.classes import Medoid, Nearest
-from xplain_cli.baselines.files import File, Row
+from xplain_cli.baselines.files import FileRows, Row
 from xplain_cli.baselines.fills import Black, Blur, Colour, Grey, Inpaint, MeanColour, White
 from xplain_cli.baselines.fixed import Mean, Median, Mode, Zero
 from xplain_cli.baselines.pictures import NearestPicture, OtherPicture
@@ -26,7 +26,7 @@ BASELINES: dict[str, dict[str, type[Baseline]]] = {
         "median": Median,
         "mode": Mode,
         "row": Row,
-        "file": File,
+        "file": FileRows,
         "sample": Sample,
         "medoid": Medoid,
         "nearest": Nearest,

@@ -35,7 +35,7 @@ class Batch(Generic[T]):
     classes: IntArray
 
 
-class Source(Protocol[T]):
+class CandidateSource(Protocol[T]):
     """Where candidates are looked for."""
 
     def batches(self) -> Iterator[Batch[T]]:
@@ -46,12 +46,12 @@ class Source(Protocol[T]):
 
 
 def unlimited(source: object, held: Sequence[T], more: Sequence[T]) -> int:  # noqa: ARG001 - the protocol's
-    """Stand for ``Source.room`` where all rows are in memory anyway."""
+    """Stand for ``CandidateSource.room`` where all rows are in memory anyway."""
     return len(more)
 
 
 @dataclass(frozen=True)
-class Found(Generic[T]):
+class ClassMembers(Generic[T]):
     """
     Rows of some classes.
 
@@ -70,7 +70,7 @@ class Found(Generic[T]):
     full: bool
 
 
-def find_members(source: Source[T], classes: Sequence[int]) -> Found[T]:
+def find_members(source: CandidateSource[T], classes: Sequence[int]) -> ClassMembers[T]:
     """Collect the rows of some classes, until there is no room for more."""
     held: dict[int, list[T]] = {index: [] for index in classes}
     asked, full = 0, False
@@ -83,7 +83,7 @@ def find_members(source: Source[T], classes: Sequence[int]) -> Found[T]:
             full = full or room < len(more)
         if full:
             break
-    return Found(held, asked, full)
+    return ClassMembers(held, asked, full)
 
 
 def class_index(name: str, classes: Sequence[str], instead: str) -> int:
@@ -216,7 +216,7 @@ class NearestOfClass(Protocol):
         """A column whose word must be the class too."""
 
 
-class FileSource(Source[T], Protocol[T]):
+class FileSource(CandidateSource[T], Protocol[T]):
     """Candidates in DATA or in another file, and the words to speak of them."""
 
     @property

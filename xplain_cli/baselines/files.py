@@ -7,7 +7,7 @@ from xplain_cli.baselines.assignment import SHORT, reads_nothing
 from xplain_cli.baselines.fixed import Fixed
 from xplain_cli.baselines.tables import TableFiles, TableReference
 from xplain_cli.errors import UsageError
-from xplain_cli.remote import told
+from xplain_cli.remote import redact
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class File:
+class FileRows:
     """The rows of a file; several are averaged over."""
 
     path: str = field(default="", metadata=SHORT)
@@ -54,4 +54,4 @@ class File:
         """Fit it."""
         if not self.path:
             raise UsageError("--baseline file: name one, such as file=healthy.csv")
-        return Fixed(reference.files.table(self.path), told(self.path))
+        return Fixed(reference.files.table(self.path), redact(self.path))

@@ -34,7 +34,7 @@ class Fill(Protocol):
     def label(self) -> str:
         """Name it, for the ``baseline`` column."""
 
-    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:
+    def fill(self, values: Pixels, labels: NDArray[Any], *, is_8bit: bool) -> Pixels:
         """
         Return a picture (h, w, c) of which every superpixel shows what stands for it.
 
@@ -44,7 +44,7 @@ class Fill(Protocol):
             The picture.
         labels : (h, w)
             Its superpixels, 0 to S-1.
-        eight
+        is_8bit
             Whether values run from 0 to 255; otherwise their range is the user's own.
 
         Raises
@@ -65,7 +65,7 @@ def as_it_is(fill: F, reference: object) -> F:  # noqa: ARG001 - the protocol's
 def fill_each(fill: Fill, rows: Sequence[CutPicture], classes: IntArray, ask: Ask) -> Assigned:  # noqa: ARG001 - the protocol's
     """Stand for ``FittedBaseline.assign``: each picture is filled by itself."""
     filled = [
-        fill.fill(np.asarray(row.values, dtype=row.precision), row.labels, eight=row.eight)
+        fill.fill(np.asarray(row.values, dtype=row.precision), row.labels, is_8bit=row.is_8bit)
         for row in rows
     ]
     return Assigned(filled, [None] * len(filled), np.zeros(len(filled), dtype=np.int64))
@@ -100,7 +100,7 @@ class MeanColour:
     fit = as_it_is
     assign = fill_each
 
-    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - any range
+    def fill(self, values: Pixels, labels: NDArray[Any], *, is_8bit: bool) -> Pixels:  # noqa: ARG002 - any range
         """Fill."""
         return np.asarray(mean_colours(values, labels).astype(values.dtype)[labels])
 
@@ -113,8 +113,8 @@ def _flat(values: Pixels, colour: FloatArray) -> Pixels:
     return filled
 
 
-def _only_eight(name: str, *, eight: bool) -> None:
-    if not eight:
+def _only_eight(name: str, *, is_8bit: bool) -> None:
+    if not is_8bit:
         raise RefusedError(
             f"{name} is a colour of 0 to 255, and these pixels have a range of their own; take"
             " --baseline mean, black or colour=NUMBER"
@@ -138,9 +138,9 @@ class Grey:
     fit = as_it_is
     assign = fill_each
 
-    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
+    def fill(self, values: Pixels, labels: NDArray[Any], *, is_8bit: bool) -> Pixels:  # noqa: ARG002 - one colour
         """Fill."""
-        _only_eight("grey", eight=eight)
+        _only_eight("grey", is_8bit=is_8bit)
         return _flat(values, np.full(3, 127.5))
 
 
@@ -161,7 +161,7 @@ class Black:
     fit = as_it_is
     assign = fill_each
 
-    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
+    def fill(self, values: Pixels, labels: NDArray[Any], *, is_8bit: bool) -> Pixels:  # noqa: ARG002 - one colour
         """Fill."""
         return _flat(values, np.zeros(3))
 
@@ -183,9 +183,9 @@ class White:
     fit = as_it_is
     assign = fill_each
 
-    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
+    def fill(self, values: Pixels, labels: NDArray[Any], *, is_8bit: bool) -> Pixels:  # noqa: ARG002 - one colour
         """Fill."""
-        _only_eight("white", eight=eight)
+        _only_eight("white", is_8bit=is_8bit)
         return _flat(values, np.full(3, 255.0))
 
 
@@ -230,10 +230,10 @@ class Colour:
         """Name it."""
         return f"colour {self.value}"
 
-    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - one colour
+    def fill(self, values: Pixels, labels: NDArray[Any], *, is_8bit: bool) -> Pixels:  # noqa: ARG002 - one colour
         """Fill."""
         if self.value.startswith("#"):
-            _only_eight(self.value, eight=eight)
+            _only_eight(self.value, is_8bit=is_8bit)
         colour = self._number()
         if values.shape[2] == 1:
             colour = np.array([colour @ [0.299, 0.587, 0.114]])
@@ -271,7 +271,7 @@ class Blur:
         """Name it."""
         return f"blurred (sigma {self.share:g} of the longer side)"
 
-    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - any range
+    def fill(self, values: Pixels, labels: NDArray[Any], *, is_8bit: bool) -> Pixels:  # noqa: ARG002 - any range
         """Fill."""
         from scipy.ndimage import gaussian_filter
 
@@ -302,7 +302,7 @@ class Inpaint:
     fit = as_it_is
     assign = fill_each
 
-    def fill(self, values: Pixels, labels: NDArray[Any], *, eight: bool) -> Pixels:  # noqa: ARG002 - any range
+    def fill(self, values: Pixels, labels: NDArray[Any], *, is_8bit: bool) -> Pixels:  # noqa: ARG002 - any range
         """Fill."""
         from skimage.restoration import inpaint_biharmonic
 

@@ -21,7 +21,7 @@ _ROUGH = 1e-4
 """What single precision may be wrong by: what is so near is compared again in double."""
 
 
-class Readable(Protocol):
+class ReadablePicture(Protocol):
     """A picture that can be read."""
 
     def read(self) -> Any:
@@ -31,7 +31,7 @@ class Readable(Protocol):
 class PictureFiles(Protocol):
     """Reads what a baseline of pictures names."""
 
-    def picture(self, path: str) -> Readable:
+    def picture(self, path: str) -> ReadablePicture:
         """Return the picture at a path, read as those of DATA are."""
 
     def pictures_sha256(self, path: str) -> str:
@@ -41,7 +41,7 @@ class PictureFiles(Protocol):
         """Return the SHA-256 (hex) of any file or folder."""
 
 
-class PictureReference(Protocol):
+class FilePictureReference(Protocol):
     """What pictures offer to a baseline that is a picture of a file."""
 
     @property
@@ -61,7 +61,7 @@ class CutPicture(Protocol):
         """The superpixel (h, w) of each pixel, 0 to S-1."""
 
     @property
-    def eight(self) -> bool:
+    def is_8bit(self) -> bool:
         """Whether values run from 0 to 255."""
 
     @property
@@ -120,7 +120,7 @@ class OtherPicture:
         """Return what the file holds."""
         return {"hidden": {"other": files.sha256(self.path)}}
 
-    def fit(self, reference: PictureReference) -> "SamePlace":
+    def fit(self, reference: FilePictureReference) -> "SamePlace":
         """
         Read it once, so that what cannot be read is refused before the first row.
 
@@ -139,7 +139,7 @@ class SamePlace:
     """Assigns every picture one other picture, in its size (``FittedBaseline``)."""
 
     path: str
-    picture: Readable
+    picture: ReadablePicture
 
     k: ClassVar[int] = 1
     wanted: ClassVar[int] = NO_CLASS
@@ -209,21 +209,21 @@ class NearestPicture:
 
 
 @dataclass(frozen=True)
-class _Held:
+class _Candidate:
     """One candidate, and where its pixels start."""
 
     id: str
     shape: tuple[int, ...]
     dtype: str
-    eight: bool
+    is_8bit: bool
     start: int
 
 
 @dataclass(frozen=True)
-class HeldPictures:
+class SharedPictures:
     """Pictures in one array, so that the workers of a machine share their memory."""
 
-    held: tuple[_Held, ...]
+    held: tuple[_Candidate, ...]
     memory: NDArray[np.uint8]
 
     def __len__(self) -> int:
@@ -237,17 +237,17 @@ class HeldPictures:
         return self.memory[one.start : one.start + size].view(one.dtype).reshape(one.shape)
 
 
-def hold(pictures: Sequence[tuple[str, NDArray[Any], bool]]) -> HeldPictures:
+def hold(pictures: Sequence[tuple[str, NDArray[Any], bool]]) -> SharedPictures:
     """Put pictures (id, values, whether they run from 0 to 255) together."""
     sizes = [-(-values.nbytes // _ALIGNED) * _ALIGNED for _, values, _ in pictures]
     starts = (np.cumsum(sizes) - sizes).tolist()
     memory = np.zeros(sum(sizes), dtype=np.uint8)
     held = []
-    for (name, values, eight), start in zip(pictures, starts, strict=True):
+    for (name, values, is_8bit), start in zip(pictures, starts, strict=True):
         bytes_ = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
         memory[start : start + values.nbytes] = bytes_
-        held.append(_Held(name, values.shape, values.dtype.str, eight, start))
-    return HeldPictures(tuple(held), memory)
+        held.append(_Candidate(name, values.shape, values.dtype.str, is_8bit, start))
+    return SharedPictures(tuple(held), memory)
 
 
 @dataclass(frozen=True)
@@ -271,7 +271,7 @@ class PictureMembers:
     """
 
     label: str
-    held: HeldPictures
+    held: SharedPictures
     factors: tuple[float, ...]
     whole: bool
 
@@ -311,7 +311,7 @@ class PictureMembers:
         own = self._seen(row.values).astype(precision)
         found = np.full(len(places), np.inf)
         for i, at in enumerate(places):
-            alike = self.held.held[at].eight == row.eight
+            alike = self.held.held[at].is_8bit == row.is_8bit
             other = _alike(self.held.values(at), row.values.shape) if alike else None
             if other is not None:
                 apart = np.subtract(self._seen(other), own, dtype=precision, casting="same_kind")

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 
 from xplain_cli.datasets.arrays import open_array
-from xplain_cli.datasets.columns import Matched, duplicate_ids, match_columns
+from xplain_cli.datasets.columns import ColumnMatch, duplicate_ids, match_columns
 from xplain_cli.datasets.delimited import open_delimited
 from xplain_cli.datasets.files import digest_files, find_files
 from xplain_cli.datasets.jsonl import open_jsonl
 from xplain_cli.datasets.lines import open_lines
 from xplain_cli.datasets.misfits import file_of, first_readable, judge_columns
 from xplain_cli.datasets.parquet import open_parquet
-from xplain_cli.datasets.sources import File, ReadOptions, Source
+from xplain_cli.datasets.sources import DataFile, ReadOptions, Source
 from xplain_cli.datasets.tables import (
     KINDS,
     Chunk,
@@ -28,7 +28,7 @@ __all__ = [
     "FORMATS",
     "KINDS",
     "Chunk",
-    "Matched",
+    "ColumnMatch",
     "ReadOptions",
     "Table",
     "chunks",
@@ -44,15 +44,15 @@ __all__ = [
 ]
 
 
-def _open_csv(file: File, options: ReadOptions) -> Source:
+def _open_csv(file: DataFile, options: ReadOptions) -> Source:
     return open_delimited(file, options, ",")
 
 
-def _open_tsv(file: File, options: ReadOptions) -> Source:
+def _open_tsv(file: DataFile, options: ReadOptions) -> Source:
     return open_delimited(file, options, "\t")
 
 
-FORMATS: Mapping[str, Callable[[File, ReadOptions], Source]] = {
+FORMATS: Mapping[str, Callable[[DataFile, ReadOptions], Source]] = {
     "csv": _open_csv,
     "tsv": _open_tsv,
     "jsonl": open_jsonl,
@@ -75,7 +75,7 @@ _SUFFIXES = {
 }
 
 
-def _format_of(file: File, options: ReadOptions) -> str:
+def _format_of(file: DataFile, options: ReadOptions) -> str:
     if options.input_format is not None:
         if options.input_format not in FORMATS:
             raise UsageError(

@@ -18,7 +18,7 @@ import numpy as np
 from xplain_cli.datasets import cells as cell
 from xplain_cli.datasets.cells import Cells, Facts, Missing
 from xplain_cli.datasets.files import spool_bytes
-from xplain_cli.datasets.sources import Block, File, ReadOptions, Wanted, block_rows
+from xplain_cli.datasets.sources import CellBlock, CellQuery, DataFile, ReadOptions, block_rows
 from xplain_cli.errors import RefusedError
 
 MOST_BYTES = 1 << 30
@@ -68,7 +68,7 @@ def _refusing(name: str) -> Iterator[None]:
 class Array:
     """A checked array: a column a field, or a column a position."""
 
-    file: File
+    file: DataFile
     columns: tuple[str, ...]
     values: Any  # (rows, columns), or (rows,) with fields; mapped, not in memory
     missing: Missing
@@ -138,12 +138,12 @@ class Array:
             forms = Counter({_FORMS[part.dtype.kind]: len(known)})
         return Facts(dict(forms), len(part) - len(known))
 
-    def blocks(self, wanted: Wanted) -> Generator[Block, None, None]:
+    def blocks(self, wanted: CellQuery) -> Generator[CellBlock, None, None]:
         """Yield all rows in order."""
         for start in self._starts():
             yield self._block(start, wanted)
 
-    def _block(self, start: int, wanted: Wanted) -> Block:
+    def _block(self, start: int, wanted: CellQuery) -> CellBlock:
         reasons: dict[int, str] = {}
 
         def typed(column: str, kind: str) -> Cells:
@@ -161,7 +161,7 @@ class Array:
                 shown=wanted.show_cells,
             )
 
-        return Block(
+        return CellBlock(
             min(block_rows(len(self.columns)), self.rows - start),
             {column: typed(column, kind) for column, kind in wanted.kinds.items()},
             {c: cell.as_text(self._part(c, start).tolist()) for c in wanted.carried},
@@ -188,7 +188,7 @@ def _shape(header: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
 _Member = tuple[zipfile.ZipInfo, tuple[int, ...]]
 
 
-def _choose(file: File, archive: zipfile.ZipFile) -> _Member:
+def _choose(file: DataFile, archive: zipfile.ZipFile) -> _Member:
     """Return the member that is the table: the only one that can be, or the one named so."""
     shapes: dict[str, tuple[zipfile.ZipInfo, tuple[int, ...], bool]] = {}
     for info in archive.infolist():
@@ -210,7 +210,7 @@ def _choose(file: File, archive: zipfile.ZipFile) -> _Member:
     return shapes[chosen[0]][:2]
 
 
-def _unpack(file: File) -> str:
+def _unpack(file: DataFile) -> str:
     """Copy the table of an npz file to a temporary npy file; return its path."""
     with zipfile.ZipFile(file.path) as archive:
         info, shape = _choose(file, archive)
@@ -224,7 +224,7 @@ def _unpack(file: File) -> str:
             return spool_bytes(handle, file.name, info.file_size)
 
 
-def _columns(file: File, values: Any) -> tuple[str, ...]:
+def _columns(file: DataFile, values: Any) -> tuple[str, ...]:
     """Return the names of the columns, where the array is a table of plain cells."""
     if not _is_table(values.dtype, values.shape):
         raise RefusedError(
@@ -248,7 +248,7 @@ def _columns(file: File, values: Any) -> tuple[str, ...]:
     return columns
 
 
-def open_array(file: File, options: ReadOptions) -> Array:
+def open_array(file: DataFile, options: ReadOptions) -> Array:
     """
     Check an npy or npz file; which of them it is its first bytes say.
 

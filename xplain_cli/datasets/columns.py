@@ -11,7 +11,7 @@ _SHOWN = 12
 
 
 @dataclass(frozen=True)
-class Matched:
+class ColumnMatch:
     """
     The columns of a table that a model reads.
 
@@ -133,7 +133,7 @@ def match_columns(
     features: Sequence[str],
     drop: Sequence[str],
     where: str,
-) -> Matched:
+) -> ColumnMatch:
     """
     Find a model's inputs among the columns of a table.
 
@@ -174,4 +174,4 @@ def match_columns(
     if wanted is not None and unasked:
         names = ", ".join(unasked[:_SHOWN]) + (", ..." if len(unasked) > _SHOWN else "")
         notes = (f"not used: {names} (kept out of the explanation; --keep carries them)",)
-    return Matched(columns, extra, notes)
+    return ColumnMatch(columns, extra, notes)

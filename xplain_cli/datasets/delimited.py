@@ -15,13 +15,13 @@ import pandas as pd
 from xplain_cli.datasets import cells as cell
 from xplain_cli.datasets.cells import Cells, Facts, Missing
 from xplain_cli.datasets.files import refuse_foreign
-from xplain_cli.datasets.grid import LONGEST, Grid, measure
+from xplain_cli.datasets.grid import LONGEST, LineGrid, measure
 from xplain_cli.datasets.records import codec_of, mend, open_text, read_records, undecodable, walk
 from xplain_cli.datasets.sources import (
-    Block,
-    File,
+    CellBlock,
+    CellQuery,
+    DataFile,
     ReadOptions,
-    Wanted,
     block_rows,
     check_flaws,
     within,
@@ -41,13 +41,13 @@ _PRECISION: dict[str, Any] = (
 class Delimited:
     """A checked csv or tsv file."""
 
-    file: File
+    file: DataFile
     columns: tuple[str, ...]
     sep: str
     encoding: str
     header: bool
     missing: Missing
-    grid: Grid
+    grid: LineGrid
     mended: str | None = None  # a copy in utf-8 without the lines that are no rows
 
     @property
@@ -66,7 +66,7 @@ class Delimited:
         """Yield frames of some columns; cells of *known* columns may be missing."""
         words = sorted(self.missing.words)
         mended = self.mended is not None
-        file = File(self.file.name, self.mended) if self.mended else self.file
+        file = DataFile(self.file.name, self.mended) if self.mended else self.file
         options: dict[str, Any] = {} if not dtypes else _PRECISION
         try:
             with (
@@ -120,7 +120,7 @@ class Delimited:
             lost = within(self.flaws, int(frame.index[0]), len(frame))
             yield (frame.drop(frame.index[list(lost)]) if lost else frame), not lost
 
-    def blocks(self, wanted: Wanted) -> Generator[Block, None, None]:
+    def blocks(self, wanted: CellQuery) -> Generator[CellBlock, None, None]:
         """Yield all rows in order."""
         exact = set(wanted.carried)
         columns = [c for c in self.columns if c in wanted.kinds or c in exact]
@@ -129,12 +129,12 @@ class Delimited:
         dtypes = {c: np.float64 if c in floats else object for c in columns}
         known = [c for c in wanted.kinds if c not in exact]
         if not columns:  # pandas reads no rows where no column is asked for
-            yield Block(self.rows, {}, {}, self.flaws)
+            yield CellBlock(self.rows, {}, {}, self.flaws)
             return
         for frame in self._frames(columns, dtypes, known):
             yield self._block(frame, wanted, floats)
 
-    def _block(self, frame: pd.DataFrame, wanted: Wanted, floats: set[str]) -> Block:
+    def _block(self, frame: pd.DataFrame, wanted: CellQuery, floats: set[str]) -> CellBlock:
         start = int(frame.index[0])
         reasons = within(self.flaws, start, len(frame))
 
@@ -157,7 +157,7 @@ class Delimited:
                 shown=wanted.show_cells,
             )
 
-        return Block(
+        return CellBlock(
             len(frame),
             {c: typed(c, kind) for c, kind in wanted.kinds.items()},
             {c: frame[c].to_numpy() for c in wanted.carried},
@@ -192,7 +192,9 @@ def _separator(sep: str) -> str:
     return sep
 
 
-def _names(file: File, record: Sequence[str], options: ReadOptions, used: str) -> tuple[str, ...]:
+def _names(
+    file: DataFile, record: Sequence[str], options: ReadOptions, used: str
+) -> tuple[str, ...]:
     """Return the columns' names, as pandas would where the header leaves them empty."""
     if not options.header:
         return tuple(str(i) for i in range(len(record)))
@@ -218,7 +220,7 @@ def _names(file: File, record: Sequence[str], options: ReadOptions, used: str) -
     return names
 
 
-def _walk(file: File, encoding: str, sep: str, n_columns: int, *, header: bool) -> Grid:
+def _walk(file: DataFile, encoding: str, sep: str, n_columns: int, *, header: bool) -> LineGrid:
     """
     Return the shape of any delimited file by reading every record.
 
@@ -245,10 +247,12 @@ def _walk(file: File, encoding: str, sep: str, n_columns: int, *, header: bool) 
             rows += 1
     check_flaws(flaws, rows)
     ends = np.array(lines, dtype=np.int64)[int(header) :]
-    return Grid(rows, frozenset(padded), blanks, flaws, ends)
+    return LineGrid(rows, frozenset(padded), blanks, flaws, ends)
 
 
-def _measure(file: File, sep: str, encoding: str, n_columns: int, *, header: bool) -> Grid | None:
+def _measure(
+    file: DataFile, sep: str, encoding: str, n_columns: int, *, header: bool
+) -> LineGrid | None:
     """Return the shape of a file whose header, if it has one, is its first line."""
     with Path(file.path).open("rb") as raw:
         if header and b"\r" in raw.readline(LONGEST).removesuffix(b"\r\n"):
@@ -258,7 +262,7 @@ def _measure(file: File, sep: str, encoding: str, n_columns: int, *, header: boo
         return measure(raw, sep, n_columns, encoding)
 
 
-def open_delimited(file: File, options: ReadOptions, sep: str) -> Delimited:
+def open_delimited(file: DataFile, options: ReadOptions, sep: str) -> Delimited:
     """
     Check a delimited file from end to end.
 

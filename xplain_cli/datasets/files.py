@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TextIO
 
-from xplain_cli.datasets.sources import File
+from xplain_cli.datasets.sources import DataFile
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.remote import local, told
+from xplain_cli.remote import local, redact
 
 _FOREIGN = (
     (b"PAR1", "a parquet file", "say so with --input-format parquet"),
@@ -98,22 +98,22 @@ def spool_bytes(stream: IO[bytes], name: str, most: int | None = None) -> str:
     return path
 
 
-def _open_stdin() -> File:
+def _open_stdin() -> DataFile:
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError("stdin is a terminal; pipe data into it or name a file")
-    return File("stdin", spool_bytes(sys.stdin.buffer, "stdin"), is_stdin=True, is_piped=True)
+    return DataFile("stdin", spool_bytes(sys.stdin.buffer, "stdin"), is_stdin=True, is_piped=True)
 
 
-def _open_path(path: str) -> File:
+def _open_path(path: str) -> DataFile:
     try:
         mode = Path(path).stat().st_mode
         if stat.S_ISFIFO(mode):
             with Path(path).open("rb") as pipe:
-                return File(path, spool_bytes(pipe, path), is_piped=True)
+                return DataFile(path, spool_bytes(pipe, path), is_piped=True)
         if not stat.S_ISREG(mode):
             raise RefusedError(f"{path}: is not a regular file; name a file, a folder or a glob")
         with Path(path).open("rb"):
-            return File(told(path), path)
+            return DataFile(redact(path), path)
     except FileNotFoundError as error:
         raise RefusedError(f"{path}: no such file; check the name") from error
     except (OSError, ValueError) as error:
@@ -141,7 +141,7 @@ def _expand(path: str, suffixes: Collection[str]) -> tuple[list[str], list[str]]
 
 def find_files(
     paths: Sequence[str], suffixes: Collection[str] = ()
-) -> tuple[tuple[File, ...], tuple[str, ...]]:
+) -> tuple[tuple[DataFile, ...], tuple[str, ...]]:
     """
     Return the files of DATA, in order, and notes; ``-`` and pipes are read once into a spool.
 
@@ -178,7 +178,7 @@ def find_files(
     return files, tuple(note for _, notes in expanded for note in notes)
 
 
-def refuse_foreign(file: File) -> None:
+def refuse_foreign(file: DataFile) -> None:
     """Refuse what is not a text file by its first bytes, and say what it is."""
     with Path(file.path).open("rb") as handle:
         head = handle.read(8)
@@ -187,7 +187,7 @@ def refuse_foreign(file: File) -> None:
             raise RefusedError(f"{file.name}: is {what}; {way_out}")
 
 
-def digest_files(files: Sequence[File]) -> str:
+def digest_files(files: Sequence[DataFile]) -> str:
     """Return the SHA-256 (hex) of one file, or of the digests of several in order."""
     digests = []
     for file in files:

@@ -18,7 +18,7 @@ _TRANSPARENT = ("utf-8", "utf_8", "ascii", "iso8859", "cp125")
 
 
 @dataclass(frozen=True)
-class Grid:
+class LineGrid:
     """
     The shape of a delimited file.
 
@@ -88,7 +88,7 @@ def _padded(data: Bytes, starts: npt.NDArray[np.intp], n_columns: int) -> npt.ND
     return columns
 
 
-def measure(handle: BinaryIO, sep: str, n_columns: int, encoding: str) -> Grid | None:
+def measure(handle: BinaryIO, sep: str, n_columns: int, encoding: str) -> LineGrid | None:
     """
     Return the shape of the lines from the handle's place on, or None if they are not plain.
 
@@ -110,4 +110,4 @@ def measure(handle: BinaryIO, sep: str, n_columns: int, encoding: str) -> Grid |
         starts = np.concatenate([[0], marks[:-1] + 1])
         padded |= _padded(data, starts, n_columns)
         rows += lines
-    return Grid(rows, frozenset(np.flatnonzero(padded).tolist()), has_blank_lines=False)
+    return LineGrid(rows, frozenset(np.flatnonzero(padded).tolist()), has_blank_lines=False)

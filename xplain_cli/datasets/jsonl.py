@@ -11,10 +11,10 @@ from xplain_cli.datasets.cells import Cells, Facts, Missing
 from xplain_cli.datasets.files import refuse_foreign
 from xplain_cli.datasets.records import codec_of, nul_byte, open_text, read_lines, undecodable
 from xplain_cli.datasets.sources import (
-    Block,
-    File,
+    CellBlock,
+    CellQuery,
+    DataFile,
     ReadOptions,
-    Wanted,
     block_rows,
     check_flaws,
     within,
@@ -45,10 +45,10 @@ def _parse(line: str) -> Record:
 
 
 @dataclass(frozen=True)
-class JsonLines:
+class JsonLinesFile:
     """A checked JSON Lines file."""
 
-    file: File
+    file: DataFile
     columns: tuple[str, ...]
     rows: int
     encoding: str
@@ -70,7 +70,7 @@ class JsonLines:
                     forms[column][cell.form_of_value(value)] += 1
         return {c: Facts(dict(forms[c]), missing[c]) for c in columns}
 
-    def blocks(self, wanted: Wanted) -> Generator[Block, None, None]:
+    def blocks(self, wanted: CellQuery) -> Generator[CellBlock, None, None]:
         """Yield all rows in order."""
         size = block_rows(len(wanted.kinds) + len(wanted.carried))
         at, records = 0, list[tuple[int, Record | str]]()
@@ -83,7 +83,9 @@ class JsonLines:
         if records:
             yield self._block(records, wanted, at)
 
-    def _block(self, lines: list[tuple[int, Record | str]], wanted: Wanted, at: int) -> Block:
+    def _block(
+        self, lines: list[tuple[int, Record | str]], wanted: CellQuery, at: int
+    ) -> CellBlock:
         records = [{} if isinstance(record, str) else record for _, record in lines]
         reasons = within(self.flaws, at, len(records))
 
@@ -101,7 +103,7 @@ class JsonLines:
                 shown=wanted.show_cells,
             )
 
-        return Block(
+        return CellBlock(
             len(records),
             {column: typed(column, kind) for column, kind in wanted.kinds.items()},
             {c: cell.as_text([record.get(c) for record in records]) for c in wanted.carried},
@@ -117,7 +119,7 @@ def _reason(error: Exception) -> str:
     return f"is not an object: {error}; write one object a line"
 
 
-def _records(file: File, encoding: str) -> Iterator[tuple[int, Record | str]]:
+def _records(file: DataFile, encoding: str) -> Iterator[tuple[int, Record | str]]:
     """Yield (line, object or why there is none) of every line that is not blank."""
     with open_text(file, encoding) as handle:
         for line, text in enumerate(read_lines(file, handle), start=1):
@@ -132,7 +134,7 @@ def _records(file: File, encoding: str) -> Iterator[tuple[int, Record | str]]:
                 yield line, f"{file.name}: line {line} {_reason(error)}"
 
 
-def open_jsonl(file: File, options: ReadOptions) -> JsonLines:
+def open_jsonl(file: DataFile, options: ReadOptions) -> JsonLinesFile:
     """
     Check a JSON Lines file from end to end.
 
@@ -162,4 +164,4 @@ def open_jsonl(file: File, options: ReadOptions) -> JsonLines:
             f"{file.name}: {rows} rows without a key; write cells as keys and values"
         )
     missing = cell.missing_words(options.na_values)
-    return JsonLines(file, tuple(columns), rows, encoding, missing, flaws)
+    return JsonLinesFile(file, tuple(columns), rows, encoding, missing, flaws)

@@ -10,10 +10,10 @@ from xplain_cli.datasets.cells import Cells, Facts, Missing
 from xplain_cli.datasets.files import refuse_foreign
 from xplain_cli.datasets.records import codec_of, nul_byte, open_text, read_lines, undecodable
 from xplain_cli.datasets.sources import (
-    Block,
-    File,
+    CellBlock,
+    CellQuery,
+    DataFile,
     ReadOptions,
-    Wanted,
     block_rows,
     check_flaws,
     within,
@@ -27,7 +27,7 @@ COLUMN = "text"
 class Lines:
     """A checked text file."""
 
-    file: File
+    file: DataFile
     rows: int
     encoding: str
     missing: Missing
@@ -42,7 +42,7 @@ class Lines:
         """Say that lines are text, whatever they look like."""
         return dict.fromkeys(columns, Facts({"text": self.rows}))
 
-    def blocks(self, wanted: Wanted) -> Generator[Block, None, None]:
+    def blocks(self, wanted: CellQuery) -> Generator[CellBlock, None, None]:
         """Yield all rows in order."""
         size, at, held = block_rows(1), 0, list[str]()
         for line in _texts(self.file, self.encoding):
@@ -54,10 +54,10 @@ class Lines:
         if held:
             yield self._block(held, wanted, at)
 
-    def _block(self, lines: list[str], wanted: Wanted, at: int) -> Block:
+    def _block(self, lines: list[str], wanted: CellQuery, at: int) -> CellBlock:
         values: Cells = np.empty(len(lines), dtype=object)
         values[:] = [np.nan if self.missing.has(line) else line for line in lines]
-        return Block(
+        return CellBlock(
             len(lines),
             dict.fromkeys(wanted.kinds, values),
             {c: cell.as_text(list(lines)) for c in wanted.carried},
@@ -65,13 +65,13 @@ class Lines:
         )
 
 
-def _texts(file: File, encoding: str) -> Iterator[str]:
+def _texts(file: DataFile, encoding: str) -> Iterator[str]:
     with open_text(file, encoding) as handle:
         for line in read_lines(file, handle):
             yield line.rstrip("\r\n")
 
 
-def open_lines(file: File, options: ReadOptions) -> Lines:
+def open_lines(file: DataFile, options: ReadOptions) -> Lines:
     """
     Check a text file from end to end.
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from xplain_cli.datasets import cells as cell
 from xplain_cli.datasets.cells import Cells, Facts, Missing
-from xplain_cli.datasets.sources import Block, File, ReadOptions, Wanted, block_rows
+from xplain_cli.datasets.sources import CellBlock, CellQuery, DataFile, ReadOptions, block_rows
 from xplain_cli.errors import RefusedError, require
 
 
 @contextmanager
-def _refusing(file: File) -> Iterator[None]:
+def _refusing(file: DataFile) -> Iterator[None]:
     """Turn what pyarrow says of a broken file into a refusal."""
     arrow = require("pyarrow", "parquet")
     try:
@@ -46,10 +46,10 @@ def _form(arrow_type: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Parquet:
+class ParquetFile:
     """A checked parquet file."""
 
-    file: File
+    file: DataFile
     columns: tuple[str, ...]
     rows: int
     missing: Missing
@@ -95,11 +95,11 @@ class Parquet:
         gaps = np.isin(floats, sorted(self.missing.numbers))
         return np.where(gaps, np.nan, floats)
 
-    def blocks(self, wanted: Wanted) -> Generator[Block, None, None]:
+    def blocks(self, wanted: CellQuery) -> Generator[CellBlock, None, None]:
         """Yield all rows in order."""
         names = [c for c in self.columns if c in wanted.kinds or c in wanted.carried]
         if not names:
-            yield Block(self.rows, {}, {})
+            yield CellBlock(self.rows, {}, {})
             return
         row = wanted.first
         for batch in self._batches(names):
@@ -108,7 +108,7 @@ class Parquet:
             yield block
             row += batch.num_rows
 
-    def _block(self, batch: Any, wanted: Wanted, row: int) -> Block:
+    def _block(self, batch: Any, wanted: CellQuery, row: int) -> CellBlock:
         reasons: dict[int, str] = {}
 
         def typed(column: str, kind: str) -> Cells:
@@ -125,7 +125,7 @@ class Parquet:
                 shown=wanted.show_cells,
             )
 
-        return Block(
+        return CellBlock(
             batch.num_rows,
             {column: typed(column, kind) for column, kind in wanted.kinds.items()},
             {c: cell.as_text(batch.column(c).to_pylist()) for c in wanted.carried},
@@ -133,7 +133,7 @@ class Parquet:
         )
 
 
-def open_parquet(file: File, options: ReadOptions) -> Parquet:
+def open_parquet(file: DataFile, options: ReadOptions) -> ParquetFile:
     """
     Check the schema of a parquet file.
 
@@ -155,4 +155,4 @@ def open_parquet(file: File, options: ReadOptions) -> Parquet:
             f"{file.name}: {rows} rows and {len(columns)} columns; there is no table,"
             " name a file with rows"
         )
-    return Parquet(file, columns, rows, cell.missing_words(options.na_values))
+    return ParquetFile(file, columns, rows, cell.missing_words(options.na_values))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xplain_cli.datasets.pixels import DICOM_WAY_OUT, Pixels, Reading, instruct_pillow, read_pixels
 from xplain_cli.datasets.stacks import open_stack
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.remote import local, told
+from xplain_cli.remote import local, redact
 
 _PICTURES = frozenset({
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
@@ -241,7 +241,9 @@ def find_pictures(paths: Sequence[str]) -> Pictures:
     files = [file for path in paths for file in _named(path, notes)]
     folder = paths[0] if len(paths) == 1 and Path(paths[0]).is_dir() else None
     names = [
-        PurePath(file).relative_to(folder).as_posix() if folder else told(PurePath(file).as_posix())
+        PurePath(file).relative_to(folder).as_posix()
+        if folder
+        else redact(PurePath(file).as_posix())
         for file in files
     ]
     twice = [name for name, count in Counter(names).items() if count > 1]

@@ -77,7 +77,7 @@ class Pixels:
         (width, height) of the original, upright.
     box
         (left, top, right, bottom): the part of the original that *values* shows, in its pixels.
-    eight
+    is_8bit
         Whether values run from 0 to 255, rounded or not; else their range is the user's own.
     notes
         What was converted on the way.
@@ -86,7 +86,7 @@ class Pixels:
     values: NDArray[Any]
     size: tuple[int, int]
     box: tuple[float, float, float, float]
-    eight: bool
+    is_8bit: bool
     notes: tuple[str, ...]
 
 
@@ -272,8 +272,8 @@ def read_pixels(source: BinaryIO | NDArray[Any], page: int, reading: Reading) ->
         raise RefusedError("has pixels that are NaN or infinite")
     size = (values.shape[1], values.shape[0])
     values, box = _shaped(values, reading)
-    eight = not any(note.endswith(AS_THEY_ARE) for note in notes)
-    return Pixels(np.ascontiguousarray(values), size, box, eight, tuple(notes))
+    is_8bit = not any(note.endswith(AS_THEY_ARE) for note in notes)
+    return Pixels(np.ascontiguousarray(values), size, box, is_8bit, tuple(notes))
 
 
 def _decode(handle: BinaryIO, page: int, reading: Reading) -> tuple[NDArray[Any], list[str]]:

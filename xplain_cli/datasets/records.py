@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from xplain_cli.datasets.files import open_spool
 from xplain_cli.datasets.grid import LONGEST, keeps_ascii
-from xplain_cli.datasets.sources import File
+from xplain_cli.datasets.sources import DataFile
 from xplain_cli.errors import RefusedError, UsageError
 
 
@@ -25,12 +25,12 @@ def codec_of(encoding: str) -> str:
     return "utf-8-sig" if name == "utf-8" else name
 
 
-def open_text(file: File, encoding: str) -> TextIO:
+def open_text(file: DataFile, encoding: str) -> TextIO:
     """Open a text file so that line ends inside quotes stay as they are."""
     return Path(file.path).open(encoding=encoding, newline="")
 
 
-def undecodable(file: File, encoding: str) -> RefusedError:
+def undecodable(file: DataFile, encoding: str) -> RefusedError:
     """Return the refusal of a file that is not in its encoding, with the likely one."""
     with Path(file.path).open("rb") as handle:
         head = handle.read(4)
@@ -56,7 +56,7 @@ def undecodable(file: File, encoding: str) -> RefusedError:
     return RefusedError(f"{file.name}: is not {encoding}; try another --encoding")
 
 
-def nul_byte(file: File, line: int) -> str:
+def nul_byte(file: DataFile, line: int) -> str:
     """Return why a line with a NUL byte cannot be read."""
     return (
         f"{file.name}: line {line} has a NUL byte; is it a binary file? "
@@ -64,7 +64,7 @@ def nul_byte(file: File, line: int) -> str:
     )
 
 
-def read_lines(file: File, handle: TextIO) -> Iterator[str]:
+def read_lines(file: DataFile, handle: TextIO) -> Iterator[str]:
     """
     Yield the lines of a text, with their ends.
 
@@ -84,7 +84,7 @@ def read_lines(file: File, handle: TextIO) -> Iterator[str]:
         yield line
 
 
-def _next_record(file: File, reader: Any) -> list[str] | str | None:
+def _next_record(file: DataFile, reader: Any) -> list[str] | str | None:
     """Return the next cells, why a line's cannot be told, or None at the end."""
     line = reader.line_num + 1
     try:
@@ -101,7 +101,7 @@ def _next_record(file: File, reader: Any) -> list[str] | str | None:
     return record
 
 
-def read_records(file: File, handle: TextIO, sep: str) -> Iterator[tuple[int, list[str] | str]]:
+def read_records(file: DataFile, handle: TextIO, sep: str) -> Iterator[tuple[int, list[str] | str]]:
     """
     Yield (number of the last line, cells) of each record; a blank line has no cells.
 
@@ -135,7 +135,7 @@ def read_records(file: File, handle: TextIO, sep: str) -> Iterator[tuple[int, li
 
 
 def walk(
-    file: File, handle: TextIO, sep: str, n_columns: int, *, header: bool
+    file: DataFile, handle: TextIO, sep: str, n_columns: int, *, header: bool
 ) -> Iterator[tuple[int, list[str] | str]]:
     """Yield (number of the last line, cells or the reason) of each record, blank lines too."""
     first = "header" if header else "first line"
@@ -148,7 +148,7 @@ def walk(
         yield line, record
 
 
-def mend(file: File, encoding: str, sep: str, n_columns: int, *, header: bool) -> str:
+def mend(file: DataFile, encoding: str, sep: str, n_columns: int, *, header: bool) -> str:
     """Write a copy whose unreadable rows are rows of missing cells; return its path."""
     with open_text(file, encoding) as handle, open_spool(file.name) as spool:
         writer = csv.writer(spool, delimiter=sep, lineterminator="\n")

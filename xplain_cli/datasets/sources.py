@@ -46,7 +46,7 @@ class ReadOptions:
 
 
 @dataclass(frozen=True)
-class File:
+class DataFile:
     """
     A file to read.
 
@@ -66,7 +66,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CellQuery:
     """
     What is asked of a source.
 
@@ -92,7 +92,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Block:
+class CellBlock:
     """
     Consecutive rows.
 
@@ -112,9 +112,9 @@ class Block:
     carried: Mapping[str, Cells]
     reasons: Mapping[int, str] = field(default_factory=dict)
 
-    def cut(self, start: int, stop: int) -> "Block":
+    def cut(self, start: int, stop: int) -> "CellBlock":
         """Return rows start..stop of the block."""
-        return Block(
+        return CellBlock(
             stop - start,
             {c: v[start:stop] for c, v in self.typed.items()},
             {c: v[start:stop] for c, v in self.carried.items()},
@@ -122,7 +122,7 @@ class Block:
         )
 
 
-def join_blocks(blocks: Sequence[Block]) -> Block:
+def join_blocks(blocks: Sequence[CellBlock]) -> CellBlock:
     """Return consecutive blocks as one."""
     if len(blocks) == 1:
         return blocks[0]
@@ -135,12 +135,12 @@ def join_blocks(blocks: Sequence[Block]) -> Block:
     for block in blocks:
         reasons |= {rows + i: why for i, why in block.reasons.items()}
         rows += block.rows
-    return Block(
+    return CellBlock(
         rows, stack([b.typed for b in blocks]), stack([b.carried for b in blocks]), reasons
     )
 
 
-def collect_blocks(blocks: Iterable[Block], rows: int) -> Block:
+def collect_blocks(blocks: Iterable[CellBlock], rows: int) -> CellBlock:
     """Return all blocks as one, each let go once it is copied: whole tables are large."""
     typed: dict[str, Cells] = {}
     reasons: dict[int, str] = {}
@@ -152,14 +152,14 @@ def collect_blocks(blocks: Iterable[Block], rows: int) -> Block:
             typed[column][start : start + block.rows] = cells
         reasons |= {start + i: why for i, why in block.reasons.items()}
         start += block.rows
-    return Block(rows, typed, {}, reasons)
+    return CellBlock(rows, typed, {}, reasons)
 
 
 class Source(Protocol):
     """One opened file of any format."""
 
     @property
-    def file(self) -> File:
+    def file(self) -> DataFile:
         """The file."""
         ...
 
@@ -182,7 +182,7 @@ class Source(Protocol):
         """Look at every cell of some columns."""
         ...
 
-    def blocks(self, wanted: Wanted) -> Generator[Block, None, None]:
+    def blocks(self, wanted: CellQuery) -> Generator[CellBlock, None, None]:
         """Yield all rows in order, in blocks of the format's own size."""
         ...
 

@@ -8,10 +8,10 @@ import pandas as pd
 
 from xplain_cli.datasets.cells import Cells, Facts, kind_of, misfits
 from xplain_cli.datasets.sources import (
-    Block,
+    CellBlock,
+    CellQuery,
     ReadOptions,
     Source,
-    Wanted,
     collect_blocks,
     join_blocks,
 )
@@ -169,7 +169,7 @@ def facts_of(table: Table, columns: Sequence[str]) -> Mapping[str, Facts]:
     return table.facts
 
 
-def _wanted(table: Table, columns: Mapping[str, str], carried: Sequence[str]) -> Wanted:
+def _wanted(table: Table, columns: Mapping[str, str], carried: Sequence[str]) -> CellQuery:
     _known(table, [*columns, *carried])
     for column, kind in columns.items():
         if kind not in KINDS:
@@ -180,10 +180,10 @@ def _wanted(table: Table, columns: Mapping[str, str], carried: Sequence[str]) ->
     for column, kind in stored.items():
         if kind == "bool" and facts[column].missing:
             stored[column] = "bool?"
-    return Wanted(stored, tuple(dict.fromkeys(carried)), 0, frozenset(doubted), table.show_cells)
+    return CellQuery(stored, tuple(dict.fromkeys(carried)), 0, frozenset(doubted), table.show_cells)
 
 
-def _blocks(table: Table, wanted: Wanted, start: int, stop: int) -> Iterator[Block]:
+def _blocks(table: Table, wanted: CellQuery, start: int, stop: int) -> Iterator[CellBlock]:
     """Yield rows start..stop across the files."""
     first = 0
     for source in table.sources:
@@ -239,7 +239,12 @@ def kinds(table: Table, columns: Sequence[str], words: Collection[str] = ()) -> 
 
 
 def _chunk(
-    block: Block, columns: Mapping[str, str], wanted: Wanted, start: int, *, whole: bool = False
+    block: CellBlock,
+    columns: Mapping[str, str],
+    wanted: CellQuery,
+    start: int,
+    *,
+    whole: bool = False,
 ) -> Chunk:
     typed = _frame(block.typed, list(columns), block.rows, whole=whole)
     carried = _frame(block.carried, wanted.carried, block.rows)
@@ -281,7 +286,7 @@ def chunks(
         raise ValueError(f"rows={rows}, start={start}")
     end = n_rows(table) if stop is None else min(stop, n_rows(table))
     wanted = _wanted(table, columns, carried)
-    held: list[Block] = []
+    held: list[CellBlock] = []
     for block in _blocks(table, wanted, start, end):
         held.append(block)
         whole = sum(b.rows for b in held)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.baselines.assignment import Ask
-from xplain_cli.engine.model_calls import Asked, raised
+from xplain_cli.engine.model_calls import ModelCalls, failure_text
 from xplain_cli.engine.row_predictions import Answers
 from xplain_cli.explanation import Attribution, exact_attribution
 from xplain_cli.features import Split, Subset
@@ -16,11 +16,11 @@ from xplain_cli.methods import Explaining, Task
 from xplain_cli.models.batches import predict_fixed
 from xplain_cli.models.one_by_one import together_or_each
 
-_LAST_AXIS_IS_FEATURES = ("weights", "factors", "lone", "repeats", "selected")
+_LAST_AXIS_IS_FEATURES = ("weights", "error_factors", "own_error", "repeats", "selected")
 
 
-def ground(
-    rows: Split, good: Sequence[int], answers: Answers, asked: Asked
+def assign_baselines(
+    rows: Split, good: Sequence[int], answers: Answers, asked: ModelCalls
 ) -> tuple[Split, dict[int, int], dict[int, str]]:
     """
     Give rows their baselines.
@@ -41,24 +41,24 @@ def ground(
     size = asked.batch_rows if rows.most_asked > 0 else min(asked.own_rows, asked.batch_rows)
     ask = partial(predict_fixed, asked.model, size=size)
 
-    def ground_some(chosen: Sequence[int]) -> tuple[Split, dict[int, int]]:
-        return _ground_some(rows, chosen, answers, ask)
+    def assign_some(chosen: Sequence[int]) -> tuple[Split, dict[int, int]]:
+        return _assign_some(rows, chosen, answers, ask)
 
-    found, errors = together_or_each(ground_some, list(good))
+    found, errors = together_or_each(assign_some, list(good))
     where = "a candidate for this row's baseline"
-    lost = {d: raised(error, where, shown=asked.show_values) for d, error in errors.items()}
+    lost = {d: failure_text(error, where, shown=asked.show_values) for d, error in errors.items()}
     if len(found) == 1 and not lost:
         return *found[0][1], lost
-    return *ground_some([d for d in good if d not in lost]), lost
+    return *assign_some([d for d in good if d not in lost]), lost
 
 
-def _ground_some(
+def _assign_some(
     rows: Split, chosen: Sequence[int], answers: Answers, ask: Ask
 ) -> tuple[Split, dict[int, int]]:
     own = list(chosen)
     if not own:
         return rows, {}
-    found, asked = rows.take(own).grounded(answers.pairs[own], answers.outputs[own], ask)
+    found, asked = rows.take(own).with_baselines(answers.pairs[own], answers.outputs[own], ask)
     # rows that have no explanation borrow the place of one that has
     slot = {d: i for i, d in enumerate(own)}
     whole = found.take([slot.get(d, 0) for d in range(len(rows))])

@@ -18,14 +18,14 @@ from xplain_cli.targets import used_outputs
 
 def _pools(assignment: Assignment, model: Model) -> Iterator[Pool]:
     """Yield the shared pool as the run begins with it, then ever longer ones."""
-    law = assignment.law.draws
-    if assignment.pool_folder is None or law is None:
+    perturbation = assignment.perturbation.draws
+    if assignment.pool_folder is None or perturbation is None:
         return
-    kept = used_outputs(assignment.target, len(assignment.settled.outputs))
-    found = longer_pools(Path(assignment.pool_folder), law, model, assignment.budget, kept)
+    kept = used_outputs(assignment.target, len(assignment.signature.outputs))
+    found = longer_pools(Path(assignment.pool_folder), perturbation, model, assignment.budget, kept)
     for repeats, draw, outputs in found:
         scaled = checked_scale(outputs, assignment.target, assignment.scale)
-        yield Pool(draw, scaled, repeats, law.levels)
+        yield Pool(draw, scaled, repeats, perturbation.levels)
 
 
 _OPEN: dict[tuple[str, str], Explainer] = {}
@@ -36,7 +36,7 @@ def open_explainer(assignment: Assignment, model: Model | None = None) -> Explai
     key = (assignment.identity, assignment.pool_folder or "")
     if key not in _OPEN:
         if model is None:
-            model = load_model(assignment.recipe).bind(assignment.settled)
+            model = load_model(assignment.recipe).bind(assignment.signature)
         _OPEN.clear()
         _OPEN[key] = Explainer(assignment, model, _pools(assignment, model))
     return _OPEN[key]

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.engine.baseline_rows import ground, nothing_moves, widened
-from xplain_cli.engine.mask_cache import Memory
-from xplain_cli.engine.model_calls import Asked, run_together
-from xplain_cli.engine.records import Explained, Labels, to_records
+from xplain_cli.engine.baseline_rows import assign_baselines, nothing_moves, widened
+from xplain_cli.engine.mask_cache import MaskCache
+from xplain_cli.engine.model_calls import ModelCalls, run_together
+from xplain_cli.engine.records import ExplainedRows, Labels, to_records
 from xplain_cli.engine.row_predictions import Answers, answer_rows
 from xplain_cli.engine.tasks import by_features, make_task, split_rows
 from xplain_cli.explanation import Attribution, BoolArray, Records, Rows
-from xplain_cli.features import Law, Split, Weighed
+from xplain_cli.features import Perturbation, RoughWeights, Split
 from xplain_cli.methods import Method, Pool, Task, UnexplainedError
-from xplain_cli.models import Model, ModelRecipe, Settled, load_model
+from xplain_cli.models import Model, ModelRecipe, Signature, load_model
 from xplain_cli.models.batches import BATCH_ROWS, OWN_ROWS
 from xplain_cli.models.judges import Judge
 from xplain_cli.quality.precision import Budget
@@ -35,9 +35,9 @@ class Assignment:
     ----------
     identity
         The plan's digest.
-    recipe, settled
+    recipe, signature
         How to open the model, and what its probe chose.
-    law, method, target, scale, budget, stability_k
+    perturbation, method, target, scale, budget, stability_k
         The plan, as objects.
     labels
         What every line repeats.
@@ -55,8 +55,8 @@ class Assignment:
 
     identity: str
     recipe: ModelRecipe
-    settled: Settled
-    law: Law
+    signature: Signature
+    perturbation: Perturbation
     method: Method
     target: Target
     scale: Scale
@@ -71,13 +71,13 @@ class Assignment:
     with_repeats: bool = False
 
 
-def model_calls_of(assignment: Assignment, model: Model) -> Asked:
+def model_calls_of(assignment: Assignment, model: Model) -> ModelCalls:
     """Return how the rows of an assignment ask the model."""
-    return Asked(
+    return ModelCalls(
         model=model,
         target=assignment.target,
         scale=assignment.scale,
-        kept=used_outputs(assignment.target, len(assignment.settled.outputs)),
+        kept=used_outputs(assignment.target, len(assignment.signature.outputs)),
         batch_rows=assignment.batch_rows,
         # rows that share a pool ask nothing else: chunks of them fill whole batches
         own_rows=assignment.batch_rows if assignment.method.pooled else OWN_ROWS,
@@ -103,11 +103,11 @@ class Explainer:
             if leaves is None:
                 raise ValueError("a closed form needs trees")
             method: Any = assignment.method
-            self._leaves = method.read_leaves(leaves(), assignment.law, self._asked.kept)
+            self._leaves = method.read_leaves(leaves(), assignment.perturbation, self._asked.kept)
 
     def explain(self, batch: Any, rows: Rows) -> Records:
         """Explain the rows of a chunk; a row that fails becomes a record with its reason."""
-        split = split_rows(self.assignment.law, self.model, batch)
+        split = split_rows(self.assignment.perturbation, self.model, batch)
         unread = dict(split.reasons) | dict(rows.unread)
         first: dict[bytes, int] = {}
         for i, key in enumerate(split.keys):
@@ -129,22 +129,22 @@ class Explainer:
 
     def _explain_rows(
         self, rows: Split
-    ) -> tuple[list[tuple[Explained, list[int]]], dict[int, str]]:
+    ) -> tuple[list[tuple[ExplainedRows, list[int]]], dict[int, str]]:
         """Explain distinct rows, those with equally many features together."""
-        answers = answer_rows(self._asked, self.assignment.settled, rows.inputs)
+        answers = answer_rows(self._asked, self.assignment.signature, rows.inputs)
         rows, found = rows.refined(partial(self._weigh, answers))
         answers.reasons.update(found.lost)
         spent = found.asked
         good = [d for d in range(len(rows)) if d not in answers.reasons]
-        if self.assignment.law.traits.has_baselines:
-            rows, spent, unmoved = ground(rows, good, answers, self._asked)
+        if self.assignment.perturbation.traits.has_baselines:
+            rows, spent, unmoved = assign_baselines(rows, good, answers, self._asked)
             rows = rows if self._judge is None else rows.judged(self._judge.classes)
             answers.reasons.update(unmoved)
             good = [d for d in good if d not in unmoved]
         lost, explained = dict(answers.reasons), []
-        looks = self.assignment.budget.looks
-        asked = replace(self._asked, memory=Memory() if len(looks) > 1 else None)
-        for repeats in looks:
+        stages = self.assignment.budget.stages
+        asked = replace(self._asked, memory=MaskCache() if len(stages) > 1 else None)
+        for repeats in stages:
             budget = replace(self.assignment.budget, repeats=repeats)
             attributed, unexplained = self._attribute(rows, answers, sorted(good), budget, asked)
             lost |= unexplained
@@ -161,10 +161,10 @@ class Explainer:
                 break
         return explained, lost
 
-    def _ready(self, found: Explained, repeats: int) -> BoolArray:
+    def _ready(self, found: ExplainedRows, repeats: int) -> BoolArray:
         """Say of each row whether it takes no further look: (b,) bool."""
         budget = self.assignment.budget
-        if budget.goal is None or repeats == budget.looks[-1]:
+        if budget.goal is None or repeats == budget.stages[-1]:
             return np.ones(len(found.place), dtype=np.bool_)
         met = budget.goal.reached(found.stability.max_rel_se, repeats)
         return np.asarray(met.all(axis=1), dtype=np.bool_)
@@ -176,11 +176,11 @@ class Explainer:
             self._pools[pool.repeats] = pool
         return self._pools.get(repeats)
 
-    def _weigh(self, answers: Answers, rows: Split, due: Sequence[int]) -> Weighed:
+    def _weigh(self, answers: Answers, rows: Split, due: Sequence[int]) -> RoughWeights:
         """Explain some rows roughly, with one repeat."""
         budget = replace(self.assignment.budget, repeats=1)
         attributed, lost = self._attribute(rows, answers, due, budget, self._asked)
-        found = Weighed(lost=lost)
+        found = RoughWeights(lost=lost)
         for _, attribution, chosen in attributed:
             sizes = np.abs(attribution.weights).max(axis=1)
             found.sizes |= dict(zip(chosen, sizes, strict=True))
@@ -188,7 +188,7 @@ class Explainer:
         return found
 
     def _attribute(
-        self, rows: Split, answers: Answers, good: Sequence[int], budget: Budget, asked: Asked
+        self, rows: Split, answers: Answers, good: Sequence[int], budget: Budget, asked: ModelCalls
     ) -> tuple[list[tuple[Task[Any, Any], Attribution, list[int]]], dict[int, str]]:
         """Run the method on rows, those with equally many features together."""
         groups = by_features(rows, good)
@@ -220,8 +220,8 @@ class Explainer:
     ) -> Task[Any, Any]:
         task = make_task(
             self._asked,
-            self.assignment.settled,
-            self.assignment.law,
+            self.assignment.signature,
+            self.assignment.perturbation,
             rows=rows,
             answers=answers,
             chosen=chosen,
@@ -229,11 +229,11 @@ class Explainer:
         )
         return replace(task, leaves=self._leaves)
 
-    def _explained(self, task: Task[Any, Any], attribution: Attribution) -> Explained:
+    def _explained(self, task: Task[Any, Any], attribution: Attribution) -> ExplainedRows:
         asked = self.assignment
-        outputs = [asked.settled.outputs[i] for i in self._asked.kept.tolist()]
+        outputs = [asked.signature.outputs[i] for i in self._asked.kept.tolist()]
         whole = widened(attribution, task.block)
-        return Explained(
+        return ExplainedRows(
             place=np.arange(len(task.block)),
             attribution=whole,
             stability=assess(whole, asked.stability_k, asked.budget.seed),
@@ -243,7 +243,7 @@ class Explainer:
         )
 
 
-def _placed(found: Explained, chosen: Sequence[int], at: Sequence[int]) -> Explained:
+def _placed(found: ExplainedRows, chosen: Sequence[int], at: Sequence[int]) -> ExplainedRows:
     """Say for every row of the chunk where its explanation is; ``at`` are distinct rows."""
     slot = {d: i for i, d in enumerate(chosen)}
     return replace(found, place=np.array([slot.get(d, -1) for d in at], dtype=np.int64))

@@ -6,10 +6,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.methods import Masked, NeedMasks, UnexplainedError
+from xplain_cli.methods import MaskOutputs, NeedMasks, UnexplainedError
 
 Need: TypeAlias = tuple[Any, NeedMasks]
-Answer: TypeAlias = Masked | UnexplainedError
+Answer: TypeAlias = MaskOutputs | UnexplainedError
 
 
 def distinct_masks(masks: BoolArray) -> tuple[BoolArray, IntArray]:
@@ -23,7 +23,7 @@ def distinct_masks(masks: BoolArray) -> tuple[BoolArray, IntArray]:
     return masks[first[order]], place[inverse]
 
 
-class Distinct:
+class UniqueMasks:
     """The distinct masks of a request: a design that rows share is looked at once."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ def _keys(masks: BoolArray) -> list[bytes]:
     return [bytes(packed) for packed in np.packbits(masks, axis=1)]
 
 
-class Memory:
+class MaskCache:
     """Answers by row and mask: a further look asks the model on what it adds alone."""
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ class Memory:
             for need, added, answer in zip(needs, new, answers, strict=True)
         ]
 
-    def _whole(self, need: Need, added: Need, answer: Masked) -> Masked:
+    def _whole(self, need: Need, added: Need, answer: MaskOutputs) -> MaskOutputs:
         """Put what was answered now to what was answered before."""
         block, asked_for = need
         asked: dict[int, int] = {}
@@ -100,4 +100,4 @@ class Memory:
         pairs = zip(asked_for.rows, asked_for.masks, strict=True)
         recalled = [self._recall(block.keys[row], masks) for row, masks in pairs]
         counts: IntArray = np.array([asked.get(row, 0) for row in asked_for.rows], dtype=np.int64)
-        return Masked(recalled, counts)
+        return MaskOutputs(recalled, counts)

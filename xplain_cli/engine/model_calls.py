@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from xplain_cli.engine.mask_cache import Distinct, Memory
+from xplain_cli.engine.mask_cache import MaskCache, UniqueMasks
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import MaskedRows
-from xplain_cli.methods import Masked, NeedMasks, NeedOutputs, NeedPool, Pool, UnexplainedError
+from xplain_cli.methods import MaskOutputs, NeedMasks, NeedOutputs, NeedPool, Pool, UnexplainedError
 from xplain_cli.models import MaskedText, Model
 from xplain_cli.models.batches import OWN_ROWS, predict_perturbed, predict_stream, takes_many
 from xplain_cli.models.one_by_one import together_or_each
@@ -27,7 +27,7 @@ _SPARSE_BATCHES = 16  # sparse rows are small, and a call costs as much as thous
 
 
 @dataclass(frozen=True)
-class Asked:
+class ModelCalls:
     """
     How the model is asked.
 
@@ -61,7 +61,7 @@ class Asked:
     sparse: MaskedText | None = None
     pool: Pool | None = None
     show_values: bool = True
-    memory: Memory | None = None
+    memory: MaskCache | None = None
     own_rows: int = OWN_ROWS
 
 
@@ -93,7 +93,7 @@ def _distinct_texts(texts: list[str]) -> tuple[list[str], IntArray]:
     return list(place), inverse
 
 
-def raised(error: Exception, where: str, *, shown: bool) -> str:
+def failure_text(error: Exception, where: str, *, shown: bool) -> str:
     """Return why a row failed on which the model raised; what it said may quote a value."""
     said = f": {error}".splitlines()[0] if shown else ""
     return (
@@ -102,7 +102,9 @@ def raised(error: Exception, where: str, *, shown: bool) -> str:
     )
 
 
-def _question(asked: Asked, block: Any, row: int, own: BoolArray, inverse: IntArray) -> _Question:
+def _question(
+    asked: ModelCalls, block: Any, row: int, own: BoolArray, inverse: IntArray
+) -> _Question:
     if asked.sparse is not None:
         text, spans = block.spanned(row)
         matrix = asked.sparse.masked_rows(text, spans, own)
@@ -121,7 +123,7 @@ def _question(asked: Asked, block: Any, row: int, own: BoolArray, inverse: IntAr
     return _Question(texts, places[inverse], sparse=False)
 
 
-def _predict(asked: Asked, questions: Sequence[_Question], *, sparse: bool) -> FloatArray:
+def _predict(asked: ModelCalls, questions: Sequence[_Question], *, sparse: bool) -> FloatArray:
     pieces = (piece for question in questions for piece in question.pieces())
     if sparse and asked.sparse is not None:
         rows = _SPARSE_BATCHES * asked.batch_rows
@@ -135,7 +137,7 @@ def _sizes(questions: Sequence[_Question]) -> IntArray:
     return np.array([question.size for question in questions], dtype=np.int64)
 
 
-def _outputs(asked: Asked, questions: Sequence[_Question]) -> list[FloatArray]:
+def _outputs(asked: ModelCalls, questions: Sequence[_Question]) -> list[FloatArray]:
     """Return the needed outputs (u, k) of each question, asked together."""
     found: dict[int, FloatArray] = {}
     for sparse in (False, True):
@@ -148,7 +150,9 @@ def _outputs(asked: Asked, questions: Sequence[_Question]) -> list[FloatArray]:
     return [found[i] for i in range(len(questions))]
 
 
-def _outputs_or_reasons(asked: Asked, questions: Sequence[_Question]) -> list[FloatArray | str]:
+def _outputs_or_reasons(
+    asked: ModelCalls, questions: Sequence[_Question]
+) -> list[FloatArray | str]:
     """Return the outputs of each question, or why it has none."""
 
     def ask(chosen: Sequence[int]) -> list[FloatArray]:
@@ -159,11 +163,11 @@ def _outputs_or_reasons(asked: Asked, questions: Sequence[_Question]) -> list[Fl
     for chosen, outputs in answers:
         found |= dict(zip(chosen, outputs, strict=True))
     where = "this row with features taken away"
-    found |= {i: raised(error, where, shown=asked.show_values) for i, error in errors.items()}
+    found |= {i: failure_text(error, where, shown=asked.show_values) for i, error in errors.items()}
     return [found[i] for i in range(len(questions))]
 
 
-def _scaled(asked: Asked, outputs: FloatArray | str, copies: int) -> FloatArray | str:
+def _scaled(asked: ModelCalls, outputs: FloatArray | str, copies: int) -> FloatArray | str:
     """Return outputs of masks on the explained scale, or why there are none."""
     if isinstance(outputs, str):
         return outputs
@@ -182,10 +186,10 @@ def _scaled(asked: Asked, outputs: FloatArray | str, copies: int) -> FloatArray 
 
 
 def _ask_masks(
-    asked: Asked, needs: Sequence[tuple[MaskedRows, NeedMasks]]
-) -> list[Masked | UnexplainedError]:
+    asked: ModelCalls, needs: Sequence[tuple[MaskedRows, NeedMasks]]
+) -> list[MaskOutputs | UnexplainedError]:
     """Ask the model on the masks of several blocks together."""
-    seen = Distinct()
+    seen = UniqueMasks()
     questions = [
         _question(asked, block, row, *seen.of(masks))
         for block, need in needs
@@ -196,7 +200,7 @@ def _ask_masks(
         for outputs, question in zip(_outputs_or_reasons(asked, questions), questions, strict=True)
     ]
     sizes = _sizes(questions)
-    answers: list[Masked | UnexplainedError] = []
+    answers: list[MaskOutputs | UnexplainedError] = []
     at = 0
     for _, need in needs:
         own = flat[at : at + len(need.rows)]
@@ -211,20 +215,22 @@ def _ask_masks(
                 for part, question in zip(own, questions[at:], strict=False)
                 if not isinstance(part, str)
             ]
-            answers.append(Masked(outputs, sizes[at : at + len(need.rows)]))
+            answers.append(MaskOutputs(outputs, sizes[at : at + len(need.rows)]))
         at += len(need.rows)
     return answers
 
 
 def _answer_masks(
-    asked: Asked, waiting: Sequence[tuple[Any, NeedMasks]]
-) -> list[Masked | UnexplainedError]:
+    asked: ModelCalls, waiting: Sequence[tuple[Any, NeedMasks]]
+) -> list[MaskOutputs | UnexplainedError]:
     """Answer requests for masked rows; where rows are looked at again, what is new in them."""
     ask = partial(_ask_masks, asked)
     return ask(waiting) if asked.memory is None else asked.memory.answer(waiting, ask)
 
 
-def _answer_outputs(asked: Asked, waiting: Sequence[tuple[Any, NeedOutputs]]) -> list[FloatArray]:
+def _answer_outputs(
+    asked: ModelCalls, waiting: Sequence[tuple[Any, NeedOutputs]]
+) -> list[FloatArray]:
     """Answer requests for the outputs on drawn rows."""
     import pandas as pd
 
@@ -235,12 +241,12 @@ def _answer_outputs(asked: Asked, waiting: Sequence[tuple[Any, NeedOutputs]]) ->
     return np.split(scaled, np.cumsum(sizes)[:-1])
 
 
-def _answer_pool(asked: Asked, waiting: Sequence[tuple[Any, NeedPool]]) -> list[Pool | None]:
+def _answer_pool(asked: ModelCalls, waiting: Sequence[tuple[Any, NeedPool]]) -> list[Pool | None]:
     """Answer requests for the shared pool."""
     return [asked.pool] * len(waiting)
 
 
-ANSWERS: dict[type, Callable[[Asked, Sequence[tuple[Any, Any]]], list[Any]]] = {
+ANSWERS: dict[type, Callable[[ModelCalls, Sequence[tuple[Any, Any]]], list[Any]]] = {
     NeedMasks: _answer_masks,
     NeedOutputs: _answer_outputs,
     NeedPool: _answer_pool,
@@ -251,7 +257,7 @@ An answer is what is sent to the method, or an ``UnexplainedError`` that ends it
 """
 
 
-def _answers(asked: Asked, waiting: Sequence[tuple[Any, object]]) -> list[Any]:
+def _answers(asked: ModelCalls, waiting: Sequence[tuple[Any, object]]) -> list[Any]:
     """Answer (block, request) pairs of any kinds, in order."""
     kinds: dict[type, list[int]] = {}
     for i, (_, request) in enumerate(waiting):
@@ -269,7 +275,7 @@ def _answers(asked: Asked, waiting: Sequence[tuple[Any, object]]) -> list[Any]:
 
 
 def run_together(
-    asked: Asked, running: Sequence[tuple[Any, Generator[object, Any, T]]]
+    asked: ModelCalls, running: Sequence[tuple[Any, Generator[object, Any, T]]]
 ) -> list[T | UnexplainedError]:
     """
     Run the methods of several blocks, answering what they ask together.

@@ -12,20 +12,20 @@ import pandas as pd
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray, IntArray
-from xplain_cli.features import Draw, DrawLaw
+from xplain_cli.features import Draw, Sampler
 from xplain_cli.models import Model
 from xplain_cli.models.batches import padded, predict_perturbed
 from xplain_cli.quality.precision import Budget
-from xplain_cli.runs.locks import in_turn
+from xplain_cli.runs.locks import wait_for_lock
 from xplain_cli.seeds import POOL
 
 
 def draw_pool(
-    law: DrawLaw, budget: Budget, repeats: range | None = None
+    perturbation: Sampler, budget: Budget, repeats: range | None = None
 ) -> tuple[Draw, pd.DataFrame]:
     """Draw the pool that all rows share, or some repeats: each is seeded by (seed, repeat)."""
     wanted = range(budget.repeats) if repeats is None else repeats
-    drawn = [law.draw(budget.samples, (POOL, budget.seed, r)) for r in wanted]
+    drawn = [perturbation.draw(budget.samples, (POOL, budget.seed, r)) for r in wanted]
     codes = np.concatenate([draw.codes for draw, _ in drawn], axis=1)
     positions = np.concatenate([draw.positions for draw, _ in drawn], axis=1)
     inputs = pd.concat([table for _, table in drawn], ignore_index=True)
@@ -68,7 +68,7 @@ def find_pool(folder: Path) -> dict[str, Any] | None:
 
 def make_pool(
     folder: Path,
-    law: DrawLaw,
+    perturbation: Sampler,
     model: Model,
     budget: Budget,
     kept: IntArray,
@@ -88,7 +88,7 @@ def make_pool(
     RefusedError
         The folder cannot be written.
     """
-    draw, inputs = draw_pool(law, budget, repeats)
+    draw, inputs = draw_pool(perturbation, budget, repeats)
     outputs = predict_perturbed(model, inputs, kept)
     try:
         save_pool(folder, draw, outputs)
@@ -107,7 +107,7 @@ def make_pool(
 
 
 def longer_pools(
-    folder: Path, law: DrawLaw, model: Model, budget: Budget, kept: IntArray
+    folder: Path, perturbation: Sampler, model: Model, budget: Budget, kept: IntArray
 ) -> Iterator[tuple[int, Draw, FloatArray]]:
     """
     Yield the pool of each look: its repeats, its draws and the model's outputs (m, k) on them.
@@ -116,12 +116,12 @@ def longer_pools(
     that needs it, and kept beside the shared pool for the others and for a resumed run.
     """
     draw, outputs = load_pool(folder)
-    yield budget.looks[0], draw, outputs
-    for before, repeats in itertools.pairwise(budget.looks):
+    yield budget.stages[0], draw, outputs
+    for before, repeats in itertools.pairwise(budget.stages):
         added = folder.with_name(f"{folder.name}-{repeats}")
-        with in_turn(added.with_suffix(".lock")):
+        with wait_for_lock(added.with_suffix(".lock")):
             if find_pool(added) is None:
-                make_pool(added, law, model, budget, kept, range(before, repeats))
+                make_pool(added, perturbation, model, budget, kept, range(before, repeats))
         more, answers = load_pool(added)
         draw = Draw(
             np.concatenate([draw.codes, more.codes], axis=1),
@@ -138,7 +138,7 @@ def grown(facts: dict[str, Any], budget: Budget, precise: Mapping[str, Any]) -> 
     most = precise["precision_goal"]["most_repeats"]
     added = [
         budget.samples * (after - before)
-        for before, after in itertools.pairwise(budget.looks)
+        for before, after in itertools.pairwise(budget.stages)
         if after <= most
     ]
     return {

@@ -17,7 +17,7 @@ from xplain_cli.explanation import (
     Rows,
     side_by_side,
 )
-from xplain_cli.features import Shown
+from xplain_cli.features import FeatureLabels
 from xplain_cli.quality.stability import (
     Stability,
     attribution_error,
@@ -55,7 +55,7 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Explained:
+class ExplainedRows:
     """
     The rows of a chunk that have an explanation and equally many features, distinct ones only.
 
@@ -74,7 +74,7 @@ class Explained:
     place: IntArray
     attribution: Attribution
     stability: Stability
-    shown: Shown
+    shown: FeatureLabels
     targets: Sequence[Sequence[str]]
     predictions: FloatArray
 
@@ -87,7 +87,7 @@ class Explained:
         return lines.ravel(), np.repeat(rows, t)
 
 
-def _stability_columns(found: Explained) -> dict[str, Any]:
+def _stability_columns(found: ExplainedRows) -> dict[str, Any]:
     """Return what stability.csv says of the distinct rows, column by column, b * t lines."""
     got, sure = found.attribution, found.stability
     total = got.base + got.weights.sum(axis=-1)
@@ -125,7 +125,7 @@ def _blank(column: str, size: int) -> Any:
 
 
 def _stability_table(
-    labels: Labels, found: Explained | None, rows: IntArray, errors: Sequence[str | None]
+    labels: Labels, found: ExplainedRows | None, rows: IntArray, errors: Sequence[str | None]
 ) -> pd.DataFrame:
     """
     Lay out lines of stability.csv, all of one group of rows or all failed.
@@ -152,7 +152,9 @@ def _stability_table(
     return pd.DataFrame(table, columns=[*STABILITY_COLUMNS, *labels.stability_columns])
 
 
-def _weights_table(labels: Labels, found: Explained) -> tuple[pd.DataFrame, IntArray, FloatArray]:
+def _weights_table(
+    labels: Labels, found: ExplainedRows
+) -> tuple[pd.DataFrame, IntArray, FloatArray]:
     """
     Lay out lines of weights.csv, ``row_id`` aside.
 
@@ -207,7 +209,7 @@ def _in_order(parts: Sequence[pd.DataFrame], rows: IntArray) -> tuple[pd.DataFra
 
 def to_records(
     labels: Labels,
-    explained: Sequence[Explained],
+    explained: Sequence[ExplainedRows],
     *,
     rows: Rows,
     errors: Mapping[int, str],

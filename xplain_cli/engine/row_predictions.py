@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.engine.model_calls import Asked, raised
+from xplain_cli.engine.model_calls import ModelCalls, failure_text
 from xplain_cli.explanation import FloatArray, IntArray
-from xplain_cli.models import Settled
+from xplain_cli.models import Signature
 from xplain_cli.models.batches import count, predict_fixed, take
 from xplain_cli.models.one_by_one import together_or_each
 from xplain_cli.scales import no_log_odds, to_scale
@@ -38,13 +38,13 @@ class Answers:
     reasons: dict[int, str]
 
 
-def answer_rows(asked: Asked, settled: Settled, inputs: Any) -> Answers:
+def answer_rows(asked: ModelCalls, signature: Signature, inputs: Any) -> Answers:
     """Predict distinct rows and choose their targets; a row that cannot be has a reason."""
-    outputs, reasons = _predict_rows(asked, settled, inputs)
+    outputs, reasons = _predict_rows(asked, signature, inputs)
     pairs = choose(asked.target, np.nan_to_num(outputs))
     scaled = to_scale(outputs, asked.scale, paired=is_pair(asked.target))
     values = np.stack([
-        pair_values(row[None], pair, margin=settled.margin)[:, 0]
+        pair_values(row[None], pair, margin=signature.margin)[:, 0]
         for row, pair in zip(scaled, pairs, strict=True)
     ])
     for d in np.flatnonzero(~np.isfinite(values).all(axis=1)).tolist():
@@ -54,7 +54,9 @@ def answer_rows(asked: Asked, settled: Settled, inputs: Any) -> Answers:
     return Answers(outputs, pairs, values, reasons)
 
 
-def _predict_rows(asked: Asked, settled: Settled, inputs: Any) -> tuple[FloatArray, dict[int, str]]:
+def _predict_rows(
+    asked: ModelCalls, signature: Signature, inputs: Any
+) -> tuple[FloatArray, dict[int, str]]:
     """Return the outputs (d, k), NaN of rows on which the model fails, and why it does."""
     rows, size = count(inputs), min(asked.own_rows, asked.batch_rows)
 
@@ -65,9 +67,9 @@ def _predict_rows(asked: Asked, settled: Settled, inputs: Any) -> tuple[FloatArr
     answers, errors = together_or_each(ask, range(rows))
     if not errors and len(answers) == 1:
         return answers[0][1], {}
-    outputs = np.full((rows, len(settled.outputs)), np.nan)
+    outputs = np.full((rows, len(signature.outputs)), np.nan)
     for chosen, found in answers:
         outputs[list(chosen)] = found
     return outputs, {
-        d: raised(error, "this row", shown=asked.show_values) for d, error in errors.items()
+        d: failure_text(error, "this row", shown=asked.show_values) for d, error in errors.items()
     }

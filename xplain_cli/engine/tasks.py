@@ -5,17 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.engine.model_calls import Asked
+from xplain_cli.engine.model_calls import ModelCalls
 from xplain_cli.engine.row_predictions import Answers
-from xplain_cli.features import Law, Split
+from xplain_cli.features import Perturbation, Split
 from xplain_cli.methods import Task
-from xplain_cli.models import Model, Settled
+from xplain_cli.models import Model, Signature
 from xplain_cli.quality.precision import Budget
 
 
-def split_rows(law: Law, model: Model, batch: Any) -> Split:
+def split_rows(perturbation: Perturbation, model: Model, batch: Any) -> Split:
     """Split aligned rows into features, as far as the model reads them."""
-    rows = law.split(batch)
+    rows = perturbation.split(batch)
     read_length = model.capabilities.read_length
     if read_length is None:
         return rows
@@ -32,9 +32,9 @@ def by_features(rows: Split, chosen: Sequence[int]) -> dict[int, list[int]]:
 
 
 def make_task(
-    asked: Asked,
-    settled: Settled,
-    law: Law,
+    asked: ModelCalls,
+    signature: Signature,
+    perturbation: Perturbation,
     *,
     rows: Split,
     answers: Answers,
@@ -46,9 +46,9 @@ def make_task(
 
     Parameters
     ----------
-    asked, settled
+    asked, signature
         How the model is asked, and what its probe chose.
-    law, rows, answers
+    perturbation, rows, answers
         The perturbation, the rows that it split, and the model's answers on them.
     chosen
         Rows that have equally many features.
@@ -58,12 +58,12 @@ def make_task(
     places = list(chosen)
     pairs = answers.pairs[places]
     return Task(
-        law=law,
+        perturbation=perturbation,
         block=rows.take(places),
         # methods see the needed outputs alone
         pairs=np.where(pairs >= 0, np.searchsorted(asked.kept, pairs), -1),
         predictions=answers.values[places],
-        margin=settled.margin,
+        margin=signature.margin,
         seed=budget.seed,
         samples=budget.samples,
         repeats=budget.repeats,

@@ -21,7 +21,7 @@ from xplain_cli.quality.agreement import mean_jaccard, mean_tau, top_members
 from xplain_cli.report import check_page
 from xplain_cli.report.comparison import render_comparison
 from xplain_cli.report.selection import link_to
-from xplain_cli.runs.finished import FinishedRun, Line, find_run, said_of
+from xplain_cli.runs.finished import FinishedRun, TargetLine, find_run, said_of
 from xplain_cli.runs.paths import MARKER, RunPlace, unwritable, write_atomically
 
 _NOT_IN_NAMES = re.compile(r"[^\w.=,-]+")
@@ -69,7 +69,7 @@ def _check(request: Request) -> list[str]:
     return names
 
 
-def _compared(lines: Sequence[Line], k: int) -> dict[str, Any]:
+def _compared(lines: Sequence[TargetLine], k: int) -> dict[str, Any]:
     """Say how far several explanations of one row and target agree."""
     n = max(len(line.weights) for line in lines)
     weights = np.stack([np.pad(line.weights, (0, n - len(line.weights))) for line in lines])

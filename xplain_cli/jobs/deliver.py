@@ -9,22 +9,22 @@ from xplain_cli.console import Console
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.jobs.compare import explain_under_each
 from xplain_cli.options.request import Request
-from xplain_cli.remote import is_remote, name_copy, open_place, told
+from xplain_cli.remote import alias, is_remote, open_place, redact
 from xplain_cli.runs.delivery import Delivery, meet, send
-from xplain_cli.runs.locks import alone
+from xplain_cli.runs.locks import lock
 from xplain_cli.runs.paths import SUFFIXES, unwritable
 
 
 def _home(address: str) -> Path:
     """Return where runs of an address are made, in the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    key = hashlib.sha256(told(address).rstrip("/").encode()).hexdigest()[:16]
+    key = hashlib.sha256(redact(address).rstrip("/").encode()).hexdigest()[:16]
     return cache / "xplain" / "runs" / key
 
 
 def _opened(request: Request) -> Delivery:
     """Open the place, or say why no run can be there."""
-    name = told(request.result.output)
+    name = redact(request.result.output)
     if len(request.references.baseline) > 1:
         raise UsageError(f"--output {name}: several baselines are several runs; name a folder here")
     if PurePosixPath(request.result.output).suffix.lower() in SUFFIXES:
@@ -60,14 +60,14 @@ def explain_anywhere(request: Request, console: Console) -> int:
     if not is_remote(request.result.output):
         return explain_under_each(request, console)
     delivery = _opened(request)
-    name_copy(delivery.folder, delivery.there.name)
+    alias(delivery.folder, delivery.there.name)
     own = replace(
         request, result=replace(request.result, output=str(delivery.folder)), output_explicit=True
     )
     if request.safety.dry_run:
         return explain_under_each(own, console)
     _made(delivery)
-    with alone(delivery.home):
+    with lock(delivery.home):
         meet(delivery, force=request.safety.force)
         console.note(f"made in {delivery.home}, then sent to {delivery.there.name}")
         code = explain_under_each(own, console)

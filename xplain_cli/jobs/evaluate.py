@@ -9,23 +9,23 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.console import Console
-from xplain_cli.engine.baseline_rows import ground
+from xplain_cli.engine.baseline_rows import assign_baselines
 from xplain_cli.engine.explainer import model_calls_of
 from xplain_cli.engine.model_calls import run_together
 from xplain_cli.engine.row_predictions import answer_rows
 from xplain_cli.engine.tasks import by_features, make_task, split_rows
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.features import Split, Weighed
+from xplain_cli.features import RoughWeights, Split
 from xplain_cli.methods.curves import measure
 from xplain_cli.modalities import story_of
 from xplain_cli.models.batches import OWN_ROWS
 from xplain_cli.options.request import Request, from_stored
 from xplain_cli.output import csv_bytes
-from xplain_cli.planning.prepare import Prepared, assign, prepare
+from xplain_cli.planning.prepare import Job, assign, prepare
 from xplain_cli.quality.precision import Budget
 from xplain_cli.runs.delivery import brought_here
-from xplain_cli.runs.finished import FinishedRun, Line, find_run, said_of
+from xplain_cli.runs.finished import FinishedRun, TargetLine, find_run, said_of
 from xplain_cli.runs.paths import write_atomically
 from xplain_cli.targets import target_names
 
@@ -52,7 +52,7 @@ def _request(found: FinishedRun, named: str, model: str | None, data: tuple[str,
     return replace(request, sources=named_anew)
 
 
-def _check_same(found: FinishedRun, job: Prepared, named: str) -> None:
+def _check_same(found: FinishedRun, job: Job, named: str) -> None:
     """Refuse another model or other data than the run explained."""
     if job.plan.run_id == found.marker.run_id:
         return
@@ -64,12 +64,12 @@ def _check_same(found: FinishedRun, job: Prepared, named: str) -> None:
     )
 
 
-def _refuse_to_weigh(_rows: Any, _due: Sequence[int]) -> Weighed:
+def _refuse_to_weigh(_rows: Any, _due: Sequence[int]) -> RoughWeights:
     """Refuse rows whose features would have to be found anew."""
     raise UsageError("evaluate: a run with lime:refine has other features in every text")
 
 
-def _weights_of(rows: Split, chosen: list[int], said: Mapping[int, list[Line]]) -> FloatArray:
+def _weights_of(rows: Split, chosen: list[int], said: Mapping[int, list[TargetLine]]) -> FloatArray:
     """Return the weights (b, t, n) of some rows' features, those equal to the baseline left out."""
     block = rows.take(chosen)
     subset = block.subset
@@ -84,25 +84,27 @@ def _weights_of(rows: Split, chosen: list[int], said: Mapping[int, list[Line]]) 
 
 
 def _measured(
-    job: Prepared, batch: Any, said: Mapping[int, list[Line]]
+    job: Job, batch: Any, said: Mapping[int, list[TargetLine]]
 ) -> Iterator[dict[str, Any]]:
     """Measure the rows of a part; *said* by place in it."""
-    law, settled = job.chosen.law, job.opened.settled
+    perturbation, signature = job.chosen.perturbation, job.opened.signature
     asked = replace(model_calls_of(assign(job, None), job.opened.model), own_rows=OWN_ROWS)
     places = sorted(said)
-    split, _ = split_rows(law, job.opened.model, batch).refined(_refuse_to_weigh)
+    split, _ = split_rows(perturbation, job.opened.model, batch).refined(_refuse_to_weigh)
     rows = split.take(places)
     own = {i: said[place] for i, place in enumerate(places)}
-    answers = answer_rows(asked, settled, rows.inputs)
+    answers = answer_rows(asked, signature, rows.inputs)
     spent: dict[int, int] = {}
     lost: dict[int, str] = {}
-    if law.traits.has_baselines:
-        rows, spent, lost = ground(rows, range(len(rows)), answers, asked)
+    if perturbation.traits.has_baselines:
+        rows, spent, lost = assign_baselines(rows, range(len(rows)), answers, asked)
     moving = [d for d, n in enumerate(rows.counts.tolist()) if n and d not in lost]
     groups = by_features(rows, moving)
     budget = Budget(job.request.sampling.seed, 1, 1)
     tasks = [
-        make_task(asked, settled, law, rows=rows, answers=answers, chosen=chosen, budget=budget)
+        make_task(
+            asked, signature, perturbation, rows=rows, answers=answers, chosen=chosen, budget=budget
+        )
         for chosen in groups.values()
     ]
     running = [
@@ -112,7 +114,7 @@ def _measured(
         )
         for task, chosen in zip(tasks, groups.values(), strict=True)
     ]
-    outputs = [settled.outputs[i] for i in asked.kept.tolist()]
+    outputs = [signature.outputs[i] for i in asked.kept.tolist()]
     found: list[Any] = run_together(asked, running)
     for task, chosen, curves in zip(tasks, groups.values(), found, strict=True):
         for i, d in enumerate(chosen):
@@ -127,7 +129,7 @@ def _measured(
                 }
 
 
-def _by_masks(job: Prepared, baseline: str | None, console: Console) -> Prepared:
+def _by_masks(job: Job, baseline: str | None, console: Console) -> Job:
     """Return the job under a law of masks: its own, or that of a baseline."""
     if baseline is not None and not story_of(job.request.modality).any_baseline:
         raise UsageError("--baseline: texts and pictures are evaluated with the run's own")
@@ -144,7 +146,7 @@ def _by_masks(job: Prepared, baseline: str | None, console: Console) -> Prepared
     )
 
 
-def _lines(job: Prepared, found: FinishedRun) -> Iterator[dict[str, Any]]:
+def _lines(job: Job, found: FinishedRun) -> Iterator[dict[str, Any]]:
     """Measure a run, part by part."""
     opened = job.opened
     pieces = opened.modality.pieces(found.marker.chunk_rows, opened.start, opened.stop)
@@ -152,14 +154,14 @@ def _lines(job: Prepared, found: FinishedRun) -> Iterator[dict[str, Any]]:
         said = {row - piece.start: lines for row, lines in said_of(records).items()}
         for line in _measured(job, piece.batch, said) if said else ():
             identity = {"run_id": found.marker.run_id, "row_id": piece.rows.ids[line.pop("place")]}
-            yield identity | {"baseline": job.chosen.drawing.baseline} | line
+            yield identity | {"baseline": job.chosen.neighbourhood.baseline} | line
 
 
-def _tell(frame: pd.DataFrame, job: Prepared, console: Console) -> None:
+def _tell(frame: pd.DataFrame, job: Job, console: Console) -> None:
     rows = frame.drop_duplicates("row_id")
     inputs = int(rows["n_model_inputs"].sum())
     console.note(
-        f"baseline {job.chosen.drawing.baseline}: {len(rows)} rows, {inputs} model inputs"
+        f"baseline {job.chosen.neighbourhood.baseline}: {len(rows)} rows, {inputs} model inputs"
         f" ({inputs / max(len(rows), 1):.0f} a row)"
     )
     for name in MEASURES:

@@ -7,24 +7,24 @@ from typing import Any
 
 from xplain_cli.console import Console
 from xplain_cli.errors import XplainError
-from xplain_cli.jobs.finish import Account, Wanted, across_rows, check_free, finish
+from xplain_cli.jobs.finish import Account, RunFiles, across_rows, check_free, finish
 from xplain_cli.jobs.gate import conclude, judge_gates, written
 from xplain_cli.jobs.manifest import Course, manifest
 from xplain_cli.jobs.schedule import explain_rows, share_pool, spread_of
 from xplain_cli.modalities import story_of
 from xplain_cli.options.request import Request, stored_form
-from xplain_cli.output import Piece, join_pieces, render_piece
+from xplain_cli.output import RenderedPiece, join_pieces, render_piece
 from xplain_cli.planning.budget import within_budget
 from xplain_cli.planning.estimate import describe, estimate, lines_of
-from xplain_cli.planning.prepare import Prepared, assign, chunk_rows, prepare
+from xplain_cli.planning.prepare import Job, assign, chunk_rows, prepare
 from xplain_cli.quality.summary import Tally
 from xplain_cli.report import check_page
 from xplain_cli.runs.conflicts import check_inputs
 from xplain_cli.runs.folder import Run, RunPlace, open_run
-from xplain_cli.runs.locks import alone
+from xplain_cli.runs.locks import lock
 
 
-def _planned(request: Request, console: Console) -> Prepared:
+def _planned(request: Request, console: Console) -> Job:
     """Open and decide everything, and tell what was decided."""
     job = within_budget(prepare(request, console))
     for note in job.notes:
@@ -33,7 +33,7 @@ def _planned(request: Request, console: Console) -> Prepared:
 
 
 @contextlib.contextmanager
-def _opened_run(job: Prepared) -> Iterator[Run]:
+def _opened_run(job: Job) -> Iterator[Run]:
     """Open the run, held against other processes; what is cut off stays, what failed is undone."""
     request = job.request
     place = RunPlace.from_output(request.result.output, request.result.output_format)
@@ -47,7 +47,7 @@ def _opened_run(job: Prepared) -> Iterator[Run]:
     check_free(place, job.plan)
     if request.result.report is not None:
         check_page(request.result.report, place)
-    with contextlib.nullcontext() if place.folder is None else alone(place.folder):
+    with contextlib.nullcontext() if place.folder is None else lock(place.folder):
         run = open_run(
             place,
             job.plan,
@@ -68,7 +68,7 @@ def _opened_run(job: Prepared) -> Iterator[Run]:
             run.close()
 
 
-def _tell_of_run(job: Prepared, run: Run) -> None:
+def _tell_of_run(job: Job, run: Run) -> None:
     """Tell what the user may not expect of where and how the run is kept."""
     batch = job.opened.modality.batch_rows
     if run.chunk_rows < min(batch, chunk_rows(job)):
@@ -79,7 +79,7 @@ def _tell_of_run(job: Prepared, run: Run) -> None:
         job.console.note(f"the earlier run was set aside as {run.set_aside}")
 
 
-def _explain_missing(job: Prepared, run: Run, course: Course) -> None:
+def _explain_missing(job: Job, run: Run, course: Course) -> None:
     """Explain the rows that have no part yet."""
     if run.state == "finished":
         return
@@ -90,29 +90,29 @@ def _explain_missing(job: Prepared, run: Run, course: Course) -> None:
     course.lap("explain")
 
 
-def _manifest(job: Prepared, pool: Mapping[str, Any]) -> dict[str, Any]:
+def _manifest(job: Job, pool: Mapping[str, Any]) -> dict[str, Any]:
     return manifest(job.request, job.opened, job.chosen, job.plan, pool, job.notes)
 
 
-def _account(job: Prepared, course: Course) -> Account:
+def _account(job: Job, course: Course) -> Account:
     """Return what the run says of itself; figures of its pool are found when it is finished."""
     request = job.request
     return Account(_manifest(job, {}), request.argv, stored_form(request), course.model_inputs)
 
 
-def _wanted(job: Prepared, run: Run) -> Wanted:
+def _wanted(job: Job, run: Run) -> RunFiles:
     """Return what the run shall become."""
     jobs = spread_of(job, run).jobs
-    return Wanted(job.opened.modality, gates=job.gates, page=job.request.result.report, jobs=jobs)
+    return RunFiles(job.opened.modality, gates=job.gates, page=job.request.result.report, jobs=jobs)
 
 
-def _explain_to_stdout(job: Prepared, run: Run, course: Course) -> int:
+def _explain_to_stdout(job: Job, run: Run, course: Course) -> int:
     """Stream results to standard output as chunks finish; nothing is kept."""
     tally, frames = Tally(job.request.sampling.stability_k), []
     pool, assignment = share_pool(job, run)
     stream, fmt = job.console.stream(), job.request.result.output_format
 
-    def pieces() -> Iterator[Piece]:
+    def pieces() -> Iterator[RenderedPiece]:
         for records in explain_rows(job, run, assignment, course):
             tally.add(records)
             frames.append(written(records, job.rendering.top_k))

@@ -12,12 +12,12 @@ from xplain_cli.explanation import Records
 from xplain_cli.jobs.gate import judge_gates, written
 from xplain_cli.jobs.manifest import Course, details, reached, results
 from xplain_cli.modalities import Modality, Story, WholeRun, story_of
-from xplain_cli.output import Piece, Rendering, join_pieces, render_piece
+from xplain_cli.output import RenderedPiece, Rendering, join_pieces, render_piece
 from xplain_cli.plan import Plan
 from xplain_cli.quality.gates import Gate
-from xplain_cli.quality.precision import Budget, Goal
+from xplain_cli.quality.precision import Budget, PrecisionTarget
 from xplain_cli.quality.summary import Summary, Tally
-from xplain_cli.remote import all_told
+from xplain_cli.remote import redact_all
 from xplain_cli.report import write_page
 from xplain_cli.runs.folder import Run, writing
 from xplain_cli.runs.paths import RunPlace
@@ -48,7 +48,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RunFiles:
     """
     What a run shall become at its end.
 
@@ -96,7 +96,7 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Finished:
+class Conclusion:
     """How a run came out: rows that failed, and the gates as plain values."""
 
     failed: int
@@ -126,11 +126,11 @@ def across_rows(whole: Summary, story: Story) -> Summary:
     return whole if story.ranks_over_rows else replace(whole, features=())
 
 
-def _goal(numbers: Mapping[str, Any]) -> Goal | None:
+def _goal(numbers: Mapping[str, Any]) -> PrecisionTarget | None:
     """Return the precision that each row was to reach, if one was asked for."""
     if "max_rel_se" not in numbers:
         return None
-    return Goal(
+    return PrecisionTarget(
         max_rel_se=numbers["max_rel_se"],
         repeats=numbers["repeats"],
         samples=numbers["samples"],
@@ -138,7 +138,7 @@ def _goal(numbers: Mapping[str, Any]) -> Goal | None:
     )
 
 
-def _precision(parts: Iterable[Records], goal: Goal | None) -> dict[str, Any]:
+def _precision(parts: Iterable[Records], goal: PrecisionTarget | None) -> dict[str, Any]:
     """Return for the manifest how many rows reached the goal, with how many repeats at most."""
     if goal is None:
         return {}
@@ -163,15 +163,18 @@ def _figures(parts: Parts, numbers: Mapping[str, Any]) -> dict[str, Any]:
 
 def _render(
     run: Run, rendering: Rendering, fmt: str, top_k: int, chunk: tuple[int, int]
-) -> tuple[Piece, Tally]:
+) -> tuple[RenderedPiece, Tally]:
     tally, records = Tally(top_k), run.read_part(*chunk)
     tally.add(records)
     return render_piece(records, rendering, fmt), tally
 
 
 def _pieces(
-    parts: Parts, render: Callable[[tuple[int, int]], tuple[Piece, Tally]], whole: Tally, jobs: int
-) -> Iterator[Piece]:
+    parts: Parts,
+    render: Callable[[tuple[int, int]], tuple[RenderedPiece, Tally]],
+    whole: Tally,
+    jobs: int,
+) -> Iterator[RenderedPiece]:
     """Yield the pieces of parts in order, and count them in; over processes where they are many."""
     many = jobs > 1 and len(parts.chunks) >= _MANY_PARTS
     for piece, tally in in_order(render, parts.chunks, jobs) if many else map(render, parts.chunks):
@@ -212,7 +215,7 @@ class _Files:
 
 
 def _write_files(
-    parts: Parts, plan: Plan, said: Mapping[str, Any], wanted: Wanted, course: Course
+    parts: Parts, plan: Plan, said: Mapping[str, Any], wanted: RunFiles, course: Course
 ) -> _Files:
     """Write every file of a run but its manifest; *said* is what that says without the parts."""
     whole_run = WholeRun(
@@ -240,8 +243,8 @@ def _close(
     """Write the manifest and the results, which say that the run is finished; return these."""
     outcome = {
         **results(course, files.whole, files.facts["pool"], account.model_inputs),
-        "argv": all_told(account.argv),
-        **({} if account.request is None else {"request": all_told(account.request)}),
+        "argv": redact_all(account.argv),
+        **({} if account.request is None else {"request": redact_all(account.request)}),
         "gates": gates,
     }
     parts.run.finish(files.facts, outcome, n_parts=len(parts.chunks), extra=files.outputs)
@@ -258,8 +261,8 @@ def _tell(files: _Files, outcome: Mapping[str, Any], console: Console) -> None:
 
 
 def finish(
-    run: Run, plan: Plan, account: Account, wanted: Wanted, course: Course, console: Console
-) -> Finished:
+    run: Run, plan: Plan, account: Account, wanted: RunFiles, course: Course, console: Console
+) -> Conclusion:
     """
     Finish a run whose parts are all there: files, figures, gates, page.
 
@@ -287,4 +290,4 @@ def finish(
     if wanted.page is not None:
         console.note(f"report: {write_page(run.folder, wanted.page)}")
     console.line(run.place.name)
-    return Finished(whole.failed, gates)
+    return Conclusion(whole.failed, gates)

@@ -13,11 +13,11 @@ from xplain_cli import __version__
 from xplain_cli.engine.chunk import Effort
 from xplain_cli.options.request import Request
 from xplain_cli.plan import Plan
-from xplain_cli.planning.choices import Chosen
-from xplain_cli.planning.inputs import Opened
+from xplain_cli.planning.choices import Choices
+from xplain_cli.planning.inputs import Inputs
 from xplain_cli.planning.prepare import SCHEMA_VERSION, method_label
 from xplain_cli.quality.summary import Summary
-from xplain_cli.remote import all_told
+from xplain_cli.remote import redact_all
 from xplain_cli.seeds import RULE
 
 _Item = TypeVar("_Item")
@@ -45,8 +45,8 @@ def _versions() -> dict[str, str]:
 
 def manifest(
     request: Request,
-    opened: Opened,
-    chosen: Chosen,
+    opened: Inputs,
+    chosen: Choices,
     plan: Plan,
     pool: Mapping[str, Any],
     notes: Sequence[str],
@@ -61,7 +61,7 @@ def manifest(
     notes
         All that was decided and told.
     """
-    settled = opened.settled
+    signature = opened.signature
     said = {
         "argv": list(request.argv),
         "project_file": request.project_file,
@@ -75,14 +75,14 @@ def manifest(
         },
         "data": {"paths": list(opened.modality.paths), "sha256": opened.modality.sha256},
         **opened.modality.facts(),
-        **chosen.drawing.facts,
-        "task": settled.task,
-        "response": settled.response,
-        "classes": list(settled.outputs),
+        **chosen.neighbourhood.facts,
+        "task": signature.task,
+        "response": signature.response,
+        "classes": list(signature.outputs),
         "output_scale": chosen.scale.label,
         "method": method_label(request, chosen),
-        **chosen.method.facts(chosen.law),
-        "baseline": chosen.drawing.meaning,
+        **chosen.method.facts(chosen.perturbation),
+        "baseline": chosen.neighbourhood.meaning,
         "pool": dict(pool),
         "seed_rule": RULE,
         "notes": list(notes),
@@ -95,8 +95,8 @@ def manifest(
         "digests": plan.digests,
         "plan": plan.groups,
         **_budget(plan),
-        **all_told(said),
-        "classes": list(settled.outputs),
+        **redact_all(said),
+        "classes": list(signature.outputs),
     }
 
 

@@ -12,15 +12,15 @@ from xplain_cli.console import Console
 from xplain_cli.engine.pool import find_pool
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import Records, join_records, rows_between
-from xplain_cli.jobs.finish import Account, Wanted, check_free, finish, ranges
+from xplain_cli.jobs.finish import Account, RunFiles, check_free, finish, ranges
 from xplain_cli.jobs.manifest import Course
 from xplain_cli.plan import Plan
-from xplain_cli.remote import all_told, told
+from xplain_cli.remote import redact, redact_all
 from xplain_cli.runs.conflicts import differences
 from xplain_cli.runs.delivery import brought_here
 from xplain_cli.runs.finished import FinishedRun, find_run
 from xplain_cli.runs.folder import Run, open_run
-from xplain_cli.runs.locks import alone
+from xplain_cli.runs.locks import lock
 from xplain_cli.runs.paths import RunPlace
 
 
@@ -56,7 +56,7 @@ def _open(runs: Sequence[str], held: contextlib.ExitStack) -> list[_Slice]:
     slices = []
     for named in runs:
         run = find_run(held.enter_context(brought_here(named)))
-        slices.append(_Slice(told(named), run, run.facts()))
+        slices.append(_Slice(redact(named), run, run.facts()))
     return sorted(slices, key=lambda piece: piece.rows)
 
 
@@ -144,7 +144,7 @@ def _account(slices: Sequence[_Slice], plan: Plan, argv: Sequence[str]) -> Accou
         **{name: said for name, said in slices[0].facts.items() if name not in gone},
         "digests": plan.digests,
         "plan": plan.groups,
-        "argv": all_told(argv),
+        "argv": redact_all(argv),
         "notes": list(notes),
         "merged": [{"run": piece.named, "rows": list(piece.rows)} for piece in slices],
     }
@@ -172,7 +172,7 @@ def _opened_run(
 ) -> Iterator[Run]:
     """Open the run of the whole, held against other processes."""
     folder = place.folder
-    with contextlib.nullcontext() if folder is None else alone(folder):
+    with contextlib.nullcontext() if folder is None else lock(folder):
         size = slices[0].run.marker.chunk_rows
         run = open_run(place, plan, explicit=True, force=force, chunk_rows=size)
         # what is merged again is written again: its slices may hold more than they did
@@ -229,6 +229,6 @@ def merge_runs(
         _copy_pools(slices, run)
         course.lap("copy")
         account = _account(slices, plan, argv)
-        wanted = Wanted(slices=tuple(piece.run.place for piece in slices))
+        wanted = RunFiles(slices=tuple(piece.run.place for piece in slices))
         finish(run, plan, account, wanted, course, console)
     return 0

@@ -10,31 +10,31 @@ from xplain_cli.errors import FailedRowsError
 from xplain_cli.explanation import Records
 from xplain_cli.jobs.manifest import Course
 from xplain_cli.modalities import Piece
-from xplain_cli.planning.prepare import Prepared, assign
+from xplain_cli.planning.prepare import Job, assign
 from xplain_cli.runs.folder import Run
 from xplain_cli.targets import used_outputs
-from xplain_cli.workers import Spread, explain_all
+from xplain_cli.workers import Parallelism, explain_all
 
 _FIRST_ROWS = 16  # chunks of a row or two must not stop a run for one bad row
 
 
-def share_pool(job: Prepared, run: Run) -> tuple[dict[str, Any], Assignment]:
+def share_pool(job: Job, run: Run) -> tuple[dict[str, Any], Assignment]:
     """Make the shared pool, or take the one that an interrupted run left."""
     facts: dict[str, Any] = {}
     folder = None
-    law = job.chosen.law
-    if job.chosen.method.pooled and law.draws is not None:
+    perturbation = job.chosen.perturbation
+    if job.chosen.method.pooled and perturbation.draws is not None:
         folder = run.pool_path("shared")
-        kept = used_outputs(job.chosen.target, len(job.opened.settled.outputs))
+        kept = used_outputs(job.chosen.target, len(job.opened.signature.outputs))
         facts = find_pool(folder) or make_pool(
-            folder, law.draws, job.opened.model, job.chosen.budget, kept
+            folder, perturbation.draws, job.opened.model, job.chosen.budget, kept
         )
-    assignment = assign(job, folder, run.secret() if law.traits.needs_secret else "")
+    assignment = assign(job, folder, run.secret() if perturbation.traits.needs_secret else "")
     open_explainer(assignment, job.opened.model)  # this process need not load it again
     return facts, assignment
 
 
-def _tasks(job: Prepared, run: Run) -> Iterator[Piece]:
+def _tasks(job: Job, run: Run) -> Iterator[Piece]:
     """Read the chunks that have no part yet."""
     opened = job.opened
     for piece in opened.modality.pieces(run.chunk_rows, opened.start, opened.stop):
@@ -42,26 +42,24 @@ def _tasks(job: Prepared, run: Run) -> Iterator[Piece]:
             yield piece
 
 
-def spread_of(job: Prepared, run: Run) -> Spread:
+def spread_of(job: Job, run: Run) -> Parallelism:
     """Return over what the work of a run is spread."""
     import joblib
 
     request = job.request
     jobs = request.workers.jobs or joblib.cpu_count()
-    wary = run.state == "resumed"
-    return Spread(
+    resumed = run.state == "resumed"
+    return Parallelism(
         backend=request.workers.backend,
         jobs=jobs,
         opening_seconds=job.opening_seconds,
         row_timeout=request.workers.row_timeout,
         scheduler=request.workers.scheduler or "",
-        wary=wary,
+        resumed=resumed,
     )
 
 
-def explain_rows(
-    job: Prepared, run: Run, assignment: Assignment, course: Course
-) -> Iterator[Records]:
+def explain_rows(job: Job, run: Run, assignment: Assignment, course: Course) -> Iterator[Records]:
     """Explain what is missing, keep each part; first rows that all fail stop the run."""
     total = job.opened.stop - job.opened.start
     done = sum(stop - start for start, stop in run.done)

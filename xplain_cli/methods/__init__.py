@@ -11,9 +11,11 @@ from xplain_cli.features import Wants
 from xplain_cli.methods.kernel_shap import KernelShap
 from xplain_cli.methods.lime import Lime
 from xplain_cli.methods.masked import MaskLime
-from xplain_cli.methods.neighbourhoods import (
+from xplain_cli.methods.occlusion import Occlusion
+from xplain_cli.methods.permutation import Permutation
+from xplain_cli.methods.requests import (
     Explaining,
-    Masked,
+    MaskOutputs,
     NeedMasks,
     NeedOutputs,
     NeedPool,
@@ -21,15 +23,13 @@ from xplain_cli.methods.neighbourhoods import (
     Task,
     UnexplainedError,
 )
-from xplain_cli.methods.occlusion import Occlusion
-from xplain_cli.methods.permutation import Permutation
 from xplain_cli.methods.rise import Rise
 from xplain_cli.methods.tree_shap import TreeShap
 
 __all__ = [
     "METHODS",
     "Explaining",
-    "Masked",
+    "MaskOutputs",
     "Method",
     "NeedMasks",
     "NeedOutputs",
@@ -71,13 +71,13 @@ class Method(Protocol):
     def sampled(self) -> bool:
         """Whether it draws at all: samples and repeats mean something."""
 
-    def default_budget(self, law: Any) -> tuple[int, int]:
+    def default_budget(self, perturbation: Any) -> tuple[int, int]:
         """Return the default (samples per repeat, repeats)."""
 
-    def row_inputs(self, law: Any, n: int, budget: tuple[int, int]) -> int:
+    def row_inputs(self, perturbation: Any, n: int, budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row with n features takes at most."""
 
-    def facts(self, law: Any) -> dict[str, Any]:
+    def facts(self, perturbation: Any) -> dict[str, Any]:
         """Return what the manifest says of the method's constants."""
 
     def explain(self, task: Any) -> Explaining:

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.explanation import Attribution, FloatArray, IntArray, exact_attribution
-from xplain_cli.features import DrawLaw
+from xplain_cli.features import Sampler
 from xplain_cli.methods.locality import share_determined
-from xplain_cli.methods.neighbourhoods import Pool, TableTask, kernel_weights
+from xplain_cli.methods.requests import Pool, TableTask, kernel_weights
 from xplain_cli.targets import pair_values
 
 
@@ -44,7 +44,7 @@ class Leaves:
     overall: FloatArray
 
 
-def see_leaves(boxes: Any, law: DrawLaw, kept: IntArray) -> Leaves:
+def see_leaves(boxes: Any, perturbation: Sampler, kept: IntArray) -> Leaves:
     """
     Measure the conditions of leaf boxes (``models.trees.LeafBoxes``) under a law.
 
@@ -55,7 +55,7 @@ def see_leaves(boxes: Any, law: DrawLaw, kept: IntArray) -> Leaves:
     UsageError
         A column without bins of its own (a group).
     """
-    levels = max(len(f) for f in law.frequencies)
+    levels = max(len(f) for f in perturbation.frequencies)
     n_leaves, entries = len(boxes.values), len(boxes.leaf)
     order = np.argsort(boxes.leaf, kind="stable")
     leaf = boxes.leaf[order]
@@ -65,10 +65,10 @@ def see_leaves(boxes: Any, law: DrawLaw, kept: IntArray) -> Leaves:
     inside = np.ones((n_leaves, depth, levels))
     overall = np.ones((n_leaves, depth))
     column = boxes.column[order]
-    for j, frequency in enumerate(law.frequencies):
+    for j, frequency in enumerate(perturbation.frequencies):
         at = column == j
         part = order[at]
-        share = law.interval(j, boxes.lower[part], boxes.upper[part], boxes.missing[part])
+        share = perturbation.interval(j, boxes.lower[part], boxes.upper[part], boxes.missing[part])
         where = (leaf[at], place[at])
         feature[where] = j
         inside[where[0], where[1], : len(frequency)] = share
@@ -76,12 +76,12 @@ def see_leaves(boxes: Any, law: DrawLaw, kept: IntArray) -> Leaves:
     return Leaves(boxes.values[:, kept], boxes.base[kept], feature, inside, overall)
 
 
-def _leave_one_out(factors: FloatArray) -> FloatArray:
+def _leave_one_out(error_factors: FloatArray) -> FloatArray:
     """Return the product of all other factors of each path, (leaves, depth)."""
-    before = np.ones_like(factors)
-    after = np.ones_like(factors)
-    np.cumprod(factors[:, :-1], axis=1, out=before[:, 1:])
-    after[:, :-1] = np.cumprod(factors[:, :0:-1], axis=1)[:, ::-1]
+    before = np.ones_like(error_factors)
+    after = np.ones_like(error_factors)
+    np.cumprod(error_factors[:, :-1], axis=1, out=before[:, 1:])
+    after[:, :-1] = np.cumprod(error_factors[:, :0:-1], axis=1)[:, ::-1]
     return before * after
 
 
@@ -132,12 +132,12 @@ def explain_exactly(task: TableTask, pool: Pool, width: float) -> Attribution:
     if task.leaves is None:
         raise ValueError("explain_exactly needs leaves")
     kappa = float(np.exp(-0.5 / width**2))
-    b, t, n = len(task.block), task.pairs.shape[1], len(task.law.names)
+    b, t, n = len(task.block), task.pairs.shape[1], len(task.perturbation.names)
     weights, own, base = np.empty((b, t, n)), np.empty((b, t, n)), np.empty((b, t))
     r2, shares = np.empty((b, t)), np.empty(b)
     for i in range(b):
         codes = task.block.codes[i]
-        found = _explain_row(task.leaves, codes, task.law.frequencies, kappa)
+        found = _explain_row(task.leaves, codes, task.perturbation.frequencies, kappa)
         weights[i], own[i] = (
             pair_values(part.T, task.pairs[i], margin=task.margin) for part in (found[0], found[2])
         )
@@ -156,7 +156,7 @@ def _fit_of(
     task: TableTask, pool: Pool, row: int, width: float, weights: FloatArray, base: FloatArray
 ) -> tuple[FloatArray, float]:
     """Return the weighted R^2 (t,) of the exact surrogate on the pool, and the effective share."""
-    coordinates, distances = task.law.contrast(pool.draw, task.block, row)
+    coordinates, distances = task.perturbation.contrast(pool.draw, task.block, row)
     w = kernel_weights(distances, width)
     values = pair_values(pool.outputs, task.pairs[row], margin=task.margin)
     missed = ((values - base[:, None] - weights @ coordinates) ** 2) @ w

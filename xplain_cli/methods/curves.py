@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.methods.neighbourhoods import Masked, MaskTask, NeedMasks
+from xplain_cli.methods.requests import MaskOutputs, MaskTask, NeedMasks
 from xplain_cli.seeds import CURVES, stream
 from xplain_cli.targets import pair_values
 
@@ -47,7 +47,9 @@ def _path(order: IntArray, sizes: IntArray) -> BoolArray:
     return np.asarray(places[None, :] >= sizes[:, None])
 
 
-def measure(task: MaskTask, weights: FloatArray, k: int) -> Generator[NeedMasks, Masked, Curves]:
+def measure(
+    task: MaskTask, weights: FloatArray, k: int
+) -> Generator[NeedMasks, MaskOutputs, Curves]:
     """
     Measure weights (b, t, n) of a block of rows on the model.
 

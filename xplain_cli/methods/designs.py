@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.methods.codes import capacity, code_masks, code_rows
+from xplain_cli.methods.linear_codes import capacity, code_masks, code_rows
 from xplain_cli.methods.solvers import Basis, make_basis
 from xplain_cli.seeds import MASKS, stream
 

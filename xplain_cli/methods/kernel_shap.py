@@ -15,14 +15,14 @@ from typing import ClassVar
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.features import MaskLaw, Wants
+from xplain_cli.features import Masker, Wants
+from xplain_cli.methods.cache import Cache
 from xplain_cli.methods.defaults import coalitions_sampled, no_constants
 from xplain_cli.methods.designs import sobol_points
-from xplain_cli.methods.keeping import Kept
-from xplain_cli.methods.neighbourhoods import Explaining, MaskTask
+from xplain_cli.methods.requests import Explaining, MaskTask
 from xplain_cli.methods.shapley import (
+    CoalitionEstimate,
     Coalitions,
-    Read,
     all_coalitions,
     explain_by,
     spread_of,
@@ -51,7 +51,7 @@ class KernelShap:
     default_budget = coalitions_sampled
     facts = no_constants
 
-    def row_inputs(self, _law: MaskLaw, n: int, budget: tuple[int, int]) -> int:
+    def row_inputs(self, _law: Masker, n: int, budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row with n features takes at most."""
         samples, repeats = enough_samples(n, budget[0]), budget[1]
         return 1 << n if all_masks_fit(n, (samples, repeats)) else 1 + samples * repeats
@@ -131,7 +131,7 @@ class WeightedCoalitions:
         own = [self._weights_of(repeat) for repeat in range(self.count)]
         return pooled, np.stack([self._solver(w) @ (right * w) for w in own])
 
-    def read(self, values: FloatArray, own: FloatArray) -> Read:
+    def read(self, values: FloatArray, own: FloatArray) -> CoalitionEstimate:
         """Turn a row's values (t, 1 + m) and its own (t,) into weights with their errors."""
         pooled, single = self._operators
         gain = own - values[:, 0]
@@ -140,7 +140,7 @@ class WeightedCoalitions:
         weights = np.stack([pooled @ part for part in level])
         repeats = np.stack([[one @ part for part in level] for one in single]) + even
         missed = level - np.stack([self._centred @ part for part in weights])
-        return Read(weights + even, self._factors(missed), repeats)
+        return CoalitionEstimate(weights + even, self._factors(missed), repeats)
 
     def _factors(self, missed: FloatArray) -> FloatArray:
         """Return error factors from what the fit misses (t, m), clustered by repeats or pairs."""
@@ -150,14 +150,14 @@ class WeightedCoalitions:
             drawn = scores[self.owners >= 0]  # repeat by repeat, complements side by side
             units = drawn.reshape(self._units, -1, drawn.shape[1]).sum(axis=1) * self._units
             found.append(spread_of(units @ self._inverse))
-        factors = np.stack(found, axis=1)
-        return factors if self.count > 1 else _condensed(factors)
+        error_factors = np.stack(found, axis=1)
+        return error_factors if self.count > 1 else _condensed(error_factors)
 
 
-def _condensed(factors: FloatArray) -> FloatArray:
+def _condensed(error_factors: FloatArray) -> FloatArray:
     """Return as many factors (n, t, n) as features, with the same covariance."""
     found = []
-    for part in factors.transpose(1, 0, 2):
+    for part in error_factors.transpose(1, 0, 2):
         spread, axes = np.linalg.eigh(part.T @ part)
         found.append((axes * np.sqrt(np.maximum(spread, 0.0))).T)
     return np.stack(found, axis=1)
@@ -203,12 +203,12 @@ def weigh_coalitions(n: int, budget: tuple[int, int], seed: int) -> WeightedCoal
     masks, weights, least = _enumerated(n, samples * repeats, 4 * repeats)
     owners = [np.full(len(part), _ENUMERATED) for part in masks]
     sizes = np.arange(least, n - least + 1)
-    law = _drawing(n, sizes)
+    perturbation = _drawing(n, sizes)
     pairs = max(2, (samples * repeats - sum(map(len, masks))) // (2 * repeats))
-    own = _mass(n, sizes) / law / (2 * pairs * repeats)
+    own = _mass(n, sizes) / perturbation / (2 * pairs * repeats)
     for repeat in range(repeats):
         points = sobol_points(n + 1, pairs, stream(COALITIONS, seed, n, repeat))
-        drawn = np.searchsorted(law.cumsum()[:-1], points[:, 0], side="right")
+        drawn = np.searchsorted(perturbation.cumsum()[:-1], points[:, 0], side="right")
         ranks = points[:, 1:].argsort(axis=1).argsort(axis=1)
         some = ranks < sizes[drawn][:, None]
         masks.append(np.stack([some, ~some], axis=1).reshape(-1, n))
@@ -220,7 +220,7 @@ def weigh_coalitions(n: int, budget: tuple[int, int], seed: int) -> WeightedCoal
     )
 
 
-_COALITIONS: Kept[Coalitions] = Kept(lambda made: 40 * made.masks.size, 1 << 28)
+_COALITIONS: Cache[Coalitions] = Cache(lambda made: 40 * made.masks.size, 1 << 28)
 
 
 def _coalitions(n: int, budget: tuple[int, int], seed: int) -> Coalitions:

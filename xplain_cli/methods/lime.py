@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xplain_cli.errors import UsageError
-from xplain_cli.features import Draw, DrawLaw, Wants
+from xplain_cli.features import Draw, Sampler, Wants
 from xplain_cli.methods.closed_form import explain_exactly, see_leaves
 from xplain_cli.methods.discretizers import DISCRETIZERS
-from xplain_cli.methods.drawn import fit_drawn, slice_rows
-from xplain_cli.methods.neighbourhoods import Explaining, NeedOutputs, NeedPool, Pool, TableTask
+from xplain_cli.methods.draw_surrogate import fit_drawn, slice_rows
+from xplain_cli.methods.requests import Explaining, NeedOutputs, NeedPool, Pool, TableTask
 from xplain_cli.methods.selection import SELECTIONS
 from xplain_cli.methods.surrogate import Surrogate, concatenate
 from xplain_cli.samples import FIT_BUDGET, OWN_POOL_BUDGET, POOL_BUDGET
@@ -106,31 +106,31 @@ class Lime:
         """Whether all rows share one pool of draws."""
         return not self.around
 
-    def default_budget(self, _law: DrawLaw) -> tuple[int, int]:
+    def default_budget(self, _law: Sampler) -> tuple[int, int]:
         """Return the default (samples per repeat, repeats)."""
         if self.exact:
             return FIT_BUDGET
         return OWN_POOL_BUDGET if self.around else POOL_BUDGET
 
-    def row_inputs(self, _law: DrawLaw, _n: int, budget: tuple[int, int]) -> int:
+    def row_inputs(self, _law: Sampler, _n: int, budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row takes: none where all share a pool."""
         return budget[0] * budget[1] if self.around else 0
 
-    def facts(self, law: DrawLaw) -> dict[str, Any]:
+    def facts(self, perturbation: Sampler) -> dict[str, Any]:
         """Return what the manifest says of the kernel."""
-        return {"kernel_width": self._width(len(law.names))}
+        return {"kernel_width": self._width(len(perturbation.names))}
 
     def _width(self, n: int) -> float:
         """Return the kernel width for n features."""
         return self.kernel_width or 0.75 * float(np.sqrt(n))
 
-    def read_leaves(self, boxes: Any, law: DrawLaw, kept: Any) -> Any:
+    def read_leaves(self, boxes: Any, perturbation: Sampler, kept: Any) -> Any:
         """Return the leaves of a tree model as the closed form takes them."""
-        return see_leaves(boxes, law, kept)
+        return see_leaves(boxes, perturbation, kept)
 
     def explain(self, task: TableTask) -> Explaining:
         """Explain a block of rows."""
-        width = self._width(len(task.law.names))
+        width = self._width(len(task.perturbation.names))
         if self.exact:
             pool = yield NeedPool()
             return explain_exactly(task, pool, width)
@@ -150,7 +150,7 @@ class Lime:
                 parts.append(found)
         else:
             pool = yield NeedPool()
-            step = slice_rows(len(task.law.names), task.pairs.shape[1], pool.repeats)
+            step = slice_rows(len(task.perturbation.names), task.pairs.shape[1], pool.repeats)
             for start in range(0, len(task.block), step):
                 rows = range(start, min(start + step, len(task.block)))
                 parts.append(fit_drawn(task, surrogate, width, rows, [pool] * len(rows)))
@@ -162,7 +162,7 @@ def _draw_around(task: TableTask, row: int) -> tuple[Draw, list[Any]]:
     key = int.from_bytes(task.block.keys[row], "big")
     inputs = task.block.inputs.iloc[[row]]
     keys = [(AROUND, task.seed, key, repeat) for repeat in range(task.repeats)]
-    drawn = [task.law.draw(task.samples, own, inputs) for own in keys]
+    drawn = [task.perturbation.draw(task.samples, own, inputs) for own in keys]
     codes = np.concatenate([draw.codes for draw, _ in drawn], axis=1)
     positions = np.concatenate([draw.positions for draw, _ in drawn], axis=1)
     return Draw(codes, positions), [table for _, table in drawn]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, add_up
-from xplain_cli.methods.neighbourhoods import Pool, TableTask
+from xplain_cli.methods.requests import Pool, TableTask
 from xplain_cli.targets import compare
 
 
@@ -51,7 +51,7 @@ def locality(
     (b, t) float
         NaN without bins and for a constant model.
     """
-    if not pool.levels or not task.law.binned:
+    if not pool.levels or not task.perturbation.binned:
         return np.full(weights.shape[:2], np.nan)
     gaps = repeats - own_bin_weights(task, rows, pool)
     gaps = np.where(selected & ~np.isnan(gaps).any(axis=0), gaps, 0.0)

@@ -13,8 +13,9 @@ import numpy as np
 
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import FloatArray, IntArray
-from xplain_cli.features import MaskLaw, Wants
-from xplain_cli.methods.controls import controlled_by_logit
+from xplain_cli.features import Masker, Wants
+from xplain_cli.methods.cache import Cache
+from xplain_cli.methods.control_variate import controlled_by_logit
 from xplain_cli.methods.designs import (
     DEFAULTS,
     DESIGNS,
@@ -27,11 +28,10 @@ from xplain_cli.methods.designs import (
     size_law,
     whole,
 )
-from xplain_cli.methods.keeping import Kept
-from xplain_cli.methods.neighbourhoods import Explaining, Masked, MaskTask, NeedMasks
+from xplain_cli.methods.requests import Explaining, MaskOutputs, MaskTask, NeedMasks
 from xplain_cli.methods.selection import SELECTIONS
 from xplain_cli.methods.solvers import gram_on
-from xplain_cli.methods.surrogate import Seen, Surrogate, concatenate, fit
+from xplain_cli.methods.surrogate import Sums, Surrogate, concatenate, fit
 from xplain_cli.samples import MASK_BUDGETS, all_masks_fit, enough_samples
 from xplain_cli.targets import pair_values
 
@@ -112,48 +112,51 @@ class MaskLime:
         """What it wants of the perturbation."""
         return Wants(refine=self.refine)
 
-    def default_budget(self, law: MaskLaw) -> tuple[int, int]:
+    def default_budget(self, perturbation: Masker) -> tuple[int, int]:
         """Return the default (samples per repeat, repeats)."""
-        if self.refine is not None and not law.traits.can_refine:
+        if self.refine is not None and not perturbation.traits.can_refine:
             raise UsageError("lime:refine goes from sentences to words: it is for texts")
-        if self.design == "codes" and law.inclusion != "bernoulli":
+        if self.design == "codes" and perturbation.inclusion != "bernoulli":
             raise UsageError(
                 "lime:design=codes keeps each feature with probability 1/2, and the law of texts"
                 " does not; take sobol"
             )
-        return MASK_BUDGETS[law.inclusion]
+        return MASK_BUDGETS[perturbation.inclusion]
 
-    def row_inputs(self, law: MaskLaw, n: int, budget: tuple[int, int]) -> int:
+    def row_inputs(self, perturbation: Masker, n: int, budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row with n features takes at most."""
-        samples, repeats = self._taken(law, n, budget)
+        samples, repeats = self._taken(perturbation, n, budget)
         if self.refine is not None:
             return samples * (repeats + 2)  # first explained roughly, at two levels
         return 1 << n if all_masks_fit(n, (samples, repeats)) else samples * repeats
 
-    def _design_name(self, law: MaskLaw) -> str:
-        return DEFAULTS[law.inclusion] if self.design == "auto" else self.design
+    def _design_name(self, perturbation: Masker) -> str:
+        return DEFAULTS[perturbation.inclusion] if self.design == "auto" else self.design
 
-    def _taken(self, law: MaskLaw, n: int, budget: tuple[int, int]) -> tuple[int, int]:
+    def _taken(self, perturbation: Masker, n: int, budget: tuple[int, int]) -> tuple[int, int]:
         """Return the masks of a repeat, as many as a fit needs and a design takes, and repeats."""
         samples, repeats = budget
-        return whole(self._design_name(law), n, enough_samples(n, samples)), repeats
+        return whole(self._design_name(perturbation), n, enough_samples(n, samples)), repeats
 
-    def facts(self, law: MaskLaw) -> dict[str, Any]:
+    def facts(self, perturbation: Masker) -> dict[str, Any]:
         """Return what the manifest says of the kernel."""
         if self.kernel != "cosine":
             return {"kernel": self.kernel}
-        return {"kernel": "cosine", "kernel_width": self._width(law) * law.distance_unit}
+        return {
+            "kernel": "cosine",
+            "kernel_width": self._width(perturbation) * perturbation.distance_unit,
+        }
 
-    def _width(self, law: MaskLaw) -> float:
+    def _width(self, perturbation: Masker) -> float:
         """Return the kernel width in units of 1 - sqrt(share)."""
-        return 0.25 if self.kernel_width is None else self.kernel_width / law.distance_unit
+        return 0.25 if self.kernel_width is None else self.kernel_width / perturbation.distance_unit
 
     def explain(self, task: MaskTask) -> Explaining:
         """Explain a block of rows, all with equally many features."""
-        inclusion, n = task.law.inclusion, task.n
-        kernel = kernel_weights(self.kernel, self._width(task.law), n)
-        name = self._design_name(task.law)
-        budget = self._taken(task.law, n, (task.samples, task.repeats))
+        inclusion, n = task.perturbation.inclusion, task.n
+        kernel = kernel_weights(self.kernel, self._width(task.perturbation), n)
+        name = self._design_name(task.perturbation)
+        budget = self._taken(task.perturbation, n, (task.samples, task.repeats))
         design = _design(name, inclusion, tuple(kernel.tolist()), budget, task.seed)
         surrogate = Surrogate(self.ridge, self.features, self.select)
         coded = name == "codes" and is_coded(inclusion, n, budget[0])
@@ -163,7 +166,7 @@ class MaskLime:
         parts = []
         for start in range(0, len(task.block), step):
             rows = range(start, min(start + step, len(task.block)))
-            answer: Masked = yield NeedMasks(rows, [design.used] * len(rows))
+            answer: MaskOutputs = yield NeedMasks(rows, [design.used] * len(rows))
             values = _values(task, rows, design, answer)
             seen = see_masks(task, rows, design, values, answer.asked)
             if controlled:
@@ -172,7 +175,7 @@ class MaskLime:
         return concatenate(parts)
 
 
-_DESIGNS: Kept[Design] = Kept(lambda design: 12 * design.masks.size, 1 << 28)
+_DESIGNS: Cache[Design] = Cache(lambda design: 12 * design.masks.size, 1 << 28)
 
 
 def _design(
@@ -197,7 +200,7 @@ def _make_design(
     return replace(design, weights=design.weights * (total / design.weights.sum()))
 
 
-def _values(task: MaskTask, rows: Sequence[int], design: Design, answer: Masked) -> FloatArray:
+def _values(task: MaskTask, rows: Sequence[int], design: Design, answer: MaskOutputs) -> FloatArray:
     """Return the explained numbers (b, t, r * m); 0 where a mask has no weight and is not asked."""
     values = np.zeros((len(rows), task.pairs.shape[1], design.weights.size))
     for i, row in enumerate(rows):
@@ -213,7 +216,7 @@ def see_masks(
     design: Design,
     values: FloatArray,
     asked: IntArray,
-) -> Seen:
+) -> Sums:
     """Sum the masks of rows with their values (b, t, r * m)."""
     chosen = list(rows)
     offsets = values[:, :, design.places[0]].copy()  # a constant model then has values of exactly 0
@@ -224,7 +227,7 @@ def see_masks(
     level[:, :, weights == 0] = 0.0
     share = weights.sum() ** 2 / (len(weights) * (weights @ weights))
     coordinates = design.masks.reshape(-1, task.n).T.astype(np.float64)
-    return Seen(
+    return Sums(
         sums=gram_on(design.basis, level),
         points=np.concatenate([ones, own], axis=1),
         offsets=offsets,

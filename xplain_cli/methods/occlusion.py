@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from xplain_cli.explanation import exact_attribution
-from xplain_cli.features import MaskLaw, Wants
+from xplain_cli.features import Masker, Wants
 from xplain_cli.methods.defaults import no_constants, nothing_sampled
-from xplain_cli.methods.neighbourhoods import Explaining, Masked, MaskTask, NeedMasks
+from xplain_cli.methods.requests import Explaining, MaskOutputs, MaskTask, NeedMasks
 from xplain_cli.targets import pair_values
 
 
@@ -32,7 +32,7 @@ class Occlusion:
     default_budget = nothing_sampled
     facts = no_constants
 
-    def row_inputs(self, _law: MaskLaw, n: int, _budget: tuple[int, int]) -> int:
+    def row_inputs(self, _law: Masker, n: int, _budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row with n features takes."""
         return n + 1
 
@@ -40,7 +40,7 @@ class Occlusion:
         """Explain a block of rows, all with equally many features."""
         n, b = task.n, len(task.block)
         masks = np.concatenate([~np.eye(n, dtype=bool), np.zeros((1, n), dtype=bool)])
-        answer: Masked = yield NeedMasks(range(b), [masks] * b)
+        answer: MaskOutputs = yield NeedMasks(range(b), [masks] * b)
         values = np.stack([
             pair_values(outputs, task.pairs[i], margin=task.margin)
             for i, outputs in enumerate(answer.outputs)

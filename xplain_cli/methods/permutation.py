@@ -11,13 +11,13 @@ from typing import ClassVar
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.features import MaskLaw, Wants
+from xplain_cli.features import Masker, Wants
+from xplain_cli.methods.cache import Cache
 from xplain_cli.methods.defaults import coalitions_sampled, no_constants
-from xplain_cli.methods.keeping import Kept
-from xplain_cli.methods.neighbourhoods import Explaining, MaskTask
+from xplain_cli.methods.requests import Explaining, MaskTask
 from xplain_cli.methods.shapley import (
+    CoalitionEstimate,
     Coalitions,
-    Read,
     all_coalitions,
     explain_by,
     spread_of,
@@ -44,7 +44,7 @@ class Permutation:
     default_budget = coalitions_sampled
     facts = no_constants
 
-    def row_inputs(self, _law: MaskLaw, n: int, budget: tuple[int, int]) -> int:
+    def row_inputs(self, _law: Masker, n: int, budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row with n features takes at most."""
         if all_masks_fit(n, budget):
             return 1 << n
@@ -86,7 +86,7 @@ class Walks:
         repeats, orders, _ = self.orders.shape
         return float((repeats if repeats > 1 else orders // 2) - 1)
 
-    def read(self, values: FloatArray, own: FloatArray) -> Read:
+    def read(self, values: FloatArray, own: FloatArray) -> CoalitionEstimate:
         """Turn a row's values (t, m) and its own (t,) into weights with their errors."""
         repeats, orders, n = self.orders.shape
         t = len(values)
@@ -102,7 +102,7 @@ class Walks:
         gains = np.take_along_axis(np.diff(steps, axis=-1), self._places[None], axis=-1)
         single = gains.mean(axis=2).transpose(1, 0, 2)
         pairs = gains[:, 0].reshape(t, -1, 2, n).mean(axis=2).transpose(1, 0, 2)
-        return Read(
+        return CoalitionEstimate(
             single.sum(axis=0) / repeats, spread_of(single if repeats > 1 else pairs), single
         )
 
@@ -122,7 +122,7 @@ def draw_walks(n: int, budget: tuple[int, int], seed: int) -> Walks:
     return Walks(np.stack(orders))
 
 
-_WALKS: Kept[Coalitions] = Kept(lambda made: 9 * made.masks.size, 1 << 28)
+_WALKS: Cache[Coalitions] = Cache(lambda made: 9 * made.masks.size, 1 << 28)
 
 
 def _walks(n: int, budget: tuple[int, int], seed: int) -> Coalitions:

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from xplain_cli.errors import UsageError
-from xplain_cli.features import MaskLaw, Wants
+from xplain_cli.features import Masker, Wants
 from xplain_cli.methods.designs import DESIGNS
 from xplain_cli.methods.masked import MaskLime
-from xplain_cli.methods.neighbourhoods import Explaining, MaskTask
+from xplain_cli.methods.requests import Explaining, MaskTask
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Rise:
     def _lime(self) -> MaskLime:
         return MaskLime(kernel="flat", design=self.design, control=self.control)
 
-    def default_budget(self, law: MaskLaw) -> tuple[int, int]:
+    def default_budget(self, perturbation: Masker) -> tuple[int, int]:
         """
         Return the default (samples per repeat, repeats).
 
@@ -49,17 +49,17 @@ class Rise:
         UsageError
             Features do not stay with probability 1/2.
         """
-        if law.inclusion != "bernoulli":
+        if perturbation.inclusion != "bernoulli":
             raise UsageError("rise keeps each feature with probability 1/2: it is for pictures")
-        return self._lime.default_budget(law)
+        return self._lime.default_budget(perturbation)
 
-    def row_inputs(self, law: MaskLaw, n: int, budget: tuple[int, int]) -> int:
+    def row_inputs(self, perturbation: Masker, n: int, budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row with n features takes at most."""
-        return self._lime.row_inputs(law, n, budget)
+        return self._lime.row_inputs(perturbation, n, budget)
 
-    def facts(self, law: MaskLaw) -> dict[str, Any]:
+    def facts(self, perturbation: Masker) -> dict[str, Any]:
         """Return what the manifest says of the kernel."""
-        return self._lime.facts(law)
+        return self._lime.facts(perturbation)
 
     def explain(self, task: MaskTask) -> Explaining:
         """Explain a block of rows, all with equally many features."""

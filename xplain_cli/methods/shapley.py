@@ -12,7 +12,7 @@ import numpy as np
 
 from xplain_cli.explanation import Attribution, BoolArray, FloatArray
 from xplain_cli.methods.designs import all_masks
-from xplain_cli.methods.neighbourhoods import Explaining, Masked, MaskTask, NeedMasks
+from xplain_cli.methods.requests import Explaining, MaskOutputs, MaskTask, NeedMasks
 from xplain_cli.methods.surrogate import concatenate
 from xplain_cli.targets import pair_values
 
@@ -20,21 +20,21 @@ _SLICE_BYTES = 64e6
 
 
 @dataclass(frozen=True)
-class Read:
+class CoalitionEstimate:
     """
     What one row's values say.
 
     Attributes
     ----------
     weights : (t, n)
-    factors : (s, t, n)
+    error_factors : (s, t, n)
         Error factors; s = 0 where nothing was sampled.
     repeats : (r, t, n)
         Each repeat's own weights; r = 0 where nothing was sampled.
     """
 
     weights: FloatArray
-    factors: FloatArray
+    error_factors: FloatArray
     repeats: FloatArray
 
 
@@ -49,7 +49,7 @@ class Coalitions(Protocol):
     def degrees(self) -> float:
         """Degrees of freedom of the errors; inf where there are none."""
 
-    def read(self, values: FloatArray, own: FloatArray) -> Read:
+    def read(self, values: FloatArray, own: FloatArray) -> CoalitionEstimate:
         """Turn a row's values (t, m), and those of the full coalition (t,), into weights."""
 
 
@@ -70,12 +70,12 @@ class AllCoalitions:
     operator: FloatArray
     degrees: float = np.inf
 
-    def read(self, values: FloatArray, own: FloatArray) -> Read:
+    def read(self, values: FloatArray, own: FloatArray) -> CoalitionEstimate:
         """Turn a row's values into its Shapley values."""
         level = np.column_stack([values, own]) - values[:, :1]
         weights = np.stack([self.operator @ part for part in level])
         nothing = np.empty((0, *weights.shape))
-        return Read(weights, nothing, nothing)
+        return CoalitionEstimate(weights, nothing, nothing)
 
 
 def all_coalitions(n: int) -> AllCoalitions:
@@ -98,13 +98,13 @@ def explain_by(task: MaskTask, coalitions: Coalitions) -> Explaining:
     parts = []
     for start in range(0, len(task.block), step):
         rows = range(start, min(start + step, len(task.block)))
-        answer: Masked = yield NeedMasks(rows, [masks] * len(rows))
+        answer: MaskOutputs = yield NeedMasks(rows, [masks] * len(rows))
         parts.append(_attribution(task, coalitions, rows, answer))
     return concatenate(parts)
 
 
 def _attribution(
-    task: MaskTask, coalitions: Coalitions, rows: Sequence[int], answer: Masked
+    task: MaskTask, coalitions: Coalitions, rows: Sequence[int], answer: MaskOutputs
 ) -> Attribution:
     values = [
         pair_values(outputs, task.pairs[row], margin=task.margin)
@@ -122,8 +122,8 @@ def _attribution(
     return Attribution(
         weights=weights,
         base=np.stack([own[:, 0] for own in values]),
-        factors=np.stack([one.factors for one in read], axis=1),
-        lone=np.zeros(weights.shape),
+        error_factors=np.stack([one.error_factors for one in read], axis=1),
+        own_error=np.zeros(weights.shape),
         degrees=coalitions.degrees,
         repeats=repeats,
         local_r2=np.full((b, t), np.nan),

@@ -257,7 +257,7 @@ def sandwich(
 
     Returns
     -------
-    factors : (n, t, n), outer products of which sum to the covariance
+    error_factors : (n, t, n), outer products of which sum to the covariance
     left_out : (t,), sum w (r / (1 - h))^2
     """
     z = np.asarray(coordinates, dtype=np.float64)
@@ -270,9 +270,9 @@ def sandwich(
     leverage = np.einsum("nm,nm->m", influence, centred) + weights / total
     residuals = values - intercept[:, None] - beta @ z
     residuals = residuals / np.maximum(1 - leverage, 1e-6)
-    factors = np.zeros((len(z), len(values), len(z)))
+    error_factors = np.zeros((len(z), len(values), len(z)))
     for target, left_out in enumerate(residuals):
         scores = influence * left_out
         spread, axes = np.linalg.eigh(scores @ scores.T)
-        factors[:, target] = (axes * np.sqrt(np.maximum(spread, 0.0))).T
-    return factors, (weights * residuals**2).sum(axis=1)
+        error_factors[:, target] = (axes * np.sqrt(np.maximum(spread, 0.0))).T
+    return error_factors, (weights * residuals**2).sum(axis=1)

@@ -47,7 +47,7 @@ class Control:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Sums:
     """
     What b rows see of their draws: Gram sums, and the point that the row itself adds.
 
@@ -107,7 +107,7 @@ class Seen:
         return int(self.sums.shape[-1]) - 1 - self.targets
 
 
-def _choose(surrogate: Surrogate, seen: Seen, pooled: FloatArray) -> BoolArray | None:
+def _choose(surrogate: Surrogate, seen: Sums, pooled: FloatArray) -> BoolArray | None:
     """Select features once, on the pooled fit: (b, t, n), or None for all."""
     n = seen.n
     if surrogate.features is None or surrogate.features >= n:
@@ -120,7 +120,7 @@ def _choose(surrogate: Surrogate, seen: Seen, pooled: FloatArray) -> BoolArray |
     return np.stack(chosen)
 
 
-def _unsupported(seen: Seen, beta: FloatArray) -> FloatArray:
+def _unsupported(seen: Sums, beta: FloatArray) -> FloatArray:
     """
     Return a further error (b, t, n) of features that no draw shows as the row has them.
 
@@ -140,7 +140,7 @@ def _over_repeats(parts: FloatArray) -> FloatArray:
 
 
 def _errors(
-    surrogate: Surrogate, seen: Seen, left_out: FloatArray, chosen: BoolArray | None
+    surrogate: Surrogate, seen: Sums, left_out: FloatArray, chosen: BoolArray | None
 ) -> tuple[FloatArray, FloatArray]:
     """Return error factors (s, b, t, n) and each repeat's own weights (r, b, t, n)."""
     count, n = seen.sums.shape[1], left_out.shape[-1]
@@ -156,14 +156,14 @@ def _errors(
 
 
 def _single(
-    surrogate: Surrogate, seen: Seen, beta: FloatArray, intercept: FloatArray
+    surrogate: Surrogate, seen: Sums, beta: FloatArray, intercept: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return sandwich factors (n, b, t, n) and left-out residual sums (b, t) of one repeat."""
     found = [
         sandwich(*seen.rows[i], beta[i], intercept[i], surrogate.ridge) for i in range(len(beta))
     ]
-    factors = np.stack([factor for factor, _ in found], axis=1)
-    return factors, np.stack([left_out for _, left_out in found])
+    error_factors = np.stack([factor for factor, _ in found], axis=1)
+    return error_factors, np.stack([left_out for _, left_out in found])
 
 
 @dataclass(frozen=True)
@@ -173,11 +173,11 @@ class _Fitted:
     beta: FloatArray
     intercept: FloatArray
     missed: FloatArray
-    factors: FloatArray
+    error_factors: FloatArray
     repeats: FloatArray
 
 
-def _solve(surrogate: Surrogate, seen: Seen, chosen: BoolArray | None) -> _Fitted:
+def _solve(surrogate: Surrogate, seen: Sums, chosen: BoolArray | None) -> _Fitted:
     """Fit the pooled sums and each repeat's, with all features or the chosen ones."""
     n = seen.n
     pooled = _over_repeats(seen.sums) + seen.own_sums
@@ -187,22 +187,22 @@ def _solve(surrogate: Surrogate, seen: Seen, chosen: BoolArray | None) -> _Fitte
         empty = np.empty((0, *beta.shape))
         return _Fitted(beta, intercept, missed, empty, empty)
     if seen.repeats == 1:
-        factors, missed = _single(surrogate, seen, beta, intercept)
-        factors = factors if chosen is None else np.where(chosen, factors, 0.0)
-        found = _Fitted(beta, intercept, missed, factors, beta[None])
+        error_factors, missed = _single(surrogate, seen, beta, intercept)
+        error_factors = error_factors if chosen is None else np.where(chosen, error_factors, 0.0)
+        found = _Fitted(beta, intercept, missed, error_factors, beta[None])
         return found if seen.control is None else _controlled(seen, seen.control, found)
     mask = None if chosen is None else chosen[:, None]
     left_out, bases = solve(pooled[:, None] - seen.sums, n, surrogate.ridge, mask)
     missed = _over_repeats(residual_sums(seen.sums, left_out, bases))
-    factors, repeats = _errors(surrogate, seen, left_out, chosen)
-    found = _Fitted(beta, intercept, missed, factors, repeats)
+    error_factors, repeats = _errors(surrogate, seen, left_out, chosen)
+    found = _Fitted(beta, intercept, missed, error_factors, repeats)
     return (
         found if seen.control is None else _controlled(seen, seen.control, found, left_out, bases)
     )
 
 
 def _controlled(
-    seen: Seen,
+    seen: Sums,
     control: Control,
     fitted: _Fitted,
     left_out: FloatArray | None = None,
@@ -222,7 +222,7 @@ def _controlled(
     count = seen.repeats
     mean = add_up(fitted.repeats) / count
     own = mean + (fitted.repeats - mean) * widened + control.repeats
-    spread = fitted.factors * widened
+    spread = fitted.error_factors * widened
     if count > 1:
         spread = (own - add_up(own) / count) / np.sqrt(count * (count - 1))
     return _Fitted(
@@ -234,7 +234,7 @@ def _controlled(
     )
 
 
-def fit(seen: Seen, surrogate: Surrogate) -> Attribution:
+def fit(seen: Sums, surrogate: Surrogate) -> Attribution:
     """
     Fit the surrogate of some rows, each on its draws.
 
@@ -257,8 +257,8 @@ def fit(seen: Seen, surrogate: Surrogate) -> Attribution:
         return Attribution(
             weights=found.beta,
             base=found.intercept + seen.offsets,
-            factors=found.factors,
-            lone=np.zeros(found.beta.shape) if seen.exact else _unsupported(seen, found.beta),
+            error_factors=found.error_factors,
+            own_error=np.zeros(found.beta.shape) if seen.exact else _unsupported(seen, found.beta),
             degrees=float(count - 1) if count > 1 else np.inf,
             repeats=found.repeats,
             local_r2=1 - explained,

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray, exact_attribution
-from xplain_cli.features import MaskLaw, SidedRows, Wants
+from xplain_cli.features import Masker, SidedRows, Wants
 from xplain_cli.methods.defaults import no_constants, nothing_sampled
-from xplain_cli.methods.neighbourhoods import Explaining, Task
+from xplain_cli.methods.requests import Explaining, Task
 from xplain_cli.targets import pair_values
 
 _MOST_CELLS = 4_000_000
@@ -34,15 +34,15 @@ class TreeShap:
     default_budget = nothing_sampled
     facts = no_constants
 
-    def row_inputs(self, _law: MaskLaw, _n: int, _budget: tuple[int, int]) -> int:
+    def row_inputs(self, _law: Masker, _n: int, _budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row takes: none."""
         return 0
 
-    def read_leaves(self, boxes: Any, _law: MaskLaw, kept: Any) -> Any:
+    def read_leaves(self, boxes: Any, _law: Masker, kept: Any) -> Any:
         """Return the leaves of a tree model as the closed form takes them."""
         return sort_leaves(boxes, kept)
 
-    def explain(self, task: Task[MaskLaw, SidedRows]) -> Explaining:
+    def explain(self, task: Task[Masker, SidedRows]) -> Explaining:
         """Explain a block of rows; the model is asked nothing."""
         yield from ()
         b, t, n = len(task.block), task.pairs.shape[1], task.n

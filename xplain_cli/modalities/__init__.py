@@ -12,9 +12,9 @@ from typing import Any, Protocol, TypeAlias
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import Records, Rows
-from xplain_cli.features import Law
+from xplain_cli.features import Perturbation
 from xplain_cli.methods import Method
-from xplain_cli.models import LoadedModel, Model, Settled
+from xplain_cli.models import LoadedModel, Model, Signature
 from xplain_cli.models.judges import Judge
 from xplain_cli.options.request import Request
 from xplain_cli.remote import local
@@ -42,13 +42,13 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Neighbourhood:
     """
     The law by which features are taken away, and how the model is asked then.
 
     Attributes
     ----------
-    law
+    perturbation
         What workers split rows by.
     baseline
         What stands for "absent", as every line of the output says it.
@@ -66,7 +66,7 @@ class Drawing:
         What was decided, for the user.
     """
 
-    law: Law
+    perturbation: Perturbation
     baseline: str
     meaning: str
     features: int | None = None
@@ -115,10 +115,10 @@ class Modality(Protocol):
     def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
         """Yield rows start..stop in pieces of *size*."""
 
-    def chunk_rows(self, method: Method, drawing: Drawing) -> int:
+    def chunk_rows(self, method: Method, neighbourhood: Neighbourhood) -> int:
         """Return how many rows make a good unit of work."""
 
-    def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
+    def perturbation_for(self, method: Method, model: Model, signature: Signature) -> Neighbourhood:
         """
         Return the law that a method needs.
 
@@ -143,17 +143,17 @@ Load: TypeAlias = Callable[[], LoadedModel]
 
 
 @dataclass(frozen=True)
-class Reading:
+class OpenedModality:
     """An opened modality and the model that it was checked against."""
 
     modality: Modality
     loaded: LoadedModel
 
 
-def classes_named(settled: Settled) -> tuple[str, ...]:
+def classes_named(signature: Signature) -> tuple[str, ...]:
     """Return the names of the model's classes; none for a model without."""
-    some = settled.task == "classification" and len(settled.outputs) > 1
-    return settled.outputs if some else ()
+    some = signature.task == "classification" and len(signature.outputs) > 1
+    return signature.outputs if some else ()
 
 
 def content_sha256(name: str) -> str:
@@ -178,7 +178,7 @@ def content_sha256(name: str) -> str:
     return state.hexdigest()
 
 
-def open_modality(request: Request, load: Load) -> Reading:
+def open_modality(request: Request, load: Load) -> OpenedModality:
     """
     Open DATA and the model, and check the one against the other.
 
@@ -191,7 +191,7 @@ def open_modality(request: Request, load: Load) -> Reading:
     from xplain_cli.modalities.tabular.data import open_tabular
     from xplain_cli.modalities.text.data import open_text
 
-    openers: dict[str, Callable[[Request, Load], Reading]] = {
+    openers: dict[str, Callable[[Request, Load], OpenedModality]] = {
         "image": open_pictures,
         "tabular": open_tabular,
         "text": open_text,
@@ -260,7 +260,7 @@ def _no_files(whole: WholeRun) -> ExtraFiles:  # noqa: ARG001 - a default of ``S
     return ExtraFiles()
 
 
-class Spoken(Protocol):
+class ReasonWords(Protocol):
     """How a reason is put into words."""
 
     def __call__(self, name: str, value: str | None, baseline: str | None) -> str:
@@ -268,7 +268,7 @@ class Spoken(Protocol):
         ...
 
 
-class Removed(Protocol):
+class AbsenceWords(Protocol):
     """How the row without its features is put into words."""
 
     def __call__(self, n_features: int, n_changed: int | None, origin: str | None) -> str:
@@ -285,7 +285,7 @@ class Removed(Protocol):
         ...
 
 
-class Checked(Protocol):
+class PlaceCheck(Protocol):
     """A look at where extra files go."""
 
     def __call__(self, place: RunPlace, rendering: Mapping[str, Any], *, values: bool) -> None:
@@ -327,14 +327,14 @@ class Story:
     feature: str
     value_name: str
     features_said: Callable[[Mapping[str, Any], Mapping[str, Any]], str]
-    spoken: Spoken
-    removed: Removed
+    spoken: ReasonWords
+    removed: AbsenceWords
     unranked: str = ""
     named_by_value: bool = False
     in_spans: bool = False
     several_baselines: bool = True
     any_baseline: bool = False
-    check_place: Checked = _no_check
+    check_place: PlaceCheck = _no_check
     extra_files: Callable[[WholeRun], ExtraFiles] = _no_files
 
     @property

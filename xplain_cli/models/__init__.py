@@ -16,18 +16,18 @@ from xplain_cli.models.contract import (
     Model,
     ModelRecipe,
     PictureInput,
-    Settled,
+    Signature,
     UnableError,
 )
 from xplain_cli.models.estimators import native
 from xplain_cli.models.leaves import LeafBoxes
-from xplain_cli.models.links import Linked
+from xplain_cli.models.links import LoadedLinkedModel
 from xplain_cli.models.onnx import model as onnx
 from xplain_cli.models.onnx import pictures as onnx_pictures
 from xplain_cli.models.onnx import texts as onnx_texts
 from xplain_cli.models.pickles import load as pickled
-from xplain_cli.models.pictures import Flattened
-from xplain_cli.models.stored import Stored, read_stored
+from xplain_cli.models.pictures import LoadedFlatModel
+from xplain_cli.models.stored import ModelContent, read_stored
 from xplain_cli.models.torch import model as torch
 
 __all__ = [
@@ -42,18 +42,18 @@ __all__ = [
     "Model",
     "ModelRecipe",
     "PictureInput",
-    "Settled",
+    "Signature",
     "UnableError",
     "load_model",
 ]
 
-KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
+KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = {
     "onnx": onnx.open_onnx,
     "pickle": pickled.open_pickled,
 }
 """Stored forms, told apart by content; a ``package.module:callable`` is none of them."""
 
-OPTIONAL_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
+OPTIONAL_KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = {
     "catboost": native.open_native,
     "lightgbm": native.open_native,
     "skops": skops.open_skops,
@@ -62,13 +62,13 @@ OPTIONAL_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
 }
 """Stored forms whose package is an extra."""
 
-PICTURE_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
+PICTURE_KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = {
     "onnx": onnx_pictures.open_onnx_pictures,
     "torch": torch.open_torch_pictures,
 }
 """Stored forms that take pictures as such; all others take them as rows of pixels."""
 
-TEXT_KINDS: dict[str, Callable[[ModelRecipe, Stored], LoadedModel]] = {
+TEXT_KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = {
     "onnx": onnx_texts.open_onnx_texts,
 }
 """Stored forms that take texts in a way of their own; all others take a list of strings."""
@@ -83,7 +83,7 @@ def _load(recipe: ModelRecipe) -> LoadedModel:
     if recipe.modality == "text" and stored.kind in TEXT_KINDS:
         return TEXT_KINDS[stored.kind](recipe, stored)
     loaded = (KINDS | OPTIONAL_KINDS)[stored.kind](recipe, stored)
-    return Flattened(loaded) if recipe.modality == "image" else loaded
+    return LoadedFlatModel(loaded) if recipe.modality == "image" else loaded
 
 
 def load_model(recipe: ModelRecipe) -> LoadedModel:
@@ -99,5 +99,5 @@ def load_model(recipe: ModelRecipe) -> LoadedModel:
     loaded = _load(recipe)
     if recipe.link is None:
         return loaded
-    linked: Any = Linked(loaded, recipe.link)  # whatever the model has, it has
+    linked: Any = LoadedLinkedModel(loaded, recipe.link)  # whatever the model has, it has
     return linked  # type: ignore[no-any-return]  # delegation is nothing that types see

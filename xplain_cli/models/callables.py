@@ -20,7 +20,7 @@ from xplain_cli.models.contract import (
     Model,
     ModelRecipe,
     PictureInput,
-    Settled,
+    Signature,
 )
 from xplain_cli.models.responses import Answer, expand, settle_answer, to_matrix
 
@@ -79,13 +79,13 @@ class CallableModel:
 
     capabilities = Capabilities(why_not={"leaves": "needs trees, not a function"})
 
-    def __init__(self, function: Callable[[Batch], Any], settled: Settled) -> None:
+    def __init__(self, function: Callable[[Batch], Any], signature: Signature) -> None:
         self._function = function
-        self.settled = settled
+        self.signature = signature
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
-        return expand(to_matrix(self._function(batch)), self.settled)
+        return expand(to_matrix(self._function(batch)), self.signature)
 
 
 class LoadedCallable:
@@ -114,7 +114,7 @@ class LoadedCallable:
         self._recipe = recipe
         self._function = function
 
-    def settle(self, batch: Batch) -> Settled:
+    def settle(self, batch: Batch) -> Signature:
         """Ask for one prediction on a few rows and read its shape."""
         source, modality = self._recipe.source, self._recipe.modality
         try:
@@ -129,9 +129,9 @@ class LoadedCallable:
         found = Answer(source, "callable", matrix, names=names)
         return settle_answer(found, len(batch), self._recipe.class_names)
 
-    def bind(self, settled: Settled) -> Model:
+    def bind(self, signature: Signature) -> Model:
         """Return the model that answers as *settled* says."""
-        return CallableModel(self._function, settled)
+        return CallableModel(self._function, signature)
 
 
 def open_callable(recipe: ModelRecipe) -> LoadedCallable:

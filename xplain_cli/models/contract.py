@@ -63,7 +63,7 @@ class ModelRecipe:
 
 
 @dataclass(frozen=True)
-class Settled:
+class Signature:
     """
     The choices of the probe; picklable.
 
@@ -196,7 +196,7 @@ class Model(Protocol):
     """A model that answers batches."""
 
     @property
-    def settled(self) -> Settled:
+    def signature(self) -> Signature:
         """What the probe chose."""
         ...
 
@@ -318,7 +318,7 @@ class LoadedModel(Protocol):
         """Versions that the file states, by package."""
         ...
 
-    def settle(self, batch: Batch) -> Settled:
+    def settle(self, batch: Batch) -> Signature:
         """
         Ask for one prediction on a few rows and choose the response.
 
@@ -331,6 +331,6 @@ class LoadedModel(Protocol):
         """
         ...
 
-    def bind(self, settled: Settled) -> Model:
+    def bind(self, signature: Signature) -> Model:
         """Return the model that answers as *settled* says."""
         ...

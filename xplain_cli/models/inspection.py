@@ -10,8 +10,8 @@ from xplain_cli.models.callables import callable_sha256, module_file, names_call
 from xplain_cli.models.contract import ModelRecipe
 from xplain_cli.models.pickles.allowlist import stated_version, unknown_names
 from xplain_cli.models.pickles.dry_run import DryRun, dry_run
-from xplain_cli.models.pickles.stubs import SCALARS, Made, array_values, attributes, walk
-from xplain_cli.models.stored import LARGEST, Stored, read_stored
+from xplain_cli.models.pickles.stand_ins import SCALARS, Stub, array_values, attributes, walk
+from xplain_cli.models.stored import LARGEST, ModelContent, read_stored
 
 _SUPPORT = frozenset({"numpy", "scipy", "pandas", "pyarrow", "joblib", "builtins", "collections"})
 _DEEPEST = 12
@@ -57,7 +57,7 @@ class Inspection:
 
 
 def _is_estimator(value: Any) -> bool:
-    if not isinstance(value, Made) or value.callee.module.split(".")[0] in _SUPPORT:
+    if not isinstance(value, Stub) or value.callee.module.split(".")[0] in _SUPPORT:
         return False
     return "_sklearn_version" in attributes(value) or (
         value.callee.name[:1].isupper() and isinstance(value.state, dict)
@@ -72,7 +72,7 @@ def _shown(value: Any) -> str:
     return text if text.isprintable() else repr(text)
 
 
-def _facts(value: Made) -> str:
+def _facts(value: Stub) -> str:
     """Return the columns and classes that an estimator states, for its line."""
     state = attributes(value)
     facts = []
@@ -89,7 +89,7 @@ def _facts(value: Made) -> str:
 
 def _held(value: Any, label: str, *, outermost: bool) -> Iterator[tuple[Any, str]]:
     """Yield the parts of a value, each with its label; (name, estimator) pairs go by name."""
-    if isinstance(value, Made):
+    if isinstance(value, Stub):
         yield from ((part, label) for part in (value.arguments, value.items, value.state))
     elif isinstance(value, dict):
         yield from ((part, f"{label}[{_shown(key)!r}]") for key, part in value.items())
@@ -100,7 +100,7 @@ def _held(value: Any, label: str, *, outermost: bool) -> Iterator[tuple[Any, str
             yield part, label if outermost else place
 
 
-def _members(value: Any, label: str, seen: set[int], depth: int = 0) -> Iterator[tuple[str, Made]]:
+def _members(value: Any, label: str, seen: set[int], depth: int = 0) -> Iterator[tuple[str, Stub]]:
     """Yield the nearest estimators below a value, each with the attribute that holds it."""
     if _is_estimator(value):
         yield label, value
@@ -112,7 +112,7 @@ def _members(value: Any, label: str, seen: set[int], depth: int = 0) -> Iterator
         yield from _members(part, place, seen, depth + 1)
 
 
-def _lines(value: Made, label: str, depth: int, seen: set[int]) -> Iterator[str]:
+def _lines(value: Stub, label: str, depth: int, seen: set[int]) -> Iterator[str]:
     if id(value) in seen or depth > _DEEPEST:
         return
     seen.add(id(value))
@@ -136,11 +136,11 @@ def _fitted_columns(run: DryRun) -> tuple[str, ...] | None:
     return None
 
 
-def _inspect_pickle(stored: Stored) -> Inspection:
+def _inspect_pickle(stored: ModelContent) -> Inspection:
     run = dry_run(stored.data)
     root = run.root
     version = stated_version(run)
-    tree = tuple(_lines(root, "", 0, set())) if isinstance(root, Made) else ()
+    tree = tuple(_lines(root, "", 0, set())) if isinstance(root, Stub) else ()
     if not tree and not run.refusals:
         tree = (f"{type(root).__name__}, not a model",)
     return Inspection(
@@ -156,7 +156,7 @@ def _inspect_pickle(stored: Stored) -> Inspection:
     )
 
 
-def _inspect_onnx(path: str, stored: Stored) -> Inspection:
+def _inspect_onnx(path: str, stored: ModelContent) -> Inspection:
     from xplain_cli.models.onnx.model import Runner, is_matrix
 
     runner = Runner(path)
@@ -170,12 +170,12 @@ def _inspect_onnx(path: str, stored: Stored) -> Inspection:
     return Inspection("onnx", stored.sha256, stored.size, tree=tuple(lines), columns=columns)
 
 
-def _inspect_data(path: str, stored: Stored) -> Inspection:
+def _inspect_data(path: str, stored: ModelContent) -> Inspection:
     """Describe a file of an optional package; it is opened where it would not be refused."""
     from xplain_cli.models import OPTIONAL_KINDS
-    from xplain_cli.models.skops import Examined, examine
+    from xplain_cli.models.skops import SkopsContent, examine
 
-    found = Examined((), (), ())
+    found = SkopsContent((), (), ())
     if stored.kind == "skops":
         found = examine(path, stored.plain)
     known = Inspection(
@@ -194,7 +194,7 @@ def _inspect_data(path: str, stored: Stored) -> Inspection:
     return replace(known, tree=(f"{stored.kind} model ({width} columns)",), columns=loaded.columns)
 
 
-def _inspect_torch(path: str, stored: Stored) -> Inspection:
+def _inspect_torch(path: str, stored: ModelContent) -> Inspection:
     """Describe a torch file as far as it can be read as data; torch is not imported."""
     from xplain_cli.models.torch.archive import foreign_names, read_archive, refuse_pickle
     from xplain_cli.models.torch.export import judge_export

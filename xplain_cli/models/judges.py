@@ -8,7 +8,7 @@ import pandas as pd
 
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import IntArray
-from xplain_cli.models.contract import LoadedModel, Model, ModelRecipe, Settled
+from xplain_cli.models.contract import LoadedModel, Model, ModelRecipe, Signature
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Judge:
 
     Attributes
     ----------
-    recipe, settled
+    recipe, signature
         The model, and what its probe chose.
     columns
         Its inputs, in its own order.
@@ -27,13 +27,13 @@ class Judge:
     """
 
     recipe: ModelRecipe
-    settled: Settled
+    signature: Signature
     columns: tuple[str, ...]
     places: tuple[int, ...]
 
     def opened(self, load: Callable[[ModelRecipe], LoadedModel]) -> "OpenJudge":
         """Open it."""
-        return OpenJudge(self, load(self.recipe).bind(self.settled))
+        return OpenJudge(self, load(self.recipe).bind(self.signature))
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,13 @@ def choose_judge(
     if lacking or (loaded.n_columns or len(columns)) != len(columns):
         what = f"column {lacking[0]!r}" if lacking else f"{loaded.n_columns} columns"
         raise UsageError(f"--judge {recipe.source}: needs {what}, which the model does not take")
-    settled = loaded.settle(rows[list(columns)])
-    unknown = [name for name in outputs if name not in settled.outputs]
+    signature = loaded.settle(rows[list(columns)])
+    unknown = [name for name in outputs if name not in signature.outputs]
     if unknown:
         raise UsageError(
             f"--judge {recipe.source}: knows no class {unknown[0]!r}; it has"
-            f" {', '.join(settled.outputs[:12])}"
+            f" {', '.join(signature.outputs[:12])}"
         )
-    return Judge(recipe, settled, columns, tuple(settled.outputs.index(name) for name in outputs))
+    return Judge(
+        recipe, signature, columns, tuple(signature.outputs.index(name) for name in outputs)
+    )

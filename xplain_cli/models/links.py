@@ -13,7 +13,7 @@ from xplain_cli.models.contract import (
     LoadedModel,
     MaskedText,
     Model,
-    Settled,
+    Signature,
 )
 
 
@@ -28,9 +28,9 @@ def squash(scores: FloatArray, link: str) -> FloatArray:
 class LinkedModel:
     """A model whose scores pass through a link."""
 
-    def __init__(self, model: Model, settled: Settled, link: str) -> None:
+    def __init__(self, model: Model, signature: Signature, link: str) -> None:
         self._model, self._link = model, link
-        self.settled = settled
+        self.signature = signature
 
     @property
     def capabilities(self) -> Capabilities:
@@ -58,7 +58,7 @@ class LinkedModel:
         return np.ascontiguousarray(squash(self._model.predict(batch), self._link))
 
 
-class Linked:
+class LoadedLinkedModel:
     """A loaded model whose scores pass through a link; all else is the model's own."""
 
     def __init__(self, loaded: LoadedModel, link: str) -> None:
@@ -69,7 +69,7 @@ class Linked:
             raise AttributeError(name)
         return getattr(self._loaded, name)
 
-    def settle(self, batch: Batch) -> Settled:
+    def settle(self, batch: Batch) -> Signature:
         """
         Ask for one prediction on a few rows; the scores must be scores.
 
@@ -98,9 +98,9 @@ class Linked:
             note=f"{raw.note}, through {self._link}: probabilities",
         )
 
-    def bind(self, settled: Settled) -> Model:
+    def bind(self, signature: Signature) -> Model:
         """Return the model that answers as *settled* says."""
         # what the model itself is told: its outputs as they are, a lone margin as two columns
-        names = len(settled.outputs)
-        inner = replace(settled, scale="raw", margin=names == 2 and settled.positive == 1)
-        return LinkedModel(self._loaded.bind(inner), settled, self._link)
+        names = len(signature.outputs)
+        inner = replace(signature, scale="raw", margin=names == 2 and signature.positive == 1)
+        return LinkedModel(self._loaded.bind(inner), signature, self._link)

@@ -17,7 +17,7 @@ from xplain_cli.models.contract import (
     LoadedModel,
     Model,
     PictureInput,
-    Settled,
+    Signature,
 )
 
 LAYOUTS = ("NCHW", "NHWC")
@@ -45,9 +45,9 @@ class FlatModel:
     flat: int | None
 
     @property
-    def settled(self) -> Settled:
+    def signature(self) -> Signature:
         """What the probe chose."""
-        return self.model.settled
+        return self.model.signature
 
     @property
     def capabilities(self) -> Capabilities:
@@ -75,7 +75,7 @@ class FlatModel:
 
 
 @dataclass(frozen=True)
-class Flattened:
+class LoadedFlatModel:
     """A loaded model of tables that takes pictures as rows of pixels."""
 
     loaded: LoadedModel
@@ -121,13 +121,13 @@ class Flattened:
     numeric: frozenset[str] = frozenset()
     all_numeric: bool = True
 
-    def settle(self, batch: Batch) -> Settled:
+    def settle(self, batch: Batch) -> Signature:
         """Ask for one prediction on a few pictures and choose the response."""
         return self.loaded.settle(_table(batch, self.loaded.columns, self.loaded.n_columns))
 
-    def bind(self, settled: Settled) -> FlatModel:
+    def bind(self, signature: Signature) -> FlatModel:
         """Return the model that answers as *settled* says."""
-        bound = self.loaded.bind(settled)
+        bound = self.loaded.bind(signature)
         return FlatModel(bound, self.loaded.columns, self.loaded.n_columns)
 
 

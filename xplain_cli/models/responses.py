@@ -7,7 +7,7 @@ import numpy as np
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Settled
+from xplain_cli.models.contract import Signature
 
 _SHOWN = 8
 _ROUNDING = 1e-4  # float32 probabilities of many classes
@@ -65,13 +65,13 @@ def to_matrix(answer: Any) -> FloatArray:
     return np.ascontiguousarray(matrix)
 
 
-def expand(matrix: FloatArray, settled: Settled) -> FloatArray:
+def expand(matrix: FloatArray, signature: Signature) -> FloatArray:
     """Return the (rows, outputs) answers, with the second class of a lone number written out."""
-    if matrix.shape[1] == 1 and len(settled.outputs) == 2:
-        other = -matrix if settled.margin else 1.0 - matrix
+    if matrix.shape[1] == 1 and len(signature.outputs) == 2:
+        other = -matrix if signature.margin else 1.0 - matrix
         return np.ascontiguousarray(np.hstack([other, matrix]))
-    if matrix.shape[1] != len(settled.outputs):
-        raise ValueError(f"answers {matrix.shape[1]} outputs, not {len(settled.outputs)}")
+    if matrix.shape[1] != len(signature.outputs):
+        raise ValueError(f"answers {matrix.shape[1]} outputs, not {len(signature.outputs)}")
     return matrix
 
 
@@ -141,26 +141,26 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def _note(settled: Settled, *, hard: bool) -> str:
-    count = len(settled.outputs)
-    listed = _listed(settled.outputs)
+def _note(signature: Signature, *, hard: bool) -> str:
+    count = len(signature.outputs)
+    listed = _listed(signature.outputs)
     values = "value" if count == 1 else "values"
     classes = "class" if count == 1 else "classes"
-    if settled.task == "anomaly":
+    if signature.task == "anomaly":
         what = "anomaly score, the lower the more abnormal"
-    elif settled.task == "regression":
+    elif signature.task == "regression":
         what = f"{count} {values}: {listed}"
     elif hard:
         what = f"hard labels, 0 or 1, of {count} {classes}: {listed}"
-    elif settled.margin:
+    elif signature.margin:
         what = f"margin between 2 classes: {listed}"
     else:
-        number = "probability" if settled.scale == "probability" else "raw score"
+        number = "probability" if signature.scale == "probability" else "raw score"
         what = f"{number} of {count} {classes}: {listed}"
-    return f"explaining {settled.response} ({what})"
+    return f"explaining {signature.response} ({what})"
 
 
-def settle_answer(answer: Answer, rows: int, class_names: tuple[str, ...] | None) -> Settled:
+def settle_answer(answer: Answer, rows: int, class_names: tuple[str, ...] | None) -> Signature:
     """
     Read off the probe's answer what is explained.
 
@@ -195,6 +195,6 @@ def settle_answer(answer: Answer, rows: int, class_names: tuple[str, ...] | None
     positive = 1 if two and (lone or exclusive or scale == "raw") else None
     margin = lone and not sigmoid
     scale = "probability" if sigmoid else scale
-    bare = Settled(answer.response, task, scale, outputs, positive, margin, "")
+    bare = Signature(answer.response, task, scale, outputs, positive, margin, "")
     note = _note(bare, hard=answer.hard)
-    return Settled(answer.response, task, scale, outputs, positive, margin, note)
+    return Signature(answer.response, task, scale, outputs, positive, margin, note)

@@ -12,9 +12,9 @@ from xplain_cli.models.callables import extend_path
 from xplain_cli.models.contract import LoadedModel, ModelRecipe
 from xplain_cli.models.estimators.model import Estimator
 from xplain_cli.models.pickles.allowlist import allowed_names
-from xplain_cli.models.pickles.held import refuse_readers
+from xplain_cli.models.pickles.object_graph import refuse_readers
 from xplain_cli.models.pickles.skew import bracketed, skew, way_out, without_skew_warnings
-from xplain_cli.models.stored import LARGEST, Stored
+from xplain_cli.models.stored import LARGEST, ModelContent
 
 _SHOWN = 5
 _CALLS = "ConstructorFromReduceNode"  # calls its type with arguments out of the file
@@ -55,7 +55,7 @@ def _key(dotted: str) -> str:
 
 
 @dataclass(frozen=True)
-class Examined:
+class SkopsContent:
     """
     What a skops file asks for.
 
@@ -88,7 +88,7 @@ def _stated_version(nodes: list[dict[str, Any]]) -> str | None:
     return None
 
 
-def examine(path: str, data: bytes, trusted: Collection[str] = ()) -> Examined:
+def examine(path: str, data: bytes, trusted: Collection[str] = ()) -> SkopsContent:
     """
     Say what a skops file asks for; nothing of it is run.
 
@@ -113,10 +113,10 @@ def examine(path: str, data: bytes, trusted: Collection[str] = ()) -> Examined:
     strange = {one for one in called if not one.startswith("sklearn.")} - set(trusted)
     known = allowed_names()
     unknown = tuple(one for one in asked if _key(one) not in known and one not in trusted)
-    return Examined(asked, unknown, tuple(sorted(strange)), _stated_version(nodes))
+    return SkopsContent(asked, unknown, tuple(sorted(strange)), _stated_version(nodes))
 
 
-def _judge(path: str, found: Examined) -> None:
+def _judge(path: str, found: SkopsContent) -> None:
     """Refuse a file that names types which neither skops nor the list knows."""
     if not found.unknown and not found.called:
         return
@@ -132,7 +132,7 @@ def _judge(path: str, found: Examined) -> None:
     )
 
 
-def open_skops(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
+def open_skops(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
     """
     Judge and load a skops file.
 

@@ -78,7 +78,7 @@ class Digest:
 
 
 @dataclass(frozen=True)
-class Stored:
+class ModelContent:
     """
     A model file's content.
 
@@ -209,7 +209,7 @@ def _digest(path: str, raw: Content) -> Digest:
     return Digest(listing(path, digest.hex(), names)) if names else digest
 
 
-def read_stored(path: str, sha256: str | None = None, cap: int = LARGEST) -> Stored:
+def read_stored(path: str, sha256: str | None = None, cap: int = LARGEST) -> ModelContent:
     """
     Read a model file once and say what it is.
 
@@ -246,4 +246,4 @@ def read_stored(path: str, sha256: str | None = None, cap: int = LARGEST) -> Sto
     kind = _form(path, data)
     if packed is not None and kind != "pickle":
         raise RefusedError(f"{path}: a {packed} file that holds no pickle; unpack it first")
-    return Stored(kind, digest, len(raw), data)
+    return ModelContent(kind, digest, len(raw), data)

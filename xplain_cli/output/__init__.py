@@ -6,14 +6,14 @@ from typing import Any, BinaryIO, Protocol
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import Records
 from xplain_cli.output.cells import guard, unguard
-from xplain_cli.output.csv import Csv, csv_bytes
-from xplain_cli.output.json import Json, JsonLines
-from xplain_cli.output.parquet import Parquet
-from xplain_cli.output.rendering import Piece, Rendering, prune, widen
+from xplain_cli.output.csv import CsvWriter, csv_bytes
+from xplain_cli.output.json import JsonLinesWriter, JsonWriter
+from xplain_cli.output.parquet import ParquetWriter
+from xplain_cli.output.rendering import RenderedPiece, Rendering, prune, widen
 
 __all__ = [
     "FORMATS",
-    "Piece",
+    "RenderedPiece",
     "Rendering",
     "Writer",
     "check_rendering",
@@ -30,13 +30,13 @@ __all__ = [
 class Writer(Protocol):
     """A format: how a chunk becomes a piece, and pieces become two files."""
 
-    def piece(self, records: Records, rendering: Rendering) -> Piece:
+    def piece(self, records: Records, rendering: Rendering) -> RenderedPiece:
         """Return a chunk in this format; a pure function, fit for workers."""
         ...
 
     def join(
         self,
-        pieces: Iterable[Piece],
+        pieces: Iterable[RenderedPiece],
         weights: BinaryIO,
         stability: BinaryIO | None,
         manifest: Mapping[str, Any],
@@ -46,10 +46,10 @@ class Writer(Protocol):
 
 
 FORMATS: dict[str, type[Writer]] = {
-    "csv": Csv,
-    "json": Json,
-    "jsonl": JsonLines,
-    "parquet": Parquet,
+    "csv": CsvWriter,
+    "json": JsonWriter,
+    "jsonl": JsonLinesWriter,
+    "parquet": ParquetWriter,
 }
 
 
@@ -78,13 +78,13 @@ def check_rendering(rendering: Rendering, fmt: str) -> None:
         raise UsageError(f"--top-k {rendering.top_k}: give 1 or more, or leave it out for all")
 
 
-def render_piece(records: Records, rendering: Rendering, fmt: str) -> Piece:
+def render_piece(records: Records, rendering: Rendering, fmt: str) -> RenderedPiece:
     """Return one chunk in the format *fmt*; equal records give equal bytes."""
     return _writer(fmt).piece(records, rendering)
 
 
 def join_pieces(
-    pieces: Iterable[Piece],
+    pieces: Iterable[RenderedPiece],
     fmt: str,
     weights: BinaryIO,
     stability: BinaryIO | None = None,

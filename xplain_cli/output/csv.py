@@ -8,7 +8,7 @@ import pandas as pd
 
 from xplain_cli.explanation import Records
 from xplain_cli.output.cells import INTEGERS, guard, texts
-from xplain_cli.output.rendering import Piece, Rendering, check_head, prune, widen
+from xplain_cli.output.rendering import RenderedPiece, Rendering, check_head, prune, widen
 
 _SPECIAL = re.compile(r'[",\r\n]')
 
@@ -44,10 +44,10 @@ def csv_bytes(frame: pd.DataFrame, *, guarded: bool) -> bytes:
     return b"".join(_sheet(frame, _guarded if guarded else _quoted))
 
 
-class Csv:
+class CsvWriter:
     """Two csv files."""
 
-    def piece(self, records: Records, rendering: Rendering) -> Piece:
+    def piece(self, records: Records, rendering: Rendering) -> RenderedPiece:
         """Return a chunk as csv lines."""
         escape = _guarded if rendering.csv_guard else _quoted
         pruned = prune(records, rendering.top_k)
@@ -57,11 +57,11 @@ class Csv:
         else:
             head, lines = _sheet(pruned.weights, escape)
         stability_head, stability = _sheet(pruned.stability, escape)
-        return Piece(lines, stability, (head, stability_head))
+        return RenderedPiece(lines, stability, (head, stability_head))
 
     def join(
         self,
-        pieces: Iterable[Piece],
+        pieces: Iterable[RenderedPiece],
         weights: BinaryIO,
         stability: BinaryIO | None,
         manifest: Mapping[str, Any],  # noqa: ARG002 (csv has no place for it)

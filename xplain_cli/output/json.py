@@ -9,7 +9,7 @@ import pandas as pd
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import STABILITY_COLUMNS, Records
 from xplain_cli.output.cells import INTEGERS, plain, plains
-from xplain_cli.output.rendering import Piece, Rendering, prune
+from xplain_cli.output.rendering import RenderedPiece, Rendering, prune
 
 _ROW_COLUMNS = ("run_id", "row_id", "row")
 _EXPLANATION_COLUMNS = (
@@ -61,24 +61,26 @@ def _flat(records: Records) -> list[dict[str, Any]]:
     return _objects(records.stability, dict.fromkeys(records.stability.columns))
 
 
-def _piece(records: Records, rendering: Rendering, end: bytes, between: bytes) -> Piece:
+def _piece(records: Records, rendering: Rendering, end: bytes, between: bytes) -> RenderedPiece:
     if rendering.wide:
         raise UsageError("--wide is a layout of csv and parquet only; leave it out for json")
     pruned = prune(records, rendering.top_k)
     rows, flat = map(_dump, _rows(pruned)), map(_dump, _flat(pruned))
-    return Piece(between.join(row + end for row in rows), between.join(line + end for line in flat))
+    return RenderedPiece(
+        between.join(row + end for row in rows), between.join(line + end for line in flat)
+    )
 
 
-class JsonLines:
+class JsonLinesWriter:
     """JSON Lines: an object per row, and a flat one per line of stability."""
 
-    def piece(self, records: Records, rendering: Rendering) -> Piece:
+    def piece(self, records: Records, rendering: Rendering) -> RenderedPiece:
         """Return a chunk as lines of JSON."""
         return _piece(records, rendering, b"\n", b"")
 
     def join(
         self,
-        pieces: Iterable[Piece],
+        pieces: Iterable[RenderedPiece],
         weights: BinaryIO,
         stability: BinaryIO | None,
         manifest: Mapping[str, Any],  # noqa: ARG002 (lines have no place for it)
@@ -91,16 +93,16 @@ class JsonLines:
                 stability.write(piece.stability)
 
 
-class Json:
+class JsonWriter:
     """Two documents: ``{"manifest": ..., "explanations": [...]}`` and a list of flat objects."""
 
-    def piece(self, records: Records, rendering: Rendering) -> Piece:
+    def piece(self, records: Records, rendering: Rendering) -> RenderedPiece:
         """Return a chunk as objects with commas between them."""
         return _piece(records, rendering, b"", b",\n")
 
     def join(
         self,
-        pieces: Iterable[Piece],
+        pieces: Iterable[RenderedPiece],
         weights: BinaryIO,
         stability: BinaryIO | None,
         manifest: Mapping[str, Any],

@@ -10,7 +10,7 @@ import pandas as pd
 from xplain_cli.errors import RefusedError, require
 from xplain_cli.explanation import Records
 from xplain_cli.output.cells import INTEGERS, texts
-from xplain_cli.output.rendering import Piece, Rendering, check_head, prune, widen
+from xplain_cli.output.rendering import RenderedPiece, Rendering, check_head, prune, widen
 
 
 def _array(pa: Any, column: "pd.Series[Any]", *, is_integer: bool) -> Any:
@@ -79,13 +79,13 @@ class _File:
             self.writer.close()
 
 
-class Parquet:
+class ParquetWriter:
     """Two parquet files."""
 
     def __init__(self) -> None:
         require("pyarrow.parquet", "parquet")
 
-    def piece(self, records: Records, rendering: Rendering) -> Piece:
+    def piece(self, records: Records, rendering: Rendering) -> RenderedPiece:
         """Return a chunk as two tables in Arrow's stream form."""
         pa = require("pyarrow", "parquet")
         pruned = prune(records, rendering.top_k)
@@ -93,11 +93,11 @@ class Parquet:
             table = _table(pa, widen(records, rendering.top_k), frozenset())
         else:
             table = _table(pa, pruned.weights)
-        return Piece(_packed(pa, table), _packed(pa, _table(pa, pruned.stability)))
+        return RenderedPiece(_packed(pa, table), _packed(pa, _table(pa, pruned.stability)))
 
     def join(
         self,
-        pieces: Iterable[Piece],
+        pieces: Iterable[RenderedPiece],
         weights: BinaryIO,
         stability: BinaryIO | None,
         manifest: Mapping[str, Any],

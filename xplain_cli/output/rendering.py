@@ -33,7 +33,7 @@ class Rendering:
 
 
 @dataclass(frozen=True)
-class Piece:
+class RenderedPiece:
     """
     One rendered chunk.
 

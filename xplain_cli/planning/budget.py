@@ -8,9 +8,9 @@ from dataclasses import replace
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.output import render_piece
 from xplain_cli.planning.choices import with_draws
-from xplain_cli.planning.cost_model import ENDLESS, Demand, Pace
+from xplain_cli.planning.cost_model import ENDLESS, CostModel, Speed
 from xplain_cli.planning.estimate import seconds_per_input, spell, trial_rows, try_rows
-from xplain_cli.planning.prepare import Prepared, assign, chunk_rows, make_plan
+from xplain_cli.planning.prepare import Job, assign, chunk_rows, make_plan
 from xplain_cli.runs.paths import RunPlace, read_marker
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -18,29 +18,29 @@ _TRIED = (64, 256)
 _TRIAL_SHARE = 0.05
 
 
-def _features(job: Prepared) -> Mapping[int, int]:
+def _features(job: Job) -> Mapping[int, int]:
     """Count the features of all rows, shards together; rows that cannot be read ask nothing."""
     start, stop = job.opened.whole
-    most = job.chosen.drawing.features
+    most = job.chosen.neighbourhood.features
     if most is not None:
         return {most: stop - start}
-    limit = job.chosen.law.traits.most_features
+    limit = job.chosen.perturbation.traits.most_features
     found: Counter[int] = Counter()
     modality = job.opened.modality
-    size = modality.chunk_rows(job.chosen.method, job.chosen.drawing)
+    size = modality.chunk_rows(job.chosen.method, job.chosen.neighbourhood)
     for piece in modality.pieces(size, start, stop):
-        split = job.chosen.law.split(piece.batch)
+        split = job.chosen.perturbation.split(piece.batch)
         for i, n in enumerate(split.counts.tolist()):
             found[0 if i in split.reasons else n if limit is None else min(n, limit)] += 1
     return found
 
 
-def _demand(job: Prepared) -> Demand:
+def _demand(job: Job) -> CostModel:
     chosen = job.chosen
-    return Demand(chosen.method, chosen.law, chosen.budget.repeats, _features(job))
+    return CostModel(chosen.method, chosen.perturbation, chosen.budget.repeats, _features(job))
 
 
-def _workers(job: Prepared, chunks: int) -> int:
+def _workers(job: Job, chunks: int) -> int:
     import joblib
 
     if job.request.workers.backend == "serial":
@@ -48,7 +48,7 @@ def _workers(job: Prepared, chunks: int) -> int:
     return max(1, min(job.request.workers.jobs or joblib.cpu_count(), chunks))
 
 
-def _pace(job: Prepared, demand: Demand, left: float) -> Pace:
+def _pace(job: Job, demand: CostModel, left: float) -> Speed:
     """
     Measure the model on a batch, then what is outside it on a few rows under few and more samples.
 
@@ -57,7 +57,7 @@ def _pace(job: Prepared, demand: Demand, left: float) -> Pace:
     opened, asked = job.opened, assign(job, None)
     size = job.request.workers.chunk_rows or chunk_rows(job)
     chunks = -(-(opened.stop - opened.start) // size)
-    pace = Pace(
+    pace = Speed(
         per_input=seconds_per_input(opened, asked),
         per_draw=0.0,
         solve=0.0,
@@ -93,7 +93,7 @@ def _pace(job: Prepared, demand: Demand, left: float) -> Pace:
     )
 
 
-def _within_inputs(demand: Demand, choices: Sequence[int], most: float, text: str) -> int:
+def _within_inputs(demand: CostModel, choices: Sequence[int], most: float, text: str) -> int:
     able = [samples for samples in choices if demand.total(samples) <= most]
     if not able:
         raise UsageError(
@@ -103,7 +103,7 @@ def _within_inputs(demand: Demand, choices: Sequence[int], most: float, text: st
     return able[-1]
 
 
-def _within_time(job: Prepared, demand: Demand, choices: Sequence[int], seconds: float) -> int:
+def _within_time(job: Job, demand: CostModel, choices: Sequence[int], seconds: float) -> int:
     began = time.perf_counter()
     pace = _pace(job, demand, seconds)
     left = seconds - job.opening_seconds - (time.perf_counter() - began)
@@ -117,7 +117,7 @@ def _within_time(job: Prepared, demand: Demand, choices: Sequence[int], seconds:
     return able[-1]
 
 
-def _chosen_anew(job: Prepared) -> int:
+def _chosen_anew(job: Job) -> int:
     """Turn a budget into samples, and tell where it holds more than is taken."""
     text = job.request.sampling.budget or ""
     demand = _demand(job)
@@ -133,7 +133,7 @@ def _chosen_anew(job: Prepared) -> int:
     return samples
 
 
-def _with_samples(job: Prepared, samples: int) -> Prepared:
+def _with_samples(job: Job, samples: int) -> Job:
     request = replace(job.request, sampling=replace(job.request.sampling, samples=samples))
     chosen = with_draws(request, job.chosen)
     note = (
@@ -145,7 +145,7 @@ def _with_samples(job: Prepared, samples: int) -> Prepared:
     return replace(job, request=request, chosen=chosen, plan=plan)
 
 
-def _begun(job: Prepared) -> Prepared | None:
+def _begun(job: Job) -> Job | None:
     """Return the job with the samples of the run that the same command began, if there is one."""
     request = job.request
     place = RunPlace.from_output(request.result.output, request.result.output_format)
@@ -167,7 +167,7 @@ def shared_budget(text: str, count: int) -> str:
     return f"{float(text.removesuffix(unit)) / count:g}{unit}"
 
 
-def within_budget(job: Prepared) -> Prepared:
+def within_budget(job: Job) -> Job:
     """
     Return the job with the samples that its budget becomes; without a budget, as it is.
 

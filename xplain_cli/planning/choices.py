@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xplain_cli.errors import UsageError
-from xplain_cli.features import Law
+from xplain_cli.features import Perturbation
 from xplain_cli.methods import METHODS, Method
-from xplain_cli.modalities import Drawing
+from xplain_cli.modalities import Neighbourhood
 from xplain_cli.options.request import Request
-from xplain_cli.planning.inputs import Opened
+from xplain_cli.planning.inputs import Inputs
 from xplain_cli.planning.needs import check_needs, check_perturbation, refusals_named
-from xplain_cli.quality.precision import Budget, Goal
-from xplain_cli.remote import told
+from xplain_cli.quality.precision import Budget, PrecisionTarget
+from xplain_cli.remote import redact
 from xplain_cli.samples import default_most, least_samples, needed
 from xplain_cli.scales import Scale, parse_scale
 from xplain_cli.specs import build
@@ -20,33 +20,35 @@ from xplain_cli.targets import Target, parse_target
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Choices:
     """The method, its law, the target, its scale and the budget, as objects."""
 
     method: Method
-    drawing: Drawing
+    neighbourhood: Neighbourhood
     target: Target
     scale: Scale
     budget: Budget
     notes: tuple[str, ...]
 
     @property
-    def law(self) -> Law:
+    def perturbation(self) -> Perturbation:
         """The law by which rows are split."""
-        return self.drawing.law
+        return self.neighbourhood.perturbation
 
 
-def _is_bounded(opened: Opened) -> bool:
+def _is_bounded(opened: Inputs) -> bool:
     """Say whether a single raw output lies in [0, 1] on typical rows."""
-    if len(opened.settled.outputs) > 1 or opened.settled.scale == "probability":
+    if len(opened.signature.outputs) > 1 or opened.signature.scale == "probability":
         return False
     answers = opened.model.predict(opened.modality.typical())
     return bool(((answers >= 0) & (answers <= 1)).all())
 
 
-def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[str]]:
+def _budget(
+    request: Request, method: Method, perturbation: Perturbation
+) -> tuple[Budget, list[str]]:
     """Return the budget and notes: samples are raised to what a fit needs."""
-    samples, repeats = method.default_budget(law)
+    samples, repeats = method.default_budget(perturbation)
     if not method.sampled:
         if request.sampling.samples or request.sampling.repeats:
             name = request.explanation.method.partition(":")[0]
@@ -60,7 +62,7 @@ def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[st
         )
     repeats = request.sampling.repeats or repeats
     budget, notes = Budget(request.sampling.seed, samples, repeats), []
-    n = law.traits.n_fitted
+    n = perturbation.traits.n_fitted
     if n and samples < needed(n):
         raised = least_samples(n)
         budget = Budget(request.sampling.seed, raised, repeats)
@@ -70,23 +72,25 @@ def _budget(request: Request, method: Method, law: Law) -> tuple[Budget, list[st
     if request.sampling.max_rel_se is not None:
         samples, repeats = budget.samples, budget.repeats
         most = request.sampling.max_samples or default_most(samples, repeats)
-        budget = replace(budget, goal=Goal(request.sampling.max_rel_se, repeats, samples, most))
+        budget = replace(
+            budget, goal=PrecisionTarget(request.sampling.max_rel_se, repeats, samples, most)
+        )
     if np.log2(budget.samples) % 1:
         notes.append(f"samples {budget.samples}: a power of two keeps the draws balanced")
     return budget, notes
 
 
-def _check_foil(law: Law, target: Target) -> None:
+def _check_foil(perturbation: Perturbation, target: Target) -> None:
     """Refuse a baseline of the class a row is explained against where there are several."""
     several = target.kind == "top" or len(target.pairs) > 1
-    if several and law.traits.needs_foil:
+    if several and perturbation.traits.needs_foil:
         raise UsageError(
             f"--target {target.spec} explains several numbers of each row: name the class of the"
             " baseline (class=NAME)"
         )
 
 
-def choose_method(request: Request, opened: Opened) -> Chosen:
+def choose_method(request: Request, opened: Inputs) -> Choices:
     """
     Turn method, target and scale into objects and open the law that the method needs.
 
@@ -98,33 +102,38 @@ def choose_method(request: Request, opened: Opened) -> Chosen:
     method: Method = build(
         request.explanation.method, METHODS[opened.modality.gives(request.explanation.method)]
     )
-    settled = opened.settled
+    signature = opened.signature
     target = parse_target(
         request.explanation.target,
-        settled.outputs,
-        task=settled.task,
-        positive=settled.positive,
+        signature.outputs,
+        task=signature.task,
+        positive=signature.positive,
         columns=opened.modality.columns,
         force=request.safety.force,
     )
     bounded = request.explanation.output_scale is not None and _is_bounded(opened)
-    scale = parse_scale(request.explanation.output_scale, settled.scale, bounded=bounded)
+    scale = parse_scale(request.explanation.output_scale, signature.scale, bounded=bounded)
     with refusals_named(method, request.explanation.method):
         check_needs(method, opened.model.capabilities, scale)
-        drawing = opened.modality.draw_by(method, opened.model, settled)
-        check_perturbation(method, drawing.law)
+        neighbourhood = opened.modality.perturbation_for(method, opened.model, signature)
+        check_perturbation(method, neighbourhood.perturbation)
     # what it names may be an address with a signature, which every line of the output would show
-    drawing = replace(drawing, baseline=told(drawing.baseline), meaning=told(drawing.meaning))
-    _check_foil(drawing.law, target)
+    neighbourhood = replace(
+        neighbourhood,
+        baseline=redact(neighbourhood.baseline),
+        meaning=redact(neighbourhood.meaning),
+    )
+    _check_foil(neighbourhood.perturbation, target)
     return with_draws(
-        request, Chosen(method, drawing, target, scale, Budget(request.sampling.seed, 0, 0), ())
+        request,
+        Choices(method, neighbourhood, target, scale, Budget(request.sampling.seed, 0, 0), ()),
     )
 
 
-def with_draws(request: Request, chosen: Chosen) -> Chosen:
+def with_draws(request: Request, chosen: Choices) -> Choices:
     """Return what was chosen with the samples and repeats that the request asks for."""
-    method, drawing = chosen.method, chosen.drawing
-    budget, notes = _budget(request, method, drawing.law)
+    method, neighbourhood = chosen.method, chosen.neighbourhood
+    budget, notes = _budget(request, method, neighbourhood.perturbation)
     if budget.repeats == 1 and method.sampled and not method.exact:
         notes.append(
             "one repeat: errors by a sandwich that takes the draws as independent, which"
@@ -135,4 +144,4 @@ def with_draws(request: Request, chosen: Chosen) -> Chosen:
             "exact: the weights have no sampling error; their local_r2 is estimated from"
             f" {budget.samples} draws"
         )
-    return replace(chosen, budget=budget, notes=(*drawing.notes, *notes))
+    return replace(chosen, budget=budget, notes=(*neighbourhood.notes, *notes))

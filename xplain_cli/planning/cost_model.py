@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from xplain_cli.features import Law
+from xplain_cli.features import Perturbation
 from xplain_cli.methods import Method
 from xplain_cli.models.batches import padded
 from xplain_cli.samples import doublings, least_samples
@@ -13,7 +13,7 @@ _SMALL_SECONDS = 5.0  # below which --backend auto stays serial
 
 
 @dataclass(frozen=True)
-class Demand:
+class CostModel:
     """
     How many model inputs a run takes at most, by its samples; batches are not filled up in it.
 
@@ -22,7 +22,7 @@ class Demand:
 
     Attributes
     ----------
-    method, law
+    method, perturbation
         What asks.
     repeats
         Of each row.
@@ -31,7 +31,7 @@ class Demand:
     """
 
     method: Method
-    law: Law
+    perturbation: Perturbation
     repeats: int
     features: Mapping[int, int]
 
@@ -46,8 +46,8 @@ class Demand:
 
     def one(self, n: int, samples: int) -> int:
         """Return the model inputs of a row with n features."""
-        own = self.method.row_inputs(self.law, n, (samples, self.repeats)) if n else 0
-        return self.law.traits.fixed_inputs + self.law.traits.copies * own
+        own = self.method.row_inputs(self.perturbation, n, (samples, self.repeats)) if n else 0
+        return self.perturbation.traits.fixed_inputs + self.perturbation.traits.copies * own
 
     def own(self, samples: int) -> int:
         """Return the model inputs of all rows."""
@@ -59,7 +59,7 @@ class Demand:
 
     def choices(self) -> list[int]:
         """Return the samples that make sense: powers of two, up to memory or to all masks."""
-        n_fitted = self.law.traits.n_fitted
+        n_fitted = self.perturbation.traits.n_fitted
         least = least_samples(n_fitted) if n_fitted else 1
         cells = self.repeats * max(self.features, default=1)
         everything = self.total(ENDLESS)
@@ -67,7 +67,7 @@ class Demand:
 
 
 @dataclass(frozen=True)
-class Pace:
+class Speed:
     """
     How long a run takes here, by its samples.
 
@@ -99,7 +99,7 @@ class Pace:
     opening: float
     patient: bool
 
-    def seconds(self, demand: Demand, samples: int) -> float:
+    def seconds(self, demand: CostModel, samples: int) -> float:
         """Return the seconds that a run with so many samples takes from now on."""
         own = demand.rows + demand.own(samples)
         filled = self.chunks * padded(-(-own // self.chunks), self.batch_rows)

@@ -9,7 +9,7 @@ import numpy as np
 from xplain_cli.engine.explainer import Assignment, Explainer
 from xplain_cli.engine.pool import draw_pool
 from xplain_cli.explanation import FloatArray, Records
-from xplain_cli.features import DrawLaw
+from xplain_cli.features import Sampler
 from xplain_cli.methods import Pool
 from xplain_cli.models.batches import (
     METER,
@@ -23,8 +23,8 @@ from xplain_cli.models.batches import (
     takes_many,
 )
 from xplain_cli.output import Rendering, render_piece
-from xplain_cli.planning.choices import Chosen
-from xplain_cli.planning.inputs import Opened
+from xplain_cli.planning.choices import Choices
+from xplain_cli.planning.inputs import Inputs
 from xplain_cli.scales import checked_scale
 from xplain_cli.targets import used_outputs
 
@@ -57,22 +57,22 @@ class Estimate:
     output_bytes: float
 
 
-def _at_once(opened: Opened, asked: Assignment, inputs: Any) -> int:
+def _at_once(opened: Inputs, asked: Assignment, inputs: Any) -> int:
     """Return how many rows the model is handed at a time."""
     size = asked.batch_rows
     return rows_at_once(inputs, size) if takes_many(opened.model) else size
 
 
-def _trial_pool(opened: Opened, asked: Assignment, law: DrawLaw) -> Pool:
+def _trial_pool(opened: Inputs, asked: Assignment, perturbation: Sampler) -> Pool:
     """Draw the whole pool but predict one batch of it, or as many as go at once."""
-    draw, inputs = draw_pool(law, asked.budget)
-    kept = used_outputs(asked.target, len(asked.settled.outputs))
+    draw, inputs = draw_pool(perturbation, asked.budget)
+    kept = used_outputs(asked.target, len(asked.signature.outputs))
     some = predict_perturbed(opened.model, inputs.head(_at_once(opened, asked, inputs)), kept)
     outputs = checked_scale(some, asked.target, asked.scale)[np.arange(len(inputs)) % len(some)]
-    return Pool(draw, outputs, asked.budget.repeats, law.levels)
+    return Pool(draw, outputs, asked.budget.repeats, perturbation.levels)
 
 
-def seconds_per_input(opened: Opened, asked: Assignment) -> float:
+def seconds_per_input(opened: Inputs, asked: Assignment) -> float:
     """Ask the model a batch of the first rows; return the seconds that each took."""
     first = opened.modality.probe()
     rows = _at_once(opened, asked, first)
@@ -117,7 +117,7 @@ def trial_rows(asked: Assignment) -> int:
     return _POOLED_TRIAL_ROWS if asked.method.pooled else _TRIAL_ROWS
 
 
-def try_rows(opened: Opened, asked: Assignment, rows: int) -> Trial:
+def try_rows(opened: Inputs, asked: Assignment, rows: int) -> Trial:
     """
     Explain a few rows with a pool of the run's size.
 
@@ -125,10 +125,10 @@ def try_rows(opened: Opened, asked: Assignment, rows: int) -> Trial:
     """
     piece = next(opened.modality.pieces(rows, opened.start, opened.stop))
     before, began, pools, pool_inputs = _model_time(), time.perf_counter(), [], 0
-    if asked.method.pooled and asked.law.draws is not None:
-        pools.append(_trial_pool(opened, asked, asked.law.draws))
+    if asked.method.pooled and asked.perturbation.draws is not None:
+        pools.append(_trial_pool(opened, asked, asked.perturbation.draws))
         pool_inputs = padded(asked.budget.samples * asked.budget.repeats, asked.batch_rows)
-    drawing = time.perf_counter() - began - (_model_time() - before)[0]
+    neighbourhood = time.perf_counter() - began - (_model_time() - before)[0]
     worker = Explainer(asked, opened.model, iter(pools))
     worker.explain(piece.batch, piece.rows)  # what is done once for all rows is not multiplied
     ready, began = _model_time(), time.perf_counter()
@@ -144,7 +144,7 @@ def try_rows(opened: Opened, asked: Assignment, rows: int) -> Trial:
         pool_inputs=pool_inputs,
         own_inputs=own,
         per_input=float(in_model / asked_inputs) if asked_inputs else 0.0,
-        drawing_seconds=float(drawing),
+        drawing_seconds=float(neighbourhood),
         solve_seconds=float(max(0.0, spent - (after - ready)[0])),
     )
 
@@ -154,7 +154,7 @@ def _model_time() -> FloatArray:
     return np.array([METER.seconds, METER.inputs], dtype=np.float64)
 
 
-def estimate(opened: Opened, asked: Assignment, rendering: Rendering, fmt: str) -> Estimate:
+def estimate(opened: Inputs, asked: Assignment, rendering: Rendering, fmt: str) -> Estimate:
     """
     Explain a few rows with a pool of the run's size, and multiply.
 
@@ -177,14 +177,14 @@ def estimate(opened: Opened, asked: Assignment, rendering: Rendering, fmt: str) 
     )
 
 
-def describe(opened: Opened, chosen: Chosen) -> list[str]:
+def describe(opened: Inputs, chosen: Choices) -> list[str]:
     """Name inputs and outputs of an opened model, and what it answers on the first rows."""
     head = take(opened.modality.probe(), range(_SHOWN_ROWS))
     answers = opened.model.predict(head)
     return [
         f"inputs          {opened.modality.described()}",
-        f"outputs         {', '.join(opened.settled.outputs)}",
-        f"response        {opened.settled.response}, {opened.settled.task}",
+        f"outputs         {', '.join(opened.signature.outputs)}",
+        f"response        {opened.signature.response}, {opened.signature.task}",
         f"target          {chosen.target.spec} ({chosen.scale.label})",
         *(
             f"row {i:<11} " + ", ".join(f"{value:.6g}" for value in answer)

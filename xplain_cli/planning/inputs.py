@@ -6,7 +6,7 @@ from pathlib import Path
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.modalities import Modality, open_modality
-from xplain_cli.models import LoadedModel, Model, ModelRecipe, Settled, load_model
+from xplain_cli.models import LoadedModel, Model, ModelRecipe, Signature, load_model
 from xplain_cli.models.batches import count, take
 from xplain_cli.options.request import Request
 from xplain_cli.remote import is_remote, local
@@ -14,13 +14,13 @@ from xplain_cli.scales import link_of
 
 
 @dataclass(frozen=True)
-class Opened:
+class Inputs:
     """
     What a run explains, opened and checked.
 
     Attributes
     ----------
-    recipe, loaded, settled, model
+    recipe, loaded, signature, model
         The model, and how to open it again.
     modality
         DATA, and how it is split.
@@ -34,7 +34,7 @@ class Opened:
 
     recipe: ModelRecipe
     loaded: LoadedModel
-    settled: Settled
+    signature: Signature
     model: Model
     modality: Modality
     start: int
@@ -103,7 +103,7 @@ def _shard(asked: tuple[int, int] | None, start: int, stop: int) -> tuple[int, i
     return low, high
 
 
-def _probe(modality: Modality, loaded: LoadedModel) -> tuple[Settled, list[str]]:
+def _probe(modality: Modality, loaded: LoadedModel) -> tuple[Signature, list[str]]:
     """
     Settle the model on the first rows; where some of them are bad, on the first good one.
 
@@ -115,12 +115,12 @@ def _probe(modality: Modality, loaded: LoadedModel) -> tuple[Settled, list[str]]
     except RefusedError:
         for i in range(count(rows)):
             with contextlib.suppress(RefusedError):
-                settled = loaded.settle(take(rows, [i]))
-                return settled, [f"the model fails on some of the first {count(rows)} rows"]
+                signature = loaded.settle(take(rows, [i]))
+                return signature, [f"the model fails on some of the first {count(rows)} rows"]
         raise
 
 
-def open_inputs(request: Request) -> Opened:
+def open_inputs(request: Request) -> Inputs:
     """
     Open what the request names.
 
@@ -142,17 +142,17 @@ def open_inputs(request: Request) -> Opened:
 
     reading = open_modality(request, load)
     modality, loaded = reading.modality, reading.loaded
-    settled, probed = _probe(modality, loaded)
+    signature, probed = _probe(modality, loaded)
     whole = _slice(request.slices.rows, modality.n_rows)
     start, stop = _shard(request.slices.shard, *whole)
-    return Opened(
+    return Inputs(
         recipe=recipe,
         loaded=loaded,
-        settled=settled,
-        model=loaded.bind(settled),
+        signature=signature,
+        model=loaded.bind(signature),
         modality=modality,
         start=start,
         stop=stop,
         whole=whole,
-        notes=(settled.note, *loaded.notes, *modality.notes, *probed),
+        notes=(signature.note, *loaded.notes, *modality.notes, *probed),
     )

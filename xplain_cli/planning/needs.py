@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from xplain_cli.errors import UsageError
-from xplain_cli.features import Law
+from xplain_cli.features import Perturbation
 from xplain_cli.methods import Method
 from xplain_cli.models import Capabilities, UnableError
 from xplain_cli.scales import Scale
@@ -27,7 +27,7 @@ def check_needs(method: Method, capabilities: Capabilities, scale: Scale) -> Non
         )
 
 
-def check_perturbation(method: Method, perturbation: Law) -> None:
+def check_perturbation(method: Method, perturbation: Perturbation) -> None:
     """
     Check that the rows of a perturbation have the closed form that a method reads off leaves.
 

@@ -11,19 +11,19 @@ from xplain_cli.engine.records import Labels
 from xplain_cli.options.request import Request
 from xplain_cli.output import Rendering, check_rendering
 from xplain_cli.plan import Plan
-from xplain_cli.planning.choices import Chosen, choose_method
-from xplain_cli.planning.inputs import Opened, open_inputs
+from xplain_cli.planning.choices import Choices, choose_method
+from xplain_cli.planning.inputs import Inputs, open_inputs
 from xplain_cli.quality.gates import Gate, parse_gates, tolerated
 from xplain_cli.specs import settings_of
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Job:
     """All that the steps of one run share; nothing is written yet."""
 
     request: Request
-    opened: Opened
-    chosen: Chosen
+    opened: Inputs
+    chosen: Choices
     plan: Plan
     rendering: Rendering
     gates: tuple[Gate, ...]
@@ -41,7 +41,7 @@ class Prepared:
         return tolerated(self.request.gates.max_failed, self.opened.stop - self.opened.start)
 
 
-def assign(job: Prepared, pool_folder: Path | None, secret: str = "") -> Assignment:
+def assign(job: Job, pool_folder: Path | None, secret: str = "") -> Assignment:
     """
     Collect what workers need.
 
@@ -58,32 +58,32 @@ def assign(job: Prepared, pool_folder: Path | None, secret: str = "") -> Assignm
     return Assignment(
         identity=job.plan.identity,
         recipe=recipe,
-        settled=opened.settled,
-        law=chosen.law.salted(secret),
+        signature=opened.signature,
+        perturbation=chosen.perturbation.salted(secret),
         method=chosen.method,
         target=chosen.target,
         scale=chosen.scale,
         budget=chosen.budget,
-        judge=chosen.drawing.judge,
+        judge=chosen.neighbourhood.judge,
         stability_k=request.sampling.stability_k,
         labels=Labels(
             run_id=job.plan.run_id,
             target_spec=chosen.target.spec,
             method=method_label(request, chosen),
             output_scale=chosen.scale.label,
-            baseline=chosen.drawing.baseline,
-            weight_columns=chosen.law.weight_columns,
-            stability_columns=chosen.law.stability_columns,
+            baseline=chosen.neighbourhood.baseline,
+            weight_columns=chosen.perturbation.weight_columns,
+            stability_columns=chosen.perturbation.stability_columns,
         ),
         pool_folder=None if pool_folder is None else str(pool_folder.resolve()),
         batch_rows=opened.modality.batch_rows,
-        sparse=chosen.drawing.sparse,
+        sparse=chosen.neighbourhood.sparse,
         with_values=not (request.result.no_values or request.texts.hash_units),
         with_repeats=request.result.write_repeats,
     )
 
 
-def prepare(request: Request, console: Console) -> Prepared:
+def prepare(request: Request, console: Console) -> Job:
     """
     Open and check everything.
 
@@ -101,13 +101,13 @@ def prepare(request: Request, console: Console) -> Prepared:
     chosen = choose_method(request, opened)
     plan = make_plan(request, opened, chosen)
     took = time.perf_counter() - began
-    return Prepared(request, opened, chosen, plan, rendering, gates, console, took)
+    return Job(request, opened, chosen, plan, rendering, gates, console, took)
 
 
 SCHEMA_VERSION = 1
 
 
-def method_label(request: Request, chosen: Chosen) -> str:
+def method_label(request: Request, chosen: Choices) -> str:
     """Return the method with the settings that differ from its defaults, in a fixed order."""
     method = chosen.method
     name = request.explanation.method.partition(":")[0].strip()
@@ -120,15 +120,15 @@ def method_label(request: Request, chosen: Chosen) -> str:
     return name + (":" + ",".join(pairs) if pairs else "")
 
 
-def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
+def make_plan(request: Request, opened: Inputs, chosen: Choices) -> Plan:
     """Collect everything that decides the numbers, what parts hold, and how they are shown."""
-    settled = opened.settled
+    signature = opened.signature
     numbers: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "modality": request.modality,
         "model": opened.loaded.sha256,
-        "response": settled.response,
-        "outputs": list(settled.outputs),
+        "response": signature.response,
+        "outputs": list(signature.outputs),
         "data": opened.modality.sha256,
         **opened.modality.numbers(),
         "method": {
@@ -137,8 +137,8 @@ def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
         },
         "target": chosen.target.spec,
         "output_scale": chosen.scale.label,
-        "baseline": chosen.drawing.baseline,
-        "sparse": chosen.drawing.sparse,
+        "baseline": chosen.neighbourhood.baseline,
+        "sparse": chosen.neighbourhood.sparse,
         "samples": chosen.budget.samples,
         "repeats": chosen.budget.repeats,
         "seed": request.sampling.seed,
@@ -172,12 +172,12 @@ def make_plan(request: Request, opened: Opened, chosen: Chosen) -> Plan:
 _CHUNKS_OF_EACH = 16  # units of work for each worker, in a job that has so many rows
 
 
-def chunk_rows(job: Prepared) -> int:
+def chunk_rows(job: Job) -> int:
     """Return the rows of a unit of work; fewer of a short job, lest workers wait for the last."""
     import joblib
 
     opened, chosen = job.opened, job.chosen
-    most = opened.modality.chunk_rows(chosen.method, chosen.drawing)
+    most = opened.modality.chunk_rows(chosen.method, chosen.neighbourhood)
     if chosen.method.pooled:
         return most
     rows, jobs = opened.stop - opened.start, job.request.workers.jobs or joblib.cpu_count()

@@ -16,7 +16,7 @@ _LEAST_REPEATS, _LEAST_DRAWS = 4, 512
 
 
 @dataclass(frozen=True)
-class Goal:
+class PrecisionTarget:
     """
     How precise every row shall be, and what it may cost.
 
@@ -42,7 +42,7 @@ class Goal:
     max_samples: int
 
     @property
-    def looks(self) -> tuple[int, ...]:
+    def stages(self) -> tuple[int, ...]:
         """The repeats of each look."""
         return growing_repeats(self.repeats, self.samples, self.max_samples)
 
@@ -80,9 +80,9 @@ class Budget:
     seed: int
     samples: int
     repeats: int
-    goal: Goal | None = None
+    goal: PrecisionTarget | None = None
 
     @property
-    def looks(self) -> tuple[int, ...]:
+    def stages(self) -> tuple[int, ...]:
         """Repeats at which a row may be done; more than one where there is a goal."""
-        return (self.repeats,) if self.goal is None else self.goal.looks
+        return (self.repeats,) if self.goal is None else self.goal.stages

@@ -68,18 +68,25 @@ def _drawn_sizes(weights: FloatArray, spread: FloatArray, normals: Any) -> Any:
     scale = np.maximum(np.abs(weights).max(axis=-1), np.abs(spread).max(axis=(-1, -2)))
     scale = np.where(scale > 0, scale, 1.0)[..., None]
     centre = (weights / scale).astype(np.float32)
-    factors = np.ascontiguousarray((spread / scale[..., None]).astype(np.float32))
+    error_factors = np.ascontiguousarray((spread / scale[..., None]).astype(np.float32))
     # one product for each row and target: last digits do not depend on how many stand together
-    return np.abs(centre[..., None, :] + normals @ factors)
+    return np.abs(centre[..., None, :] + normals @ error_factors)
 
 
 def _reruns(
     attribution: Attribution, k: int, seed: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Predict reruns: top-k probabilities (b, t, n), Jaccard (b, t), Kendall's tau (b, t)."""
-    weights, factors, lone = attribution.weights, attribution.factors, attribution.lone
+    weights, error_factors, own_error = (
+        attribution.weights,
+        attribution.error_factors,
+        attribution.own_error,
+    )
     b, t, n = weights.shape
-    normals = stream(RERUNS, seed, len(factors)).standard_normal((_RERUNS, len(factors)))
+    normals = stream(RERUNS, seed, len(error_factors)).standard_normal((
+        _RERUNS,
+        len(error_factors),
+    ))
     # a stream of its own: rows that have no such error must not feel those that have
     alone = stream(RERUNS, seed).standard_normal(_RERUNS)
     normals = np.column_stack([normals, alone]).astype(np.float32)
@@ -87,7 +94,7 @@ def _reruns(
     step = max(1, _SLICE_ENTRIES // (_RERUNS * t * max(n, 435)))
     for start in range(0, b, step):
         rows = slice(start, start + step)
-        spread = np.stack([*factors[:, rows], lone[rows]], axis=2)
+        spread = np.stack([*error_factors[:, rows], own_error[rows]], axis=2)
         sizes = _drawn_sizes(weights[rows], spread, normals)
         tau[rows] = mean_tau(sizes[..., ::2, :])  # half of the reruns measure it well enough
         if k < n:
@@ -123,7 +130,7 @@ def _predict(
 
 def standard_errors(attribution: Attribution) -> FloatArray:
     """Return the standard error of each weight, (b, k, n)."""
-    return np.sqrt(add_up(attribution.factors**2) + attribution.lone**2)
+    return np.sqrt(add_up(attribution.error_factors**2) + attribution.own_error**2)
 
 
 def assess(attribution: Attribution, k: int, seed: int) -> Stability:

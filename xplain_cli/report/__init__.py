@@ -11,11 +11,11 @@ from xplain_cli.modalities import story_of
 from xplain_cli.output.cells import cleaned
 from xplain_cli.quality.summary import Summary, Tally
 from xplain_cli.report.overview import MOST_LETTERS, SUFFIXES, gates, provenance, verdicts, words
-from xplain_cli.report.page import HEAD, MADE_BY, Answered, Failure, Page, render_page
-from xplain_cli.report.selection import Album, Choice, Shown, read_exhibits
-from xplain_cli.report.sentences import Manner, heading, sentences
+from xplain_cli.report.page import HEAD, MADE_BY, Card, Failure, Page, render_page
+from xplain_cli.report.selection import Album, Choice, PageScope, read_exhibits
+from xplain_cli.report.sentences import Wording, heading, sentences
 from xplain_cli.runs.finished import FinishedRun, find_run
-from xplain_cli.runs.locks import alone
+from xplain_cli.runs.locks import lock
 from xplain_cli.runs.paths import RunPlace, write_atomically
 
 _FEATURES = 20
@@ -114,9 +114,9 @@ def _look(found: FinishedRun, top_k: int) -> _Pass:
 
 
 def _answers(
-    found: FinishedRun, choice: Choice, shown: Shown, manner: Manner, album: Album | None
-) -> tuple[Answered, ...]:
-    answers: list[Answered] = []
+    found: FinishedRun, choice: Choice, shown: PageScope, manner: Wording, album: Album | None
+) -> tuple[Card, ...]:
+    answers: list[Card] = []
     for part, chosen in choice.by_part().items():
         records = found.read(found.parts[part])
         for exhibit, reasons in read_exhibits(records, chosen, shown, album):
@@ -124,7 +124,7 @@ def _answers(
             label = exhibit.row_id
             if answers and answers[-1].exhibit.row_id == label:  # a further target of the row
                 label = cleaned(exhibit.target)
-            answers.append(Answered(exhibit, heading(exhibit, manner), said, label))
+            answers.append(Card(exhibit, heading(exhibit, manner), said, label))
     return tuple(answers)
 
 
@@ -133,8 +133,8 @@ def _page(found: FinishedRun, path: Path) -> Page:
     facts = found.facts()
     numbers, selection = facts["plan"]["numbers"], facts["plan"]["selection"]
     story = story_of(numbers["modality"])
-    shown = Shown(story, selection["values"], found.marker.top_k)
-    manner = Manner(
+    shown = PageScope(story, selection["values"], found.marker.top_k)
+    manner = Wording(
         story=story,
         outputs=tuple(numbers["outputs"]),
         scale=facts["output_scale"],
@@ -212,5 +212,5 @@ def report_run(run: str, page: str | None) -> Path:
     XplainError
         There is no finished run, or what ``write_page`` raises.
     """
-    with alone(find_run(run).folder):
+    with lock(find_run(run).folder):
         return write_page(run, page)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xplain_cli.report.exhibits import Reason
+from xplain_cli.report.items import Reason
 
 WIDTH, HEIGHT = 240, 14
 _MIDDLE = WIDTH / 2

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.output.cells import MOST_LETTERS, cleaned
-from xplain_cli.report.exhibits import number
+from xplain_cli.report.items import number
 from xplain_cli.report.page import fill
 
 MOST_LINES = 100
@@ -19,7 +19,7 @@ _MEASURES = {
 
 
 @dataclass(frozen=True)
-class Line:
+class ComparisonLine:
     """One explanation under all baselines: its first reason under each, and how far they agree."""
 
     row_id: str
@@ -47,7 +47,7 @@ class Comparison:
     runs: tuple[tuple[str, str], ...]
     figures: tuple[tuple[str, str, str], ...]
     selection: str
-    lines: tuple[Line, ...]
+    lines: tuple[ComparisonLine, ...]
 
 
 def _figures(frame: pd.DataFrame) -> tuple[tuple[str, str, str], ...]:
@@ -62,11 +62,11 @@ def _figures(frame: pd.DataFrame) -> tuple[tuple[str, str, str], ...]:
     return (("first reason", said, "The feature of greatest weight differs."), *found)
 
 
-def _lines(frame: pd.DataFrame) -> tuple[Line, ...]:
+def _lines(frame: pd.DataFrame) -> tuple[ComparisonLine, ...]:
     order = ["same_first_reason", "sign_agreement", "kendall_tau"]
     least = frame.sort_values(order, kind="stable").head(MOST_LINES)
     return tuple(
-        Line(
+        ComparisonLine(
             cleaned(line["row_id"]),
             cleaned(line["target"]),
             cleaned(line["first_reasons"], 4 * MOST_LETTERS),

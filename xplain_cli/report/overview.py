@@ -9,8 +9,8 @@ from typing import Any
 from xplain_cli.modalities import Story
 from xplain_cli.output.cells import cleaned, listed
 from xplain_cli.quality.summary import Summary
-from xplain_cli.report.exhibits import number
-from xplain_cli.report.page import Judged, Verdict
+from xplain_cli.report.items import number
+from xplain_cli.report.page import GateLine, Verdict
 
 SUFFIXES = (".html", ".htm")
 """How the names of pages end."""
@@ -94,14 +94,14 @@ def verdicts(whole: Summary, worst: float) -> tuple[Verdict, ...]:
     return tuple(lines)
 
 
-def gates(folder: Path) -> tuple[Judged, ...]:
+def gates(folder: Path) -> tuple[GateLine, ...]:
     """Return the gates that the run was judged by last."""
     try:
         held = json.loads((folder / "run_results.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return ()
     return tuple(
-        Judged(
+        GateLine(
             cleaned(gate["text"], MOST_LETTERS),
             "no value" if gate["observed"] is None else number(gate["observed"], 6),
             "" if gate["worst"] is None else cleaned(gate["worst"]),

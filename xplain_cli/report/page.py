@@ -7,7 +7,7 @@ from typing import Any
 from xplain_cli.output.cells import cleaned
 from xplain_cli.quality.summary import FeatureLine
 from xplain_cli.report.bars import HEIGHT, WIDTH, Bar, bars, two_sided
-from xplain_cli.report.exhibits import Exhibit, Reason, number, signed
+from xplain_cli.report.items import Item, Reason, number, signed
 
 MADE_BY = '<meta name="generator" content="xplain">'
 """What a page of ours holds within its first ``HEAD`` bytes."""
@@ -38,7 +38,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Judged:
+class GateLine:
     """A gate and how it was judged."""
 
     text: str
@@ -57,10 +57,10 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Answered:
+class Card:
     """An explanation with its question and its answer in words, and what links to it say."""
 
-    exhibit: Exhibit
+    exhibit: Item
     heading: str
     sentences: tuple[str, ...]
     label: str
@@ -106,13 +106,13 @@ class Page:
     rows: int
     failed: int
     verdicts: tuple[Verdict, ...]
-    gates: tuple[Judged, ...]
+    gates: tuple[GateLine, ...]
     failures: tuple[Failure, ...]
     features: tuple[FeatureLine, ...]
     top_k: int
     no_features: str
     selection: str
-    answers: tuple[Answered, ...]
+    answers: tuple[Card, ...]
     scale_note: str
     value_name: str
     text_note: str

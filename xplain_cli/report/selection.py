@@ -16,8 +16,8 @@ import pandas as pd
 from xplain_cli.explanation import Records
 from xplain_cli.modalities import Story
 from xplain_cli.output.cells import cleaned
-from xplain_cli.remote import is_remote, told
-from xplain_cli.report.exhibits import Exhibit, Image, Reason, cell, fragments, number
+from xplain_cli.remote import is_remote, redact
+from xplain_cli.report.items import Image, Item, Reason, cell, fragments, number
 from xplain_cli.runs.paths import RunPlace
 
 FIRST, LEAST_STABLE = 80, 20
@@ -30,7 +30,7 @@ _KINDS = (("overlays", "weights on the picture"), ("heatmaps", "weights on white
 
 
 @dataclass(frozen=True)
-class Shown:
+class PageScope:
     """
     What of a run may be shown.
 
@@ -140,8 +140,8 @@ class Choice:
 
 def link_to(path: Path, page: Path) -> str:
     """Return the relative link from a page to a file; to one of another machine, its address."""
-    address = told(str(path))
-    if is_remote(address) and not is_remote(told(str(page))):
+    address = redact(str(path))
+    if is_remote(address) and not is_remote(redact(str(page))):
         return quote(address, safe=":/")  # the copy of the run goes when the command ends
     return quote(Path(os.path.relpath(path, page.parent)).as_posix())
 
@@ -183,14 +183,14 @@ class Album:
         return tuple(image for image in found if image is not None)
 
 
-def _has_baseline(lines: pd.DataFrame, shown: Shown) -> bool:
+def _has_baseline(lines: pd.DataFrame, shown: PageScope) -> bool:
     """Say whether a row has one baseline, whose values may be shown: of many, none is written."""
     if not shown.values or "baseline_value" not in lines:
         return False
     return bool(lines["baseline_value"].notna().any())
 
 
-def _reason(line: Mapping[str, Any], shown: Shown, *, has_baseline: bool) -> Reason:
+def _reason(line: Mapping[str, Any], shown: PageScope, *, has_baseline: bool) -> Reason:
     return Reason(
         name=shown.name(line),
         value=cell(line["feature_value"]) if shown.values else None,
@@ -237,15 +237,15 @@ def _word(value: Any) -> str | None:
 
 
 def _exhibit(
-    said: Mapping[str, Any], weights: pd.DataFrame, shown: Shown
-) -> tuple[Exhibit, list[Reason]]:
+    said: Mapping[str, Any], weights: pd.DataFrame, shown: PageScope
+) -> tuple[Item, list[Reason]]:
     """Return an explanation and all its reasons of weight other than 0."""
     lines = weights.to_dict("records")
     own = [{str(key): value for key, value in line.items()} for line in lines]
     has_baseline = _has_baseline(weights, shown)
     moving = [line for line in own if line["weight"] != 0]
     reasons = [_reason(line, shown, has_baseline=has_baseline) for line in moving]
-    exhibit = Exhibit(
+    exhibit = Item(
         row_id=cleaned(said["row_id"]),
         target=str(said["target"]),
         prediction=float(said["prediction"]),
@@ -263,8 +263,8 @@ def _exhibit(
 
 
 def read_exhibits(
-    records: Records, chosen: Sequence[tuple[int, str]], shown: Shown, album: Album | None
-) -> Iterator[tuple[Exhibit, list[Reason]]]:
+    records: Records, chosen: Sequence[tuple[int, str]], shown: PageScope, album: Album | None
+) -> Iterator[tuple[Item, list[Reason]]]:
     """
     Yield the chosen explanations of a part, each with all its reasons.
 

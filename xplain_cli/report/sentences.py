@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from xplain_cli.modalities import Story
 from xplain_cli.output.cells import cleaned
-from xplain_cli.report.exhibits import Exhibit, Reason, number, signed
+from xplain_cli.report.items import Item, Reason, number, signed
 
 REASONS = 3
 """How many reasons a sentence names."""
@@ -15,7 +15,7 @@ _COUNTED = {"probability": "a probability", "log-odds": "log-odds", "score": "a 
 
 
 @dataclass(frozen=True)
-class Manner:
+class Wording:
     """
     What the sentences of a run have in common.
 
@@ -71,20 +71,20 @@ def _joined(words: Sequence[str]) -> str:
     return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)
 
 
-def _said(reason: Reason, manner: Manner) -> str:
+def _said(reason: Reason, manner: Wording) -> str:
     """Return one reason: a feature, its value, and its weight."""
     doubt = ", sign uncertain" if reason.is_unsure else ""
     spoken = manner.story.spoken(reason.name, reason.value, reason.baseline)
     return f"{spoken} ({signed(reason.weight)}{doubt})"
 
 
-def _list(reasons: Sequence[Reason], manner: Manner) -> str:
+def _list(reasons: Sequence[Reason], manner: Wording) -> str:
     said = [_said(reason, manner) for reason in reasons[:REASONS]]
     more = len(reasons) - len(said)
     return _joined([*said, *([f"{more} more"] if more else [])])
 
 
-def _sides(exhibit: Exhibit, manner: Manner) -> tuple[str, str] | None:
+def _sides(exhibit: Item, manner: Wording) -> tuple[str, str] | None:
     """Return the two sides of a pair, the one that the model leans to first."""
     pair = sides(exhibit.target, manner.outputs)
     if pair is None:
@@ -93,7 +93,7 @@ def _sides(exhibit: Exhibit, manner: Manner) -> tuple[str, str] | None:
     return (first, second) if exhibit.prediction >= 0 else (second, first)
 
 
-def heading(exhibit: Exhibit, manner: Manner) -> str:
+def heading(exhibit: Item, manner: Wording) -> str:
     """Return the question that an explanation answers."""
     pair = _sides(exhibit, manner)
     if pair is not None:
@@ -102,7 +102,7 @@ def heading(exhibit: Exhibit, manner: Manner) -> str:
     return f"{manner.noun} of {target}: {value}" if manner.classes else f"{target}: {value}"
 
 
-def _verdict(exhibit: Exhibit, manner: Manner, value: float) -> str:
+def _verdict(exhibit: Item, manner: Wording, value: float) -> str:
     """Return what the model says where the explained number is *value*."""
     pair = sides(exhibit.target, manner.outputs)
     if pair is not None:
@@ -114,7 +114,7 @@ def _verdict(exhibit: Exhibit, manner: Manner, value: float) -> str:
     return f"says {number(value, 4)}" + (f" for {target}" if len(manner.outputs) > 1 else "")
 
 
-def sentences(exhibit: Exhibit, weights: Sequence[Reason], manner: Manner) -> tuple[str, ...]:
+def sentences(exhibit: Item, weights: Sequence[Reason], manner: Wording) -> tuple[str, ...]:
     """
     Say one explanation in words.
 

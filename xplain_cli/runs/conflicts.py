@@ -8,7 +8,7 @@ from typing import Any
 
 from xplain_cli.errors import UsageError
 from xplain_cli.plan import Plan
-from xplain_cli.runs.paths import Marker, RunPlace
+from xplain_cli.runs.paths import RunPlace, RunState
 
 
 def differences(held: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
@@ -57,7 +57,7 @@ def check_inputs(place: RunPlace, inputs: Iterable[str | None]) -> None:
                 )
 
 
-def clash(place: RunPlace, found: Marker, plan: Plan) -> UsageError:
+def clash(place: RunPlace, found: RunState, plan: Plan) -> UsageError:
     """Return what to tell of another run at the place."""
     held = {**found.plan.get("numbers", {}), **found.plan.get("selection", {})}
     apart = differences(held, {**plan.numbers, **plan.selection}) or "settings"

@@ -14,14 +14,14 @@ from pathlib import Path, PurePosixPath
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.remote import (
     Place,
+    alias,
     copy_here,
     files_below,
     is_remote,
-    name_copy,
     open_place,
+    redact,
     remove_there,
     send_file,
-    told,
 )
 from xplain_cli.runs.paths import ASIDE, MARKER, SALT, sha256, write_json
 
@@ -161,7 +161,7 @@ def _place_of_run(named: str) -> tuple[Place, list[str]]:
     RefusedError
         There is no finished run.
     """
-    name = told(named)
+    name = redact(named)
     for address in (named, named.rstrip("/").rpartition("/")[0]):
         there = open_place(address)
         if there.on_web:
@@ -199,7 +199,7 @@ def brought_here(named: str) -> Iterator[str]:
     # not in the cache: an unfinished run of the same address may be in the making there
     with tempfile.TemporaryDirectory(prefix="xplain-") as home:
         delivery = Delivery(there, Path(home))
-        name_copy(delivery.folder, there.name.rstrip("/"))
+        alias(delivery.folder, there.name.rstrip("/"))
         _bring(delivery, names)
         yield str(delivery.folder)
         send(delivery)

@@ -16,8 +16,8 @@ from xplain_cli.runs import parts
 from xplain_cli.runs.paths import (
     MARKER,
     SUFFIXES,
-    Marker,
     RunPlace,
+    RunState,
     read_marker,
     sha256,
     write_json,
@@ -32,7 +32,7 @@ class FinishedRun:
     """A run whose every part is there."""
 
     folder: Path
-    marker: Marker
+    marker: RunState
     parts: tuple[Path, ...]
 
     @property
@@ -102,7 +102,7 @@ class FinishedRun:
 
 
 @dataclass(frozen=True)
-class Line:
+class TargetLine:
     """What a run says of one target of a row: a weight for each feature up to the last written."""
 
     target: str
@@ -110,14 +110,14 @@ class Line:
     names: tuple[str, ...]
 
 
-def said_of(records: Records) -> dict[int, list[Line]]:
+def said_of(records: Records) -> dict[int, list[TargetLine]]:
     """Return what a part says of each row that was explained, by its number in DATA."""
     ends = np.cumsum(records.lines)
     features = records.weights["feature_index"].to_numpy()
     weights = records.weights["weight"].to_numpy()
     words = records.weights["feature"].to_numpy(dtype=object)
     columns = (records.stability[name].tolist() for name in ("row", "target", "status"))
-    lines: dict[int, list[Line]] = {}
+    lines: dict[int, list[TargetLine]] = {}
     for row, target, status, start, stop in zip(*columns, ends - records.lines, ends, strict=True):
         if status != "ok":
             continue
@@ -125,7 +125,9 @@ def said_of(records: Records) -> dict[int, list[Line]]:
         size = int(features[own].max(initial=-1)) + 1
         placed, names = np.zeros(size), np.full(size, "", dtype=object)
         placed[features[own]], names[features[own]] = weights[own], words[own]
-        lines.setdefault(int(row), []).append(Line(str(target), placed, tuple(names.tolist())))
+        lines.setdefault(int(row), []).append(
+            TargetLine(str(target), placed, tuple(names.tolist()))
+        )
     return lines
 
 

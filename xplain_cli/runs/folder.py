@@ -20,8 +20,8 @@ from xplain_cli.runs.paths import (
     ASIDE,
     MARKER,
     SALT,
-    Marker,
     RunPlace,
+    RunState,
     read_marker,
     read_secret,
     sha256,
@@ -31,7 +31,7 @@ from xplain_cli.runs.paths import (
     writing,
 )
 
-__all__ = ["Marker", "Run", "RunPlace", "open_run", "write_atomically", "writing"]
+__all__ = ["Run", "RunPlace", "RunState", "open_run", "write_atomically", "writing"]
 
 
 @contextlib.contextmanager
@@ -65,7 +65,7 @@ class Run:
     place: RunPlace
     folder: Path
     state: str
-    marker: Marker
+    marker: RunState
     done: frozenset[tuple[int, int]] = frozenset()
     rendered: bool = False
     set_aside: Path | None = None
@@ -161,7 +161,7 @@ class Run:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _owned(place: RunPlace, folder: Path, marker: Marker) -> list[Path]:
+def _owned(place: RunPlace, folder: Path, marker: RunState) -> list[Path]:
     """Return the files of a run that a new one in its place must not inherit."""
     listed = [folder / Path(name).name for name in marker.outputs]
     own = [folder / "run_results.json", place.repeats, place.vocabulary, place.report]
@@ -178,7 +178,7 @@ def _sweep(place: RunPlace, folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _begin(place: RunPlace, folder: Path, marker: Marker, replaced: Marker | None) -> None:
+def _begin(place: RunPlace, folder: Path, marker: RunState, replaced: RunState | None) -> None:
     """Mark the folder as the new run's, then remove what the old one left."""
     made = not folder.exists()
     try:
@@ -201,7 +201,7 @@ def _begin(place: RunPlace, folder: Path, marker: Marker, replaced: Marker | Non
         raise unwritable(error, folder) from error
 
 
-def _resume(place: RunPlace, folder: Path, found: Marker, plan: Plan) -> Run:
+def _resume(place: RunPlace, folder: Path, found: RunState, plan: Plan) -> Run:
     try:
         for name in ("parts", "pool"):
             (folder / name).mkdir(exist_ok=True)
@@ -216,7 +216,7 @@ def _resume(place: RunPlace, folder: Path, found: Marker, plan: Plan) -> Run:
     ]
     done = frozenset((int(match[1]), int(match[2])) for match in whole)
     finished = found.state == "finished" and len(done) >= found.n_parts
-    asked = Marker.of(plan, found.chunk_rows)
+    asked = RunState.of(plan, found.chunk_rows)
     run = Run(
         place=place,
         folder=folder,
@@ -270,7 +270,7 @@ def open_run(place: RunPlace, plan: Plan, *, explicit: bool, force: bool, chunk_
     RefusedError
         The folder is not a run, is a file, or cannot be made.
     """
-    marker = Marker.of(plan, chunk_rows)
+    marker = RunState.of(plan, chunk_rows)
     temporary = place.folder is None
     folder = place.folder or _temporary_folder()
     place = RunPlace(folder, place.fmt) if temporary else place

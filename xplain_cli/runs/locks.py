@@ -20,7 +20,7 @@ def _lock_path(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def lock(folder: Path) -> Iterator[None]:
     """
     Hold a run folder against other processes while the block runs.
 
@@ -57,7 +57,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def in_turn(path: Path) -> Iterator[None]:
+def wait_for_lock(path: Path) -> Iterator[None]:
     """Wait until no other process holds the file *path*, as far as the file system can tell."""
     from filelock import FileLock
 

@@ -217,7 +217,7 @@ class RunPlace:
 
 
 @dataclass(frozen=True)
-class Marker:
+class RunState:
     """What ``run.json`` says: whose parts these are, and what was made of them."""
 
     run_id: str
@@ -234,7 +234,7 @@ class Marker:
     schema: int = SCHEMA
 
     @classmethod
-    def of(cls, plan: Plan, chunk_rows: int) -> "Marker":
+    def of(cls, plan: Plan, chunk_rows: int) -> "RunState":
         """Return the marker of a run that has just begun."""
         return cls(
             plan.run_id,
@@ -247,15 +247,15 @@ class Marker:
         )
 
 
-def _parse_marker(data: bytes) -> Marker:
-    marker = Marker(**json.loads(data))
+def _parse_marker(data: bytes) -> RunState:
+    marker = RunState(**json.loads(data))
     known = (marker.tool, marker.schema) == ("xplain", SCHEMA)
     if not (known and _RUN_ID.fullmatch(marker.run_id)):
         raise ValueError("a run of another version")
     return marker
 
 
-def read_marker(folder: Path) -> Marker | None:
+def read_marker(folder: Path) -> RunState | None:
     """
     Return the marker of a run folder, ``None`` where there is nothing yet.
 

@@ -10,13 +10,13 @@ from xplain_cli.engine.chunk import explain_chunk
 from xplain_cli.engine.explainer import Assignment
 from xplain_cli.modalities import Piece
 from xplain_cli.workers.dask import explain_on_cluster
-from xplain_cli.workers.local import Crew, Done
+from xplain_cli.workers.loky import ChunkResult, WorkerPool
 
 _SMALL_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Spread:
+class Parallelism:
     """
     How work is spread.
 
@@ -32,7 +32,7 @@ class Spread:
         Seconds that a model call may take; None for any.
     scheduler
         The address of a Dask scheduler.
-    wary
+    resumed
         Whether an earlier process ended in the midst of this run, perhaps by a row of it.
     """
 
@@ -41,19 +41,19 @@ class Spread:
     opening_seconds: float
     row_timeout: float | None = None
     scheduler: str = ""
-    wary: bool = False
+    resumed: bool = False
 
 
-def _explain(assignment: Assignment, task: Piece) -> Done:
-    return Done(task, *explain_chunk(assignment, task.batch, task.rows))
+def _explain(assignment: Assignment, task: Piece) -> ChunkResult:
+    return ChunkResult(task, *explain_chunk(assignment, task.batch, task.rows))
 
 
-def _serial(assignment: Assignment, tasks: Iterable[Piece]) -> Iterator[Done]:
+def _serial(assignment: Assignment, tasks: Iterable[Piece]) -> Iterator[ChunkResult]:
     for task in tasks:
         yield _explain(assignment, task)
 
 
-def _threads(assignment: Assignment, tasks: Iterator[Piece], jobs: int) -> Iterator[Done]:
+def _threads(assignment: Assignment, tasks: Iterator[Piece], jobs: int) -> Iterator[ChunkResult]:
     """Send waves of chunks to joblib: its own generator would read far ahead of a slow writer."""
     import joblib
 
@@ -67,22 +67,22 @@ def _threads(assignment: Assignment, tasks: Iterator[Piece], jobs: int) -> Itera
 
 
 def _processes(
-    assignment: Assignment, tasks: Iterator[Piece], spread: Spread
-) -> Generator[Done, None, None]:
-    crew = Crew(assignment, spread.jobs, spread.row_timeout)
+    assignment: Assignment, tasks: Iterator[Piece], spread: Parallelism
+) -> Generator[ChunkResult, None, None]:
+    crew = WorkerPool(assignment, spread.jobs, spread.row_timeout)
     try:
         yield from crew.explain(tasks)
     finally:
         crew.stop()
 
 
-class _Aside(threading.Thread):
+class _OwnChunk(threading.Thread):
     """A chunk that is explained here, aside."""
 
     def __init__(self, assignment: Assignment, task: Piece) -> None:
         super().__init__(daemon=True)
         self._assignment, self._task = assignment, task
-        self._found: Done | BaseException | None = None
+        self._found: ChunkResult | BaseException | None = None
         self.start()
 
     def run(self) -> None:
@@ -91,10 +91,10 @@ class _Aside(threading.Thread):
         except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
             self._found = error
 
-    def result(self) -> Done:
+    def result(self) -> ChunkResult:
         """Wait for it."""
         self.join()
-        if not isinstance(self._found, Done):
+        if not isinstance(self._found, ChunkResult):
             raise self._found or RuntimeError("a thread ended without a word")
         return self._found
 
@@ -102,10 +102,10 @@ class _Aside(threading.Thread):
 def _wherever(
     assignment: Assignment,
     tasks: Iterator[Piece],
-    spread: Spread,
+    spread: Parallelism,
     total: int,
     chosen: Callable[[str], None],
-) -> Iterator[Done]:
+) -> Iterator[ChunkResult]:
     """Explain the first chunk here, and the rest where it is worth it."""
     task = next(tasks, None)
     if task is None:
@@ -115,7 +115,7 @@ def _wherever(
         chosen("serial")
         yield from _serial(assignment, itertools.chain([task], tasks))
         return
-    first = _Aside(assignment, task)
+    first = _OwnChunk(assignment, task)
     first.join(max(_SMALL_SECONDS, 2 * spread.opening_seconds) * rows / (total - rows))
     if not first.is_alive():
         chosen("serial")
@@ -133,10 +133,10 @@ def _wherever(
 def explain_all(
     assignment: Assignment,
     tasks: Iterator[Piece],
-    spread: Spread,
+    spread: Parallelism,
     total: int,
     chosen: Callable[[str], None],
-) -> Iterator[Done]:
+) -> Iterator[ChunkResult]:
     """
     Explain chunks and return them in order.
 
@@ -159,7 +159,7 @@ def explain_all(
         Told the backend that is used.
     """
     backend = spread.backend
-    if backend == "auto" and (spread.wary or spread.row_timeout is not None):
+    if backend == "auto" and (spread.resumed or spread.row_timeout is not None):
         backend = "loky"
     if backend == "auto":
         yield from _wherever(assignment, tasks, spread, total, chosen)

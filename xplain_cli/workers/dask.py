@@ -19,7 +19,7 @@ from xplain_cli.engine.explainer import Assignment
 from xplain_cli.errors import RefusedError, UsageError, require
 from xplain_cli.explanation import Records, join_records
 from xplain_cli.modalities import Piece
-from xplain_cli.workers.local import Done, lost_row, one_row
+from xplain_cli.workers.loky import ChunkResult, lost_row, one_row
 
 _SECONDS = 10.0
 _WINDOW = 4  # chunks in hand for each thread of the cluster
@@ -170,22 +170,22 @@ class _Cluster:
             return explain_chunk(self._assignment, lost.batch, lost.rows)
         return found
 
-    def result(self, task: Piece, future: Any) -> Done:
+    def result(self, task: Piece, future: Any) -> ChunkResult:
         """Return a chunk's result; one that kills its workers is taken row by row."""
         from distributed.scheduler import KilledWorker
 
         try:
-            return Done(task, *future.result())
+            return ChunkResult(task, *future.result())
         except KilledWorker:
             rows = range(len(task.rows.ids))
             found = [self._alone(one_row(task, i)) for i in rows]
             records = join_records([records for records, _ in found])
-            return Done(task, records, sum((effort for _, effort in found), Effort()))
+            return ChunkResult(task, records, sum((effort for _, effort in found), Effort()))
 
 
 def explain_on_cluster(
     assignment: Assignment, tasks: Iterator[Piece], scheduler: str
-) -> Iterator[Done]:
+) -> Iterator[ChunkResult]:
     """
     Explain chunks on a Dask cluster and yield them in order.
 

@@ -18,7 +18,7 @@ from xplain_cli.datasets.pictures import find_pictures
 from xplain_cli.datasets.pixels import Reading
 from xplain_cli.modalities.image.candidates import OtherPictures, PictureReference
 from xplain_cli.modalities.image.compose import InputForm
-from xplain_cli.modalities.image.masks import PictureLaw
+from xplain_cli.modalities.image.masks import PictureMasker
 from xplain_cli.modalities.image.superpixels import open_superpixels
 from xplain_cli.models.contract import Capabilities
 
@@ -42,7 +42,7 @@ class Reds:
 
 def seek(folder, **limits):
     """Return the ids of the pictures of class red, and what the user is told of them."""
-    anywhere = PictureLaw(open_superpixels("grid", 6), MeanColour(), InputForm())
+    anywhere = PictureMasker(open_superpixels("grid", 6), MeanColour(), InputForm())
     files, data = OtherPictures(Reading()), find_pictures([str(folder)])
     whole = PictureReference(files, data, anywhere, Reds(), 2, ("no", "red"))
     bounded = SimpleNamespace(

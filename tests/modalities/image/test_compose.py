@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from drawn_pictures import IMAGENET, given, law, noise
+from drawn_pictures import IMAGENET, given, noise, perturbation
 
 from xplain_cli.baselines.fills import mean_colours
 from xplain_cli.modalities.image.compose import InputForm
@@ -24,7 +24,7 @@ def hide(values, labels, filled, masks):
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_masked_pictures_are_the_picture_with_superpixels_replaced(dtype, layout, channels, rng):
     values = noise((12, 16, channels))
-    rows = law(InputForm(layout, dtype), cut="slic").split([given(values)])
+    rows = perturbation(InputForm(layout, dtype), cut="slic").split([given(values)])
     masks = rng.integers(0, 2, (9, rows.counts[0])).astype(bool)
     labels = rows.labels[0]
     filled = mean_colours(values, labels)[labels]
@@ -37,7 +37,7 @@ def test_masked_pictures_are_the_picture_with_superpixels_replaced(dtype, layout
 
 
 def test_everything_kept_is_the_picture_as_the_model_takes_it():
-    rows = law(IMAGENET).split([given(noise())])
+    rows = perturbation(IMAGENET).split([given(noise())])
     np.testing.assert_array_equal(rows.masked(0, np.ones((1, 6), dtype=bool)), rows.inputs)
 
 
@@ -50,5 +50,5 @@ def test_pixels_are_rescaled_then_standardised():
 
 def test_floats_of_their_own_range_are_not_rounded_to_bytes():
     shares = (noise((8, 8, 1)) / 255).astype(np.float32)
-    rows = law(InputForm(dtype="uint8")).split([given(shares, eight=False)])
+    rows = perturbation(InputForm(dtype="uint8")).split([given(shares, is_8bit=False)])
     assert "a range of its own" in rows.reasons[0]

@@ -9,7 +9,7 @@ from PIL import Image
 from xplain_cli.modalities.image.heatmaps import (
     LOWERS,
     RAISES,
-    Ground,
+    Backdrop,
     draw_heatmap,
     draw_overlay,
     draw_segments,
@@ -34,38 +34,38 @@ def part(data, row, column):
 
 
 def test_what_raises_is_plain_red():
-    seen = part(draw_heatmap(Ground(QUARTERS), WEIGHTS, "cat"), 0, 0)
+    seen = part(draw_heatmap(Backdrop(QUARTERS), WEIGHTS, "cat"), 0, 0)
     assert np.unique(seen, axis=0).tolist() == [list(RAISES)]
 
 
 def test_what_lowers_is_hatched_blue():
-    seen = np.unique(part(draw_heatmap(Ground(QUARTERS), WEIGHTS, "cat"), 0, 1), axis=0)
+    seen = np.unique(part(draw_heatmap(Backdrop(QUARTERS), WEIGHTS, "cat"), 0, 1), axis=0)
     assert seen.tolist() == [[20, 63, 107], list(LOWERS)]
 
 
 def test_what_has_no_weight_is_white():
-    assert part(draw_heatmap(Ground(QUARTERS), WEIGHTS, "cat"), 1, 0).min() == 255
+    assert part(draw_heatmap(Backdrop(QUARTERS), WEIGHTS, "cat"), 1, 0).min() == 255
 
 
 def test_a_smaller_weight_is_paler():
-    heatmap = draw_heatmap(Ground(QUARTERS), WEIGHTS, "cat")
+    heatmap = draw_heatmap(Backdrop(QUARTERS), WEIGHTS, "cat")
     assert part(heatmap, 1, 1).mean() > part(heatmap, 0, 0).mean() + 40
 
 
 def test_numbers_are_printed_inside():
-    plain = draw_heatmap(Ground(QUARTERS), np.array([0.4, -0.4, 0.0, 0.0]), "cat")
+    plain = draw_heatmap(Backdrop(QUARTERS), np.array([0.4, -0.4, 0.0, 0.0]), "cat")
     middle = pixels(plain)[100:124, 80:144].reshape(-1, 3)
     assert (middle == 0).all(axis=1).any()
 
 
 def test_a_constant_model_is_drawn_white():
-    assert part(draw_heatmap(Ground(QUARTERS), np.zeros(4), "cat"), 0, 0).min() == 255
+    assert part(draw_heatmap(Backdrop(QUARTERS), np.zeros(4), "cat"), 0, 0).min() == 255
 
 
 def test_the_overlay_shows_the_picture_where_nothing_weighs():
     picture = np.full((224, 224, 3), 80, dtype=np.uint8)
     picture[150:, :] = 220
-    overlay = draw_overlay(picture, Ground(QUARTERS), WEIGHTS, "cat")
+    overlay = draw_overlay(picture, Backdrop(QUARTERS), WEIGHTS, "cat")
     seen = pixels(overlay)
     assert [seen[260, 20, 0], seen[430, 20, 0]] == [64 + 60, 64 + 165]
 
@@ -76,7 +76,7 @@ def test_any_size_is_drawn_readably(shape):
     labels.ravel()[labels.size // 2 :] = labels.size > 1
     picture = np.zeros(shape, dtype=np.float32)
     weights = np.array([1.0, -1.0])[: labels.max() + 1]
-    drawn = pixels(draw_overlay(picture, Ground(labels), weights, "x" * 300))
+    drawn = pixels(draw_overlay(picture, Backdrop(labels), weights, "x" * 300))
     assert 320 <= drawn.shape[1] <= 1024
     assert drawn.shape[0] <= 1024 + 46
 
@@ -100,6 +100,6 @@ def test_a_label_map_can_be_given_back(tmp_path, count):
 
 
 def test_equal_weights_draw_equal_bytes():
-    assert draw_heatmap(Ground(QUARTERS), WEIGHTS, "cat") == draw_heatmap(
-        Ground(QUARTERS), WEIGHTS, "cat"
+    assert draw_heatmap(Backdrop(QUARTERS), WEIGHTS, "cat") == draw_heatmap(
+        Backdrop(QUARTERS), WEIGHTS, "cat"
     )

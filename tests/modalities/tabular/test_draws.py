@@ -34,11 +34,11 @@ def test_statistics_do_not_depend_on_row_order(rng):
 
 def test_a_group_is_drawn_from_background_rows_and_on_when_all_match(rng):
     table = frame(rng)
-    law = law_of(table, groups={"city": ("city_a", "city_b")})
-    draw, rows = law.draw(256, (0, 0))
-    assert law.names == ("x", "city", "kind")
-    block = law.split(table.head(1))
-    coordinates, distances = law.contrast(draw, block, 0)
+    perturbation = law_of(table, groups={"city": ("city_a", "city_b")})
+    draw, rows = perturbation.draw(256, (0, 0))
+    assert perturbation.names == ("x", "city", "kind")
+    block = perturbation.split(table.head(1))
+    coordinates, distances = perturbation.contrast(draw, block, 0)
     own = table.iloc[0]
     both = (rows["city_a"] == own["city_a"]) & (rows["city_b"] == own["city_b"])
     assert coordinates[1].tolist() == both.tolist()
@@ -46,18 +46,18 @@ def test_a_group_is_drawn_from_background_rows_and_on_when_all_match(rng):
 
 
 def test_draws_depend_on_seed_and_repeat_only(rng):
-    law = law_of(frame(rng))
-    first, _ = law.draw(64, (5, 0))
-    assert first.codes.tobytes() == law.draw(64, (5, 0))[0].codes.tobytes()
-    assert first.codes.tobytes() != law.draw(64, (5, 1))[0].codes.tobytes()
+    perturbation = law_of(frame(rng))
+    first, _ = perturbation.draw(64, (5, 0))
+    assert first.codes.tobytes() == perturbation.draw(64, (5, 0))[0].codes.tobytes()
+    assert first.codes.tobytes() != perturbation.draw(64, (5, 1))[0].codes.tobytes()
 
 
 def test_without_bins_numbers_are_standardised_and_distances_euclidean(rng):
     table = frame(rng)
-    law = law_of(table, "none")
-    draw, rows = law.draw(128, (0, 0))
-    block = law.split(table.head(2))
-    coordinates, distances = law.contrast(draw, block, 1)
+    perturbation = law_of(table, "none")
+    draw, rows = perturbation.draw(128, (0, 0))
+    block = perturbation.split(table.head(2))
+    coordinates, distances = perturbation.contrast(draw, block, 1)
     x = (rows["x"] - table["x"].mean()) / table["x"].std(ddof=0)
     assert coordinates[0] == pytest.approx(x.to_numpy())
     own = block.positions[1]
@@ -74,9 +74,9 @@ def test_around_centres_numbers_on_the_row(rng):
 
 def test_many_features_are_counted_right(rng):
     table = pd.DataFrame(rng.normal(size=(50, 200))).rename(columns=str)
-    law = table_law(table, dict.fromkeys(table.columns, "number"), "quartile")
-    draw, _ = law.draw(64, (0, 0))
-    coordinates, distances = law.contrast(draw, law.split(table), 3)
+    perturbation = table_law(table, dict.fromkeys(table.columns, "number"), "quartile")
+    draw, _ = perturbation.draw(64, (0, 0))
+    coordinates, distances = perturbation.contrast(draw, perturbation.split(table), 3)
     assert distances.tolist() == (200 - coordinates.sum(axis=0)).tolist()
 
 

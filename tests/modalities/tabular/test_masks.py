@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from backgrounds import answers, fitted, reference, table
 
-from xplain_cli.modalities.tabular.masks import MaskedTableLaw
+from xplain_cli.modalities.tabular.masks import TableMasker
 
 
-def law(text, rows):
-    return MaskedTableLaw(
+def perturbation(text, rows):
+    return TableMasker(
         names=("a", "both"),
         members=(("a",), ("b", "c")),
         columns=("a", "b", "c"),
@@ -22,10 +22,10 @@ def law(text, rows):
 @pytest.mark.parametrize("text", ["mean", "sample:k=4"])
 def test_masks_take_values_from_the_row_or_its_baselines(text, rng):
     rows = table(rng)
-    own = law(text, rows)
+    own = perturbation(text, rows)
     split = own.split(rows.head(4))
     pairs = np.tile([[0, -1]], (4, 1, 1))
-    split, asked = split.grounded(pairs, answers(rows.head(4)), answers)
+    split, asked = split.with_baselines(pairs, answers(rows.head(4)), answers)
     assert not asked.any()
     masks = np.array([[True, False], [False, True], [True, True], [False, False]])
     made = split.masked(2, masks)
@@ -40,8 +40,8 @@ def test_masks_take_values_from_the_row_or_its_baselines(text, rng):
 
 def test_features_equal_to_the_baseline_are_no_players(rng):
     rows = table(rng)
-    own = law("row=3", rows)
-    split, _ = own.split(rows.head(5)).grounded(
+    own = perturbation("row=3", rows)
+    split, _ = own.split(rows.head(5)).with_baselines(
         np.tile([[0, -1]], (5, 1, 1)), answers(rows.head(5)), answers
     )
     assert split.counts[3] == 0

@@ -7,20 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from languages import LANGUAGES
 
-from xplain_cli.modalities.text.masks import MOST_UNITS, TextLaw
+from xplain_cli.modalities.text.masks import MOST_UNITS, TextMasker
 
 texts = st.one_of(st.text(), st.sampled_from(list(LANGUAGES.values())))
 
 
 def test_without_a_dictionary_characters_stand_for_words_and_it_is_said():
-    rows = TextLaw(dictionary=False).split([LANGUAGES["Japanese"]])
+    rows = TextMasker(dictionary=False).split([LANGUAGES["Japanese"]])
     assert rows.shown().row_columns["segmentation"].tolist() == ["characters"]
 
 
 @given(texts, st.randoms(use_true_random=False))
 @settings(derandomize=True, deadline=None)
 def test_what_stands_between_units_stays_whatever_is_deleted(text, random):
-    rows = TextLaw(merged=False).split([text])
+    rows = TextMasker(merged=False).split([text])
     if rows.reasons:
         return
     _, spans = rows.spanned(0)
@@ -32,19 +32,19 @@ def test_what_stands_between_units_stays_whatever_is_deleted(text, random):
 
 
 def test_equal_words_are_one_feature_unless_each_is_asked():
-    merged = TextLaw().split(["no no yes"])
+    merged = TextMasker().split(["no no yes"])
     assert [unit.spans for unit in merged.units[0]] == [((0, 2), (3, 5)), ((6, 9),)]
     assert merged.masked(0, np.array([[False, True]])) == ["  yes"]
-    assert TextLaw(merged=False).split(["no no yes"]).counts.tolist() == [3]
+    assert TextMasker(merged=False).split(["no no yes"]).counts.tolist() == [3]
 
 
 def test_a_token_may_stand_in_place():
-    rows = TextLaw(mask_token="[MASK]").split(["no, no yes"])
+    rows = TextMasker(mask_token="[MASK]").split(["no, no yes"])
     assert rows.masked(0, np.array([[False, True]])) == ["[MASK], [MASK] yes"]
 
 
 def test_what_cannot_be_split_has_a_reason():
-    rows = TextLaw().split(["", "!?", None, float("nan"), "word"])
+    rows = TextMasker().split(["", "!?", None, float("nan"), "word"])
     assert sorted(rows.reasons) == [0, 1, 2, 3]
     assert "holds no word" in rows.reasons[1]
     assert rows.reasons[2] == "the text is missing"
@@ -52,33 +52,33 @@ def test_what_cannot_be_split_has_a_reason():
 
 def test_too_many_features_lead_to_longer_units():
     text = " ".join(f"w{i}" for i in range(MOST_UNITS + 1))
-    assert "--unit sentence" in TextLaw().split([text]).reasons[0]
-    assert not TextLaw(refine=3).split([text]).reasons
+    assert "--unit sentence" in TextMasker().split([text]).reasons[0]
+    assert not TextMasker(refine=3).split([text]).reasons
 
 
 def test_lone_surrogates_and_odd_line_ends_are_text():
-    rows = TextLaw().split(["a\ud800b \r\n c\x0bd"])
+    rows = TextMasker().split(["a\ud800b \r\n c\x0bd"])
     assert not rows.reasons
     assert len(rows.keys[0]) == 32
 
 
 def test_hashes_hide_units_and_stay_comparable_under_one_salt():
-    law = TextLaw(salt="s")
-    shown = law.split(["secret word secret"]).shown()
+    perturbation = TextMasker(salt="s")
+    shown = perturbation.split(["secret word secret"]).shown()
     assert "secret" not in shown.names[0].tolist()
-    assert shown.names[0, 0] == law.split(["a secret"]).shown().names[0, 1]
-    assert shown.names[0, 0] != TextLaw(salt="t").split(["secret"]).shown().names[0, 0]
-    assert TextLaw(salt="").salted("x").salt == "x"
-    assert TextLaw(salt="y").salted("x").salt == "y"
+    assert shown.names[0, 0] == perturbation.split(["a secret"]).shown().names[0, 1]
+    assert shown.names[0, 0] != TextMasker(salt="t").split(["secret"]).shown().names[0, 0]
+    assert TextMasker(salt="").salted("x").salt == "x"
+    assert TextMasker(salt="y").salted("x").salt == "y"
 
 
 def test_laws_travel_to_workers():
-    law = TextLaw(unit="char", merged=False, mask_token="_", salt="s", refine=2)
-    assert pickle.loads(pickle.dumps(law)) == law
+    perturbation = TextMasker(unit="char", merged=False, mask_token="_", salt="s", refine=2)
+    assert pickle.loads(pickle.dumps(perturbation)) == perturbation
 
 
 def test_a_model_that_stops_reading_leaves_later_units_out():
-    rows = TextLaw().split(["one two three four"]).read_to([7])
+    rows = TextMasker().split(["one two three four"]).read_to([7])
     assert rows.counts.tolist() == [2]
     assert rows.inputs == ["one two"]
     assert rows.shown().row_columns["n_truncated"].tolist() == [2]

@@ -14,7 +14,7 @@ from token_models import make_token_model
 
 from xplain_cli.baselines.candidates import NearestMember
 from xplain_cli.modalities.text.alignment import align
-from xplain_cli.modalities.text.masks import TextLaw
+from xplain_cli.modalities.text.masks import TextMasker
 from xplain_cli.modalities.text.nearest import AlignedRows, text_members
 from xplain_cli.modalities.text.segmentation import split_units
 
@@ -33,9 +33,11 @@ def texts(draw):
 
 
 def law_of(*others, unit="word"):
-    plain = TextLaw(unit=unit)
+    plain = TextMasker(unit=unit)
     found = {text: f"row {i}" for i, text in enumerate(others)}
-    return TextLaw(unit=unit, others=NearestMember(text_members("fine", found, plain), 1, "fine"))
+    return TextMasker(
+        unit=unit, others=NearestMember(text_members("fine", found, plain), 1, "fine")
+    )
 
 
 def aligned(text, *others, **options) -> AlignedRows:

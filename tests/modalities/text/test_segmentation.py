@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from languages import LANGUAGES
 
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.modalities.text.masks import TextLaw
+from xplain_cli.modalities.text.masks import TextMasker
 from xplain_cli.modalities.text.segmentation import (
     check_unit,
     split_sentences,
@@ -46,7 +46,7 @@ def test_a_dictionary_finds_words_without_spaces(language):
     pytest.importorskip("icu4py")
     text = LANGUAGES[language]
     assert len(words(text, dictionary=True)) < len(words(text))
-    rows = TextLaw(dictionary=True).split([text])
+    rows = TextMasker(dictionary=True).split([text])
     assert rows.shown().row_columns["segmentation"].tolist() == ["dictionary words"]
 
 
@@ -56,7 +56,7 @@ def test_spans_are_in_order_and_rebuild_the_text(text, unit, merged):
     spans = split_units(text, unit, dictionary=False)
     assert all(0 <= low < high <= len(text) for low, high in spans)
     assert all(a[1] <= b[0] for a, b in pairwise(spans))
-    rows = TextLaw(unit, merged=merged).split([text])
+    rows = TextMasker(unit, merged=merged).split([text])
     if not rows.reasons:
         n = int(rows.counts[0])
         assert rows.masked(0, np.ones((1, n), dtype=bool)) == [text]

@@ -30,19 +30,25 @@ NUMBER = (TABLE["a"] * 2 - TABLE["c"]).to_numpy()
 )
 def test_outlier_detectors_answer_their_score(opened, model):
     loaded = opened(model.fit(TABLE.to_numpy()))
-    settled = loaded.settle(TABLE)
-    assert (settled.task, settled.scale, settled.outputs) == ("anomaly", "raw", ("anomaly_score",))
+    signature = loaded.settle(TABLE)
+    assert (signature.task, signature.scale, signature.outputs) == (
+        "anomaly",
+        "raw",
+        ("anomaly_score",),
+    )
     expected = model.decision_function(TABLE.to_numpy())[:, None]
-    assert np.array_equal(loaded.bind(settled).predict(TABLE), expected)
+    assert np.array_equal(loaded.bind(signature).predict(TABLE), expected)
 
 
 def test_labels_become_indicators_when_asked_for(opened):
     model = Perceptron().fit(TABLE, THREE)
     loaded = opened(model, response="predict")
-    settled = loaded.settle(TABLE)
-    assert settled.note == ("explaining predict (hard labels, 0 or 1, of 3 classes: low, mid, top)")
+    signature = loaded.settle(TABLE)
+    assert signature.note == (
+        "explaining predict (hard labels, 0 or 1, of 3 classes: low, mid, top)"
+    )
     expected = model.predict(TABLE)[:, None] == np.array(["low", "mid", "top"])
-    assert np.array_equal(loaded.bind(settled).predict(TABLE), expected)
+    assert np.array_equal(loaded.bind(signature).predict(TABLE), expected)
 
 
 def test_regression_has_one_value_or_several(opened):

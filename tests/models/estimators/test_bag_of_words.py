@@ -8,7 +8,7 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, 
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 
-from xplain_cli.modalities.text.masks import TextLaw
+from xplain_cli.modalities.text.masks import TextMasker
 from xplain_cli.models.estimators.bag_of_words import sparse_texts
 
 CORPUS = [
@@ -45,15 +45,15 @@ def pipeline(vectors):
     return make_pipeline(vectors, LogisticRegression()).fit(CORPUS, LABELS)
 
 
-def rows_of(law=None):
-    return (law or TextLaw()).split(CORPUS)
+def rows_of(perturbation=None):
+    return (perturbation or TextMasker()).split(CORPUS)
 
 
 @pytest.mark.parametrize("name", VECTORS)
 @pytest.mark.parametrize("unit", ["word", "char", "sentence"])
 def test_sparse_rows_are_the_vectors_of_the_strings(name, unit):
     model = pipeline(VECTORS[name])
-    road, rows = sparse_texts(model), rows_of(TextLaw(unit))
+    road, rows = sparse_texts(model), rows_of(TextMasker(unit))
     taken = 0
     for i in range(len(rows)):
         masks = np.random.default_rng(i).random((40, int(rows.counts[i]))) < 0.6

@@ -83,5 +83,5 @@ def test_boosting_names_its_own_categories(opened):
     model = HistGradientBoostingClassifier(max_iter=3, categorical_features="from_dtype")
     loaded = opened(model.fit(table, TWO))
     assert (loaded.discrete, loaded.numeric) == ({"level"}, {"a", "b", "c"})
-    settled = loaded.settle(table.head())
-    assert np.array_equal(loaded.bind(settled).predict(table), model.predict_proba(table))
+    signature = loaded.settle(table.head())
+    assert np.array_equal(loaded.bind(signature).predict(table), model.predict_proba(table))

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from xplain_cli.models import ModelRecipe, Settled, load_model
+from xplain_cli.models import ModelRecipe, Signature, load_model
 
 STREAM = np.random.default_rng(0)
 
@@ -36,7 +36,7 @@ THREE = pd.cut(TABLE["a"], [-9, -0.5, 0.5, 9], labels=["low", "mid", "top"]).ast
 def probability(model, names, count):
     note = f"explaining predict_proba (probability of {count} classes: {', '.join(names)})"
     positive = 1 if count == 2 else None
-    return Settled(
+    return Signature(
         "predict_proba", "classification", "probability", names, positive, margin=False, note=note
     )
 
@@ -57,10 +57,10 @@ def probability(model, names, count):
 )
 def test_classifiers_answer_probabilities_of_their_classes_by_name(opened, model, target):
     loaded = opened(model.fit(TABLE, target))
-    settled = loaded.settle(TABLE.head())
+    signature = loaded.settle(TABLE.head())
     names = tuple(sorted(set(target)))
-    assert settled == probability(model, names, len(names))
-    answers = loaded.bind(settled).predict(TABLE)
+    assert signature == probability(model, names, len(names))
+    answers = loaded.bind(signature).predict(TABLE)
     assert np.array_equal(answers, model.predict_proba(TABLE))
     assert (answers.dtype, answers.flags.c_contiguous) == (np.float64, True)
     assert (loaded.kind, loaded.columns, loaded.n_columns) == ("scikit-learn", ("a", "b", "c"), 3)
@@ -90,6 +90,10 @@ def test_the_raw_scale_asks_a_classifier_for_its_margin(tmp_path):
     model = LogisticRegression().fit(rows, rows["a"] > 0)
     path.write_bytes(pickle.dumps(model))
     loaded = load_model(ModelRecipe(str(path), raw=True))
-    settled = loaded.settle(rows)
-    assert (settled.response, settled.scale, settled.margin) == ("decision_function", "raw", True)
-    assert np.array_equal(loaded.bind(settled).predict(rows)[:, 1], model.decision_function(rows))
+    signature = loaded.settle(rows)
+    assert (signature.response, signature.scale, signature.margin) == (
+        "decision_function",
+        "raw",
+        True,
+    )
+    assert np.array_equal(loaded.bind(signature).predict(rows)[:, 1], model.decision_function(rows))

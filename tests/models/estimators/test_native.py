@@ -32,20 +32,20 @@ def test_native_files_are_told_by_content_and_predict_the_same(tmp_path, name):
     assert loaded.kind == name.split()[0]
     assert loaded.columns in {None, tuple(READ)}
     rows = READ if named else pd.DataFrame(ROWS)
-    settled = loaded.settle(rows)
+    signature = loaded.settle(rows)
     answer = np.asarray(expected(model, named), dtype=np.float64)
-    assert len(settled.outputs) == (answer.shape[1] if answer.ndim == 2 else 1)
-    assert settled.task == ("regression" if "regression" in name else "classification")
-    assert np.array_equal(loaded.bind(settled).predict(rows), answer.reshape(len(rows), -1))
+    assert len(signature.outputs) == (answer.shape[1] if answer.ndim == 2 else 1)
+    assert signature.task == ("regression" if "regression" in name else "classification")
+    assert np.array_equal(loaded.bind(signature).predict(rows), answer.reshape(len(rows), -1))
 
 
 def test_native_models_keep_the_raw_scores_of_lightgbm(tmp_path):
     model = MODELS[9][1]
     loaded = opened(tmp_path, bytes(NATIVE["lightgbm two"]()), response="decision_function")
-    settled = loaded.settle(pd.DataFrame(ROWS))
+    signature = loaded.settle(pd.DataFrame(ROWS))
     raw = model.predict_proba(ROWS, raw_score=True)
-    assert (settled.scale, settled.margin) == ("raw", True)
-    answer = loaded.bind(settled).predict(pd.DataFrame(ROWS))
+    assert (signature.scale, signature.margin) == ("raw", True)
+    answer = loaded.bind(signature).predict(pd.DataFrame(ROWS))
     assert np.array_equal(answer, np.column_stack([-raw, raw]))
 
 

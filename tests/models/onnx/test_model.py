@@ -25,8 +25,8 @@ from xplain_cli.models.inspection import inspect_file
 
 def test_class_names_may_be_given_and_must_fit(opened):
     model = LogisticRegression().fit(TABLE.to_numpy(), THREE > 0)
-    settled = opened(exported(model, zipmap=False), class_names=("bad", "good")).settle(TABLE)
-    assert (settled.outputs, settled.positive) == (("bad", "good"), 1)
+    signature = opened(exported(model, zipmap=False), class_names=("bad", "good")).settle(TABLE)
+    assert (signature.outputs, signature.positive) == (("bad", "good"), 1)
     with pytest.raises(UsageError, match="3 names"):
         opened(exported(model, zipmap=False), class_names=("a", "b", "c")).settle(TABLE)
 
@@ -64,11 +64,11 @@ def test_one_input_per_column_is_matched_by_name_and_cast(opened):
 def test_regression_has_one_value(opened):
     model = LinearRegression().fit(TABLE.to_numpy(), NUMBER)
     loaded = opened(exported(model))
-    settled = loaded.settle(TABLE)
-    assert (settled.response, settled.task, settled.outputs) == (
+    signature = loaded.settle(TABLE)
+    assert (signature.response, signature.task, signature.outputs) == (
         *("variable", "regression", ("value",)),
     )
-    assert np.abs(loaded.bind(settled).predict(TABLE)[:, 0] - NUMBER).max() < 1e-5
+    assert np.abs(loaded.bind(signature).predict(TABLE)[:, 0] - NUMBER).max() < 1e-5
 
 
 def test_bound_models_travel_to_workers_and_answer_the_same(opened):

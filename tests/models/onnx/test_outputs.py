@@ -8,7 +8,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from xplain_cli.errors import UsageError
-from xplain_cli.models import Settled
+from xplain_cli.models import Signature
 
 
 @pytest.mark.parametrize(
@@ -22,14 +22,14 @@ from xplain_cli.models import Settled
 def test_classifiers_answer_probabilities_in_all_three_forms(opened, zipmap, response, names):
     model = RandomForestClassifier(10, random_state=0).fit(TABLE.to_numpy(), THREE)
     loaded = opened(exported(model, zipmap=zipmap))
-    settled = loaded.settle(TABLE)
-    assert settled == Settled(
+    signature = loaded.settle(TABLE)
+    assert signature == Signature(
         *(response, "classification", "probability", names),
         positive=None,
         margin=False,
         note=f"explaining {response} (probability of 3 classes: {', '.join(names)})",
     )
-    answers = loaded.bind(settled).predict(TABLE)
+    answers = loaded.bind(signature).predict(TABLE)
     assert np.abs(answers - model.predict_proba(TABLE.to_numpy())).max() < 1e-6
     assert (answers.dtype, answers.flags.c_contiguous) == (np.float64, True)
     assert (loaded.kind, loaded.columns, loaded.n_columns) == ("onnx", None, 3)
@@ -38,8 +38,8 @@ def test_classifiers_answer_probabilities_in_all_three_forms(opened, zipmap, res
 
 def test_text_labels_name_the_classes(opened):
     model = LogisticRegression().fit(TABLE.to_numpy(), np.where(THREE > 0, "yes", "no"))
-    settled = opened(exported(model)).settle(TABLE)
-    assert (settled.outputs, settled.positive) == (("no", "yes"), 1)
+    signature = opened(exported(model)).settle(TABLE)
+    assert (signature.outputs, signature.positive) == (("no", "yes"), 1)
 
 
 def several():
@@ -60,9 +60,11 @@ def several():
 def test_an_output_is_picked_by_name(opened):
     batch = TABLE[["a", "b"]]
     loaded = opened(several(), model_output="chances")
-    settled = loaded.settle(batch)
-    assert (settled.response, settled.scale) == ("chances", "raw")
-    assert np.abs(loaded.bind(settled).predict(batch) - 1 / (1 + np.exp(-batch))).max().max() < 1e-6
+    signature = loaded.settle(batch)
+    assert (signature.response, signature.scale) == ("chances", "raw")
+    assert (
+        np.abs(loaded.bind(signature).predict(batch) - 1 / (1 + np.exp(-batch))).max().max() < 1e-6
+    )
     with pytest.raises(UsageError, match="has logits, chances, label"):
         opened(several(), model_output="chance").settle(batch)
     logits = opened(several()).settle(batch)
@@ -79,6 +81,10 @@ def test_a_lone_sigmoid_with_two_names_is_two_classes(opened):
         [("chance", TensorProto.FLOAT, [None, 1])],
     )
     loaded = opened(lone, class_names=("no", "yes"))
-    settled = loaded.settle(TABLE[["a"]])
-    assert (settled.outputs, settled.scale, settled.positive) == (("no", "yes"), "probability", 1)
-    assert np.allclose(loaded.bind(settled).predict(TABLE[["a"]]).sum(axis=1), 1)
+    signature = loaded.settle(TABLE[["a"]])
+    assert (signature.outputs, signature.scale, signature.positive) == (
+        ("no", "yes"),
+        "probability",
+        1,
+    )
+    assert np.allclose(loaded.bind(signature).predict(TABLE[["a"]]).sum(axis=1), 1)

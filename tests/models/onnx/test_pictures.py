@@ -18,11 +18,11 @@ def test_layout_and_type_are_read_off_the_graph(tmp_path, layout, dtype):
     model = opened(source)
     assert model.takes == PictureInput(layout, dtype, 6, 8, 3)
     inputs = noise(5, *shape[1:], dtype=dtype)
-    settled = model.settle(inputs[:2])
-    assert (settled.scale, settled.outputs) == ("probability", ("0", "1", "2"))
+    signature = model.settle(inputs[:2])
+    assert (signature.scale, signature.outputs) == ("probability", ("0", "1", "2"))
     axes = (2, 3) if layout == "NCHW" else (1, 2)
     wanted = softmax(0.01 * inputs.mean(axis=axes, dtype=np.float64))
-    np.testing.assert_allclose(model.bind(settled).predict(inputs), wanted, atol=1e-5)
+    np.testing.assert_allclose(model.bind(signature).predict(inputs), wanted, atol=1e-5)
 
 
 def test_any_height_and_width_are_left_open(tmp_path):
@@ -65,9 +65,9 @@ def test_scores_are_raw_and_sigmoids_of_several_labels_are_no_distribution(tmp_p
             mean_colours(tmp_path / f"{end}.onnx", shape=["rows", 3, 6, 8], end=end),
             class_names=("red", "green", "blue"),
         )
-        settled = model.settle(noise(2, 3, 6, 8))
-        assert (settled.scale, settled.task) == ("raw", "classification")
-        assert settled.outputs == ("red", "green", "blue")
+        signature = model.settle(noise(2, 3, 6, 8))
+        assert (signature.scale, signature.task) == ("raw", "classification")
+        assert signature.outputs == ("red", "green", "blue")
 
 
 def test_an_input_that_is_no_picture_is_refused(tmp_path):

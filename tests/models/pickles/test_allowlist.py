@@ -18,7 +18,7 @@ from xplain_cli.errors import RefusedError
 from xplain_cli.models import ModelRecipe, load_model
 from xplain_cli.models.pickles.allowlist import allowed_names, judge
 from xplain_cli.models.pickles.dry_run import dry_run
-from xplain_cli.models.pickles.strict import strict_load
+from xplain_cli.models.pickles.strict_unpickler import strict_load
 
 ROWS = np.random.default_rng(0).normal(size=(40, 3))
 

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from xplain_cli.errors import RefusedError
 from xplain_cli.models import ModelRecipe, load_model
 from xplain_cli.models.inspection import inspect_file
-from xplain_cli.models.pickles.strict import strict_load
+from xplain_cli.models.pickles.strict_unpickler import strict_load
 from xplain_cli.models.stored import read_stored
 
 ROWS = np.random.default_rng(0).normal(size=(40, 3))

@@ -6,7 +6,7 @@ import joblib
 import numpy as np
 import pytest
 
-from xplain_cli.models.pickles.strict import strict_load
+from xplain_cli.models.pickles.strict_unpickler import strict_load
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

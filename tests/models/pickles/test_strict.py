@@ -11,7 +11,7 @@ from xplain_cli.errors import RefusedError
 from xplain_cli.models import ModelRecipe, load_model
 from xplain_cli.models.pickles.allowlist import unknown_names
 from xplain_cli.models.pickles.dry_run import dry_run
-from xplain_cli.models.pickles.strict import strict_load
+from xplain_cli.models.pickles.strict_unpickler import strict_load
 
 
 def test_the_only_partial_that_loads_holds_a_listed_function():

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from xplain_cli.models.pickles.dry_run import dry_run
-from xplain_cli.models.pickles.strict import strict_load
+from xplain_cli.models.pickles.strict_unpickler import strict_load
 
 
 @pytest.mark.parametrize(

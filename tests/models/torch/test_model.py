@@ -105,8 +105,8 @@ def test_a_table_goes_in_as_one_matrix_and_probabilities_are_seen(opened, progra
     assert (loaded.kind, loaded.columns, loaded.n_columns, loaded.all_numeric) == (
         *("torch", None, 3, True),
     )
-    settled = loaded.settle(TABLE)
-    assert settled.note == "explaining forward (probability of 2 classes: no, yes)"
+    signature = loaded.settle(TABLE)
+    assert signature.note == "explaining forward (probability of 2 classes: no, yes)"
     assert loaded.notes == ("the model takes float32: numbers are rounded to about 7 digits",)
     assert torch.get_num_threads() == 1
 

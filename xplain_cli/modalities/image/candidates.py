@@ -13,7 +13,7 @@ from xplain_cli.datasets.pictures import Picture, Pictures, find_pictures
 from xplain_cli.datasets.pixels import Reading
 from xplain_cli.errors import RefusedError
 from xplain_cli.modalities import content_sha256
-from xplain_cli.modalities.image.masks import PictureLaw
+from xplain_cli.modalities.image.masks import PictureMasker
 from xplain_cli.models import Model
 
 Candidate: TypeAlias = tuple[str, NDArray[Any], bool]
@@ -79,7 +79,7 @@ class PictureSource:
         What the user calls them.
     reading
         How they are read.
-    law
+    perturbation
         What the model takes.
     model
         Says of which class they are.
@@ -93,7 +93,7 @@ class PictureSource:
     found: Pictures
     where: str
     reading: Reading
-    law: PictureLaw
+    perturbation: PictureMasker
     model: Model
     batch_rows: int
     most: int = 2_000
@@ -108,10 +108,10 @@ class PictureSource:
         for start in range(0, len(self.found), _READ):
             for picture in self.found.take(start, start + _READ, self.reading):
                 try:
-                    pixels = self.law.pixels(picture)
+                    pixels = self.perturbation.pixels(picture)
                 except RefusedError:
                     continue
-                yield picture.id, pixels.values, pixels.eight
+                yield picture.id, pixels.values, pixels.is_8bit
 
     def _together(self) -> Iterator[list[Candidate]]:
         """Yield pictures of one shape, at most a model batch at a time."""
@@ -128,7 +128,7 @@ class PictureSource:
     def batches(self) -> Iterator[Batch[Candidate]]:
         """Yield the pictures that can be read, predicted."""
         for batch in self._together():
-            inputs = np.stack([self.law.form.apply(values) for _, values, _ in batch])
+            inputs = np.stack([self.perturbation.form.apply(values) for _, values, _ in batch])
             yield Batch(batch, classes_of(self.model, inputs, self.batch_rows))
 
     def room(self, held: Sequence[Candidate], more: Sequence[Candidate]) -> int:
@@ -141,7 +141,7 @@ class PictureSource:
 
     def keep(self, found: Sequence[Candidate]) -> PictureMembers:
         """Put candidates together, to be compared as the model takes them."""
-        form = self.law.form
+        form = self.perturbation.form
         factors = tuple(map(float, form.rescale / np.array(form.std, dtype=np.float64)))
         whole = np.dtype(form.dtype).kind in "iu"
         return PictureMembers(self.label, hold(found), factors, whole)
@@ -158,7 +158,7 @@ class PictureReference:
         Reads pictures that settings name.
     data
         DATA.
-    law
+    perturbation
         What the model takes.
     model, batch_rows
         How it is asked.
@@ -168,7 +168,7 @@ class PictureReference:
 
     files: OtherPictures
     data: Pictures
-    law: PictureLaw
+    perturbation: PictureMasker
     model: Model
     batch_rows: int
     classes: tuple[str, ...]
@@ -177,5 +177,7 @@ class PictureReference:
         """Return where candidates are looked for."""
         found = self.data if wanted.from_ is None else self.files.pictures(wanted.from_)
         where, label = wanted.from_ or "DATA", f"nearest:class={wanted.class_}"
-        reading, law = self.files.reading, self.law
-        return PictureSource(label, found, where, reading, law, self.model, self.batch_rows)
+        reading, perturbation = self.files.reading, self.perturbation
+        return PictureSource(
+            label, found, where, reading, perturbation, self.model, self.batch_rows
+        )

@@ -60,7 +60,7 @@ class PictureRow:
 
     id: str
     values: NDArray[Any]
-    eight: bool
+    is_8bit: bool
     labels: NDArray[Any]
     box: tuple[float, float, float, float]
     size: tuple[int, int]

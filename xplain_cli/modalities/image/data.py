@@ -15,18 +15,18 @@ from xplain_cli.datasets.pixels import Pixels
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import Rows
 from xplain_cli.methods import Method
-from xplain_cli.methods.codes import code_size
-from xplain_cli.modalities import Drawing, Load, Piece, Reading, classes_named
+from xplain_cli.methods.linear_codes import code_size
+from xplain_cli.modalities import Load, Neighbourhood, OpenedModality, Piece, classes_named
 from xplain_cli.modalities.image.candidates import OtherPictures, PictureReference
 from xplain_cli.modalities.image.compose import PictureRow
-from xplain_cli.modalities.image.masks import PictureLaw
+from xplain_cli.modalities.image.masks import PictureMasker
 from xplain_cli.modalities.image.preparation import Preparation, prepare_pictures
 from xplain_cli.modalities.image.superpixels import (
     DEFAULT_SEGMENTS,
     Cut,
     open_superpixels,
 )
-from xplain_cli.models import LoadedModel, Model, PictureInput, Settled
+from xplain_cli.models import LoadedModel, Model, PictureInput, Signature
 from xplain_cli.options.request import Request
 
 _TRIED, _PROBED = 64, 4
@@ -119,37 +119,39 @@ class PictureData:
             ids = [picture.id for picture in batch]
             yield Piece(batch, Rows(at, ids, pd.DataFrame(index=range(len(batch)))))
 
-    def chunk_rows(self, method: Method, drawing: Drawing) -> int:  # noqa: ARG002 - all mask alike
+    def chunk_rows(self, method: Method, neighbourhood: Neighbourhood) -> int:  # noqa: ARG002 - all mask alike
         """Return how many pictures make a unit of work: one where their sizes may differ."""
         return 1 if _sizes_differ(self.preparation) else _CHUNK_ROWS
 
-    def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
+    def perturbation_for(self, method: Method, model: Model, signature: Signature) -> Neighbourhood:
         """Return the law, and say where the masks are too few for a code."""
         label = label_of("image", self.baseline, self.request.first_baseline)
-        fitted = check_unasked(self.baseline.fit(self._reference(model, settled)), label)
-        law, notes = replace(self._plain, hidden=fitted), list(fitted.notes)
+        fitted = check_unasked(self.baseline.fit(self._reference(model, signature)), label)
+        perturbation, notes = replace(self._plain, hidden=fitted), list(fitted.notes)
         count = self.cut.most
-        asked = self.request.sampling.samples or method.default_budget(law)[0]
+        asked = self.request.sampling.samples or method.default_budget(perturbation)[0]
         least = code_size(count or DEFAULT_SEGMENTS)
         if method.sampled and least > asked and self.request.sampling.budget is None:
             notes.append(
                 f"{count} superpixels: {asked} masks are no code for so many, but"
                 f" pairs, with many times the variance; --samples {least} makes one"
             )
-        return Drawing(law, label, self.baseline.sentence, features=count, notes=tuple(notes))
+        return Neighbourhood(
+            perturbation, label, self.baseline.sentence, features=count, notes=tuple(notes)
+        )
 
-    def _reference(self, model: Model, settled: Settled) -> PictureReference:
+    def _reference(self, model: Model, signature: Signature) -> PictureReference:
         """Return what baselines are fitted on."""
-        classes = classes_named(settled)
+        classes = classes_named(signature)
         return PictureReference(
             self.others, self.found, self._plain, model, self.batch_rows, classes
         )
 
     @property
-    def _plain(self) -> PictureLaw:
+    def _plain(self) -> PictureMasker:
         """The law by which pictures are read and cut, whatever hides their superpixels."""
         shape = (self.takes.height, self.takes.width, self.takes.channels)
-        return PictureLaw(self.cut, MeanColour(), self.preparation.form, shape)
+        return PictureMasker(self.cut, MeanColour(), self.preparation.form, shape)
 
     def read(self, number: int) -> PictureRow:
         """
@@ -239,7 +241,7 @@ def _handed(preparation: Preparation, loaded: LoadedModel, first: list[Pixels]) 
     return replace(preparation, form=bytes_, notes=("pictures are handed over as bytes, 0 to 255",))
 
 
-def open_pictures(request: Request, load: Load) -> Reading:
+def open_pictures(request: Request, load: Load) -> OpenedModality:
     """
     Open pictures and the model.
 
@@ -260,4 +262,4 @@ def open_pictures(request: Request, load: Load) -> Reading:
     inputs = np.stack([preparation.form.apply(pixels.values) for pixels in first])
     largest = _largest(request, found, preparation, inputs)
     data = PictureData(request, found, preparation, cut, baseline, others, takes, inputs, largest)
-    return Reading(data, loaded)
+    return OpenedModality(data, loaded)

@@ -11,7 +11,7 @@ from xplain_cli.explanation import FloatArray, Records
 from xplain_cli.modalities.image.compose import PictureRow
 from xplain_cli.modalities.image.data import PictureData
 from xplain_cli.modalities.image.heatmaps import (
-    Ground,
+    Backdrop,
     draw_heatmap,
     draw_overlay,
     draw_segments,
@@ -56,7 +56,7 @@ def _explained(records: Records) -> dict[int, list[_Explained]]:
 def _pictures(row: PictureRow, explained: Sequence[_Explained]) -> Iterator[tuple[str, int, bytes]]:
     """Draw everything of one picture: (kind, number of the target, bytes)."""
     yield "segments", 1, draw_segments(row.labels)
-    ground = Ground(row.labels)
+    ground = Backdrop(row.labels)
     for number, one in enumerate(explained, start=1):
         yield "heatmaps", number, draw_heatmap(ground, one.weights, one.caption)
         yield "overlays", number, draw_overlay(row.values, ground, one.weights, one.caption)

@@ -29,7 +29,7 @@ def weight_map(labels: NDArray[Any], weights: FloatArray) -> NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Ground:
+class Backdrop:
     """Superpixels as they are drawn; what all pictures of one row share is found once."""
 
     labels: NDArray[Any]
@@ -102,7 +102,7 @@ def _blend(under: Any, labels: NDArray[Any], weights: FloatArray, most: float) -
     return made
 
 
-def _with_edges(made: Any, ground: Ground, most: float) -> Any:
+def _with_edges(made: Any, ground: Backdrop, most: float) -> Any:
     """Return an image of what was blended, with the edges of the superpixels."""
     from PIL import Image
 
@@ -123,7 +123,7 @@ def _inner_points(labels: NDArray[Any]) -> list[tuple[int, int, float]]:
     return points
 
 
-def _write_numbers(image: Any, ground: Ground, weights: FloatArray) -> None:
+def _write_numbers(image: Any, ground: Backdrop, weights: FloatArray) -> None:
     """Print each weight inside its superpixel: the number, or where it is too small the sign."""
     from PIL import ImageDraw, ImageFont
 
@@ -176,7 +176,7 @@ def _png(image: Any) -> bytes:
     return file.getvalue()
 
 
-def draw_heatmap(ground: Ground, weights: FloatArray, caption: str) -> bytes:
+def draw_heatmap(ground: Backdrop, weights: FloatArray, caption: str) -> bytes:
     """
     Return a PNG of the signed weights on white.
 
@@ -193,7 +193,9 @@ def draw_heatmap(ground: Ground, weights: FloatArray, caption: str) -> bytes:
     return _png(_with_caption(image, caption, weights))
 
 
-def draw_overlay(picture: NDArray[Any], ground: Ground, weights: FloatArray, caption: str) -> bytes:
+def draw_overlay(
+    picture: NDArray[Any], ground: Backdrop, weights: FloatArray, caption: str
+) -> bytes:
     """
     Return a PNG of the signed weights over the picture.
 

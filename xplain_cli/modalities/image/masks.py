@@ -14,15 +14,15 @@ from xplain_cli.baselines.fills import mean_colours
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import (
+    FeatureLabels,
     Inclusion,
-    Shown,
     Subset,
     Traits,
-    not_grounded,
     not_judged,
     not_refined,
     read_whole,
     unsalted,
+    without_baselines,
 )
 from xplain_cli.modalities.image.compose import InputForm, PictureRow, blend, compose
 from xplain_cli.modalities.image.superpixels import Cut, Scene
@@ -44,7 +44,7 @@ class _Pixels(Protocol):
         """What of the original the values show."""
 
     @property
-    def eight(self) -> bool:
+    def is_8bit(self) -> bool:
         """Whether values run from 0 to 255."""
 
     @property
@@ -52,7 +52,7 @@ class _Pixels(Protocol):
         """What was converted."""
 
 
-class Referred(Protocol):
+class LazyPicture(Protocol):
     """A picture that is not read yet."""
 
     @property
@@ -89,7 +89,7 @@ class PictureRows:
 
     read_to = read_whole
     refined = not_refined
-    grounded = not_grounded
+    with_baselines = without_baselines
     judged = not_judged
 
     def __len__(self) -> int:
@@ -133,7 +133,7 @@ class PictureRows:
         """Return the model inputs (m, ...) between the baseline and a picture."""
         return blend(self._read(row), shares)
 
-    def shown(self) -> Shown:
+    def shown(self) -> FeatureLabels:
         """Return what the user sees of the superpixels."""
         return show(self.rows)
 
@@ -147,7 +147,7 @@ _PLACES = ("area", "bbox_x", "bbox_y", "bbox_w", "bbox_h")
 
 def _colour_names(row: PictureRow) -> list[str]:
     means = mean_colours(row.values, row.labels)
-    if not row.eight:
+    if not row.is_8bit:
         return [" ".join(f"{part:.4g}" for part in mean) for mean in means]
     means = np.repeat(means, 3, axis=1) if means.shape[1] == 1 else means[:, :3]
     return ["#" + "".join(f"{round(part):02x}" for part in mean) for mean in means.tolist()]
@@ -167,7 +167,7 @@ def _places_of(row: PictureRow) -> NDArray[Any]:
     return np.column_stack([np.rint(areas), edges[:, :2], edges[:, 2:] - edges[:, :2]])
 
 
-def show(rows: Sequence[PictureRow | None]) -> Shown:
+def show(rows: Sequence[PictureRow | None]) -> FeatureLabels:
     """
     Return what the user sees of superpixels: ``superpixel 3``, its mean colour, where it stands.
 
@@ -193,11 +193,11 @@ def show(rows: Sequence[PictureRow | None]) -> Shown:
         "baseline_origin": np.array([one and one.origins[0] for one in given], dtype=object),
         "baseline_distance": np.array([_distance(one) for one in given]),
     }
-    return Shown(names, values, columns, facts)
+    return FeatureLabels(names, values, columns, facts)
 
 
 @dataclass(frozen=True)
-class PictureLaw:
+class PictureMasker:
     """
     How pictures are split and masked: each superpixel stays with probability 1/2; picklable.
 
@@ -232,7 +232,7 @@ class PictureLaw:
         named = ("baseline_origin",) if self.hidden.has_origins else ()
         return ("conversions", *named)
 
-    def split(self, batch: Sequence[Referred]) -> PictureRows:
+    def split(self, batch: Sequence[LazyPicture]) -> PictureRows:
         """Read and cut pictures, one after the other; what cannot be read has its reason."""
         rows: list[PictureRow | None] = []
         keys, reasons = [], {}
@@ -248,7 +248,7 @@ class PictureLaw:
                 keys.append(hashlib.sha256(f"{picture.id}: {error}".encode()).digest())
         return PictureRows(tuple(rows), tuple(keys), reasons)
 
-    def pixels(self, picture: Referred) -> _Pixels:
+    def pixels(self, picture: LazyPicture) -> _Pixels:
         """
         Read a picture.
 
@@ -265,14 +265,14 @@ class PictureLaw:
                 f"is {have[1]} x {have[0]} with {have[2]} channels; the model takes {width} x"
                 f" {height} with {channels}: give --resize, --crop or --channels"
             )
-        if np.dtype(self.form.dtype).kind in "iu" and not pixels.eight:
+        if np.dtype(self.form.dtype).kind in "iu" and not pixels.is_8bit:
             raise RefusedError(
                 f"has pixels of a range of its own, and the model is handed {self.form.dtype};"
                 " give --rescale so that it is handed floats, or store pixels of 0 to 255"
             )
         return pixels
 
-    def read(self, picture: Referred) -> PictureRow:
+    def read(self, picture: LazyPicture) -> PictureRow:
         """
         Read and cut a picture.
 
@@ -286,7 +286,7 @@ class PictureLaw:
         return PictureRow(
             picture.id,
             pixels.values,
-            pixels.eight,
+            pixels.is_8bit,
             labels,
             pixels.box,
             pixels.size,

@@ -13,12 +13,12 @@ from xplain_cli.baselines.tables import NO_LABEL, OTHER_LABEL, TableReference
 from xplain_cli.datasets import Table
 from xplain_cli.errors import RefusedError, UsageError, nearest
 from xplain_cli.explanation import IntArray
-from xplain_cli.modalities import PROBE_ROWS, Drawing, content_sha256
+from xplain_cli.modalities import PROBE_ROWS, Neighbourhood, content_sha256
 from xplain_cli.modalities.row_ids import read_options
 from xplain_cli.modalities.tabular.draws import row_keys
-from xplain_cli.modalities.tabular.masks import MaskedTableLaw
+from xplain_cli.modalities.tabular.masks import TableMasker
 from xplain_cli.modalities.tabular.reading import read_rows
-from xplain_cli.models import LoadedModel, Model, ModelRecipe, Settled, load_model
+from xplain_cli.models import LoadedModel, Model, ModelRecipe, Signature, load_model
 from xplain_cli.models.batches import predict_perturbed, repeated
 from xplain_cli.models.judges import Judge, choose_judge
 from xplain_cli.options.request import Request
@@ -118,20 +118,20 @@ class BaselineFiles:
         return content_sha256(path)
 
 
-def _predicted(rows: pd.DataFrame, model: Model, settled: Settled) -> IntArray:
+def _predicted(rows: pd.DataFrame, model: Model, signature: Signature) -> IntArray:
     """Return the class that the model gives each row; -1 where it has no classes."""
-    if settled.task != "classification" or len(settled.outputs) < 2:
+    if signature.task != "classification" or len(signature.outputs) < 2:
         return np.full(len(rows), -1)
     return np.asarray(predict_perturbed(model, rows).argmax(axis=1), dtype=np.int64)
 
 
 def _labelled(
-    files: BaselineFiles, column: str | None, places: IntArray, settled: Settled
+    files: BaselineFiles, column: str | None, places: IntArray, signature: Signature
 ) -> IntArray:
     """Return the label of each background row among the classes."""
-    if column is None or settled.task != "classification":
+    if column is None or signature.task != "classification":
         return np.full(len(places), NO_LABEL)
-    known = {name: i for i, name in enumerate(settled.outputs)}
+    known = {name: i for i, name in enumerate(signature.outputs)}
     cells = files.labels(column)
     found = np.array([known.get(cells[i], OTHER_LABEL) for i in places.tolist()], dtype=np.int64)
     if (found == OTHER_LABEL).all():
@@ -139,7 +139,7 @@ def _labelled(
         holds = f" holds {shown}, of which" if shown and files.source.show_cells else ":"
         raise UsageError(
             f"--baseline labels={column}: {files.source.paths[0]}{holds} none is a class of the"
-            f" model ({', '.join(settled.outputs[:12])}); name another column, or --class-names"
+            f" model ({', '.join(signature.outputs[:12])}); name another column, or --class-names"
         )
     return found
 
@@ -149,8 +149,8 @@ def masked_drawing(
     background: tuple[pd.DataFrame, IntArray],
     discrete: frozenset[str],
     groups: Mapping[str, tuple[str, ...]],
-    asked: tuple[Model, Settled],
-) -> Drawing:
+    asked: tuple[Model, Signature],
+) -> Neighbourhood:
     """
     Fit the baseline that the user named on the background, and return the law of masks.
 
@@ -170,7 +170,7 @@ def masked_drawing(
     UsageError, RefusedError
         The baseline cannot be had.
     """
-    model, settled = asked
+    model, signature = asked
     owner = {column: name for name, columns in groups.items() for column in columns}
     names = tuple(dict.fromkeys(owner.get(c, c) for c in files.kinds))
     members = tuple(groups.get(name, (name,)) for name in names)
@@ -184,36 +184,36 @@ def masked_drawing(
     reference = TableReference(
         rows=rows,
         names=tuple(f"background row {i}" for i in numbers[order].tolist()),
-        predicted=_predicted(rows, model, settled),
-        labelled=_labelled(files, labels, numbers[order], settled),
+        predicted=_predicted(rows, model, signature),
+        labelled=_labelled(files, labels, numbers[order], signature),
         labels=labels,
-        outputs=settled.outputs,
+        outputs=signature.outputs,
         discrete=discrete,
         members=members,
         seed=files.request.sampling.seed,
         files=files,
     )
-    law = MaskedTableLaw(
+    perturbation = TableMasker(
         names=names,
         members=members,
         columns=tuple(files.kinds),
         kinds=tuple(files.kinds.values()),
         giver=baseline.fit(reference),
         distance=reference.distance,
-        outputs=settled.outputs,
+        outputs=signature.outputs,
         judged=files.request.references.judge is not None,
     )
-    notes = list(law.giver.notes)
+    notes = list(perturbation.giver.notes)
     if text is None:
         notes.append(
             f"baseline: the {DEFAULTS['tabular']} of the background (--baseline names another)"
         )
-    if law.giver.k > 1:
-        notes.append(f"baseline: {law.giver.k} rows; each mask costs as many model inputs")
-    judge = _judge(files.request, law, table, settled)
+    if perturbation.giver.k > 1:
+        notes.append(f"baseline: {perturbation.giver.k} rows; each mask costs as many model inputs")
+    judge = _judge(files.request, perturbation, table, signature)
     label = label_of("tabular", baseline, text)
-    return Drawing(
-        law, label, baseline.sentence, features=len(names), judge=judge, notes=tuple(notes)
+    return Neighbourhood(
+        perturbation, label, baseline.sentence, features=len(names), judge=judge, notes=tuple(notes)
     )
 
 
@@ -228,13 +228,13 @@ def judge_recipe(request: Request) -> ModelRecipe:
 
 
 def _judge(
-    request: Request, law: MaskedTableLaw, background: pd.DataFrame, settled: Settled
+    request: Request, perturbation: TableMasker, background: pd.DataFrame, signature: Signature
 ) -> Judge | None:
     if request.references.judge is None:
         return None
     if is_remote(request.references.judge):  # nothing pins it
         raise UsageError(f"--judge {request.references.judge}: a judge is read here; copy it first")
-    if law.giver.wanted == NO_CLASS:
+    if perturbation.giver.wanted == NO_CLASS:
         raise UsageError(
             "--judge says whether a baseline of a class is of that class, and this one has none:"
             " take medoid, nearest, revert or sample:class=NAME"
@@ -242,4 +242,4 @@ def _judge(
     recipe = judge_recipe(request)
     loaded = load_model(recipe)
     pinned = replace(recipe, sha256=loaded.sha256)
-    return choose_judge(pinned, loaded, background.head(PROBE_ROWS), settled.outputs)
+    return choose_judge(pinned, loaded, background.head(PROBE_ROWS), signature.outputs)

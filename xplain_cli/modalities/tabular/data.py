@@ -14,7 +14,7 @@ from xplain_cli.datasets.columns import match_columns
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import IntArray
 from xplain_cli.methods import METHODS, Method
-from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading
+from xplain_cli.modalities import PROBE_ROWS, Load, Neighbourhood, OpenedModality, Piece
 from xplain_cli.modalities.row_ids import carried_columns, check_carried, read_options, rows_of
 from xplain_cli.modalities.tabular.baselines import (
     BaselineFiles,
@@ -29,7 +29,7 @@ from xplain_cli.modalities.tabular.reading import (
     read_rows,
     usable_background,
 )
-from xplain_cli.models import LoadedModel, Model, Settled, load_model
+from xplain_cli.models import LoadedModel, Model, Signature, load_model
 from xplain_cli.models.batches import BATCH_ROWS, predict_perturbed
 from xplain_cli.options.request import Request
 from xplain_cli.specs import split_spec
@@ -130,14 +130,14 @@ class Tabular:
         ):
             yield Piece(chunk.table, rows_of(self.request, chunk))
 
-    def chunk_rows(self, method: Method, drawing: Drawing) -> int:
+    def chunk_rows(self, method: Method, neighbourhood: Neighbourhood) -> int:
         """Return how many rows make a good unit of work."""
-        if drawing.law.traits.has_baselines:
-            many = drawing.law.traits.copies >= _AROUND_CHUNK_ROWS
+        if neighbourhood.perturbation.traits.has_baselines:
+            many = neighbourhood.perturbation.traits.copies >= _AROUND_CHUNK_ROWS
             return _MANY_CHUNK_ROWS if many else _AROUND_CHUNK_ROWS
         return _CHUNK_ROWS if method.pooled else _AROUND_CHUNK_ROWS
 
-    def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
+    def perturbation_for(self, method: Method, model: Model, signature: Signature) -> Neighbourhood:
         """Return the law, measured on the background."""
         kept, notes = usable_background(self.background, model, self.source.paths[0])
         background = self.background.iloc[kept].reset_index(drop=True)
@@ -146,14 +146,16 @@ class Tabular:
         path = self.request.references.background
         facts = {"path": path, "sha256": self.background_sha, "rows": len(background)}
         if not method.wants.draws:
-            drawing = masked_drawing(
+            neighbourhood = masked_drawing(
                 self._files,
                 (background, self.background_rows[kept]),
                 self.discrete,
                 self.groups,
-                (model, settled),
+                (model, signature),
             )
-            return replace(drawing, facts={"background": facts}, notes=(*notes, *drawing.notes))
+            return replace(
+                neighbourhood, facts={"background": facts}, notes=(*notes, *neighbourhood.notes)
+            )
         if self.request.references.judge is not None:
             raise UsageError("--judge: lime on draws has no baseline to judge; take -m kernel-shap")
         if self.request.first_baseline is not None:
@@ -164,8 +166,8 @@ class Tabular:
             )
         labels = None
         if method.wants.discretizer == "entropy":
-            labels = _labels(background, model, settled)
-        law = table_law(
+            labels = _labels(background, model, signature)
+        perturbation = table_law(
             background,
             self.kinds,
             method.wants.discretizer,
@@ -174,11 +176,11 @@ class Tabular:
             labels=labels,
         )
         meaning = "background: absent features are drawn from the background's distribution"
-        return Drawing(
-            law,
+        return Neighbourhood(
+            perturbation,
             "background",
             meaning,
-            features=len(law.names),
+            features=len(perturbation.names),
             facts={"background": facts},
             notes=tuple(notes),
         )
@@ -217,9 +219,9 @@ class Tabular:
         )
 
 
-def _labels(background: pd.DataFrame, model: Model, settled: Settled) -> IntArray | None:
+def _labels(background: pd.DataFrame, model: Model, signature: Signature) -> IntArray | None:
     """Return the model's class of each background row, for entropy bins."""
-    if settled.task != "classification":
+    if signature.task != "classification":
         return None
     labels: IntArray = predict_perturbed(model, background).argmax(axis=1)
     return labels
@@ -260,7 +262,7 @@ def _integer_note(kinds: Mapping[str, str], discrete: frozenset[str]) -> list[st
     return [f"integer columns are taken as numbers: {shown} (--categorical NAME makes categories)"]
 
 
-def open_tabular(request: Request, load: Load) -> Reading:
+def open_tabular(request: Request, load: Load) -> OpenedModality:
     """
     Open a table, its background and the model.
 
@@ -298,4 +300,4 @@ def open_tabular(request: Request, load: Load) -> Reading:
         groups=parse_groups(request.columns.group, matched.columns),
         notes=(*table.notes, *matched.notes, *notes, *found, *_integer_note(kinds, discrete)),
     )
-    return Reading(opened, loaded)
+    return OpenedModality(opened, loaded)

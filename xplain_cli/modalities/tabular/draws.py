@@ -17,7 +17,7 @@ from xplain_cli.seeds import stream
 
 
 @dataclass(frozen=True)
-class TableLaw:
+class TableSampler:
     """
     LIME's law for tables: features drawn independently from the background, row or no row.
 

@@ -20,7 +20,7 @@ from xplain_cli.modalities.tabular.cells import (
     cut,
     join,
 )
-from xplain_cli.modalities.tabular.draws import TableLaw
+from xplain_cli.modalities.tabular.draws import TableSampler
 
 _PARTS = {"quartile": 4, "decile": 10}
 
@@ -108,7 +108,7 @@ def table_law(
     discrete: frozenset[str] = frozenset(),
     groups: Mapping[str, tuple[str, ...]] | None = None,
     labels: IntArray | None = None,
-) -> TableLaw:
+) -> TableSampler:
     """
     Measure LIME's law on background rows.
 
@@ -148,4 +148,4 @@ def table_law(
         else:
             cells.append(_cell(column, background[column], discretizer, labels))
     columns = tuple(background.columns)
-    return TableLaw(tuple(names), tuple(cells), columns, tuple(kinds[c] for c in columns))
+    return TableSampler(tuple(names), tuple(cells), columns, tuple(kinds[c] for c in columns))

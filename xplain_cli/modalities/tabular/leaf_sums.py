@@ -32,7 +32,7 @@ def check_leaves(model: Model, background: pd.DataFrame) -> None:
     missed = np.abs(answers - sums).max(axis=1)
     if missed.max() > _ROUNDING * max(np.abs(answers).max(), np.abs(boxes.base).max()):
         worst = int(missed.argmax())
-        response = model.settled.response
+        response = model.signature.response
         raise UnableError(
             f"needs trees that add up to the answer: they add up to {sums[worst, -1]:.6g} where"
             f" {response} answers {answers[worst, -1]:.6g}",

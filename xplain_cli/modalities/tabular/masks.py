@@ -12,13 +12,21 @@ from xplain_cli.baselines.assignment import NO_CLASS, Ask, Assigned, FittedBasel
 from xplain_cli.baselines.tables import Distance, differ
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.features import Inclusion, Shown, Subset, Traits, not_refined, read_whole, unsalted
+from xplain_cli.features import (
+    FeatureLabels,
+    Inclusion,
+    Subset,
+    Traits,
+    not_refined,
+    read_whole,
+    unsalted,
+)
 from xplain_cli.modalities.tabular.draws import feature_values, row_keys, shown_cells
 from xplain_cli.models.batches import repeated
 
 
 @dataclass(frozen=True)
-class MaskedTableLaw:
+class TableMasker:
     """
     A row between itself and its baseline.
 
@@ -84,7 +92,7 @@ class MaskedTableLaw:
 
 
 @dataclass(frozen=True)
-class _Grounded:
+class _RowBaselines:
     """Baselines of b rows, and what is known of them."""
 
     table: pd.DataFrame
@@ -100,10 +108,10 @@ class TableRows:
     Features that are equal in all of a row's baselines are no players: they cost nothing.
     """
 
-    law: MaskedTableLaw
+    perturbation: TableMasker
     inputs: pd.DataFrame
     keys: tuple[bytes, ...]
-    ground: _Grounded | None = None
+    ground: _RowBaselines | None = None
     reasons: Mapping[int, str] = field(default_factory=dict)
 
     inputs_repeat: ClassVar[bool] = False
@@ -118,23 +126,23 @@ class TableRows:
     @property
     def copies(self) -> int:
         """Model inputs of each mask: one for every baseline, averaged."""
-        return self.law.giver.k
+        return self.perturbation.giver.k
 
     @property
     def most_asked(self) -> int:
         """Model inputs that finding the baselines of a row takes at most."""
-        return self.law.giver.most_asked
+        return self.perturbation.giver.most_asked
 
     @property
     def n_all(self) -> int:
         """All features of a row."""
-        return len(self.law.names)
+        return len(self.perturbation.names)
 
     @property
     def moves(self) -> BoolArray:
         """Where a feature differs from the row's baseline, (b, n)."""
         if self.ground is None:
-            return np.ones((len(self), len(self.law.names)), dtype=bool)
+            return np.ones((len(self), len(self.perturbation.names)), dtype=bool)
         return self.ground.moves
 
     @property
@@ -145,7 +153,9 @@ class TableRows:
     @property
     def places(self) -> IntArray:
         """Return which features those are, (b, n); all rows have equally many."""
-        return np.flatnonzero(self.moves.ravel()).reshape(len(self), -1) % len(self.law.names)
+        return np.flatnonzero(self.moves.ravel()).reshape(len(self), -1) % len(
+            self.perturbation.names
+        )
 
     @property
     def subset(self) -> Subset:
@@ -158,11 +168,11 @@ class TableRows:
         if ground is not None:
             own = (chosen[:, None] * self.copies + np.arange(self.copies)).ravel()
             columns = {name: np.asarray(part)[chosen] for name, part in ground.row_columns.items()}
-            ground = _Grounded(repeated(ground.table, own), ground.moves[chosen], columns)
+            ground = _RowBaselines(repeated(ground.table, own), ground.moves[chosen], columns)
         keys = tuple(self.keys[i] for i in rows)
         return replace(self, inputs=repeated(self.inputs, chosen), keys=keys, ground=ground)
 
-    def grounded(
+    def with_baselines(
         self, pairs: IntArray, outputs: FloatArray, ask: Ask
     ) -> tuple["TableRows", IntArray]:
         """
@@ -181,29 +191,31 @@ class TableRows:
         -------
         the rows with their baselines, and the model inputs that these took, (b,)
         """
-        law, b = self.law, len(self)
-        wanted = law.giver.wanted
+        perturbation, b = self.perturbation, len(self)
+        wanted = perturbation.giver.wanted
         classes = foils(pairs, outputs) if wanted is None else np.full(b, wanted)
-        given = law.giver.assign(self.inputs, classes, ask)
+        given = perturbation.giver.assign(self.inputs, classes, ask)
         own = np.repeat(np.arange(b), self.copies)
         mine = repeated(self.inputs, own)
-        apart = differ(mine, given.values, law.members).reshape(b, self.copies, -1)
+        apart = differ(mine, given.values, perturbation.members).reshape(b, self.copies, -1)
         moves = np.asarray(apart.any(axis=1), dtype=np.bool_)
         facts = self._facts(given, classes, moves, mine, ask)
         asked = given.asked + (facts["baseline_in_class"] >= 0) * self.copies
-        return replace(self, ground=_Grounded(given.values, moves, facts)), asked
+        return replace(self, ground=_RowBaselines(given.values, moves, facts)), asked
 
     def _facts(
         self, given: Assigned, classes: IntArray, moves: BoolArray, mine: pd.DataFrame, ask: Ask
     ) -> dict[str, Any]:
         """Return what is said of each row's baselines."""
-        law, b = self.law, len(self)
-        far = law.distance.between(law.distance.coded(mine), law.distance.coded(given.values))
+        perturbation, b = self.perturbation, len(self)
+        far = perturbation.distance.between(
+            perturbation.distance.coded(mine), perturbation.distance.coded(given.values)
+        )
         names, inside = np.full(b, None, dtype=object), np.full(b, np.nan)
         if b and (classes != NO_CLASS).any():
             found = ask(given.values).argmax(axis=1).reshape(b, self.copies)
             inside = (found == classes[:, None]).mean(axis=1)
-            names[:] = [law.outputs[c] for c in classes.tolist()]
+            names[:] = [perturbation.outputs[c] for c in classes.tolist()]
         return {
             "baseline_origin": np.array(given.origins, dtype=object),
             "baseline_class": names,
@@ -217,31 +229,32 @@ class TableRows:
         if self.ground is None:
             return self
         facts = dict(self.ground.row_columns)
-        place = {name: i for i, name in enumerate(self.law.outputs)}
+        place = {name: i for i, name in enumerate(self.perturbation.outputs)}
         wanted = np.array([place[name] for name in facts["baseline_class"].tolist()])
         found = classes_of(self.ground.table).reshape(len(self), self.copies)
         facts["judge_in_class"] = (found == wanted[:, None]).mean(axis=1)
         return replace(self, ground=replace(self.ground, row_columns=facts))
 
-    def shown(self) -> Shown:
+    def shown(self) -> FeatureLabels:
         """Return all features, their values, and their values in the baseline."""
-        law, b = self.law, len(self)
+        perturbation, b = self.perturbation, len(self)
         values = self._values(self.inputs)
-        names = np.broadcast_to(np.array(law.names, dtype=object), values.shape)
+        names = np.broadcast_to(np.array(perturbation.names, dtype=object), values.shape)
         absent = np.full(values.shape, None, dtype=object)
         if self.ground is not None and self.copies == 1:
             absent = self._values(self.ground.table)
         facts = {} if self.ground is None else self.ground.row_columns
-        return Shown(names, values.reshape(b, -1), {"baseline_value": absent}, facts)
+        return FeatureLabels(names, values.reshape(b, -1), {"baseline_value": absent}, facts)
 
     def _values(self, table: pd.DataFrame) -> Any:
         """Return values (b, n) as the user knows them."""
-        law = self.law
+        perturbation = self.perturbation
         cells = {
-            c: shown_cells(table[c], kind) for c, kind in zip(law.columns, law.kinds, strict=True)
+            c: shown_cells(table[c], kind)
+            for c, kind in zip(perturbation.columns, perturbation.kinds, strict=True)
         }
-        values = np.empty((len(table), len(law.names)), dtype=object)
-        for j, members in enumerate(law.members):
+        values = np.empty((len(table), len(perturbation.names)), dtype=object)
+        for j, members in enumerate(perturbation.members):
             values[:, j] = feature_values(members, cells, len(table))
         return values
 
@@ -256,7 +269,7 @@ class TableRows:
         if self.ground is None:
             raise ValueError("the rows have no baselines yet")
         moves = self.ground.moves[row]
-        owners = np.where(moves, np.cumsum(moves) - 1, -1)[self.law.owners]
+        owners = np.where(moves, np.cumsum(moves) - 1, -1)[self.perturbation.owners]
         k = self.copies
         theirs = self.ground.table.iloc[row * k : (row + 1) * k]
         mine = self.inputs.iloc[row].to_numpy(dtype=np.float64)
@@ -273,15 +286,17 @@ class TableRows:
         """
         if self.ground is None:
             raise ValueError("the rows have no baselines yet")
-        law, k = self.law, self.copies
-        stays = np.ones((len(masks), len(law.names)), dtype=bool)
+        perturbation, k = self.perturbation, self.copies
+        stays = np.ones((len(masks), len(perturbation.names)), dtype=bool)
         stays[:, self.ground.moves[row]] = masks
-        kept = stays[:, law.owners]
+        kept = stays[:, perturbation.owners]
         own = slice(row * k, (row + 1) * k)
         if self._numbers is not None:
             mine, theirs = self._numbers
             made = np.where(kept[:, None], mine[row], theirs[None, own])
-            return pd.DataFrame(made.reshape(-1, len(law.columns)), columns=list(law.columns))
+            return pd.DataFrame(
+                made.reshape(-1, len(perturbation.columns)), columns=list(perturbation.columns)
+            )
         columns = {}
         for j, (c, (mine, theirs)) in enumerate(self._cells.items()):
             both = np.concatenate([mine[row : row + 1], theirs[own]])
@@ -305,22 +320,24 @@ class TableRows:
                 str(c) for c, dtype in self.inputs.dtypes.items() if dtype != np.float64
             )
             raise UsageError(f"nothing lies between two values of a column of words: {words}")
-        law, k = self.law, self.copies
-        whole = np.ones((len(shares), len(law.names)))
+        perturbation, k = self.perturbation, self.copies
+        whole = np.ones((len(shares), len(perturbation.names)))
         whole[:, self.ground.moves[row]] = shares
-        share = whole[:, None, law.owners]
+        share = whole[:, None, perturbation.owners]
         mine, theirs = self._numbers[0][row], self._numbers[1][None, row * k : (row + 1) * k]
         with np.errstate(invalid="ignore"):  # infinity times 0, or less itself: the ends are exact
             step = np.where(share == 0, 0.0, share * (mine - theirs))
         made = np.where(share == 1, mine, theirs + step)
-        return pd.DataFrame(made.reshape(-1, len(law.columns)), columns=list(law.columns))
+        return pd.DataFrame(
+            made.reshape(-1, len(perturbation.columns)), columns=list(perturbation.columns)
+        )
 
     @cached_property
     def _cells(self) -> dict[str, tuple[Any, Any]]:
         """Rows and baselines of each column, of its own type."""
         if self.ground is None:
             raise ValueError("the rows have no baselines yet")
-        mine = {c: self.inputs[c].to_numpy() for c in self.law.columns}
+        mine = {c: self.inputs[c].to_numpy() for c in self.perturbation.columns}
         theirs = {c: self.ground.table[c].to_numpy().astype(mine[c].dtype) for c in mine}
         return {c: (mine[c], theirs[c]) for c in mine}
 

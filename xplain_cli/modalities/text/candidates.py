@@ -10,7 +10,7 @@ from xplain_cli.datasets import Table
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.modalities import content_sha256
 from xplain_cli.modalities.row_ids import read_options
-from xplain_cli.modalities.text.masks import TextLaw
+from xplain_cli.modalities.text.masks import TextMasker
 from xplain_cli.modalities.text.nearest import TextMembers, text_members
 from xplain_cli.models import Model
 from xplain_cli.options.request import Request
@@ -70,7 +70,7 @@ class TextSource:
         What the user calls them.
     id_column
         What names them, where they have it; None: their numbers.
-    law
+    perturbation
         How texts are split.
     model
         Says of which class they are.
@@ -86,7 +86,7 @@ class TextSource:
     column: str
     where: str
     id_column: str | None
-    law: TextLaw
+    perturbation: TextMasker
     model: Model
     batch_rows: int
     most: int = 10_000
@@ -103,10 +103,10 @@ class TextSource:
         seen: dict[str, str] = {}
         held: dict[str, str] = {}
         for piece in datasets.chunks(self.table, {self.column: "text"}, carried, 4096):
-            told = piece.carried[labels].tolist() if labels else None
+            redact = piece.carried[labels].tolist() if labels else None
             ids = piece.ids(named) if named else None
             for i, text in enumerate(piece.table[self.column].tolist()):
-                other = told is not None and told[i] != self.class_
+                other = redact is not None and redact[i] != self.class_
                 if not isinstance(text, str) or i in piece.reasons or text in seen or other:
                     continue
                 seen[text] = held[text] = ids[i] if ids else f"row {piece.start + i}"
@@ -123,7 +123,7 @@ class TextSource:
             read = dict[str, str]()
             for text, origin in batch.items():
                 part = text if read_length is None else text[: read_length(text)]
-                if self.law.units_of([part]).counts[0]:
+                if self.perturbation.units_of([part]).counts[0]:
                     read.setdefault(part, origin)
             if read:
                 classes = classes_of(model, list(read), self.batch_rows)
@@ -135,7 +135,7 @@ class TextSource:
 
     def keep(self, found: Sequence[tuple[str, str]]) -> TextMembers:
         """Collect the texts by their units."""
-        return text_members(self.class_, dict(found), self.law)
+        return text_members(self.class_, dict(found), self.perturbation)
 
 
 def text_column(table: Table, column: str) -> str:
@@ -166,7 +166,7 @@ class TextReference:
         Reads texts that settings name.
     data, column
         DATA, and the column of the texts.
-    law
+    perturbation
         How texts are split.
     model, batch_rows
         How the model is asked.
@@ -177,7 +177,7 @@ class TextReference:
     files: OtherTexts
     data: Table
     column: str
-    law: TextLaw
+    perturbation: TextMasker
     model: Model
     batch_rows: int
     classes: tuple[str, ...]
@@ -206,7 +206,7 @@ class TextReference:
             column=column,
             where=where,
             id_column=self.files.request.ids.id_column,
-            law=self.law,
+            perturbation=self.perturbation,
             model=self.model,
             batch_rows=self.batch_rows,
         )

@@ -15,12 +15,19 @@ from xplain_cli.baselines.texts import Replacement, Token
 from xplain_cli.datasets import Table
 from xplain_cli.errors import RefusedError, UsageError, nearest
 from xplain_cli.methods import Method
-from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading, classes_named
+from xplain_cli.modalities import (
+    PROBE_ROWS,
+    Load,
+    Neighbourhood,
+    OpenedModality,
+    Piece,
+    classes_named,
+)
 from xplain_cli.modalities.row_ids import carried_columns, check_carried, read_options, rows_of
 from xplain_cli.modalities.text.candidates import OtherTexts, TextReference
-from xplain_cli.modalities.text.masks import TextLaw, text_key
+from xplain_cli.modalities.text.masks import TextMasker, text_key
 from xplain_cli.modalities.text.segmentation import check_unit, has_dictionary
-from xplain_cli.models import MaskedText, Model, Settled
+from xplain_cli.models import MaskedText, Model, Signature
 from xplain_cli.models.batches import BATCH_ROWS
 from xplain_cli.models.callables import extend_path
 from xplain_cli.options.request import Request
@@ -43,7 +50,7 @@ class Text:
         What the user asked for.
     table, column
         DATA, and the column of the texts.
-    law
+    perturbation
         How texts are split.
     sparse
         Whether the model can be asked masked texts without their strings.
@@ -60,7 +67,7 @@ class Text:
     request: Request
     table: Table
     column: str
-    law: TextLaw
+    perturbation: TextMasker
     first: tuple[str, ...]
     tokenizer: str | None
     baseline: Baseline
@@ -117,55 +124,61 @@ class Text:
         for chunk in datasets.chunks(self.table, {self.column: "text"}, carried, size, start, stop):
             yield Piece(chunk.table[self.column].tolist(), rows_of(self.request, chunk))
 
-    def chunk_rows(self, method: Method, drawing: Drawing) -> int:  # noqa: ARG002 - all mask alike
+    def chunk_rows(self, method: Method, neighbourhood: Neighbourhood) -> int:  # noqa: ARG002 - all mask alike
         """Return how many texts make a good unit of work: those with as many units share most."""
-        return _SPARSE_CHUNK_ROWS if drawing.sparse else _CHUNK_ROWS
+        return _SPARSE_CHUNK_ROWS if neighbourhood.sparse else _CHUNK_ROWS
 
-    def draw_by(self, method: Method, model: Model, settled: Settled) -> Drawing:
+    def perturbation_for(self, method: Method, model: Model, signature: Signature) -> Neighbourhood:
         """Return the law, and whether masked texts are asked as sparse rows."""
         label = label_of("text", self.baseline, self.request.first_baseline)
-        fitted = check_unasked(self.baseline.fit(self._reference(model, settled)), label)
-        law = replace(self.law, refine=method.wants.refine)
+        fitted = check_unasked(self.baseline.fit(self._reference(model, signature)), label)
+        perturbation = replace(self.perturbation, refine=method.wants.refine)
         sparse, notes = False, list(fitted.notes)
         if isinstance(fitted, Replacement):
-            law = replace(law, mask_token=fitted.token)
-        elif law.refine is None:
-            law = replace(law, others=fitted)
+            perturbation = replace(perturbation, mask_token=fitted.token)
+        elif perturbation.refine is None:
+            perturbation = replace(perturbation, others=fitted)
         else:
             name = label.partition(":")[0]
-            raise UsageError(f"lime:refine={law.refine} takes units away; leave -b {name} out")
+            raise UsageError(
+                f"lime:refine={perturbation.refine} takes units away; leave -b {name} out"
+            )
         masked = model.capabilities.masked_text
-        if law.others is None and law.mask_token is None and masked is not None:
-            sparse = sparse_agrees(law, model, masked, list(self.first))
+        if perturbation.others is None and perturbation.mask_token is None and masked is not None:
+            sparse = sparse_agrees(perturbation, model, masked, list(self.first))
             if not sparse:
                 notes.append(
                     "masked texts are asked as strings: sparse rows built from the masks do not"
                     " give the model's own answers"
                 )
-        return Drawing(law, label, self.baseline.sentence, sparse=sparse, notes=tuple(notes))
+        return Neighbourhood(
+            perturbation, label, self.baseline.sentence, sparse=sparse, notes=tuple(notes)
+        )
 
-    def _reference(self, model: Model, settled: Settled) -> TextReference:
+    def _reference(self, model: Model, signature: Signature) -> TextReference:
         """Return what baselines are fitted on."""
         return TextReference(
             files=self.others,
             data=self.table,
             column=self.column,
-            law=self.law,
+            perturbation=self.perturbation,
             model=model,
             batch_rows=self.batch_rows,
-            classes=classes_named(settled),
+            classes=classes_named(signature),
         )
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading and the splitting decides the numbers."""
-        request, law = self.request, self.law
+        request, perturbation = self.request, self.perturbation
         return {
             "text_column": self.column,
             "tokenizer": self.tokenizer,
-            "unit": law.unit,
+            "unit": perturbation.unit,
             "occurrences": request.texts.occurrences,
-            "hashed": law.salt if not law.salt else text_key(law.salt).hex(),
-            "dictionary": _dictionary_version() if law.dictionary else None,
+            "hashed": perturbation.salt
+            if not perturbation.salt
+            else text_key(perturbation.salt).hex(),
+            "dictionary": _dictionary_version() if perturbation.dictionary else None,
             **self.baseline.numbers(self.others),
             "reading": {
                 "sep": request.table_format.sep,
@@ -177,11 +190,11 @@ class Text:
 
     def facts(self) -> dict[str, Any]:
         """Return what the manifest says of the texts."""
-        return {"text_column": self.column, "unit": self.law.unit}
+        return {"text_column": self.column, "unit": self.perturbation.unit}
 
     def described(self) -> str:
         """Return the model's inputs in a line."""
-        return f"{self.column} (text, by {self.law.unit})"
+        return f"{self.column} (text, by {self.perturbation.unit})"
 
 
 def _dictionary_version() -> str:
@@ -222,13 +235,15 @@ def _text_column(request: Request, table: Table) -> str:
     return found[0]
 
 
-def sparse_agrees(law: TextLaw, model: Model, masked: MaskedText, texts: list[str]) -> bool:
+def sparse_agrees(
+    perturbation: TextMasker, model: Model, masked: MaskedText, texts: list[str]
+) -> bool:
     """
     Say whether sparse rows give the answers of the masked strings themselves, to 1e-9.
 
     Tried on the first texts, under masks of every size.
     """
-    rows = law.units_of(texts)
+    rows = perturbation.units_of(texts)
     good = [i for i in range(len(rows)) if i not in rows.reasons]
     for i in good:
         n = int(rows.counts[i])
@@ -253,7 +268,7 @@ def _baseline(request: Request) -> Baseline:
     return Token(token)
 
 
-def open_text(request: Request, load: Load) -> Reading:
+def open_text(request: Request, load: Load) -> OpenedModality:
     """
     Open texts and the model.
 
@@ -278,7 +293,7 @@ def open_text(request: Request, load: Load) -> Reading:
             f"{table.paths[0]}: the first {len(head)} cells of column {column!r} hold no text; name"
             " another one with --text-column"
         )
-    law = TextLaw(
+    perturbation = TextMasker(
         unit=request.texts.unit,
         merged=request.texts.occurrences == "merge",
         dictionary=request.texts.unit == "word" and has_dictionary(),
@@ -286,5 +301,5 @@ def open_text(request: Request, load: Load) -> Reading:
     )
     tokenizer = loaded.tokenizer_sha256
     others = OtherTexts(request)
-    opened = Text(request, table, column, law, tuple(first), tokenizer, baseline, others)
-    return Reading(opened, loaded)
+    opened = Text(request, table, column, perturbation, tuple(first), tokenizer, baseline, others)
+    return OpenedModality(opened, loaded)

@@ -11,16 +11,16 @@ import numpy as np
 from xplain_cli.baselines.assignment import FittedBaseline
 from xplain_cli.explanation import BoolArray, IntArray
 from xplain_cli.features import (
+    FeatureLabels,
     Inclusion,
-    Shown,
+    RoughWeights,
     Subset,
     Traits,
     Weigh,
-    Weighed,
-    not_grounded,
     not_judged,
     not_refined,
     nothing_between,
+    without_baselines,
 )
 from xplain_cli.modalities.text.segmentation import Span, is_unspaced, split_units
 
@@ -42,7 +42,7 @@ def text_key(text: str) -> bytes:
 
 
 @dataclass(frozen=True)
-class TextLaw:
+class TextMasker:
     """
     LIME's law for texts: 1 to all units are taken away, each number equally often.
 
@@ -144,7 +144,7 @@ class TextLaw:
         """Return a unit as it stands in the output."""
         return text if self.salt is None else hashed(text, self.salt)
 
-    def salted(self, secret: str) -> "TextLaw":
+    def salted(self, secret: str) -> "TextMasker":
         """Return the law with the secret of the run in place of a salt that nobody gave."""
         return replace(self, salt=secret) if self.salt == "" else self
 
@@ -161,7 +161,7 @@ class TextLaw:
 class TextRows:
     """Texts of one chunk, split into units (see ``features.MaskedRows``)."""
 
-    law: TextLaw
+    perturbation: TextMasker
     inputs: list[str]
     units: tuple[tuple[Unit, ...], ...]
     keys: tuple[bytes, ...]
@@ -174,7 +174,7 @@ class TextRows:
     inputs_repeat: ClassVar[bool] = True
 
     between = nothing_between
-    grounded = not_grounded
+    with_baselines = without_baselines
     judged = not_judged
 
     def __len__(self) -> int:
@@ -189,7 +189,7 @@ class TextRows:
     def take(self, rows: Sequence[int]) -> "TextRows":
         """Return some of the texts."""
         return TextRows(
-            self.law,
+            self.perturbation,
             [self.inputs[i] for i in rows],
             tuple(self.units[i] for i in rows),
             tuple(self.keys[i] for i in rows),
@@ -200,10 +200,10 @@ class TextRows:
     def read_to(self, lengths: Sequence[int]) -> "TextRows":
         """Return the texts cut where the model stops reading; units behind that are counted."""
         cut = [text[:end] for text, end in zip(self.inputs, lengths, strict=True)]
-        short = self.law.units_of(cut)
+        short = self.perturbation.units_of(cut)
         lost = [len(whole) - len(left) for whole, left in zip(self.units, short.units, strict=True)]
         reasons = {**short.reasons, **self.reasons}
-        return TextRows(self.law, cut, short.units, self.keys, reasons, tuple(lost))
+        return TextRows(self.perturbation, cut, short.units, self.keys, reasons, tuple(lost))
 
     def of_spans(self, spans: Sequence[Sequence[Span]]) -> "TextRows":
         """Return the same texts with other units, one a span."""
@@ -224,29 +224,31 @@ class TextRows:
             kept.append(tuple(unit for unit in found if unit.spans))
         return replace(self, units=tuple(kept))
 
-    def refined(self, weigh: Weigh) -> tuple["TextRows", Weighed]:
+    def refined(self, weigh: Weigh) -> tuple["TextRows", RoughWeights]:
         """Return the texts with the units of their strongest sentences, where that is asked for."""
         from xplain_cli.modalities.text.refine import refine
 
-        if self.law.refine is None:
+        if self.perturbation.refine is None:
             return not_refined(self, weigh)
-        return refine(self, self.law.refine, weigh)
+        return refine(self, self.perturbation.refine, weigh)
 
-    def shown(self) -> Shown:
+    def shown(self) -> FeatureLabels:
         """Return the units' texts, how often each stands there, and where."""
         b, n = len(self), len(self.units[0]) if self.units else 0
         names, spans = np.empty((b, n), dtype=object), np.empty((b, n), dtype=object)
         values = np.empty((b, n), dtype=object)
         for i, units in enumerate(self.units):
             for j, unit in enumerate(units):
-                names[i, j] = self.law.shown(unit.text)
+                names[i, j] = self.perturbation.shown(unit.text)
                 spans[i, j] = [list(span) for span in unit.spans]
                 values[i, j] = len(unit.spans)
-        return Shown(names, values, {"spans": spans}, self.facts())
+        return FeatureLabels(names, values, {"spans": spans}, self.facts())
 
     def facts(self) -> dict[str, Any]:
         """Return what stability.csv says of the splitting of each text."""
-        rules = np.array([self.law.segmentation(text) for text in self.inputs], dtype=object)
+        rules = np.array(
+            [self.perturbation.segmentation(text) for text in self.inputs], dtype=object
+        )
         lost = np.array(self.truncated or (0,) * len(self), dtype=np.int64)
         return {"n_units": self.counts, "n_truncated": lost, "segmentation": rules}
 
@@ -272,11 +274,11 @@ class TextRows:
             at = high
         pieces.append(text[at:])
         stays = masks[:, owners]
-        if self.law.mask_token is None:
+        if self.perturbation.mask_token is None:
             kept = np.ones((len(masks), len(pieces)), dtype=bool)
             kept[:, 1::2] = stays
             return ["".join(compress(pieces, keep)) for keep in kept.tolist()]
-        filled = np.full((len(masks), len(pieces)), self.law.mask_token, dtype=object)
+        filled = np.full((len(masks), len(pieces)), self.perturbation.mask_token, dtype=object)
         filled[:, ::2] = pieces[::2]
         words = np.broadcast_to(np.array(pieces[1::2], dtype=object), stays.shape)
         filled[:, 1::2][stays] = words[stays]

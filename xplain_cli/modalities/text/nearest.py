@@ -12,15 +12,15 @@ from xplain_cli.baselines.assignment import Assigned, FittedBaseline, assign_one
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import (
-    Shown,
+    FeatureLabels,
     Subset,
-    not_grounded,
     not_judged,
     not_refined,
     nothing_between,
+    without_baselines,
 )
 from xplain_cli.modalities.text.alignment import ABSENT, Change, align
-from xplain_cli.modalities.text.masks import TextLaw, TextRows
+from xplain_cli.modalities.text.masks import TextMasker, TextRows
 from xplain_cli.modalities.text.segmentation import Span
 
 
@@ -78,10 +78,10 @@ class TextMembers:
         return f"no other text is in class {self.class_!r}; name more texts with from=FILE"
 
 
-def text_members(class_: str, found: Mapping[str, str], law: TextLaw) -> TextMembers:
+def text_members(class_: str, found: Mapping[str, str], perturbation: TextMasker) -> TextMembers:
     """Collect the texts of a class, each with its origin."""
     texts = tuple(sorted(found))
-    rows = law.units_of(texts)
+    rows = perturbation.units_of(texts)
     units = [{unit.text for unit in own} for own in rows.units]
     places: dict[str, list[int]] = {}
     for i, own in enumerate(units):
@@ -126,7 +126,7 @@ class AlignedRows:
 
     between = nothing_between
     refined = not_refined
-    grounded = not_grounded
+    with_baselines = without_baselines
     judged = not_judged
 
     def __len__(self) -> int:
@@ -175,20 +175,22 @@ class AlignedRows:
         filled[:, 1::2] = np.where(masks, mine, theirs)
         return ["".join(cells) for cells in filled.tolist()]
 
-    def shown(self) -> Shown:
+    def shown(self) -> FeatureLabels:
         """Return the units, whether they stand in the text, where, and what else stands there."""
         shape = (len(self), len(self.changes[0]) if self.changes else 0)
         names, values, spans, absent = (np.empty(shape, dtype=object) for _ in range(4))
-        law = self.rows.law
+        perturbation = self.rows.perturbation
         for i, changes in enumerate(self.changes):
             for j, one in enumerate(changes):
                 low, high = one.span
                 bare = one.name if high > low else one.name.removeprefix(ABSENT)
-                names[i, j] = ("" if high > low else ABSENT) + law.shown(bare)
+                names[i, j] = ("" if high > low else ABSENT) + perturbation.shown(bare)
                 values[i, j] = int(high > low)
                 spans[i, j] = [[low, high]]
                 absent[i, j] = one.other.strip()
-        return Shown(names, values, {"spans": spans, "baseline_value": absent}, self._facts())
+        return FeatureLabels(
+            names, values, {"spans": spans, "baseline_value": absent}, self._facts()
+        )
 
     def _facts(self) -> dict[str, Any]:
         given = self.given
@@ -219,7 +221,7 @@ def aligned(rows: TextRows, baseline: FittedBaseline) -> AlignedRows:
         except RefusedError as error:
             reasons[i] = str(error)
             continue
-        other = rows.law.units_of(found.values)
+        other = rows.perturbation.units_of(found.values)
         given[i] = found
         changes[i] = tuple(align(text, _ordered(rows, i), other.inputs[0], _ordered(other, 0)))
     return AlignedRows(rows, baseline, tuple(given), tuple(changes), reasons)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from xplain_cli.explanation import FloatArray
-from xplain_cli.features import Weigh, Weighed
+from xplain_cli.features import RoughWeights, Weigh
 from xplain_cli.modalities.text.masks import MOST_UNITS, TextRows
 from xplain_cli.modalities.text.segmentation import Span, split_sentences
 
@@ -25,7 +25,7 @@ def _best(spans: Sequence[Span], sizes: FloatArray, most: int) -> list[Span]:
     return [spans[i] for i in sorted(order.tolist())]
 
 
-def refine(rows: TextRows, most: int, weigh: Weigh) -> tuple[TextRows, Weighed]:
+def refine(rows: TextRows, most: int, weigh: Weigh) -> tuple[TextRows, RoughWeights]:
     """
     Return texts with only the units inside their *most* strongest sentences.
 
@@ -45,7 +45,7 @@ def refine(rows: TextRows, most: int, weigh: Weigh) -> tuple[TextRows, Weighed]:
     the texts, and what finding the sentences took
     """
     sentences = [split_sentences(text) for text in rows.inputs]
-    total = Weighed()
+    total = RoughWeights()
     chosen = [list(own) for own in sentences]
     for level in (_blocks, list):
         spans = [level(_inside(all_, own)) for all_, own in zip(sentences, chosen, strict=True)]

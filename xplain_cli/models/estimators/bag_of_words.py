@@ -14,14 +14,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.models.contract import Batch, Capabilities, MaskedText, Model, Settled
+from xplain_cli.models.contract import Batch, Capabilities, MaskedText, Model, Signature
 from xplain_cli.models.estimators.answers import ask
 from xplain_cli.models.estimators.columns import inner, steps_of
 from xplain_cli.models.estimators.masked_terms import (
     Masks,
-    Piece,
     Spans,
     Terms,
+    TextPiece,
     add_ngrams,
     add_states,
     cut,
@@ -38,7 +38,7 @@ class _Masked:
 
     text: str
     spans: Spans
-    pieces: Sequence[Piece]
+    pieces: Sequence[TextPiece]
     masks: Masks
 
     def strings(self) -> Iterator[tuple[int, str]]:
@@ -217,9 +217,9 @@ class BagOfWords:
     texts: SparseTexts
 
     @property
-    def settled(self) -> Settled:
+    def signature(self) -> Signature:
         """What the probe chose."""
-        return self.whole.settled
+        return self.whole.signature
 
     @property
     def capabilities(self) -> Capabilities:
@@ -234,4 +234,4 @@ class BagOfWords:
     def _predict_rows(self, rows: Any) -> FloatArray:
         """Return the answers on the matrix of masked texts."""
         finished = self.texts.vectors.finished(rows)
-        return expand(ask(self.texts.rest, self.settled.response, finished), self.settled)
+        return expand(ask(self.texts.rest, self.signature.response, finished), self.signature)

@@ -24,7 +24,7 @@ _LIGHTGBM_CLASSES = re.compile(r"^objective=(binary|multiclass|multiclassova)\b"
 
 
 @dataclass(frozen=True)
-class Categories:
+class CategoryColumns:
     """
     How a boosted model wants its categorical columns, by position.
 
@@ -50,10 +50,10 @@ class Categories:
         """All categorical columns."""
         return self.words | self.codes | frozenset(self.levels)
 
-    def __or__(self, other: "Categories") -> "Categories":
+    def __or__(self, other: "CategoryColumns") -> "CategoryColumns":
         levels = {**other.levels, **self.levels}
         words = (self.words | other.words) - frozenset(levels)
-        return Categories(levels, words, self.codes | other.codes, self.texts | other.texts)
+        return CategoryColumns(levels, words, self.codes | other.codes, self.texts | other.texts)
 
 
 def package_of(model: Any) -> str:
@@ -164,18 +164,18 @@ def pin_thread(model: Any) -> None:
         model.get_booster().set_param({"nthread": 1})
 
 
-def _xgboost_categories(model: Any) -> Categories:
+def _xgboost_categories(model: Any) -> CategoryColumns:
     booster = model.get_booster()
     kinds = booster.feature_types or []
     discrete = [i for i, kind in enumerate(kinds) if kind == "c"]
     if not discrete:
-        return Categories({})
+        return CategoryColumns({})
     stored = json.loads(booster.save_raw("json"))  # a slice of the trees has lost the levels
     cats = stored["learner"]["gradient_booster"].get("model", {}).get("cats") or {}
     encoded = cats.get("enc") or [{}] * len(kinds)  # XGBoost before 3.1 keeps no levels
     found = {i: _xgboost_levels(encoded[i]) for i in discrete}
     levels = {i: known for i, known in found.items() if known}
-    return Categories(levels, codes=frozenset(discrete) - frozenset(levels))
+    return CategoryColumns(levels, codes=frozenset(discrete) - frozenset(levels))
 
 
 def _xgboost_levels(encoded: dict[str, Any]) -> tuple[Any, ...]:
@@ -187,7 +187,7 @@ def _xgboost_levels(encoded: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(text[start:stop].decode("utf-8", "replace") for start, stop in pairs)
 
 
-def _lightgbm_categories(model: Any) -> Categories:
+def _lightgbm_categories(model: Any) -> CategoryColumns:
     booster = model.booster_
     levels = booster.pandas_categorical or []
     params = booster.params
@@ -203,23 +203,23 @@ def _lightgbm_categories(model: Any) -> Categories:
             " categorical_feature='auto'"
         )
     if not levels:
-        return Categories({}, codes=frozenset(places))
-    return Categories(dict(zip(places, map(tuple, levels), strict=True)))
+        return CategoryColumns({}, codes=frozenset(places))
+    return CategoryColumns(dict(zip(places, map(tuple, levels), strict=True)))
 
 
-def _catboost_categories(model: Any) -> Categories:
+def _catboost_categories(model: Any) -> CategoryColumns:
     texts = (*model.get_text_feature_indices(), *model.get_embedding_feature_indices())
-    return Categories({}, frozenset(model.get_cat_feature_indices()), texts=frozenset(texts))
+    return CategoryColumns({}, frozenset(model.get_cat_feature_indices()), texts=frozenset(texts))
 
 
-_CATEGORIES: dict[str, Callable[[Any], Categories]] = {
+_CATEGORIES: dict[str, Callable[[Any], CategoryColumns]] = {
     "catboost": _catboost_categories,
     "lightgbm": _lightgbm_categories,
     "xgboost": _xgboost_categories,
 }
 
 
-def categories_of(model: Any) -> Categories:
+def categories_of(model: Any) -> CategoryColumns:
     """
     Return the categorical columns of the boosted models that see the columns as they are.
 
@@ -231,7 +231,7 @@ def categories_of(model: Any) -> Categories:
     package = package_of(model)
     if package:
         return _CATEGORIES[package](model)
-    found = Categories({})
+    found = CategoryColumns({})
     for part in handed_on(model):
         found |= categories_of(part)
     return found
@@ -243,7 +243,7 @@ def is_boosted(model: Any) -> bool:
     return bool(package_of(model)) or (bool(parts) and all(map(is_boosted, parts)))
 
 
-def boosted_kinds(model: Any, categories: Categories, columns: Sequence[str]) -> Kinds:
+def boosted_kinds(model: Any, categories: CategoryColumns, columns: Sequence[str]) -> Kinds:
     """Return which columns of a boosted model are categories, and which are numbers."""
     if not columns or not is_boosted(model):
         return Kinds()
@@ -276,7 +276,7 @@ def _as_levels(column: "pd.Series[Any]", levels: tuple[Any, ...]) -> "pd.Series[
     return pd.Series(pd.Categorical.from_codes(found, pd.Index(levels)), index=column.index)
 
 
-def cast(batch: pd.DataFrame, categories: Categories) -> pd.DataFrame:
+def cast(batch: pd.DataFrame, categories: CategoryColumns) -> pd.DataFrame:
     """Return a batch with the categorical columns as the model was fitted on them."""
     if not categories.levels and not categories.words:
         return batch
@@ -290,7 +290,7 @@ def cast(batch: pd.DataFrame, categories: Categories) -> pd.DataFrame:
     return made
 
 
-def category_notes(categories: Categories) -> tuple[str, ...]:
+def category_notes(categories: CategoryColumns) -> tuple[str, ...]:
     """Return what the user should know of the cast."""
     notes = []
     if categories.levels:

@@ -18,14 +18,14 @@ Spans: TypeAlias = Sequence[Sequence[tuple[int, int]]]
 
 
 @dataclass(frozen=True)
-class Piece:
+class TextPiece:
     """A stretch of text without white space: its units, and its text in each of their states."""
 
     units: tuple[int, ...]
     states: tuple[str, ...]
 
 
-def cut(text: str, spans: Spans) -> list[Piece] | None:
+def cut(text: str, spans: Spans) -> list[TextPiece] | None:
     """Cut a text at white space; None where a piece has too many units to list its states."""
     owners = sorted((span, j) for j, unit in enumerate(spans) for span in unit)
     pieces, at = [], 0
@@ -42,7 +42,7 @@ def cut(text: str, spans: Spans) -> list[Piece] | None:
         units = tuple(dict.fromkeys(j for _, _, j in inside))
         if len(units) > _MOST_UNITS_A_PIECE:
             return None
-        pieces.append(Piece(units, tuple(_states(text, low, high, inside, units))))
+        pieces.append(TextPiece(units, tuple(_states(text, low, high, inside, units))))
     return pieces
 
 
@@ -76,7 +76,7 @@ class Masks:
         """Return the number of masks."""
         return len(self.masks)
 
-    def rows(self, piece: Piece, number: int) -> IntArray:
+    def rows(self, piece: TextPiece, number: int) -> IntArray:
         """Return the masks in which a piece is in its state *number*."""
         holds = np.ones(len(self.masks), dtype=bool)
         for place, unit in enumerate(piece.units):
@@ -117,7 +117,7 @@ class Terms:
 
 
 def add_states(
-    terms: Terms, pieces: Sequence[Piece], masks: Masks, analyse: Callable[[str], list[str]]
+    terms: Terms, pieces: Sequence[TextPiece], masks: Masks, analyse: Callable[[str], list[str]]
 ) -> None:
     """Add the terms of every piece's state: no term reaches beyond a piece."""
     for piece in pieces:
@@ -163,7 +163,7 @@ class _Walk:
         self._last[0, rows] = self._numbers[word]
 
 
-def add_ngrams(terms: Terms, pieces: Sequence[Piece], masks: Masks, vectoriser: Any) -> None:
+def add_ngrams(terms: Terms, pieces: Sequence[TextPiece], masks: Masks, vectoriser: Any) -> None:
     """Add n-grams of words, which reach over pieces that a mask leaves empty."""
     least, most = vectoriser.ngram_range
     prepare, split = vectoriser.build_preprocessor(), vectoriser.build_tokenizer()

@@ -15,12 +15,12 @@ from xplain_cli.models.contract import (
     Model,
     ModelRecipe,
     PictureInput,
-    Settled,
+    Signature,
 )
 from xplain_cli.models.estimators.answers import ask, classes_of, final, flat_names, task_of
 from xplain_cli.models.estimators.bag_of_words import BagOfWords, sparse_texts
 from xplain_cli.models.estimators.boosters import (
-    Categories,
+    CategoryColumns,
     boosted_kinds,
     cast,
     categories_of,
@@ -31,7 +31,7 @@ from xplain_cli.models.estimators.boosters import (
 )
 from xplain_cli.models.estimators.columns import Kinds, column_kinds, fitted_names, fitted_width
 from xplain_cli.models.estimators.trees import leaf_boxes, why_no_trees
-from xplain_cli.models.pickles.held import held_by
+from xplain_cli.models.pickles.object_graph import held_by
 from xplain_cli.models.responses import Answer, expand, settle_answer
 
 _ROW_BY_ROW = ("DecisionTree", "ExtraTree", "RandomForestC", "RandomForestR")
@@ -51,15 +51,15 @@ class EstimatorModel:
     """An estimator that the probe has settled."""
 
     estimator: Any
-    settled: Settled
+    signature: Signature
     named: bool
-    categories: Categories
+    categories: CategoryColumns
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
         inputs = as_inputs(batch, self.categories, named=self.named)
-        answer = ask(self.estimator, self.settled.response, inputs)
-        return expand(answer, self.settled)
+        answer = ask(self.estimator, self.signature.response, inputs)
+        return expand(answer, self.signature)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -67,13 +67,13 @@ class EstimatorModel:
         kind, why = type(self.estimator), why_no_trees(self.estimator)
         alone = kind.__module__.startswith("sklearn.") and kind.__name__.startswith(_ROW_BY_ROW)
         return Capabilities(
-            leaves=None if why else partial(leaf_boxes, self.estimator, self.settled),
+            leaves=None if why else partial(leaf_boxes, self.estimator, self.signature),
             row_by_row=alone,
             why_not={"leaves": why} if why else {},
         )
 
 
-def as_inputs(batch: Batch, categories: Categories, *, named: bool) -> Any:
+def as_inputs(batch: Batch, categories: CategoryColumns, *, named: bool) -> Any:
     """Return texts and arrays as they are, a table as it is or, without names, as a matrix."""
     if not isinstance(batch, pd.DataFrame):
         return batch
@@ -117,7 +117,7 @@ class Estimator:
         known = kinds if self.columns is not None else Kinds()
         self.discrete, self.numeric, self.levels = known.discrete, known.numeric, known.levels
 
-    def settle(self, batch: Batch) -> Settled:
+    def settle(self, batch: Batch) -> Signature:
         """Ask for one prediction on a few rows and choose the response."""
         response, task = self._choose()
         inputs = as_inputs(batch, self.categories, named=self.columns is not None)
@@ -136,10 +136,10 @@ class Estimator:
         answer = self._answer(response, task, matrix)
         return settle_answer(answer, len(batch), self.recipe.class_names)
 
-    def bind(self, settled: Settled) -> Model:
+    def bind(self, signature: Signature) -> Model:
         """Return the model that answers as *settled* says."""
         named = self.columns is not None
-        whole = EstimatorModel(self.estimator, settled, named, self.categories)
+        whole = EstimatorModel(self.estimator, signature, named, self.categories)
         if self.recipe.modality == "text" and (texts := sparse_texts(self.estimator)) is not None:
             return BagOfWords(whole, texts)
         return whole

@@ -7,7 +7,7 @@ from xplain_cli.errors import RefusedError, require
 from xplain_cli.models.contract import LoadedModel, ModelRecipe
 from xplain_cli.models.estimators.boosters import catboost_model, lightgbm_model, xgboost_model
 from xplain_cli.models.estimators.model import Estimator
-from xplain_cli.models.stored import Stored
+from xplain_cli.models.stored import ModelContent
 
 
 def _lightgbm_from(data: bytes) -> Any:
@@ -32,7 +32,7 @@ def _notes(model: Any) -> tuple[str, ...]:
     return (f"training stopped early: the trees up to iteration {best} answer",)
 
 
-def open_native(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
+def open_native(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
     """
     Open a booster's own file.
 

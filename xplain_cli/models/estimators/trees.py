@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Settled, UnableError
+from xplain_cli.models.contract import Signature, UnableError
 from xplain_cli.models.estimators.answers import ask
 from xplain_cli.models.estimators.boosted_trees import booster_nodes
 from xplain_cli.models.estimators.boosters import package_of
@@ -95,10 +95,10 @@ def _raw_answer(estimator: Any, response: str) -> FloatArray:
     return answer
 
 
-def _boosting_boxes(estimator: Any, settled: Settled) -> LeafBoxes:
+def _boosting_boxes(estimator: Any, signature: Signature) -> LeafBoxes:
     name = type(estimator).__name__
-    classifier = settled.task == "classification"
-    if classifier and settled.response != "decision_function":
+    classifier = signature.task == "classification"
+    if classifier and signature.response != "decision_function":
         raise UnableError(f"needs the raw margin of {name}", "--response decision_function")
     if np.any(getattr(estimator, "is_categorical_", None)):
         raise UnableError("cannot follow categorical splits")
@@ -110,11 +110,11 @@ def _boosting_boxes(estimator: Any, settled: Settled) -> LeafBoxes:
     boosted = package_of(estimator) != ""
     trees = booster_nodes(estimator) if boosted else _boosted(estimator)
     bare = joined(trees, np.zeros(trees[0].value.shape[1]))
-    response = "decision_function" if boosted else settled.response
+    response = "decision_function" if boosted else signature.response
     origin = np.zeros((1, fitted_width(estimator) or 0))
     base = _raw_answer(estimator, response) - sum_of_leaves(bare, origin)[0]
     values = bare.values
-    if settled.margin:
+    if signature.margin:
         base, values = np.r_[-base, base], np.hstack([-values, values])
     return replace(bare, values=values, base=base)
 
@@ -145,7 +145,7 @@ def why_no_trees(estimator: object) -> str:
     return ""
 
 
-def leaf_boxes(estimator: object, settled: Settled) -> LeafBoxes:
+def leaf_boxes(estimator: object, signature: Signature) -> LeafBoxes:
     """
     Return the leaves of a fitted tree model as boxes on its input columns.
 
@@ -162,11 +162,11 @@ def leaf_boxes(estimator: object, settled: Settled) -> LeafBoxes:
     model = _tree_model(estimator)
     name = type(model).__name__
     if package_of(model) or name.startswith(_BOOSTED):
-        boxes = _boosting_boxes(model, settled)
-    elif settled.task == "classification" and settled.response != "predict_proba":
+        boxes = _boosting_boxes(model, signature)
+    elif signature.task == "classification" and signature.response != "predict_proba":
         raise UnableError(f"needs the probabilities of {name}", "--response predict_proba")
     else:
         boxes = _averaged(list(model.estimators_) if name.startswith(_FORESTS) else [model])
-    if boxes.values.shape[1] != len(settled.outputs):
+    if boxes.values.shape[1] != len(signature.outputs):
         raise UnableError(f"needs a leaf value for every output, which {name} does not have")
     return boxes

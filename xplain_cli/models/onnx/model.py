@@ -17,12 +17,12 @@ from xplain_cli.models.contract import (
     Model,
     ModelRecipe,
     PictureInput,
-    Settled,
+    Signature,
 )
 from xplain_cli.models.onnx.files import check_file
 from xplain_cli.models.onnx.outputs import choose_answer, read_answer
 from xplain_cli.models.responses import Answer, expand, settle_answer
-from xplain_cli.models.stored import Stored
+from xplain_cli.models.stored import ModelContent
 
 TYPES = {
     "tensor(float)": np.float32,
@@ -191,7 +191,7 @@ class OnnxModel:
     """An ONNX model that the probe has settled; picklable."""
 
     runner: Runner
-    settled: Settled
+    signature: Signature
     inputs: tuple[Slot, ...]
     outputs: tuple[str, ...]
 
@@ -203,7 +203,7 @@ class OnnxModel:
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
         answers = self.runner.run(self.outputs, feed_of(batch, self.inputs))
-        return expand(read_answer(answers), self.settled)
+        return expand(read_answer(answers), self.signature)
 
 
 class LoadedOnnx:
@@ -231,20 +231,20 @@ class LoadedOnnx:
         self.versions: dict[str, str] = {}
         self.notes = _notes(self.inputs)
 
-    def settle(self, batch: Batch) -> Settled:
+    def settle(self, batch: Batch) -> Signature:
         """Ask for one prediction on a few rows and choose the output."""
         return settle_outputs(
             self._recipe, self.runner, lambda: feed_of(batch, self.inputs), len(batch)
         )
 
-    def bind(self, settled: Settled) -> Model:
+    def bind(self, signature: Signature) -> Model:
         """Return the model that answers as *settled* says."""
-        return OnnxModel(self.runner, settled, self.inputs, bound_outputs(self.runner, settled))
+        return OnnxModel(self.runner, signature, self.inputs, bound_outputs(self.runner, signature))
 
 
 def settle_outputs(
     recipe: ModelRecipe, runner: Runner, feed: Callable[[], dict[str, Any]], rows: int
-) -> Settled:
+) -> Signature:
     """
     Ask for one prediction on what *feed* makes of *rows* rows, and choose the output.
 
@@ -276,10 +276,14 @@ def settle_outputs(
     return settle_answer(answer, rows, recipe.class_names)
 
 
-def bound_outputs(runner: Runner, settled: Settled) -> tuple[str, ...]:
+def bound_outputs(runner: Runner, signature: Signature) -> tuple[str, ...]:
     """Return the outputs that a settled response stands for."""
     listed = [one.name for one in runner.outputs()]
-    return (settled.response,) if settled.response in listed else tuple(settled.response.split("+"))
+    return (
+        (signature.response,)
+        if signature.response in listed
+        else tuple(signature.response.split("+"))
+    )
 
 
 def _notes(inputs: Sequence[Slot]) -> tuple[str, ...]:
@@ -294,7 +298,7 @@ def _notes(inputs: Sequence[Slot]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def open_onnx(recipe: ModelRecipe, stored: Stored) -> LoadedOnnx:
+def open_onnx(recipe: ModelRecipe, stored: ModelContent) -> LoadedOnnx:
     """
     Open an ONNX file.
 

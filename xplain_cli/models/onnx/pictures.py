@@ -15,7 +15,7 @@ from xplain_cli.models.contract import (
     LoadedModel,
     ModelRecipe,
     PictureInput,
-    Settled,
+    Signature,
 )
 from xplain_cli.models.onnx.files import check_file
 from xplain_cli.models.onnx.model import (
@@ -27,9 +27,9 @@ from xplain_cli.models.onnx.model import (
     settle_outputs,
 )
 from xplain_cli.models.onnx.outputs import read_answer
-from xplain_cli.models.pictures import Flattened, fixed_batches, layout_of
+from xplain_cli.models.pictures import LoadedFlatModel, fixed_batches, layout_of
 from xplain_cli.models.responses import expand
-from xplain_cli.models.stored import Stored
+from xplain_cli.models.stored import ModelContent
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class OnnxPictures:
     """An ONNX model of pictures that the probe has settled; picklable."""
 
     runner: Runner
-    settled: Settled
+    signature: Signature
     input: str
     takes: PictureInput
     outputs: tuple[str, ...]
@@ -54,7 +54,7 @@ class OnnxPictures:
             read_answer(self.runner.run(self.outputs, {self.input: part}))
             for part in fixed_batches(inputs, self.takes.rows)
         ]
-        return expand(np.concatenate(answers)[: len(inputs)], self.settled)
+        return expand(np.concatenate(answers)[: len(inputs)], self.signature)
 
 
 class LoadedOnnxPictures:
@@ -78,7 +78,7 @@ class LoadedOnnxPictures:
         self.versions: dict[str, str] = {}
         self.notes = _notes(self.takes)
 
-    def settle(self, batch: Batch) -> Settled:
+    def settle(self, batch: Batch) -> Signature:
         """Ask for one prediction on a few pictures and choose the output."""
         # one whole batch: the probe reads names and scales, and a model may take no other number
         rows = self.takes.rows or len(batch)
@@ -88,10 +88,10 @@ class LoadedOnnxPictures:
 
         return settle_outputs(self._recipe, self.runner, feed, rows)
 
-    def bind(self, settled: Settled) -> OnnxPictures:
+    def bind(self, signature: Signature) -> OnnxPictures:
         """Return the model that answers as *settled* says."""
-        outputs = bound_outputs(self.runner, settled)
-        return OnnxPictures(self.runner, settled, self.input, self.takes, outputs)
+        outputs = bound_outputs(self.runner, signature)
+        return OnnxPictures(self.runner, signature, self.input, self.takes, outputs)
 
 
 def _takes(recipe: ModelRecipe, slot: Slot) -> PictureInput:
@@ -116,7 +116,7 @@ def _notes(takes: PictureInput) -> tuple[str, ...]:
     return (f"{said}, {takes.rows} at a time" if takes.rows else said,)
 
 
-def open_onnx_pictures(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
+def open_onnx_pictures(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
     """
     Open an ONNX file that takes pictures, or rows of pixels.
 
@@ -131,7 +131,7 @@ def open_onnx_pictures(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
     runner = Runner(recipe.source)
     inputs = runner.inputs()
     if len(inputs) == 1 and len(inputs[0].shape) == 2:
-        return Flattened(open_onnx(recipe, stored))
+        return LoadedFlatModel(open_onnx(recipe, stored))
     if len(inputs) != 1 or len(inputs[0].shape) != 4:
         listed = ", ".join(f"{one.name!r} {list(one.shape)}" for one in inputs)
         raise RefusedError(

@@ -17,12 +17,12 @@ from xplain_cli.models.contract import (
     LoadedModel,
     ModelRecipe,
     PictureInput,
-    Settled,
+    Signature,
 )
 from xplain_cli.models.onnx.model import Runner, Slot, bound_outputs, settle_outputs
 from xplain_cli.models.onnx.outputs import read_answer
 from xplain_cli.models.responses import expand
-from xplain_cli.models.stored import Stored
+from xplain_cli.models.stored import ModelContent
 
 _IDS, _MASK, _TYPES = ("input_ids", "ids", "input"), ("attention_mask", "mask"), ("token_type_ids",)
 _SUB_BATCH = 32
@@ -137,7 +137,7 @@ class OnnxTexts:
     """An ONNX model of texts that the probe has settled; picklable."""
 
     runner: Runner
-    settled: Settled
+    signature: Signature
     feed: Feed
     outputs: tuple[str, ...]
 
@@ -150,7 +150,7 @@ class OnnxTexts:
         texts = list(batch)
         if self.feed.tokenizer is None:
             answers = self.runner.run(self.outputs, self.feed.strings(texts))
-            return expand(read_answer(answers), self.settled)
+            return expand(read_answer(answers), self.signature)
         encodings = self.feed.tokenizer.encode(texts)
         lengths = np.array([self.feed.padded(one) for one in encodings])
         found: dict[int, FloatArray] = {}
@@ -160,7 +160,7 @@ class OnnxTexts:
                 some = rows[start : start + self.feed.rows]
                 filled = some[np.minimum(np.arange(self.feed.rows), len(some) - 1)]
                 feed = self.feed.tokens([encodings[i] for i in filled], length)
-                matrix = expand(read_answer(self.runner.run(self.outputs, feed)), self.settled)
+                matrix = expand(read_answer(self.runner.run(self.outputs, feed)), self.signature)
                 found |= dict(zip(some.tolist(), matrix, strict=False))
         return np.stack([found[i] for i in range(len(texts))])
 
@@ -208,7 +208,7 @@ class LoadedOnnxTexts:
             return None
         return hashlib.sha256(Path(tokenizer.path).read_bytes()).hexdigest()
 
-    def settle(self, batch: Batch) -> Settled:
+    def settle(self, batch: Batch) -> Signature:
         """Ask for one prediction on a few texts and choose the output."""
         texts = list(batch)
         if self.feed.tokenizer is not None:
@@ -222,9 +222,9 @@ class LoadedOnnxTexts:
 
         return settle_outputs(self._recipe, self.runner, feed, len(texts))
 
-    def bind(self, settled: Settled) -> OnnxTexts:
+    def bind(self, signature: Signature) -> OnnxTexts:
         """Return the model that answers as *settled* says."""
-        return OnnxTexts(self.runner, settled, self.feed, bound_outputs(self.runner, settled))
+        return OnnxTexts(self.runner, signature, self.feed, bound_outputs(self.runner, signature))
 
 
 def _notes(feed: Feed) -> tuple[str, ...]:
@@ -245,7 +245,7 @@ def _find_tokenizer(path: Path) -> Path | None:
     return None
 
 
-def open_onnx_texts(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
+def open_onnx_texts(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
     """
     Open an ONNX file that takes strings, or token ids with a tokenizer beside it.
 

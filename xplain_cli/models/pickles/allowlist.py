@@ -7,7 +7,7 @@ from importlib import resources
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models.pickles.dry_run import DryRun
-from xplain_cli.models.pickles.stubs import Global, Made, attributes, walk
+from xplain_cli.models.pickles.stand_ins import Global, Stub, attributes, walk
 
 _SHOWN = 5
 _CORES = ("numpy._core", "numpy.core")
@@ -76,7 +76,7 @@ def _may_call(one: Global, trusted: Collection[str]) -> bool:
 def stated_version(run: DryRun) -> str | None:
     """Return the scikit-learn version that the file states, the outermost one."""
     for value, _ in walk(run.root):
-        version = attributes(value).get("_sklearn_version") if isinstance(value, Made) else None
+        version = attributes(value).get("_sklearn_version") if isinstance(value, Stub) else None
         if isinstance(version, str):
             return version
     return None

@@ -9,9 +9,9 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from xplain_cli.models.pickles.inert import inert_engine
 from xplain_cli.models.pickles.raw_arrays import RefusalError
-from xplain_cli.models.pickles.stubs import Global
+from xplain_cli.models.pickles.recording_unpickler import inert_engine
+from xplain_cli.models.pickles.stand_ins import Global
 from xplain_cli.models.pickles.unpickler import Content
 
 _SHOWN = 200

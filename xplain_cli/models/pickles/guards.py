@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from xplain_cli.models.pickles.raw_arrays import DTYPE, WRAPPER, RefusalError, begin_dtype
-from xplain_cli.models.pickles.stubs import RECONSTRUCTORS, SCALARS, Global, Made, Skipped
+from xplain_cli.models.pickles.stand_ins import RECONSTRUCTORS, SCALARS, Global, OmittedBytes, Stub
 
 _RANDOM = "numpy.random._pickle"
 _MAKER = "__bit_generator_ctor"
@@ -122,13 +122,13 @@ def _is_plain(arguments: tuple[Any, ...]) -> bool:
 def _is_text(arguments: tuple[Any, ...]) -> bool:
     """Return whether these are bytes, or text as protocol 2 writes them: a number is a size."""
     text, *encoding = arguments or (b"",)
-    packed = isinstance(text, (bytes, bytearray, Skipped)) and not encoding
+    packed = isinstance(text, (bytes, bytearray, OmittedBytes)) and not encoding
     return packed or (isinstance(text, str) and encoding in (["latin-1"], ["latin1"]))
 
 
 def _is_numbers(arguments: tuple[Any, ...]) -> bool:
     return len(arguments) <= 3 and all(
-        one is None or isinstance(one, (int, float, Made)) for one in arguments
+        one is None or isinstance(one, (int, float, Stub)) for one in arguments
     )
 
 
@@ -165,7 +165,7 @@ _AS_WRITTEN: dict[str, Callable[[tuple[Any, ...]], bool]] = {
 }
 
 
-def check_call(made: Made, *, called: bool) -> None:
+def check_call(made: Stub, *, called: bool) -> None:
     """Refuse arguments that the writers of these few functions never write."""
     key, arguments = made.callee.key, made.arguments
     if key == DTYPE and called:
@@ -179,7 +179,7 @@ def check_call(made: Made, *, called: bool) -> None:
         raise RefusalError(f"calls {made.callee.dotted} with unusual arguments")
 
 
-def plain_bytes(made: Made) -> Made | bytes:
+def plain_bytes(made: Stub) -> Stub | bytes:
     """Return the bytes that protocols below 3 write as a call, else the stand-in itself."""
     if made.callee.key == "_codecs:encode":
         text: str = made.arguments[0]
@@ -199,8 +199,8 @@ def check_state(state: Any) -> None:
                 raise RefusalError(f"sets the special attribute {key}")
 
 
-def unbuilt(target: Any) -> Made:
+def unbuilt(target: Any) -> Stub:
     """Return a stand-in that may still take items; anything else is refused."""
-    if not isinstance(target, Made) or target.built:
+    if not isinstance(target, Stub) or target.built:
         raise RefusalError("adds items to a finished value")
     return target

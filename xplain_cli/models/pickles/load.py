@@ -10,11 +10,11 @@ from xplain_cli.models.estimators.boosters import BOOSTERS
 from xplain_cli.models.estimators.model import Estimator
 from xplain_cli.models.pickles.allowlist import judge, stated_version
 from xplain_cli.models.pickles.dry_run import dry_run
-from xplain_cli.models.pickles.held import refuse_readers
+from xplain_cli.models.pickles.object_graph import refuse_readers
 from xplain_cli.models.pickles.skew import bracketed, skew, way_out, without_skew_warnings
-from xplain_cli.models.pickles.strict import strict_load
+from xplain_cli.models.pickles.strict_unpickler import strict_load
 from xplain_cli.models.pickles.unpickler import Content
-from xplain_cli.models.stored import Stored
+from xplain_cli.models.stored import ModelContent
 
 
 def _plain_load(data: Content) -> Any:
@@ -27,7 +27,7 @@ def _load(data: Content, recipe: ModelRecipe) -> Any:
     return _plain_load(data) if recipe.trust_all else strict_load(data, recipe.trusted)
 
 
-def open_pickled(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
+def open_pickled(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
     """
     Judge and load a pickle.
 

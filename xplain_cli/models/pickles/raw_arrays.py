@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.models.pickles.stubs import Global, Made, RawArray
+from xplain_cli.models.pickles.stand_ins import Global, RawArray, Stub
 from xplain_cli.models.pickles.unpickler import Engine
 
 DTYPE = "numpy:dtype"
@@ -35,7 +35,7 @@ class RefusalError(Exception):
     """Why a dry run stops; the message has no path."""
 
 
-def begin_dtype(made: Made) -> None:
+def begin_dtype(made: Stub) -> None:
     """
     Give a fresh ``numpy.dtype(code, False, True)`` its value.
 
@@ -82,7 +82,7 @@ def _with_values(part: Any, depth: int = 0) -> Any:
     """Return a state with the stand-ins of dtypes replaced by dtypes; a state is never deep."""
     if depth > _STATE_DEPTH:
         raise ValueError(part)
-    if isinstance(part, Made):
+    if isinstance(part, Stub):
         return part.value
     if isinstance(part, tuple):
         return tuple(_with_values(one, depth + 1) for one in part)
@@ -91,7 +91,7 @@ def _with_values(part: Any, depth: int = 0) -> Any:
     return part
 
 
-def finish_dtype(made: Made) -> None:
+def finish_dtype(made: Stub) -> None:
     """
     Give a ``numpy.dtype`` that BUILD completes its value.
 
@@ -111,7 +111,7 @@ def finish_dtype(made: Made) -> None:
     made.value = dtype
 
 
-def _checked(made: Made) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _checked(made: Stub) -> tuple[tuple[int, ...], np.dtype[Any]]:
     state = made.state
     if not isinstance(state, dict) or not set(state) <= _WRAPPER_STATE:
         raise RefusalError("holds a joblib array that joblib does not write")
@@ -120,7 +120,7 @@ def _checked(made: Made) -> tuple[tuple[int, ...], np.dtype[Any]]:
     sound = (
         isinstance(shape, tuple)
         and all(type(length) is int and length >= 0 for length in shape)
-        and isinstance(dtype, Made)
+        and isinstance(dtype, Stub)
         and isinstance(dtype.value, np.dtype)
         and dtype.value.itemsize > 0
         and isinstance(subclass, Global)
@@ -128,12 +128,12 @@ def _checked(made: Made) -> tuple[tuple[int, ...], np.dtype[Any]]:
         and state.get("order") in ("C", "F")
         and alignment in (None, 16)
     )
-    if not sound or not isinstance(shape, tuple) or not isinstance(dtype, Made):
+    if not sound or not isinstance(shape, tuple) or not isinstance(dtype, Stub):
         raise RefusalError("holds a joblib array that joblib does not write")
     return shape, dtype.value
 
 
-def read_raw_array(made: Made, engine: Engine) -> RawArray | None:
+def read_raw_array(made: Stub, engine: Engine) -> RawArray | None:
     """
     Follow the raw bytes of a joblib array, and leave the engine where the strict load will be.
 

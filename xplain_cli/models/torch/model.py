@@ -21,11 +21,11 @@ from xplain_cli.models.contract import (
     Model,
     ModelRecipe,
     PictureInput,
-    Settled,
+    Signature,
 )
-from xplain_cli.models.pictures import Flattened, layout_of
+from xplain_cli.models.pictures import LoadedFlatModel, layout_of
 from xplain_cli.models.responses import Answer, expand, settle_answer, to_matrix
-from xplain_cli.models.stored import LARGEST, Stored
+from xplain_cli.models.stored import LARGEST, ModelContent
 from xplain_cli.models.torch.archive import (
     EXPORT,
     REFUSED,
@@ -97,13 +97,13 @@ class TorchModel:
 
     capabilities = Capabilities()
 
-    def __init__(self, network: Network, settled: Settled) -> None:
+    def __init__(self, network: Network, signature: Signature) -> None:
         self._network = network
-        self.settled = settled
+        self.signature = signature
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
-        return expand(self._network.ask(batch), self.settled)
+        return expand(self._network.ask(batch), self.signature)
 
 
 class LoadedTorch:
@@ -137,7 +137,7 @@ class LoadedTorch:
         )
         return PictureInput(layout, self._network.dtype, height, width, channels, rows)
 
-    def settle(self, batch: Batch) -> Settled:
+    def settle(self, batch: Batch) -> Signature:
         """Ask for one prediction on a few rows and read its shape."""
         source = self._recipe.source
         if self._recipe.response is not None:
@@ -154,9 +154,9 @@ class LoadedTorch:
             Answer(source, "forward", matrix), len(batch), self._recipe.class_names
         )
 
-    def bind(self, settled: Settled) -> Model:
+    def bind(self, signature: Signature) -> Model:
         """Return the model that answers as *settled* says."""
-        return TorchModel(self._network, settled)
+        return TorchModel(self._network, signature)
 
 
 def _reason(error: Exception) -> str:
@@ -233,7 +233,7 @@ def _unjudged(path: str, archive: Archive, data: bytes, torch: Any) -> Network:
     return Network(module.eval())
 
 
-def open_torch(recipe: ModelRecipe, stored: Stored) -> LoadedTorch:
+def open_torch(recipe: ModelRecipe, stored: ModelContent) -> LoadedTorch:
     """
     Judge and open a torch file.
 
@@ -270,7 +270,7 @@ def open_torch(recipe: ModelRecipe, stored: Stored) -> LoadedTorch:
     return LoadedTorch(recipe, stored.sha256, network)
 
 
-def open_torch_pictures(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
+def open_torch_pictures(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
     """
     Open a torch file that takes pictures, or rows of pixels.
 
@@ -280,4 +280,4 @@ def open_torch_pictures(recipe: ModelRecipe, stored: Stored) -> LoadedModel:
         As ``open_torch``.
     """
     loaded = open_torch(recipe, stored)
-    return Flattened(loaded) if loaded.n_columns is not None else loaded
+    return LoadedFlatModel(loaded) if loaded.n_columns is not None else loaded

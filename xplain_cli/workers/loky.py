@@ -31,7 +31,7 @@ _HERE: list[Assignment] = []
 
 
 @dataclass(frozen=True)
-class Done:
+class ChunkResult:
     """A chunk that is explained."""
 
     task: Piece
@@ -93,7 +93,7 @@ class _Work:
     future: "Future[tuple[Records, Effort]]" = field(default_factory=Future)
 
 
-class Crew:
+class WorkerPool:
     """
     Worker processes for one run.
 
@@ -193,7 +193,7 @@ class Crew:
                 worker.held.append(work)
                 order.append(work)
 
-    def explain(self, tasks: Iterator[Piece]) -> Iterator[Done]:
+    def explain(self, tasks: Iterator[Piece]) -> Iterator[ChunkResult]:
         """Explain chunks and yield them in order; what the caller does meanwhile stops nobody."""
         order: deque[_Work] = deque()
         while True:
@@ -210,7 +210,7 @@ class Crew:
             held = {id(work) for worker in self._workers for work in worker.held}
             while order and id(order[0]) not in held:
                 done = order.popleft()
-                yield Done(done.task, *done.future.result())
+                yield ChunkResult(done.task, *done.future.result())
 
     def stop(self) -> None:
         """End all processes at once: nothing may outlive a run."""

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Skipped:
+class OmittedBytes:
     """Bytes that are too many to keep."""
 
     size: int
 
 
-SCALARS = (str, bytes, bytearray, int, float, complex, bool, type(None), Skipped)
+SCALARS = (str, bytes, bytearray, int, float, complex, bool, type(None), OmittedBytes)
 _LONGEST = 200
 _LARGE = 2**63
 RECONSTRUCTORS = frozenset({
@@ -44,7 +44,7 @@ class Global:
 
 
 @dataclass(eq=False, slots=True)
-class Made:
+class Stub:
     """
     What a call or an allocation would have made.
 
@@ -96,7 +96,7 @@ def _order(order: str) -> Any:
 
 def attributes(value: Any) -> dict[Any, Any]:
     """Return the attributes that BUILD would give a stand-in."""
-    if not isinstance(value, Made):
+    if not isinstance(value, Stub):
         return {}
     parts = (
         value.state if isinstance(value.state, tuple) and len(value.state) == 2 else (value.state,)
@@ -126,7 +126,7 @@ def _joined(place: str, part: str) -> str:
 
 
 def _parts(value: Any, place: str) -> Iterator[tuple[Any, str]]:
-    if isinstance(value, Made):
+    if isinstance(value, Stub):
         yield value.callee, place
         yield from ((part, place) for part in value.arguments)
         yield from (
@@ -158,7 +158,7 @@ def _parts(value: Any, place: str) -> Iterator[tuple[Any, str]]:
 
 def walk(root: Any) -> Iterator[tuple[Any, str]]:
     """Yield every part of a dry run's result once, nearest first, with the place where it sits."""
-    name = root.callee.name if isinstance(root, Made) else type(root).__name__
+    name = root.callee.name if isinstance(root, Stub) else type(root).__name__
     queue = deque([(root, root.name if isinstance(root, Global) else name)])
     seen: set[int] = set()
     while queue:
@@ -172,7 +172,7 @@ def walk(root: Any) -> Iterator[tuple[Any, str]]:
 
 def array_values(value: Any) -> list[Any] | None:
     """Return the values of a small array of plain strings or numbers, or None."""
-    if not isinstance(value, Made):
+    if not isinstance(value, Stub):
         return None
     if isinstance(value.value, RawArray):
         array = value.value.read() if len(value.value.shape) == 1 else None
@@ -190,7 +190,7 @@ def array_values(value: Any) -> list[Any] | None:
 
 
 def _pickled_array(state: tuple[Any, ...]) -> NDArray[Any] | None:
-    if len(state) != 5 or not isinstance(state[2], Made):
+    if len(state) != 5 or not isinstance(state[2], Stub):
         return None
     _, shape, dtype, _, data = state
     try:

@@ -7,9 +7,9 @@ import numpy as np
 
 from xplain_cli.explanation import Attribution, FloatArray
 from xplain_cli.methods.locality import locality
-from xplain_cli.methods.neighbourhoods import Pool, TableTask, UnexplainedError, kernel_weights
+from xplain_cli.methods.requests import Pool, TableTask, UnexplainedError, kernel_weights
 from xplain_cli.methods.solvers import gram
-from xplain_cli.methods.surrogate import Seen, Surrogate, fit
+from xplain_cli.methods.surrogate import Sums, Surrogate, fit
 from xplain_cli.targets import pair_values
 
 _SLICE_BYTES = 1.5e6
@@ -30,13 +30,13 @@ def _values(task: TableTask, pool: Pool, row: int) -> tuple[FloatArray, FloatArr
 
 def _look(
     task: TableTask, width: float, rows: Sequence[int], pools: Sequence[Pool], own_inputs: int
-) -> Seen:
+) -> Sums:
     """Sum each row's weighted draws, repeat by repeat."""
     sums, points, offsets, shares, kept = [], [], [], [], []
     lost: dict[int, str] = {}
     known: dict[tuple[int, bytes], tuple[FloatArray, FloatArray]] = {}
     for i, pool in zip(rows, pools, strict=True):
-        coordinates, distances = task.law.contrast(pool.draw, task.block, i)
+        coordinates, distances = task.perturbation.contrast(pool.draw, task.block, i)
         weights = kernel_weights(distances, width)
         total = weights.sum()
         if not total > _LEAST_WEIGHT:
@@ -55,7 +55,7 @@ def _look(
             kept.append((coordinates, values, weights))
     if lost:
         raise UnexplainedError(lost)
-    return Seen(
+    return Sums(
         sums=np.stack(sums),
         points=np.stack(points),
         offsets=np.stack(offsets),

@@ -13,8 +13,8 @@ import numpy as np
 
 from xplain_cli.models.pickles.allowlist import SUBSTITUTED, is_allowed
 from xplain_cli.models.pickles.guards import PARTIALS
-from xplain_cli.models.pickles.inert import modern_name
 from xplain_cli.models.pickles.raw_arrays import WRAPPER
+from xplain_cli.models.pickles.recording_unpickler import modern_name
 from xplain_cli.models.pickles.unpickler import Content, Engine
 
 _NO_INSTANCES = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import numpy as np
 
 from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
-from xplain_cli.features import Block, Draw, DrawLaw, Law, MaskedRows, MaskLaw, Split
+from xplain_cli.features import Block, Draw, MaskedRows, Masker, Perturbation, Sampler, Split
 
 
 class UnexplainedError(Exception):
@@ -41,7 +41,7 @@ class NeedMasks:
     rows : places of rows in the task's block
     masks : (m, n) bool for each of these rows, True where a feature stays
 
-    The answer is ``Masked``.
+    The answer is ``MaskOutputs``.
     """
 
     rows: Sequence[int]
@@ -49,14 +49,14 @@ class NeedMasks:
 
 
 @dataclass(frozen=True)
-class Masked:
+class MaskOutputs:
     """Outputs (m, k) on the explained scale for each row; (b,) model inputs that each took."""
 
     outputs: Sequence[FloatArray]
     asked: IntArray
 
 
-L = TypeVar("L", bound=Law)
+L = TypeVar("L", bound=Perturbation)
 S = TypeVar("S", bound=Split)
 
 
@@ -129,7 +129,7 @@ class Task(Generic[L, S]):
 
     Attributes
     ----------
-    law, block
+    perturbation, block
         How features are drawn, and the b rows split into features.
     pairs : (b, t, 2) int
         Of each row's t targets the (plus, minus) output columns; minus -1 for a single output.
@@ -145,7 +145,7 @@ class Task(Generic[L, S]):
         Whether the model's outputs are explained as probabilities.
     """
 
-    law: L
+    perturbation: L
     block: S
     pairs: IntArray
     predictions: FloatArray
@@ -168,7 +168,7 @@ class Task(Generic[L, S]):
         return int(self.block.counts[0])
 
 
-TableTask: TypeAlias = Task[DrawLaw, Block]
-MaskTask: TypeAlias = Task[MaskLaw, MaskedRows]
+TableTask: TypeAlias = Task[Sampler, Block]
+MaskTask: TypeAlias = Task[Masker, MaskedRows]
 Explaining: TypeAlias = Generator[object, Any, Attribution]
 """Yields requests, is sent what ``engine.model_calls.ANSWERS`` makes of them, returns the rest."""

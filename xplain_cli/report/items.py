@@ -87,7 +87,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class Item:
     """
     One explanation.
 

@@ -25,7 +25,13 @@ from xplain_cli.models.pickles.raw_arrays import (
     finish_dtype,
     read_raw_array,
 )
-from xplain_cli.models.pickles.stubs import FROM_BUFFER, RECONSTRUCTORS, Global, Made, Skipped
+from xplain_cli.models.pickles.stand_ins import (
+    FROM_BUFFER,
+    RECONSTRUCTORS,
+    Global,
+    OmittedBytes,
+    Stub,
+)
 from xplain_cli.models.pickles.unpickler import Content, Engine
 
 _SHOWN = 80
@@ -84,13 +90,13 @@ class _Inert(Engine):
         """Refuse persistent ids, but for the storages of torch's tensors."""
         if not self.storages or not isinstance(pid, tuple) or pid[:1] != ("storage",):
             raise RefusalError("refers to an object outside the file (persistent id)")
-        return Skipped(0)
+        return OmittedBytes(0)
 
     def get_extension(self, code: int) -> Any:
         """Refuse copyreg's extension codes."""
         raise RefusalError(f"uses the copyreg extension code {code}")
 
-    def _make(self, callee: Any, arguments: Any, keywords: Any, *, called: bool) -> Made:
+    def _make(self, callee: Any, arguments: Any, keywords: Any, *, called: bool) -> Stub:
         if not isinstance(callee, Global):
             raise RefusalError("calls a computed value")
         if not isinstance(arguments, tuple) or not isinstance(keywords, dict):
@@ -99,7 +105,7 @@ class _Inert(Engine):
             callee, arguments, called = reconstructed(arguments)
         if called:
             self.called[callee.key] = callee
-        made = Made(callee, arguments, keywords)
+        made = Stub(callee, arguments, keywords)
         check_call(made, called=called)
         return made
 
@@ -127,7 +133,7 @@ class _Inert(Engine):
         made = self.stack[-1]
         if isinstance(made, Global):
             raise RefusalError(f"sets attributes of {made.dotted} itself")
-        if not isinstance(made, Made) or made.built:
+        if not isinstance(made, Stub) or made.built:
             raise RefusalError("sets the state of a finished value")
         check_state(state)
         made.state, made.built = state, True
@@ -136,12 +142,12 @@ class _Inert(Engine):
         elif made.callee.key == WRAPPER:
             self.stack[-1] = self._array(made)
 
-    def _array(self, made: Made) -> Made:
+    def _array(self, made: Stub) -> Stub:
         made.value = read_raw_array(made, self)
         if made.value is not None:
             return made
         array = self.load_nested()
-        if not isinstance(array, Made) or array.callee.key not in RECONSTRUCTORS | FROM_BUFFER:
+        if not isinstance(array, Stub) or array.callee.key not in RECONSTRUCTORS | FROM_BUFFER:
             raise RefusalError("holds an array of objects that is no array")
         return array
 
@@ -238,7 +244,7 @@ class _Inert(Engine):
     def _keep_bytes(self, size: int) -> None:
         if size > KEPT_BYTES:
             self.skip(size)
-            self.append(Skipped(size))
+            self.append(OmittedBytes(size))
         else:
             self.append(self.read(size))
 

@@ -13,12 +13,12 @@ from functools import cached_property
 import numpy as np
 
 from xplain_cli.explanation import FloatArray, add_up
-from xplain_cli.methods.codes import code_rows
+from xplain_cli.methods.cache import Cache
 from xplain_cli.methods.designs import Design, enumerate_masks, sample_masks
-from xplain_cli.methods.keeping import Kept
-from xplain_cli.methods.neighbourhoods import MaskTask
+from xplain_cli.methods.linear_codes import code_rows
+from xplain_cli.methods.requests import MaskTask
 from xplain_cli.methods.solvers import gram_on, solve
-from xplain_cli.methods.surrogate import Control, Seen
+from xplain_cli.methods.surrogate import Control, Sums
 from xplain_cli.samples import enough_samples
 from xplain_cli.seeds import FREE_MASKS
 
@@ -181,7 +181,7 @@ def _fit(
     return _IndexModel(direction, terms, bounds)
 
 
-_SEEN: Kept[_Masks] = Kept(lambda masks: masks.bytes, 1 << 28)
+_SEEN: Cache[_Masks] = Cache(lambda masks: masks.bytes, 1 << 28)
 
 
 def _masks_of(design: Design) -> _Masks:
@@ -205,13 +205,13 @@ def _free_masks(inclusion: str, kernel: tuple[float, ...], repeats: int, seed: i
 
 
 def controlled_by_logit(
-    seen: Seen,
+    seen: Sums,
     task: MaskTask,
     rows: Sequence[int],
     design: Design,
     values: FloatArray,
     ridge: float,
-) -> Seen:
+) -> Sums:
     """
     Return what rows see of their masks once a stand-in explains most of it.
 
@@ -228,7 +228,7 @@ def controlled_by_logit(
     """
     repeats, n = seen.repeats, seen.n
     masks = _masks_of(design)
-    free = _free_masks(task.law.inclusion, design.kernel, repeats, task.seed)
+    free = _free_masks(task.perturbation.inclusion, design.kernel, repeats, task.seed)
     own = np.zeros(values.shape)
     sets = len(free.design.masks)
     beta, intercept = np.zeros((sets, *values.shape[:2], n)), np.zeros((sets, *values.shape[:2]))
