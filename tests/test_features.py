@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xplain_cli.baselines.assignment import NO_CLASS, Ground, measure_distance
-from xplain_cli.baselines.fills import Mean
+from xplain_cli.baselines.assignment import NO_CLASS, Assigned
+from xplain_cli.baselines.fills import MeanColour
+from xplain_cli.baselines.tables import measure_distance
 from xplain_cli.errors import UsageError
 from xplain_cli.modalities.image.compose import InputForm, PictureRow, blend, compose
 from xplain_cli.modalities.tabular.masks import TableMasker
@@ -26,9 +27,9 @@ class Fixed:
     wanted: int = NO_CLASS
     most_asked: int = 0
 
-    def give(self, rows, _classes, _ask):
+    def assign(self, rows, _classes, _ask):
         table = pd.concat([self.table] * len(rows), ignore_index=True)
-        return Ground(table, ["here"] * len(rows), np.zeros(len(rows), dtype=int))
+        return Assigned(table, ["here"] * len(rows), np.zeros(len(rows), dtype=int))
 
 
 def based(rows):
@@ -80,7 +81,7 @@ def picture(layout, dtype):
         box=(0.0, 0.0, 6.0, 4.0),
         size=(6, 4),
         form=form,
-        hidden=Mean(),
+        hidden=MeanColour(),
     )
 
 

@@ -38,7 +38,6 @@ BLIND = ("engine", "planning", "jobs", "methods", "report")
 # modules without a test file of their name, and the file whose facts need them
 TESTED_BY = {
     "baselines/candidates.py": "modalities/image/test_candidates.py",
-    "baselines/tables.py": "baselines/test_assignment.py",
     "baselines/texts.py": "promises/test_new_baseline.py",
     "commands/__init__.py": "test_main.py",
     "commands/gate.py": "jobs/test_gate.py",
@@ -80,9 +79,7 @@ TESTED_BY = {
     "models/torch/archive.py": "models/torch/test_model.py",
     "models/torch/export.py": "models/torch/test_model.py",
     "models/torch/script.py": "models/torch/test_model.py",
-    "options/command.py": "options/test_declare.py",
     "options/pictures.py": "options/test_values.py",
-    "options/runs.py": "options/test_values.py",
     "options/tables.py": "options/test_values.py",
     "options/texts.py": "options/test_values.py",
     "plan.py": "promises/test_second_run.py",

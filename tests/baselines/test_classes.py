@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from backgrounds import Files, answers, fitted, given, reference, table
+from backgrounds import answers, fitted, given, reference, table
 
 from xplain_cli.baselines import open_baseline
-from xplain_cli.baselines.assignment import OTHER_LABEL
+from xplain_cli.baselines.tables import OTHER_LABEL
 from xplain_cli.errors import UsageError, XplainError
 from xplain_cli.models import ModelRecipe, load_model
 
@@ -23,15 +23,15 @@ def test_candidates_are_labelled_and_predicted_as_the_class(kind, rng):
     labelled = np.where(np.arange(len(rows)) % 3 == 0, 1, OTHER_LABEL)
     both = np.flatnonzero((labelled == 1) & (answers(rows).argmax(axis=1) == 1))
     known = replace(reference(rows), labelled=labelled, labels="y")
-    baseline = open_baseline(f"{kind}:class=yes,labels=y")
-    ground = baseline.fit(known, Files(rows)).give(rows.head(4), np.ones(4, dtype=int), answers)
+    baseline = open_baseline("tabular", f"{kind}:class=yes,labels=y")
+    ground = baseline.fit(known).assign(rows.head(4), np.ones(4, dtype=int), answers)
     if kind == "sample":
-        assert len(ground.table) == 4 * len(both)
+        assert len(ground.values) == 4 * len(both)
     else:
         assert {name.removesuffix(", reverted") for name in ground.origins} <= {
             f"row {i}" for i in both
         }
-    assert "column 'y'" in baseline.meaning
+    assert "column 'y'" in baseline.sentence
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_labels_of_a_model_without_classes_are_refused():
     rows = table(np.random.default_rng(0))
     known = replace(reference(rows), predicted=np.full(len(rows), -1))
     with pytest.raises(UsageError, match="the model has no classes"):
-        open_baseline("nearest:labels=y").fit(known, Files(rows))
+        open_baseline("tabular", "nearest:labels=y").fit(known)
 
 
 def test_the_nearest_is_no_farther_than_any_other_of_its_class(rng):
@@ -128,7 +128,7 @@ def test_the_nearest_is_no_farther_than_any_other_of_its_class(rng):
     ref = reference(rows)
     _, ground, wanted = given("nearest", rows, rows.head(10))
     distance = ref.distance
-    got = distance.between(distance.coded(rows.head(10)), distance.coded(ground.table))
+    got = distance.between(distance.coded(rows.head(10)), distance.coded(ground.values))
     for i in range(10):
         others = rows[ref.predicted == wanted[i]]
         apart = distance.between(distance.coded(others), distance.coded(rows.iloc[[i]]))

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from drawn_pictures import given, noise, perturbation, refer
+from drawn_pictures import fitted, given, noise, perturbation
 
-from xplain_cli.baselines.fills import HIDDEN, open_hidden
+from xplain_cli.baselines import BASELINES, open_baseline
 from xplain_cli.errors import UsageError
 from xplain_cli.modalities.image.compose import InputForm
 
@@ -85,10 +85,11 @@ def test_a_colour_of_255_is_refused_where_pixels_have_their_own_range(name):
 )
 def test_a_baseline_that_cannot_be_is_refused(baseline, says):
     with pytest.raises(UsageError, match=says):
-        open_hidden(baseline, refer)
+        fitted(baseline)
 
 
 def test_every_baseline_says_what_it_is():
-    texts = [open_hidden(name, refer).says for name in HIDDEN.keys() - {"colour", "nearest"}]
+    more = {"colour": "colour=7", "nearest": "nearest:class=a", "file": "file=a.png"}
+    texts = [open_baseline("image", more.get(name, name)).label for name in BASELINES["image"]]
     assert all(texts)
     assert len(set(texts)) == len(texts)

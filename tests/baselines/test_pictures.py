@@ -5,10 +5,11 @@ import pickle
 import numpy as np
 import pytest
 from broken_pictures import rgb, stored
-from drawn_pictures import given, noise, perturbation, refer
+from drawn_pictures import fitted, given, noise, perturbation
 
-from xplain_cli.baselines.fills import open_hidden
-from xplain_cli.baselines.pictures import Nearest, hold
+from xplain_cli.baselines.assignment import assign_one
+from xplain_cli.baselines.candidates import NearestMember
+from xplain_cli.baselines.pictures import PictureMembers, hold
 from xplain_cli.errors import RefusedError
 from xplain_cli.modalities.image.compose import InputForm
 from xplain_cli.modalities.image.masks import PictureMasker
@@ -27,7 +28,7 @@ def test_another_picture_stands_in_at_the_same_place(tmp_path):
 def test_another_picture_that_cannot_be_read_is_refused_at_once(tmp_path):
     (tmp_path / "other.png").write_bytes(b"")
     with pytest.raises(RefusedError, match="empty"):
-        open_hidden(f"file={tmp_path / 'other.png'}", refer)
+        fitted(f"file={tmp_path / 'other.png'}")
 
 
 FIRST = "nearest:class=0"
@@ -39,7 +40,8 @@ def near(pictures, form=None, eights=None):
     form = form or InputForm()
     factors = tuple(form.rescale / np.array(form.std))
     held = hold(list(zip(names, pictures, eights, strict=True)))
-    return Nearest(FIRST, held, factors, np.dtype(form.dtype).kind in "iu")
+    whole = np.dtype(form.dtype).kind in "iu"
+    return NearestMember(PictureMembers(FIRST, held, factors, whole), 0)
 
 
 def near_law(pictures, form=None):
@@ -97,7 +99,7 @@ def test_a_grey_candidate_stands_in_for_a_coloured_picture():
 def test_candidates_of_another_range_are_no_candidates():
     shares = (noise(seed=1) / 255).astype(np.float32)
     with pytest.raises(RefusedError, match="range of values"):
-        near([shares], eights=[False]).near(noise(), is_8bit=True)
+        assign_one(near([shares], eights=[False]), [near_law([noise()]).read(given(noise()))])
 
 
 def test_candidates_travel_to_a_worker_whole():

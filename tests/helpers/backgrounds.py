@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.baselines import open_baseline
-from xplain_cli.baselines.assignment import Reference
+from xplain_cli.baselines.tables import TableReference
 
 
 def table(rng, rows=40):
@@ -23,7 +23,7 @@ def answers(rows):
 
 
 def reference(rows):
-    return Reference(
+    return TableReference(
         rows=rows,
         names=tuple(f"row {i}" for i in range(len(rows))),
         predicted=answers(rows).argmax(axis=1),
@@ -32,6 +32,7 @@ def reference(rows):
         discrete=frozenset({"c"}),
         members=(("a",), ("b",), ("c",)),
         seed=0,
+        files=Files(rows),
     )
 
 
@@ -47,7 +48,7 @@ class Files:
 
 
 def fitted(text, rows):
-    return open_baseline(text).fit(reference(rows), Files(rows))
+    return open_baseline("tabular", text).fit(reference(rows))
 
 
 def given(text, rows, some):
@@ -55,4 +56,4 @@ def given(text, rows, some):
     wanted = np.array([1 - answers(some).argmax(axis=1)])[0]
     if giver.wanted is not None:
         wanted = np.full(len(some), giver.wanted)
-    return giver, giver.give(some, wanted, answers), wanted
+    return giver, giver.assign(some, wanted, answers), wanted

@@ -132,12 +132,6 @@ def test_options_of_one_name_take_the_same_values_in_every_command():
     assert {name: found for name, found in kinds.items() if len(found) > 1} == {}
 
 
-def test_a_lone_word_beside_a_configured_model_is_data_but_for_inspect_the_model(tmp_path):
-    for command, expected in (("tabular", ("m", ("a",))), ("inspect", ("a", ()))):
-        found = resolve(command, {"words": ("a",)}, {"XPLAIN_MODEL": "m"}, tmp_path, COMMANDS)
-        assert (found.values["model"], found.values["data"]) == expected
-
-
 ADDED = '    burn_in: int = option("--burn-in N", "Draws left out.", 3, least=1)\n'
 STUB = '''"""A stub."""
 

@@ -130,3 +130,9 @@ def test_a_variable_that_means_nothing_is_noted(tmp_path):
 
 def test_a_wrong_variable_is_refused_by_name(tmp_path):
     assert refusal(tmp_path, environ={"XPLAIN_JOBS": "0"}).startswith("XPLAIN_JOBS is 0")
+
+
+def test_a_lone_word_beside_a_configured_model_is_data_but_for_inspect_the_model(tmp_path):
+    for command, expected in (("tabular", ("m", ("a",))), ("inspect", ("a", ()))):
+        found = resolve(command, {"words": ("a",)}, {"XPLAIN_MODEL": "m"}, tmp_path)
+        assert (found.values["model"], found.values["data"]) == expected

@@ -29,6 +29,9 @@ KEYS = {
 }
 
 
+OPTIONS = {option.name: option for each in COMMANDS.values() for option in each.options}
+
+
 def asked(**given):
     options = resolve("tabular", {"words": ("m", "d"), **given}, {}, Path("/"), COMMANDS)
     return to_request(options, "tabular", argv=("tabular", "m", "d"))
@@ -38,6 +41,27 @@ def test_the_stored_form_is_flat_and_has_its_keys():
     held = stored_form(asked())
     assert set(held) == KEYS
     assert [name for name, value in held.items() if isinstance(value, dict)] == []
+
+
+def test_every_field_of_a_request_has_an_option():
+    own = set(stored_form(from_stored({"modality": "tabular"})))
+    assert own - {option.stored for option in OPTIONS.values()} == {
+        "modality",
+        "output_explicit",
+        "progress",
+        "argv",
+        "project_file",
+    }
+
+
+def test_defaults_agree_with_the_request():
+    plain = stored_form(from_stored({"modality": "tabular"}))
+    differing = {
+        option.stored: option.default
+        for option in OPTIONS.values()
+        if option.stored in plain and plain[option.stored] != option.default
+    }
+    assert differing == {}
 
 
 def test_a_request_is_read_back_whole_from_json():

@@ -9,9 +9,8 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+from drawn_pictures import given, noise
 from PIL import Image
-from test_masked_pictures import given, noise
-from test_text import comments  # noqa: F401 - a fixture
 
 from xplain_cli.baselines import BASELINES, DEFAULTS, label_of, open_baseline
 from xplain_cli.baselines.assignment import NO_CLASS, SHORT, Assigned, assign_one
@@ -84,7 +83,7 @@ def test_the_baseline_of_a_picture_is_the_picture_with_everything_hidden(text):
 
 
 @pytest.mark.parametrize(("baseline", "option"), [("deletion", ()), ("token=_", ("_",))])
-def test_a_token_is_a_baseline_by_its_own_name(run, comments, baseline, option):  # noqa: F811 - the fixture
+def test_a_token_is_a_baseline_by_its_own_name(run, comments, baseline, option):
     base = ("text", comments / "model.pkl", comments / "comments.csv", "--text-column", "CONTENT")
     words = (*base, "--rows", "0:2", "-q")
     assert run(*words, "-b", baseline, "-o", "one").code == 0
@@ -192,7 +191,7 @@ def test_a_file_that_is_refused_ends_the_run_before_it_begins(run, cancer, tmp_p
 
 
 @pytest.mark.usefixtures("made")
-def test_a_text_is_explained_against_what_was_made(run, comments):  # noqa: F811 - the fixture
+def test_a_text_is_explained_against_what_was_made(run, comments):
     put("g.json", {"any": "thank you, band"})
     base = ("text", comments / "model.pkl", comments / "comments.csv", "--text-column", "CONTENT")
     done = run(*base, "-m", "kernel-shap", "-b", "made=g.json", "--rows", "0:2", "-q")

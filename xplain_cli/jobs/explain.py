@@ -47,9 +47,7 @@ def _opened_run(job: Job) -> Iterator[Run]:
     check_free(place, job.plan)
     if request.result.report is not None:
         check_page(request.result.report, place)
-    with contextlib.ExitStack() as held:
-        if place.folder is not None:
-            held.enter_context(lock(place.folder))
+    with contextlib.nullcontext() if place.folder is None else lock(place.folder):
         run = open_run(
             place,
             job.plan,
@@ -57,8 +55,6 @@ def _opened_run(job: Job) -> Iterator[Run]:
             force=request.safety.force,
             chunk_rows=request.workers.chunk_rows or chunk_rows(job),
         )
-        if run.set_aside is not None:
-            held.enter_context(lock(run.folder))
         try:
             yield run
         except XplainError:

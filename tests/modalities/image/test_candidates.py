@@ -1,7 +1,9 @@
 """The nearest picture of a class: where it is sought, and whole runs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,15 +11,16 @@ import pytest
 from picture_models import mean_colours
 from PIL import Image
 
-from xplain_cli.baselines.fills import Mean
-from xplain_cli.baselines.pictures import NearestOf
+from xplain_cli.baselines.candidates import fit_nearest
+from xplain_cli.baselines.fills import MeanColour
+from xplain_cli.baselines.pictures import NearestPicture
 from xplain_cli.datasets.pictures import find_pictures
 from xplain_cli.datasets.pixels import Reading
-from xplain_cli.modalities.image.candidates import Sought, find_nearest
+from xplain_cli.modalities.image.candidates import OtherPictures, PictureReference
 from xplain_cli.modalities.image.compose import InputForm
 from xplain_cli.modalities.image.masks import PictureMasker
 from xplain_cli.modalities.image.superpixels import open_superpixels
-from xplain_cli.models.contract import Capabilities, Signature
+from xplain_cli.models.contract import Capabilities
 
 SIDE = 16
 
@@ -38,12 +41,15 @@ class Reds:
 
 
 def seek(folder, **limits):
-    outputs = Signature(
-        "f", "classification", "probability", ("no", "red"), 1, margin=False, note=""
+    """Return the ids of the pictures of class red, and what the user is told of them."""
+    anywhere = PictureMasker(open_superpixels("grid", 6), MeanColour(), InputForm())
+    files, data = OtherPictures(Reading()), find_pictures([str(folder)])
+    whole = PictureReference(files, data, anywhere, Reds(), 2, ("no", "red"))
+    bounded = SimpleNamespace(
+        classes=whole.classes, source=lambda wanted: replace(whole.source(wanted), **limits)
     )
-    anywhere = PictureMasker(open_superpixels("grid", 6), Mean(), InputForm())
-    sought = Sought(find_pictures([str(folder)]), "DATA", Reading(), anywhere, 2, **limits)
-    return find_nearest(NearestOf("red"), sought, Reds(), outputs)
+    found = fit_nearest(NearestPicture("red"), bounded)
+    return list(found.members.origins), " ".join(found.notes)
 
 
 def reds(tmp_path):
@@ -52,16 +58,16 @@ def reds(tmp_path):
 
 @pytest.mark.parametrize("limits", [{"most": 3}, {"most_bytes": 3 * SIDE * SIDE * 3}])
 def test_candidates_are_bounded_and_it_is_said(tmp_path, limits):
-    found, note = seek(reds(tmp_path), **limits)
-    assert [one.id for one in found.candidates.held] == ["00.png", "01.png", "02.png"]
+    ids, note = seek(reds(tmp_path), **limits)
+    assert ids == ["00.png", "01.png", "02.png"]
     assert "the first 3 pictures of DATA" in note
 
 
 def test_a_candidate_on_which_the_model_fails_is_left_out(tmp_path):
     folder = reds(tmp_path)
     Image.fromarray(np.zeros((SIDE, SIDE, 3), dtype=np.uint8)).save(folder / "03.png")
-    found, note = seek(folder)
-    assert [one.id for one in found.candidates.held] == [f"0{i}.png" for i in (0, 1, 2, 4)]
+    ids, note = seek(folder)
+    assert ids == [f"0{i}.png" for i in (0, 1, 2, 4)]
     assert "4 of 9 pictures" in note
 
 
