@@ -46,7 +46,7 @@ UNSEEN = {"lying dtype", "ndarray in a transformer", "second stream"}
 # every loader in turn: joblib's, pickle's until the end of the file, NumPy's, and torch's way
 # with the members of a zip (a pickle whose persistent ids are storages)
 RUN_ONE = """
-import io, joblib, numpy, pickle, sys, warnings, zipfile
+import _thread, io, joblib, numpy, pickle, sys, time, warnings, zipfile
 sys.path.insert(0, sys.argv[2])
 import evil_pickles
 
@@ -81,6 +81,9 @@ for path in sys.argv[1].split(","):
             load(path)
         except BaseException:
             pass
+    end = time.monotonic() + 10
+    while _thread._count() and time.monotonic() < end:  # what a file began in a thread of its own
+        time.sleep(0.01)
 """
 
 
