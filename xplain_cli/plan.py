@@ -61,6 +61,8 @@ class Request:
     groups: tuple[str, ...] = ()
     input_format: str | None = None
     sep: str | None = None
+    quoting: str | None = None
+    decimal: str = "."
     encoding: str = "utf-8-sig"
     na_values: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ()

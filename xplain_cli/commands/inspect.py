@@ -55,6 +55,8 @@ def inspect(
     group: o.Group = None,
     input_format: o.Input = None,
     sep: o.Sep = None,
+    quoting: o.CellQuoting = None,
+    decimal: o.DecimalSign = None,
     encoding: o.Encoding = None,
     na_values: o.NaValues = None,
     dtype: o.Dtype = None,

@@ -46,6 +46,8 @@ def tabular(
     group: o.Group = None,
     input_format: o.Input = None,
     sep: o.Sep = None,
+    quoting: o.CellQuoting = None,
+    decimal: o.DecimalSign = None,
     encoding: o.Encoding = None,
     na_values: o.NaValues = None,
     dtype: o.Dtype = None,

@@ -45,6 +45,8 @@ def text(
     hash_units: o.HashUnits = None,
     input_format: o.Input = None,
     sep: o.Sep = None,
+    quoting: o.CellQuoting = None,
+    decimal: o.DecimalSign = None,
     encoding: o.Encoding = None,
     na_values: o.NaValues = None,
     dtype: o.Dtype = None,

@@ -8,7 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from xplain_cli.options.settings import Backend, InputFormat, Occurrences, OutputFormat, Response
+from xplain_cli.options.settings import (
+    Backend,
+    Decimal,
+    InputFormat,
+    Occurrences,
+    OutputFormat,
+    Quoting,
+    Response,
+)
 
 _WHAT = "What is explained"
 _HOW_WELL = "How well"
@@ -172,6 +180,18 @@ Input = Annotated[
 Sep = Annotated[str | None, _option(_TABLE, "--sep", "Separator of cells. Default: comma.", "CHAR")]
 Encoding = Annotated[
     str | None, _option(_TABLE, "--encoding", "Encoding of text. Default: utf-8.", "NAME")
+]
+CellQuoting = Annotated[
+    Quoting | None,
+    _option(
+        _TABLE,
+        "--quoting",
+        "double: cells may stand in double quotes; none: quotes are characters. Default: double;"
+        " in tab-separated files only where they are balanced.",
+    ),
+]
+DecimalSign = Annotated[
+    Decimal | None, _option(_TABLE, "--decimal", "Decimal sign of numbers. Default: a point.")
 ]
 NaValues = Annotated[
     list[str] | None,

@@ -8,6 +8,8 @@ from xplain_cli.options.kinds import Setting
 
 OutputFormat = Literal["csv", "json", "jsonl", "parquet"]
 InputFormat = Literal["csv", "tsv", "parquet", "jsonl", "text", "npy", "npz"]
+Quoting = Literal["double", "none"]
+Decimal = Literal[".", ","]
 Response = Literal["predict_proba", "decision_function", "predict"]
 Backend = Literal["auto", "serial", "threads", "loky", "dask"]
 Occurrences = Literal["merge", "each"]
@@ -61,6 +63,8 @@ SETTINGS: dict[str, Setting] = {
     "group": Setting("pairs", (), shape=_PAIR, example="city=city_* (NAME=GLOB)"),
     "input_format": Setting(choices=get_args(InputFormat)),
     "sep": Setting(),
+    "quoting": Setting(choices=get_args(Quoting)),
+    "decimal": Setting(default=".", choices=get_args(Decimal)),
     "encoding": Setting(default="utf-8-sig"),
     "na_values": Setting("names", ()),
     "dtype": Setting("pairs", (), shape=_PAIR, example="zip=text (COLUMN=TYPE)"),
@@ -109,14 +113,24 @@ _PICTURES = (
     *("layout", "max_pixels", "maps", "write_maps"),
 )
 _CELLS = (
-    *("id_column", "keep", "input_format", "sep", "encoding", "na_values", "dtype"),
-    "no_header",
+    *("id_column", "keep", "input_format", "sep", "quoting", "decimal", "encoding", "na_values"),
+    *("dtype", "no_header"),
 )
 _INSPECTED = (
     *("model", "data", "background", "target", "output_scale", "response", "model_output"),
     *("class_names", "method", "samples", "repeats", "id_column", "features", "drop_columns"),
-    *("categorical", "group", "input_format", "sep", "encoding", "na_values", "dtype"),
-    *("no_header", "trust_model", "trusted", "model_sha256", "python_path", "quiet", "debug"),
+    *("categorical", "group", "input_format", "sep", "quoting", "decimal", "encoding"),
+    *(
+        "na_values",
+        "dtype",
+        "no_header",
+        "trust_model",
+        "trusted",
+        "model_sha256",
+        "python_path",
+        "quiet",
+        "debug",
+    ),
 )
 
 COMMANDS: dict[str, tuple[str, ...]] = {
