@@ -28,12 +28,26 @@ def read_options(request: Request, *, of_data: bool = True) -> ReadOptions:
     return ReadOptions(
         input_format=request.input_format if of_data else None,
         sep=request.sep,
+        quoting=request.quoting,
+        decimal=request.decimal,
         encoding=request.encoding,
         na_values=request.na_values,
         dtypes=tuple(dtypes),
         header=not request.no_header,
         show_cells=not request.no_values,
     )
+
+
+def reading_numbers(request: Request) -> dict[str, Any]:
+    """Return what of the reading of files decides the numbers; what is no default, by name."""
+    return {
+        "sep": request.sep,
+        "encoding": request.encoding,
+        "na_values": sorted(request.na_values),
+        "header": not request.no_header,
+        **({"quoting": request.quoting} if request.quoting else {}),
+        **({"decimal": request.decimal} if request.decimal != "." else {}),
+    }
 
 
 def check_carried(request: Request, table: Table) -> None:

@@ -13,7 +13,13 @@ from xplain_cli.datasets import Table
 from xplain_cli.errors import RefusedError, UsageError, nearest
 from xplain_cli.methods import Method
 from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading
-from xplain_cli.modalities.row_ids import carried_columns, check_carried, read_options, rows_of
+from xplain_cli.modalities.row_ids import (
+    carried_columns,
+    check_carried,
+    read_options,
+    reading_numbers,
+    rows_of,
+)
 from xplain_cli.modalities.text.candidates import SoughtTexts, find_nearest_texts, text_column
 from xplain_cli.modalities.text.masks import TextLaw, text_key
 from xplain_cli.modalities.text.nearest import NearestTextOf
@@ -169,12 +175,7 @@ class Text:
             "hashed": law.salt if not law.salt else text_key(law.salt).hex(),
             "dictionary": _dictionary_version() if law.dictionary else None,
             **({"candidates": self.others.sha256} if self.others else {}),
-            "reading": {
-                "sep": request.sep,
-                "encoding": request.encoding,
-                "na_values": sorted(request.na_values),
-                "header": not request.no_header,
-            },
+            "reading": reading_numbers(request),
         }
 
     def facts(self) -> dict[str, Any]:
