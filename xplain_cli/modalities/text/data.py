@@ -16,7 +16,13 @@ from xplain_cli.datasets import Table
 from xplain_cli.errors import RefusedError, UsageError, nearest
 from xplain_cli.methods import Method
 from xplain_cli.modalities import PROBE_ROWS, Drawing, Load, Piece, Reading, classes_named
-from xplain_cli.modalities.row_ids import carried_columns, check_carried, read_options, rows_of
+from xplain_cli.modalities.row_ids import (
+    carried_columns,
+    check_carried,
+    read_options,
+    reading_numbers,
+    rows_of,
+)
 from xplain_cli.modalities.text.candidates import OtherTexts, TextReference
 from xplain_cli.modalities.text.masks import TextLaw, text_key
 from xplain_cli.modalities.text.segmentation import check_unit, has_dictionary
@@ -167,12 +173,7 @@ class Text:
             "hashed": law.salt if not law.salt else text_key(law.salt).hex(),
             "dictionary": _dictionary_version() if law.dictionary else None,
             **self.baseline.numbers(self.others),
-            "reading": {
-                "sep": request.table_format.sep,
-                "encoding": request.table_format.encoding,
-                "na_values": sorted(request.table_format.na_values),
-                "header": not request.table_format.no_header,
-            },
+            "reading": reading_numbers(request),
         }
 
     def facts(self) -> dict[str, Any]:
