@@ -77,6 +77,18 @@ def _cells(column: "pd.Series[Any]") -> list[Any]:
     return [None if v is None or v is pd.NA or v != v else v for v in values]  # noqa: PLR0124 - NaN
 
 
+def moments(values: FloatArray) -> tuple[float, float]:
+    """Return mean and standard deviation of finite values; (0, 0) of none, finite of huge ones."""
+    if not len(values):
+        return 0.0, 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, sd = float(values.mean()), float(values.std())
+    if np.isfinite(mean) and np.isfinite(sd):
+        return mean, sd
+    scale = 2.0 ** int(np.frexp(np.abs(values).max())[1] - 1)
+    return float((values / scale).mean() * scale), float((values / scale).std() * scale)
+
+
 def measure_distance(rows: pd.DataFrame, discrete: frozenset[str]) -> Distance:
     """Measure the spread of numbers and the values of categories in reference rows."""
     spreads, levels = [], []
@@ -87,7 +99,7 @@ def measure_distance(rows: pd.DataFrame, discrete: frozenset[str]) -> Distance:
             continue
         values = np.sort(rows[column].to_numpy(dtype=np.float64))
         known = values[np.isfinite(values)]
-        spreads.append(float(known.std()) if len(known) and known[0] < known[-1] else 1.0)
+        spreads.append(moments(known)[1] if len(known) and known[0] < known[-1] else 1.0)
         levels.append(())
     return Distance(tuple(rows.columns), np.array(spreads), tuple(levels))
 

@@ -1,9 +1,9 @@
 """The rows to explain: tables in files of several formats, read in chunks that never disagree."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import PurePath
 
 from xplain_cli.datasets.arrays import open_array
+from xplain_cli.datasets.cells import LONG
 from xplain_cli.datasets.columns import ColumnMatch, duplicate_ids, match_columns
 from xplain_cli.datasets.delimited import open_delimited
 from xplain_cli.datasets.files import digest_files, find_files
@@ -17,6 +17,7 @@ from xplain_cli.datasets.tables import (
     Chunk,
     Table,
     chunks,
+    is_plain,
     kinds,
     make_table,
     n_rows,
@@ -27,6 +28,7 @@ from xplain_cli.errors import RefusedError, UsageError, nearest
 __all__ = [
     "FORMATS",
     "KINDS",
+    "LONG",
     "Chunk",
     "ColumnMatch",
     "ReadOptions",
@@ -35,6 +37,7 @@ __all__ = [
     "duplicate_ids",
     "file_of",
     "first_readable",
+    "is_plain",
     "judge_columns",
     "kinds",
     "match_columns",
@@ -85,7 +88,7 @@ def _format_of(file: DataFile, options: ReadOptions) -> str:
         return options.input_format
     if file.is_piped:
         return "csv"
-    suffix = PurePath(file.path).suffix.lower()
+    suffix = file.suffix
     if suffix not in _SUFFIXES:
         raise RefusedError(
             f"{file.name}: unknown kind of table {suffix!r}; one of {' '.join(_SUFFIXES)}, "
@@ -115,4 +118,5 @@ def open_table(paths: Sequence[str], options: ReadOptions, *, lines: bool = Fals
     suffixes = [suffix for suffix, kind in _SUFFIXES.items() if lines or kind != "text"]
     files, notes = find_files(paths, () if options.input_format else suffixes)
     sources = [FORMATS[_format_of(file, options)](file, options) for file in files]
-    return make_table(sources, digest_files(files), options, notes)
+    redact = (note for source in sources for note in source.notes)
+    return make_table(sources, digest_files(files), options, (*notes, *redact))

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from xplain_cli.datasets import cells as cell
 from xplain_cli.datasets.cells import Cells, Facts, Missing
 from xplain_cli.datasets.files import spool_bytes
 from xplain_cli.datasets.sources import CellBlock, CellQuery, DataFile, ReadOptions, block_rows
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import RefusedError, nearest
 
 MOST_BYTES = 1 << 30
 """What a member of an npz file may take, unpacked or as float64; an npy file is read in place."""
@@ -67,6 +67,9 @@ def _refusing(name: str) -> Iterator[None]:
 @dataclass(frozen=True)
 class Array:
     """A checked array: a column a field, or a column a position."""
+
+    keeps_types: ClassVar[bool] = True
+    notes: ClassVar[tuple[str, ...]] = ()
 
     file: DataFile
     columns: tuple[str, ...]
@@ -136,6 +139,8 @@ class Array:
         forms = Counter(map(cell.form_of_word, known.tolist())) if part.dtype.kind == "U" else {}
         if part.dtype.kind != "U" and len(known):
             forms = Counter({_FORMS[part.dtype.kind]: len(known)})
+        if part.dtype.kind in "iu" and (long := cell.count_long(known)):
+            forms = Counter({cell.LONG: long, "integer": len(known) - long})
         return Facts(dict(forms), len(part) - len(known))
 
     def blocks(self, wanted: CellQuery) -> Generator[CellBlock, None, None]:
@@ -189,7 +194,7 @@ _Member = tuple[zipfile.ZipInfo, tuple[int, ...]]
 
 
 def _choose(file: DataFile, archive: zipfile.ZipFile) -> _Member:
-    """Return the member that is the table: the only one that can be, or the one named so."""
+    """Return the member that the user names, or the table: the only one, or the one named so."""
     shapes: dict[str, tuple[zipfile.ZipInfo, tuple[int, ...], bool]] = {}
     for info in archive.infolist():
         if info.is_dir():
@@ -198,14 +203,22 @@ def _choose(file: DataFile, archive: zipfile.ZipFile) -> _Member:
             shape, dtype = _shape(handle)
         name = PurePosixPath(info.filename).with_suffix("").as_posix()
         shapes[name] = (info, shape, _is_table(dtype, shape))
+    if file.member and file.member not in shapes:
+        listed = ", ".join(list(shapes)[:12])
+        raise RefusedError(
+            f"{file.name}: holds {listed or 'no array'}, and no {file.member!r}"
+            f"{nearest(file.member, shapes)}"
+        )
+    if file.member:
+        return shapes[file.member][:2]
     tables = [name for name, (_, _, fits) in shapes.items() if fits]
     named = [name for name in tables if name in _NAMES]
     chosen = tables if len(tables) == 1 else named
     if len(chosen) != 1:
         held = ", ".join(f"{name} {shape}" for name, (_, shape, _) in list(shapes.items())[:12])
         raise RefusedError(
-            f"{file.name}: holds {held or 'no array'}; which one is the table? save it alone, with"
-            " numpy.save, or name it X (rows, columns)"
+            f"{file.name}: holds {held or 'no array'}; which one is the table? say it with"
+            f" {file.name}:NAME, or save it as X (rows, columns)"
         )
     return shapes[chosen[0]][:2]
 
@@ -263,6 +276,8 @@ def open_array(file: DataFile, options: ReadOptions) -> Array:
     """
     with Path(file.path).open("rb") as handle:
         head = handle.read(len(_MAGIC))
+    if head == _MAGIC and file.member:
+        raise RefusedError(f"{file.name}: is one array, in no archive; name it without its member")
     if head != _MAGIC and not head.startswith(b"PK"):
         raise RefusedError(
             f"{file.name}: is neither npy nor npz; save an array with numpy.save, or say what it is"

@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 Cells = npt.NDArray[Any]  # (rows,), float64, bool or object
 
+LONG = "long"
+"""Whole numbers of which a float does not hold each: 9007199254740993 would become ...992."""
+
 _INTEGER = re.compile(r"[ \t]*[+-]?(0|[1-9][0-9]*)[ \t]*")
 _PADDED = re.compile(r"[ \t]*[+-]?0[0-9]+[ \t]*")
 _NUMBER = re.compile(
@@ -26,20 +29,25 @@ _SWITCHES = {**_BOOLS, "1": True, "0": False}
 _TIMES = (date, datetime, time, timedelta, np.datetime64)
 NESTED = "nested"
 _RARE = 0.05
-_NUMERIC = frozenset({"number", "integer", "padded"})
+_SWAPPED = str.maketrans(".,", ",.")
+_LONG_DIGITS, _MOST_DIGITS = 16, 4000  # fewer always fit a float; Python reads no more
+_NUMERIC = frozenset({"number", "integer", "padded", LONG})
+_WHOLE = ("integer", LONG)
+_MOST_BITS = 1023  # of the largest float
 _FITTING = {
     "number": _NUMERIC,
     "integer": _NUMERIC,
     "empty": _NUMERIC,
     "bool": frozenset({"bool", "integer"}),
     "bool?": frozenset({"bool", "integer"}),
+    LONG: frozenset({"integer", "padded", LONG}),
 }
 
 
 @dataclass(frozen=True)
 class Missing:
     """
-    The cells that mean "missing".
+    The cells that mean "missing", and the decimal sign of those that are texts.
 
     Attributes
     ----------
@@ -47,10 +55,17 @@ class Missing:
         As text: the empty cell of a delimited file, and what ``--na-values`` names.
     numbers
         The same words as numbers, so that ``-999`` also covers ``-999.0``.
+    decimal
+        ``.`` or ``,``: what stands before the fraction of a number that is a text.
     """
 
     words: frozenset[str]
     numbers: frozenset[float]
+    decimal: str = "."
+
+    def pointed(self, text: str) -> str:
+        """Return a text in which a decimal comma is a point, and a point is none."""
+        return text if self.decimal == "." else text.translate(_SWAPPED)
 
     def has(self, cell: Any) -> bool:
         """Tell whether a cell (text, number, bool or None) is missing."""
@@ -58,15 +73,18 @@ class Missing:
             return True
         if isinstance(cell, str):
             return cell in self.words or (
-                bool(self.numbers) and is_number(cell) and float(cell) in self.numbers
+                bool(self.numbers)
+                and is_number(text := self.pointed(cell))
+                and float(text) in self.numbers
             )
         return not isinstance(cell, bool | list | dict) and cell in self.numbers
 
 
-def missing_words(words: Iterable[str]) -> Missing:
-    """Return the `Missing` of some words."""
+def missing_words(words: Iterable[str], decimal: str = ".") -> Missing:
+    """Return the `Missing` of some words, in texts of a decimal sign."""
     named = frozenset(words)
-    return Missing(named, frozenset(float(w) for w in named if is_number(w)))
+    pointed = map(Missing(named, frozenset(), decimal).pointed, named)
+    return Missing(named, frozenset(float(w) for w in pointed if is_number(w)), decimal)
 
 
 @dataclass(frozen=True)
@@ -77,8 +95,8 @@ class Facts:
     Attributes
     ----------
     forms
-        How many cells that are not missing take each form: integer, padded (007), number, bool,
-        date, category, text, nested (an object or a list).
+        How many cells that are not missing take each form: integer, long (one that no float
+        holds), padded (007), number, bool, date, category, text, nested (an object or a list).
     missing
         The number of missing cells.
     """
@@ -93,7 +111,7 @@ class Facts:
 
 def kind_of(facts: Facts, *, words: bool = False) -> str:
     """
-    Return the kind of a column: number, integer, bool, text, category, date or empty.
+    Return the kind of a column: number, integer, long, bool, text, category, date or empty.
 
     At most one cell in 20 may be something else in a column of numbers or bools: such a cell is a
     slip of its row. In a column of *words* (one that the model takes as categories), and where
@@ -106,8 +124,8 @@ def kind_of(facts: Facts, *, words: bool = False) -> str:
     slips = 0 if words or "padded" in counts else int(total * _RARE)
     if total - counts.get("bool", 0) <= slips:
         return "bool"
-    if total - counts.get("integer", 0) - counts.get("number", 0) <= slips:
-        return "number" if "number" in counts else "integer"
+    if total - sum(counts.get(form, 0) for form in _WHOLE) - counts.get("number", 0) <= slips:
+        return next((form for form in ("number", LONG) if form in counts), "integer")
     if set(counts) == {"category", "text"}:
         return "category"
     return next(iter(counts)) if len(counts) == 1 and "padded" not in counts else "text"
@@ -126,11 +144,25 @@ def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None
 
 
+def form_of_whole(value: int) -> str:
+    """Return the form of a whole number: whether a float holds it."""
+    held = value.bit_length() <= _MOST_BITS and int(float(value)) == value
+    return "integer" if held else LONG
+
+
+def count_long(values: npt.NDArray[Any]) -> int:
+    """Return how many whole numbers (rows,) of a fixed width no float holds."""
+    with np.errstate(invalid="ignore"):  # the last few of 64 bits come back as anything but equal
+        back = values.astype(np.float64).astype(values.dtype)
+    return int((back != values).sum())
+
+
 @lru_cache(maxsize=1 << 16)  # the same few words fill most columns
 def form_of_text(text: str) -> str:
     """Return the form of a cell of a delimited file."""
     if _INTEGER.fullmatch(text):
-        return "integer"
+        long = _LONG_DIGITS <= len(text) <= _MOST_DIGITS
+        return form_of_whole(int(text)) if long else "integer"
     if _PADDED.fullmatch(text):
         return "padded"
     if is_number(text):
@@ -148,7 +180,7 @@ def form_of_value(value: Any) -> str:
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int):
-        return "integer" if value.bit_length() <= 1023 else "text"  # no float is as large
+        return form_of_whole(value) if value.bit_length() <= _MOST_BITS else "text"
     if isinstance(value, str):
         return form_of_word(value)
     if isinstance(value, _TIMES):
@@ -174,7 +206,7 @@ def _not_a(what: str, cell: Any, column: str, *, shown: bool) -> str:
     if what == "a number" and is_number(str(cell).replace(",", "")):
         return (
             f"column {column!r}: {shorten(cell)} is not {what}; "
-            "write a decimal point, and nothing between thousands"
+            "write a decimal point (or --decimal ,), and nothing between thousands"
         )
     return (
         f"column {column!r}: {shorten(cell)} is not {what}; "
@@ -188,6 +220,13 @@ def _number(cell: Any) -> float:
     if isinstance(cell, str) and not is_number(cell):
         raise ValueError(cell)
     return float(cell)
+
+
+def _long(cell: Any) -> int:
+    """Return a cell as a whole number of any length; ValueError where it is none."""
+    if isinstance(cell, float) and not cell.is_integer():
+        raise ValueError(cell)
+    return int(cell)
 
 
 def _switch(cell: Any) -> bool:
@@ -210,6 +249,7 @@ def _object_array(cells: Sequence[Any]) -> Cells:
 
 _ACTS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "number": (_number, "a number"),
+    LONG: (_long, "a whole number"),
     "bool": (_switch, "true or false"),
     "bool?": (_switch, "true or false"),
     "text": (_text, "a text"),
@@ -234,8 +274,8 @@ def convert(
     cells
         Texts, numbers, bools or None (rows,).
     kind
-        ``number`` (float64), ``bool`` (numpy bool), ``bool?`` (object: bool or NaN) or
-        ``text`` (object: str or NaN).
+        ``number`` (float64), ``long`` (object: int or NaN), ``bool`` (numpy bool), ``bool?``
+        (object: bool or NaN) or ``text`` (object: str or NaN).
     where
         The place of cell i, for the reason.
     reasons
@@ -246,13 +286,14 @@ def convert(
 
     """
     act, what = _ACTS[kind]
+    read = missing.pointed if kind == "number" else str
     values: list[Any] = []
     for i, cell in enumerate(cells):
         if missing.has(cell):
             values.append(np.nan)
             continue
         try:
-            values.append(act(cell))
+            values.append(act(read(cell) if isinstance(cell, str) else cell))
         except (ValueError, KeyError, TypeError, OverflowError):
             reasons.setdefault(i, f"{where(i)}, {_not_a(what, cell, column, shown=shown)}")
             values.append(np.nan)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,16 @@ from xplain_cli.datasets import cells as cell
 from xplain_cli.datasets.cells import Cells, Facts, Missing
 from xplain_cli.datasets.files import refuse_foreign
 from xplain_cli.datasets.grid import LONGEST, LineGrid, measure
-from xplain_cli.datasets.records import codec_of, mend, open_text, read_records, undecodable, walk
+from xplain_cli.datasets.quoting import dialect_of
+from xplain_cli.datasets.records import (
+    Dialect,
+    codec_of,
+    mend,
+    open_text,
+    read_records,
+    undecodable,
+    walk,
+)
 from xplain_cli.datasets.sources import (
     CellBlock,
     CellQuery,
@@ -28,6 +37,7 @@ from xplain_cli.datasets.sources import (
 )
 from xplain_cli.errors import RefusedError, UsageError
 
+_WHOLE_FLOATS = 2.0**53  # from here on every float is whole
 _PAD = re.compile(r"[ \t]?[+-]?0[0-9]|[ \t]{2}")
 # pandas 3.1 always reads the nearest float and deprecates the option
 _PRECISION: dict[str, Any] = (
@@ -41,14 +51,17 @@ _PRECISION: dict[str, Any] = (
 class Delimited:
     """A checked csv or tsv file."""
 
+    keeps_types: ClassVar[bool] = False
+
     file: DataFile
     columns: tuple[str, ...]
-    sep: str
+    dialect: Dialect
     encoding: str
     header: bool
     missing: Missing
     grid: LineGrid
-    mended: str | None = None  # a copy in utf-8 without the lines that are no rows
+    mended: str | None = None  # a quoted copy in utf-8 without the lines that are no rows
+    notes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -73,7 +86,9 @@ class Delimited:
                 open_text(file, "utf-8" if mended else self.encoding) as handle,
                 pd.read_csv(
                     handle,
-                    sep=self.sep,
+                    sep=self.dialect.sep,
+                    quoting=(Dialect(self.dialect.sep) if mended else self.dialect).quoting,
+                    decimal=self.missing.decimal,
                     header=0 if self.header else None,
                     names=list(self.columns),
                     usecols=list(columns),
@@ -100,7 +115,7 @@ class Delimited:
         doubtful: set[str] = set()
         for frame, whole in self._readable(columns, {}):
             for column in columns:
-                seen, gaps = _look(frame[column], whole=whole)
+                seen, gaps = _look(frame[column], self.missing, whole=whole)
                 facts[column] += seen
                 if gaps or (column in padded and "text" not in facts[column].forms):
                     doubtful.add(column)
@@ -109,7 +124,7 @@ class Delimited:
             facts.update(dict.fromkeys(again, Facts()))
             for frame, _ in self._readable(again, dict.fromkeys(again, object)):
                 for column in again:
-                    facts[column] += _look(frame[column], whole=True)[0]
+                    facts[column] += _look(frame[column], self.missing, whole=True)[0]
         return facts
 
     def _readable(
@@ -165,23 +180,26 @@ class Delimited:
         )
 
 
-def _look(series: "pd.Series[Any]", *, whole: bool) -> tuple[Facts, bool]:
-    """Return the facts of a part of a column, and whether blanks made floats of its integers."""
+def _look(series: "pd.Series[Any]", spelling: Missing, *, whole: bool) -> tuple[Facts, bool]:
+    """Return the facts of a part of a column, and whether its integers were made floats."""
     values = series.to_numpy() if series.dtype.kind in "iufb" else None
     if values is None:
         counts = series.value_counts(sort=False)
         forms = Counter[str]()
         for value, count in zip(counts.index.tolist(), counts.tolist(), strict=True):
-            forms[cell.form_of_text(str(value))] += count
+            forms[cell.form_of_text(spelling.pointed(str(value)))] += count
         return Facts(dict(forms), len(series) - forms.total()), False
     if values.dtype.kind in "iub":
         form = "bool" if values.dtype.kind == "b" else "integer"
-        return Facts({form: len(values)} if len(values) else {}), False
+        long = cell.count_long(values) if form == "integer" else 0
+        seen = {form: len(values) - long, cell.LONG: long}
+        return Facts({one: count for one, count in seen.items() if count}), False
     floats = values[~np.isnan(values)]
     missing = len(values) - len(floats)
     if not len(floats):
         return Facts({}, missing), False
-    gaps = (missing > 0 or not whole) and bool((floats == np.floor(floats)).all())
+    mixed = missing > 0 or not whole or bool((np.abs(floats) >= _WHOLE_FLOATS).all())
+    gaps = mixed and bool((floats == np.floor(floats)).all())
     return Facts({"number": len(floats)}, missing), gaps
 
 
@@ -220,7 +238,9 @@ def _names(
     return names
 
 
-def _walk(file: DataFile, encoding: str, sep: str, n_columns: int, *, header: bool) -> LineGrid:
+def _walk(
+    file: DataFile, encoding: str, dialect: Dialect, n_columns: int, *, header: bool
+) -> LineGrid:
     """
     Return the shape of any delimited file by reading every record.
 
@@ -232,7 +252,7 @@ def _walk(file: DataFile, encoding: str, sep: str, n_columns: int, *, header: bo
     padded, flaws, lines, blanks = set[int](), dict[int, str](), array("q"), False
     rows = -1 if header else 0
     with open_text(file, encoding) as handle:
-        for line, record in walk(file, handle, sep, n_columns, header=header):
+        for line, record in walk(file, handle, dialect, n_columns, header=header):
             if not record:
                 blanks = True
                 continue
@@ -251,7 +271,7 @@ def _walk(file: DataFile, encoding: str, sep: str, n_columns: int, *, header: bo
 
 
 def _measure(
-    file: DataFile, sep: str, encoding: str, n_columns: int, *, header: bool
+    file: DataFile, encoding: str, dialect: Dialect, n_columns: int, *, header: bool
 ) -> LineGrid | None:
     """Return the shape of a file whose header, if it has one, is its first line."""
     with Path(file.path).open("rb") as raw:
@@ -259,7 +279,7 @@ def _measure(
             return None
         if not header and raw.read(3) != codecs.BOM_UTF8:
             raw.seek(0)
-        return measure(raw, sep, n_columns, encoding)
+        return measure(raw, dialect.sep, n_columns, encoding, quoted=dialect.quoted)
 
 
 def open_delimited(file: DataFile, options: ReadOptions, sep: str) -> Delimited:
@@ -277,8 +297,9 @@ def open_delimited(file: DataFile, options: ReadOptions, sep: str) -> Delimited:
     sep = _separator(options.sep if options.sep is not None else sep)
     encoding = codec_of(options.encoding)
     try:
+        dialect, notes = dialect_of(file, encoding, sep, options.quoting)
         with open_text(file, encoding) as handle:
-            head = next((r for r in read_records(file, handle, sep) if r[1]), None)
+            head = next((r for r in read_records(file, handle, dialect) if r[1]), None)
         if head is None:
             raise RefusedError(
                 f"{file.name}: holds only blank lines; name a file with a header and rows"
@@ -288,15 +309,16 @@ def open_delimited(file: DataFile, options: ReadOptions, sep: str) -> Delimited:
         columns = _names(file, head[1], options, sep)
         grid = None
         if head[0] == 1:  # no blank lines before it, no line ends inside it
-            grid = _measure(file, sep, encoding, len(columns), header=options.header)
+            grid = _measure(file, encoding, dialect, len(columns), header=options.header)
         if grid is None:
-            grid = _walk(file, encoding, sep, len(columns), header=options.header)
+            grid = _walk(file, encoding, dialect, len(columns), header=options.header)
         mended = None
         if grid.flaws:
-            mended = mend(file, encoding, sep, len(columns), header=options.header)
+            mended = mend(file, encoding, dialect, len(columns), header=options.header)
     except UnicodeError as error:
         raise undecodable(file, encoding) from error
     if not grid.rows:
         raise RefusedError(f"{file.name}: a header without rows; --no-header if it is a row")
-    missing = cell.missing_words(("", *options.na_values))
-    return Delimited(file, columns, sep, encoding, options.header, missing, grid, mended)
+    missing = cell.missing_words(("", *options.na_values), options.decimal)
+    header = options.header
+    return Delimited(file, columns, dialect, encoding, header, missing, grid, mended, notes)

@@ -5,13 +5,16 @@ import contextlib
 import glob
 import hashlib
 import os
+import re
 import stat
 import sys
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePath
 from typing import IO, TextIO
 
+from xplain_cli.datasets.packed import Unpacked, open_packed, suffix_of
 from xplain_cli.datasets.sources import DataFile
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.remote import local, redact
@@ -19,18 +22,21 @@ from xplain_cli.remote import local, redact
 _FOREIGN = (
     (b"PAR1", "a parquet file", "say so with --input-format parquet"),
     (b"\x93NUMPY", "a NumPy array", "say so with --input-format npy"),
-    (b"\x1f\x8b", "compressed by gzip", "unpack it first, or pipe it: zcat FILE | xplain ... -"),
+    (b"\x1f\x8b", "compressed by gzip, twice", "unpack it first"),
     (b"PK\x03\x04", "a zip archive or a workbook", "export it as csv"),
     (b"\xd0\xcf\x11\xe0", "an old workbook", "export it as csv"),
-    (b"BZh", "compressed by bzip2", "unpack it first"),
-    (b"\xfd7zXZ", "compressed by xz", "unpack it first"),
-    (b"\x28\xb5\x2f\xfd", "compressed by zstd", "unpack it first"),
+    (b"BZh", "compressed by bzip2, twice", "unpack it first"),
+    (b"\xfd7zXZ", "compressed by xz, twice", "unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd, twice", "unpack it first"),
     (b"\x80\x04\x95", "a pickle", "export it as csv"),
     (b"\x80\x05\x95", "a pickle", "export it as csv"),
     (b"\x89PNG", "a picture", "name a table"),
     (b"\xff\xd8\xff", "a picture", "name a table"),
     (b"%PDF", "a PDF document", "export it as csv"),
 )
+
+
+_MEMBER = re.compile(r"(?P<path>.+\.npz):(?P<member>[^:]+)", re.IGNORECASE | re.DOTALL)
 
 
 def _remove(path: str) -> None:
@@ -70,7 +76,7 @@ def open_spool(name: str) -> Iterator[TextIO]:
         raise _no_space(name, error) from error
 
 
-def spool_bytes(stream: IO[bytes], name: str, most: int | None = None) -> str:
+def spool_bytes(stream: IO[bytes] | Unpacked, name: str, most: int | None = None) -> str:
     """
     Copy a stream to a temporary file that is deleted at exit; return its path.
 
@@ -98,22 +104,39 @@ def spool_bytes(stream: IO[bytes], name: str, most: int | None = None) -> str:
     return path
 
 
+def _unpacked(file: DataFile, suffix: str = "") -> DataFile:
+    """Return a file, or a temporary copy of what a compressed one holds."""
+    stream = open_packed(file.path, file.name, suffix)
+    return file if stream is None else replace(file, path=spool_bytes(stream, file.name))
+
+
 def _open_stdin() -> DataFile:
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError("stdin is a terminal; pipe data into it or name a file")
-    return DataFile("stdin", spool_bytes(sys.stdin.buffer, "stdin"), is_stdin=True, is_piped=True)
+    spool = spool_bytes(sys.stdin.buffer, "stdin")
+    return _unpacked(DataFile("stdin", spool, is_stdin=True, is_piped=True))
 
 
-def _open_path(path: str) -> DataFile:
+def _split_member(path: str) -> tuple[str, str]:
+    """Return a path, and the array of an npz file that ``FILE.npz:NAME`` means."""
+    match = _MEMBER.fullmatch(path)
+    if match is None or Path(path).exists():
+        return path, ""
+    return match["path"], match["member"]
+
+
+def _open_path(path: str, member: str) -> DataFile:
+    suffix = PurePath(path).suffix.lower()
     try:
         mode = Path(path).stat().st_mode
         if stat.S_ISFIFO(mode):
             with Path(path).open("rb") as pipe:
-                return DataFile(path, spool_bytes(pipe, path), is_piped=True)
+                return _unpacked(DataFile(path, spool_bytes(pipe, path), is_piped=True))
         if not stat.S_ISREG(mode):
             raise RefusedError(f"{path}: is not a regular file; name a file, a folder or a glob")
         with Path(path).open("rb"):
-            return DataFile(redact(path), path)
+            name = f"{redact(path)}:{member}" if member else redact(path)
+        return _unpacked(DataFile(name, path, suffix=suffix_of(path), member=member), suffix)
     except FileNotFoundError as error:
         raise RefusedError(f"{path}: no such file; check the name") from error
     except (OSError, ValueError) as error:
@@ -127,7 +150,7 @@ def _expand(path: str, suffixes: Collection[str]) -> tuple[list[str], list[str]]
         return [path], []
     found = sorted(glob.glob(glob.escape(path) + "/*" if is_folder else path, recursive=True))  # noqa: PTH207 - a pattern may be absolute
     files = [one for one in found if Path(one).is_file()]
-    taken = [one for one in files if not suffixes or Path(one).suffix.lower() in suffixes]
+    taken = [one for one in files if not suffixes or suffix_of(one) in suffixes]
     if not taken:
         kinds = f" ({' '.join(suffixes)})" if suffixes else ""
         what = "is a folder without" if is_folder else "matches no"
@@ -149,7 +172,7 @@ def find_files(
     ----------
     paths
         Files, folders (the files in them, sorted), globs (``**`` goes down), addresses of any of
-        them, ``-``.
+        them, ``-``; ``FILE.npz:NAME`` is one array of a file. What is compressed is unpacked.
     suffixes
         Lower-case endings of the files that folders and globs stand for; empty: any.
 
@@ -164,10 +187,11 @@ def find_files(
         raise UsageError("no DATA; name a file, or - for stdin")
     if list(paths).count("-") > 1:
         raise UsageError("stdin (-) is named twice; it can be read once")
-    expanded = [_expand(local(path), suffixes) for path in paths]
+    split = [_split_member(path) for path in paths]
+    expanded = [(_expand(local(path), suffixes), member) for path, member in split]
     files = tuple(
-        _open_stdin() if path == "-" else _open_path(path)
-        for taken, _ in expanded
+        _open_stdin() if path == "-" else _open_path(path, member)
+        for (taken, _), member in expanded
         for path in taken
     )
     for file in files:
@@ -175,7 +199,7 @@ def find_files(
             raise RefusedError(
                 f"{file.name}: is empty, not even a first line; name a file with a header and rows"
             )
-    return files, tuple(note for _, notes in expanded for note in notes)
+    return files, tuple(note for (_, notes), _ in expanded for note in notes)
 
 
 def refuse_foreign(file: DataFile) -> None:
@@ -188,11 +212,18 @@ def refuse_foreign(file: DataFile) -> None:
 
 
 def digest_files(files: Sequence[DataFile]) -> str:
-    """Return the SHA-256 (hex) of one file, or of the digests of several in order."""
+    """
+    Return the SHA-256 (hex) of one file, or of the digests of several in order.
+
+    That of a compressed file is of what it holds; that of ``FILE.npz:NAME`` is of both.
+    """
     digests = []
     for file in files:
         with Path(file.path).open("rb") as handle:
-            digests.append(hashlib.file_digest(handle, "sha256").hexdigest())
+            found = hashlib.file_digest(handle, "sha256").hexdigest()
+        if file.member:
+            found = hashlib.sha256(f"{found}:{file.member}".encode()).hexdigest()
+        digests.append(found)
     return (
         digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
     )

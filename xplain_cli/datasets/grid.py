@@ -62,11 +62,11 @@ def _whole_lines(handle: BinaryIO) -> Iterator[bytes]:
         yield rest + b"\n"
 
 
-def _is_plain(block: bytes, encoding: str) -> bool:
+def _is_plain(block: bytes, encoding: str, *, quoted: bool) -> bool:
     """Tell whether newlines and separators alone make the cells of the block."""
     if len(block) > LONGEST or not block.endswith(b"\n"):
         return False
-    if b'"' in block or b"\0" in block:
+    if (quoted and b'"' in block) or b"\0" in block:
         return False
     if block.count(b"\r") != block.count(b"\r\n"):
         return False
@@ -88,18 +88,21 @@ def _padded(data: Bytes, starts: npt.NDArray[np.intp], n_columns: int) -> npt.ND
     return columns
 
 
-def measure(handle: BinaryIO, sep: str, n_columns: int, encoding: str) -> LineGrid | None:
+def measure(
+    handle: BinaryIO, sep: str, n_columns: int, encoding: str, *, quoted: bool = True
+) -> LineGrid | None:
     """
     Return the shape of the lines from the handle's place on, or None if they are not plain.
 
-    Plain: no quotes, no blank lines, no NUL, decodable, every line with *n_columns* cells. What
-    is not plain may still be a good table, but it takes a real parser to tell.
+    Plain: no quotes (where they enclose cells: *quoted*), no blank lines, no NUL, decodable,
+    every line with *n_columns* cells. What is not plain may still be a good table, but it takes a
+    real parser to tell.
     """
     if n_columns == 1 or not keeps_ascii(encoding):
         return None  # a line without separators may be blank or a missing cell
     rows, padded = 0, np.zeros(n_columns, dtype=np.bool_)
     for block in _whole_lines(handle):
-        if not _is_plain(block, encoding):
+        if not _is_plain(block, encoding, quoted=quoted):
             return None
         data: Bytes = np.frombuffer(block + b"\n\n", dtype=np.uint8)
         marks = np.flatnonzero((data[:-2] == _NEWLINE) | (data[:-2] == ord(sep)))

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from xplain_cli.datasets import cells as cell
 from xplain_cli.datasets.cells import Cells, Facts, Missing
@@ -47,6 +47,9 @@ def _parse(line: str) -> Record:
 @dataclass(frozen=True)
 class JsonLinesFile:
     """A checked JSON Lines file."""
+
+    keeps_types: ClassVar[bool] = True
+    notes: ClassVar[tuple[str, ...]] = ()
 
     file: DataFile
     columns: tuple[str, ...]

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,6 +27,9 @@ COLUMN = "text"
 @dataclass(frozen=True)
 class Lines:
     """A checked text file."""
+
+    keeps_types: ClassVar[bool] = False
+    notes: ClassVar[tuple[str, ...]] = ()
 
     file: DataFile
     rows: int

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import pandas as pd
 
-from xplain_cli.datasets.cells import misfits
+from xplain_cli.datasets.cells import LONG, misfits
 from xplain_cli.datasets.tables import Chunk, Table, chunks, facts_of
 from xplain_cli.errors import RefusedError
 
@@ -27,7 +27,7 @@ def _listed(parts: list[str]) -> str:
 
 def _mixed(forms: Mapping[str, int]) -> str:
     """Say what a column of text mixes; "" where it does not."""
-    numbers = forms.get("integer", 0) + forms.get("number", 0)
+    numbers = sum(forms.get(form, 0) for form in ("integer", LONG, "number"))
     words = sum(forms.values()) - numbers
     if not numbers or not words or "padded" in forms:
         return ""

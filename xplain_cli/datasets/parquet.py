@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -45,9 +45,23 @@ def _form(arrow_type: Any) -> str:
     )
 
 
+def _count_long(values: Any) -> int:
+    """Return how many cells are whole numbers that no float holds."""
+    t = require("pyarrow", "parquet").types
+    known = values.drop_null()
+    if t.is_integer(values.type):
+        return cell.count_long(known.to_numpy(zero_copy_only=False))
+    if t.is_decimal(values.type) and values.type.scale <= 0:  # how databases store ids
+        return sum(cell.form_of_whole(int(one)) == cell.LONG for one in known.to_pylist())
+    return 0
+
+
 @dataclass(frozen=True)
 class ParquetFile:
     """A checked parquet file."""
+
+    keeps_types: ClassVar[bool] = True
+    notes: ClassVar[tuple[str, ...]] = ()
 
     file: DataFile
     columns: tuple[str, ...]
@@ -79,6 +93,9 @@ class ParquetFile:
         form = _form(values.type)
         if form in {"integer", "number"}:
             missing = int(np.isnan(self._floats(values)).sum())
+            if long := _count_long(values):
+                known = max(len(values) - missing, long)
+                return Facts({"integer": known - long, cell.LONG: long}, missing)
         elif form == "text" or (form not in {"bool", cell.NESTED} and self.missing.words):
             kept = [v for v in values.to_pylist() if not self.missing.has(v)]
             forms = Counter(map(cell.form_of_word, kept)) if form == "text" else {form: len(kept)}

@@ -4,13 +4,36 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from xplain_cli.datasets.files import open_spool
 from xplain_cli.datasets.grid import LONGEST, keeps_ascii
 from xplain_cli.datasets.sources import DataFile
 from xplain_cli.errors import RefusedError, UsageError
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """
+    How the lines of a delimited file fall into cells.
+
+    Attributes
+    ----------
+    sep
+        The character between cells.
+    quoted
+        Whether double quotes around a cell are no part of it; else they are characters.
+    """
+
+    sep: str
+    quoted: bool = True
+
+    @property
+    def quoting(self) -> Literal[0, 3]:
+        """The constant of the standard library, and of pandas."""
+        return csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
 
 
 def codec_of(encoding: str) -> str:
@@ -93,7 +116,8 @@ def _next_record(file: DataFile, reader: Any) -> list[str] | str | None:
         never = "unexpected end" in str(error)
         reason = (
             f"{file.name}: a quote in line {line} {'is never closed' if never else 'is wrong'}"
-            f'{"" if never else f" ({error})"}; close it, or write a " inside a cell twice'
+            f'{"" if never else f" ({error})"}; close it, or write a " inside a cell twice; where'
+            " quotes are characters like others, --quoting none"
         )
         if reader.line_num != line:  # where the next row begins is unknown
             raise RefusedError(reason) from error
@@ -101,7 +125,9 @@ def _next_record(file: DataFile, reader: Any) -> list[str] | str | None:
     return record
 
 
-def read_records(file: DataFile, handle: TextIO, sep: str) -> Iterator[tuple[int, list[str] | str]]:
+def read_records(
+    file: DataFile, handle: TextIO, dialect: Dialect
+) -> Iterator[tuple[int, list[str] | str]]:
     """
     Yield (number of the last line, cells) of each record; a blank line has no cells.
 
@@ -123,7 +149,8 @@ def read_records(file: DataFile, handle: TextIO, sep: str) -> Iterator[tuple[int
                 nul = number
             yield text
 
-    reader = csv.reader(lines(), delimiter=sep, strict=True)
+    sep, quoting = dialect.sep, dialect.quoting
+    reader = csv.reader(lines(), delimiter=sep, quoting=quoting, strict=True)
     line = 0
     while (record := _next_record(file, reader)) is not None:
         if nul > line:
@@ -135,11 +162,11 @@ def read_records(file: DataFile, handle: TextIO, sep: str) -> Iterator[tuple[int
 
 
 def walk(
-    file: DataFile, handle: TextIO, sep: str, n_columns: int, *, header: bool
+    file: DataFile, handle: TextIO, dialect: Dialect, n_columns: int, *, header: bool
 ) -> Iterator[tuple[int, list[str] | str]]:
     """Yield (number of the last line, cells or the reason) of each record, blank lines too."""
     first = "header" if header else "first line"
-    for line, record in read_records(file, handle, sep):
+    for line, record in read_records(file, handle, dialect):
         if record and len(record) != n_columns and isinstance(record, list):
             record = (  # noqa: PLW2901 - the reason stands in its place
                 f"{file.name}: line {line} has {len(record)} cells, the {first} {n_columns}; remove"
@@ -148,11 +175,11 @@ def walk(
         yield line, record
 
 
-def mend(file: DataFile, encoding: str, sep: str, n_columns: int, *, header: bool) -> str:
-    """Write a copy whose unreadable rows are rows of missing cells; return its path."""
+def mend(file: DataFile, encoding: str, dialect: Dialect, n_columns: int, *, header: bool) -> str:
+    """Write a quoted copy whose unreadable rows are rows of missing cells; return its path."""
     with open_text(file, encoding) as handle, open_spool(file.name) as spool:
-        writer = csv.writer(spool, delimiter=sep, lineterminator="\n")
-        for _, record in walk(file, handle, sep, n_columns, header=header):
+        writer = csv.writer(spool, delimiter=dialect.sep, lineterminator="\n")
+        for _, record in walk(file, handle, dialect, n_columns, header=header):
             if record:
                 writer.writerow(record if isinstance(record, list) else [""] * n_columns)
     return spool.name

@@ -23,6 +23,11 @@ class ReadOptions:
         ``csv tsv jsonl parquet npy npz``; None: by suffix, csv for stdin.
     sep
         One ASCII character between cells; None: ``,`` for csv and a tab for tsv.
+    quoting
+        Of delimited files: ``double``: cells may stand in double quotes; ``none``: a quote is a
+        character like others; None: ``double``, and between tabs only where quotes are balanced.
+    decimal
+        The decimal sign of delimited files, ``.`` or ``,``.
     encoding
         Of delimited files and JSON Lines; never guessed.
     na_values
@@ -38,6 +43,8 @@ class ReadOptions:
 
     input_format: str | None = None
     sep: str | None = None
+    quoting: str | None = None
+    decimal: str = "."
     encoding: str = "utf-8-sig"
     na_values: tuple[str, ...] = ()
     dtypes: tuple[tuple[str, str], ...] = ()
@@ -57,12 +64,18 @@ class DataFile:
         file of another machine.
     is_stdin, is_piped
         Where the bytes came from; such a spool has no suffix that would say what they are.
+    suffix
+        The lower-case ending of its name, without that of what packed it: ``.csv`` of a.csv.gz.
+    member
+        Of an npz file the array that is meant; empty: the one that is a table.
     """
 
     name: str
     path: str
     is_stdin: bool = False
     is_piped: bool = False
+    suffix: str = ""
+    member: str = ""
 
 
 @dataclass(frozen=True)
@@ -171,6 +184,16 @@ class Source(Protocol):
     @property
     def rows(self) -> int:
         """The number of data rows."""
+        ...
+
+    @property
+    def keeps_types(self) -> bool:
+        """Whether the format tells a text from a number; else every cell is a text."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was decided about the file, for the user."""
         ...
 
     @property

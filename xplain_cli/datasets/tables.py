@@ -1,12 +1,13 @@
 """A table of rows and named columns over one or more files, read in typed chunks."""
 
 import contextlib
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from xplain_cli.datasets.cells import Cells, Facts, kind_of, misfits
+from xplain_cli.datasets.cells import LONG, Cells, Facts, kind_of, misfits
 from xplain_cli.datasets.sources import (
     CellBlock,
     CellQuery,
@@ -17,8 +18,10 @@ from xplain_cli.datasets.sources import (
 )
 from xplain_cli.errors import RefusedError, UsageError, nearest
 
-KINDS = ("number", "integer", "bool", "text", "category", "date", "empty")
-_STORED = {"number": "number", "integer": "number", "empty": "number", "bool": "bool"}
+KINDS = ("number", "integer", LONG, "bool", "text", "category", "date", "empty")
+_STORED = {"number": "number", "integer": "number", "empty": "number", "bool": "bool", LONG: LONG}
+_BLOCK = 65536
+_ODD = re.compile(r"[ \t+]|-0|.*[ \t]$", re.DOTALL)
 _DTYPES = ("number", "text", "bool")
 
 
@@ -56,6 +59,11 @@ class Table:
     show_cells: bool = True
     facts: dict[str, Facts] = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def keeps_types(self) -> bool:
+        """Whether all of its formats tell a text from a number; else cells are texts."""
+        return all(source.keeps_types for source in self.sources)
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -68,9 +76,9 @@ class Chunk:
         0-based number in the whole DATA of the first row.
     table
         The typed columns in the order asked for, RangeIndex from 0: float64 (NaN missing), numpy
-        bool, or object. Object columns hold ``str``, or ``bool`` where the column misses values
-        anywhere in DATA; missing is NaN, as in the frames that models were fitted on (None is an
-        unknown category to scikit-learn's encoders).
+        bool, or object. Object columns hold ``str``, ``int`` (whole numbers of any length), or
+        ``bool`` where the column misses values anywhere in DATA; missing is NaN, as in the frames
+        that models were fitted on (None is an unknown category to scikit-learn's encoders).
     carried
         The id and kept columns as the text of the file, missing "".
     reasons
@@ -227,6 +235,7 @@ def kinds(table: Table, columns: Sequence[str], words: Collection[str] = ()) -> 
     One of `KINDS`. ``integer``: whole numbers without leading zeros; a column with a cell like
     007 is ``text``, and so is one that mixes numbers with other words, unless at most one cell in
     20 is a word and the column is not among *words*, which the model takes as categories;
+    ``long``: whole numbers of which a float does not hold each;
     ``date``: ISO dates and stored datetimes; ``category``: a stored dictionary; ``empty``: no cell.
 
     Raises
@@ -299,3 +308,15 @@ def chunks(
         held = [joined.cut(whole - whole % rows, whole)] if whole % rows else []
     if held:
         yield _chunk(join_blocks(held), columns, wanted, start)
+
+
+def is_plain(table: Table, column: str) -> bool:
+    """
+    Return whether each cell of a column of whole numbers is what its number is written as.
+
+    ``+1``, `` 1`` and ``-0`` are not: as words they are others than ``1`` and ``0``.
+    """
+    if table.keeps_types:
+        return True
+    pieces = chunks(table, {}, [column], _BLOCK)
+    return not any(_ODD.match(cell) for piece in pieces for cell in piece.carried[column])

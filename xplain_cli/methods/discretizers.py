@@ -4,6 +4,8 @@ import numpy as np
 
 from xplain_cli.explanation import FloatArray, IntArray
 
+_EXPONENT = 96  # that of float32 goes to 128
+
 DISCRETIZERS = ("quartile", "decile", "entropy", "none")
 
 
@@ -14,6 +16,19 @@ def quantile_edges(values: FloatArray, parts: int) -> FloatArray:
         return np.empty(0)
     shares = np.arange(1, parts) * (100.0 / parts)
     return np.unique(np.percentile(known, shares))
+
+
+def _shrink(x: FloatArray) -> float:
+    """
+    Return the power of two that makes values (b,) small enough for a tree; 1 where they are.
+
+    Trees hold float32, and add up the values of a column. A power of two changes no digit of a
+    value, so edges are the same but for its exponent.
+    """
+    largest = float(np.abs(x).max())
+    if largest <= float(np.finfo(np.float32).max):
+        return 1.0
+    return float(2.0 ** (_EXPONENT - int(np.frexp(largest)[1])))
 
 
 def entropy_edges(values: FloatArray, labels: IntArray) -> FloatArray:
@@ -30,7 +45,8 @@ def entropy_edges(values: FloatArray, labels: IntArray) -> FloatArray:
         return np.empty(0)
     order = np.lexsort((labels[known], values[known]))
     x, y = values[known][order], labels[known][order]
+    shrink = _shrink(x)
     tree = DecisionTreeClassifier(criterion="entropy", max_depth=3, random_state=0)
-    fitted = tree.fit(x[:, None], y).tree_
-    edges = fitted.threshold[fitted.children_left > -1]
+    fitted = tree.fit(x[:, None] * shrink, y).tree_
+    edges = fitted.threshold[fitted.children_left > -1] / shrink
     return np.unique(edges) if len(edges) else np.array([float(np.median(x))])

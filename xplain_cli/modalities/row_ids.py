@@ -28,12 +28,28 @@ def read_options(request: Request, *, of_data: bool = True) -> ReadOptions:
     return ReadOptions(
         input_format=request.table_format.input_format if of_data else None,
         sep=request.table_format.sep,
+        quoting=request.table_format.quoting,
+        decimal=request.table_format.decimal,
         encoding=request.table_format.encoding,
         na_values=request.table_format.na_values,
         dtypes=tuple(dtypes),
         header=not request.table_format.no_header,
         show_cells=not request.result.no_values,
     )
+
+
+def reading_numbers(request: Request) -> dict[str, Any]:
+    """Return what of the reading of files decides the numbers; what is no default, by name."""
+    return {
+        "sep": request.table_format.sep,
+        "encoding": request.table_format.encoding,
+        "na_values": sorted(request.table_format.na_values),
+        "header": not request.table_format.no_header,
+        **({"quoting": request.table_format.quoting} if request.table_format.quoting else {}),
+        **(
+            {"decimal": request.table_format.decimal} if request.table_format.decimal != "." else {}
+        ),
+    }
 
 
 def check_carried(request: Request, table: Table) -> None:

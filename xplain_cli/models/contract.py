@@ -1,5 +1,6 @@
 """What a model is to the rest of the house: a recipe, then judged and loaded, then settled."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -85,6 +86,8 @@ class Signature:
         True if one decision margin m stands for two classes: the columns are (-m, +m).
     note
         One sentence that says what is explained.
+    frame
+        True if a model without names of its own takes tables with names, and fails on arrays.
     """
 
     response: str
@@ -94,6 +97,7 @@ class Signature:
     positive: int | None
     margin: bool
     note: str
+    frame: bool = False
 
 
 class UnableError(UsageError):
@@ -246,13 +250,17 @@ class Levels:
     Attributes
     ----------
     values
-        The categories, as the model compares them; missing left out.
+        The categories, as the model compares them; missing left out. None: words that the model
+        does not list.
     strict
         True: the model fails on any other; False: it takes others as unknown.
+    missing
+        What stood for a missing cell in the frame that it was fitted on: NaN or None.
     """
 
-    values: tuple[Any, ...]
+    values: tuple[Any, ...] | None
     strict: bool
+    missing: float | None = math.nan
 
 
 class LoadedModel(Protocol):
@@ -295,12 +303,16 @@ class LoadedModel(Protocol):
 
     @property
     def levels(self) -> Mapping[str, Levels]:
-        """Of the columns that are handed to an encoder as they are, its categories."""
+        """
+        Of the columns that are handed to an encoder as they are, its categories.
+
+        Where the model knows no names, these, ``discrete`` and ``numeric`` go by position: "0".
+        """
         ...
 
     @property
     def numeric(self) -> frozenset[str]:
-        """The columns known to be numbers; empty where names are unknown."""
+        """The columns known to be numbers."""
         ...
 
     @property

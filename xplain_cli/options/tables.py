@@ -7,6 +7,8 @@ from typing import ClassVar, Literal
 from xplain_cli.options.declare import Shape, option
 
 InputFormat = Literal["csv", "tsv", "parquet", "jsonl", "text", "npy", "npz"]
+Quoting = Literal["double", "none"]
+Decimal = Literal[".", ","]
 
 _PAIR = re.compile(r"[^=]+=.+", re.DOTALL)
 
@@ -57,6 +59,12 @@ class TableFormat:
         "--input-format", "Format of DATA. Default: by suffix; stdin: csv."
     )
     sep: str | None = option("--sep CHAR", "Separator of cells. Default: comma.")
+    quoting: Quoting | None = option(
+        "--quoting",
+        "double: cells may stand in double quotes; none: quotes are characters. Default: double;"
+        " in tab-separated files only where they are balanced.",
+    )
+    decimal: Decimal = option("--decimal", "Decimal sign of numbers. Default: a point.", ".")
     encoding: str = option("--encoding NAME", "Encoding of text. Default: utf-8.", "utf-8-sig")
     na_values: tuple[str, ...] = option(
         "--na-values TEXT,...", "Texts that mean missing, besides the empty cell.", (), kind="names"

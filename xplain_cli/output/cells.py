@@ -30,6 +30,7 @@ _MOST_NAMES = 40
 _JOINERS = "\u200c\u200d"  # they hold letters and emoji together
 _ARMED = re.compile(r"'*[=+\-@\t\r\0]")
 _DISARMED = re.compile(r"'+[=+\-@\t\r\0]")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 _BARE = {int, float, type(None)}
 
 
@@ -37,10 +38,11 @@ def guard(text: str) -> str:
     """
     Put ``'`` before text that a spreadsheet would run (CWE-1236).
 
-    That is text that begins with ``= + - @``, TAB, CR or NUL. Text that looks guarded already
-    gets one more, so that ``unguard(guard(text)) == text`` for every text.
+    That is text that begins with ``= + - @``, TAB, CR or NUL; a number alone is no formula, and
+    stays (a class ``-1``, an id ``+1``). Text that looks guarded already gets one more, so that
+    ``unguard(guard(text)) == text`` for every text.
     """
-    return f"'{text}" if _ARMED.match(text) else text
+    return f"'{text}" if _ARMED.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def unguard(text: str) -> str:

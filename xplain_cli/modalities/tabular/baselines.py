@@ -15,10 +15,11 @@ from xplain_cli.errors import RefusedError, UsageError, nearest
 from xplain_cli.explanation import IntArray
 from xplain_cli.modalities import PROBE_ROWS, Neighbourhood, content_sha256
 from xplain_cli.modalities.row_ids import read_options
+from xplain_cli.modalities.tabular.column_kinds import ModelColumns
 from xplain_cli.modalities.tabular.draws import row_keys
 from xplain_cli.modalities.tabular.masks import TableMasker
 from xplain_cli.modalities.tabular.reading import read_rows
-from xplain_cli.models import LoadedModel, Model, ModelRecipe, Signature, load_model
+from xplain_cli.models import Model, ModelRecipe, Signature, load_model
 from xplain_cli.models.batches import predict_perturbed, repeated
 from xplain_cli.models.judges import Judge, choose_judge
 from xplain_cli.options.request import Request
@@ -35,7 +36,7 @@ class BaselineFiles:
     data: Table
     source: Table
     kinds: Mapping[str, str]
-    loaded: LoadedModel
+    known: ModelColumns
 
     def row(self, name: str) -> pd.DataFrame:
         """
@@ -49,7 +50,7 @@ class BaselineFiles:
         column = self.request.ids.id_column
         carried = [column] if column else []
         at = 0
-        for piece in read_rows(self.data, self.kinds, self.loaded, 4096, carried=carried):
+        for piece in read_rows(self.data, self.kinds, self.known, 4096, carried=carried):
             numbers = range(at, at + len(piece.table))
             names = piece.ids(column) if column else [str(i) for i in numbers]
             at += len(piece.table)
@@ -98,7 +99,7 @@ class BaselineFiles:
             raise RefusedError(
                 f"--baseline file={path}: no column {missing[0]!r}; it needs the model's columns"
             )
-        piece = next(read_rows(source, self.kinds, self.loaded, _MOST_FILE_ROWS + 1))
+        piece = next(read_rows(source, self.kinds, self.known, _MOST_FILE_ROWS + 1))
         if piece.reasons:
             place, reason = next(iter(piece.reasons.items()))
             raise RefusedError(f"--baseline file={path}: row {place}: {reason}")

@@ -16,8 +16,9 @@ _SHOWN = 5
 
 def _unseen(column: "pd.Series[Any]", levels: Levels) -> dict[int, Any]:
     """Return the rows whose value is known and none of the levels, with the value."""
-    names = set() if levels.strict else {str(value) for value in levels.values}
-    other = ~column.isin([*levels.values, *names]) & column.notna()
+    values = levels.values or ()
+    names = set() if levels.strict else {str(value) for value in values}
+    other = ~column.isin([*values, *names]) & column.notna()
     rows = other.to_numpy().nonzero()[0].tolist()
     return {i: column.iloc[i] for i in rows}
 
@@ -28,7 +29,7 @@ def _listed(values: Iterable[Any]) -> str:
 
 
 def _named(value: Any, known: Levels) -> str:
-    return f"the category {value!r}{nearest(str(value), map(str, known.values))}"
+    return f"the category {value!r}{nearest(str(value), map(str, known.values or ()))}"
 
 
 def set_apart(
@@ -54,8 +55,8 @@ def set_apart(
                 i,
                 f"{name(row)}: row {row}, column {column!r}: the model was not fitted with"
                 f" {_named(value, known) if shown else 'its category'};"
-                f" it knows {_listed(known.values)}: change it to one of them, or fit the model"
-                " with handle_unknown='ignore'",
+                f" it knows {_listed(known.values or ())}: change it to one of them, or fit the"
+                " model with handle_unknown='ignore'",
             )
     return replace(piece, reasons={**reasons, **piece.reasons})
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xplain_cli.baselines.tables import moments
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 
 UNSEEN = -1
@@ -132,9 +133,9 @@ def cut(name: str, values: FloatArray, edges: FloatArray) -> Binned:
         edges=edges,
         lows=np.concatenate([[ends[0]], edges]),
         highs=np.concatenate([edges, [ends[1]]]),
-        means=np.array([part.mean() if len(part) else 0.0 for part in bins]),
+        means=np.array([moments(part)[0] for part in bins]),
         # 1e-11 is lime's own guard against a spread of 0
-        sds=np.array([part.std() if len(part) else 0.0 for part in bins]) + 1e-11,
+        sds=np.array([moments(part)[1] for part in bins]) + 1e-11,
         frequencies=np.array(counts, dtype=np.float64) / len(values),
         missing=n_missing > 0,
     )

@@ -15,21 +15,27 @@ from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import IntArray
 from xplain_cli.methods import METHODS, Method
 from xplain_cli.modalities import PROBE_ROWS, Load, Neighbourhood, OpenedModality, Piece
-from xplain_cli.modalities.row_ids import carried_columns, check_carried, read_options, rows_of
+from xplain_cli.modalities.row_ids import (
+    carried_columns,
+    check_carried,
+    read_options,
+    reading_numbers,
+    rows_of,
+)
 from xplain_cli.modalities.tabular.baselines import (
     BaselineFiles,
     judge_recipe,
     masked_drawing,
 )
+from xplain_cli.modalities.tabular.column_kinds import ModelColumns, read_kinds
 from xplain_cli.modalities.tabular.fit import parse_groups, table_law
 from xplain_cli.modalities.tabular.leaf_sums import check_leaves
 from xplain_cli.modalities.tabular.reading import (
     read_background,
-    read_kinds,
     read_rows,
     usable_background,
 )
-from xplain_cli.models import LoadedModel, Model, Signature, load_model
+from xplain_cli.models import Model, Signature, load_model
 from xplain_cli.models.batches import BATCH_ROWS, predict_perturbed
 from xplain_cli.options.request import Request
 from xplain_cli.specs import split_spec
@@ -47,8 +53,8 @@ class Tabular:
     ----------
     request
         What the user asked for.
-    loaded
-        The model, which knows its categories.
+    known
+        What the model knows of its columns.
     table, kinds
         DATA, and the kind of each model column.
     source, background, background_sha
@@ -62,7 +68,7 @@ class Tabular:
     """
 
     request: Request
-    loaded: LoadedModel
+    known: ModelColumns
     table: Table
     kinds: Mapping[str, str]
     source: Table
@@ -112,11 +118,11 @@ class Tabular:
 
     @property
     def _files(self) -> BaselineFiles:
-        return BaselineFiles(self.request, self.table, self.source, self.kinds, self.loaded)
+        return BaselineFiles(self.request, self.table, self.source, self.kinds, self.known)
 
     def probe(self) -> pd.DataFrame:
         """Return the first rows."""
-        return datasets.first_readable(read_rows(self.table, self.kinds, self.loaded, PROBE_ROWS))
+        return datasets.first_readable(read_rows(self.table, self.kinds, self.known, PROBE_ROWS))
 
     def typical(self) -> pd.DataFrame:
         """Return rows of the background."""
@@ -126,7 +132,7 @@ class Tabular:
         """Yield rows start..stop in pieces of *size*."""
         carried = carried_columns(self.request)
         for chunk in read_rows(
-            self.table, self.kinds, self.loaded, size, carried=carried, span=(start, stop)
+            self.table, self.kinds, self.known, size, carried=carried, span=(start, stop)
         ):
             yield Piece(chunk.table, rows_of(self.request, chunk))
 
@@ -199,12 +205,7 @@ class Tabular:
             "columns": dict(self.kinds),
             "discrete": sorted(self.discrete),
             "groups": {name: list(members) for name, members in self.groups.items()},
-            "reading": {
-                "sep": request.table_format.sep,
-                "encoding": request.table_format.encoding,
-                "na_values": sorted(request.table_format.na_values),
-                "header": not request.table_format.no_header,
-            },
+            "reading": reading_numbers(request),
         }
 
     def facts(self) -> dict[str, Any]:
@@ -227,9 +228,9 @@ def _labels(background: pd.DataFrame, model: Model, signature: Signature) -> Int
     return labels
 
 
-def _discrete(request: Request, kinds: Mapping[str, str], loaded: LoadedModel) -> frozenset[str]:
+def _discrete(request: Request, kinds: Mapping[str, str], known: ModelColumns) -> frozenset[str]:
     found = {c for c, kind in kinds.items() if kind not in {"number", "integer", "empty"}}
-    found |= set(kinds) & loaded.discrete
+    found |= set(kinds) & known.discrete
     for pattern in request.columns.categorical:
         hits = {c for c in kinds if fnmatch.fnmatchcase(c, pattern)}
         if not hits:
@@ -284,12 +285,12 @@ def open_tabular(request: Request, load: Load) -> OpenedModality:
     )
     check_carried(request, table)
     source, notes = _background_table(request, table)
-    kinds = read_kinds(table, source, matched.columns, loaded)
-    background, places, found = read_background(table, source, kinds, loaded)
-    discrete = _discrete(request, kinds, loaded)
+    kinds, known = read_kinds(table, source, matched.columns, loaded)
+    background, places, found = read_background(table, source, kinds, known)
+    discrete = _discrete(request, kinds, known)
     opened = Tabular(
         request=request,
-        loaded=loaded,
+        known=known,
         table=table,
         kinds=kinds,
         source=source,

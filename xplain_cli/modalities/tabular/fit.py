@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xplain_cli.baselines.tables import moments
 from xplain_cli.errors import RefusedError, UsageError, nearest
 from xplain_cli.explanation import IntArray
 from xplain_cli.methods.discretizers import entropy_edges, quantile_edges
@@ -22,6 +23,7 @@ from xplain_cli.modalities.tabular.cells import (
 )
 from xplain_cli.modalities.tabular.draws import TableSampler
 
+_LARGEST = float(np.finfo(np.float64).max) / 4
 _PARTS = {"quartile": 4, "decile": 10}
 
 
@@ -66,14 +68,19 @@ def _cell(
             f"background: column {name!r} has infinite values; bins need finite numbers:"
             f" --drop-columns {name}, or --na-values inf"
         )
+    if np.nanmax(np.abs(values), initial=0.0) > _LARGEST:
+        raise RefusedError(
+            f"background: column {name!r} has values above {_LARGEST:.0e}, whose differences are"
+            f" infinite: --drop-columns {name}, or give it in a larger unit"
+        )
     if discretizer == "none":
         if np.isnan(values).any():
             raise UsageError(
                 f"lime:discretizer=none: column {name!r} has missing values in the background;"
                 " a missing value has a bin but no place on a line: use discretizer=quartile"
             )
-        ordered = np.sort(values)
-        return Gaussian(name, float(ordered.mean()), float(ordered.std()) or 1.0)
+        mean, sd = moments(np.sort(values))
+        return Gaussian(name, mean, sd or 1.0)
     if discretizer == "entropy":
         if labels is None:
             raise UsageError("lime:discretizer=entropy needs classes; use quartile or decile")

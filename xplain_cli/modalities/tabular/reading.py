@@ -1,7 +1,8 @@
-"""The columns of DATA and its background: of which kind they are, and which rows can be used."""
+"""The rows of DATA and its background: which can be used, and which the model can be asked."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,74 +11,14 @@ import pandas as pd
 
 from xplain_cli import datasets
 from xplain_cli.datasets import Chunk, Table
-from xplain_cli.errors import RefusedError, nearest
+from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import BoolArray, IntArray
 from xplain_cli.modalities.tabular.categories import set_apart, unseen_notes
-from xplain_cli.models import Levels, LoadedModel, Model
+from xplain_cli.modalities.tabular.column_kinds import ModelColumns
+from xplain_cli.models import Model
 
 _BLOCK = 65536
 _LEAST_BACKGROUND, _FEW_BACKGROUND = 20, 200
-
-
-def _all(known: Levels, kind: Any) -> bool:
-    """Tell whether all categories are of a kind; True and False are no numbers."""
-    values = known.values
-    return bool(values) and all(isinstance(v, kind) and not isinstance(v, bool) for v in values)
-
-
-def _model_kinds(found: Mapping[str, str], loaded: LoadedModel, path: str) -> dict[str, str]:
-    """Let the model decide where it knows: a column that it takes as a number is read as one."""
-    kinds = {}
-    words = {c for c, known in loaded.levels.items() if _all(known, str)}
-    numbers = {c for c, known in loaded.levels.items() if _all(known, int | float)}
-    for column, kind in found.items():
-        number = loaded.all_numeric or column in loaded.numeric or column in numbers
-        if column in words and kind != "category":
-            kinds[column] = "text"
-            continue
-        if kind == "date" and not number:
-            raise RefusedError(
-                f"{path}: column {column!r} holds dates, which are neither numbers nor"
-                f" categories; make numbers of them (days, month), or take each date as a word"
-                f" with --dtype {column}=text"
-            )
-        kinds[column] = "number" if number and kind in {"text", "category", "date"} else kind
-    return kinds
-
-
-def _merge_kinds(data: Mapping[str, str], background: Mapping[str, str]) -> dict[str, str]:
-    """Let the background decide kinds; a number that is whole on one side only is a number."""
-    merged = {}
-    for column, kind in background.items():
-        pair = {kind, data[column]}
-        merged[column] = "number" if pair == {"number", "integer"} else kind
-        if kind == "empty":
-            merged[column] = data[column]
-    return merged
-
-
-def read_kinds(
-    table: Table, source: Table, columns: tuple[str, ...], loaded: LoadedModel
-) -> dict[str, str]:
-    """
-    Return the kind of each model column, from DATA, its background and what the model knows.
-
-    Raises
-    ------
-    RefusedError
-        A column holds dates, or the background lacks one.
-    """
-    kinds = _model_kinds(datasets.kinds(table, columns, loaded.discrete), loaded, table.paths[0])
-    if source is table:
-        return kinds
-    missing = [c for c in columns if c not in source.columns]
-    if missing:
-        raise RefusedError(
-            f"{source.paths[0]}: the background has no column {missing[0]!r}"
-            f"{nearest(missing[0], source.columns)}"
-        )
-    held = _model_kinds(datasets.kinds(source, columns, loaded.discrete), loaded, source.paths[0])
-    return _merge_kinds(kinds, held)
 
 
 def _check_background(rows: int, path: str) -> list[str]:
@@ -91,25 +32,34 @@ def _check_background(rows: int, path: str) -> list[str]:
     return []
 
 
-def _judge(table: Table, kinds: Mapping[str, str], loaded: LoadedModel) -> list[str]:
+def _judge(table: Table, kinds: Mapping[str, str], known: ModelColumns) -> list[str]:
     """Check the cells of a table against their kinds and the model's categories."""
-    notes = datasets.judge_columns(table, kinds, loaded.discrete)
-    levels = {c: known for c, known in loaded.levels.items() if c in kinds}
+    notes = datasets.judge_columns(table, kinds, known.discrete)
+    levels = {c: one for c, one in known.levels.items() if one.values is not None}
     if levels:
         pieces = datasets.chunks(table, {c: kinds[c] for c in levels}, [], _BLOCK)
         notes += unseen_notes(pieces, levels, table.paths[0], shown=table.show_cells)
     return notes
 
 
-def _usable(piece: Chunk, table: Table, loaded: LoadedModel) -> Chunk:
+def _usable(piece: Chunk, table: Table, known: ModelColumns) -> Chunk:
+    """Return a chunk in which rows that the model cannot be asked have a reason."""
     name = partial(datasets.file_of, table)
-    return set_apart(piece, loaded.levels, name, shown=table.show_cells)
+    filled = piece if table.keeps_types else _with_empty_words(piece, known)
+    return set_apart(filled, known.levels, name, shown=table.show_cells)
+
+
+def _with_empty_words(piece: Chunk, known: ModelColumns) -> Chunk:
+    """Return a chunk in which an empty cell is the empty word, where that is a category."""
+    empty = [c for c, one in known.levels.items() if c in piece.table and "" in (one.values or ())]
+    filled = {c: piece.table[c].where(piece.table[c].notna(), "") for c in empty}
+    return replace(piece, table=piece.table.assign(**filled)) if empty else piece
 
 
 def read_rows(
     table: Table,
     kinds: Mapping[str, str],
-    loaded: LoadedModel,
+    known: ModelColumns,
     rows: int,
     carried: Sequence[str] = (),
     span: tuple[int, int | None] = (0, None),
@@ -123,11 +73,11 @@ def read_rows(
         A file cannot be read.
     """
     for piece in datasets.chunks(table, kinds, carried, rows, *span):
-        yield _usable(piece, table, loaded)
+        yield _usable(piece, table, known)
 
 
 def read_background(
-    table: Table, source: Table, kinds: Mapping[str, str], loaded: LoadedModel
+    table: Table, source: Table, kinds: Mapping[str, str], known: ModelColumns
 ) -> tuple[pd.DataFrame, IntArray, list[str]]:
     """
     Check the cells of DATA and its background against their kinds, and read the background.
@@ -147,10 +97,10 @@ def read_background(
     RefusedError
         Most cells of a column do not fit.
     """
-    notes = _judge(table, kinds, loaded)
+    notes = _judge(table, kinds, known)
     if source is not table:
-        notes += [f"background: {note}" for note in _judge(source, kinds, loaded)]
-    whole = _usable(datasets.read_columns(source, kinds), source, loaded)
+        notes += [f"background: {note}" for note in _judge(source, kinds, known)]
+    whole = _usable(datasets.read_columns(source, kinds), source, known)
     lost = len(whole.reasons)
     if lost:
         notes.append(f"background: {lost} rows that cannot be used are left out")

@@ -23,7 +23,13 @@ from xplain_cli.modalities import (
     Piece,
     classes_named,
 )
-from xplain_cli.modalities.row_ids import carried_columns, check_carried, read_options, rows_of
+from xplain_cli.modalities.row_ids import (
+    carried_columns,
+    check_carried,
+    read_options,
+    reading_numbers,
+    rows_of,
+)
 from xplain_cli.modalities.text.candidates import OtherTexts, TextReference
 from xplain_cli.modalities.text.masks import TextMasker, text_key
 from xplain_cli.modalities.text.segmentation import check_unit, has_dictionary
@@ -180,12 +186,7 @@ class Text:
             else text_key(perturbation.salt).hex(),
             "dictionary": _dictionary_version() if perturbation.dictionary else None,
             **self.baseline.numbers(self.others),
-            "reading": {
-                "sep": request.table_format.sep,
-                "encoding": request.table_format.encoding,
-                "na_values": sorted(request.table_format.na_values),
-                "header": not request.table_format.no_header,
-            },
+            "reading": reading_numbers(request),
         }
 
     def facts(self) -> dict[str, Any]:

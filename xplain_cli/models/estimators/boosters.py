@@ -249,17 +249,18 @@ def boosted_kinds(model: Any, categories: CategoryColumns, columns: Sequence[str
         return Kinds()
     discrete = frozenset(columns[i] for i in categories.positions)
     texts = frozenset(columns[i] for i in categories.texts)
-    levels = {columns[i]: Levels(known, strict=False) for i, known in categories.levels.items()}
+    listed = dict.fromkeys(categories.words) | dict(categories.levels)
+    levels = {columns[i]: Levels(known, strict=False) for i, known in listed.items()}
     return Kinds(discrete, frozenset(columns) - discrete - texts, levels)
 
 
 def _as_words(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Return whole numbers as they are, other values as words."""
-    if column.dtype.kind in "iu":
+    """Return whole numbers and bools, which CatBoost takes as 0 and 1, as they are; else words."""
+    if column.dtype.kind in "iub":
         return column
 
     def word(value: Any) -> str:
-        whole = isinstance(value, float) and value.is_integer()
+        whole = isinstance(value, bool) or (isinstance(value, float) and value.is_integer())
         return str(int(value) if whole else value)
 
     kept = column.astype(object)

@@ -1,6 +1,7 @@
 """Which columns a fitted pipeline reads, and which of them it treats as categories or numbers."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +20,18 @@ _ANY_INPUT = frozenset({
     "MissingIndicator",
     "TfidfVectorizer",
 })
+_NUMBERS_ONLY = frozenset({
+    "ClassifierChain",
+    "OneVsOneClassifier",
+    "RANSACRegressor",
+    "RFE",
+    "RFECV",
+    "RegressorChain",
+    "SelfTrainingClassifier",
+    "SequentialFeatureSelector",
+})
+"""Estimators around others that make numbers of all columns first, as they were fitted."""
+
 _IMPUTERS = frozenset({"IterativeImputer", "KNNImputer", "SimpleImputer"})
 _ANY_FILL = frozenset({"most_frequent", "constant"})
 
@@ -38,6 +51,7 @@ class Kinds:
         return Kinds(discrete, (self.numeric | other.numeric) - discrete, levels)
 
 
+_CHOSEN = frozenset({"base_estimator", "estimator", "estimators"})
 _WRAPPERS = {
     "FixedThresholdClassifier": "estimator_",
     "FrozenEstimator": "estimator",
@@ -61,7 +75,38 @@ def members(estimator: Any) -> list[Any]:
     together = hasattr(estimator, "named_estimators_")
     if together or type(estimator).__name__.startswith("MultiOutput"):
         return list(estimator.estimators_)
-    return []
+    return _held(estimator) if holds_estimators(estimator) else []
+
+
+def holds_estimators(estimator: Any) -> bool:
+    """Return whether it is built around estimators that its user chose: forests are not."""
+    if not hasattr(estimator, "estimators_") and not hasattr(estimator, "estimator_"):
+        return False
+    try:
+        return bool(_CHOSEN & set(estimator.get_params(deep=False)))
+    except (AttributeError, TypeError, RuntimeError):  # no scikit-learn estimator: nobody knows
+        return not type(estimator).__module__.startswith("sklearn.")
+
+
+def _held(estimator: Any) -> list[Any]:
+    """Return the fitted models inside that see all columns of the one that holds them, as it is."""
+    if _subsets(estimator):
+        return []  # each sees columns of its own
+    found = getattr(estimator, "estimators_", None)
+    found = [estimator.estimator_] if found is None else found
+    names, width = fitted_names(estimator), fitted_width(estimator)
+    parts = [one for one in found if fitted_width(one) is not None]
+    same = [(fitted_names(one) or names) == names and fitted_width(one) == width for one in parts]
+    return parts if all(same) else []
+
+
+def _subsets(estimator: Any) -> list[tuple[Any, list[int]]]:
+    """Return the models inside that see some of the columns each, and which; bagging does that."""
+    places = [list(map(int, one)) for one in getattr(estimator, "estimators_features_", ())]
+    whole = list(range(fitted_width(estimator) or 0))
+    if all(one == whole for one in places):
+        return []
+    return list(zip(estimator.estimators_, places, strict=True))
 
 
 def steps_of(estimator: Any) -> list[Any] | None:
@@ -140,15 +185,20 @@ def _of_model(estimator: Any, columns: Sequence[str]) -> Kinds:
     flags = getattr(estimator, "is_categorical_", None)
     if flags is None:
         return Kinds(numeric=frozenset(columns))
-    discrete = {name for name, flag in zip(columns, flags, strict=False) if flag}
-    return Kinds(frozenset(discrete), frozenset(columns) - discrete)
+    discrete = [name for name, flag in zip(columns, flags, strict=False) if flag]
+    levels: dict[str, Levels] = {}
+    for name, encoder, _ in getattr(getattr(estimator, "_preprocessor", None), "transformers_", ()):
+        if name == "encoder":  # what it does not know counts as missing
+            levels = _levels(encoder, discrete)
+    return Kinds(frozenset(discrete), frozenset(columns) - frozenset(discrete), levels)
 
 
 def _same_columns(step: Any) -> bool | None:
     """Return True if a step hands its columns on, None if it also shows that they are numbers."""
     name = type(step).__name__
     if name == "FunctionTransformer":
-        return None if isinstance(step.func, np.ufunc) else step.func is None
+        numbers = isinstance(step.func, np.ufunc) or step.validate
+        return None if numbers else step.func is None
     if name not in _IMPUTERS:
         return False
     return True if getattr(step, "strategy", "mean") in _ANY_FILL else None
@@ -157,7 +207,7 @@ def _same_columns(step: Any) -> bool | None:
 def _of_steps(steps: Sequence[Any], columns: Sequence[str]) -> Kinds:
     """Return the kinds that the first step which cares about them shows."""
     replaced = False
-    for step in steps:
+    for at, step in enumerate(steps):
         same = _same_columns(step)
         if same is None:
             return Kinds(numeric=frozenset(columns))
@@ -165,10 +215,25 @@ def _of_steps(steps: Sequence[Any], columns: Sequence[str]) -> Kinds:
             replaced |= isinstance(getattr(step, "missing_values", None), str)
             continue
         kinds = column_kinds(step, columns)
-        if hasattr(step, "transformers_"):
+        if hasattr(step, "transformers_") and _numbers_wanted(steps[at + 1 :]):
             kinds |= Kinds(numeric=_passed_on(step, columns))
         return replace(kinds, levels={}) if replaced else kinds
     return Kinds()
+
+
+def _numbers_wanted(steps: Sequence[Any]) -> bool:
+    """Return whether steps are known to take nothing but numbers."""
+    if not steps:
+        return True
+    last = steps[-1]
+    if hasattr(last, "get_cat_feature_indices"):  # CatBoost
+        return not last.get_cat_feature_indices() and not last.get_text_feature_indices()
+    if hasattr(last, "booster_"):  # LightGBM
+        return not last.booster_.pandas_categorical
+    if hasattr(last, "get_booster"):  # XGBoost
+        return "c" not in (last.get_booster().feature_types or ())
+    names = list(map(str, range(fitted_width(steps[0]) or 1)))
+    return _of_steps(steps, names).numeric == frozenset(names)
 
 
 def _passed_on(transformer: Any, columns: Sequence[str]) -> frozenset[str]:
@@ -192,10 +257,13 @@ def _parallel(estimator: Any) -> list[Any] | None:
 def _levels(encoder: Any, columns: Sequence[str]) -> dict[str, Levels]:
     """Return the categories that an encoder was fitted with."""
     strict = getattr(encoder, "handle_unknown", None) == "error"
-    return {
-        column: Levels(tuple(v for v in known.tolist() if v is not None and v == v), strict=strict)  # noqa: PLR0124 - NaN
-        for column, known in zip(columns, getattr(encoder, "categories_", ()), strict=False)
-    }
+    levels = {}
+    for column, known in zip(columns, getattr(encoder, "categories_", ()), strict=False):
+        values = known.tolist()
+        none = None in values and not any(v != v for v in values)  # noqa: PLR0124 - NaN
+        kept = tuple(v for v in values if v is not None and v == v)  # noqa: PLR0124 - NaN
+        levels[column] = Levels(kept, strict=strict, missing=None if none else math.nan)
+    return levels
 
 
 def _of_one(estimator: Any, columns: Sequence[str]) -> Kinds:
@@ -205,8 +273,19 @@ def _of_one(estimator: Any, columns: Sequence[str]) -> Kinds:
         return Kinds(discrete=frozenset(columns), levels=_levels(estimator, columns))
     if name in _ANY_INPUT or not type(estimator).__module__.startswith("sklearn."):
         return Kinds()
-    same = _same_columns(estimator)
-    return Kinds() if same else _of_model(estimator, columns)
+    if name not in _NUMBERS_ONLY and holds_estimators(estimator):
+        return Kinds()  # what is inside says nothing of these columns
+    if name == "FunctionTransformer" and _same_columns(estimator) is False:
+        return Kinds()  # a function of the team's own
+    return Kinds() if _same_columns(estimator) else _of_model(estimator, columns)
+
+
+def _of_parts(parts: Iterable[tuple[Any, Sequence[str]]]) -> Kinds:
+    """Return what models side by side show of the columns that each sees."""
+    kinds = Kinds()
+    for one, columns in parts:
+        kinds |= column_kinds(one, columns)
+    return kinds
 
 
 def column_kinds(estimator: Any, columns: Sequence[str]) -> Kinds:
@@ -225,10 +304,9 @@ def column_kinds(estimator: Any, columns: Sequence[str]) -> Kinds:
     if steps is not None:
         return _of_steps(steps, columns)
     if parallel is not None:
-        kinds = Kinds()
-        for one in parallel:
-            kinds |= column_kinds(one, columns)
-        return kinds
+        return _of_parts((one, columns) for one in parallel)
+    if holds_estimators(estimator) and (subsets := _subsets(estimator)):
+        return _of_parts((one, [columns[i] for i in places]) for one, places in subsets)
     if hasattr(estimator, "transformers_"):
         return _of_transformer(estimator, columns)
     return _of_one(estimator, columns)

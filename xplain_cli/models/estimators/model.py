@@ -1,6 +1,6 @@
 """Fitted scikit-learn estimators and whatever predicts as they do."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -29,7 +29,7 @@ from xplain_cli.models.estimators.boosters import (
     pin_thread,
     wrapped,
 )
-from xplain_cli.models.estimators.columns import Kinds, column_kinds, fitted_names, fitted_width
+from xplain_cli.models.estimators.columns import column_kinds, fitted_names, fitted_width
 from xplain_cli.models.estimators.trees import leaf_boxes, why_no_trees
 from xplain_cli.models.pickles.object_graph import held_by
 from xplain_cli.models.responses import Answer, expand, settle_answer
@@ -54,10 +54,11 @@ class EstimatorModel:
     signature: Signature
     named: bool
     categories: CategoryColumns
+    blanks: frozenset[int] = frozenset()
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
-        inputs = as_inputs(batch, self.categories, named=self.named)
+        inputs = as_inputs(batch, self.categories, named=self.named, blanks=self.blanks)
         answer = ask(self.estimator, self.signature.response, inputs)
         return expand(answer, self.signature)
 
@@ -73,16 +74,35 @@ class EstimatorModel:
         )
 
 
-def as_inputs(batch: Batch, categories: CategoryColumns, *, named: bool) -> Any:
-    """Return texts and arrays as they are, a table as it is or, without names, as a matrix."""
+def as_inputs(
+    batch: Batch, categories: CategoryColumns, *, named: bool, blanks: frozenset[int] = frozenset()
+) -> Any:
+    """
+    Return texts and arrays as they are, a table as it is or, without names, as a matrix.
+
+    Parameters
+    ----------
+    blanks
+        Columns in which a missing cell is None to the model, not NaN.
+    """
     if not isinstance(batch, pd.DataFrame):
         return batch
     batch = cast(batch, categories)
+    if blanks:
+        columns = [batch.iloc[:, i] for i in range(batch.shape[1])]
+        for i in blanks:
+            columns[i] = columns[i].astype(object).where(columns[i].notna(), None)
+        batch = pd.concat(columns, axis=1)
     if named:
         return batch
     numbers = all(kind.kind in "fiub" for kind in batch.dtypes if isinstance(kind, np.dtype))
     extension = any(not isinstance(kind, np.dtype) for kind in batch.dtypes)
     return batch.to_numpy(dtype=np.float64 if numbers and not extension else object)
+
+
+def _by_position(batch: pd.DataFrame) -> bool:
+    """Return whether the columns of a table have no names but their positions."""
+    return list(batch.columns) == list(map(str, range(batch.shape[1])))
 
 
 @dataclass
@@ -114,15 +134,16 @@ class Estimator:
         kinds = column_kinds(self.estimator, places)
         kinds |= boosted_kinds(self.estimator, self.categories, places)
         self.all_numeric = bool(places) and kinds.numeric == frozenset(places)
-        known = kinds if self.columns is not None else Kinds()
-        self.discrete, self.numeric, self.levels = known.discrete, known.numeric, known.levels
+        self.discrete, self.numeric, self.levels = kinds.discrete, kinds.numeric, kinds.levels
+        self.blanks = frozenset(
+            i for i, c in enumerate(places) if c in kinds.levels and kinds.levels[c].missing is None
+        )
 
     def settle(self, batch: Batch) -> Signature:
         """Ask for one prediction on a few rows and choose the response."""
         response, task = self._choose()
-        inputs = as_inputs(batch, self.categories, named=self.columns is not None)
         try:
-            matrix = ask(self.estimator, response, inputs)
+            matrix, frame = self._asked(response, batch)
         except Exception as error:  # a model of another version fails in any way
             reason = " ".join(str(error).split())
             skew = [note for note in self.notes if note.startswith("fitted with ")]
@@ -134,12 +155,37 @@ class Estimator:
                 f" {type(error).__name__}: {reason}{note}; {' or '.join(ways)}"
             ) from error
         answer = self._answer(response, task, matrix)
-        return settle_answer(answer, len(batch), self.recipe.class_names)
+        signature = settle_answer(answer, len(batch), self.recipe.class_names)
+        return replace(signature, frame=True) if frame else signature
+
+    def _asked(self, response: str, batch: Batch) -> tuple[FloatArray, bool]:
+        """
+        Return the first answer, and whether it took a table with names.
+
+        A model without names of its own is handed an array; steps that a team wrote may want the
+        names of the table, where it has any.
+        """
+        named = self.columns is not None
+
+        def asked(*, named: bool) -> FloatArray:
+            inputs = as_inputs(batch, self.categories, named=named, blanks=self.blanks)
+            return ask(self.estimator, response, inputs)
+
+        frame = isinstance(batch, pd.DataFrame) and not _by_position(batch)
+        if named or not frame:
+            return asked(named=named), False
+        try:
+            return asked(named=False), False
+        except Exception as error:  # noqa: BLE001 - code of the team's own may raise anything
+            try:
+                return asked(named=True), True
+            except Exception:  # noqa: BLE001 - what is wrong is said of what such models are given
+                raise error from None
 
     def bind(self, signature: Signature) -> Model:
         """Return the model that answers as *settled* says."""
-        named = self.columns is not None
-        whole = EstimatorModel(self.estimator, signature, named, self.categories)
+        named = self.columns is not None or signature.frame
+        whole = EstimatorModel(self.estimator, signature, named, self.categories, self.blanks)
         if self.recipe.modality == "text" and (texts := sparse_texts(self.estimator)) is not None:
             return BagOfWords(whole, texts)
         return whole

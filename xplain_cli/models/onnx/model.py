@@ -224,7 +224,8 @@ class LoadedOnnx:
         names = tuple(one.name for one in self.inputs)
         self.columns: tuple[str, ...] | None = names if named else None
         self.n_columns = len(names) if named else self.inputs[0].width
-        self.levels: dict[str, Levels] = {}
+        words = texts if named else {str(i) for i in range(self.n_columns or 0) if texts}
+        self.levels = {one: Levels(None, strict=False) for one in words}
         self.discrete = texts if named else frozenset[str]()
         self.numeric = frozenset(names) - texts if named else frozenset[str]()
         self.all_numeric = not texts
