@@ -118,5 +118,5 @@ def open_table(paths: Sequence[str], options: ReadOptions, *, lines: bool = Fals
     suffixes = [suffix for suffix, kind in _SUFFIXES.items() if lines or kind != "text"]
     files, notes = find_files(paths, () if options.input_format else suffixes)
     sources = [FORMATS[_format_of(file, options)](file, options) for file in files]
-    redact = (note for source in sources for note in source.notes)
-    return make_table(sources, digest_files(files), options, (*notes, *redact))
+    said = (note for source in sources for note in source.notes)
+    return make_table(sources, digest_files(files), options, (*notes, *said))

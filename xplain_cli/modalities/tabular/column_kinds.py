@@ -101,9 +101,9 @@ def _by_model(column: str, look: str, known: ModelColumns, path: str) -> str:
 
 def _kinds(table: Table, columns: tuple[str, ...], known: ModelColumns) -> dict[str, str]:
     """Return the kind of each column of one table; the user's own word stands above all."""
-    stages = datasets.kinds(table, columns, known.discrete)
+    seen = datasets.kinds(table, columns, known.discrete)
     path = table.paths[0]
-    return {c: table.dtypes.get(c) or _by_model(c, look, known, path) for c, look in stages.items()}
+    return {c: table.dtypes.get(c) or _by_model(c, look, known, path) for c, look in seen.items()}
 
 
 def _merge(
