@@ -1,4 +1,4 @@
-"""The values that flow: what a method says of rows, and the columns that a run keeps of it."""
+"""The values that flow between rooms: Attribution, Records, Rows, and the columns of a run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Files of other machines: an address becomes a local copy, and messages go on naming the address.
+"""Files at addresses: copied here, and called by their address with secrets redacted.
 
 Whatever leaves the process, messages and manifests alike, passes ``told``: it puts addresses in the
 place of their copies, and stars in the place of passwords and signatures.

@@ -1,4 +1,4 @@
-"""How many samples a run takes: defaults, what a fit needs, when all masks fit, how budgets grow.
+"""Decides every number of samples: defaults, what a fit needs, all masks, growth.
 
 A sample is a draw or a mask of one repeat; a budget is (samples per repeat, repeats). Methods,
 planning and the precision target decide no number of samples themselves: they ask here.

@@ -1,4 +1,4 @@
-"""On which scale a target is explained: probability, log-odds, or the model's raw numbers."""
+"""The scale of a target: probability, log-odds, or the model's raw numbers."""
 
 from dataclasses import dataclass
 

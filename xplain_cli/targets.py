@@ -1,4 +1,4 @@
-"""Which number of the model's output is explained: a class, a value, a margin A:vs:B."""
+"""The target: which number of the model's output is explained, a class, a value, A:vs:B."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a row is compared with: one shelf for all modalities, by the names that users type.
+"""The baselines that a row can be compared with: one shelf for all modalities, by name.
 
 A file holds kinds that work alike; each is a frozen dataclass of its settings (see ``assignment``
 for the protocols, ``candidates`` for the rows of a class).

@@ -1,4 +1,4 @@
-"""What a baseline is, for tables, texts and pictures alike: the protocols, and their defaults.
+"""The protocols of baselines, for tables, texts and pictures alike, with borrowed defaults.
 
 A baseline is a frozen dataclass of the settings that users type. Fitted on what the modality offers
 (``fit(reference)``), it gives every row what the row is with all of its features absent

@@ -1,4 +1,4 @@
-"""Rows of a class that may stand in for others: found once, and the nearest of them for each row.
+"""Finds the rows that the model puts in a class, and the nearest of them for each row.
 
 The same for all modalities. A modality offers a source (how its rows are read and predicted) and
 keeps what was found (how far two rows are apart).

@@ -1,4 +1,4 @@
-"""Real rows of a class as baselines: its medoid, or the row of it that is nearest to each row.
+"""Baselines that are real rows of a class: its medoid, or the nearest of it to each row.
 
 The nearest one is the minimum-distance training sample: realistic, of the class, and near if data
 are dense.

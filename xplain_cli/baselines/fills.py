@@ -1,4 +1,4 @@
-"""What fills a superpixel that is hidden, of the picture itself or a colour."""
+"""Baselines of pictures that fill a hidden superpixel: colours, blur, inpainting."""
 
 import re
 from collections.abc import Sequence

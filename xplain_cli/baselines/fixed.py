@@ -1,4 +1,4 @@
-"""One baseline for all rows, from the reference rows as a whole."""
+"""Baselines that are one row for all: mean, median, mode or zero of the reference rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

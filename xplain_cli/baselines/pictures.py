@@ -1,4 +1,4 @@
-"""Another picture in the place of a hidden superpixel: a named one, or the nearest of a class."""
+"""Baselines that are other pictures: a named one, or the nearest of a class."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""From the nearest row of a class back towards the row, as far as the model still says the class.
+"""The baseline ``revert``: the nearest row of a class, with all given back that the class allows.
 
 What is left to change is little, and the baseline is of the class by construction.
 """

@@ -1,4 +1,4 @@
-"""Several reference rows as baselines: outputs are averaged over them."""
+"""The baseline ``sample``: several reference rows, over which outputs are averaged."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar

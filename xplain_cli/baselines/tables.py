@@ -1,4 +1,4 @@
-"""Reference rows of tables: what they are, how far two rows are apart, and where they differ."""
+"""Reference rows of tables: their distance from each other, and the features that differ."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a unit of a text is compared with: nothing, a token, or the nearest text of a class."""
+"""Baselines of texts: deletion, a mask token, or the nearest text of a class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

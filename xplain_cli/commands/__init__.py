@@ -1,4 +1,4 @@
-"""What a user types; file = command = function. What is heavy is imported inside a command."""
+"""The commands that a user types: file = command = function, in one table."""
 
 import os
 from collections.abc import Mapping

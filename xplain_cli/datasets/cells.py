@@ -1,4 +1,4 @@
-"""What a cell is: the forms a column's cells take, its kind, and its values as an array."""
+"""The kinds of cells, the kind of a column, and its values as an array."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Which columns of a table are a model's inputs: by name, never by a guess at positions."""
+"""Matches the columns of a table to a model's inputs, by name and never by position."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

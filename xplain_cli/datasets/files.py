@@ -1,4 +1,4 @@
-"""Where the bytes of DATA are: checks of paths, a spool for stdin and pipes, digests."""
+"""The files of DATA as bytes: checks of paths, a spool for stdin and pipes, digests."""
 
 import atexit
 import contextlib

@@ -1,4 +1,4 @@
-"""A fast and exact look at plain delimited files: does every line hold n cells."""
+"""A fast and exact check of plain delimited files: does every line hold n cells."""
 
 import codecs
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Whether double quotes enclose the cells of a delimited file, or are characters like others."""
+"""Decides whether double quotes enclose the cells of a delimited file or are plain characters."""
 
 import csv
 from collections.abc import Iterator

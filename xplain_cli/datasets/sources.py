@@ -1,4 +1,4 @@
-"""What a storage format offers to tables: one opened file, its facts and its blocks of rows."""
+"""The protocol of a storage format: one opened file, its facts and its blocks of rows."""
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a worker does with one chunk: predict, choose targets, explain, lay out."""
+"""Explains one chunk in a worker: predictions, targets, attributions, records."""
 
 import itertools
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""An attribution of a block of rows becomes the lines of weights.csv and stability.csv."""
+"""Turns an attribution of a block of rows into lines of weights.csv and stability.csv."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

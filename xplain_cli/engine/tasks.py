@@ -1,4 +1,4 @@
-"""Rows of a chunk become tasks: split, cut where the model stops reading, grouped by features."""
+"""Makes the tasks of methods: rows split, cut where the model stops reading, grouped by size."""
 
 from collections.abc import Sequence
 from typing import Any

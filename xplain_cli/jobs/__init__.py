@@ -1,1 +1,1 @@
-"""jobs."""
+"""The jobs of commands: explain, compare, evaluate, merge, gate, report, deliver."""

@@ -1,4 +1,4 @@
-"""One job under several baselines: a run for each, and how far they agree."""
+"""Runs one job under several baselines, and measures how far the runs agree."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""How well the weights of a finished run say what the model does, measured by asking it again."""
+"""Measures on the model how well the weights of a finished run say what the model does."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -130,7 +130,7 @@ def _measured(
 
 
 def _by_masks(job: Job, baseline: str | None, console: Console) -> Job:
-    """Return the job under a law of masks: its own, or that of a baseline."""
+    """Return the job under a masker: its own, or that of a baseline."""
     if baseline is not None and not story_of(job.request.modality).any_baseline:
         raise UsageError("--baseline: texts and pictures are evaluated with the run's own")
     if baseline is None and job.opened.modality.gives(job.request.explanation.method) == "masks":

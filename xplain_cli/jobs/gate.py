@@ -1,4 +1,4 @@
-"""Judging a run, and telling it: gates, failed rows, the exit code."""
+"""Judges a run by its gates and its failed rows, and tells the exit code."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict

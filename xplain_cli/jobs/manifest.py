@@ -1,4 +1,4 @@
-"""What a run says of itself: its plan before the work, its manifest and results after it."""
+"""Writes what a run says of itself: its plan, its manifest and its results."""
 
 import contextlib
 import platform

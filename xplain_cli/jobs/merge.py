@@ -1,4 +1,4 @@
-"""Runs on slices of the same DATA become the run that was never divided."""
+"""Merges runs on slices of the same DATA into the run that was never divided."""
 
 import contextlib
 import itertools

@@ -1,4 +1,4 @@
-"""The rows of a run explained, chunk by chunk: what is missing is read, spread, and kept."""
+"""Sends the chunks of a run that are missing to workers, and keeps their parts."""
 
 from collections.abc import Iterator
 from typing import Any

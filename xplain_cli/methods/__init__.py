@@ -1,4 +1,4 @@
-"""How features get their weights. A method sees masks, outputs and laws, never a modality.
+"""The methods that give features their weights; none of them knows a modality.
 
 A method is a generator over a block of rows: it yields what it needs (``NeedPool``,
 ``NeedOutputs`` or ``NeedMasks``), is sent it, and returns an ``Attribution`` of the block. So rows
@@ -95,4 +95,4 @@ METHODS: dict[str, dict[str, type[Method]]] = {
         "tree-shap": TreeShap,
     },
 }
-"""Methods by what their law gives them: draws that all rows share, or masks of each row."""
+"""Methods by what their perturbation gives: draws that all rows share, or masks of each row."""

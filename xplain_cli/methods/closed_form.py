@@ -26,7 +26,7 @@ from xplain_cli.targets import pair_values
 @dataclass(frozen=True)
 class Leaves:
     """
-    Leaf boxes seen through a law.
+    Leaf boxes seen through a sampler.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Leaves:
 
 def see_leaves(boxes: Any, perturbation: Sampler, kept: IntArray) -> Leaves:
     """
-    Measure the conditions of leaf boxes (``models.trees.LeafBoxes``) under a law.
+    Measure the conditions of leaf boxes (``models.leaves.LeafBoxes``) under a sampler.
 
     Only the *kept* outputs are looked at.
 

@@ -1,4 +1,4 @@
-"""A stand-in for the model: what it explains needs no model inputs, only the rest does.
+"""A control variate: a stand-in for the model whose surrogate is known without model inputs.
 
 A control variate: g is fitted to the model's outputs on a row's masks, its own surrogate is taken
 from many masks that the model is never asked on, and the surrogate of the model less g is added.

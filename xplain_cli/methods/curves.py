@@ -1,4 +1,4 @@
-"""How well weights say what the model does: curves of deletion and insertion, and what is missed.
+"""Measures of an explanation on the model: deletion, insertion, sufficiency, infidelity.
 
 RISE (Petsiuk et al. 2018) for the curves, ERASER (DeYoung et al. 2020) for sufficiency and
 comprehensiveness, Yeh et al. 2019 for infidelity. All of it takes features away as masks do, and so

@@ -1,4 +1,4 @@
-"""What most methods answer alike: a method borrows these by assignment in its class body."""
+"""Answers that most methods share: a method borrows them by assignment in its class body."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Masks on which a surrogate is fitted: all of them, or balanced samples of LIME's own law.
+"""Designs: the masks on which a surrogate is fitted, all of them or a balanced sample.
 
 LIME takes features of a row away by a law of its own: for texts every number of features equally
 often, for pictures each feature with probability 1/2. Every design here samples that law, or

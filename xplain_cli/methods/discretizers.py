@@ -1,4 +1,4 @@
-"""Where a number is cut: LIME's quartiles, deciles, entropy splits, or nowhere."""
+"""Discretizers: the edges that cut a number into bins (quartiles, deciles, entropy, none)."""
 
 import numpy as np
 

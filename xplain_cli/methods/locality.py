@@ -1,4 +1,4 @@
-"""How local LIME is: the share of a row's weights that each feature's own bin alone determines."""
+"""The locality of LIME: the share of a row's weights that the features' own bins determine."""
 
 from collections.abc import Sequence
 

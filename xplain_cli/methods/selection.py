@@ -1,4 +1,4 @@
-"""Which K features a surrogate may use: LIME's three selections, from sums alone."""
+"""Selects the K features that a surrogate may use: LIME's three ways, from sums alone."""
 
 import numpy as np
 

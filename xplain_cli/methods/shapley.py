@@ -1,4 +1,4 @@
-"""Shapley values between a row and its baseline: what the two ways to sample them share.
+"""Shapley values between a row and its baseline: the common part of both ways to sample them.
 
 The players are features; a coalition's value is the explained number where only its features stay.
 Shapley 1953; Lundberg and Lee 2017, arXiv:1705.07874.

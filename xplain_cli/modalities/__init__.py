@@ -1,6 +1,7 @@
-"""What the rows of a command are: how DATA and its background are opened, and split by which law.
+"""The protocols of a modality: its data, its perturbation, its story; and the table of all.
 
-Folder = command. A modality is opened once, in the parent; workers get its law and its batches.
+Folder = command. A modality is opened once, in the parent; workers get its perturbation and its
+batches.
 What can be said of its runs without opening DATA is its story.
 """
 
@@ -25,7 +26,7 @@ PROBE_ROWS = 16
 
 @dataclass(frozen=True)
 class Piece:
-    """Consecutive rows of DATA as a law takes them, and as the user knows them."""
+    """Consecutive rows of DATA as a perturbation takes them, and as the user knows them."""
 
     batch: Any
     rows: Rows
@@ -44,7 +45,7 @@ class Piece:
 @dataclass(frozen=True)
 class Neighbourhood:
     """
-    The law by which features are taken away, and how the model is asked then.
+    The perturbation by which features are taken away, and how the model is asked then.
 
     Attributes
     ----------
@@ -80,7 +81,7 @@ class Modality(Protocol):
     """DATA of one kind, opened and checked against the model."""
 
     def gives(self, method: str) -> str:
-        """Say what the law of a method, as it was named, gives it: ``draws`` or ``masks``."""
+        """Say what the perturbation of a method gives it: ``draws`` or ``masks``."""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -120,7 +121,7 @@ class Modality(Protocol):
 
     def perturbation_for(self, method: Method, model: Model, signature: Signature) -> Neighbourhood:
         """
-        Return the law that a method needs.
+        Return the perturbation that a method needs.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Row ids and kept columns: what names a row for the user and is no input of the model."""
+"""Row ids and kept columns: names of a row for the user, no inputs of the model."""
 
 from typing import Any
 

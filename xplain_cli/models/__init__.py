@@ -1,4 +1,4 @@
-"""What is explained: a model file or callable is judged, loaded, probed, and then answers batches.
+"""Opens the model that is explained: judged, loaded, probed, then asked in batches.
 
 A pickle passes the door (dry run, exact allowlist, strict load) before anything in it is imported.
 """

@@ -1,4 +1,4 @@
-"""What a model is to the rest of the house: a recipe, then judged and loaded, then settled."""
+"""The protocol of models: a recipe, a loaded model, its signature and its capabilities."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence

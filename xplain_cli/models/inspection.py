@@ -1,4 +1,4 @@
-"""``xplain inspect``: what a model file holds, told without importing anything that it names."""
+"""Says what a model file holds, importing nothing that it names (``xplain inspect``)."""
 
 from collections import Counter
 from collections.abc import Iterator

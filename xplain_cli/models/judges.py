@@ -1,4 +1,4 @@
-"""An independent model that says to which class a row belongs, beside the one that is explained."""
+"""A judge: an independent model that says to which class a row belongs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Scores that are read as probabilities, because the user says so: softmax or sigmoid."""
+"""Models whose scores are read as probabilities through softmax or sigmoid (``of=``)."""
 
 from dataclasses import replace
 from typing import Any

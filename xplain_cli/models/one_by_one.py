@@ -1,4 +1,4 @@
-"""Ask a model about several things together; where it fails, about each alone.
+"""Asks a model about several things together; where it fails, about each alone.
 
 One bad row then stays one bad row, and costs nothing where there is none.
 """

@@ -1,4 +1,4 @@
-"""How models take pictures: which layout and type, and flattened pixels for models of tables."""
+"""Models of pictures: layout and type, and flattened pixels for models of tables."""
 
 from dataclasses import dataclass, replace
 from typing import Any

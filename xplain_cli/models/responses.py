@@ -1,4 +1,4 @@
-"""From what a model answers at the probe to the outputs that are explained, and their names."""
+"""Chooses what is explained of a model's answer at the probe: outputs and their names."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Bytes of a model file: read once, hashed, unpacked under a cap, and told apart by content."""
+"""Reads the bytes of a model file once: hash, bounded unpacking, kind by content."""
 
 import bz2
 import hashlib

@@ -1,5 +1,5 @@
 """
-How an option is declared: once, as a field of a frozen group.
+Declares an option once, as a field of a frozen group.
 
     @dataclass(frozen=True, kw_only=True)
     class Sampling:

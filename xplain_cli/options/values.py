@@ -1,4 +1,4 @@
-"""How the value of an option is read, typed and checked, whoever gives it."""
+"""Reads, types and checks the value of an option, whoever gives it."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""How results are kept: rendered chunk by chunk, joined in input order, never parsed again."""
+"""The writers of result files: rendered chunk by chunk, joined in input order."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO, Protocol

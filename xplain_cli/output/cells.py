@@ -1,4 +1,4 @@
-"""Cells: the columns of a frame as text for csv, or as plain values for JSON."""
+"""Turns the columns of a frame into text for csv, or into plain values for JSON."""
 
 import json
 import math

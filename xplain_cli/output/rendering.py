@@ -1,4 +1,4 @@
-"""How records are shown: all weights or the largest, in lines or wide."""
+"""Decides which weights are written, all or the largest, in lines or wide."""
 
 from dataclasses import dataclass, replace
 

@@ -21,7 +21,7 @@ from xplain_cli.targets import Target, parse_target
 
 @dataclass(frozen=True)
 class Choices:
-    """The method, its law, the target, its scale and the budget, as objects."""
+    """The method, its perturbation, the target, its scale and the budget, as objects."""
 
     method: Method
     neighbourhood: Neighbourhood
@@ -32,7 +32,7 @@ class Choices:
 
     @property
     def perturbation(self) -> Perturbation:
-        """The law by which rows are split."""
+        """The perturbation by which rows are split."""
         return self.neighbourhood.perturbation
 
 
@@ -92,7 +92,7 @@ def _check_foil(perturbation: Perturbation, target: Target) -> None:
 
 def choose_method(request: Request, opened: Inputs) -> Choices:
     """
-    Turn method, target and scale into objects and open the law that the method needs.
+    Turn method, target and scale into objects and open the perturbation of the method.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Whether a method and a model fit: what the method needs is what the model can do."""
+"""Checks that a method and a model fit: the model can do what the method needs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What the steps of one run share: the request, everything opened and chosen, the plan."""
+"""Prepares a job: everything opened and chosen, its plan, and the work of a worker."""
 
 import time
 from dataclasses import dataclass, replace

@@ -1,1 +1,1 @@
-"""quality."""
+"""Measures of trust: stability, fidelity, agreement, precision target, summary, gates."""

@@ -1,4 +1,4 @@
-"""How alike two explanations are: top-k overlap and rank correlation, over many draws at once."""
+"""Agreement of explanations: top-k overlap and rank correlation, over many draws at once."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""How a run is judged: the conditions of --fail-on, the rows that may fail, the exit code."""
+"""Gates: the conditions of --fail-on, the rows that may fail, the exit code."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence

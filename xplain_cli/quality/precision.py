@@ -1,4 +1,4 @@
-"""When a row has been asked enough: repeats grow until its errors are small."""
+"""The precision target: repeats grow until a row's errors are small enough."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""How far to trust an attribution: errors, predicted reruns, and labels; never one score.
+"""The stability of an attribution: standard errors, predicted reruns, labels.
 
 Errors come from independent repeats (t with R - 1 degrees of freedom); what a rerun with another
 seed would change is predicted by drawing reruns from the measured covariance.

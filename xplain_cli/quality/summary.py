@@ -1,4 +1,4 @@
-"""What a run says as a whole: the strongest features, and how far to trust them.
+"""The summary of a run: its strongest features, and how far to trust them.
 
 Rows stream through a Tally, which keeps sums and histograms, and two numbers a row.
 """

@@ -1,4 +1,4 @@
-"""The words in which the precision and the fidelity of an explanation are told, best first."""
+"""The words for precision and fidelity, best first."""
 
 PRECISION = ("exact", "stable", "usable", "unstable")
 FIDELITY = ("good", "fair", "poor")

@@ -1,4 +1,4 @@
-"""What the page of a run states of it: its words, the three lines, its gates, its origin."""
+"""The overview of a run's page: its words, the three lines, its gates, its origin."""
 
 import json
 import math

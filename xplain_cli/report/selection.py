@@ -1,4 +1,4 @@
-"""Which explanations the page of a run shows: a bounded choice, and their lines."""
+"""Selects the explanations that the page of a run shows, and their lines."""
 
 import base64
 import json

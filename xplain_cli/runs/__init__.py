@@ -1,1 +1,1 @@
-"""runs."""
+"""The run folder: paths, whole files or none, locks, parts, resume, found again."""

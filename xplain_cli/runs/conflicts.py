@@ -1,4 +1,4 @@
-"""What stands in the way of a run: other runs, files of unknown origin, the command's own input."""
+"""Refuses a place for a run that holds something else: another run, foreign files, an input."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The run folder: what it holds, what a second run finds in it, and how it is closed."""
+"""Opens a run folder, new, resumed or finished, and closes it."""
 
 import contextlib
 import glob

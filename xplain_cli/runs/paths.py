@@ -1,4 +1,4 @@
-"""Where the files of a run stand, the marker that names it, and writing whole files or none."""
+"""The paths of a run's files, its state file, and writing whole files or none."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""How chunks are spread: here, over threads, processes, a cluster; never changing a number."""
+"""Spreads chunks over workers: here, threads, processes, a cluster; no number depends on it."""
 
 import contextlib
 import itertools

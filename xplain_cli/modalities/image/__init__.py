@@ -1,1 +1,1 @@
-"""image."""
+"""Pictures: files, folders and stacks, whose features are superpixels."""

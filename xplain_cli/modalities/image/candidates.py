@@ -1,4 +1,4 @@
-"""Where pictures of a class are looked for that may stand in for others."""
+"""Looks for pictures of a class that may be the baseline of others."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

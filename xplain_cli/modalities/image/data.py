@@ -124,7 +124,7 @@ class PictureData:
         return 1 if _sizes_differ(self.preparation) else _CHUNK_ROWS
 
     def perturbation_for(self, method: Method, model: Model, signature: Signature) -> Neighbourhood:
-        """Return the law, and say where the masks are too few for a code."""
+        """Return the masker, and say where the masks are too few for a code."""
         label = label_of("image", self.baseline, self.request.first_baseline)
         fitted = check_unasked(self.baseline.fit(self._reference(model, signature)), label)
         perturbation, notes = replace(self._plain, hidden=fitted), list(fitted.notes)
@@ -149,7 +149,7 @@ class PictureData:
 
     @property
     def _plain(self) -> PictureMasker:
-        """The law by which pictures are read and cut, whatever hides their superpixels."""
+        """The masker that reads and cuts pictures, whatever hides their superpixels."""
         shape = (self.takes.height, self.takes.width, self.takes.channels)
         return PictureMasker(self.cut, MeanColour(), self.preparation.form, shape)
 

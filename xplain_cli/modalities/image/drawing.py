@@ -1,4 +1,4 @@
-"""The maps of a run: what weighs where, drawn from its parts and from DATA."""
+"""Draws the maps of a run: heatmaps and overlays, from its parts and from DATA."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

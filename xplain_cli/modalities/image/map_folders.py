@@ -1,4 +1,4 @@
-"""The folders of a run's maps: what each holds, by picture; and bringing them from slices."""
+"""The folders of a run's maps: their files by picture, also brought from slices."""
 
 import json
 import os

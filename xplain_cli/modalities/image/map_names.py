@@ -1,4 +1,4 @@
-"""What the files of a picture are called: its id, kept inside the folder, and never another's."""
+"""Names the map files of a picture by its id, inside the folder and each once."""
 
 import hashlib
 import posixpath

@@ -1,4 +1,4 @@
-"""How pictures reach a model: what the options say, and what the model itself takes."""
+"""Decides how pictures reach a model, from the options and the model's own inputs."""
 
 import re
 from dataclasses import dataclass, replace

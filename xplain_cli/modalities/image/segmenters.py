@@ -1,4 +1,4 @@
-"""The shelf of segmenters: ways to cut a picture, by name."""
+"""Segmenters: ways to cut a picture into superpixels, by name."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol

@@ -1,4 +1,4 @@
-"""What runs on pictures say of themselves: superpixels are features, and a run draws them."""
+"""The story of runs on pictures: superpixels are features, and maps are drawn."""
 
 from collections.abc import Mapping
 from typing import Any

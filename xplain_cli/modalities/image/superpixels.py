@@ -1,4 +1,4 @@
-"""A picture falls into superpixels: labels 0 to S-1, each of which can be hidden.
+"""Cuts a picture into superpixels, labels 0 to S-1, each of which can be hidden.
 
 By a segmenter, on a small copy of the picture, or by the user's own label map.
 """

@@ -1,1 +1,1 @@
-"""tabular."""
+"""Tables: columns are features, or groups of columns."""

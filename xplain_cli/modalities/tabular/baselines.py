@@ -1,4 +1,4 @@
-"""Tables whose absent features take the values of a baseline: the law, fitted on the background."""
+"""The masker of tables: absent features take the values of a baseline."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -165,7 +165,7 @@ def masked_drawing(
     asked: tuple[Model, Signature],
 ) -> Neighbourhood:
     """
-    Fit the baseline that the user named on the background, and return the law of masks.
+    Fit the baseline that the user named on the background, and return the masker.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Categories that the model was not fitted with: named, and rows that it fails on set apart."""
+"""Finds categories that the model was not fitted with, and rows that it fails on."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping

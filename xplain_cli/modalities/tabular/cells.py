@@ -1,4 +1,4 @@
-"""How one feature of a table is coded into bins and drawn: bins, categories, joint columns."""
+"""Codes one feature of a table into bins or categories, and draws it."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol

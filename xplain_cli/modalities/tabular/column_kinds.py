@@ -1,4 +1,4 @@
-"""Of which kind each column is read: as the user says, the model knows, or its cells look."""
+"""Decides the kind of each column: by the user, the model, or its cells."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -144,7 +144,7 @@ class Tabular:
         return _CHUNK_ROWS if method.pooled else _AROUND_CHUNK_ROWS
 
     def perturbation_for(self, method: Method, model: Model, signature: Signature) -> Neighbourhood:
-        """Return the law, measured on the background."""
+        """Return the sampler, fitted to the background."""
         kept, notes = usable_background(self.background, model, self.source.paths[0])
         background = self.background.iloc[kept].reset_index(drop=True)
         if "leaves" in method.needs:

@@ -1,4 +1,4 @@
-"""Tables: each column is a feature, or a group of columns is; LIME's law of drawing rows."""
+"""The sampler of tables: LIME's draws of whole rows, each feature from the background."""
 
 import hashlib
 import math

@@ -1,4 +1,4 @@
-"""Measures the law of a table on its background rows: a cell for each feature."""
+"""Fits the sampler of a table to its background rows: a cell for each feature."""
 
 import fnmatch
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Tables by masks: a feature that is absent takes its value in the row's baseline."""
+"""Tables by masks: an absent feature takes its value in the row's baseline."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""The rows of DATA and its background: which can be used, and which the model can be asked."""
+"""Reads the rows of DATA and its background, and sets aside those that cannot be used."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence

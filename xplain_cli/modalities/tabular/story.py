@@ -1,4 +1,4 @@
-"""What runs on tables say of themselves: columns are features, and have values."""
+"""The story of runs on tables: columns are features, and have values."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Two texts side by side: by which features the one differs from the other.
+"""Aligns two texts unit by unit: each difference is a feature.
 
 Units that both share in one order stay. Between them, units are paired in order: each other unit of
 the text is a feature, which becomes its counterpart, or goes where there is none; units that only

@@ -135,7 +135,7 @@ class Text:
         return _SPARSE_CHUNK_ROWS if neighbourhood.sparse else _CHUNK_ROWS
 
     def perturbation_for(self, method: Method, model: Model, signature: Signature) -> Neighbourhood:
-        """Return the law, and whether masked texts are asked as sparse rows."""
+        """Return the masker, and whether masked texts are asked as sparse rows."""
         label = label_of("text", self.baseline, self.request.first_baseline)
         fitted = check_unasked(self.baseline.fit(self._reference(model, signature)), label)
         perturbation = replace(self.perturbation, refine=method.wants.refine)

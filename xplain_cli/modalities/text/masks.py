@@ -145,7 +145,7 @@ class TextMasker:
         return text if self.salt is None else hashed(text, self.salt)
 
     def salted(self, secret: str) -> "TextMasker":
-        """Return the law with the secret of the run in place of a salt that nobody gave."""
+        """Return the masker with the secret of the run in place of a salt that nobody gave."""
         return replace(self, salt=secret) if self.salt == "" else self
 
     def segmentation(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Into which units a text is split: words by Unicode's rules, characters, sentences, patterns.
+"""Splits a text into units: words by Unicode's rules, characters, sentences, patterns.
 
 A unit is a span (start, end) in code points; what lies between units belongs to no unit and stays
 whatever is taken away.

@@ -1,4 +1,4 @@
-"""What runs on texts say of themselves: units are features, and a run has their vocabulary."""
+"""The story of runs on texts: units are features, and a vocabulary sums them up."""
 
 from collections.abc import Mapping
 from typing import Any

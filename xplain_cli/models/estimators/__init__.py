@@ -1,1 +1,1 @@
-"""estimators."""
+"""Fitted estimators: scikit-learn, boosters, and whatever predicts as they do."""

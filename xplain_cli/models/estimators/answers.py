@@ -1,4 +1,4 @@
-"""What an estimator is asked, and its answer as numbers: probabilities, margins, labels."""
+"""Asks an estimator, and turns its answer into numbers: probabilities, margins, labels."""
 
 from typing import Any
 

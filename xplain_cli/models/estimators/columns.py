@@ -1,4 +1,4 @@
-"""Which columns a fitted pipeline reads, and which of them it treats as categories or numbers."""
+"""Finds the columns that a fitted pipeline reads, and those it takes as categories or numbers."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The terms of masked texts: pieces of a text, their states, and which masks hold which term."""
+"""The terms of masked texts, and the masks that hold each of them, without any string."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Which fitted estimators are sums of trees, and their leaves as boxes.
+"""Finds the estimators that are sums of trees, and their leaves as boxes.
 
 scikit-learn's own trees and gradient boosting round x to float32 before they compare it with a
 float64 threshold; histogram boosting compares in float64.

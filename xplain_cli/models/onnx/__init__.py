@@ -1,1 +1,1 @@
-"""onnx."""
+"""ONNX files: tables, texts and pictures through onnxruntime."""

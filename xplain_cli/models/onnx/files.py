@@ -1,4 +1,4 @@
-"""What an ONNX file says of itself, read from its bytes: opsets, and which other files it needs.
+"""Reads from the bytes of an ONNX file its opsets and the other files that it needs.
 
 The field numbers are those of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
 """

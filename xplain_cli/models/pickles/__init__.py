@@ -1,1 +1,1 @@
-"""pickles."""
+"""The door for pickles: judged in a dry run, then loaded strictly."""

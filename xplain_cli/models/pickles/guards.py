@@ -1,4 +1,4 @@
-"""What the writers of pickles never write, and the dry run therefore refuses."""
+"""Refuses opcodes and states that the writers of pickles never write."""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Any

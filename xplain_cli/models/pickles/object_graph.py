@@ -1,4 +1,4 @@
-"""What a loaded estimator holds, and what among it would reach files while predicting."""
+"""Walks what a loaded estimator holds, and finds what would reach files while predicting."""
 
 from collections.abc import Iterator
 from typing import Any

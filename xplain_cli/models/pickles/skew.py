@@ -1,4 +1,4 @@
-"""Two versions of scikit-learn: the one that fitted a model, and the one that runs."""
+"""Compares the scikit-learn that fitted a model with the installed one."""
 
 import warnings
 from collections.abc import Callable

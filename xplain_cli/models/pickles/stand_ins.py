@@ -1,4 +1,4 @@
-"""Inert stand-ins for what a pickle would build, and where in the whole each of them sits."""
+"""Stand-ins for what a pickle would build, and where in the whole each of them sits."""
 
 from collections import deque
 from collections.abc import Iterator

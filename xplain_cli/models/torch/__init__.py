@@ -1,1 +1,1 @@
-"""torch."""
+"""Torch modules: torch.export programs and TorchScript, judged before torch sees them."""

@@ -1,4 +1,4 @@
-"""Torch's files: which form a zip has, and what of it is carried on; torch itself stays out.
+"""Tells the forms of torch's zip files apart, and carries on only the parts that are judged.
 
 What was judged is packed anew, so that torch's own reader of zips cannot see other bytes.
 """
