@@ -6,6 +6,7 @@ What can be said of its runs without opening DATA is its story.
 """
 
 import hashlib
+import importlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -179,6 +180,15 @@ def content_sha256(name: str) -> str:
     return state.hexdigest()
 
 
+MODALITIES: dict[str, str] = {
+    "image": "xplain_cli.modalities.image",
+    "tabular": "xplain_cli.modalities.tabular",
+    "text": "xplain_cli.modalities.text",
+}
+"""The folder of each modality, by the name of its command: its ``data`` module has ``open_data``,
+its ``story`` module ``STORY``. They are imported when a run needs them, and no other is."""
+
+
 def open_modality(request: Request, load: Load) -> OpenedModality:
     """
     Open DATA and the model, and check the one against the other.
@@ -188,16 +198,9 @@ def open_modality(request: Request, load: Load) -> OpenedModality:
     RefusedError, UsageError
         With the file, the place and the way out.
     """
-    from xplain_cli.modalities.image.data import open_pictures
-    from xplain_cli.modalities.tabular.data import open_tabular
-    from xplain_cli.modalities.text.data import open_text
-
-    openers: dict[str, Callable[[Request, Load], OpenedModality]] = {
-        "image": open_pictures,
-        "tabular": open_tabular,
-        "text": open_text,
-    }
-    return openers[request.modality](request, load)
+    data = importlib.import_module(f"{MODALITIES[request.modality]}.data")
+    opened: OpenedModality = data.open_data(request, load)
+    return opened
 
 
 @dataclass(frozen=True)
@@ -346,9 +349,5 @@ class Story:
 
 def story_of(modality: str) -> Story:
     """Return the story of a modality, by the name that plans and manifests have for it."""
-    from xplain_cli.modalities.image.story import PICTURES
-    from xplain_cli.modalities.tabular.story import TABLES
-    from xplain_cli.modalities.text.story import TEXTS
-
-    stories = {"image": PICTURES, "tabular": TABLES, "text": TEXTS}
-    return stories[modality]
+    story: Story = importlib.import_module(f"{MODALITIES[modality]}.story").STORY
+    return story

@@ -116,13 +116,14 @@ class LoadedCallable:
 
     def settle(self, batch: Batch) -> Signature:
         """Ask for one prediction on a few rows and read its shape."""
-        source, modality = self._recipe.source, self._recipe.modality
+        source = self._recipe.source
+        given = _GIVEN.get(self._recipe.modality, "a batch")
         try:
             answer = self._function(batch)
             matrix = to_matrix(answer)
         except Exception as error:  # the user's code may raise anything
             raise RefusedError(
-                f"{source}: failed on the first {len(batch)} rows, given as {_GIVEN[modality]}:"
+                f"{source}: failed on the first {len(batch)} rows, given as {given}:"
                 f" {type(error).__name__}: {error}"
             ) from error
         names = tuple(map(str, answer.columns)) if isinstance(answer, pd.DataFrame) else None

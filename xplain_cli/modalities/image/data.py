@@ -241,7 +241,7 @@ def _handed(preparation: Preparation, loaded: LoadedModel, first: list[Pixels]) 
     return replace(preparation, form=bytes_, notes=("pictures are handed over as bytes, 0 to 255",))
 
 
-def open_pictures(request: Request, load: Load) -> OpenedModality:
+def open_data(request: Request, load: Load) -> OpenedModality:
     """
     Open pictures and the model.
 

@@ -49,7 +49,7 @@ def _extra_files(whole: WholeRun) -> ExtraFiles:
     return ExtraFiles(facts={"maps": maps}, missing=tuple(lost))
 
 
-PICTURES = Story(
+STORY = Story(
     rows="pictures",
     feature="superpixel",
     value_name="mean colour",

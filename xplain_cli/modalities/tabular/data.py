@@ -263,7 +263,7 @@ def _integer_note(kinds: Mapping[str, str], discrete: frozenset[str]) -> list[st
     return [f"integer columns are taken as numbers: {shown} (--categorical NAME makes categories)"]
 
 
-def open_tabular(request: Request, load: Load) -> OpenedModality:
+def open_data(request: Request, load: Load) -> OpenedModality:
     """
     Open a table, its background and the model.
 

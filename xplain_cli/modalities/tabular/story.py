@@ -31,7 +31,7 @@ def _removed(n_features: int, n_changed: int | None, origin: str | None) -> str:
     return f"With {which} its {n_features} features as in the baseline{where}"
 
 
-TABLES = Story(
+STORY = Story(
     rows="tables",
     feature="feature",
     value_name="value",

@@ -269,7 +269,7 @@ def _baseline(request: Request) -> Baseline:
     return Token(token)
 
 
-def open_text(request: Request, load: Load) -> OpenedModality:
+def open_data(request: Request, load: Load) -> OpenedModality:
     """
     Open texts and the model.
 

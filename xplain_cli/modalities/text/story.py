@@ -33,7 +33,7 @@ def _extra_files(whole: WholeRun) -> ExtraFiles:
     return ExtraFiles(outputs=(path,))
 
 
-TEXTS = Story(
+STORY = Story(
     rows="texts",
     feature="unit",
     value_name="times",
