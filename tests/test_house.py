@@ -430,3 +430,15 @@ def test_readme_checks_and_contributing_give_one_test_command():
     pages = [ROOT / "README.md", ROOT / ".ci" / "run", ROOT / ".github" / "CONTRIBUTING.md"]
     without = [page.name for page in pages if "pytest -n 2" not in page.read_text(encoding="utf-8")]
     assert without == []
+
+
+def test_the_pages_name_files_that_are_there():
+    pages = (ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md")
+    named = {
+        name
+        for page in pages
+        for name in re.findall(r"`([a-z_.]+(?:/[a-z_.]+)+\.(?:py|json))`", page.read_text("utf-8"))
+    }
+    assert len(named) > 20
+    gone = {name for name in named if not any((top / name).exists() for top in (ROOT, HOUSE))}
+    assert gone == set()
