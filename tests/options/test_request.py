@@ -158,9 +158,9 @@ def test_what_is_missing_is_said_with_what_to_type(tmp_path, words, part):
         ("-", "csv", ("-", "csv", True)),
     ],
 )
-def test_the_format_follows_the_output(tmp_path, output, asked, redact):
+def test_the_format_follows_the_output(tmp_path, output, asked, told):
     found = request(tmp_path, "m", "a", output=output, output_format=asked)
-    assert (found.result.output, found.result.output_format, found.output_explicit) == redact
+    assert (found.result.output, found.result.output_format, found.output_explicit) == told
 
 
 @pytest.mark.parametrize(

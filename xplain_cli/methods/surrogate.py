@@ -284,7 +284,7 @@ def concatenate(parts: Sequence[Attribution]) -> Attribution:
     for field in fields(Attribution):
         values = [getattr(part, field.name) for part in parts]
         if isinstance(values[0], np.ndarray):
-            axis = 1 if field.name in {"factors", "repeats"} else 0
+            axis = 1 if field.name in {"error_factors", "repeats"} else 0
             joined[field.name] = np.concatenate(values, axis=axis)
         elif isinstance(values[0], Attribution):
             joined[field.name] = concatenate(values)

@@ -137,16 +137,16 @@ def _data(options: Options, command: str, *, stdin_ready: bool) -> tuple[str, ..
 def _output_format(output: str, asked: runs.OutputFormat | None) -> runs.OutputFormat:
     """Return the format of the output, told by its suffix; the two must not contradict."""
     suffix = "" if output.endswith(("/", os.sep)) else Path(output).suffix.lower()
-    redact = "jsonl" if output == "-" else _FORMATS.get(suffix)
+    implied = "jsonl" if output == "-" else _FORMATS.get(suffix)
     if suffix in _FOREIGN:
         raise UsageError(
             f"--output is {output!r}; it must be a folder, - or a {' '.join(_FORMATS)} file"
         )
-    if asked and redact and output != "-" and asked != redact:
+    if asked and implied and output != "-" and asked != implied:
         raise UsageError(
-            f"--output {output!r} is {redact}, but --output-format is {asked}; drop one of the two"
+            f"--output {output!r} is {implied}, but --output-format is {asked}; drop one of the two"
         )
-    return asked or redact or "csv"
+    return asked or implied or "csv"
 
 
 def _check_spread(workers: runs.Workers) -> None:
@@ -260,5 +260,5 @@ def to_request(
     )
     _check(request)
     asked = result.output_format if "output_format" in options.named else None
-    redact = replace(request.result, output_format=_output_format(output, asked))
-    return replace(request, result=redact)
+    final = replace(request.result, output_format=_output_format(output, asked))
+    return replace(request, result=final)

@@ -103,10 +103,10 @@ class TextSource:
         seen: dict[str, str] = {}
         held: dict[str, str] = {}
         for piece in datasets.chunks(self.table, {self.column: "text"}, carried, 4096):
-            redact = piece.carried[labels].tolist() if labels else None
+            labelled = piece.carried[labels].tolist() if labels else None
             ids = piece.ids(named) if named else None
             for i, text in enumerate(piece.table[self.column].tolist()):
-                other = redact is not None and redact[i] != self.class_
+                other = labelled is not None and labelled[i] != self.class_
                 if not isinstance(text, str) or i in piece.reasons or text in seen or other:
                     continue
                 seen[text] = held[text] = ids[i] if ids else f"row {piece.start + i}"
