@@ -302,9 +302,9 @@ def test_methods_need_what_capabilities_are_called():
 
 def refused(error):
     """Return what the user is told of a stub method that comes up against an error."""
-    with pytest.raises(UsageError) as caught, refusals_named(Slope(), "slope:steps=2"):
+    with pytest.raises(UsageError) as told, refusals_named(Slope(), "slope:steps=2"):
         raise error
-    return str(caught.value)
+    return str(told.value)
 
 
 def test_what_mends_a_pair_is_told_before_another_method():

@@ -137,16 +137,16 @@ def _data(options: Options, command: str, *, stdin_ready: bool) -> tuple[str, ..
 def _output_format(output: str, asked: runs.OutputFormat | None) -> runs.OutputFormat:
     """Return the format of the output, told by its suffix; the two must not contradict."""
     suffix = "" if output.endswith(("/", os.sep)) else Path(output).suffix.lower()
-    implied = "jsonl" if output == "-" else _FORMATS.get(suffix)
+    told = "jsonl" if output == "-" else _FORMATS.get(suffix)
     if suffix in _FOREIGN:
         raise UsageError(
             f"--output is {output!r}; it must be a folder, - or a {' '.join(_FORMATS)} file"
         )
-    if asked and implied and output != "-" and asked != implied:
+    if asked and told and output != "-" and asked != told:
         raise UsageError(
-            f"--output {output!r} is {implied}, but --output-format is {asked}; drop one of the two"
+            f"--output {output!r} is {told}, but --output-format is {asked}; drop one of the two"
         )
-    return asked or implied or "csv"
+    return asked or told or "csv"
 
 
 def _check_spread(workers: runs.Workers) -> None:
@@ -260,5 +260,5 @@ def to_request(
     )
     _check(request)
     asked = result.output_format if "output_format" in options.named else None
-    final = replace(request.result, output_format=_output_format(output, asked))
-    return replace(request, result=final)
+    told = replace(request.result, output_format=_output_format(output, asked))
+    return replace(request, result=told)
