@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import environment
+from running import environment
 
 SCRIPT = """
 import atexit, json, sys

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import environment
+from running import environment
 
 HIDDEN = """
 import asyncio, os, signal, sys

@@ -10,6 +10,7 @@ from running import SMALL, rows_of
 from xplain_cli.engine.model_calls import ANSWERS, ModelCalls, run_together
 from xplain_cli.errors import RefusedError
 from xplain_cli.methods import NeedMasks, NeedOutputs, NeedPool, UnexplainedError
+from xplain_cli.models.contract import Capabilities
 from xplain_cli.models.one_by_one import together_or_each
 from xplain_cli.scales import Scale
 from xplain_cli.targets import Target
@@ -17,6 +18,8 @@ from xplain_cli.targets import Target
 
 class Sums:
     """A model that adds up a table's columns, and counts its calls."""
+
+    capabilities = Capabilities()
 
     def __init__(self):
         self.calls = 0

@@ -18,8 +18,8 @@ from xplain_cli.runs.locks import lock, wait_for_lock
 HOLDER = """
 import sys, time
 from pathlib import Path
-from xplain_cli.runs.locks import alone
-with alone(Path(sys.argv[1])):
+from xplain_cli.runs.locks import lock
+with lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """

@@ -128,7 +128,7 @@ def try_rows(opened: Inputs, asked: Assignment, rows: int) -> Trial:
     if asked.method.pooled and asked.perturbation.draws is not None:
         pools.append(_trial_pool(opened, asked, asked.perturbation.draws))
         pool_inputs = padded(asked.budget.samples * asked.budget.repeats, asked.batch_rows)
-    neighbourhood = time.perf_counter() - began - (_model_time() - before)[0]
+    drawing = time.perf_counter() - began - (_model_time() - before)[0]
     worker = Explainer(asked, opened.model, iter(pools))
     worker.explain(piece.batch, piece.rows)  # what is done once for all rows is not multiplied
     ready, began = _model_time(), time.perf_counter()
@@ -144,7 +144,7 @@ def try_rows(opened: Inputs, asked: Assignment, rows: int) -> Trial:
         pool_inputs=pool_inputs,
         own_inputs=own,
         per_input=float(in_model / asked_inputs) if asked_inputs else 0.0,
-        drawing_seconds=float(neighbourhood),
+        drawing_seconds=float(drawing),
         solve_seconds=float(max(0.0, spent - (after - ready)[0])),
     )
 

@@ -27,7 +27,7 @@ from xplain_cli.errors import RefusedError
 from xplain_cli.models import inspection
 from xplain_cli.models.pickles.allowlist import allowed_names, judge, stated_version
 from xplain_cli.models.pickles.dry_run import dry_run
-from xplain_cli.models.stored import Digest, Stored
+from xplain_cli.models.stored import Digest, ModelContent
 
 warnings.simplefilter("ignore")
 FORBIDDEN = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "exec",
@@ -60,7 +60,7 @@ def examine(data):
             judge("file", run)
         except RefusedError as error:
             assert len(str(error)) < 10_000 and str(error).isprintable(), str(error)
-        inspection._inspect_pickle(Stored("pickle", Digest(data), len(data), data))
+        inspection._inspect_pickle(ModelContent("pickle", Digest(data), len(data), data))
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         watching = False
