@@ -23,7 +23,7 @@ def test_the_closing_table_keeps_three_lines_apart(capsys):
         "Precision (sampling error)      2 stable",
         f"{'':<32}max_rel_se       median 0.015, p95 0.0195",
         f"{'':<32}sign_probability median 0.999, p5 0.999",
-        "Fidelity (is it linear there)   2 poor",
+        "Fidelity (does it agree)        2 poor",
         f"{'':<32}local_r2         median 0.1, p5 0.1",
         "Locality (1: own bins alone)    locality         median 0.5, p95 0.5",
         "Rows                            2 explained, 1 failed",

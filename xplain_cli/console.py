@@ -81,6 +81,14 @@ def _verdict(
     return f"{name:<31} " + f"\n{'':<32}".join(parts or ["unknown"])
 
 
+def _fidelity(summary: Summary) -> str:
+    """Return the line on fidelity; explanations that add up have no surrogate that could miss."""
+    if summary.largest_error is None:
+        return _verdict("Fidelity (does it agree)", summary.fidelity, _FIDELITY, summary)
+    error = f"{summary.largest_error:.0e}" if summary.largest_error else "0"
+    return f"{'Fidelity (does it agree)':<31} adds up, attribution error at most {error}"
+
+
 class Progress(Protocol):
     """What a running job tells of itself."""
 
@@ -362,7 +370,7 @@ class Console:
             lines += [*_feature_table(summary, block, color=color), ""]
         lines += [
             _verdict("Precision (sampling error)", summary.precision, _PRECISION, summary),
-            _verdict("Fidelity (is it linear there)", summary.fidelity, _FIDELITY, summary),
+            _fidelity(summary),
         ]
         if "locality" in summary.quantiles:
             lines.append(_verdict("Locality (1: own bins alone)", {}, _LOCALITY, summary))

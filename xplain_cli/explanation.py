@@ -61,6 +61,8 @@ STABILITY_COLUMNS = (
     "fidelity",
     "status",
     "error",
+    "same_decision",
+    "size_omitted",
 )
 """Columns of stability.csv: a line per (row, target); kept columns follow."""
 
@@ -112,6 +114,8 @@ class Attribution:
         Model inputs that each row caused, its own prediction aside; a shared pool counts nothing.
     exact : bool
         True for a closed form or an enumeration: no sampling error.
+    sums : bool
+        Whether base and weights together stand for the model's answer; else they say nothing of it.
     whole : Attribution, optional
         Where features were selected: the fit of all of them, which says what a rerun would select.
     limit : int, optional
@@ -132,12 +136,13 @@ class Attribution:
     n_samples: int
     n_inputs: IntArray
     exact: bool = False
+    sums: bool = True
     whole: "Attribution | None" = None
     limit: int | None = None
 
 
 def exact_attribution(
-    weights: FloatArray, base: FloatArray, *, samples: int, asked: IntArray
+    weights: FloatArray, base: FloatArray, *, samples: int, asked: IntArray, sums: bool = True
 ) -> Attribution:
     """
     Return what a method says that has no sampling error and fits no surrogate.
@@ -150,6 +155,8 @@ def exact_attribution(
         Masks on which each row was asked.
     asked : (b,)
         Model inputs that each row caused.
+    sums
+        As of ``Attribution``.
     """
     none = np.empty((0, *weights.shape))
     return Attribution(
@@ -167,6 +174,7 @@ def exact_attribution(
         n_samples=samples,
         n_inputs=asked,
         exact=True,
+        sums=sums,
     )
 
 
@@ -183,7 +191,7 @@ class Records:
     stability : DataFrame
         ``STABILITY_COLUMNS`` and the kept columns, a line per (row, target), rows in input order.
         A failed row has one line, with ``status`` "failed" and the reason in ``error``.
-        ``n_omitted`` and ``weight_omitted`` are 0 here; rendering fills them (``--top-k``).
+        ``n_omitted``, ``weight_omitted`` and ``size_omitted`` are 0 here; rendering fills them.
     lines : (len(stability),) int
         How many lines of ``weights`` belong to each line of ``stability``, in the same order.
     repeats : dict of arrays

@@ -56,8 +56,8 @@ def _some(names: Sequence[str]) -> str:
     return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
-def _several(outputs: Sequence[str]) -> bool:
-    """Say whether these are the classes of several outputs, which do not exclude each other."""
+def of_several(outputs: Sequence[str]) -> bool:
+    """Return whether these are the classes of several outputs, which do not exclude each other."""
     return all(_OF_ONE_OUTPUT.match(name) for name in outputs)
 
 
@@ -67,7 +67,7 @@ def _default_target(outputs: Sequence[str], task: str, positive: int | None) -> 
         return Target(outputs[positive], "fixed", ((positive, -1),))
     if len(outputs) == 1:
         return Target(outputs[0], "fixed", ((0, -1),))
-    if task != "classification" or _several(outputs):
+    if task != "classification" or of_several(outputs):
         return Target("all", "fixed", tuple((i, -1) for i in range(len(outputs))))
     return Target("predicted", "predicted")
 
@@ -88,7 +88,7 @@ def _check_classes(text: str, outputs: Sequence[str], task: str) -> None:
     """Refuse a choice among classes where the model has none."""
     words = {"predicted", "predicted:vs:runner-up"}
     chooses = _TOP.match(text) or text in words or ":vs:" in text
-    classes = task == "classification" and len(outputs) > 1 and not _several(outputs)
+    classes = task == "classification" and len(outputs) > 1 and not of_several(outputs)
     if chooses and not classes and text not in outputs:
         raise UsageError(
             f"--target {text!r} chooses among classes, but the model gives"

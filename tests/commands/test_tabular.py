@@ -112,8 +112,9 @@ def test_top_k_says_what_it_leaves_out(explain, cancer):
     _, top, stability = explain(cancer, "-k", "4", out="top")
     assert top == [w for w in every if int(w["rank"]) <= 4]
     assert stability[0]["n_omitted"] == "26"
-    left = sum(abs(float(w["weight"])) for w in every[4:30])
-    assert float(stability[0]["weight_omitted"]) == pytest.approx(left)
+    left = [float(w["weight"]) for w in every[4:30]]
+    assert float(stability[0]["weight_omitted"]) == pytest.approx(sum(left))
+    assert float(stability[0]["size_omitted"]) == pytest.approx(sum(map(abs, left)))
 
 
 def test_rows_that_repeat_are_explained_once_and_alike(run, cancer, tmp_path):

@@ -26,7 +26,7 @@ def records(start=0, ok=(True, True), values=(-2.5, "=1+1", 3), kept="k"):
     for row, is_ok in enumerate(ok, start):
         line = dict.fromkeys(STABILITY_COLUMNS, 0.5) | dict.fromkeys(TEXTS, "x")
         line |= dict.fromkeys(INTEGERS, 0) | {"row": row, "row_id": f"r{row}", "status": "ok"}
-        line |= {"error": None, "local_r2": math.nan, "weight_omitted": 0.0}
+        line |= {"error": None, "local_r2": math.nan, "weight_omitted": 0.0, "size_omitted": 0.0}
         if not is_ok:
             line |= dict.fromkeys(("prediction", "n_repeats", "n_omitted"), math.nan)
             line |= {"status": "failed", "error": 'no, "number"', "target": None}

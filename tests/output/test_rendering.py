@@ -18,7 +18,8 @@ def test_prune_keeps_the_largest_and_says_what_is_left_out():
     pruned = prune(records(ok=(True, False, True)), 1)
     assert pruned.weights["weight"].tolist() == [-2.0, 2.1]
     assert pruned.lines.tolist() == [1, 0, 1]
-    assert pruned.stability["weight_omitted"].tolist() == [1.1, 0.0, 3.0]
+    assert pruned.stability["size_omitted"].tolist() == [1.1, 0.0, 3.0]
+    assert pruned.stability["weight_omitted"].tolist() == [1.1, 0.0, -1.0]
     assert pruned.stability["n_omitted"].astype("Int64").tolist() == [2, pd.NA, 2]
 
 

@@ -7,7 +7,7 @@ import pytest
 from oracles import jaccard, kendall_tau
 
 from xplain_cli.explanation import Attribution
-from xplain_cli.quality.stability import assess, fidelity_label, precision_label
+from xplain_cli.quality.stability import assess, precision_label
 
 
 def attribution(weights, error_factors, *, degrees=7.0, exact=False, repeats=8):
@@ -89,10 +89,3 @@ def test_the_seed_decides_the_predicted_reruns():
 )
 def test_precision_labels(value, label):
     assert precision_label(value) == label
-
-
-@pytest.mark.parametrize(
-    ("value", "label"), [(0.5, "good"), (0.2, "fair"), (0.1, "poor"), (np.nan, None)]
-)
-def test_fidelity_labels(value, label):
-    assert fidelity_label(value) == label

@@ -14,16 +14,17 @@ from xplain_cli.engine.model_calls import ModelCalls, run_together
 from xplain_cli.engine.records import ExplainedRows, Labels, to_records
 from xplain_cli.engine.row_predictions import Answers, answer_rows
 from xplain_cli.engine.tasks import by_features, make_task, split_rows
-from xplain_cli.explanation import Attribution, BoolArray, Records, Rows
+from xplain_cli.explanation import Attribution, BoolArray, FloatArray, Records, Rows
 from xplain_cli.features import Perturbation, RoughWeights, Split
 from xplain_cli.methods import Method, Pool, Task, UnexplainedError
 from xplain_cli.models import Model, ModelRecipe, Signature, load_model
 from xplain_cli.models.batches import BATCH_ROWS, OWN_ROWS
 from xplain_cli.models.judges import Judge
+from xplain_cli.quality.fidelity import decision_of
 from xplain_cli.quality.precision import Budget
 from xplain_cli.quality.stability import assess
 from xplain_cli.scales import Scale
-from xplain_cli.targets import Target, target_names, used_outputs
+from xplain_cli.targets import Target, of_several, target_names, used_outputs
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,14 @@ class Explainer:
         self.model = model
         self._leaves: Any = None
         self._asked = model_calls_of(assignment, model)
+        signature, outputs = assignment.signature, assignment.signature.outputs
+        self._decision = decision_of(
+            signature.task,
+            len(outputs),
+            assignment.scale.name,
+            margin=signature.margin,
+            exclusive=not of_several(outputs),
+        )
         judge = assignment.judge
         self._judge = None if judge is None else judge.opened(load_model)
         if "leaves" in assignment.method.needs:
@@ -240,7 +249,15 @@ class Explainer:
             shown=task.block.shown(),
             targets=[target_names(pair, outputs) for pair in task.pairs],
             predictions=task.predictions,
+            same_decision=self._decide(whole, task),
         )
+
+    def _decide(self, whole: Attribution, task: Task[Any, Any]) -> FloatArray:
+        """Say of each target whether base and weights decide as the model does."""
+        if not whole.sums:
+            return np.full(task.predictions.shape, np.nan)
+        explained = whole.base + whole.weights.sum(axis=-1)
+        return self._decision.same(task.pairs, task.predictions, explained)
 
 
 def _placed(found: ExplainedRows, chosen: Sequence[int], at: Sequence[int]) -> ExplainedRows:

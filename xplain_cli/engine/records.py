@@ -18,12 +18,8 @@ from xplain_cli.explanation import (
     side_by_side,
 )
 from xplain_cli.features import FeatureLabels
-from xplain_cli.quality.stability import (
-    Stability,
-    attribution_error,
-    fidelity_label,
-    precision_label,
-)
+from xplain_cli.quality.fidelity import attribution_error, fidelity_label, own_miss
+from xplain_cli.quality.stability import Stability, precision_label
 
 _COUNTS = ("n_repeats", "n_samples", "n_model_inputs", "n_omitted", "n_changed")
 _TEXTS = (
@@ -69,6 +65,8 @@ class ExplainedRows:
         How the distinct rows are named.
     targets : b lists of t target names
     predictions : (b, t)
+    same_decision : (b, t)
+        1 where base and weights decide as the model does, 0 where not, NaN where nothing decides.
     """
 
     place: IntArray
@@ -77,6 +75,7 @@ class ExplainedRows:
     shown: FeatureLabels
     targets: Sequence[Sequence[str]]
     predictions: FloatArray
+    same_decision: FloatArray
 
     @property
     def lines(self) -> tuple[IntArray, IntArray]:
@@ -92,6 +91,7 @@ def _stability_columns(found: ExplainedRows) -> dict[str, Any]:
     got, sure = found.attribution, found.stability
     total = got.base + got.weights.sum(axis=-1)
     b, t = total.shape
+    miss = own_miss(got, found.predictions) if got.sums else np.full((b, t), np.nan)
     return {
         "target": np.array(found.targets, dtype=object).ravel(),
         "prediction": found.predictions.ravel(),
@@ -111,8 +111,18 @@ def _stability_columns(found: ExplainedRows) -> dict[str, Any]:
         "locality": got.locality.ravel(),
         "effective_share": np.repeat(got.effective_share, t),
         "weight_omitted": np.zeros(b * t),
+        "size_omitted": np.zeros(b * t),
+        "same_decision": found.same_decision.ravel(),
         "precision": [precision_label(v) for v in sure.max_rel_se.ravel().tolist()],
-        "fidelity": [fidelity_label(v) for v in got.local_r2.ravel().tolist()],
+        "fidelity": [
+            fidelity_label(*values)
+            for values in zip(
+                got.local_r2.ravel().tolist(),
+                miss.ravel().tolist(),
+                found.same_decision.ravel().tolist(),
+                strict=True,
+            )
+        ],
     }
 
 

@@ -9,7 +9,7 @@ from xplain_cli.explanation import Attribution, FloatArray
 from xplain_cli.methods.locality import locality
 from xplain_cli.methods.requests import Pool, TableTask, UnexplainedError, kernel_weights
 from xplain_cli.methods.solvers import gram
-from xplain_cli.methods.surrogate import Sums, Surrogate, fit
+from xplain_cli.methods.surrogate import Sums, Surrogate, fit, without_r2
 from xplain_cli.targets import pair_values
 
 _SLICE_BYTES = 1.5e6
@@ -112,5 +112,7 @@ def fit_drawn(
         return replace(found, base=_base(task, rows, found), locality=local)
 
     found = fit(_look(task, width, rows, pools, own_inputs), surrogate)
+    if len(task.perturbation.names) == 1 and task.perturbation.binned:
+        found = without_r2(found)  # two kinds of draws, two unknowns
     whole = None if found.whole is None else finished(found.whole)
     return replace(finished(found), whole=whole)

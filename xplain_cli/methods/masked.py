@@ -31,7 +31,7 @@ from xplain_cli.methods.designs import (
 from xplain_cli.methods.requests import Explaining, MaskOutputs, MaskTask, NeedMasks
 from xplain_cli.methods.selection import SELECTIONS
 from xplain_cli.methods.solvers import gram_on
-from xplain_cli.methods.surrogate import Sums, Surrogate, concatenate, fit
+from xplain_cli.methods.surrogate import Sums, Surrogate, concatenate, fit, without_r2
 from xplain_cli.samples import MASK_BUDGETS, all_masks_fit, enough_samples
 from xplain_cli.targets import pair_values
 
@@ -172,7 +172,9 @@ class MaskLime:
             if controlled:
                 seen = controlled_by_logit(seen, task, rows, design, values, self.ridge)
             parts.append(fit(seen, surrogate))
-        return concatenate(parts)
+        found = concatenate(parts)
+        # as many masks as unknowns: the fit passes through all of them, and R^2 says nothing
+        return without_r2(found) if len(design.used) <= n + 1 else found
 
 
 _DESIGNS: Cache[Design] = Cache(lambda design: 12 * design.masks.size, 1 << 28)

@@ -47,4 +47,4 @@ class Occlusion:
         ])  # (b, t, n + 1)
         weights = task.predictions[:, :, None] - values[:, :, :n]
         base = np.ascontiguousarray(values[:, :, n])
-        return exact_attribution(weights, base, samples=n + 1, asked=answer.asked)
+        return exact_attribution(weights, base, samples=n + 1, asked=answer.asked, sums=False)

@@ -1,7 +1,7 @@
 """The linear surrogate of a block of rows: pooled weights, error factors, held-out fit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -274,6 +274,11 @@ def fit(seen: Sums, surrogate: Surrogate) -> Attribution:
         )
 
     return attribute(chosen, None if chosen is None else attribute(None, None))
+
+
+def without_r2(found: Attribution) -> Attribution:
+    """Return the attribution of a fit that has no draws left to be judged on."""
+    return replace(found, local_r2=np.full(found.local_r2.shape, np.nan))
 
 
 def concatenate(parts: Sequence[Attribution]) -> Attribution:

@@ -74,20 +74,29 @@ def prune(records: Records, top_k: int | None) -> Records:
     """
     Keep the lines of rank 1 to *top_k* of each (row, target).
 
-    ``n_omitted`` and ``weight_omitted`` (the sum of the absolute weights left out) are filled;
-    ties are settled already, by rank. With ``None`` the records are returned as they are.
+    ``n_omitted``, ``weight_omitted`` (the sum of the weights left out, so that base value, written
+    weights and it add up to prediction and residual) and ``size_omitted`` (of their absolute
+    values) are filled; ties are settled already, by rank. With ``None`` the records are returned as
+    they are.
     """
     if top_k is None:
         return records
     kept = records.weights["rank"].to_numpy() <= top_k
     group = np.repeat(np.arange(len(records.lines)), records.lines)
-    left_out = np.where(kept, 0.0, np.abs(records.weights["weight"].to_numpy(np.float64)))
-    lines = np.bincount(group[kept], minlength=len(records.lines)).astype(np.int64)
-    omitted = np.bincount(group, left_out, minlength=len(records.lines))
+    left_out = np.where(kept, 0.0, records.weights["weight"].to_numpy(np.float64))
+    count = len(records.lines)
+    lines = np.bincount(group[kept], minlength=count).astype(np.int64)
+    filled = {
+        "n_omitted": records.lines - lines,
+        "weight_omitted": np.bincount(group, left_out, minlength=count),
+        "size_omitted": np.bincount(group, np.abs(left_out), minlength=count),
+    }
     is_empty = records.lines == 0
     stability = records.stability.copy()
-    for name, values in (("n_omitted", records.lines - lines), ("weight_omitted", omitted)):
-        stability[name] = stability[name].where(is_empty, pd.Series(values, stability.index))
+    for name, values in filled.items():
+        # parts of an earlier version have no column for sizes
+        before = stability.get(name, pd.Series(0.0, stability.index))
+        stability[name] = before.where(is_empty, pd.Series(values, stability.index))
     return replace(
         records,
         weights=records.weights[kept].reset_index(drop=True),

@@ -197,6 +197,10 @@ class _Parser:
         if is_absolute:
             self.expect(")")
         sign, limit = self.compare(), self.number()
+        if self.word == "%":
+            if name != "share":
+                raise self.error("a share is compared with percent, nothing else")
+            self.at, limit = self.at + 1, limit / 100
         text = self.text[start : self.tokens[self.at][2]].strip()
         return Gate(text, name, inner, sign, limit, is_absolute)
 
@@ -212,8 +216,9 @@ def parse_gates(text: str) -> tuple[Gate, ...]:
     Read ``--fail-on``: failing conditions with commas between them.
 
     Each is ``FUNCTION(COLUMN) OP NUMBER`` with min, max, mean, median or a percentile such as p95,
-    ``share(CONDITION) OP NUMBER``, ``count(CONDITION) OP NUMBER``, ``count(failed) OP NUMBER``, or
-    a bare ``COLUMN OP VALUE`` for "any line". ``abs`` goes around a column or a function.
+    ``share(CONDITION) OP NUMBER`` (or a percentage: 10%), ``count(CONDITION) OP NUMBER``,
+    ``count(failed) OP NUMBER``, or a bare ``COLUMN OP VALUE`` for "any line". ``abs`` goes
+    around a column or a function.
 
     Raises
     ------

@@ -184,19 +184,6 @@ def assess(attribution: Attribution, k: int, seed: int) -> Stability:
     )
 
 
-def attribution_error(got: Attribution, predictions: FloatArray) -> FloatArray:
-    """
-    Return |base + sum of weights - prediction| / |prediction - base|, (b, t).
-
-    0 where nothing is missed; NaN where there is nothing to explain and weights are no zeros.
-    """
-    missed = np.abs(got.base + got.weights.sum(axis=-1) - predictions)
-    due = np.abs(predictions - got.base)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(due > 0, missed / due, np.nan)
-    return np.where(missed == 0, 0.0, share)
-
-
 def precision_label(max_rel_se: float) -> str:
     """Return exact (0), stable (<= 0.05), usable (<= 0.15) or unstable."""
     if max_rel_se == 0:
@@ -204,12 +191,3 @@ def precision_label(max_rel_se: float) -> str:
     if max_rel_se <= 0.05:
         return "stable"
     return "usable" if max_rel_se <= 0.15 else "unstable"
-
-
-def fidelity_label(local_r2: float) -> str | None:
-    """Return good (>= 0.5), fair (>= 0.2) or poor; None where R^2 is undefined."""
-    if np.isnan(local_r2):
-        return None
-    if local_r2 >= 0.5:
-        return "good"
-    return "fair" if local_r2 >= 0.2 else "poor"

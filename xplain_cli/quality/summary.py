@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # pandas would cost --help half a second
 _UNBOUNDED = {"max_rel_se": 0.95, "local_r2": 0.05}
 _SHARES = {"topk_jaccard": 0.05, "sign_probability": 0.05, "locality": 0.95}
 _BINS = 1000
+_ROUNDING = 1e-9  # of the prediction: weights below it are none
+_ADDS_UP = 1e-6  # attribution error: below it base and weights are the prediction
 _FALLBACK = "characters"
 _TEXT_COLUMNS = {"segmentation", "n_truncated"}
 
@@ -64,6 +66,12 @@ class Summary:
         Lines that belong under the table.
     top_k : int
         The K of ``top_share``.
+    otherwise, decided : int
+        Rows where base and weights decide otherwise than the model, of those where both decide.
+    unmoved : int
+        Rows where no weight is above rounding of the prediction.
+    largest_error : float, optional
+        The largest attribution error, where no row has an R^2 and all add up; else None.
     """
 
     features: tuple[FeatureLine, ...]
@@ -74,6 +82,10 @@ class Summary:
     quantiles: dict[str, tuple[float, float]]
     notes: tuple[str, ...] = ()
     top_k: int = 5
+    otherwise: int = 0
+    decided: int = 0
+    unmoved: int = 0
+    largest_error: float | None = None
 
 
 class Tally:
@@ -95,6 +107,8 @@ class Tally:
         self._words["fidelity"] = dict.fromkeys(FIDELITY, 0)
         self._rules: dict[str, int] = {}
         self._truncated = 0
+        self._otherwise = self._decided = self._unmoved = 0
+        self._errors = (0, 0.0)  # lines that have one and no R^2, and the largest
         self._sums: dict[str, list[float]] = {}
         self._values = {name: array("f") for name in _UNBOUNDED}
         self._counts = {name: [0] * (_BINS + 1) for name in _SHARES}
@@ -134,6 +148,28 @@ class Tally:
             for index in np.flatnonzero(found):
                 bins[index] += int(found[index])
 
+    def _add_decisions(self, records: "Records", done: Any) -> None:
+        """Count rows that the surrogate decides otherwise, and those that nothing moves."""
+        import numpy as np
+
+        if "same_decision" in done:  # parts of an earlier version do not say
+            rows = done.groupby("row")["same_decision"]
+            least = rows.min().to_numpy(dtype=float)
+            self._decided += int(np.isfinite(least).sum())
+            self._otherwise += int((least == 0).sum())
+        first = np.cumsum(records.lines) - records.lines
+        has = records.lines > 0
+        if has.any():
+            largest = np.abs(records.weights["weight"].to_numpy(dtype=float)[first[has]])
+            said = records.stability[has]
+            still = largest <= _ROUNDING * np.abs(said["prediction"].to_numpy(dtype=float))
+            self._unmoved += int(said["row"][still].nunique())
+        errors = done["attribution_error"].to_numpy(dtype=float)
+        alone = np.isfinite(errors) & done["local_r2"].isna().to_numpy()
+        count, largest_error = self._errors
+        top = float(errors[alone].max(initial=0.0))
+        self._errors = (count + int(alone.sum()), max(largest_error, top))
+
     def _add_texts(self, rows: Any) -> None:
         """Count by which rule texts were split, and those that the model does not read whole."""
         for rule, count in rows["segmentation"].value_counts().items():
@@ -150,6 +186,7 @@ class Tally:
         self._pairs += len(done)
         if len(done):
             self._add_quality(done)
+            self._add_decisions(records, done)
             if set(done) >= _TEXT_COLUMNS:  # a table may keep a column of one of these names
                 self._add_texts(done.drop_duplicates("row"))
         if len(records.weights):
@@ -158,8 +195,13 @@ class Tally:
     def merge(self, other: "Tally") -> None:
         """Add what another tally has counted; in the order of parts, for sums are rounded."""
         mine, more = vars(self), vars(other)
-        for name in ("_rows", "_failed", "_pairs", "_truncated"):
+        for name in (
+            *("_rows", "_failed", "_pairs", "_truncated"),
+            *("_otherwise", "_decided", "_unmoved"),
+        ):
             mine[name] += more[name]
+        (count, largest), (others, top) = self._errors, more["_errors"]
+        self._errors = (count + others, max(largest, top))
         for name, values in more["_values"].items():
             self._values[name].extend(values)
         for ours, theirs in ((self._sums, more["_sums"]), (self._counts, more["_counts"])):
@@ -187,6 +229,21 @@ class Tally:
             notes.append(f"warning: {self._truncated} texts are longer than the model reads")
         return notes
 
+    def _decision_notes(self) -> list[str]:
+        """Say where the surrogate decides otherwise, and where nothing moves the answer."""
+        notes = []
+        if self._otherwise:
+            notes.append(
+                f"warning: the surrogate decides otherwise in {self._otherwise:,} of"
+                f" {self._decided:,} rows"
+            )
+        if self._unmoved:
+            notes.append(
+                f"warning: in {self._unmoved:,} of {self._rows:,} rows no weight is above rounding:"
+                " nothing moves the answer; try --output-scale log-odds, or another baseline (-b)"
+            )
+        return notes
+
     def _quantiles(self) -> dict[str, tuple[float, float]]:
         import numpy as np
 
@@ -201,6 +258,12 @@ class Tally:
                 middle, end = np.searchsorted(reached, np.array((0.5, bad)) * reached[-1])
                 found[name] = (float(middle) / _BINS, float(end) / _BINS)
         return found
+
+    def _largest_error(self) -> float | None:
+        """Return the largest attribution error where all explanations add up; else None."""
+        count, largest = self._errors
+        adds_up = count > 0 and count == self._pairs and largest <= _ADDS_UP
+        return largest if adds_up else None
 
     def summary(self, limit: int = 10, notes: tuple[str, ...] = ()) -> Summary:
         """Return what was added so far, with the *limit* strongest features."""
@@ -217,6 +280,10 @@ class Tally:
             precision=dict(self._words["precision"]),
             fidelity=dict(self._words["fidelity"]),
             quantiles=self._quantiles(),
-            notes=(*notes, *self._text_notes()),
+            notes=(*notes, *self._text_notes(), *self._decision_notes()),
             top_k=self.top_k,
+            otherwise=self._otherwise,
+            decided=self._decided,
+            unmoved=self._unmoved,
+            largest_error=self._largest_error(),
         )

@@ -23,9 +23,10 @@ _MEANINGS = {
         " 15 %; unstable: more, so do not rank features by it."
     ),
     "fidelity": (
-        "Whether the model is linear in the features near the row: R\u00b2 on draws that were not"
-        " fitted. good from 0.5, poor below 0.2: the weights are then precise numbers"
-        " about a poor picture."
+        "Whether base and weights agree with the model, the worse of two grades. Near the row:"
+        " R\u00b2 on draws that were not fitted, good from 0.5, poor below 0.2. At the row: the"
+        " share of prediction less base that they miss, good up to 0.25, poor above 0.5, and poor"
+        " where they decide otherwise than the model. Weights of poor fidelity may be precise."
     ),
     "locality": (
         "How much of the weights the features' own bins alone determine; at 1 nothing else of the"
@@ -83,6 +84,14 @@ def verdicts(whole: Summary, worst: float) -> tuple[Verdict, ...]:
         counts = tuple((word, count) for word, count in said[name].items() if count)
         tails = _BAD_ENDS[name].items()
         figures = [_figure(whole, *pair) for pair in tails if pair[0] in whole.quantiles]
+        if name == "fidelity" and whole.largest_error is not None:
+            counts = ()
+            most = number(whole.largest_error)
+            figures = [f"adds up, attribution error at most {most}"]
+        elif name == "fidelity" and whole.otherwise:
+            figures.append(
+                f"the surrogate decides otherwise in {whole.otherwise:,} of {whole.decided:,} rows"
+            )
         if not counts and not figures:
             figures = ["not defined for this method"]
             if name == "fidelity" and math.isfinite(worst):

@@ -1,0 +1,122 @@
+"""The fidelity of an explanation: does it agree with the model, around the row and at the row."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
+
+_GOOD_R2, _FAIR_R2 = 0.5, 0.2
+_GOOD_MISS, _FAIR_MISS = 0.25, 0.5
+_ROUNDING = 1e-9
+"""Of the prediction or the base value: a miss below it is rounding."""
+_THRESHOLDS = {"probability": 0.5, "log-odds": 0.0}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """
+    How a model decides, as far as one explained number, or several, say it.
+
+    Attributes
+    ----------
+    classes
+        The number of classes that exclude each other; 0 where the model decides nothing.
+    threshold
+        Of two classes: above it the explained class is chosen; None where the scale has none.
+    """
+
+    classes: int = 0
+    threshold: float | None = None
+
+    def same(self, pairs: IntArray, predictions: FloatArray, explained: FloatArray) -> FloatArray:
+        """
+        Say whether base and weights decide as the model does.
+
+        Parameters
+        ----------
+        pairs : (b, t, 2)
+            Of each target the (plus, minus) outputs; minus -1 for a single one.
+        predictions, explained : (b, t)
+            The model's numbers, and the sums of base and weights.
+
+        Returns
+        -------
+        (b, t) of 1, 0, or NaN where the numbers that are explained decide nothing
+        """
+        against: BoolArray = np.asarray(pairs[..., 1] >= 0)
+        level = np.where(against, 0.0, np.nan if self.threshold is None else self.threshold)
+        known = against if self.classes != 2 else against | (self.threshold is not None)
+        agree = np.asarray((predictions > level) == (explained > level), dtype=np.float64)
+        found: FloatArray = np.where(known, agree, np.nan)
+        if self.classes > 2 and predictions.shape[1] > 1:
+            first = (predictions.argmax(axis=1) == explained.argmax(axis=1)).astype(np.float64)
+            foils = np.asarray(against.any(axis=1))
+            found = np.where(foils[:, None], found, first[:, None])
+        return np.where(np.isfinite(explained) & np.isfinite(predictions), found, np.nan)
+
+
+def decision_of(task: str, outputs: int, scale: str, *, margin: bool, exclusive: bool) -> Decision:
+    """
+    Return how a model decides on an explained scale.
+
+    Parameters
+    ----------
+    task, outputs, margin
+        As of the model's signature: the task, how many outputs, and whether one margin stands for
+        two classes.
+    scale
+        ``probability``, ``log-odds`` or ``raw``.
+    exclusive
+        Whether the classes exclude each other: those of several outputs do not.
+    """
+    if task != "classification" or outputs < 2 or not exclusive:
+        return Decision()
+    return Decision(outputs, 0.0 if margin else _THRESHOLDS.get(scale))
+
+
+def attribution_error(got: Attribution, predictions: FloatArray) -> FloatArray:
+    """
+    Return |base + sum of weights - prediction| / |prediction - base|, (b, t).
+
+    0 where nothing is missed; NaN where there is nothing to explain and weights are no zeros.
+    """
+    missed = np.abs(got.base + got.weights.sum(axis=-1) - predictions)
+    due = np.abs(predictions - got.base)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(due > 0, missed / due, np.nan)
+    return np.where(missed == 0, 0.0, share)
+
+
+def own_miss(got: Attribution, predictions: FloatArray) -> FloatArray:
+    """Return the attribution error (b, t), with 0 for a miss that is rounding."""
+    missed = np.abs(got.base + got.weights.sum(axis=-1) - predictions)
+    rounding = _ROUNDING * np.maximum(np.abs(predictions), np.abs(got.base))
+    return np.where(missed <= rounding, 0.0, attribution_error(got, predictions))
+
+
+def _grade(value: float, good: float, fair: float) -> int:
+    """Return 2 (good), 1 (fair) or 0 (poor) of a number of which less is better."""
+    return 2 if value <= good else int(value <= fair)
+
+
+def fidelity_label(local_r2: float, miss: float, same_decision: float) -> str | None:
+    """
+    Return good, fair or poor: the worse of two grades.
+
+    Around the row by R^2 on draws that were not fitted (good from 0.5, fair from 0.2); at the row
+    by the share of what is due that base and weights miss (good up to 0.25, fair up to 0.5), and
+    poor where they decide otherwise than the model. A grade that is undefined (NaN) does not count.
+
+    Returns
+    -------
+    the word; None where both grades are undefined
+    """
+    grades = []
+    if not np.isnan(local_r2):
+        grades.append(_grade(-local_r2, -_GOOD_R2, -_FAIR_R2))
+    if not np.isnan(miss):
+        grades.append(_grade(miss, _GOOD_MISS, _FAIR_MISS))
+    if same_decision == 0:
+        grades.append(0)
+    return ("poor", "fair", "good")[min(grades)] if grades else None
