@@ -58,7 +58,6 @@ def cells(data):
 
 def some_records(rows, *, failed=0):
     """Records of *rows* rows with features a (weight -2) and b (weight 1)."""
-    n = len(rows) * 2
     weights = pd.DataFrame({
         "feature": ["a", "b"] * len(rows),
         "rank": [1, 2] * len(rows),
@@ -74,6 +73,8 @@ def some_records(rows, *, failed=0):
         "local_r2": [0.1] * (len(rows) + failed),
         "topk_jaccard": [np.nan] * (len(rows) + failed),
         "sign_probability": [0.999] * (len(rows) + failed),
+        "prediction": [0.5] * (len(rows) + failed),
+        "attribution_error": [np.nan] * (len(rows) + failed),
         "locality": [0.5] * (len(rows) + failed),
     })
-    return Records(weights, stability, np.full(len(stability), n), {})
+    return Records(weights, stability, np.array([2] * len(rows) + [0] * failed), {})
