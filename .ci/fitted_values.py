@@ -42,6 +42,8 @@ _LABELS = np.arange(60) % 3
 _NUMBERS = _ROWS @ [1.0, 2.0, 0.0, 1.0] + 0.1
 _TEXTS = [f"some words number{i % 7} here" for i in range(60)]
 
+_ITERATIONS = {"HistGradientBoostingClassifier": 3, "HistGradientBoostingRegressor": 3, "TSNE": 250}
+
 
 def _classifier() -> Any:
     return linear_model.LogisticRegression()
@@ -76,8 +78,8 @@ def _made(name: str, kind: Any) -> Any:
         for key, parameter in signature.items()
         if key in makers and parameter.default is inspect.Parameter.empty
     }
-    if "n_estimators" in signature:
-        needed["n_estimators"] = 3
+    few = {"n_estimators": 3, "max_iter": _ITERATIONS.get(name)}
+    needed |= {key: few[key] for key in signature if few.get(key)}
     if name == "RandomizedSearchCV":
         needed["n_iter"] = 2
     if name.endswith("RandomProjection"):

@@ -120,7 +120,7 @@ def mixed(tmp_path_factory):
     return _store(tmp_path_factory.mktemp("mixed"), "mixed", model, table)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def comments(tmp_path_factory):
     """A folder with a small pipeline, its comments, and callables."""
     return make_comments(tmp_path_factory.mktemp("comments"))

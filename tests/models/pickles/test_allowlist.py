@@ -13,6 +13,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from threadpoolctl import threadpool_limits
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models import ModelRecipe, load_model
@@ -71,7 +72,7 @@ def test_the_list_has_no_doors_out():
 def test_every_estimator_passes_and_predicts_the_same():
     sys.path.insert(0, str(Path(__file__).parents[3] / ".ci"))
     fitted_values = importlib.import_module("fitted_values")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")
         for name, model in fitted_values.fitted_estimators():
             file = io.BytesIO()

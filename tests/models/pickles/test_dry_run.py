@@ -12,17 +12,23 @@ ROOT = Path(__file__).parents[3]
 # In a process of its own: a gigabyte beyond what the imports took, and an alarm after 5 seconds
 # of work (a busy machine takes longer on the clock) on any one file. An audit hook ends it at the
 # first import, call of a shell, or opened file that is not Python's own doing.
-WATCHED = """
+START = """
 import io, os, pickle, resource, signal, sys, time
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 sys.path.insert(0, sys.argv[1])
 import importlib, string, warnings
 import joblib, numpy as np
+"""
+
+HONEST = """
 from hypothesis import HealthCheck, given, seed, settings, strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.ensemble import RandomForestClassifier
+"""
+
+WATCHED = """
 from xplain_cli.errors import RefusedError
 from xplain_cli.models import inspection
 from xplain_cli.models.pickles.allowlist import allowed_names, judge, stated_version
@@ -70,7 +76,9 @@ resource.setrlimit(resource.RLIMIT_AS, (base + 2**30, base + 2**30))
 """
 
 PROPERTIES = (
-    WATCHED
+    START
+    + HONEST
+    + WATCHED
     + """
 rows, labels = np.random.default_rng(0).normal(size=(30, 3)), np.arange(30) % 2
 models = [make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, labels),
@@ -140,7 +148,8 @@ print("done", peak < 2**30 + base)
 )
 
 KNOWN = (
-    WATCHED
+    START
+    + WATCHED
     + """
 examine(open(0, "rb").read())
 print("done")
@@ -217,6 +226,6 @@ def test_files_made_to_exhaust_end_soon(name):
 
 
 def test_the_watch_itself_sees_a_pickle_that_runs():
-    script = WATCHED.replace("run = dry_run(data)", "run = pickle.loads(data)") + "examine("
+    script = START + WATCHED.replace("run = dry_run(data)", "run = pickle.loads(data)") + "examine("
     done = watched(f"{script}{pickle.dumps(ValueError)!r})")
     assert (done.returncode, done.stderr[:17]) == (9, b"pickle.find_class")

@@ -2,6 +2,7 @@
 
 import contextlib
 import copyreg
+import json
 import pickle
 import subprocess
 import sys
@@ -44,9 +45,9 @@ UNSEEN = {"lying dtype", "ndarray in a transformer", "second stream"}
 
 
 # every loader in turn: joblib's, pickle's until the end of the file, NumPy's, and torch's way
-# with the members of a zip (a pickle whose persistent ids are storages)
+# with the members of a zip (a pickle whose persistent ids are storages), until the file has run
 RUN_ONE = """
-import _thread, io, joblib, numpy, pickle, sys, time, warnings, zipfile
+import _thread, io, joblib, json, numpy, os, pickle, sys, time, warnings, zipfile
 sys.path.insert(0, sys.argv[2])
 import evil_pickles
 
@@ -69,7 +70,7 @@ def members(path):
 
 evil_pickles.register_extension()
 warnings.simplefilter("ignore")
-for path in sys.argv[1].split(","):
+for path, marker in json.loads(sys.argv[1]):
     for load in (
         joblib.load,
         lambda path: streams(open(path, "rb")),
@@ -81,6 +82,8 @@ for path in sys.argv[1].split(","):
             load(path)
         except BaseException:
             pass
+        if os.path.exists(marker):
+            break
     end = time.monotonic() + 10
     while _thread._count() and time.monotonic() < end:  # what a file began in a thread of its own
         time.sleep(0.01)
@@ -123,9 +126,10 @@ def test_each_file_would_have_run(corpus):
     named, _, markers = corpus
     helpers = Path(evil_pickles.__file__).parent
     # in batches, as a file may end its process; each file has a marker of its own
-    paths = sorted(map(str, named.values()))
-    for start in range(0, len(paths), 12):
-        batch = ",".join(paths[start : start + 12])
+    marked = {str(path): str(markers / name.replace(" ", "-")) for name, path in named.items()}
+    pairs = sorted(marked.items())
+    for start in range(0, len(pairs), 48):
+        batch = json.dumps(pairs[start : start + 48])
         subprocess.run(
             [sys.executable, "-c", RUN_ONE, batch, helpers],
             check=False,
