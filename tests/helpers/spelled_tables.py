@@ -151,20 +151,27 @@ def write(table, folder, form):
 
 
 def answers(model, table, folder, form):
-    """Return what xplain's own reading of a table makes the model answer."""
+    """Return what the model answers on a table as xplain reads it from a form."""
     path = write(table, folder, "csv" if form == "stdin" else form)
-    loaded = Estimator(model, source="m", sha256="", recipe=ModelRecipe("m"))
+    return answers_on(model, path, piped=form == "stdin")
+
+
+def answers_on(model, path, *, piped=False):
+    """Return what a model, or a loaded one, answers on the rows of a file as xplain reads them."""
+    loaded = model
+    if not hasattr(model, "settle"):
+        loaded = Estimator(model, source="m", sha256="", recipe=ModelRecipe("m"))
     kept = sys.stdin
-    if form == "stdin":
+    if piped:
         sys.stdin = io.TextIOWrapper(io.BytesIO(path.read_bytes()))
     try:
-        data = "-" if form == "stdin" else str(path)
-        background = str(path) if form == "stdin" else None
+        data = "-" if piped else str(path)
+        background = str(path) if piped else None
         request = Request("tabular", "m", (data,), background=background)
         reading = open_tabular(request, lambda: loaded)
     finally:
         sys.stdin = kept
     modality = reading.modality
-    rows = next(iter(modality.pieces(ROWS, 0, ROWS)))
+    rows = next(iter(modality.pieces(modality.n_rows, 0, modality.n_rows)))
     assert not rows.rows.unread, rows.rows.unread
     return loaded.bind(loaded.settle(rows.batch)).predict(rows.batch)
