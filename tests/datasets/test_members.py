@@ -72,3 +72,18 @@ def test_data_background_and_baselines_may_be_members(run, tmp_path):
     lines = (tmp_path / "o" / "weights.csv").read_text().splitlines()[1:]
     found = sorted(float(line.split(",")[7]) for line in lines)
     assert np.allclose(found, np.sort((test * [1.0, 2.0, 3.0]).ravel()))
+
+
+def test_pictures_may_be_a_member(tmp_path):
+    from xplain_cli.datasets.pictures import find_pictures
+    from xplain_cli.datasets.pixels import Reading
+
+    first = np.zeros((2, 4, 5, 3), np.uint8)
+    np.savez(tmp_path / "d.npz", first=first, second=np.full((3, 4, 5, 3), 7, np.uint8))
+    found = find_pictures([f"{tmp_path}/d.npz:second"])
+    assert (found.ids, len(found.take(0, 3, Reading()))) == (["0", "1", "2"], 3)
+    assert found.sha256 != find_pictures([f"{tmp_path}/d.npz:first"]).sha256
+    with pytest.raises(RefusedError, match="has no array 'secnd'; did you mean 'second'"):
+        find_pictures([f"{tmp_path}/d.npz:secnd"])
+    with pytest.raises(RefusedError, match=r"It has first, second; say it with .*:NAME"):
+        find_pictures([str(tmp_path / "d.npz")])
