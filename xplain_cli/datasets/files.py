@@ -117,7 +117,7 @@ def _open_stdin() -> DataFile:
     return _unpacked(DataFile("stdin", spool, is_stdin=True, is_piped=True))
 
 
-def _split_member(path: str) -> tuple[str, str]:
+def split_member(path: str) -> tuple[str, str]:
     """Return a path, and the array of an npz file that ``FILE.npz:NAME`` means."""
     match = _MEMBER.fullmatch(path)
     if match is None or Path(path).exists():
@@ -187,7 +187,7 @@ def find_files(
         raise UsageError("no DATA; name a file, or - for stdin")
     if list(paths).count("-") > 1:
         raise UsageError("stdin (-) is named twice; it can be read once")
-    split = [_split_member(path) for path in paths]
+    split = [split_member(path) for path in paths]
     expanded = [(_expand(local(path), suffixes), member) for path, member in split]
     files = tuple(
         _open_stdin() if path == "-" else _open_path(path, member)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xplain_cli.datasets.files import split_member
 from xplain_cli.datasets.pixels import DICOM_WAY_OUT, Pixels, Reading, instruct_pillow, read_pixels
 from xplain_cli.datasets.stacks import open_stack
 from xplain_cli.errors import RefusedError, UsageError
@@ -165,7 +166,7 @@ def _named(path: str, notes: list[str]) -> list[str]:
         raise UsageError("pictures are not read from stdin; name files or a folder")
     if Path(path).is_dir():
         return _in_folder(path, notes)
-    if Path(path).exists():
+    if Path(path).exists() or Path(split_member(path)[0]).is_file():
         return [path]
     if glob.has_magic(path):
         matches = glob.glob(path, recursive=True)  # noqa: PTH207 - Path.glob takes no whole paths
@@ -195,8 +196,9 @@ def _places(path: str, name: str, *, alone: bool) -> Iterator[_Place]:
     suffix = PurePath(path).suffix.lower()
     if suffix in _DICOM:
         raise RefusedError(f"{path}: is DICOM: {DICOM_WAY_OUT}")
-    if suffix in _STACKS:
-        stack = open_stack(path)
+    stored, member = split_member(path)
+    if member or suffix in _STACKS:
+        stack = open_stack(stored, member)
         for row in range(len(stack)):
             yield _Place(str(row) if alone else f"{name}#{row}", path, row, stack)
         return
@@ -205,11 +207,17 @@ def _places(path: str, name: str, *, alone: bool) -> Iterator[_Place]:
         yield _Place(name if pages == 1 else f"{name}#{page}", path, page, None)
 
 
+def _local(path: str) -> str:
+    """Return where a file of another machine was copied to, with the array that was named."""
+    stored, member = split_member(path)
+    return f"{local(stored)}:{member}" if member else local(path)
+
+
 def _digest(names: Sequence[str], files: Sequence[str]) -> str:
     state = hashlib.sha256()
     for name, path in zip(names, files, strict=True):
         try:
-            with Path(path).open("rb") as file:
+            with Path(split_member(path)[0]).open("rb") as file:
                 state.update(hashlib.file_digest(file, "sha256").digest())
         except OSError:
             state.update(b"unreadable")
@@ -237,7 +245,7 @@ def find_pictures(paths: Sequence[str]) -> Pictures:
         raise UsageError("no DATA; name pictures, a folder or a stack")
     instruct_pillow(Reading().max_pixels)
     notes: list[str] = []
-    paths = [local(path) for path in paths]
+    paths = [_local(path) for path in paths]
     files = [file for path in paths for file in _named(path, notes)]
     folder = paths[0] if len(paths) == 1 and Path(paths[0]).is_dir() else None
     names = [

@@ -1,6 +1,7 @@
 """Decides whether double quotes enclose the cells of a delimited file or are plain characters."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -39,22 +40,22 @@ def _enclose(file: DataFile, encoding: str, sep: str) -> bool:
     """
     Return whether quotes enclose cells.
 
-    They do not where one is not closed, or closed inside a cell; nor where they would join lines
-    that have, taken alone, just the cells that each line of the file has.
+    They do not where one is not closed, or closed inside a cell; nor where they join over line
+    ends or separators what has, line by line, just the cells that most lines of the file have.
     """
-    width = 0
+    plain, joined, first = Counter[int](), set[int](), 0
     with open_text(file, encoding) as handle:
         try:
             for cells, lines in _records(file, handle, sep):
-                if not lines:
-                    continue
-                width = width or lines[0]
-                joined = len(lines) > 1 or cells != width
-                if joined and width > 1 and set(lines) == {width}:
-                    return False
+                first = first or (lines or [0])[0]
+                if lines == [cells]:
+                    plain[cells] += 1
+                elif len(set(lines)) == 1:
+                    joined.add(lines[0])
         except csv.Error:
             return False
-    return True
+    width = plain.most_common(1)[0][0] if plain else first
+    return width <= 1 or width not in joined
 
 
 def dialect_of(

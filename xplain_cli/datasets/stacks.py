@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import RefusedError, nearest
 
 LARGEST = 8 * 2**30
 """Bytes that an array of an .npz may unpack to."""
@@ -61,16 +61,22 @@ def _spool(path: str, archive: zipfile.ZipFile, member: str) -> str:
     return spool
 
 
-def _member(path: str, archive: zipfile.ZipFile) -> str:
-    """Return the one array of an archive, or the one that is named as pictures are."""
+def _member(path: str, archive: zipfile.ZipFile, asked: str) -> str:
+    """Return the array that is asked for, the one of an archive, or one named as pictures are."""
     names = [name for name in archive.namelist() if name.endswith(".npy")]
+    if f"{asked}.npy" in names:
+        return f"{asked}.npy"
     known = [f"{name}.npy" for name in _NAMES if f"{name}.npy" in names]
-    if len(names) == 1 or known:
+    if not asked and (len(names) == 1 or known):
         return (known or names)[0]
     listed = ", ".join(name.removesuffix(".npy") for name in names) or "none"
+    if asked:
+        raise RefusedError(
+            f"{path}: has no array {asked!r}{nearest(asked, names)}; it has {listed}"
+        )
     raise RefusedError(
-        f"{path}: which array holds the pictures? It has {listed}; name it one of"
-        f" {', '.join(_NAMES)}"
+        f"{path}: which array holds the pictures? It has {listed}; say it with {path}:NAME, or"
+        f" name it one of {', '.join(_NAMES)}"
     )
 
 
@@ -91,9 +97,14 @@ def _as_stack(path: str, array: NDArray[Any]) -> NDArray[Any]:
     )
 
 
-def open_stack(path: str) -> NDArray[Any]:
+def open_stack(path: str, member: str = "") -> NDArray[Any]:
     """
     Map the pictures of an .npy or .npz file into memory; no pickle is ever read.
+
+    Parameters
+    ----------
+    member
+        The array of an .npz file that is meant; empty: the one that holds pictures.
 
     Returns
     -------
@@ -110,7 +121,7 @@ def open_stack(path: str) -> NDArray[Any]:
             head = file.read(4)
         if head == b"PK\x03\x04":
             with zipfile.ZipFile(path) as archive:
-                return open_stack(_spool(path, archive, _member(path, archive)))
+                return open_stack(_spool(path, archive, _member(path, archive, member)))
         with Path(path).open("rb") as file:
             _, _, size = _header(path, file)
             left = os.fstat(file.fileno()).st_size - file.tell()

@@ -1,10 +1,9 @@
 """Boosted models of XGBoost, LightGBM and CatBoost: bare or wrapped, with their own categories."""
 
-import itertools
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import pandas as pd
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import Levels
+from xplain_cli.models.estimators import xgboost_levels
 from xplain_cli.models.estimators.columns import Kinds, handed_on
 
 BOOSTERS = ("xgboost", "lightgbm", "catboost")
@@ -38,12 +38,15 @@ class CategoryColumns:
         The columns that hold categories as numbers and are handed over as they are.
     texts
         The columns that are neither categories nor numbers.
+    cut
+        Of columns some of whose levels the model has cut off, how many characters of each it kept.
     """
 
     levels: Mapping[int, tuple[Any, ...]]
     words: frozenset[int] = frozenset()
     codes: frozenset[int] = frozenset()
     texts: frozenset[int] = frozenset()
+    cut: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def positions(self) -> frozenset[int]:
@@ -53,7 +56,8 @@ class CategoryColumns:
     def __or__(self, other: "CategoryColumns") -> "CategoryColumns":
         levels = {**other.levels, **self.levels}
         words = (self.words | other.words) - frozenset(levels)
-        return CategoryColumns(levels, words, self.codes | other.codes, self.texts | other.texts)
+        codes, texts = self.codes | other.codes, self.texts | other.texts
+        return CategoryColumns(levels, words, codes, texts, {**other.cut, **self.cut})
 
 
 def package_of(model: Any) -> str:
@@ -173,18 +177,10 @@ def _xgboost_categories(model: Any) -> CategoryColumns:
     stored = json.loads(booster.save_raw("json"))  # a slice of the trees has lost the levels
     cats = stored["learner"]["gradient_booster"].get("model", {}).get("cats") or {}
     encoded = cats.get("enc") or [{}] * len(kinds)  # XGBoost before 3.1 keeps no levels
-    found = {i: _xgboost_levels(encoded[i]) for i in discrete}
-    levels = {i: known for i, known in found.items() if known}
-    return CategoryColumns(levels, codes=frozenset(discrete) - frozenset(levels))
-
-
-def _xgboost_levels(encoded: dict[str, Any]) -> tuple[Any, ...]:
-    values, offsets = encoded.get("values") or [], encoded.get("offsets")
-    if offsets is None:
-        return tuple(values)
-    text = bytes(value % 256 for value in values)
-    pairs = itertools.pairwise(offsets)
-    return tuple(text[start:stop].decode("utf-8", "replace") for start, stop in pairs)
+    found = {i: xgboost_levels.decode(encoded[i]) for i in discrete}
+    levels = {i: names.levels for i, names in found.items() if names.levels}
+    cut = {i: names.known for i, names in found.items() if names.known}
+    return CategoryColumns(levels, codes=frozenset(discrete) - frozenset(levels), cut=cut)
 
 
 def _lightgbm_categories(model: Any) -> CategoryColumns:
@@ -250,6 +246,7 @@ def boosted_kinds(model: Any, categories: CategoryColumns, columns: Sequence[str
     discrete = frozenset(columns[i] for i in categories.positions)
     texts = frozenset(columns[i] for i in categories.texts)
     listed = dict.fromkeys(categories.words) | dict(categories.levels)
+    listed |= dict.fromkeys(categories.cut)
     levels = {columns[i]: Levels(known, strict=False) for i, known in listed.items()}
     return Kinds(discrete, frozenset(columns) - discrete - texts, levels)
 
@@ -268,10 +265,14 @@ def _as_words(column: "pd.Series[Any]") -> "pd.Series[Any]":
     return pd.Series(texts, index=column.index, dtype=object)
 
 
-def _as_levels(column: "pd.Series[Any]", levels: tuple[Any, ...]) -> "pd.Series[Any]":
+def _as_levels(
+    column: "pd.Series[Any]", levels: tuple[Any, ...], cut: tuple[int, ...] = ()
+) -> "pd.Series[Any]":
     """Return a column as the model's categories; a value that it does not know is missing."""
     codes = {str(level): code for code, level in enumerate(levels)}
     codes |= {level: code for code, level in enumerate(levels)}
+    if cut:
+        codes = {one: xgboost_levels.find(one, levels, cut) for one in column.dropna().unique()}
     kept = column.astype(object)
     found = [-1 if gap else codes.get(value, -1) for value, gap in zip(kept, kept.isna())]  # noqa: B905  # one column, one length
     return pd.Series(pd.Categorical.from_codes(found, pd.Index(levels)), index=column.index)
@@ -285,7 +286,7 @@ def cast(batch: pd.DataFrame, categories: CategoryColumns) -> pd.DataFrame:
     for i in categories.words:
         columns[i] = _as_words(columns[i])
     for i, levels in categories.levels.items():
-        columns[i] = _as_levels(columns[i], levels)
+        columns[i] = _as_levels(columns[i], levels, categories.cut.get(i, ()))
     made = pd.concat(columns, axis=1)
     made.columns = batch.columns
     return made

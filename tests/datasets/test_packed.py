@@ -1,0 +1,123 @@
+"""Compressed files of DATA are read as what they hold; damaged ones are refused by name."""
+
+import bz2
+import gzip
+import io
+import lzma
+import sys
+import zipfile
+
+import pytest
+
+from xplain_cli import datasets
+from xplain_cli.datasets import ReadOptions, packed
+from xplain_cli.errors import RefusedError
+
+TEXT = b"a,word\n1,x\n2,y\n"
+
+
+def zipped(*names, data=TEXT):
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, data)
+    return held.getvalue()
+
+
+def zstd(data):
+    arrow = pytest.importorskip("pyarrow")
+    return arrow.compress(data, codec="zstd", asbytes=True)
+
+
+PACKED = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": zstd,
+    ".zip": lambda data: zipped("inner.csv", data=data),
+}
+
+
+def read(path, **options):
+    table = datasets.open_table([str(path)], ReadOptions(**options))
+    kinds = datasets.kinds(table, table.columns)
+    return table, datasets.read_columns(table, kinds).table
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+def test_a_packed_table_is_read_as_the_table_it_holds(tmp_path, suffix):
+    (tmp_path / "d.csv").write_bytes(TEXT)
+    (tmp_path / f"d.csv{suffix}").write_bytes(PACKED[suffix](TEXT))
+    plain, wanted = read(tmp_path / "d.csv")
+    table, found = read(tmp_path / f"d.csv{suffix}")
+    assert found.equals(wanted)
+    assert (table.sha256, table.paths) == (plain.sha256, (str(tmp_path / f"d.csv{suffix}"),))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "columns"),
+    [
+        ("d.tsv.gz", b"a\tb\n1\t2\n", ("a", "b")),
+        ("d.jsonl.gz", b'{"a": 1, "b": 2}\n', ("a", "b")),
+        ("d.ndjson.gz", b'{"a": 1}\n', ("a",)),
+        ("D.CSV.GZ", TEXT, ("a", "word")),
+        ("d.csv", TEXT, ("a", "word")),  # packed, and not named so
+    ],
+)
+def test_the_name_before_the_packing_says_the_format(tmp_path, name, text, columns):
+    (tmp_path / name).write_bytes(gzip.compress(text))
+    assert read(tmp_path / name)[0].columns == columns
+
+
+def test_parquet_and_arrays_are_unpacked_too(tmp_path):
+    import numpy as np
+    import pandas as pd
+
+    pytest.importorskip("pyarrow")
+    held = io.BytesIO()
+    pd.DataFrame({"a": [1, 2]}).to_parquet(held)
+    (tmp_path / "d.parquet.gz").write_bytes(gzip.compress(held.getvalue()))
+    array = io.BytesIO()
+    np.save(array, np.eye(3))
+    (tmp_path / "d.npy.xz").write_bytes(lzma.compress(array.getvalue()))
+    assert read(tmp_path / "d.parquet.gz")[0].columns == ("a",)
+    assert len(read(tmp_path / "d.npy.xz")[1]) == 3
+
+
+def test_lines_of_text_are_unpacked_too(tmp_path):
+    (tmp_path / "t.txt.gz").write_bytes(gzip.compress(b"one\ntwo\n"))
+    table = datasets.open_table([str(tmp_path / "t.txt.gz")], ReadOptions(), lines=True)
+    assert datasets.n_rows(table) == 2
+
+
+def test_stdin_may_be_packed(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(TEXT))))
+    assert read("-")[0].columns == ("a", "word")
+
+
+def test_folders_hold_packed_files_too(tmp_path):
+    (tmp_path / "a.csv").write_bytes(TEXT)
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(TEXT))
+    assert datasets.n_rows(read(tmp_path)[0]) == 4
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+def test_a_damaged_file_is_refused_by_name(tmp_path, suffix):
+    path = tmp_path / f"d.csv{suffix}"
+    path.write_bytes(PACKED[suffix](TEXT * 20)[:-25])
+    with pytest.raises(RefusedError, match="cannot be unpacked") as refusal:
+        read(path)
+    assert str(path) in str(refusal.value)
+
+
+def test_an_archive_of_several_files_is_refused_with_their_names(tmp_path):
+    (tmp_path / "d.csv.zip").write_bytes(zipped("a.csv", "b.csv"))
+    with pytest.raises(RefusedError, match=r"holds 2 files \(a.csv, b.csv\)"):
+        read(tmp_path / "d.csv.zip")
+
+
+def test_what_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(packed, "MOST_BYTES", 1 << 20)
+    (tmp_path / "d.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * (1 << 19)))
+    with pytest.raises(RefusedError, match="unpacks to more than 1048576 bytes"):
+        read(tmp_path / "d.csv.gz")
