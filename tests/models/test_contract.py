@@ -233,6 +233,7 @@ class LoadedAble:
     all_numeric = True
     notes = ("note",)
     versions: ClassVar = {"stub": "1"}
+    leftovers = ("Old.one=1",)
 
     def settle(self, _batch):
         return SCORES

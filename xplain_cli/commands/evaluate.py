@@ -17,7 +17,7 @@ _BASELINE = worded(
     runs.RUN,
     runs.Sources,
     _BASELINE,
-    some(runs.Trust, "trust_model", "trusted", "python_path"),
+    some(runs.Trust, "trust_model", "trusted", "python_path", "accept"),
     runs.ProjectFile,
     runs.BRIEF,
 )

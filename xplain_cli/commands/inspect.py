@@ -69,7 +69,7 @@ def inspect(options: Options) -> int:
     console.line(f"verdict   would {'be refused' if refused else 'load'}")
     # the model is loaded only where rows, and trust in what would be refused, are typed here
     loaded = "data" in options.typed
-    if refused and not (loaded and options.typed & {"trusted", "trust_model"}):
+    if refused and not (loaded and options.typed & {"trusted", "trust_model", "accept"}):
         return RefusedError.exit_code
     if loaded:
         from xplain_cli.jobs.explain import preview

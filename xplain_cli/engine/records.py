@@ -37,6 +37,8 @@ class Labels:
     ----------
     run_id, target_spec, method, output_scale, baseline
         Columns of every line.
+    steady
+        Whether the model answers the same rows alike; else no line is called precise.
     weight_columns, stability_columns
         Names of the further columns of weights.csv and stability.csv (``features.Shown``).
     """
@@ -46,6 +48,7 @@ class Labels:
     method: str
     output_scale: str
     baseline: str
+    steady: bool = True
     weight_columns: tuple[str, ...] = ()
     stability_columns: tuple[str, ...] = ()
 
@@ -86,7 +89,7 @@ class ExplainedRows:
         return lines.ravel(), np.repeat(rows, t)
 
 
-def _stability_columns(found: ExplainedRows) -> dict[str, Any]:
+def _stability_columns(found: ExplainedRows, *, steady: bool) -> dict[str, Any]:
     """Return what stability.csv says of the distinct rows, column by column, b * t lines."""
     got, sure = found.attribution, found.stability
     total = got.base + got.weights.sum(axis=-1)
@@ -113,7 +116,7 @@ def _stability_columns(found: ExplainedRows) -> dict[str, Any]:
         "weight_omitted": np.zeros(b * t),
         "size_omitted": np.zeros(b * t),
         "same_decision": found.same_decision.ravel(),
-        "precision": [precision_label(v) for v in sure.max_rel_se.ravel().tolist()],
+        "precision": [precision_label(v, steady=steady) for v in sure.max_rel_se.ravel().tolist()],
         "fidelity": [
             fidelity_label(*values)
             for values in zip(
@@ -146,7 +149,8 @@ def _stability_table(
     if found is not None:
         lines, _ = found.lines
         t = found.predictions.shape[1]
-        known = {c: np.asarray(v)[lines] for c, v in _stability_columns(found).items()}
+        columns = _stability_columns(found, steady=labels.steady)
+        known = {c: np.asarray(v)[lines] for c, v in columns.items()}
         known |= {c: np.asarray(v)[lines // t] for c, v in found.shown.row_columns.items()}
     table: dict[str, Any] = {}
     for column in (*STABILITY_COLUMNS, *labels.stability_columns):

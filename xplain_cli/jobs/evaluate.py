@@ -43,8 +43,8 @@ def _request(found: FinishedRun, named: str, model: str | None, data: tuple[str,
         raise RefusedError(
             f"{named}: does not say what it was asked; explain again with this version"
         )
-    # trust is given anew, or not at all
-    again = {"trusted": (), "trust_model": False, "fail_on": None, "dry_run": False}
+    # trust and consent are given anew, or not at all
+    again = {"trusted": (), "trust_model": False, "accept": (), "fail_on": None, "dry_run": False}
     request = from_stored(held | again)
     named_anew = replace(
         request.sources, model=model or request.sources.model, data=data or request.sources.data
@@ -214,7 +214,7 @@ def evaluate(
     model, data
         The model and the data that it explained; None, (): where they were then.
     options
-        ``baseline`` (those to measure tables with), and what grants trust.
+        ``baseline`` (those to measure tables with), and what grants trust and consent.
 
     Raises
     ------
@@ -226,7 +226,8 @@ def evaluate(
     with brought_here(run) as folder, threadpool_limits(limits=1):
         found = find_run(folder)
         request = _request(found, run, model, data)
-        granted = {name: options[name] for name in ("trusted", "trust_model", "python_path")}
+        names = ("trusted", "trust_model", "python_path", "accept")
+        granted = {name: options[name] for name in names}
         request = replace(request, trust=replace(request.trust, **granted))
         path = _write(found, request, options["baseline"] or (None,), run, console)
         console.line(str(path))

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from xplain_cli import __version__
 from xplain_cli.engine.chunk import Effort
+from xplain_cli.models.contract import LEFTOVERS, UNSTEADY
 from xplain_cli.options.request import Request
 from xplain_cli.plan import Plan
 from xplain_cli.planning.choices import Choices
@@ -45,6 +46,12 @@ def _versions() -> dict[str, str]:
     return found | {name: str(module.__version__) for name, module in used.items() if module}
 
 
+def _accepted(opened: Inputs) -> dict[str, Any]:
+    """Return what of the model's numbers the user had to accept, where there was any of it."""
+    found = {LEFTOVERS: list(opened.loaded.leftovers), UNSTEADY: opened.unsteady}
+    return {name: said for name, said in found.items() if said}
+
+
 def manifest(
     request: Request,
     opened: Inputs,
@@ -74,6 +81,7 @@ def manifest(
             "versions": dict(opened.loaded.versions),
             "trusted": list(request.trust.trusted),
             "trust_model": request.trust.trust_model,
+            **_accepted(opened),
         },
         "data": {"paths": list(opened.modality.paths), "sha256": opened.modality.sha256},
         **opened.modality.facts(),

@@ -99,6 +99,7 @@ class LoadedCallable:
 
     kind = "callable"
     tokenizer_sha256: str | None = None
+    leftovers: tuple[str, ...] = ()
     takes: PictureInput | None = None
     columns: tuple[str, ...] | None = None
     n_columns: int | None = None

@@ -15,6 +15,9 @@ from xplain_cli.models.leaves import LeafBoxes
 Batch: TypeAlias = pd.DataFrame | list[str] | NDArray[Any]
 """Rows as a model takes them: a table, texts, or pictures (rows, height, width, channels)."""
 
+LEFTOVERS, UNSTEADY = "leftovers", "unsteady"
+"""What users may accept: ignored parameters of old files; answers that are not alike twice."""
+
 
 @dataclass(frozen=True)
 class ModelRecipe:
@@ -47,6 +50,8 @@ class ModelRecipe:
         ``softmax`` or ``sigmoid``: its scores are made probabilities so; None: they stay.
     raw
         True asks a classifier for its raw margin, where it has one and *response* names nothing.
+    accept
+        What the user takes as it is (``--accept``): ``LEFTOVERS``, ``UNSTEADY``.
     """
 
     source: str
@@ -61,6 +66,7 @@ class ModelRecipe:
     layout: str | None = None
     link: str | None = None
     raw: bool = False
+    accept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,8 @@ class Signature:
         One sentence that says what is explained.
     frame
         True if a model without names of its own takes tables with names, and fails on arrays.
+    single
+        Whether the model's own numbers are of single precision, as far as the probe saw.
     """
 
     response: str
@@ -98,6 +106,7 @@ class Signature:
     margin: bool
     note: str
     frame: bool = False
+    single: bool = field(default=False, compare=False)
 
 
 class UnableError(UsageError):
@@ -328,6 +337,11 @@ class LoadedModel(Protocol):
     @property
     def versions(self) -> dict[str, str]:
         """Versions that the file states, by package."""
+        ...
+
+    @property
+    def leftovers(self) -> tuple[str, ...]:
+        """Accepted parameters of the file that the installed classes do not know."""
         ...
 
     def settle(self, batch: Batch) -> Signature:

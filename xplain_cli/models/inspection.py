@@ -7,7 +7,7 @@ from typing import Any
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models.callables import callable_sha256, module_file, names_callable
-from xplain_cli.models.contract import ModelRecipe
+from xplain_cli.models.contract import LEFTOVERS, ModelRecipe
 from xplain_cli.models.pickles.allowlist import stated_version, unknown_names
 from xplain_cli.models.pickles.dry_run import DryRun, dry_run
 from xplain_cli.models.pickles.stand_ins import SCALARS, Stub, array_values, attributes, walk
@@ -189,9 +189,16 @@ def _inspect_data(path: str, stored: ModelContent) -> Inspection:
     )
     if known.unknown or known.refusals:
         return known
-    loaded = OPTIONAL_KINDS[stored.kind](ModelRecipe(path), stored)
+    loaded = OPTIONAL_KINDS[stored.kind](ModelRecipe(path, accept=(LEFTOVERS,)), stored)
     width = "unknown" if loaded.n_columns is None else loaded.n_columns
-    return replace(known, tree=(f"{stored.kind} model ({width} columns)",), columns=loaded.columns)
+    return replace(
+        known,
+        tree=(f"{stored.kind} model ({width} columns)",),
+        columns=loaded.columns,
+        refusals=tuple(
+            f"{one}: the installed version does not know it" for one in loaded.leftovers
+        ),
+    )
 
 
 def _inspect_torch(path: str, stored: ModelContent) -> Inspection:

@@ -9,6 +9,7 @@ import pandas as pd
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import IntArray
 from xplain_cli.models.contract import LoadedModel, Model, ModelRecipe, Signature
+from xplain_cli.models.steadiness import check_steady
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,15 @@ class Judge:
         Its inputs, in its own order.
     places : (outputs of the explained model,)
         Which of its outputs each class is.
+    notes
+        What of it the user accepted.
     """
 
     recipe: ModelRecipe
     signature: Signature
     columns: tuple[str, ...]
     places: tuple[int, ...]
+    notes: tuple[str, ...] = ()
 
     def opened(self, load: Callable[[ModelRecipe], LoadedModel]) -> "OpenJudge":
         """Open it."""
@@ -66,6 +70,8 @@ def choose_judge(
     ------
     UsageError
         The judge needs other columns, or knows other classes.
+    RefusedError
+        It does not answer the same rows alike, and nobody accepts that.
     """
     columns = tuple(loaded.columns or map(str, rows.columns))
     lacking = [column for column in columns if column not in rows.columns]
@@ -79,6 +85,13 @@ def choose_judge(
             f"--judge {recipe.source}: knows no class {unknown[0]!r}; it has"
             f" {', '.join(signature.outputs[:12])}"
         )
+    unsteady = check_steady(recipe, loaded.bind(signature), rows[list(columns)])
+    notes = [f"accepted leftovers: {one}" for one in loaded.leftovers]
+    notes += [f"accepted unsteady: {unsteady}"] if unsteady else []
     return Judge(
-        recipe, signature, columns, tuple(signature.outputs.index(name) for name in outputs)
+        recipe,
+        signature,
+        columns,
+        tuple(signature.outputs.index(name) for name in outputs),
+        tuple(f"--judge {recipe.source}: {note}" for note in notes),
     )

@@ -111,6 +111,11 @@ class LoadedFlatModel:
         return self.loaded.versions
 
     @property
+    def leftovers(self) -> tuple[str, ...]:
+        """Accepted parameters of the file that the installed classes do not know."""
+        return self.loaded.leftovers
+
+    @property
     def levels(self) -> dict[str, Levels]:
         """Pixels are no categories."""
         return {}

@@ -1,6 +1,6 @@
 """Chooses what is explained of a model's answer at the probe: outputs and their names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,12 @@ def sums_to_one(matrix: FloatArray) -> bool:
         and is_bounded(matrix)
         and bool((np.abs(matrix.sum(axis=1) - 1) <= _ROUNDING).all())
     )
+
+
+def _is_single(matrix: FloatArray) -> bool:
+    """Return whether all numbers are such as float32 holds, which sums in float64 seldom are."""
+    with np.errstate(over="ignore"):  # numbers too large for it are none of them
+        return bool((matrix == matrix.astype(np.float32)).all())
 
 
 def _check(answer: Answer, rows: int) -> None:
@@ -197,4 +203,4 @@ def settle_answer(answer: Answer, rows: int, class_names: tuple[str, ...] | None
     scale = "probability" if sigmoid else scale
     bare = Signature(answer.response, task, scale, outputs, positive, margin, "")
     note = _note(bare, hard=answer.hard)
-    return Signature(answer.response, task, scale, outputs, positive, margin, note)
+    return replace(bare, note=note, single=_is_single(answer.matrix))

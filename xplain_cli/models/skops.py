@@ -12,6 +12,7 @@ from xplain_cli.models.callables import extend_path
 from xplain_cli.models.contract import LoadedModel, ModelRecipe
 from xplain_cli.models.estimators.model import Estimator
 from xplain_cli.models.pickles.allowlist import allowed_names
+from xplain_cli.models.pickles.leftovers import check_leftovers, leftover_notes
 from xplain_cli.models.pickles.object_graph import refuse_readers
 from xplain_cli.models.pickles.skew import bracketed, skew, way_out, without_skew_warnings
 from xplain_cli.models.stored import LARGEST, ModelContent
@@ -139,7 +140,8 @@ def open_skops(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
     Raises
     ------
     RefusedError
-        The file is damaged, names types that are not on the list, or holds no model.
+        The file is damaged, names types that are not on the list, or holds no model, or
+        parameters that the installed classes ignore.
     UsageError
         skops is not installed.
     """
@@ -161,7 +163,8 @@ def open_skops(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
         raise RefusedError(f"{path}: holds a {type(loaded).__name__}, not a model")
     if not recipe.trust_all:
         refuse_readers(path, loaded)
-    notes = [note for note in (skew(found.version),) if note]
+    leftovers = check_leftovers(recipe, loaded, found.version)
+    notes = [note for note in (skew(found.version), *leftover_notes(leftovers)) if note]
     if recipe.trust_all:
         notes.append("loaded unjudged: --trust-model runs whatever the file asks for")
     return Estimator(
@@ -172,4 +175,5 @@ def open_skops(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
         notes=tuple(notes),
         versions={} if found.version is None else {"scikit-learn": found.version},
         way_out=way_out(found.version),
+        leftovers=leftovers,
     )

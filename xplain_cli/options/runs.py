@@ -17,6 +17,7 @@ _PAGE = Shape(re.compile(r"(?is).*\.html?"), "page.html")
 _SHA256 = Shape(re.compile(r"[0-9a-fA-F]{64}"), "64 hexadecimal digits")
 _ADDRESS = Shape(re.compile(r"[a-z]+://.+"), "tcp://HOST:8786")
 _TOLERATED = Shape(re.compile(r"\d+|\d+(\.\d+)?%"), "10 (rows) or 2.5%")
+_ACCEPTED = Shape(re.compile(r"leftovers|unsteady"), "leftovers,unsteady")
 _BUDGET = Shape(re.compile(r"\d+(\.\d+)?(e\+?\d+|[smh])?"), "20m (s, m or h) or 2e6 (model inputs)")
 
 
@@ -284,7 +285,7 @@ class Batches:
 
 @dataclass(frozen=True, kw_only=True)
 class Trust:
-    """What of a model file may be loaded; a project file never grants it (see ``project``)."""
+    """What a model file may run, and may be; a project file never grants it (see ``project``)."""
 
     panel: ClassVar = "Trust"
     trust_model: bool = option(
@@ -298,6 +299,14 @@ class Trust:
     )
     python_path: tuple[str, ...] = option(
         "--python-path FOLDER", "Where the model's code is; repeatable.", (), kind="paths"
+    )
+    accept: tuple[str, ...] = option(
+        "--accept NAME,...",
+        "Explain a model that is refused for its numbers: leftovers (parameters that the installed"
+        " version ignores), unsteady (it does not answer the same rows alike twice).",
+        (),
+        kind="names",
+        shape=_ACCEPTED,
     )
 
 

@@ -21,7 +21,7 @@ from xplain_cli.targets import Target, parse_target
 
 @dataclass(frozen=True)
 class Choices:
-    """The method, its perturbation, the target, its scale and the budget, as objects."""
+    """The method, its perturbation, target, scale and budget, and whether the model is steady."""
 
     method: Method
     neighbourhood: Neighbourhood
@@ -29,6 +29,7 @@ class Choices:
     scale: Scale
     budget: Budget
     notes: tuple[str, ...]
+    steady: bool = True
 
     @property
     def perturbation(self) -> Perturbation:
@@ -124,9 +125,10 @@ def choose_method(request: Request, opened: Inputs) -> Choices:
         meaning=redact(neighbourhood.meaning),
     )
     _check_foil(neighbourhood.perturbation, target)
+    undrawn = Budget(request.sampling.seed, 0, 0)
+    steady = not opened.unsteady
     return with_draws(
-        request,
-        Choices(method, neighbourhood, target, scale, Budget(request.sampling.seed, 0, 0), ()),
+        request, Choices(method, neighbourhood, target, scale, undrawn, (), steady=steady)
     )
 
 
@@ -140,8 +142,9 @@ def with_draws(request: Request, chosen: Choices) -> Choices:
             " overstates them about two times; --repeats 2 or more measures them"
         )
     if method.exact and method.sampled:
+        exact = "exact: " if chosen.steady else ""
         notes.append(
-            "exact: the weights have no sampling error; their local_r2 is estimated from"
+            f"{exact}the weights have no sampling error; their local_r2 is estimated from"
             f" {budget.samples} draws"
         )
     return replace(chosen, budget=budget, notes=(*neighbourhood.notes, *notes))

@@ -3,11 +3,13 @@
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.modalities import Modality, open_modality
 from xplain_cli.models import LoadedModel, Model, ModelRecipe, Signature, load_model
 from xplain_cli.models.batches import count, take
+from xplain_cli.models.steadiness import check_steady
 from xplain_cli.options.request import Request
 from xplain_cli.remote import is_remote, local
 from xplain_cli.scales import link_of
@@ -30,6 +32,8 @@ class Inputs:
         The rows that they are a shard of.
     notes
         What was decided, for the user to read.
+    unsteady
+        How the model's answers on the same rows move, which the user accepted; empty: they stay.
     """
 
     recipe: ModelRecipe
@@ -41,6 +45,7 @@ class Inputs:
     stop: int
     whole: tuple[int, int]
     notes: tuple[str, ...]
+    unsteady: str = ""
 
 
 def _model_file(request: Request) -> str:
@@ -84,6 +89,7 @@ def _recipe(request: Request) -> ModelRecipe:
         layout=request.picture_form.layout,
         link=link_of(request.explanation.output_scale),
         raw=request.explanation.output_scale == "raw",
+        accept=request.trust.accept,
     )
 
 
@@ -103,21 +109,36 @@ def _shard(asked: tuple[int, int] | None, start: int, stop: int) -> tuple[int, i
     return low, high
 
 
-def _probe(modality: Modality, loaded: LoadedModel) -> tuple[Signature, list[str]]:
+def _probe(modality: Modality, loaded: LoadedModel) -> tuple[Signature, Any, list[str]]:
     """
     Settle the model on the first rows; where some of them are bad, on the first good one.
 
-    A bad row then fails by itself later, wherever in DATA it stands.
+    A bad row then fails by itself later, wherever in DATA it stands. The good ones come back too.
     """
     rows = modality.probe()
     try:
-        return loaded.settle(rows), []
+        return loaded.settle(rows), rows, []
     except RefusedError:
+        good: dict[int, Signature] = {}
         for i in range(count(rows)):
             with contextlib.suppress(RefusedError):
-                signature = loaded.settle(take(rows, [i]))
-                return signature, [f"the model fails on some of the first {count(rows)} rows"]
-        raise
+                good[i] = loaded.settle(take(rows, [i]))
+        if not good:
+            raise
+        note = f"the model fails on some of the first {count(rows)} rows"
+        return next(iter(good.values())), take(rows, list(good)), [note]
+
+
+def _beside_others(modality: Modality, model: Model, rows: Any) -> Any:
+    """Return the rows of the probe; for a lone one typical rows, if the model answers them."""
+    if count(rows) > 1:
+        return rows
+    typical = modality.typical()
+    try:
+        model.predict(typical)
+    except Exception:  # noqa: BLE001  # a background that the model cannot take is told later
+        return rows
+    return typical
 
 
 def open_inputs(request: Request) -> Inputs:
@@ -142,17 +163,22 @@ def open_inputs(request: Request) -> Inputs:
 
     reading = open_modality(request, load)
     modality, loaded = reading.modality, reading.loaded
-    signature, probed = _probe(modality, loaded)
+    signature, probed, notes = _probe(modality, loaded)
+    model = loaded.bind(signature)
+    unsteady = check_steady(recipe, model, _beside_others(modality, model, probed))
+    if unsteady:
+        notes.append(f"accepted unsteady: {unsteady}; errors are those of the draws alone")
     whole = _slice(request.slices.rows, modality.n_rows)
     start, stop = _shard(request.slices.shard, *whole)
     return Inputs(
         recipe=recipe,
         loaded=loaded,
         signature=signature,
-        model=loaded.bind(signature),
+        model=model,
         modality=modality,
         start=start,
         stop=stop,
         whole=whole,
-        notes=(signature.note, *loaded.notes, *modality.notes, *probed),
+        notes=(signature.note, *loaded.notes, *modality.notes, *notes),
+        unsteady=unsteady,
     )

@@ -72,6 +72,7 @@ def assign(job: Job, pool_folder: Path | None, secret: str = "") -> Assignment:
             method=method_label(request, chosen),
             output_scale=chosen.scale.label,
             baseline=chosen.neighbourhood.baseline,
+            steady=not opened.unsteady,
             weight_columns=chosen.perturbation.weight_columns,
             stability_columns=chosen.perturbation.stability_columns,
         ),
@@ -145,6 +146,8 @@ def make_plan(request: Request, opened: Inputs, chosen: Choices) -> Plan:
         "stability_k": request.sampling.stability_k,
         "model_batch_rows": opened.modality.batch_rows,
     }
+    if opened.unsteady:
+        numbers["unsteady"] = True  # parts of such a run carry another word for their precision
     goal = chosen.budget.goal
     if goal is not None:
         numbers |= {"max_rel_se": goal.max_rel_se, "max_samples": goal.max_samples}

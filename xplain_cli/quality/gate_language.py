@@ -9,12 +9,12 @@ from typing import Any
 
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import STABILITY_COLUMNS
-from xplain_cli.quality.words import FIDELITY, PRECISION
+from xplain_cli.quality.words import FIDELITY, PRECISION, UNSTEADY
 
 TEXTS: dict[str, tuple[str, ...]] = dict.fromkeys(
     ("run_id", "row_id", "target_spec", "target", "method", "output_scale", "baseline"), ()
 ) | {
-    "precision": PRECISION,
+    "precision": (*PRECISION, UNSTEADY),
     "fidelity": FIDELITY,
     "status": (),
     "error": (),

@@ -11,6 +11,7 @@ import numpy as np
 
 from xplain_cli.explanation import Attribution, FloatArray, add_up
 from xplain_cli.quality.agreement import mean_jaccard, mean_tau, top_members
+from xplain_cli.quality.words import UNSTEADY
 from xplain_cli.seeds import RERUNS, stream
 
 _RERUNS = 128
@@ -184,8 +185,10 @@ def assess(attribution: Attribution, k: int, seed: int) -> Stability:
     )
 
 
-def precision_label(max_rel_se: float) -> str:
-    """Return exact (0), stable (<= 0.05), usable (<= 0.15) or unstable."""
+def precision_label(max_rel_se: float, *, steady: bool = True) -> str:
+    """Return exact (0), stable (<= 0.05), usable (<= 0.15), unstable; unsteady: so is the model."""
+    if not steady:
+        return UNSTEADY
     if max_rel_se == 0:
         return "exact"
     if max_rel_se <= 0.05:

@@ -9,6 +9,7 @@ from typing import Any
 from xplain_cli.modalities import Story
 from xplain_cli.output.cells import cleaned, listed
 from xplain_cli.quality.summary import Summary
+from xplain_cli.quality.words import UNSTEADY
 from xplain_cli.report.items import number
 from xplain_cli.report.page import GateLine, Verdict
 
@@ -33,6 +34,10 @@ _MEANINGS = {
         " row matters to them."
     ),
 }
+_UNSTEADY = (
+    "The model does not answer the same rows alike, and was explained with the consent of the user:"
+    " the errors are those of the draws alone, and the weights may be off by more."
+)
 _BAD_ENDS = {
     "precision": {"max_rel_se": "p95", "topk_jaccard": "p5", "sign_probability": "p5"},
     "fidelity": {"local_r2": "p5"},
@@ -80,8 +85,9 @@ def verdicts(whole: Summary, worst: float) -> tuple[Verdict, ...]:
     """
     said = {"precision": whole.precision, "fidelity": whole.fidelity, "locality": {}}
     lines = []
-    for name, meaning in _MEANINGS.items():
+    for name, usual in _MEANINGS.items():
         counts = tuple((word, count) for word, count in said[name].items() if count)
+        meaning = _UNSTEADY if said[name].get(UNSTEADY) else usual
         tails = _BAD_ENDS[name].items()
         figures = [_figure(whole, *pair) for pair in tails if pair[0] in whole.quantiles]
         if name == "fidelity" and whole.largest_error is not None:

@@ -16,6 +16,7 @@ import pandas as pd
 from xplain_cli.explanation import Records
 from xplain_cli.modalities import Story
 from xplain_cli.output.cells import cleaned
+from xplain_cli.quality.words import UNSTEADY
 from xplain_cli.remote import is_remote, redact
 from xplain_cli.report.items import Image, Item, Reason, cell, fragments, number
 from xplain_cli.runs.paths import RunPlace
@@ -242,6 +243,8 @@ def _exhibit(
     """Return an explanation and all its reasons of weight other than 0."""
     lines = weights.to_dict("records")
     own = [{str(key): value for key, value in line.items()} for line in lines]
+    if said["precision"] == UNSTEADY:  # an error of 0 would read as a measured one
+        own = [line | {"std_error": line["std_error"] or math.nan} for line in own]
     has_baseline = _has_baseline(weights, shown)
     moving = [line for line in own if line["weight"] != 0]
     reasons = [_reason(line, shown, has_baseline=has_baseline) for line in moving]

@@ -219,6 +219,7 @@ def masked_drawing(
     notes = _notes(text, perturbation.giver)
     judge = _judge(files.request, perturbation, table, signature)
     label = label_of("tabular", baseline, text)
+    notes = (*notes, *(judge.notes if judge is not None else ()))
     return Neighbourhood(
         perturbation, label, baseline.sentence, features=len(names), judge=judge, notes=notes
     )
@@ -231,6 +232,7 @@ def judge_recipe(request: Request) -> ModelRecipe:
         trusted=request.trust.trusted,
         trust_all=request.trust.trust_model,
         python_path=request.trust.python_path,
+        accept=request.trust.accept,
     )
 
 

@@ -118,6 +118,7 @@ class Estimator:
     way_out: str = "store the model again with the installed versions"
     kind: str = "scikit-learn"
     tokenizer_sha256: str | None = None
+    leftovers: tuple[str, ...] = ()
     takes: PictureInput | None = None
 
     def __post_init__(self) -> None:

@@ -211,6 +211,7 @@ class LoadedOnnx:
 
     kind = "onnx"
     tokenizer_sha256: str | None = None
+    leftovers: tuple[str, ...] = ()
     takes: PictureInput | None = None
 
     def __init__(self, recipe: ModelRecipe, sha256: str) -> None:

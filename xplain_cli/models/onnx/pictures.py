@@ -62,6 +62,7 @@ class LoadedOnnxPictures:
 
     kind = "onnx"
     tokenizer_sha256: str | None = None
+    leftovers: tuple[str, ...] = ()
     columns: tuple[str, ...] | None = None
     n_columns: int | None = None
     discrete: frozenset[str] = frozenset()

@@ -190,6 +190,7 @@ class LoadedOnnxTexts:
     discrete: frozenset[str] = frozenset()
     numeric: frozenset[str] = frozenset()
     all_numeric = False
+    leftovers: tuple[str, ...] = ()
 
     def __init__(self, recipe: ModelRecipe, sha256: str, runner: Runner, feed: Feed) -> None:
         self._recipe = recipe

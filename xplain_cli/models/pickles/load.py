@@ -10,6 +10,7 @@ from xplain_cli.models.estimators.boosters import BOOSTERS
 from xplain_cli.models.estimators.model import Estimator
 from xplain_cli.models.pickles.allowlist import judge, stated_version
 from xplain_cli.models.pickles.dry_run import dry_run
+from xplain_cli.models.pickles.leftovers import check_leftovers, leftover_notes
 from xplain_cli.models.pickles.object_graph import refuse_readers
 from xplain_cli.models.pickles.skew import bracketed, skew, way_out, without_skew_warnings
 from xplain_cli.models.pickles.strict_unpickler import strict_load
@@ -35,7 +36,7 @@ def open_pickled(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
     ------
     RefusedError
         The file asks for more than the list grants, cannot be loaded with the installed versions,
-        or holds something that is no model.
+        or holds something that is no model, or parameters that the installed classes ignore.
     """
     path = recipe.source
     run = dry_run(stored.data)
@@ -61,7 +62,8 @@ def open_pickled(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
         raise RefusedError(f"{path}: {_describe(loaded)}")
     if not recipe.trust_all:
         refuse_readers(path, loaded)
-    notes = [note for note in (skew(version),) if note]
+    leftovers = check_leftovers(recipe, loaded, version)
+    notes = [note for note in (skew(version), *leftover_notes(leftovers)) if note]
     if recipe.trust_all:
         notes.append("loaded unjudged: --trust-model runs whatever the file asks for")
     return Estimator(
@@ -72,6 +74,7 @@ def open_pickled(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
         notes=tuple(notes),
         versions={} if version is None else {"scikit-learn": version},
         way_out=way_out(version),
+        leftovers=leftovers,
     )
 
 

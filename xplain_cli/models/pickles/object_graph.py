@@ -1,6 +1,7 @@
 """Walks what a loaded estimator holds, and finds what would reach files while predicting."""
 
 from collections.abc import Iterator
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from xplain_cli.errors import RefusedError
 
 _READERS = frozenset({"catboost", "lightgbm", "xgboost"})  # their classes take paths of models
+_SHARED = (type, ModuleType, FunctionType)  # code that a model names, and does not hold
 _VECTORIZERS = "sklearn.feature_extraction.text"
 
 
@@ -30,7 +32,7 @@ def _parts(value: Any) -> Iterator[Any]:
         isinstance(value, np.ndarray) and value.dtype.hasobject
     ):
         yield from (value.ravel() if isinstance(value, np.ndarray) else value)
-    elif hasattr(value, "get_params") or type(value).__module__.startswith("sklearn."):
+    elif not isinstance(value, _SHARED):  # wrappers of any class may hold a model
         yield from getattr(value, "__dict__", {}).values()
 
 

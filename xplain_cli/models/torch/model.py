@@ -111,6 +111,7 @@ class LoadedTorch:
 
     kind = "torch"
     tokenizer_sha256: str | None = None
+    leftovers: tuple[str, ...] = ()
     columns: tuple[str, ...] | None = None
     discrete: frozenset[str] = frozenset()
     numeric: frozenset[str] = frozenset()
