@@ -6,6 +6,7 @@ import pytest
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models import ModelRecipe, load_model
+from xplain_cli.targets import position_names
 
 STREAM = np.random.default_rng(0)
 
@@ -49,8 +50,8 @@ def test_callables_are_handed_a_frame_and_read_by_shape(called):
     up = 1 / (1 + np.exp(-TABLE["a"].to_numpy()))
     assert np.array_equal(chance.bind(signature).predict(TABLE), np.column_stack([1 - up, up]))
     assert called("chance").settle(TABLE).outputs == ("value",)
-    assert called("three").settle(TABLE).outputs == ("0", "1", "2")
-    assert called("logits").settle(TABLE).outputs == ("output_0", "output_1")
+    assert called("three").settle(TABLE).outputs == position_names(3)
+    assert called("logits").settle(TABLE).outputs == position_names(2)
     named = called("logits", class_names=("no", "yes")).settle(TABLE)
     assert (named.task, named.scale, named.positive) == ("classification", "raw", 1)
 
@@ -58,7 +59,7 @@ def test_callables_are_handed_a_frame_and_read_by_shape(called):
 def test_callables_that_fail_are_refused(called):
     with pytest.raises(RefusedError, match="scoring:broken: failed on the first 80 rows"):
         called("broken").settle(TABLE)
-    with pytest.raises(RefusedError, match="answered 1 rows when it was given 80"):
+    with pytest.raises(RefusedError, match="answered 1 row for 80; it must answer each"):
         called("short").settle(TABLE)
     with pytest.raises(RefusedError, match="scoring has no callable 'number'"):
         called("number")

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias
 import pandas as pd
 from numpy.typing import NDArray
 
-from xplain_cli.errors import UsageError
+from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import BoolArray, FloatArray
 from xplain_cli.models.leaves import LeafBoxes
 
@@ -85,6 +85,9 @@ class Signature:
         True if one decision margin m stands for two classes: the columns are (-m, +m).
     note
         One sentence that says what is explained.
+    labels
+        The model's own names of its outputs, where its answers are read by name; empty: by
+        position.
     """
 
     response: str
@@ -94,6 +97,11 @@ class Signature:
     positive: int | None
     margin: bool
     note: str
+    labels: tuple[str, ...] = ()
+
+
+class WrongLengthError(RefusedError):
+    """A model answered another number of rows than it was given."""
 
 
 class UnableError(UsageError):
