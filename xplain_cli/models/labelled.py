@@ -1,4 +1,4 @@
-"""Answers that carry their labels: rows of {label: p}, of {label, score} pairs, data frames.
+"""Reads answers that carry their labels: rows of {label: p}, of {label, score}, data frames.
 
 So answer the pipelines of transformers, the categories of spaCy, and whoever returns a frame. They
 are read by label, for the order of the labels may be another one in each row.

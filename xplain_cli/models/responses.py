@@ -1,6 +1,6 @@
 """From what a model answers at the probe to the outputs that are explained, and their names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -218,4 +218,4 @@ def settle_answer(answer: Answer, rows: int, class_names: tuple[str, ...] | None
     scale = "probability" if sigmoid else scale
     bare = Signature(answer.response, task, scale, outputs, positive, margin, "")
     note = _note(bare, hard=answer.hard)
-    return Signature(answer.response, task, scale, outputs, positive, margin, note, answer.labels)
+    return replace(bare, note=note, labels=answer.labels)

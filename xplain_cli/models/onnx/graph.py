@@ -1,4 +1,4 @@
-"""The operators of an ONNX graph and its constants, read from the bytes of the file.
+"""Reads the operators of an ONNX graph and its constants from the bytes of the file.
 
 The field numbers are those of onnx.proto, as in ``files``.
 """

@@ -1,4 +1,4 @@
-"""The names of classes that an ONNX graph states, followed from its label output to their source.
+"""Finds the names of classes in an ONNX graph: from its label output back to where labels stand.
 
 Exporters write no names on the columns of probabilities. But a graph that answers labels must take
 them from somewhere: the attributes of a classifier node, or a constant that an ``ArgMax`` points

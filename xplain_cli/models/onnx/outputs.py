@@ -1,4 +1,4 @@
-"""Which output of an ONNX model is explained: probabilities before scores, never a label."""
+"""Chooses the output of an ONNX model that is explained: probabilities, scores, never labels."""
 
 import re
 from collections.abc import Mapping, Sequence
