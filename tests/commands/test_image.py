@@ -120,7 +120,7 @@ def test_the_sample_network_sees_the_digit(run):
         *("--mean", ".5", "--std", ".25", "--rows", "3:4"),
     )
     assert done.code == 0
-    assert stability()[["row_id", "target"]].values.tolist() == [["03-shows-6.png", 6]]
+    assert stability()[["row_id", "target"]].values.tolist() == [["03-shows-6.png", "column 6"]]
     first = weights().iloc[0]  # the digit stands in the middle, from (27, 23) to (47, 51)
     assert first["weight"] > 0
     assert 20 <= first["bbox_x"] + first["bbox_w"] / 2 <= 48

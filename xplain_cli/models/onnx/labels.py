@@ -12,7 +12,7 @@ import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.models.onnx.graph import Graph, Node, Value, constant, listed
-from xplain_cli.models.responses import is_bounded
+from xplain_cli.models.responses import is_bounded, sums_to_one
 
 _CLASSIFIERS = frozenset({"TreeEnsembleClassifier", "LinearClassifier", "SVMClassifier"})
 _CLASS_LABELS = ("classlabels_int64s", "classlabels_ints", "classlabels_strings")
@@ -153,10 +153,12 @@ def class_names(
     """
     columns = matrix.shape[1]
     stated = labels_of(graph, label, columns) if label is not None else ()
-    stated = stated or _scored(graph, scores)
+    scored = _scored(graph, scores)
+    stated = stated or scored
     fits = len(stated) == columns or (columns, len(stated)) == (1, 2)
     names = _spelled(stated, answered) if fits and len(set(stated)) == len(stated) else None
-    if answered is None:
+    one_node = stated == scored and sums_to_one(matrix)  # its labels are those of its scores
+    if answered is None or (one_node and names is not None):
         return names
     shown = _spelled(answered)
     for order in (names, names[::-1] if names is not None and columns == 1 else None):

@@ -102,11 +102,17 @@ def _lone_columns(answers: Mapping[Any, Any]) -> list[tuple[_Slot, FloatArray]]:
     return [(slot, to_matrix(one)) for slot, one in shaped if one.size == len(one)]
 
 
-def _column_names(outputs: Sequence[str]) -> tuple[str, ...]:
-    """Return class names from outputs; skl2onnx writes whole-number classes as i0, i1, ..."""
-    if all(_WHOLE.fullmatch(name) for name in outputs):
-        return tuple(name[1:] for name in outputs)
-    return tuple(outputs)
+def _column_names(outputs: Sequence[str], answered: Any) -> tuple[str, ...]:
+    """
+    Return class names from outputs: skl2onnx writes whole numbers as i0, i1, ..., texts as sNAME.
+
+    Of texts only the labels *answered* tell whether the letter is part of the name.
+    """
+    bare = tuple(name[1:] for name in outputs)
+    texts = {name[0] for name in outputs} == {"s"} and answered is not None
+    if texts and set(map(str, answered.ravel().tolist())) <= set(bare):
+        return bare
+    return bare if all(_WHOLE.fullmatch(name) for name in outputs) else tuple(outputs)
 
 
 def _label(answers: Mapping[Any, Any], rows: int) -> tuple[str | None, Any]:
@@ -151,7 +157,7 @@ def choose_answer(
         side_by_side = np.hstack([matrix for _, matrix in single])
         if sums_to_one(side_by_side):
             response = "+".join(slot.name for slot, _ in single)
-            names = _column_names([slot.name for slot, _ in single])
+            names = _column_names([slot.name for slot, _ in single], _label(answers, rows)[1])
             return Answer(source, response, side_by_side, names=names, task="classification")
     chosen = [slot for slot in answers if wanted in {None, slot.name}]
     slot = min(chosen, key=lambda one: _rank(one, answers[one], rows))
