@@ -27,9 +27,9 @@ LABELS = {
     "bools": [False, True],
 }
 FITTED = {
-    "logistic": lambda: LogisticRegression(),
+    "logistic": LogisticRegression,
     "forest": lambda: RandomForestClassifier(5, max_depth=3, random_state=0),
-    "bayes": lambda: GaussianNB(),
+    "bayes": GaussianNB,
     "network": lambda: MLPClassifier((4,), max_iter=30, random_state=0),
     "machine": lambda: SVC(probability=True, random_state=0),
 }

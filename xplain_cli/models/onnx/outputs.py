@@ -10,7 +10,7 @@ from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.onnx.graph import Graph
 from xplain_cli.models.onnx.labels import class_names, joined, labels_of
-from xplain_cli.models.responses import Answer, sums_to_one, to_matrix
+from xplain_cli.models.responses import Answer, is_bounded, sums_to_one, to_matrix
 from xplain_cli.targets import position_names
 
 _WHOLE = re.compile(r"i-?\d+")
@@ -54,7 +54,7 @@ def _matrices(answer: Any, rows: int) -> list[FloatArray]:
     if isinstance(answer, list):
         return [to_matrix(one) for one in answer]
     array = np.asarray(answer)
-    stacked = array.ndim == 3 and array.shape[1] == rows and max(array.shape[1:]) > 1
+    stacked = array.ndim == 3 and array.shape[1] == rows and array.shape[2] > 1
     if stacked and array.shape != (rows, 1, array.shape[2]):
         return [to_matrix(one) for one in array]
     return [to_matrix(array)]
@@ -168,7 +168,11 @@ def choose_answer(
         raise RefusedError(f"{source}: output {slot.name!r} is no table of (rows, outputs)")
     if rank == _LABELS:
         return _from_labels(source, slot, answer, graph, named=wanted is not None)
-    return _from_scores(source, slot.name, _matrices(answer, rows), graph, _label(answers, rows))
+    matrices, label = _matrices(answer, rows), _label(answers, rows)
+    labelled = label[1] is not None and label[1].shape[1] == len(matrices)
+    if len(matrices) > 1 and not isinstance(answer, list) and not labelled:
+        raise RefusedError(f"{source}: output {slot.name!r} is no table of (rows, outputs)")
+    return _from_scores(source, slot.name, matrices, graph, label)
 
 
 def _from_scores(
@@ -183,12 +187,14 @@ def _from_scores(
     names: tuple[str, ...] | None = None
     if len(matrices) > 1:
         names = _of_several(scores, matrices, graph, label)
-        return Answer(source, scores, matrix, names=names, task="classification")
+        scale = "probability" if all(map(sums_to_one, matrices)) else None
+        return Answer(source, scores, matrix, names, task="classification", scale=scale)
     if answered is not None and answered.shape[1] > 1:
         yes_or_no = matrix.shape[1] == answered.shape[1] and answered.dtype.kind in "iub"
         if yes_or_no:
             names = tuple(f"output_{i}=1" for i in range(matrix.shape[1]))
-        return Answer(source, scores, matrix, names=names)
+        scale = "probability" if yes_or_no and is_bounded(matrix) else None
+        return Answer(source, scores, matrix, names, scale=scale)
     own = None if answered is None else answered[:, 0]
     names = class_names(graph, scores, matrix, label[0], own)
     lone = matrix.shape[1] == 1 and names is None
