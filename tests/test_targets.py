@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from xplain_cli.errors import UsageError
-from xplain_cli.targets import Target, choose, pair_values, parse_target, target_names
+from xplain_cli.targets import (
+    Target,
+    choose,
+    pair_values,
+    parse_target,
+    position_names,
+    target_names,
+)
 
 ABC = ("a", "b", "c")
 
@@ -92,3 +99,27 @@ def test_classes_of_several_outputs_do_not_exclude_each_other():
     assert parse(None, outputs).spec == "all"
     with pytest.raises(UsageError, match="chooses among classes"):
         parse("predicted", outputs)
+
+
+def test_a_label_never_leads_to_a_position():
+    for text in ("1", "column", "class=1", "colum 1"):
+        with pytest.raises(UsageError, match="these are their positions") as refusal:
+            parse(text, position_names(3))
+        assert "did you mean" not in str(refusal.value)
+        assert "--class-names" in str(refusal.value)
+    assert parse("column 1", position_names(3)) == Target("column 1", "fixed", ((1, -1),))
+    assert parse("column 2:vs:column 0", position_names(3)).pairs == ((2, 0),)
+
+
+def test_many_numbers_are_never_all_explained_unasked():
+    many = tuple(f"output_{i}" for i in range(101))
+    with pytest.raises(UsageError, match="--force explains them all, --target 'output_0' one"):
+        parse(None, many, task="regression")
+    assert parse(None, many, task="regression", force=True).spec == "all"
+    assert parse(None, many[:100], task="regression").spec == "all"
+    assert parse(None, position_names(1000)) == Target("predicted", "predicted")
+
+
+def test_a_choice_among_unnamed_numbers_says_how_they_become_classes():
+    with pytest.raises(UsageError, match="or name the classes"):
+        parse("predicted", position_names(4), task="regression")

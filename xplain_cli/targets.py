@@ -37,6 +37,30 @@ class Target:
     top: int = 0
 
 
+def position_names(count: int) -> tuple[str, ...]:
+    """Return how columns of an answer are called that the model does not name."""
+    return tuple(f"column {i}" for i in range(count))
+
+
+def is_unnamed(outputs: Sequence[str]) -> bool:
+    """Tell whether outputs are called by their positions, for want of names."""
+    return bool(outputs) and tuple(outputs) == position_names(len(outputs))
+
+
+def likely_names(name: str, outputs: Sequence[str]) -> str:
+    """
+    Return a hint to the outputs that may be meant by a name that is none of them.
+
+    A label never leads to a position: 1 may be the class of any column.
+    """
+    if not is_unnamed(outputs):
+        return nearest(name, outputs)
+    return (
+        "; the model does not name them, so these are their positions: --class-names FILE names"
+        " them, in that order"
+    )
+
+
 def _output_index(name: str, outputs: Sequence[str], columns: Sequence[str]) -> int:
     if name in outputs:
         return list(outputs).index(name)
@@ -47,7 +71,7 @@ def _output_index(name: str, outputs: Sequence[str], columns: Sequence[str]) -> 
         )
     raise UsageError(
         f"--target {name!r} is not an output of the model; it has"
-        f" {_some(outputs)}{nearest(name, outputs)}"
+        f" {_some(outputs)}{likely_names(name, outputs)}"
     )
 
 
@@ -61,14 +85,32 @@ def of_several(outputs: Sequence[str]) -> bool:
     return all(_OF_ONE_OUTPUT.match(name) for name in outputs)
 
 
-def _default_target(outputs: Sequence[str], task: str, positive: int | None) -> Target:
+def _are_classes(outputs: Sequence[str], task: str) -> bool:
+    """Tell whether outputs exclude each other, so that one can be chosen among them."""
+    return task == "classification" and len(outputs) > 1 and not of_several(outputs)
+
+
+def _all_outputs(outputs: Sequence[str], task: str, *, force: bool) -> Target:
+    """Return the target of all outputs; of more than a hundred only with *force*."""
+    if len(outputs) > MOST_TARGETS and not force:
+        fewer = "top:5 the strongest" if _are_classes(outputs, task) else f"{outputs[0]!r} one"
+        raise UsageError(
+            f"--target all: the model has {len(outputs)} outputs; --force explains them all,"
+            f" --target {fewer}"
+        )
+    return Target("all", "fixed", tuple((i, -1) for i in range(len(outputs))))
+
+
+def _default_target(
+    outputs: Sequence[str], task: str, positive: int | None, *, force: bool
+) -> Target:
     """Binary: the positive class; one number: the value; several numbers: all; else predicted."""
     if positive is not None:
         return Target(outputs[positive], "fixed", ((positive, -1),))
     if len(outputs) == 1:
         return Target(outputs[0], "fixed", ((0, -1),))
     if task != "classification" or of_several(outputs):
-        return Target("all", "fixed", tuple((i, -1) for i in range(len(outputs))))
+        return _all_outputs(outputs, task, force=force)
     return Target("predicted", "predicted")
 
 
@@ -88,12 +130,12 @@ def _check_classes(text: str, outputs: Sequence[str], task: str) -> None:
     """Refuse a choice among classes where the model has none."""
     words = {"predicted", "predicted:vs:runner-up"}
     chooses = _TOP.match(text) or text in words or ":vs:" in text
-    classes = task == "classification" and len(outputs) > 1 and not of_several(outputs)
-    if chooses and not classes and text not in outputs:
+    if chooses and not _are_classes(outputs, task) and text not in outputs:
+        named = ", or name the classes (--class-names FILE)" if is_unnamed(outputs) else ""
         raise UsageError(
             f"--target {text!r} chooses among classes, but the model gives"
             f" {'one number' if len(outputs) == 1 else 'numbers'} ({_some(outputs)}); leave"
-            " --target out, or name an output"
+            f" --target out, or name an output{named}"
         )
 
 
@@ -116,16 +158,11 @@ def parse_target(
         outputs without *force*.
     """
     if text is None:
-        return _default_target(outputs, task, positive)
+        return _default_target(outputs, task, positive, force=force)
     top = _TOP.match(text)
     _check_classes(text, outputs, task)
     if text == "all":
-        if len(outputs) > MOST_TARGETS and not force:
-            raise UsageError(
-                f"--target all: the model has {len(outputs)} outputs; --force explains them all,"
-                " --target top:5 the strongest"
-            )
-        return Target("all", "fixed", tuple((i, -1) for i in range(len(outputs))))
+        return _all_outputs(outputs, task, force=force)
     if text == "predicted":
         return Target(text, "predicted")
     if text == "predicted:vs:runner-up":

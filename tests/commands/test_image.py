@@ -48,7 +48,7 @@ def test_a_flat_picture_of_one_superpixel_is_explained(run, watching, tmp_path):
 
 def test_few_superpixels_are_enumerated(run, tmp_path, photos):
     model = mean_colours(tmp_path / "m.onnx", shape=["rows", 3, SIDE, SIDE], scale=0.05)
-    done = run("image", model, photos, "--segments", "9", "-b", "black", "-t", "class=0")
+    done = run("image", model, photos, "--segments", "9", "-b", "black", "-t", "class=column 0")
     assert done.code == 0
     assert stability()["precision"].tolist() == ["exact"] * 4
     assert (weights()["std_error"] == 0).all()
@@ -57,7 +57,7 @@ def test_few_superpixels_are_enumerated(run, tmp_path, photos):
 def test_all_masks_of_ten_superpixels_give_the_weights_of_lime(run, tmp_path, photos):
     n = 10
     model = mean_colours(tmp_path / "m.onnx", shape=["rows", 3, SIDE, SIDE], scale=0.05)
-    done = run("image", model, photos / "0.png", "--segments", n, "-t", "class=0")
+    done = run("image", model, photos / "0.png", "--segments", n, "-t", "class=column 0")
     assert done.code == 0
     picture = np.asarray(Image.open(photos / "0.png"), dtype=np.float64)
     labels = np.asarray(Image.open(next(Path("xplain-out/segments").rglob("*.png"))))
@@ -81,7 +81,17 @@ def test_all_masks_of_ten_superpixels_give_the_weights_of_lime(run, tmp_path, ph
 
 def test_an_error_covers_the_distance_to_the_enumeration(run, tmp_path, photos):
     model = mean_colours(tmp_path / "m.onnx", shape=["rows", 3, SIDE, SIDE], scale=0.05)
-    common = ("image", model, photos / "0.png", "--segments", "12", "-b", "black", "-t", "class=0")
+    common = (
+        "image",
+        model,
+        photos / "0.png",
+        "--segments",
+        "12",
+        "-b",
+        "black",
+        "-t",
+        "class=column 0",
+    )
     assert run(*common, "-o", "all", "--samples", "4096").code == 0
     assert run(*common, "-o", "few", "--samples", "256", "--repeats", "4").code == 0
     every, few = (weights(name).set_index("feature_index").sort_index() for name in ("all", "few"))
@@ -110,7 +120,7 @@ def test_the_sample_network_sees_the_digit(run):
         *("--mean", ".5", "--std", ".25", "--rows", "3:4"),
     )
     assert done.code == 0
-    assert stability()[["row_id", "target"]].values.tolist() == [["03-shows-6.png", 6]]
+    assert stability()[["row_id", "target"]].values.tolist() == [["03-shows-6.png", "column 6"]]
     first = weights().iloc[0]  # the digit stands in the middle, from (27, 23) to (47, 51)
     assert first["weight"] > 0
     assert 20 <= first["bbox_x"] + first["bbox_w"] / 2 <= 48

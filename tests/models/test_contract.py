@@ -114,10 +114,12 @@ def test_masked_texts_take_the_sparse_road_behind_a_link(run, tmp_path, link):
         "import pickle\n"
         "from pathlib import Path\n"
         "import numpy as np\n"
+        "import pandas as pd\n"
         "fitted = pickle.loads(Path('m.pkl').read_bytes())\n"
         "def scores(texts):\n"
         "    found = fitted.decision_function(texts)\n"
-        "    return np.c_[-found, found] if found.ndim == 1 else found\n"
+        "    found = np.c_[-found, found] if found.ndim == 1 else found\n"
+        "    return pd.DataFrame(found, columns=list(range(found.shape[1])))\n"
     )
     scale = ("--output-scale", f"probability:of={link}", "-q", "--python-path", ".")
     found = []

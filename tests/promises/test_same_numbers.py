@@ -48,7 +48,7 @@ def test_a_constant_class_beside_others_gives_the_same_numbers(lines, tmp_path, 
     )
     options = ("--python-path", tmp_path, "-t", "predicted")
     whole = lines("classes_model:predict", data, *options)
-    assert {line[0]["target"] for line in whole.values()} == {"0", "1", "2"}
+    assert {line[0]["target"] for line in whole.values()} == {"column 0", "column 1", "column 2"}
     assert lines("classes_model:predict", data, *options, "--chunk-rows", "1") == whole
 
 

@@ -11,10 +11,11 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import numpy as np
 
 from xplain_cli.baselines.assignment import NO_CLASS, Ask, Assigned
-from xplain_cli.errors import RefusedError, UsageError, XplainError, nearest
+from xplain_cli.errors import RefusedError, UsageError, XplainError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.models import Model
 from xplain_cli.models.batches import count, predict_fixed, take
+from xplain_cli.targets import likely_names
 
 T = TypeVar("T")
 
@@ -104,7 +105,7 @@ def class_index(name: str, classes: Sequence[str], instead: str) -> int:
     if name not in classes:
         raise UsageError(
             f"--baseline class={name}: the model has {', '.join(classes[:12])}"
-            f"{nearest(name, classes)}"
+            f"{likely_names(name, classes)}"
         )
     return classes.index(name)
 

@@ -4,12 +4,13 @@ import hashlib
 import importlib
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
+from numpy.typing import NDArray
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray
@@ -22,9 +23,11 @@ from xplain_cli.models.contract import (
     PictureInput,
     Signature,
 )
-from xplain_cli.models.responses import Answer, expand, settle_answer, to_matrix
+from xplain_cli.models.labelled import read_labelled
+from xplain_cli.models.responses import Answer, expand, settle_answer, to_matrix, wrong_length
 
 _GIVEN = {"tabular": "a DataFrame", "text": "a list of texts", "image": "an array of pictures"}
+_READABLE = "return probabilities as an array, or rows of {label: p} or {label, score}"
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -74,6 +77,33 @@ def callable_sha256(recipe: ModelRecipe) -> str:
     return digest
 
 
+def _read(answer: Any, labels: tuple[str, ...] = ()) -> tuple[tuple[str, ...], FloatArray]:
+    """
+    Return the labels that an answer carries, if it does, and its numbers (rows, outputs).
+
+    Raises
+    ------
+    ValueError
+        It is not numeric, or its labels are not those of the probe.
+    """
+    found = read_labelled(answer, labels)
+    if found is not None:
+        return found
+    if labels:
+        raise ValueError(f"answers no labels, and the first rows had {', '.join(labels[:4])}")
+    array = np.asarray(answer)
+    if array.dtype.kind == "U" or any(isinstance(one, str) for one in _objects(array)):
+        raise ValueError(f"answers labels, not numbers: {_READABLE}")
+    try:
+        return (), to_matrix(answer)
+    except TypeError as error:
+        raise ValueError(f"{error}: {_READABLE}") from error
+
+
+def _objects(array: NDArray[Any]) -> Iterable[Any]:
+    return array.flat if array.dtype.kind == "O" else ()
+
+
 class CallableModel:
     """A callable that the probe has settled."""
 
@@ -85,7 +115,10 @@ class CallableModel:
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
-        return expand(to_matrix(self._function(batch)), self.signature)
+        _, matrix = _read(self._function(batch), self.signature.labels)
+        if len(matrix) != len(batch):
+            raise ValueError(wrong_length(len(matrix), len(batch)))
+        return expand(matrix, self.signature)
 
 
 class LoadedCallable:
@@ -93,8 +126,8 @@ class LoadedCallable:
     An imported callable.
 
     It is handed a DataFrame with the columns of the table, a list of texts, or an array of pictures
-    (rows, height, width, channels), and answers an array, a DataFrame or nested lists: (rows,) or
-    (rows, outputs).
+    (rows, height, width, channels), and answers an array or nested lists, (rows,) or
+    (rows, outputs), or rows with their labels (``labelled``).
     """
 
     kind = "callable"
@@ -120,15 +153,14 @@ class LoadedCallable:
         source = self._recipe.source
         given = _GIVEN.get(self._recipe.modality, "a batch")
         try:
-            answer = self._function(batch)
-            matrix = to_matrix(answer)
+            labels, matrix = _read(self._function(batch))
         except Exception as error:  # the user's code may raise anything
             raise RefusedError(
                 f"{source}: failed on the first {len(batch)} rows, given as {given}:"
                 f" {type(error).__name__}: {error}"
             ) from error
-        names = tuple(map(str, answer.columns)) if isinstance(answer, pd.DataFrame) else None
-        found = Answer(source, "callable", matrix, names=names)
+        names = labels or None
+        found = Answer(source, "callable", matrix, names, modality=modality, labels=labels)
         return settle_answer(found, len(batch), self._recipe.class_names)
 
     def bind(self, signature: Signature) -> Model:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 import pandas as pd
 from numpy.typing import NDArray
 
-from xplain_cli.errors import UsageError
+from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import BoolArray, FloatArray
 from xplain_cli.models.leaves import LeafBoxes
 
@@ -96,6 +96,9 @@ class Signature:
         True if a model without names of its own takes tables with names, and fails on arrays.
     single
         Whether the model's own numbers are of single precision, as far as the probe saw.
+    labels
+        The model's own names of its outputs, where its answers are read by name; empty: by
+        position.
     """
 
     response: str
@@ -107,6 +110,11 @@ class Signature:
     note: str
     frame: bool = False
     single: bool = field(default=False, compare=False)
+    labels: tuple[str, ...] = ()
+
+
+class WrongLengthError(RefusedError):
+    """A model answered another number of rows than it was given."""
 
 
 class UnableError(UsageError):

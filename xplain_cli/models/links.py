@@ -15,6 +15,8 @@ from xplain_cli.models.contract import (
     Model,
     Signature,
 )
+from xplain_cli.models.responses import default_names
+from xplain_cli.targets import position_names
 
 
 def squash(scores: FloatArray, link: str) -> FloatArray:
@@ -85,8 +87,8 @@ class LoadedLinkedModel:
         if self._link == "softmax" and (raw.margin or len(raw.outputs) < 2):
             raise UsageError(f"{asked}: the model gives one score; take of=sigmoid")
         outputs = raw.outputs
-        if outputs == tuple(f"output_{i}" for i in range(len(outputs))):
-            outputs = tuple(str(i) for i in range(len(outputs)))
+        if outputs == default_names("regression", len(outputs)) and len(outputs) > 1:
+            outputs = position_names(len(outputs))
         exclusive = self._link == "softmax" or raw.margin
         return replace(
             raw,

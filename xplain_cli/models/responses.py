@@ -7,9 +7,11 @@ import numpy as np
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.contract import Signature
+from xplain_cli.models.contract import Signature, WrongLengthError
+from xplain_cli.targets import MOST_TARGETS, is_unnamed, of_several, position_names
 
 _SHOWN = 8
+_MOST_VALUES = {"tabular": MOST_TARGETS, "text": 9, "image": 9}
 _ROUNDING = 1e-4  # float32 probabilities of many classes
 
 
@@ -36,6 +38,11 @@ class Answer:
         True for 0/1 indicators of predicted labels.
     way_out
         What to do when the answer is not usable.
+    modality
+        What the model explains: networks that end in many scores choose among classes, and how
+        many are many depends on it.
+    labels
+        The names by which every later answer is read; empty: it is read by position.
     """
 
     source: str
@@ -46,11 +53,15 @@ class Answer:
     scale: str | None = None
     hard: bool = False
     way_out: str = "choose another response, or mend the model"
+    modality: str = "tabular"
+    labels: tuple[str, ...] = ()
 
 
 def to_matrix(answer: Any) -> FloatArray:
     """
     Return an answer as a (rows, columns) float64 matrix, C-contiguous.
+
+    Axes of length 1 behind the rows are dropped: networks that pool answer (rows, classes, 1, 1).
 
     Raises
     ------
@@ -58,6 +69,8 @@ def to_matrix(answer: Any) -> FloatArray:
         It is not numeric, or has more than two axes.
     """
     matrix = np.asarray(answer, dtype=np.float64)
+    if matrix.ndim > 2:
+        matrix = matrix.reshape([len(matrix), *(n for n in matrix.shape[1:] if n != 1)])
     if matrix.ndim == 1:
         matrix = matrix[:, None]
     if matrix.ndim != 2:
@@ -95,13 +108,16 @@ def _is_single(matrix: FloatArray) -> bool:
         return bool((matrix == matrix.astype(np.float32)).all())
 
 
+def wrong_length(answered: int, rows: int) -> str:
+    """Say that a model answered another number of rows than it was given."""
+    return f"answered {answered} row{'' if answered == 1 else 's'} for {rows}"
+
+
 def _check(answer: Answer, rows: int) -> None:
     matrix = answer.matrix
     where = f"{answer.source}: {answer.response}"
     if len(matrix) != rows:
-        raise RefusedError(
-            f"{where} answered {len(matrix)} rows when it was given {rows}; it must answer each row"
-        )
+        raise WrongLengthError(f"{where} {wrong_length(len(matrix), rows)}; it must answer each")
     if not matrix.shape[1]:
         raise RefusedError(f"{where} answered no outputs")
     broken = ~np.isfinite(matrix).all(axis=1)
@@ -117,7 +133,7 @@ def _check(answer: Answer, rows: int) -> None:
 def _outputs(answer: Answer, class_names: tuple[str, ...] | None) -> tuple[str, ...]:
     """Return the outputs' names; two for one column where they make a margin or a sigmoid."""
     columns = answer.matrix.shape[1]
-    own = answer.names or _default_names(answer, columns)
+    own = answer.names or default_names(answer.task, columns)
     if class_names is None:
         return own
     if len(set(class_names)) != len(class_names):
@@ -133,13 +149,15 @@ def _outputs(answer: Answer, class_names: tuple[str, ...] | None) -> tuple[str, 
     return class_names
 
 
-def _default_names(answer: Answer, columns: int) -> tuple[str, ...]:
-    if answer.task == "anomaly":
+def default_names(task: str | None, columns: int) -> tuple[str, ...]:
+    """Return what outputs without names are called: by their position, unless there is one."""
+    if task == "anomaly":
         return ("anomaly_score",)
     if columns == 1:
         return ("value",)
-    classes = answer.task == "classification" or sums_to_one(answer.matrix)
-    return tuple(f"{i}" if classes else f"output_{i}" for i in range(columns))
+    if task == "regression":  # its values are several outputs, as scikit-learn calls them
+        return tuple(f"output_{i}" for i in range(columns))
+    return position_names(columns)
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -150,6 +168,7 @@ def _listed(names: tuple[str, ...]) -> str:
 def _note(signature: Signature, *, hard: bool) -> str:
     count = len(signature.outputs)
     listed = _listed(signature.outputs)
+    nameless = "" if not is_unnamed(signature.outputs) else " that the model does not name"
     values = "value" if count == 1 else "values"
     classes = "class" if count == 1 else "classes"
     if signature.task == "anomaly":
@@ -162,7 +181,7 @@ def _note(signature: Signature, *, hard: bool) -> str:
         what = f"margin between 2 classes: {listed}"
     else:
         number = "probability" if signature.scale == "probability" else "raw score"
-        what = f"{number} of {count} {classes}: {listed}"
+        what = f"{number} of {count} {classes}{nameless}: {listed}"
     return f"explaining {signature.response} ({what})"
 
 
@@ -191,16 +210,18 @@ def settle_answer(answer: Answer, rows: int, class_names: tuple[str, ...] | None
     lone = answer.matrix.shape[1] == 1 and len(outputs) == 2
     exclusive = sums_to_one(answer.matrix)
     sigmoid = lone and answer.scale != "raw" and is_bounded(answer.matrix)
-    scale = answer.scale or ("probability" if exclusive or sigmoid else "raw")
+    bounded = answer.scale != "probability" or is_bounded(answer.matrix)
+    scale = answer.scale if bounded else "raw"  # a custom objective has no probabilities
+    scale = scale or ("probability" if exclusive or sigmoid else "raw")
     task = answer.task
     if task is None or sigmoid:
         named = answer.names is not None or class_names is not None
-        many = answer.matrix.shape[1] > 1 and named
+        many = len(outputs) > (1 if named else _MOST_VALUES[answer.modality])
         task = "classification" if exclusive or lone or many else "regression"
-    two = task == "classification" and len(outputs) == 2
+    two = task == "classification" and len(outputs) == 2 and not of_several(outputs)
     positive = 1 if two and (lone or exclusive or scale == "raw") else None
     margin = lone and not sigmoid
     scale = "probability" if sigmoid else scale
     bare = Signature(answer.response, task, scale, outputs, positive, margin, "")
     note = _note(bare, hard=answer.hard)
-    return replace(bare, note=note, single=_is_single(answer.matrix))
+    return replace(bare, note=note, single=_is_single(answer.matrix), labels=answer.labels)

@@ -179,7 +179,8 @@ def estimate(opened: Inputs, asked: Assignment, rendering: Rendering, fmt: str) 
 
 def describe(opened: Inputs, chosen: Choices) -> list[str]:
     """Name inputs and outputs of an opened model, and what it answers on the first rows."""
-    head = take(opened.modality.probe(), range(_SHOWN_ROWS))
+    first = opened.modality.probe()  # one alone of pictures of several sizes
+    head = take(first, range(min(_SHOWN_ROWS, count(first))))
     answers = opened.model.predict(head)
     return [
         f"inputs          {opened.modality.described()}",

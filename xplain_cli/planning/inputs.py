@@ -9,6 +9,7 @@ from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.modalities import Modality, open_modality
 from xplain_cli.models import LoadedModel, Model, ModelRecipe, Signature, load_model
 from xplain_cli.models.batches import count, take
+from xplain_cli.models.contract import WrongLengthError
 from xplain_cli.models.steadiness import check_steady
 from xplain_cli.options.request import Request
 from xplain_cli.remote import is_remote, local
@@ -118,6 +119,8 @@ def _probe(modality: Modality, loaded: LoadedModel) -> tuple[Signature, Any, lis
     rows = modality.probe()
     try:
         return loaded.settle(rows), rows, []
+    except WrongLengthError:  # no bad row, but a model that does not answer each
+        raise
     except RefusedError:
         good: dict[int, Signature] = {}
         for i in range(count(rows)):

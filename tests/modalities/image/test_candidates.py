@@ -25,7 +25,7 @@ from xplain_cli.models.contract import Capabilities
 SIDE = 16
 
 
-FIRST = "nearest:class=0"
+FIRST = "nearest:class=column 0"
 
 
 class Reds:
@@ -103,11 +103,11 @@ def stability(folder="xplain-out"):
 
 
 def test_only_pictures_of_the_class_stand_in(run, model, photos):
-    done = run("image", model, photos, "-b", "nearest:class=1", "--segments", "4")
+    done = run("image", model, photos, "-b", "nearest:class=column 1", "--segments", "4")
     assert done.code == 0, done.err
-    assert "3 of 6 pictures of DATA that the model puts in class 1" in done.err
+    assert "3 of 6 pictures of DATA that the model puts in class column 1" in done.err
     found = stability()
-    assert found["baseline"].unique().tolist() == ["nearest:class=1"]
+    assert found["baseline"].unique().tolist() == ["nearest:class=column 1"]
     assert (found["row_id"] != found["baseline_origin"]).all()
     pictures = {path.name: np.asarray(Image.open(path)).astype(float) for path in photos.iterdir()}
     for line in found.itertuples():
@@ -123,14 +123,14 @@ def test_only_pictures_of_the_class_stand_in(run, model, photos):
 def test_the_class_is_what_the_model_says_of_a_folder(run, model, photos, tmp_path):
     others = {"a": coloured(2, 70), "b": coloured(2, 71), "c": coloured(0, 72)}
     put(tmp_path / "others", others)
-    spec = "nearest:class=2,from=others"
+    spec = "nearest:class=column 2,from=others"
     assert run("image", model, photos, "-b", spec, "--segments", "4").code == 0
     assert set(stability()["baseline_origin"]) <= {"a.png", "b.png"}
 
 
 def test_another_folder_is_another_run(run, model, photos, tmp_path):
     others = put(tmp_path / "others", {"a": coloured(2, 70)})
-    common = ("image", model, photos, "-b", "nearest:class=2,from=others", "--segments", "4")
+    common = ("image", model, photos, "-b", "nearest:class=column 2,from=others", "--segments", "4")
     assert run(*common, "-o", "one").code == 0
     Image.fromarray(coloured(2, 71)).save(others / "a.png")
     assert run(*common, "-o", "two").code == 0
@@ -149,7 +149,7 @@ def test_no_chunk_and_no_job_changes_the_nearest(run, model, photos, backend):
 
 
 def test_a_class_without_pictures_is_refused_with_the_way_out(run, model, photos):
-    done = run("image", model, photos, "-b", "nearest:class=2", "--segments", "4")
+    done = run("image", model, photos, "-b", "nearest:class=column 2", "--segments", "4")
     assert (done.code, "from=FOLDER" in done.err) == (3, True)
 
 
@@ -160,13 +160,13 @@ def test_an_unknown_class_meets_the_known_ones(run, model, photos):
 
 
 def test_a_folder_that_is_not_there_is_refused(run, model, photos):
-    done = run("image", model, photos, "-b", "nearest:class=1,from=nowhere")
+    done = run("image", model, photos, "-b", "nearest:class=column 1,from=nowhere")
     assert (done.code, "nowhere: no such file" in done.err) == (3, True)
 
 
 def test_pictures_that_cannot_be_read_are_no_candidates(run, model, photos):
     (photos / "1x.png").write_bytes(b"")
-    spec = ("-b", "nearest:class=1", "--segments", "4", "--max-failed", "1")
+    spec = ("-b", "nearest:class=column 1", "--segments", "4", "--max-failed", "1")
     done = run("image", model, photos, *spec)
     assert done.code == 0, done.err
     assert "1x.png" not in set(stability()["baseline_origin"])

@@ -10,6 +10,10 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptro
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import OneClassSVM
 
+from xplain_cli.models import ModelRecipe
+from xplain_cli.models.estimators.model import Estimator
+from xplain_cli.targets import position_names
+
 STREAM = np.random.default_rng(0)
 
 
@@ -64,3 +68,36 @@ def test_numpy_labels_are_shown_plain(opened):
     )
     whole = np.unique(THREE, return_inverse=True)[1]
     assert opened(LogisticRegression().fit(TABLE, whole)).settle(TABLE).outputs == ("0", "1", "2")
+
+
+class Unnamed:
+    """A classifier that keeps no classes."""
+
+    _estimator_type = "classifier"
+
+    def predict_proba(self, rows):
+        up = 1 / (1 + np.exp(-np.asarray(rows)[:, 0]))
+        return np.column_stack([1 - up, up])
+
+
+class Overconfident(Unnamed):
+    """A classifier whose probabilities are none."""
+
+    classes_ = np.array(["no", "yes"])
+
+    def predict_proba(self, rows):
+        return np.column_stack([-3 * np.asarray(rows)[:, 0], 3 * np.asarray(rows)[:, 0]])
+
+
+def own(estimator):
+    return Estimator(estimator, source="own", sha256="", recipe=ModelRecipe("own"))
+
+
+def test_an_estimator_without_classes_has_positions():
+    signature = own(Unnamed()).settle(TABLE)
+    assert (signature.outputs, signature.scale) == (position_names(2), "probability")
+
+
+def test_numbers_beyond_one_are_no_probabilities_whatever_they_are_called():
+    signature = own(Overconfident()).settle(TABLE)
+    assert (signature.outputs, signature.scale) == (("no", "yes"), "raw")

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from onnx_models import NUMBER, TABLE, THREE, exported, graph
+from onnx_models import MATRIX, NUMBER, TABLE, THREE, exported, graph
 from skl2onnx.common.data_types import (
     BooleanTensorType,
     FloatTensorType,
@@ -15,6 +15,7 @@ from skl2onnx.common.data_types import (
 )
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -118,3 +119,43 @@ def test_wrong_widths_and_other_requests_are_refused(opened):
         opened(exported(model)).settle(TABLE[["a", "b"]])
     with pytest.raises(UsageError, match="take --model-output for ONNX"):
         opened(exported(model), response="predict").settle(TABLE)
+
+
+def fixed(model, rows):
+    """Return a model whose inputs take so many rows at a time, no more and no fewer."""
+    for one in model.graph.input:
+        one.type.tensor_type.shape.dim[0].dim_value = rows
+    for one in model.graph.output:
+        if one.type.HasField("tensor_type"):
+            one.type.tensor_type.ClearField("shape")
+    return model
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+@pytest.mark.parametrize("form", ["zipmap", "matrix", "several", "columns"])
+def test_a_graph_of_so_many_rows_is_asked_so(opened, form, rows):
+    labels = np.column_stack([THREE > 0, THREE]).astype(int) if form == "several" else THREE
+    model, types, given = LogisticRegression(), MATRIX, TABLE.to_numpy()
+    if form == "columns":
+        model = make_pipeline(ColumnTransformer([("all", "passthrough", list("abc"))]), model)
+        types, given = [(name, FloatTensorType([None, 1])) for name in "abc"], TABLE
+    model = (MultiOutputClassifier(model) if form == "several" else model).fit(given, labels)
+    whole = exported(model, types=types, zipmap=form == "zipmap")
+    loaded = opened(fixed(whole, rows))
+    signature = loaded.settle(TABLE)
+    own = model.predict_proba(given)
+    own = np.hstack(own) if form == "several" else own
+    bound = loaded.bind(signature)
+    for asked in (1, 3, 60):
+        answers = bound.predict(TABLE.head(asked))
+        assert answers.shape == own[:asked].shape
+        assert np.abs(answers - own[:asked]).max() < 1e-5
+    assert f"the graph takes {rows} rows at a time, and is asked so" in loaded.notes
+
+
+def test_a_graph_of_one_row_is_explained(run, tmp_path):
+    model = fixed(exported(LogisticRegression().fit(TABLE.to_numpy(), THREE)), 1)
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    TABLE.to_csv(tmp_path / "d.csv", index=False)
+    done = run("tabular", "m.onnx", "d.csv", "-t", "2", "-m", "kernel-shap", "--rows", "0:4", "-q")
+    assert done.code == 0, done.err

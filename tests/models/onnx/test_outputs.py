@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx_models import TABLE, THREE, exported, graph
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
 
-from xplain_cli.errors import UsageError
+from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.models import Signature
 
 
@@ -88,3 +90,112 @@ def test_a_lone_sigmoid_with_two_names_is_two_classes(opened):
         1,
     )
     assert np.allclose(loaded.bind(signature).predict(TABLE[["a"]]).sum(axis=1), 1)
+
+
+BOTH = np.column_stack([np.array([7, 5])[(TABLE["b"] > 0).astype(int)], THREE])
+
+
+def test_a_matrix_for_each_of_several_outputs_is_read_by_their_classes(opened):
+    model = MultiOutputClassifier(LogisticRegression()).fit(TABLE.to_numpy(), BOTH)
+    loaded = opened(exported(model, zipmap=False))
+    signature = loaded.settle(TABLE)
+    first, second = ("output_0=5", "output_0=7"), ("output_1=0", "output_1=1", "output_1=2")
+    assert signature.outputs == (*first, *second)
+    assert (signature.task, signature.scale, signature.positive) == (
+        *("classification", "probability", None),
+    )
+    own = np.hstack(model.predict_proba(TABLE.to_numpy()))
+    for rows in (TABLE, TABLE.head(1), TABLE.head(2)):
+        answers = loaded.bind(signature).predict(rows)
+        assert np.abs(answers - own[: len(rows)]).max() < 1e-6
+
+
+def test_a_stack_of_matrices_is_read_as_several_outputs(opened):
+    both = np.column_stack([np.array([7, 5])[THREE % 2], np.array([3, 1])[THREE // 2]])
+    model = RandomForestClassifier(5, random_state=0).fit(TABLE.to_numpy(), both)
+    loaded = opened(exported(model, zipmap=False))
+    signature = loaded.settle(TABLE)
+    assert signature.outputs == ("output_0=5", "output_0=7", "output_1=1", "output_1=3")
+    own = np.hstack(model.predict_proba(TABLE.to_numpy()))
+    for rows in (TABLE, TABLE.head(1), TABLE.head(2)):
+        answers = loaded.bind(signature).predict(rows)
+        assert np.abs(answers - own[: len(rows)]).max() < 1e-6
+
+
+def test_labels_that_do_not_exclude_each_other_are_outputs_of_yes_and_no(opened):
+    yes = np.column_stack([TABLE["a"] > 0, TABLE["b"] > 0.3, TABLE["c"] > 0]).astype(int)
+    model = OneVsRestClassifier(LogisticRegression()).fit(TABLE.to_numpy(), yes)
+    loaded = opened(exported(model, zipmap=False))
+    signature = loaded.settle(TABLE)
+    assert signature.outputs == ("output_0=1", "output_1=1", "output_2=1")
+    own = model.predict_proba(TABLE.to_numpy())
+    assert np.abs(loaded.bind(signature).predict(TABLE) - own).max() < 1e-6
+
+
+def lone(nodes, kind=TensorProto.INT64):
+    return graph(nodes, [("X", TensorProto.FLOAT, [None, 3])], [("answer", kind, [None, None])])
+
+
+@pytest.mark.parametrize("last", ["ArgMax", "ArgMax, cast", "classifier"])
+def test_labels_are_no_amounts(opened, last):
+    nodes = {
+        "ArgMax": [helper.make_node("ArgMax", ["X"], ["answer"], axis=1)],
+        "ArgMax, cast": [
+            helper.make_node("ArgMax", ["X"], ["place"], axis=1),
+            helper.make_node("Cast", ["place"], ["answer"], to=TensorProto.INT64),
+        ],
+    }
+    if last == "classifier":
+        model = exported(LogisticRegression().fit(TABLE.to_numpy(), THREE), zipmap=False)
+        del model.graph.output[1]
+    else:
+        model = lone(nodes[last])
+    name = model.graph.output[0].name
+    for wishes in ({}, {"model_output": name}):
+        with pytest.raises(RefusedError, match=f"'{name}' gives labels only"):
+            opened(model, **wishes).settle(TABLE)
+
+
+def test_whole_numbers_are_amounts_only_if_the_user_says_so(opened):
+    counts = lone([
+        helper.make_node("ReduceSum", ["X"], ["sum"], keepdims=1, noop_with_empty_axes=0),
+        helper.make_node("Add", ["X", "sum"], ["more"]),
+        helper.make_node("Cast", ["more"], ["answer"], to=TensorProto.INT64),
+    ])
+    with pytest.raises(RefusedError, match="say --model-output answer if they are amounts"):
+        opened(counts).settle(TABLE)
+    assert opened(counts, model_output="answer").settle(TABLE).task == "regression"
+
+
+@pytest.mark.parametrize("shape", [[0, 3, 1, 1], [0, 1, 1, 3], [0, 1, 3], [0, 3, 1]])
+def test_axes_of_length_one_are_dropped(opened, shape):
+    pooled = lone(
+        [
+            helper.make_node("Softmax", ["X"], ["flat"], axis=1),
+            helper.make_node("Reshape", ["flat", "shape"], ["answer"]),
+        ],
+        TensorProto.FLOAT,
+    )
+    pooled.graph.initializer.append(numpy_helper.from_array(np.array(shape), "shape"))
+    pooled.graph.output[0].type.tensor_type.ClearField("shape")
+    loaded = opened(pooled)
+    signature = loaded.settle(TABLE)
+    powers = np.exp(TABLE.to_numpy())
+    wanted = powers / powers.sum(axis=1, keepdims=True)
+    for rows in (1, 3, 60):
+        answers = loaded.bind(signature).predict(TABLE.head(rows))
+        assert np.abs(answers - wanted[:rows]).max() < 1e-6
+
+
+def test_a_real_third_axis_is_refused(opened):
+    cube = lone(
+        [
+            helper.make_node("Unsqueeze", ["X", "axis"], ["one"]),
+            helper.make_node("Concat", ["one", "one"], ["answer"], axis=2),
+        ],
+        TensorProto.FLOAT,
+    )
+    cube.graph.initializer.append(numpy_helper.from_array(np.array([2]), "axis"))
+    cube.graph.output[0].type.tensor_type.ClearField("shape")
+    with pytest.raises(RefusedError, match="'answer' is no table of"):
+        opened(cube).settle(TABLE)

@@ -8,6 +8,7 @@ from picture_models import mean_colours, noise, opened, softmax
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.models import PictureInput
+from xplain_cli.targets import position_names
 
 
 @pytest.mark.parametrize("dtype", ["float32", "uint8", "float64"])
@@ -19,7 +20,7 @@ def test_layout_and_type_are_read_off_the_graph(tmp_path, layout, dtype):
     assert model.takes == PictureInput(layout, dtype, 6, 8, 3)
     inputs = noise(5, *shape[1:], dtype=dtype)
     signature = model.settle(inputs[:2])
-    assert (signature.scale, signature.outputs) == ("probability", ("0", "1", "2"))
+    assert (signature.scale, signature.outputs) == ("probability", position_names(3))
     axes = (2, 3) if layout == "NCHW" else (1, 2)
     wanted = softmax(0.01 * inputs.mean(axis=axes, dtype=np.float64))
     np.testing.assert_allclose(model.bind(signature).predict(inputs), wanted, atol=1e-5)

@@ -6,7 +6,7 @@ import numpy as np
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.estimators.boosters import package_of, raw_margin
+from xplain_cli.models.estimators.boosters import fitted_classes, package_of, raw_margin
 from xplain_cli.models.estimators.columns import inner, steps_of
 from xplain_cli.models.responses import to_matrix
 
@@ -55,7 +55,7 @@ def task_of(estimator: Any) -> str:
 
 def classes_of(estimator: Any) -> list[list[str]]:
     """Return the class names of each output; an empty list where it has none."""
-    classes = getattr(estimator, "classes_", None)
+    classes = fitted_classes(estimator)
     if classes is None or len(classes) == 0:  # CatBoost's regressors have an empty list of them
         return []
     several = isinstance(classes, list) and len(classes) > 0 and np.ndim(classes[0]) > 0

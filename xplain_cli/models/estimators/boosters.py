@@ -14,12 +14,16 @@ from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import Levels
 from xplain_cli.models.estimators import xgboost_levels
 from xplain_cli.models.estimators.columns import Kinds, handed_on
+from xplain_cli.targets import position_names
 
 BOOSTERS = ("xgboost", "lightgbm", "catboost")
 """The packages, each an extra of ours."""
 
 _MISSING_WORD = "nan"  # what str() makes of a missing value, as CatBoost's users write it
-_XGBOOST_CLASSES = frozenset({"binary:logistic", "multi:softmax", "multi:softprob"})
+_XGBOOST_PROBABILITIES = frozenset({
+    *("binary:logistic", "reg:logistic", "multi:softmax", "multi:softprob")
+})
+_XGBOOST_CLASSES = _XGBOOST_PROBABILITIES - {"reg:logistic"} | {"binary:logitraw", "binary:hinge"}
 _LIGHTGBM_CLASSES = re.compile(r"^objective=(binary|multiclass|multiclassova)\b", re.MULTILINE)
 
 
@@ -92,11 +96,13 @@ class LightgbmModel:
 
 
 class LightgbmClasses(LightgbmModel):
-    """A bare LightGBM booster of a classifier; its classes are numbered."""
+    """A bare LightGBM booster of a classifier: it was fitted on codes, and knows no labels."""
 
-    def __init__(self, booster: Any) -> None:
+    def __init__(self, booster: Any, *, probabilities: bool = True) -> None:
         super().__init__(booster)
-        self.classes_ = np.arange(max(2, int(booster.num_model_per_iteration())))
+        self.probabilities = probabilities
+        names = position_names(max(2, int(booster.num_model_per_iteration())))
+        self.classes_ = np.array(names, dtype=object)
 
     def predict_proba(self, rows: Any) -> FloatArray:
         """Return the (rows, classes) probabilities."""
@@ -111,20 +117,74 @@ class LightgbmClasses(LightgbmModel):
 def lightgbm_model(booster: Any) -> LightgbmModel:
     """Return a bare LightGBM booster as a classifier or regressor, as its objective says."""
     header = booster.model_to_string(num_iteration=1).partition("\nTree=0")[0]
-    return (LightgbmClasses if _LIGHTGBM_CLASSES.search(header) else LightgbmModel)(booster)
+    if _LIGHTGBM_CLASSES.search(header):
+        return LightgbmClasses(booster)
+    if "\nobjective=" not in header and booster.num_model_per_iteration() > 1:
+        return LightgbmClasses(booster, probabilities=False)  # an objective of the user's own
+    return LightgbmModel(booster)
+
+
+def _xgboost_learner(booster: Any) -> dict[str, Any]:
+    """Return what an XGBoost booster was fitted for: its objective and its numbers of outputs."""
+    learner: dict[str, Any] = json.loads(booster.save_config())["learner"]
+    return learner
 
 
 def xgboost_model(data: bytes | bytearray) -> Any:
-    """Return an XGBoost model stored as JSON or UBJSON as a classifier or regressor."""
+    """
+    Return an XGBoost model stored as JSON or UBJSON as what it was fitted as.
+
+    Files of its scikit-learn classes say so; of others the objective tells classifiers.
+    """
     import xgboost
 
     booster = xgboost.Booster()
     booster.load_model(bytearray(data))
-    objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
-    classes = objective in _XGBOOST_CLASSES
-    model = (xgboost.XGBClassifier if classes else xgboost.XGBRegressor)()
+    stated = json.loads(booster.attr("scikit_learn") or "{}")
+    classes = _xgboost_learner(booster)["objective"]["name"] in _XGBOOST_CLASSES
+    kinds = {
+        "classifier": xgboost.XGBClassifier,
+        "regressor": xgboost.XGBRegressor,
+        "ranker": xgboost.XGBRanker,
+    }
+    by_objective = "classifier" if classes else "regressor"
+    model = kinds.get(stated.get("_estimator_type"), kinds[by_objective])()
     model.load_model(bytearray(data))
+    if "classes_" in stated:  # XGBoost before 2.0 encoded the labels itself
+        model.__dict__["classes_"] = stated["classes_"]
     return model
+
+
+def fitted_classes(model: Any) -> Any:
+    """Return the ``classes_`` of a model; those that an XGBoost before 2.0 kept come first."""
+    if package_of(model) == "xgboost":  # a property, which numbers them, hides what was kept
+        kept = vars(model).get("classes_")
+        if kept is not None:
+            return kept
+    return getattr(model, "classes_", None)
+
+
+def yes_or_no_outputs(model: Any) -> int:
+    """Return how many outputs of two classes each an XGBoost classifier answers; 0: one output."""
+    if package_of(model) != "xgboost" or not hasattr(model, "get_booster"):
+        return 0
+    count = int(_xgboost_learner(model.get_booster())["learner_model_param"]["num_target"])
+    return count if count > 1 else 0
+
+
+def gives_probabilities(model: Any) -> bool:
+    """
+    Return whether what a boosted classifier calls probabilities are some.
+
+    XGBoost passes on raw scores for ``binary:logitraw``, labels for ``binary:hinge``; LightGBM
+    passes on raw scores for objectives of the user's own.
+    """
+    package = package_of(model)
+    if package == "xgboost" and hasattr(model, "get_booster"):
+        objective = _xgboost_learner(model.get_booster())["objective"]["name"]
+        return objective in _XGBOOST_PROBABILITIES
+    own = callable(getattr(model, "objective", None))
+    return package != "lightgbm" or (getattr(model, "probabilities", True) and not own)
 
 
 def catboost_model(data: bytes) -> Any:

@@ -25,9 +25,11 @@ from xplain_cli.models.estimators.boosters import (
     cast,
     categories_of,
     category_notes,
+    gives_probabilities,
     package_of,
     pin_thread,
     wrapped,
+    yes_or_no_outputs,
 )
 from xplain_cli.models.estimators.columns import column_kinds, fitted_names, fitted_width
 from xplain_cli.models.estimators.trees import leaf_boxes, why_no_trees
@@ -192,12 +194,14 @@ class Estimator:
         return whole
 
     def _able(self) -> list[str]:
-        boosted = package_of(final(self.estimator)) != ""
+        last = final(self.estimator)
+        hidden = set() if gives_probabilities(last) else {"predict_proba"}
+        added = {"decision_function"} if package_of(last) else set[str]()
         return [
             name
             for name in RESPONSES
-            if callable(getattr(self.estimator, name, None))
-            or (boosted and name == "decision_function")
+            if name in added
+            or (name not in hidden and callable(getattr(self.estimator, name, None)))
         ]
 
     def _choose(self) -> tuple[str, str]:
@@ -239,9 +243,14 @@ class Estimator:
             scale=scale,
             hard=response == "predict" and task == "classification",
             way_out=self.way_out if response == "predict" else "try --response predict",
+            modality=self.recipe.modality,
         )
 
-    def _class_names(self, response: str, columns: int) -> tuple[str, ...]:
+    def _class_names(self, response: str, columns: int) -> tuple[str, ...] | None:
+        """Return the names of the classes whose numbers are answered; None: it does not say."""
+        labels = yes_or_no_outputs(final(self.estimator))
+        if labels:
+            return tuple(f"output_{i}=1" for i in range(labels))
         classes = classes_of(self.estimator)
         names = flat_names(classes)
         pairwise = getattr(final(self.estimator), "decision_function_shape", None) == "ovo"
@@ -254,4 +263,4 @@ class Estimator:
         margin = response == "decision_function" and columns == 1 and len(names) == 2
         if columns == len(names) or margin:
             return names
-        return tuple(f"output_{i}" for i in range(columns))
+        return None

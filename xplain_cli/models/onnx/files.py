@@ -42,7 +42,7 @@ def _varint(data: Content, at: int) -> tuple[int, int]:
     raise IndexError
 
 
-def _fields(data: Content, at: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
+def fields(data: Content, at: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
     """
     Yield (field, wire type, start, end) of a message; a varint's start is its value.
 
@@ -71,7 +71,7 @@ def looks_like_onnx(data: Content) -> bool:
     """Return whether the bytes are a protobuf message with the fields of an ONNX ModelProto."""
     seen = set()
     try:
-        for field, wire, _, _ in _fields(data, 0, len(data)):
+        for field, wire, _, _ in fields(data, 0, len(data)):
             if field not in _MODEL_FIELDS or wire not in {0, 2}:
                 return False
             seen.add(field)
@@ -83,9 +83,9 @@ def looks_like_onnx(data: Content) -> bool:
 def opsets(data: Content) -> dict[str, int]:
     """Return the version of each domain of operators that a model asks for; '' is ONNX's own."""
     found = {}
-    for field, _, start, stop in _fields(data, 0, len(data)):
+    for field, _, start, stop in fields(data, 0, len(data)):
         if field == _OPSET:
-            parts = {number: (begin, end) for number, _, begin, end in _fields(data, start, stop)}
+            parts = {number: (begin, end) for number, _, begin, end in fields(data, start, stop)}
             begin, end = parts.get(_KEY, (0, 0))
             found[data[begin:end].decode("utf-8", "replace")] = parts.get(_VALUE, (0, 0))[0]
     return found
@@ -99,14 +99,14 @@ def _locations(data: Content) -> set[str]:
     while parts:
         kind, start, stop = parts.pop()
         if kind == "entry":
-            texts = {number: data[a:b] for number, wire, a, b in _fields(data, start, stop) if wire}
+            texts = {number: data[a:b] for number, wire, a, b in fields(data, start, stop) if wire}
             if texts.get(_KEY) == b"location":
                 found.add(texts.get(_VALUE, b"").decode("utf-8", "replace"))
             continue
         within = _WITHIN[kind]
         parts += [
             (within[field], begin, end)
-            for field, wire, begin, end in _fields(data, start, stop)
+            for field, wire, begin, end in fields(data, start, stop)
             if wire == 2 and field in within
         ]
     return found

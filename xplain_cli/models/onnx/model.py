@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,10 @@ from xplain_cli.models.contract import (
     Signature,
 )
 from xplain_cli.models.onnx.files import check_file
+from xplain_cli.models.onnx.graph import read_graph
 from xplain_cli.models.onnx.outputs import choose_answer, read_answer
-from xplain_cli.models.responses import Answer, expand, settle_answer
+from xplain_cli.models.pictures import fixed_batches
+from xplain_cli.models.responses import expand, settle_answer
 from xplain_cli.models.stored import ModelContent
 
 TYPES = {
@@ -116,10 +118,39 @@ class Runner:
         """Return the outputs."""
         return _slots(self.session.get_outputs())
 
-    def run(self, names: Sequence[str], feed: dict[str, Any]) -> list[Any]:
-        """Return the named outputs."""
-        answers: list[Any] = self.session.run(list(names), feed)
-        return answers
+    def run(self, names: Sequence[str], feed: dict[str, Any], rows: int | None = None) -> list[Any]:
+        """
+        Return the named outputs.
+
+        Parameters
+        ----------
+        names
+            The outputs.
+        feed
+            Of each input, what it is given.
+        rows
+            The one batch size that the graph takes: it is asked so, the last time with repeats of
+            the last row, which are answered as well. None: any.
+        """
+        if rows is None:
+            answers: list[Any] = self.session.run(list(names), feed)
+            return answers
+        pieces = {name: fixed_batches(values, rows) for name, values in feed.items()}
+        count = len(next(iter(pieces.values())))
+        asked = [{name: parts[i] for name, parts in pieces.items()} for i in range(count)]
+        answered = zip(*(self.session.run(list(names), one) for one in asked), strict=True)
+        return [_end_to_end(parts, rows) for parts in answered]
+
+
+def _end_to_end(parts: Sequence[Any], rows: int) -> Any:
+    """Return one output on batches of *rows* rows as if they had been asked together."""
+    if len(parts) == 1:
+        return parts[0]
+    if isinstance(parts[0], list) and isinstance(parts[0][0], dict):
+        return [row for part in parts for row in part]
+    if isinstance(parts[0], list):  # a matrix for each of several outputs
+        return [np.concatenate(matrices) for matrices in zip(*parts, strict=True)]
+    return np.concatenate(parts, axis=0 if len(parts[0]) == rows else 1)
 
 
 def _texts(column: "pd.Series[Any]") -> Any:
@@ -167,6 +198,16 @@ def feed_of(batch: Batch, inputs: Sequence[Slot]) -> dict[str, Any]:
     }
 
 
+def fixed_rows(inputs: Sequence[Slot]) -> int | None:
+    """Return how many rows a graph takes at a time; None: any number."""
+    return next((one.shape[0] for one in inputs if one.shape and one.shape[0] is not None), None)
+
+
+def filled_up(count: int, rows: int | None) -> int:
+    """Return how many rows are asked where a graph takes *rows* at a time."""
+    return count if rows is None else -(-count // rows) * rows
+
+
 def is_matrix(inputs: Sequence[Slot]) -> bool:
     """Return whether the model takes one matrix of all columns."""
     return len(inputs) == 1 and len(inputs[0].shape) == 2
@@ -194,6 +235,7 @@ class OnnxModel:
     signature: Signature
     inputs: tuple[Slot, ...]
     outputs: tuple[str, ...]
+    rows: int | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -202,8 +244,9 @@ class OnnxModel:
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
-        answers = self.runner.run(self.outputs, feed_of(batch, self.inputs))
-        return expand(read_answer(answers), self.signature)
+        answers = self.runner.run(self.outputs, feed_of(batch, self.inputs), self.rows)
+        asked = filled_up(len(batch), self.rows)
+        return expand(read_answer(answers, asked)[: len(batch)], self.signature)
 
 
 class LoadedOnnx:
@@ -231,24 +274,34 @@ class LoadedOnnx:
         self.numeric = frozenset(names) - texts if named else frozenset[str]()
         self.all_numeric = not texts
         self.versions: dict[str, str] = {}
+        self.rows = fixed_rows(self.inputs)
         self.notes = _notes(self.inputs)
 
     def settle(self, batch: Batch) -> Signature:
         """Ask for one prediction on a few rows and choose the output."""
-        return settle_outputs(
-            self._recipe, self.runner, lambda: feed_of(batch, self.inputs), len(batch)
-        )
+
+        def feed() -> dict[str, Any]:
+            return feed_of(batch, self.inputs)
+
+        return settle_outputs(self._recipe, self.runner, feed, len(batch), self.rows)
 
     def bind(self, signature: Signature) -> Model:
         """Return the model that answers as *settled* says."""
-        return OnnxModel(self.runner, signature, self.inputs, bound_outputs(self.runner, signature))
+        outputs = bound_outputs(self.runner, signature)
+        return OnnxModel(self.runner, signature, self.inputs, outputs, self.rows)
 
 
 def settle_outputs(
-    recipe: ModelRecipe, runner: Runner, feed: Callable[[], dict[str, Any]], rows: int
+    recipe: ModelRecipe,
+    runner: Runner,
+    feed: Callable[[], dict[str, Any]],
+    rows: int,
+    fixed: int | None = None,
 ) -> Signature:
     """
     Ask for one prediction on what *feed* makes of *rows* rows, and choose the output.
+
+    With *fixed* the graph takes that many rows at a time.
 
     Raises
     ------
@@ -265,7 +318,7 @@ def settle_outputs(
     if wanted is not None and wanted not in listed:
         raise UsageError(f"--model-output {wanted}: {source} has {', '.join(listed)}")
     try:
-        answers = runner.run(listed, feed())
+        answers = runner.run(listed, feed(), fixed)
     except RefusedError as error:
         raise RefusedError(f"{source}: {error}") from error
     except Exception as error:  # onnxruntime's own exceptions share no other base
@@ -273,9 +326,10 @@ def settle_outputs(
             f"{source}: failed on the first {rows} rows: {' '.join(str(error).split())}"
         ) from error
     asked = dict(zip(outputs, answers, strict=True))
-    chosen = [one for one in outputs if wanted in {None, one.name}]
-    answer: Answer = choose_answer(source, {one: asked[one] for one in chosen}, outputs)
-    return settle_answer(answer, rows, recipe.class_names)
+    asked_rows = filled_up(rows, fixed)
+    answer = choose_answer(source, asked, read_graph(source), asked_rows, wanted)
+    answer = replace(answer, modality=recipe.modality)
+    return settle_answer(answer, asked_rows, recipe.class_names)
 
 
 def bound_outputs(runner: Runner, signature: Signature) -> tuple[str, ...]:
@@ -297,6 +351,9 @@ def _notes(inputs: Sequence[Slot]) -> tuple[str, ...]:
     whole = [one.name for one in inputs if "int" in one.type]
     if whole:
         notes.append(f"whole numbers, rounded to the nearest: {', '.join(whole)}")
+    rows = fixed_rows(inputs)
+    if rows is not None:
+        notes.append(f"the graph takes {rows} rows at a time, and is asked so")
     return tuple(notes)
 
 

@@ -1,4 +1,4 @@
-"""Chooses the output of an ONNX model that is explained: probabilities, scores, then labels."""
+"""Chooses the output of an ONNX model that is explained: probabilities, scores, never labels."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,14 @@ import numpy as np
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray
-from xplain_cli.models.responses import Answer, sums_to_one, to_matrix
+from xplain_cli.models.onnx.graph import Graph
+from xplain_cli.models.onnx.labels import class_names, joined, labels_of
+from xplain_cli.models.responses import Answer, is_bounded, sums_to_one, to_matrix
+from xplain_cli.targets import position_names
 
-_WHOLE = re.compile(r"i\d+")
+_WHOLE = re.compile(r"i-?\d+")
 _FLOATS = frozenset({"tensor(float)", "tensor(double)", "tensor(float16)"})
+_LABELS, _UNREADABLE = 4, 5
 
 
 class _Slot(Protocol):
@@ -25,14 +29,49 @@ def _is_zipmap(answer: Any) -> bool:
     return isinstance(answer, list) and bool(answer) and isinstance(answer[0], dict)
 
 
+def _is_numbers(slot: _Slot, answer: Any) -> bool:
+    """Tell whether an output holds scores: a matrix, or one matrix for each of several outputs."""
+    if isinstance(answer, list):
+        kinds = {getattr(one, "dtype", np.dtype(object)).kind for one in answer}
+        return kinds == {"f"}
+    return slot.type in _FLOATS
+
+
 def _zipped(answer: list[dict[Any, float]]) -> FloatArray:
     keys = list(answer[0])
     return to_matrix([[row[key] for key in keys] for row in answer])
 
 
-def read_answer(answers: Sequence[Any]) -> FloatArray:
-    """Return the chosen outputs side by side: arrays, or lists of dicts (ZipMap)."""
-    parts = [_zipped(one) if _is_zipmap(one) else to_matrix(one) for one in answers]
+def _matrices(answer: Any, rows: int) -> list[FloatArray]:
+    """
+    Return the (rows, columns) matrices of an answer: one, or one for each of several outputs.
+
+    A sequence has one for each output. A stack of them (outputs, rows, classes) is what skl2onnx
+    makes of forests; it is told by its second axis, for in other arrays rows come first.
+    """
+    if _is_zipmap(answer):
+        return [_zipped(answer)]
+    if isinstance(answer, list):
+        return [to_matrix(one) for one in answer]
+    array = np.asarray(answer)
+    stacked = array.ndim == 3 and array.shape[1] == rows and array.shape[2] > 1
+    if stacked and array.shape != (rows, 1, array.shape[2]):
+        return [to_matrix(one) for one in array]
+    return [to_matrix(array)]
+
+
+def read_answer(answers: Sequence[Any], rows: int) -> FloatArray:
+    """
+    Return the chosen outputs side by side: arrays, sequences of arrays, or lists of dicts (ZipMap).
+
+    Parameters
+    ----------
+    answers
+        What the session answered.
+    rows
+        How many rows it was given.
+    """
+    parts = [matrix for one in answers for matrix in _matrices(one, rows)]
     return np.ascontiguousarray(np.hstack(parts))
 
 
@@ -41,18 +80,19 @@ def _from_zipmap(source: str, name: str, answer: list[dict[Any, float]]) -> Answ
     return Answer(source, name, _zipped(answer), names=names, task="classification")
 
 
-def _rank(slot: _Slot, answer: Any) -> int:
+def _rank(slot: _Slot, answer: Any, rows: int) -> int:
     """Return how much an output is what people mean by the answer; the least is taken."""
     if _is_zipmap(answer):
         return 0
-    if slot.type not in _FLOATS:
-        return 4
-    matrix = np.asarray(answer)
-    if matrix.ndim > 2:
-        return 5
-    if sums_to_one(to_matrix(matrix)):
+    if not _is_numbers(slot, answer):
+        return _LABELS
+    try:
+        matrices = _matrices(answer, rows)
+    except ValueError:
+        return _UNREADABLE
+    if all(map(sums_to_one, matrices)):
         return 1
-    return 2 if matrix.ndim == 2 and matrix.shape[1] > 1 else 3
+    return 2 if matrices[0].shape[1] > 1 else 3
 
 
 def _lone_columns(answers: Mapping[Any, Any]) -> list[tuple[_Slot, FloatArray]]:
@@ -62,14 +102,35 @@ def _lone_columns(answers: Mapping[Any, Any]) -> list[tuple[_Slot, FloatArray]]:
     return [(slot, to_matrix(one)) for slot, one in shaped if one.size == len(one)]
 
 
-def _class_names(outputs: Sequence[str]) -> tuple[str, ...]:
-    """Return class names from outputs; skl2onnx writes whole-number classes as i0, i1, ..."""
-    if all(_WHOLE.fullmatch(name) for name in outputs):
-        return tuple(name[1:] for name in outputs)
-    return tuple(outputs)
+def _column_names(outputs: Sequence[str], answered: Any) -> tuple[str, ...]:
+    """
+    Return class names from outputs: skl2onnx writes whole numbers as i0, i1, ..., texts as sNAME.
+
+    Of texts only the labels *answered* tell whether the letter is part of the name.
+    """
+    bare = tuple(name[1:] for name in outputs)
+    texts = {name[0] for name in outputs} == {"s"} and answered is not None
+    if texts and set(map(str, answered.ravel().tolist())) <= set(bare):
+        return bare
+    return bare if all(_WHOLE.fullmatch(name) for name in outputs) else tuple(outputs)
 
 
-def choose_answer(source: str, answers: Mapping[Any, Any], outputs: Sequence[_Slot]) -> Answer:
+def _label(answers: Mapping[Any, Any], rows: int) -> tuple[str | None, Any]:
+    """Return the output that answers labels, and them as (rows, outputs); None: there is none."""
+    for slot, answer in answers.items():
+        if _is_zipmap(answer) or isinstance(answer, list) or slot.type in _FLOATS:
+            continue
+        array = np.asarray(answer)
+        if array.size == rows:  # some exporters answer (1, rows)
+            return slot.name, array.reshape(rows, 1)
+        if array.ndim == 2 and len(array) == rows:
+            return slot.name, array
+    return None, None
+
+
+def choose_answer(
+    source: str, answers: Mapping[Any, Any], graph: Graph, rows: int, wanted: str | None = None
+) -> Answer:
     """
     Choose the explained output among what the probe answered.
 
@@ -78,40 +139,103 @@ def choose_answer(source: str, answers: Mapping[Any, Any], outputs: Sequence[_Sl
     source
         The model, for messages.
     answers
-        By output: all of them, or the one that the user named.
-    outputs
-        All outputs of the model: a label among them tells a classifier.
+        By output: all of them; a label among them tells a classifier, and names its classes.
+    graph
+        The model's operators, which say where labels come from.
+    rows
+        How many rows the probe gave.
+    wanted
+        The output that the user named; None: the one that people mean by the answer.
 
     Raises
     ------
     RefusedError
-        There are labels only, of unknown classes; or no table of numbers.
+        There are labels only; or no table of numbers.
     """
-    single = _lone_columns(answers)
+    single = _lone_columns(answers) if wanted is None else []
     if len(single) > 1:
-        joined = np.hstack([matrix for _, matrix in single])
-        if sums_to_one(joined):
+        side_by_side = np.hstack([matrix for _, matrix in single])
+        if sums_to_one(side_by_side):
             response = "+".join(slot.name for slot, _ in single)
-            names = _class_names([slot.name for slot, _ in single])
-            return Answer(source, response, joined, names=names, task="classification")
-    slot = min(answers, key=lambda one: _rank(one, answers[one]))
-    answer = answers[slot]
-    rank = _rank(slot, answer)
-    if rank == 0:
+            names = _column_names([slot.name for slot, _ in single], _label(answers, rows)[1])
+            return Answer(source, response, side_by_side, names=names, task="classification")
+    chosen = [slot for slot in answers if wanted in {None, slot.name}]
+    slot = min(chosen, key=lambda one: _rank(one, answers[one], rows))
+    answer, rank = answers[slot], _rank(slot, answers[slot], rows)
+    if _is_zipmap(answer):
         return _from_zipmap(source, slot.name, answer)
-    if rank == 5:
+    if rank == _UNREADABLE:
         raise RefusedError(f"{source}: output {slot.name!r} is no table of (rows, outputs)")
-    if rank == 4:
-        return _from_labels(source, slot, answer)
-    labelled = any(one.type not in _FLOATS for one in outputs) and rank < 3
+    if rank == _LABELS:
+        return _from_labels(source, slot, answer, graph, named=wanted is not None)
+    matrices, label = _matrices(answer, rows), _label(answers, rows)
+    labelled = label[1] is not None and label[1].shape[1] == len(matrices)
+    if len(matrices) > 1 and not isinstance(answer, list) and not labelled:
+        raise RefusedError(f"{source}: output {slot.name!r} is no table of (rows, outputs)")
+    return _from_scores(source, slot.name, matrices, graph, label)
+
+
+def _from_scores(
+    source: str,
+    scores: str,
+    matrices: Sequence[FloatArray],
+    graph: Graph,
+    label: tuple[str | None, Any],
+) -> Answer:
+    """Return scores with the names of their classes, as far as the graph or its labels say them."""
+    matrix, answered = np.hstack(matrices), label[1]
+    names: tuple[str, ...] | None = None
+    if len(matrices) > 1:
+        names = _of_several(scores, matrices, graph, label)
+        scale = "probability" if all(map(sums_to_one, matrices)) else None
+        return Answer(source, scores, matrix, names, task="classification", scale=scale)
+    if answered is not None and answered.shape[1] > 1:
+        yes_or_no = matrix.shape[1] == answered.shape[1] and answered.dtype.kind in "iub"
+        if yes_or_no:
+            names = tuple(f"output_{i}=1" for i in range(matrix.shape[1]))
+        scale = "probability" if yes_or_no and is_bounded(matrix) else None
+        return Answer(source, scores, matrix, names, scale=scale)
+    own = None if answered is None else answered[:, 0]
+    names = class_names(graph, scores, matrix, label[0], own)
+    lone = matrix.shape[1] == 1 and names is None
+    labelled = names is not None or (answered is not None and not lone)
     task = "classification" if labelled else None
-    return Answer(source, slot.name, to_matrix(answer), task=task)
+    return Answer(source, scores, matrix, names=names, task=task)
 
 
-def _from_labels(source: str, slot: _Slot, answer: Any) -> Answer:
+def _of_several(
+    scores: str, matrices: Sequence[FloatArray], graph: Graph, label: tuple[str | None, Any]
+) -> tuple[str, ...]:
+    """Return the names of the classes of several outputs: ``output_0=name``."""
+    name, answered = label
+    parts = joined(graph, name) if name is not None else ()
+    own_scores = joined(graph, scores)
+    fits = answered is not None and answered.shape[1] == len(matrices)
+    names: list[str] = []
+    for i, matrix in enumerate(matrices):
+        found = class_names(
+            graph,
+            own_scores[i] if len(own_scores) == len(matrices) else scores,
+            matrix,
+            parts[i] if len(parts) == len(matrices) else None,
+            answered[:, i] if fits else None,
+        )
+        classes = found or position_names(matrix.shape[1])
+        names += [f"output_{i}={one}" for one in classes]
+    return tuple(names)
+
+
+def _from_labels(source: str, slot: _Slot, answer: Any, graph: Graph, *, named: bool) -> Answer:
+    """Return whole numbers that are no labels, and are wanted by name: they may be amounts."""
     array = np.asarray(answer)
-    if array.dtype.kind not in "iub":
+    if array.dtype.kind not in "iu" or labels_of(graph, slot.name, 2):
         raise RefusedError(
             f"{source}: output {slot.name!r} gives labels only; export the probabilities as well"
+        )
+    if not named:
+        raise RefusedError(
+            f"{source}: output {slot.name!r} gives whole numbers, which may be labels of classes;"
+            f" export the probabilities as well, or say --model-output {slot.name} if they are"
+            " amounts"
         )
     return Answer(source, slot.name, to_matrix(array), task="regression")

@@ -51,7 +51,7 @@ class OnnxPictures:
         """Return the (rows, outputs) float64 answers to pictures in the model's own layout."""
         inputs = np.asarray(batch)
         answers = [
-            read_answer(self.runner.run(self.outputs, {self.input: part}))
+            read_answer(self.runner.run(self.outputs, {self.input: part}), len(part))
             for part in fixed_batches(inputs, self.takes.rows)
         ]
         return expand(np.concatenate(answers)[: len(inputs)], self.signature)

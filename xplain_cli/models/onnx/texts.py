@@ -19,7 +19,14 @@ from xplain_cli.models.contract import (
     PictureInput,
     Signature,
 )
-from xplain_cli.models.onnx.model import Runner, Slot, bound_outputs, settle_outputs
+from xplain_cli.models.onnx.model import (
+    Runner,
+    Slot,
+    bound_outputs,
+    filled_up,
+    fixed_rows,
+    settle_outputs,
+)
 from xplain_cli.models.onnx.outputs import read_answer
 from xplain_cli.models.responses import expand
 from xplain_cli.models.stored import ModelContent
@@ -149,8 +156,10 @@ class OnnxTexts:
         """
         texts = list(batch)
         if self.feed.tokenizer is None:
-            answers = self.runner.run(self.outputs, self.feed.strings(texts))
-            return expand(read_answer(answers), self.signature)
+            fixed = fixed_rows(self.feed.inputs)
+            answers = self.runner.run(self.outputs, self.feed.strings(texts), fixed)
+            matrix = read_answer(answers, filled_up(len(texts), fixed))
+            return expand(matrix[: len(texts)], self.signature)
         encodings = self.feed.tokenizer.encode(texts)
         lengths = np.array([self.feed.padded(one) for one in encodings])
         found: dict[int, FloatArray] = {}
@@ -160,7 +169,8 @@ class OnnxTexts:
                 some = rows[start : start + self.feed.rows]
                 filled = some[np.minimum(np.arange(self.feed.rows), len(some) - 1)]
                 feed = self.feed.tokens([encodings[i] for i in filled], length)
-                matrix = expand(read_answer(self.runner.run(self.outputs, feed)), self.signature)
+                answers = self.runner.run(self.outputs, feed)
+                matrix = expand(read_answer(answers, self.feed.rows), self.signature)
                 found |= dict(zip(some.tolist(), matrix, strict=False))
         return np.stack([found[i] for i in range(len(texts))])
 
@@ -212,6 +222,7 @@ class LoadedOnnxTexts:
     def settle(self, batch: Batch) -> Signature:
         """Ask for one prediction on a few texts and choose the output."""
         texts = list(batch)
+        fixed = fixed_rows(self.feed.inputs)
         if self.feed.tokenizer is not None:
             texts = [texts[i % len(texts)] for i in range(self.feed.rows)]
 
@@ -221,7 +232,7 @@ class LoadedOnnxTexts:
             encodings = self.feed.tokenizer.encode(texts)
             return self.feed.tokens(encodings, max(map(self.feed.padded, encodings)))
 
-        return settle_outputs(self._recipe, self.runner, feed, len(texts))
+        return settle_outputs(self._recipe, self.runner, feed, len(texts), fixed)
 
     def bind(self, signature: Signature) -> OnnxTexts:
         """Return the model that answers as *settled* says."""

@@ -151,9 +151,8 @@ class LoadedTorch:
                 f"{source}: failed on the first {len(batch)} rows, given as a tensor"
                 f" {self._network.dtype} {shape}: {_reason(error)}"
             ) from error
-        return settle_answer(
-            Answer(source, "forward", matrix), len(batch), self._recipe.class_names
-        )
+        answer = Answer(source, "forward", matrix, modality=self._recipe.modality)
+        return settle_answer(answer, len(batch), self._recipe.class_names)
 
     def bind(self, signature: Signature) -> Model:
         """Return the model that answers as *settled* says."""
