@@ -160,7 +160,9 @@ class LoadedCallable:
                 f" {type(error).__name__}: {error}"
             ) from error
         names = labels or None
-        found = Answer(source, "callable", matrix, names, modality=modality, labels=labels)
+        found = Answer(
+            source, "callable", matrix, names, modality=self._recipe.modality, labels=labels
+        )
         return settle_answer(found, len(batch), self._recipe.class_names)
 
     def bind(self, signature: Signature) -> Model:
