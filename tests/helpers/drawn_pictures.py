@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xplain_cli.baselines.fills import open_hidden
-from xplain_cli.datasets.pictures import find_pictures
+from xplain_cli.baselines import open_baseline
 from xplain_cli.datasets.pixels import Reading
+from xplain_cli.modalities.image.candidates import OtherPictures
 from xplain_cli.modalities.image.compose import InputForm
 from xplain_cli.modalities.image.masks import PictureMasker
 from xplain_cli.modalities.image.superpixels import open_superpixels
@@ -48,9 +48,15 @@ IMAGENET = InputForm("NCHW", "float32", 1 / 255, (0.485, 0.456, 0.406), (0.229, 
 
 
 def perturbation(form=PLAIN, baseline="mean", cut="grid", segments=6, **more):
-    hidden = open_hidden(baseline, refer)
-    return PictureMasker(open_superpixels(cut, segments), hidden, form, **more)
+    return PictureMasker(open_superpixels(cut, segments), fitted(baseline), form, **more)
 
 
-def refer(path):
-    return find_pictures([path]).take(0, 1, Reading())[0]
+@dataclass(frozen=True)
+class Reference:
+    """As much of a reference as a named picture needs."""
+
+    files: OtherPictures
+
+
+def fitted(text):
+    return open_baseline("image", text).fit(Reference(OtherPictures(Reading())))
