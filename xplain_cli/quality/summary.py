@@ -53,8 +53,8 @@ class Summary:
     ----------
     features : tuple of FeatureLine
         The strongest first.
-    rows, failed : int
-        Rows explained, rows that failed.
+    rows, failed, empty : int
+        Rows explained, rows that failed, rows in which there is nothing to explain.
     precision, fidelity : dict
         How many (row, target) pairs have each word, every word there.
     quantiles : dict
@@ -74,6 +74,7 @@ class Summary:
     quantiles: dict[str, tuple[float, float]]
     notes: tuple[str, ...] = ()
     top_k: int = 5
+    empty: int = 0
 
 
 class Tally:
@@ -90,6 +91,7 @@ class Tally:
         self.top_k = top_k
         self._rows = 0
         self._failed = 0
+        self._empty = 0
         self._pairs = 0
         self._words = {"precision": dict.fromkeys(PRECISION, 0)}
         self._words["fidelity"] = dict.fromkeys(FIDELITY, 0)
@@ -143,9 +145,10 @@ class Tally:
     def add(self, records: "Records") -> None:
         """Add the records of one part."""
         stability = records.stability
-        failed = stability["status"] == "failed"
-        done = stability[~failed]
-        self._failed += int(failed.sum())
+        status = stability["status"]
+        done = stability[status == "ok"]
+        self._failed += int((status == "failed").sum())
+        self._empty += int(stability["row"][status == "empty"].nunique())
         self._rows += int(done["row"].nunique())
         self._pairs += len(done)
         if len(done):
@@ -158,7 +161,7 @@ class Tally:
     def merge(self, other: "Tally") -> None:
         """Add what another tally has counted; in the order of parts, for sums are rounded."""
         mine, more = vars(self), vars(other)
-        for name in ("_rows", "_failed", "_pairs", "_truncated"):
+        for name in ("_rows", "_failed", "_empty", "_pairs", "_truncated"):
             mine[name] += more[name]
         for name, values in more["_values"].items():
             self._values[name].extend(values)
@@ -219,4 +222,5 @@ class Tally:
             quantiles=self._quantiles(),
             notes=(*notes, *self._text_notes()),
             top_k=self.top_k,
+            empty=self._empty,
         )
