@@ -170,12 +170,12 @@ def test_a_plan_counts_only_what_has_units(explain, tmp_path):
 
 
 def test_a_model_that_fails_on_no_text_makes_failed_rows(run, remarks, tmp_path):
-    (tmp_path / "picky.py").write_text(
+    (tmp_path / "refuses_blanks.py").write_text(
         "import numpy as np\n\n\ndef score(texts):\n"
         "    return np.array([np.nan if not t.strip() else float(len(t)) for t in texts])\n"
     )
     done = run(
-        *("text", "picky:score", remarks, "--text-column", "text", "--python-path", tmp_path),
+        *("text", "refuses_blanks:score", remarks, "--text-column", "text", "--python-path", tmp_path),
         *("--unit", "regex=[a-z]{3}", "-m", "occlusion"),
     )
     assert done.code == 4
