@@ -374,8 +374,9 @@ class Console:
         ]
         if "locality" in summary.quantiles:
             lines.append(_verdict("Locality (1: own bins alone)", {}, _LOCALITY, summary))
+        empty = f", {summary.empty} empty" if summary.empty else ""
         failed = f", {summary.failed} failed" if summary.failed else ""
-        lines += [f"{'Rows':<31} {summary.rows} explained{failed}", *summary.notes]
+        lines += [f"{'Rows':<31} {summary.rows} explained{empty}{failed}", *summary.notes]
         self._say("\n".join(lines))
 
 

@@ -190,7 +190,8 @@ class Records:
         (row, target) together and by ascending ``rank``. Missing numbers are NaN.
     stability : DataFrame
         ``STABILITY_COLUMNS`` and the kept columns, a line per (row, target), rows in input order.
-        A failed row has one line, with ``status`` "failed" and the reason in ``error``.
+        A failed row has one line, with ``status`` "failed" and the reason in ``error``. One in
+        which there is nothing to explain is "empty": its base is the prediction, its weights are 0.
         ``n_omitted``, ``weight_omitted`` and ``size_omitted`` are 0 here; rendering fills them.
     lines : (len(stability),) int
         How many lines of ``weights`` belong to each line of ``stability``, in the same order.

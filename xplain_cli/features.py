@@ -8,6 +8,7 @@ is to know.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
@@ -84,7 +85,7 @@ class Split(Protocol):
     What only some rows can do has a default that the others borrow, by assignment in the class
     body: ``read_to = read_whole``, ``refined = not_refined``, ``grounded = not_grounded``,
     ``judged = not_judged``, and the values ``copies = 1``, ``most_asked = 0``, ``subset = None``,
-    ``inputs_repeat = False``.
+    ``inputs_repeat = False``, ``empty = NOT_EMPTY``.
     """
 
     @property
@@ -94,6 +95,10 @@ class Split(Protocol):
     @property
     def reasons(self) -> Mapping[int, str]:
         """The rows that have no features, and why."""
+
+    @property
+    def empty(self) -> Mapping[int, str]:
+        """The rows that can be asked and in which there is nothing to explain, and why."""
 
     @property
     def counts(self) -> IntArray:
@@ -142,6 +147,9 @@ class Split(Protocol):
     def inputs_repeat(self) -> bool:
         """Whether masks of a row may make equal inputs, as with texts: each is asked once."""
 
+
+NOT_EMPTY: Mapping[int, str] = MappingProxyType({})
+"""Rows in which there always is something to explain."""
 
 SplitT = TypeVar("SplitT", bound=Split)
 
@@ -389,6 +397,7 @@ class Block:
     most_asked: ClassVar[int] = 0
     subset: ClassVar[Subset | None] = None
     inputs_repeat: ClassVar[bool] = False
+    empty: ClassVar[Mapping[int, str]] = NOT_EMPTY
 
     read_to = read_whole
     refined = not_refined

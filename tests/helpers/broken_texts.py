@@ -21,8 +21,8 @@ COLUMN = ("--text-column", "text")
 CORPUS = {
     "no lines": Case("t.txt", b"", 3, whole=True),
     "only blanks": Case("t.txt", b"  \n\n \n", 3),
-    "an empty line": Case("t.txt", WORDS + b"\n", 4),
-    "only punctuation": Case("t.txt", WORDS + b"?! ...\n", 4),
+    "an empty line": Case("t.txt", WORDS + b"\n", 0),
+    "only punctuation": Case("t.txt", WORDS + b"?! ...\n", 0),
     "one word": Case("t.txt", b"hello\n", 0),
     "one letter": Case("t.txt", b"a\n", 0),
     "a NUL byte": Case("t.txt", WORDS + b"bad\0line\n", 4),
@@ -46,10 +46,10 @@ CORPUS = {
     "a list for a text": Case(
         "t.jsonl", b'{"text": "a b"}\n{"text": ["x"]}\n{"text": "c d"}\n', 4, COLUMN
     ),
-    "null for a text": Case("t.jsonl", b'{"text": "a b"}\n{"text": null}\n', 4, COLUMN),
-    "a missing key": Case("t.jsonl", b'{"text": "a b"}\n{"other": "x"}\n', 4, COLUMN),
+    "null for a text": Case("t.jsonl", b'{"text": "a b"}\n{"text": null}\n', 0, COLUMN),
+    "a missing key": Case("t.jsonl", b'{"text": "a b"}\n{"other": "x"}\n', 0, COLUMN),
     "a missing column": Case("t.csv", b"body\nhello you\n", 2, COLUMN),
-    "an empty cell": Case("t.csv", b"text,n\nhello you,1\n,2\n", 4, COLUMN),
+    "an empty cell": Case("t.csv", b"text,n\nhello you,1\n,2\n", 0, COLUMN),
     "numbers only": Case("t.csv", b"a,b\n1,2\n3,4\n", 3),
     "a quote that never closes": Case("t.csv", b'text\nhello\n"open\nmore\n', 3, COLUMN),
     "a ragged line": Case("t.csv", b"text,n\nhello you,1\nworld,2,3\nbye now,4\n", 4, COLUMN),

@@ -73,6 +73,13 @@ def nothing_moves(task: Task[Any, Any]) -> Explaining:
     return exact_attribution(weights, task.predictions.copy(), samples=0, asked=asked)
 
 
+def nothing_there(task: Task[Any, Any]) -> Attribution:
+    """Explain rows in which there is nothing: all weights are 0, the base is the prediction."""
+    weights = np.zeros((*task.predictions.shape, task.n))
+    asked = np.zeros(len(weights), dtype=np.int64)
+    return exact_attribution(weights, task.predictions.copy(), samples=0, asked=asked)
+
+
 def widened(attribution: Attribution, block: Split) -> Attribution:
     """Return the attribution with all features: those that are equal to the baseline weigh 0."""
     subset = block.subset

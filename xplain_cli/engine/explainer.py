@@ -1,14 +1,19 @@
 """Explains one chunk in a worker: predictions, targets, attributions, records."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from xplain_cli.engine.baseline_rows import assign_baselines, nothing_moves, widened
+from xplain_cli.engine.baseline_rows import (
+    assign_baselines,
+    nothing_moves,
+    nothing_there,
+    widened,
+)
 from xplain_cli.engine.mask_cache import MaskCache
 from xplain_cli.engine.model_calls import ModelCalls, run_together
 from xplain_cli.engine.records import ExplainedRows, Labels, to_records
@@ -25,6 +30,9 @@ from xplain_cli.quality.precision import Budget
 from xplain_cli.quality.stability import assess
 from xplain_cli.scales import Scale
 from xplain_cli.targets import Target, of_several, target_names, used_outputs
+
+_Found: TypeAlias = tuple[list[tuple[ExplainedRows, list[int]]], dict[int, str]]
+"""Explained rows, each group with the places of its rows, and why others are not explained."""
 
 
 @dataclass(frozen=True)
@@ -118,27 +126,47 @@ class Explainer:
         """Explain the rows of a chunk; a row that fails becomes a record with its reason."""
         split = split_rows(self.assignment.perturbation, self.model, batch)
         unread = dict(split.reasons) | dict(rows.unread)
-        first: dict[bytes, int] = {}
-        for i, key in enumerate(split.keys):
-            if i not in unread:
-                first.setdefault(key, i)
-        distinct = split.take(list(first.values()))
-        number = {key: d for d, key in enumerate(first)}
-        explained, lost = self._explain_rows(distinct) if first else ([], {})
-        at = [-1 if i in unread else number[key] for i, key in enumerate(split.keys)]
-        errors = unread | {i: lost[d] for i, d in enumerate(at) if d in lost}
+        empty = {i: why for i, why in split.empty.items() if i not in unread}
+        full = [i for i in range(len(split)) if i not in unread and i not in empty]
+        explained, lost = self._explain_distinct(split, full, self._explain_rows)
+        nothing, failed = self._explain_distinct(split, sorted(empty), self._explain_empty)
         return to_records(
             self.assignment.labels,
-            [_placed(found, chosen, at) for found, chosen in explained],
+            [*explained, *nothing],
             rows=rows,
-            errors=errors,
+            errors=unread | lost | failed,
+            empty=empty,
             with_values=self.assignment.with_values,
             with_repeats=self.assignment.with_repeats,
         )
 
-    def _explain_rows(
-        self, rows: Split
-    ) -> tuple[list[tuple[ExplainedRows, list[int]]], dict[int, str]]:
+    def _explain_distinct(
+        self, split: Split, due: Sequence[int], explain: Callable[[Split], _Found]
+    ) -> tuple[list[ExplainedRows], dict[int, str]]:
+        """Explain some rows of the chunk, equal ones once; also return why rows have failed."""
+        first: dict[bytes, int] = {}
+        for i in due:
+            first.setdefault(split.keys[i], i)
+        if not first:
+            return [], {}
+        number = {key: d for d, key in enumerate(first)}
+        at = {i: number[split.keys[i]] for i in due}
+        explained, lost = explain(split.take(list(first.values())))
+        places = [at.get(i, -1) for i in range(len(split))]
+        placed = [_placed(found, chosen, places) for found, chosen in explained]
+        return placed, {i: lost[d] for i, d in at.items() if d in lost}
+
+    def _explain_empty(self, rows: Split) -> _Found:
+        """Explain distinct rows in which there is nothing: the model is asked on them alone."""
+        answers = answer_rows(self._asked, self.assignment.signature, rows.inputs)
+        good = [d for d in range(len(rows)) if d not in answers.reasons]
+        explained = []
+        for chosen in by_features(rows, good).values():
+            task = self._task(rows, answers, chosen, self.assignment.budget)
+            explained.append((self._explained(task, nothing_there(task)), chosen))
+        return explained, dict(answers.reasons)
+
+    def _explain_rows(self, rows: Split) -> _Found:
         """Explain distinct rows, those with equally many features together."""
         answers = answer_rows(self._asked, self.assignment.signature, rows.inputs)
         rows, found = rows.refined(partial(self._weigh, answers))

@@ -17,7 +17,7 @@ from xplain_cli.explanation import (
     Rows,
     side_by_side,
 )
-from xplain_cli.features import FeatureLabels
+from xplain_cli.features import NOT_EMPTY, FeatureLabels
 from xplain_cli.quality.fidelity import attribution_error, fidelity_label, own_miss
 from xplain_cli.quality.stability import Stability, precision_label
 
@@ -138,12 +138,12 @@ def _blank(column: str, size: int) -> Any:
 
 
 def _stability_table(
-    labels: Labels, found: ExplainedRows | None, rows: IntArray, errors: Sequence[str | None]
+    labels: Labels, found: ExplainedRows | None, rows: IntArray, reasons: Sequence[str | None]
 ) -> pd.DataFrame:
     """
     Lay out lines of stability.csv, all of one group of rows or all failed.
 
-    ``rows`` (L,) is each line's row in the chunk, ``errors`` (L,) why it failed.
+    ``rows`` (L,) is each line's row in the chunk, ``reasons`` (L,) why it failed or is empty.
     """
     known: dict[str, Any] = {}
     if found is not None:
@@ -161,8 +161,9 @@ def _stability_table(
     table["method"] = [labels.method] * len(rows)
     table["output_scale"] = [labels.output_scale] * len(rows)
     table["baseline"] = [labels.baseline] * len(rows)
-    table["status"] = ["failed" if found is None else "ok"] * len(rows)
-    table["error"] = list(errors)
+    bad = "failed" if found is None else "empty"
+    table["status"] = ["ok" if reason is None else bad for reason in reasons]
+    table["error"] = list(reasons)
     return pd.DataFrame(table, columns=[*STABILITY_COLUMNS, *labels.stability_columns])
 
 
@@ -227,6 +228,7 @@ def to_records(
     *,
     rows: Rows,
     errors: Mapping[int, str],
+    empty: Mapping[int, str] = NOT_EMPTY,
     with_values: bool = True,
     with_repeats: bool = False,
 ) -> Records:
@@ -241,8 +243,9 @@ def to_records(
         The explained rows, in groups with equally many features.
     rows
         The chunk's rows.
-    errors
-        The reason for each failed row, by its place in the chunk.
+    errors, empty
+        Why each failed row has failed, and why there is nothing to explain in others, by their
+        places in the chunk.
     with_values, with_repeats
         Whether feature values, and each repeat's weights, are recorded.
     """
@@ -254,14 +257,16 @@ def to_records(
     for found in explained:
         _, row = found.lines
         table, counts, own = _weights_table(labels, found)
-        stability.append(_stability_table(labels, found, row, [None] * len(row)))
+        stability.append(_stability_table(labels, found, row, [*map(empty.get, row.tolist())]))
         places.append(row)
         numbers.append(counts)
         weights.append(table)
         owners.append(np.repeat(row, counts))
         repeats.append(own)
-    if explained:  # an empty frame would make numbers of its columns objects
-        weights, owners, repeats = weights[1:], owners[1:], repeats[1:]
+    if explained:  # a frame without lines would make numbers of its columns objects
+        full = [i for i, table in enumerate(weights) if len(table)] or [1]
+        weights, owners = [weights[i] for i in full], [owners[i] for i in full]
+        repeats = [repeats[i] for i in full]
         if not len(lost):
             stability, places, numbers = stability[1:], places[1:], numbers[1:]
     place, owner = np.concatenate(places), np.concatenate(owners)

@@ -185,7 +185,7 @@ def details(outcome: Mapping[str, Any]) -> list[str]:
     phases = ", ".join(f"{phase} {spent:.2f} s" for phase, spent in outcome["seconds"].items())
     work = ", ".join(f"{kind} {spent:.2f} s" for kind, spent in outcome["work_seconds"].items())
     peak = outcome["peak_megabytes"]
-    rows = outcome["rows_ok"] + outcome["rows_failed"]
+    rows = outcome["rows_ok"] + outcome["rows_empty"] + outcome["rows_failed"]
     shared, own = outcome["model_inputs_pool"], outcome["model_inputs_rows"]
     return [
         f"time: {phases}; backend {outcome['backend']}",
@@ -205,6 +205,7 @@ def results(
         "backend": course.backend,
         "peak_megabytes": _peak_megabytes(),
         "rows_ok": whole.rows,
+        "rows_empty": whole.empty,
         "rows_failed": whole.failed,
         "model_inputs_pool": pool.get("model_inputs", 0),
         "model_inputs_rows": model_inputs,

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from xplain_cli.options.declare import option
 
 Layout = Literal["NCHW", "NHWC"]
-Channels = Literal["grey", "rgb", "rgba"]
+Channels = Literal["grey", "rgb", "bgr", "rgba"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,11 @@ class PictureForm:
         "224 or 320x240 (width x height), or short=256 for the shorter side. Default: the model's.",
     )
     crop: str | None = option("--crop SIZE", "Cut the middle out, after resizing: 224.")
-    channels: Channels | None = option("--channels", "Default: the model's, or the picture's own.")
+    channels: Channels | None = option(
+        "--channels",
+        "bgr hands blue over first, as for OpenCV and Caffe. Default: the model's number of"
+        " channels, or the picture's own.",
+    )
     rescale: str | None = option("--rescale NUMBER", "Factor on pixels of 0 to 255: 1/255.")
     mean: tuple[str, ...] = option(
         "--mean NUMBERS", "Taken off each channel then: .485,.456,.406.", (), kind="names"

@@ -50,7 +50,7 @@ def _rows(records: Records) -> Iterator[dict[str, Any]]:
                 yield row
             state = {"status": explanation["status"], "error": explanation["error"]}
             row = {**top, **state, "explanations": []}
-        if explanation["status"] == "ok":
+        if explanation["status"] != "failed":
             row["explanations"].append({**explanation, "weights": weights[start : start + n]})
         start += n
     if row is not None:

@@ -137,7 +137,7 @@ def try_rows(opened: Inputs, asked: Assignment, rows: int) -> Trial:
     in_model, asked_inputs = after - before
     # a row's own prediction is among its inputs, and stands in a batch of rows
     lines = records.stability.drop_duplicates("row")
-    own = int(lines["n_model_inputs"].sum() - lines["status"].eq("ok").sum())
+    own = int(lines["n_model_inputs"].sum() - lines["status"].ne("failed").sum())
     return Trial(
         rows=len(lines),
         records=records,
@@ -169,12 +169,18 @@ def estimate(opened: Inputs, asked: Assignment, rendering: Rendering, fmt: str) 
     shown = render_piece(records, rendering, fmt)
     return Estimate(
         rows=rows,
-        features=round(float(records.lines[records.lines > 0].mean())) if tried.rows else 0,
+        features=_typical_features(records),
         model_inputs=inputs,
         model_seconds=inputs * tried.per_input,
         solve_seconds=tried.drawing_seconds + tried.solve_seconds * times,
         output_bytes=(len(shown.weights) + len(shown.stability)) * times,
     )
+
+
+def _typical_features(records: Records) -> int:
+    """Return the mean number of features of the rows that have any."""
+    some = records.lines[records.lines > 0]
+    return round(float(some.mean())) if len(some) else 0
 
 
 def describe(opened: Inputs, chosen: Choices) -> list[str]:

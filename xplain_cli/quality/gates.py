@@ -49,6 +49,7 @@ class _Lines:
     columns: dict[str, NDArray[Any]]
     row_ids: NDArray[Any]
     failed: BoolArray
+    empty: BoolArray
 
 
 def _gather(gates: Iterable[Gate], frames: Iterable[pd.DataFrame]) -> _Lines:
@@ -62,7 +63,8 @@ def _gather(gates: Iterable[Gate], frames: Iterable[pd.DataFrame]) -> _Lines:
         name: np.concatenate(found) if found else np.array([], kinds.get(name, object))
         for name, found in pieces.items()
     }
-    return _Lines(joined, joined["row_id"], np.asarray(joined["status"] != "ok", bool))
+    failed, empty = (np.asarray(joined["status"] == word, bool) for word in ("failed", "empty"))
+    return _Lines(joined, joined["row_id"], failed, empty)
 
 
 def _read(lines: _Lines, inner: Condition) -> tuple[NDArray[Any], BoolArray, BoolArray]:
@@ -73,7 +75,9 @@ def _read(lines: _Lines, inner: Condition) -> tuple[NDArray[Any], BoolArray, Boo
     values = np.abs(values) if inner.is_absolute else values
     # That a row failed is known of it; all else it was asked for is not.
     failed = lines.failed & (inner.column != "status")
-    return values, np.asarray(pd.isna(values), bool) & ~failed, failed
+    # In an empty row there is nothing that could be wrong.
+    unknown = pd.isna(values) | (lines.empty & (inner.column != "status"))
+    return values, np.asarray(unknown, bool) & ~failed, failed
 
 
 def _percentile(values: FloatArray, at: float) -> float:
@@ -164,10 +168,11 @@ def judge(
     """
     Judge a run; a gate is missed when its condition holds.
 
-    A line whose ``status`` is not "ok" violates every gate on its values: it offends a bare gate,
+    A line whose ``status`` is "failed" violates every gate on its values: it offends a bare gate,
     counts on the missing side of a share or count, is plus or minus infinity in the failing
-    direction of an aggregate, and with ``==`` or ``!=`` misses it. Of an explained line a missing
-    value offends nothing and is left out, also of a share's total.
+    direction of an aggregate, and with ``==`` or ``!=`` misses it. An "empty" line violates none:
+    only gates on ``status`` look at it. Of an explained line a missing value offends nothing and is
+    left out, also of a share's total.
 
     Parameters
     ----------

@@ -134,6 +134,19 @@ def standard_errors(attribution: Attribution) -> FloatArray:
     return np.sqrt(add_up(attribution.error_factors**2) + attribution.own_error**2)
 
 
+def _without_features(weights: FloatArray) -> Stability:
+    """Return what is known of rows without any feature, (b, k, 0): nothing errs, nothing ranks."""
+    unknown = np.full(weights.shape[:-1], np.nan)
+    each = dict.fromkeys(
+        ("std_error", "ci_low", "ci_high", "std_over_seeds", "sign_probability"), weights
+    )
+    ranks = dict.fromkeys(
+        ("topk_jaccard", "kendall_tau", "sign_flip_rate", "least_sign_probability"), unknown
+    )
+    nothing = np.zeros(weights.shape[:-1])
+    return Stability(**each, top_k_probability=weights, max_rel_se=nothing, **ranks)
+
+
 def assess(attribution: Attribution, k: int, seed: int) -> Stability:
     """
     Measure errors and predict reruns.
@@ -153,6 +166,8 @@ def assess(attribution: Attribution, k: int, seed: int) -> Stability:
     from scipy.special import stdtrit
 
     weights, selected = attribution.weights, attribution.selected
+    if not weights.shape[-1]:
+        return _without_features(weights)
     errors = standard_errors(attribution)
     quantile = 1.959963984540054
     if np.isfinite(attribution.degrees):

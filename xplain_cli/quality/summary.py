@@ -55,8 +55,8 @@ class Summary:
     ----------
     features : tuple of FeatureLine
         The strongest first.
-    rows, failed : int
-        Rows explained, rows that failed.
+    rows, failed, empty : int
+        Rows explained, rows that failed, rows in which there is nothing to explain.
     precision, fidelity : dict
         How many (row, target) pairs have each word, every word there.
     quantiles : dict
@@ -86,6 +86,7 @@ class Summary:
     decided: int = 0
     unmoved: int = 0
     largest_error: float | None = None
+    empty: int = 0
 
 
 class Tally:
@@ -102,6 +103,7 @@ class Tally:
         self.top_k = top_k
         self._rows = 0
         self._failed = 0
+        self._empty = 0
         self._pairs = 0
         self._words = {"precision": dict.fromkeys(PRECISION, 0)}
         self._words["fidelity"] = dict.fromkeys(FIDELITY, 0)
@@ -179,9 +181,10 @@ class Tally:
     def add(self, records: "Records") -> None:
         """Add the records of one part."""
         stability = records.stability
-        failed = stability["status"] == "failed"
-        done = stability[~failed]
-        self._failed += int(failed.sum())
+        status = stability["status"]
+        done = stability[status == "ok"]
+        self._failed += int((status == "failed").sum())
+        self._empty += int(stability["row"][status == "empty"].nunique())
         self._rows += int(done["row"].nunique())
         self._pairs += len(done)
         if len(done):
@@ -197,7 +200,7 @@ class Tally:
         mine, more = vars(self), vars(other)
         for name in (
             *("_rows", "_failed", "_pairs", "_truncated"),
-            *("_otherwise", "_decided", "_unmoved"),
+            *("_otherwise", "_decided", "_unmoved", "_empty"),
         ):
             mine[name] += more[name]
         (count, largest), (others, top) = self._errors, more["_errors"]
@@ -286,4 +289,5 @@ class Tally:
             decided=self._decided,
             unmoved=self._unmoved,
             largest_error=self._largest_error(),
+            empty=self._empty,
         )

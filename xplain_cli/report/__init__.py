@@ -150,6 +150,7 @@ def _page(found: FinishedRun, path: Path) -> Page:
         title=cleaned("Explanations of {} on {}".format(*names), 2 * MOST_LETTERS),
         facts=words(facts, story),
         rows=seen.whole.rows,
+        empty=seen.whole.empty,
         failed=seen.whole.failed,
         verdicts=verdicts(seen.whole, seen.worst),
         gates=gates(found.folder),

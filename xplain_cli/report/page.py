@@ -82,8 +82,8 @@ class Page:
         The heading.
     facts
         The words of the explanation: (term, text) of model, input, target, baseline, ...
-    rows, failed
-        How many rows were explained, and how many failed.
+    rows, empty, failed
+        How many rows were explained, in how many there is nothing to explain, how many failed.
     verdicts, gates, failures
         How far to trust it.
     features, top_k, no_features
@@ -104,6 +104,7 @@ class Page:
     title: str
     facts: tuple[tuple[str, str], ...]
     rows: int
+    empty: int
     failed: int
     verdicts: tuple[Verdict, ...]
     gates: tuple[GateLine, ...]

@@ -16,6 +16,7 @@ from picture_runs import SIDE, weights
         (("--mean", ".5,.5"), 2, "2 numbers for 3 channels"),
         (("--std", "0"), 2, "0 is no scale"),
         (("--channels", "grey"), 2, "the model takes 3 channels"),
+        (("--channels", "brg"), 2, "channels"),
         (("--segmenter", "slik"), 2, "did you mean 'slic'"),
         (("--baseline", "gray"), 2, "did you mean 'grey'"),
         (("--layout", "NHWC"), 3, "has 32 channels"),

@@ -43,11 +43,20 @@ def test_a_token_may_stand_in_place():
     assert rows.masked(0, np.array([[False, True]])) == ["[MASK], [MASK] yes"]
 
 
-def test_what_cannot_be_split_has_a_reason():
+def test_texts_without_a_unit_are_empty():
     rows = TextMasker().split(["", "!?", None, float("nan"), "word"])
-    assert sorted(rows.reasons) == [0, 1, 2, 3]
-    assert "holds no word" in rows.reasons[1]
-    assert rows.reasons[2] == "the text is missing"
+    assert not rows.reasons
+    assert sorted(rows.empty) == [0, 1, 2, 3]
+    assert "holds no word" in rows.empty[1]
+    assert "there is no text" in rows.empty[2]
+    assert rows.take([4, 1]).empty == {1: rows.empty[1]}
+
+
+def test_what_cannot_be_split_has_a_reason(tmp_path, monkeypatch):
+    (tmp_path / "own_units.py").write_text("def fails(text):\n    raise KeyError('no')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    rows = TextMasker("own_units:fails").split(["word"])
+    assert "KeyError" in rows.reasons[0]
 
 
 def test_too_many_features_lead_to_longer_units():

@@ -1,15 +1,27 @@
 """models: masked texts of bag-of-words pipelines by sparse algebra, against their strings."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline, make_union
 
 from xplain_cli.modalities.text.masks import TextMasker
-from xplain_cli.models.estimators.bag_of_words import sparse_texts
+from xplain_cli.models.contract import ModelRecipe
+from xplain_cli.models.estimators.bag_of_words import (
+    BagOfWords,
+    SparseTexts,
+    _Counts,
+    sparse_texts,
+)
+from xplain_cli.models.estimators.model import Estimator, EstimatorModel
 
 CORPUS = [
     "Free entry in 2 a wkly comp, to win FA-Cup tickets!",
@@ -33,11 +45,22 @@ VECTORS = {
     "hashed letters": HashingVectorizer(n_features=128, analyzer="char_wb", alternate_sign=False),
     "union": make_union(TfidfVectorizer(), TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 2))),
     "chain": make_pipeline(CountVectorizer(), TruncatedSVD(3, random_state=0)),
-    "splitter": CountVectorizer(tokenizer=str.split, token_pattern=None),
+    "single precision": TfidfVectorizer(dtype=np.float32),
+    "dense union": make_union(
+        make_pipeline(CountVectorizer(), TruncatedSVD(2, random_state=0)),
+        make_pipeline(TfidfVectorizer(), TruncatedSVD(2, random_state=0)),
+    ),
 }
 ROADLESS = {
     "whole letters": CountVectorizer(analyzer="char", ngram_range=(1, 2)),
     "own analyzer": CountVectorizer(analyzer=str.split),
+    "own splitter": CountVectorizer(tokenizer=str.split, token_pattern=None),
+    "own preparation": TfidfVectorizer(preprocessor=str.upper, stop_words=["NOT"]),
+    "own accents": CountVectorizer(strip_accents=str.strip, ngram_range=(1, 2)),
+    "words of two": CountVectorizer(token_pattern=r"\w+(?: of \w+)?"),
+    "all but commas": CountVectorizer(token_pattern="[^,]+"),
+    "behind a blank": CountVectorizer(token_pattern=r"(?<=\s)\w+"),
+    "the first word": make_union(CountVectorizer(), CountVectorizer(token_pattern=r"^\w+")),
 }
 
 
@@ -88,14 +111,117 @@ def test_words_that_grow_together_are_noticed():
     assert abs(counts - strings).max() == 0
 
 
-def test_a_text_that_the_algebra_misses_goes_by_strings():
-    class Contrary(CountVectorizer):
-        """Counts a text by its number of words: no sum over words."""
+class Negated(TfidfVectorizer):
+    """Marks words behind a "not", as many do."""
 
-        def build_analyzer(self):
-            return lambda text: ["many" if len(text.split()) > 3 else "few"]
+    def build_preprocessor(self):
+        return lambda text: re.sub(r"not (\w+)", r"not_\1", text.lower())
 
-    model = make_pipeline(Contrary(), LogisticRegression()).fit(CORPUS, LABELS)
-    road, rows = sparse_texts(model), rows_of()
-    masks = np.random.default_rng(0).random((40, int(rows.counts[0]))) < 0.5
-    assert road.masked_rows(*rows.spanned(0), masks) is None
+
+def test_a_vectoriser_of_the_user_keeps_to_strings():
+    assert sparse_texts(pipeline(Negated())) is None
+
+
+def test_a_vectoriser_with_a_function_put_in_keeps_to_strings():
+    vectors = CountVectorizer()
+    vectors.build_analyzer = lambda: str.split
+    assert sparse_texts(pipeline(vectors)) is None
+
+
+def rows_and_strings(vectors, text, unit, mask):
+    """Return the counts of one masked text (None: it keeps to strings), and those of its string."""
+    road, rows = sparse_texts(pipeline(vectors)), TextMasker(unit).split([text])
+    masks = np.array([[True] * int(rows.counts[0]), mask])
+    return road.masked_rows(*rows.spanned(0), masks), rows.masked(0, masks)[1]
+
+
+@pytest.mark.parametrize(
+    ("vectors", "unit", "text", "mask", "grown"),
+    [
+        (CountVectorizer(), r"regex=\(.*?\)", "pho(a b)ne free", [False], "phone free"),
+        (CountVectorizer(), r"regex=\s", "tic kets", [False], "tickets"),
+        (CountVectorizer(), r"regex=\(.|.\)", "pho(  )ne", [False, False], "phone"),
+        (CountVectorizer(strip_accents="ascii"), "word", "free\u2028entry", [True, False], None),
+    ],
+)
+def test_pieces_that_may_grow_together_go_by_strings(vectors, unit, text, mask, grown):
+    counts, string = rows_and_strings(vectors, text, unit, mask)
+    assert counts is None
+    assert grown in {None, string}
+
+
+def test_a_text_without_terms_hashes_to_nothing():
+    counts, string = rows_and_strings(HashingVectorizer(n_features=8), "I", "word", [False])
+    assert counts.shape == (2, 8)
+    assert counts.nnz == 0
+    assert not string
+
+
+def test_sentences_take_their_blanks_along():
+    counts, string = rows_and_strings(
+        CountVectorizer(), "Free me. Win it.", "sentence", [False, True]
+    )
+    assert counts is not None
+    assert string == " Win it."
+
+
+def test_a_moved_threshold_keeps_to_strings():
+    model = pipeline(TfidfVectorizer())
+    strict = FixedThresholdClassifier(model, threshold=0.9).fit(CORPUS, LABELS)
+    recipe = ModelRecipe("m", modality="text")
+    labels = Estimator(strict, "m", "", replace(recipe, response="predict"))
+    assert type(labels.bind(labels.settle(CORPUS))) is EstimatorModel
+    chances = Estimator(strict, "m", "", recipe)
+    assert type(chances.bind(chances.settle(CORPUS))) is BagOfWords
+
+
+LETTERS = [
+    "a",
+    "B",
+    "\u03a3",
+    "\u00e9",
+    "e\u0301",
+    "\u00b4",
+    "1",
+    "_",
+    "-",
+    "'",
+    ",",
+    "\u6620",
+    "\u0307",
+]
+BLANKS = [" ", "  ", "\n", "\t", "\u00a0", "\u2028", "\u3000", "\x1c", "\x85"]
+EXACT = [
+    CountVectorizer(),
+    CountVectorizer(token_pattern=r"(?u)\b\w+\b", ngram_range=(1, 3), strip_accents="unicode"),
+    CountVectorizer(token_pattern=r"[^\s,]+|,", lowercase=False),
+    CountVectorizer(token_pattern=r"\B\w|(?<!\w)\w+(?=\w)", ngram_range=(2, 2)),
+    CountVectorizer(analyzer="char_wb", ngram_range=(1, 3), strip_accents="ascii"),
+    HashingVectorizer(n_features=32, strip_accents="unicode", norm=None),
+]
+
+
+@pytest.mark.parametrize("which", range(len(EXACT)))
+def test_counts_of_pieces_are_those_of_the_strings_by_construction(which):
+    """No text that is counted by pieces ever differs: what only a trial would find is refused."""
+    draw = np.random.default_rng(which)
+    texts = [
+        "".join(
+            draw.choice(BLANKS if draw.random() < 0.3 else LETTERS)
+            for _ in range(draw.integers(1, 25))
+        )
+        for _ in range(120)
+    ]
+    vectors = clone(EXACT[which]).fit([*texts, "a"])
+    road = SparseTexts(_Counts(vectors), None)
+    taken = 0
+    for text in texts:
+        rows = TextMasker(draw.choice(["word", "char", "sentence", r"regex=\w\W?"])).split([text])
+        masks = draw.random((16, int(rows.counts[0]))) < 0.5
+        counts = road.masked_rows(*rows.spanned(0), masks) if 0 not in rows.reasons else None
+        if counts is None:
+            continue
+        taken += 1
+        gap = counts - vectors.transform(rows.masked(0, masks))
+        assert abs(gap).max() == 0
+    assert taken > 20

@@ -142,7 +142,8 @@ class PictureSource:
     def keep(self, found: Sequence[Candidate]) -> PictureMembers:
         """Put candidates together, to be compared as the model takes them."""
         form = self.perturbation.form
-        factors = tuple(map(float, form.rescale / np.array(form.std, dtype=np.float64)))
+        each = form.std[::-1] if form.bgr else form.std  # candidates are red, green, blue
+        factors = tuple(map(float, form.rescale / np.array(each, dtype=np.float64)))
         whole = np.dtype(form.dtype).kind in "iu"
         return PictureMembers(self.label, hold(found), factors, whole)
 

@@ -1,7 +1,7 @@
 """One picture with its superpixels, and the masked pictures that are made of it."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +31,8 @@ class InputForm:
     mean, std
         Of each channel, after rescaling: ``(rescale * pixel - mean) / std``; one number stands for
         all channels.
+    bgr
+        Whether the model takes blue first and red last; ``mean`` and ``std`` are in its order.
     """
 
     layout: str = "NHWC"
@@ -38,15 +40,21 @@ class InputForm:
     rescale: float = 1.0
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
+    bgr: bool = False
+
+    def numbers(self) -> dict[str, Any]:
+        """Return what decides the numbers: the order of channels only where it is not the usual."""
+        said = asdict(self)
+        return said if self.bgr else {name: said[name] for name in said if name != "bgr"}
 
     def apply(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return one picture (h, w, c) as the model takes it: (c, h, w) or (h, w, c)."""
         kind = np.dtype(self.dtype)
         plain = (self.rescale, self.mean, self.std) == (1.0, (0.0,), (1.0,))
-        made = values
+        made = values[..., ::-1] if self.bgr else values
         if not plain:
             wide: Any = np.float64 if kind == np.float64 else np.float32
-            made = np.asarray(values, dtype=wide) * np.array(self.rescale, dtype=wide)
+            made = np.asarray(made, dtype=wide) * np.array(self.rescale, dtype=wide)
             made = (made - np.array(self.mean, dtype=wide)) / np.array(self.std, dtype=wide)
         if kind.kind in "iu" and made.dtype.kind == "f":
             made = np.rint(made)

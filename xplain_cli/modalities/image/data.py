@@ -169,7 +169,7 @@ class PictureData:
         """Return what of the reading and the splitting decides the numbers."""
         return {
             "reading": asdict(self.preparation.reading),
-            "form": asdict(self.preparation.form),
+            "form": self.preparation.form.numbers(),
             "cut": self.cut.numbers(),
             **self.baseline.numbers(self.others),
         }

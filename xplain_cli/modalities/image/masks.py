@@ -76,11 +76,14 @@ class PictureRows:
         SHA-256 of each picture's values, superpixels and place in the original.
     reasons
         Rows without superpixels, and why.
+    empty
+        Rows that show nothing but what stands for hidden superpixels, and why they are so.
     """
 
     rows: tuple[PictureRow | None, ...]
     keys: tuple[bytes, ...]
     reasons: dict[int, str] = field(default_factory=dict)
+    empty: dict[int, str] = field(default_factory=dict)
 
     copies: ClassVar[int] = 1
     most_asked: ClassVar[int] = 0
@@ -114,9 +117,11 @@ class PictureRows:
 
     def take(self, rows: Sequence[int]) -> "PictureRows":
         """Return some of the rows."""
-        reasons = {at: self.reasons[i] for at, i in enumerate(rows) if i in self.reasons}
         return PictureRows(
-            tuple(self.rows[i] for i in rows), tuple(self.keys[i] for i in rows), reasons
+            tuple(self.rows[i] for i in rows),
+            tuple(self.keys[i] for i in rows),
+            {at: self.reasons[i] for at, i in enumerate(rows) if i in self.reasons},
+            {at: self.empty[i] for at, i in enumerate(rows) if i in self.empty},
         )
 
     def _read(self, row: int) -> PictureRow:
@@ -142,6 +147,7 @@ def _distance(given: Assigned | None) -> float:
     return np.nan if given is None or given.distances is None else float(given.distances[0])
 
 
+_NOTHING = "nothing to explain: the picture is what stands for its hidden superpixels"
 _PLACES = ("area", "bbox_x", "bbox_y", "bbox_w", "bbox_h")
 
 
@@ -235,18 +241,19 @@ class PictureMasker:
     def split(self, batch: Sequence[LazyPicture]) -> PictureRows:
         """Read and cut pictures, one after the other; what cannot be read has its reason."""
         rows: list[PictureRow | None] = []
-        keys, reasons = [], {}
+        keys, reasons, empty = [], {}, {}
         for i, picture in enumerate(batch):
             try:
                 row = self.read(picture)
-                row.assigned  # noqa: B018 - made once, and kept; what has no baseline fails here
+                if np.array_equal(row.seen, row.stand_in):  # what has no baseline fails here
+                    empty[i] = _NOTHING
                 rows.append(row)
                 keys.append(row.key())
             except RefusedError as error:
                 rows.append(None)
                 reasons[i] = str(error)
                 keys.append(hashlib.sha256(f"{picture.id}: {error}".encode()).digest())
-        return PictureRows(tuple(rows), tuple(keys), reasons)
+        return PictureRows(tuple(rows), tuple(keys), reasons, empty)
 
     def pixels(self, picture: LazyPicture) -> _Pixels:
         """

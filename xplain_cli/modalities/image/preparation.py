@@ -10,7 +10,7 @@ from xplain_cli.models import PictureInput
 from xplain_cli.options.request import Request
 
 _SIZE = re.compile(r"(?P<short>short=)?(?P<first>\d+)(x(?P<second>\d+))?")
-CHANNELS = {"grey": 1, "rgb": 3, "rgba": 4}
+CHANNELS = {"grey": 1, "rgb": 3, "bgr": 3, "rgba": 4}
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _numbers(option: str, texts: tuple[str, ...], channels: int | None) -> tuple
 
 def _form(request: Request, takes: PictureInput, channels: int | None) -> InputForm:
     """Apply ``--rescale``, ``--mean`` and ``--std``."""
-    form = InputForm(takes.layout, takes.dtype)
+    form = InputForm(takes.layout, takes.dtype, bgr=request.picture_form.channels == "bgr")
     if (
         request.picture_form.rescale is None
         and not request.picture_form.mean
@@ -92,7 +92,7 @@ def _form(request: Request, takes: PictureInput, channels: int | None) -> InputF
         else _number("--rescale", request.picture_form.rescale)
     )
     mean = _numbers("--mean", request.picture_form.mean, channels) or (0.0,)
-    return InputForm(takes.layout, takes.dtype, scale, mean, std)
+    return replace(form, rescale=scale, mean=mean, std=std)
 
 
 def _final_size(reading: Reading) -> tuple[int, int] | None:
@@ -145,7 +145,9 @@ def prepare_pictures(request: Request, takes: PictureInput) -> Preparation:
     reading = _resized(request, Reading(channels=channels, max_pixels=most))
     reading, notes = _fitted(request, takes, reading)
     form = _form(request, takes, channels)
-    if form == InputForm(takes.layout, takes.dtype) and form.dtype.startswith("float"):
+    if replace(form, bgr=False) == InputForm(takes.layout, takes.dtype) and form.dtype.startswith(
+        "float"
+    ):
         notes.append(
             "pixels are handed over as 0 to 255 (floats of a stack as they are); a model that was"
             " trained on 0 to 1 needs --rescale 1/255"

@@ -13,6 +13,7 @@ from xplain_cli.baselines.tables import Distance, differ
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import (
+    NOT_EMPTY,
     FeatureLabels,
     Inclusion,
     Subset,
@@ -115,6 +116,7 @@ class TableRows:
     reasons: Mapping[int, str] = field(default_factory=dict)
 
     inputs_repeat: ClassVar[bool] = False
+    empty: ClassVar[Mapping[int, str]] = NOT_EMPTY
 
     read_to = read_whole
     refined = not_refined

@@ -105,26 +105,27 @@ class TextMasker:
         return rows if self.others is None else aligned(rows, self.others)
 
     def units_of(self, batch: Sequence[Any]) -> "TextRows":
-        """Split texts into units; a missing or empty one has a reason."""
-        texts, units, reasons = [], [], {}
+        """Split texts into units; those that cannot be split, and those without any, say why."""
+        texts, units, reasons, empty = [], [], {}, {}
+        nothing = f"nothing to explain: the text holds no {self.unit.partition('=')[0]}"
         for i, cell in enumerate(batch):
             text = cell if isinstance(cell, str) else ""
             texts.append(text)
-            found, why = self._units(text) if isinstance(cell, str) else ((), "the text is missing")
+            found, why = self._units(text)
             units.append(found)
             if why is not None:
                 reasons[i] = why
-        return TextRows(self, texts, tuple(units), tuple(map(text_key, texts)), reasons)
+            elif not found:
+                empty[i] = nothing if text else "nothing to explain: there is no text"
+        keys = tuple(map(text_key, texts))
+        return TextRows(self, texts, tuple(units), keys, reasons, empty)
 
     def _units(self, text: str) -> tuple[tuple[Unit, ...], str | None]:
-        """Return the features of a text, by first appearance, or why there are none."""
+        """Return the features of a text, by first appearance, or why it cannot be split."""
         try:
             spans = split_units(text, self.unit, dictionary=self.dictionary)
         except Exception as error:  # noqa: BLE001 - a user's callable may raise anything
             return (), f"{type(error).__name__}: {error}".splitlines()[0]
-        if not spans:
-            kind = self.unit.partition("=")[0]
-            return (), f"nothing to explain: the text holds no {kind}"
         if self.merged:
             places: dict[str, list[Span]] = {}
             for low, high in spans:
@@ -166,6 +167,7 @@ class TextRows:
     units: tuple[tuple[Unit, ...], ...]
     keys: tuple[bytes, ...]
     reasons: Mapping[int, str]
+    empty: Mapping[int, str]
     truncated: tuple[int, ...] = ()
 
     copies: ClassVar[int] = 1
@@ -194,6 +196,7 @@ class TextRows:
             tuple(self.units[i] for i in rows),
             tuple(self.keys[i] for i in rows),
             {at: self.reasons[i] for at, i in enumerate(rows) if i in self.reasons},
+            {at: self.empty[i] for at, i in enumerate(rows) if i in self.empty},
             tuple(self.truncated[i] for i in rows) if self.truncated else (),
         )
 
@@ -203,7 +206,7 @@ class TextRows:
         short = self.perturbation.units_of(cut)
         lost = [len(whole) - len(left) for whole, left in zip(self.units, short.units, strict=True)]
         reasons = {**short.reasons, **self.reasons}
-        return TextRows(self.perturbation, cut, short.units, self.keys, reasons, tuple(lost))
+        return replace(short, keys=self.keys, reasons=reasons, truncated=tuple(lost))
 
     def of_spans(self, spans: Sequence[Sequence[Span]]) -> "TextRows":
         """Return the same texts with other units, one a span."""

@@ -134,6 +134,11 @@ class AlignedRows:
         return len(self.rows)
 
     @property
+    def empty(self) -> Mapping[int, str]:
+        """The texts without any unit, and why."""
+        return self.rows.empty
+
+    @property
     def inputs(self) -> list[str]:
         """The texts."""
         return self.rows.inputs
@@ -214,7 +219,7 @@ def aligned(rows: TextRows, baseline: FittedBaseline) -> AlignedRows:
     given: list[Assigned | None] = [None] * len(rows)
     changes: list[tuple[Change, ...]] = [()] * len(rows)
     for i, text in enumerate(rows.inputs):
-        if i in reasons:
+        if i in reasons or i in rows.empty:
             continue
         try:
             found = assign_one(baseline, rows.take([i]))

@@ -3,7 +3,8 @@
 A text is cut at white space. A piece has a state for every choice of its units that stay, and a
 state has its terms, found by the vectoriser's own analyser; a masked text is the sum of the states
 of its pieces. Terms of several words (n-grams) are found by walking over the pieces once, for all
-masks together. Whether that holds for a text is tried on a few of its masks as strings.
+masks together. Which vectorisers allow it is read off them (``token_patterns``), and which texts,
+off the text; a few masks of each are counted as strings all the same.
 """
 
 from collections import Counter
@@ -27,6 +28,7 @@ from xplain_cli.models.estimators.masked_terms import (
     cut,
     without_units,
 )
+from xplain_cli.models.estimators.token_patterns import counts_pieces, keeps_blanks
 from xplain_cli.models.responses import expand
 
 _TRIED = 4
@@ -55,11 +57,12 @@ class _Counts:
         self.vectoriser = vectoriser
         self._analyse = vectoriser.build_analyzer()
         self._vocabulary: Mapping[str, int] | None = getattr(vectoriser, "vocabulary_", None)
-        words = vectoriser.analyzer == "word" and not callable(vectoriser.tokenizer)
-        self._walks = words and vectoriser.ngram_range[1] > 1
+        self._walks = vectoriser.analyzer == "word" and vectoriser.ngram_range[1] > 1
 
     def counts(self, masked: _Masked) -> Any | None:
         """Return the counts of masked texts, sparse; None: they are not those of the strings."""
+        if not keeps_blanks(self.vectoriser, masked.text):
+            return None
         terms = Terms()
         if self._walks:
             add_ngrams(terms, masked.pieces, masked.masks, self.vectoriser)
@@ -69,7 +72,8 @@ class _Counts:
             if terms.of_row(row) != Counter(self._known(string)):
                 return None
         columns, values, width = self._columns(terms.names)
-        return terms.matrix(columns, values, (len(masked.masks), width))
+        shape = (len(masked.masks), width)
+        return terms.matrix(columns, values, shape).astype(self.vectoriser.dtype, copy=False)
 
     def _known(self, text: str) -> list[str]:
         """Return the terms of a string that have a column."""
@@ -86,6 +90,8 @@ class _Counts:
         from sklearn.feature_extraction import FeatureHasher
 
         width = self.vectoriser.n_features
+        if not terms:  # the hasher looks at the first one
+            return np.empty(0, dtype=np.int64), np.empty(0), width
         signed = self.vectoriser.alternate_sign
         hasher = FeatureHasher(n_features=width, input_type="string", alternate_sign=signed)
         hashed = hasher.transform([[term] for term in terms])
@@ -114,7 +120,7 @@ class _Union:
 
     def counts(self, masked: _Masked) -> Any | None:
         """Return the parts' matrices side by side."""
-        from scipy.sparse import hstack
+        from scipy.sparse import hstack, issparse
 
         found = [part.counts(masked) for part in self._parts]
         if any(one is None for one in found):
@@ -123,6 +129,8 @@ class _Union:
             part.finished(one) * weight
             for part, one, weight in zip(self._parts, found, self._weights, strict=True)
         ]
+        if not any(map(issparse, done)):  # as scikit-learn does
+            return np.hstack(done)
         return hstack(done, format="csr")
 
     def finished(self, counts: Any) -> Any:
@@ -154,13 +162,11 @@ _Vectors: TypeAlias = _Counts | _Chain | _Union
 
 def _vectors(step: Any) -> _Vectors | None:
     """Return what a step does to masked texts; None: it is no bag of words."""
-    from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
     from sklearn.pipeline import FeatureUnion
 
-    if isinstance(step, CountVectorizer | HashingVectorizer):
-        signed = isinstance(step, HashingVectorizer) and step.binary
-        plain = step.input == "content" and step.analyzer in {"word", "char_wb"} and not signed
-        return _Counts(step) if plain else None
+    if counts_pieces(step):
+        # hashing that signs its counts and forgets them afterwards is no sum of counts
+        return None if hasattr(step, "n_features") and step.binary else _Counts(step)
     if isinstance(step, FeatureUnion):
         parts = [_vectors(one) for _, one in step.transformer_list]
         known = [one for one in parts if one is not None]

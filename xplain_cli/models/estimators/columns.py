@@ -66,6 +66,15 @@ def inner(estimator: Any) -> Any:
     return estimator if found is None else inner(found)
 
 
+def moves_threshold(estimator: Any) -> bool:
+    """Tell whether a wrapper decides at another threshold than the model inside it."""
+    name = type(estimator).__name__
+    if name.endswith(("ThresholdClassifier", "ThresholdClassifierCV")):
+        return True
+    nested = getattr(estimator, _WRAPPERS.get(name, "best_estimator_"), None)
+    return nested is not None and moves_threshold(nested)
+
+
 def members(estimator: Any) -> list[Any]:
     """Return the fitted models that are handed the same columns as the one that holds them."""
     if hasattr(estimator, "calibrated_classifiers_"):

@@ -11,7 +11,7 @@ import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 
-_PIECE = re.compile(r"\S+")
+_PIECE, _BLANKS = re.compile(r"\S+"), re.compile(r"\s+")
 _MOST_UNITS_A_PIECE = 4
 
 Spans: TypeAlias = Sequence[Sequence[tuple[int, int]]]
@@ -25,9 +25,36 @@ class TextPiece:
     states: tuple[str, ...]
 
 
+def _are_kept_apart(text: str, spans: Sequence[tuple[int, int]]) -> bool:
+    """
+    Tell whether pieces never grow together, whichever spans are taken away.
+
+    Two pieces do only where all that stands between them goes. A span that takes blanks along must
+    begin or end at the end of the text, or beside a blank that always stays.
+    """
+    inside = np.zeros(len(text) + 1, dtype=bool)
+    for low, high in spans:
+        inside[low:high] = True
+    stays = np.zeros(len(text), dtype=bool)  # blanks of runs that never go as a whole
+    for run in _BLANKS.finditer(text):
+        low, high = run.span()
+        stays[low:high] = not inside[low:high].all()
+    return all(
+        low == 0 or stays[low - 1] or high == len(text) or stays[high]
+        for low, high in spans
+        if _BLANKS.search(text, low, high)
+    )
+
+
 def cut(text: str, spans: Spans) -> list[TextPiece] | None:
-    """Cut a text at white space; None where a piece has too many units to list its states."""
+    """
+    Cut a text at white space.
+
+    None where pieces may grow together, or one has too many units to list its states.
+    """
     owners = sorted((span, j) for j, unit in enumerate(spans) for span in unit)
+    if not _are_kept_apart(text, [span for span, _ in owners]):
+        return None
     pieces, at = [], 0
     for match in _PIECE.finditer(text):
         low, high = match.span()

@@ -31,7 +31,12 @@ from xplain_cli.models.estimators.boosters import (
     wrapped,
     yes_or_no_outputs,
 )
-from xplain_cli.models.estimators.columns import column_kinds, fitted_names, fitted_width
+from xplain_cli.models.estimators.columns import (
+    column_kinds,
+    fitted_names,
+    fitted_width,
+    moves_threshold,
+)
 from xplain_cli.models.estimators.trees import leaf_boxes, why_no_trees
 from xplain_cli.models.pickles.object_graph import held_by
 from xplain_cli.models.responses import Answer, expand, settle_answer
@@ -189,9 +194,12 @@ class Estimator:
         """Return the model that answers as *settled* says."""
         named = self.columns is not None or signature.frame
         whole = EstimatorModel(self.estimator, signature, named, self.categories, self.blanks)
-        if self.recipe.modality == "text" and (texts := sparse_texts(self.estimator)) is not None:
-            return BagOfWords(whole, texts)
-        return whole
+        if self.recipe.modality != "text":
+            return whole
+        if signature.response == "predict" and moves_threshold(self.estimator):
+            return whole  # the model inside decides at one half
+        texts = sparse_texts(self.estimator)
+        return whole if texts is None else BagOfWords(whole, texts)
 
     def _able(self) -> list[str]:
         last = final(self.estimator)

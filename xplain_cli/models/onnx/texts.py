@@ -1,15 +1,15 @@
 """ONNX models of texts: string inputs, or token ids with a ``tokenizers`` file beside the model."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xplain_cli.errors import RefusedError, require
-from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.errors import RefusedError
+from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import (
     Batch,
     Capabilities,
@@ -20,6 +20,7 @@ from xplain_cli.models.contract import (
     Signature,
 )
 from xplain_cli.models.onnx.model import (
+    TYPES,
     Runner,
     Slot,
     bound_outputs,
@@ -28,55 +29,37 @@ from xplain_cli.models.onnx.model import (
     settle_outputs,
 )
 from xplain_cli.models.onnx.outputs import read_answer
+from xplain_cli.models.onnx.tokenizer import Tokenizer
 from xplain_cli.models.responses import expand
 from xplain_cli.models.stored import ModelContent
 
-_IDS, _MASK, _TYPES = ("input_ids", "ids", "input"), ("attention_mask", "mask"), ("token_type_ids",)
+_ROLES = {
+    "ids": ("input_ids", "ids", "input", "token_ids", "tokens", "input_word_ids"),
+    "mask": ("attention_mask", "mask", "input_mask"),
+    "types": ("token_type_ids", "segment_ids", "input_type_ids"),
+    "positions": ("position_ids",),
+}
+_WHOLE = ("tensor(int64)", "tensor(int32)")
 _SUB_BATCH = 32
+_SAME, _ROUNDING = 1e-3, 1e-6  # of what texts differ by; of single precision
 _STEP = 16  # lengths are padded to its multiples: a text's answer must not depend on the others
 
 
-class Tokenizer:
-    """A tokenizer file, opened when first asked and left behind when pickled."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self._opened: Any = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_opened": None}
-
-    @property
-    def opened(self) -> Any:
-        """The tokenizer of this process, without padding of its own."""
-        if self._opened is None:
-            package = require("tokenizers", "tokenizers")
-            try:
-                self._opened = package.Tokenizer.from_file(self.path)
-            except Exception as error:  # the package raises a bare Exception
-                raise RefusedError(
-                    f"{self.path}: not a tokenizer file: {error}; save it as tokenizer.json"
-                ) from error
-            self._opened.no_padding()
-        return self._opened
-
-    @property
-    def longest(self) -> int | None:
-        """How many tokens a text may have; None: any number."""
-        truncation = self.opened.truncation
-        return None if truncation is None else int(truncation["max_length"])
-
-    def encode(self, texts: Sequence[str]) -> list[Any]:
-        """Return the encodings of texts."""
-        return list(self.opened.encode_batch(list(texts)))
-
-    def pad(self) -> int:
-        """Return the id that fills up a text."""
-        for name in ("[PAD]", "<pad>", "<|endoftext|>"):
-            found = self.opened.token_to_id(name)
-            if found is not None:
-                return int(found)
-        return 0
+def _roles_of(inputs: Sequence[Slot]) -> dict[str, str] | None:
+    """Return what each input is by its name (``ids``, ``mask``, ...); None: no model of tokens."""
+    if not all(len(one.shape) in {0, 2} and one.type in TYPES for one in inputs):
+        return None
+    by_name = {name: role for role, names in _ROLES.items() for name in names}
+    if len(inputs) == 1:
+        roles = {inputs[0].name: "ids"}
+    else:  # TensorFlow says serving_default_input_ids:0
+        bare = {s.name: s.name.partition(":")[0].removeprefix("serving_default_") for s in inputs}
+        if not set(bare.values()) <= set(by_name):
+            return None
+        roles = {name: by_name[plain] for name, plain in bare.items()}
+    once = sorted(roles.values()) == sorted(set(roles.values()))
+    whole = all(one.type in _WHOLE for one in inputs if roles[one.name] != "mask")
+    return roles if once and whole and "ids" in roles.values() else None
 
 
 @dataclass(frozen=True)
@@ -90,10 +73,17 @@ class Feed:
         The session's inputs.
     tokenizer
         What makes token ids; None: the model takes strings.
+    roles
+        Input -> what it is: ``ids``, ``mask``, ``types`` or ``positions``.
+    free
+        Whether it is all one to the model how far a text is filled up, so that texts of a like
+        length can be asked together.
     """
 
     inputs: tuple[Slot, ...]
     tokenizer: Tokenizer | None
+    roles: Mapping[str, str] = field(default_factory=dict)
+    free: bool = False
 
     def strings(self, texts: Sequence[str]) -> dict[str, Any]:
         """Return texts as the one string input."""
@@ -102,41 +92,87 @@ class Feed:
         return {slot.name: array[:, None] if len(slot.shape) == 2 else array}
 
     @property
+    def fixed_rows(self) -> int | None:
+        """How many texts the graph takes at a time; None: any number."""
+        return self.inputs[0].shape[0] if self.inputs[0].shape else None
+
+    @property
     def rows(self) -> int:
         """Texts that run together: what the graph fixes, else 32."""
-        return self.inputs[0].shape[0] or _SUB_BATCH
+        return self.fixed_rows or _SUB_BATCH
 
     @property
     def longest(self) -> int | None:
         """How many tokens of a text are read; None: all."""
-        fixed = self.inputs[0].shape[1] if len(self.inputs[0].shape) > 1 else None
-        own = None if self.tokenizer is None else self.tokenizer.longest
-        return min((n for n in (fixed, own) if n is not None), default=None)
+        return None if self.tokenizer is None else self.tokenizer.longest
 
     def padded(self, encoding: Any) -> int:
-        """Return to how many tokens a text is filled up: what the graph fixes, else by 16."""
-        fixed = self.inputs[0].shape[1] if len(self.inputs[0].shape) > 1 else None
-        return fixed or max(_STEP, -(-len(encoding.ids) // _STEP) * _STEP)
-
-    def tokens(self, encodings: Sequence[Any], length: int) -> dict[str, Any]:
-        """Return encodings, padded to *length*, as ids, mask and token types."""
+        """Return to how many tokens a text is filled up."""
         if self.tokenizer is None:
             raise ValueError("no tokenizer")
-        shape = (len(encodings), length)
-        ids, mask = np.full(shape, self.tokenizer.pad()), np.zeros(shape, dtype=np.int64)
-        types = np.zeros(shape, dtype=np.int64)
+        fixed, size = _fixed_length(self.inputs), len(encoding.ids)
+        if fixed is not None:
+            return fixed
+        if self.free:
+            return max(_STEP, -(-size // _STEP) * _STEP)
+        # a text without any token is a lone filling: there is no input of no length
+        return max(1, self.tokenizer.padding.filled(size))
+
+    def tokens(self, encodings: Sequence[Any], length: int) -> dict[str, Any]:
+        """Return encodings, padded to *length*, as ids, mask, token types and positions."""
+        if self.tokenizer is None:
+            raise ValueError("no tokenizer")
+        padding, shape = self.tokenizer.padding, (len(encodings), length)
+        ids, mask = np.full(shape, padding.id), np.zeros(shape, dtype=np.int64)
+        types = np.full(shape, padding.type_id)
+        positions = np.zeros(shape, dtype=np.int64)
         for i, one in enumerate(encodings):
             size = min(len(one.ids), length)
-            ids[i, :size], mask[i, :size], types[i, :size] = one.ids[:size], 1, one.type_ids[:size]
-        parts: dict[str, IntArray] = {
-            **dict.fromkeys(_IDS, ids),
-            **dict.fromkeys(_MASK, mask),
-            **dict.fromkeys(_TYPES, types),
-        }
+            own = slice(length - size, length) if padding.left else slice(0, size)
+            ids[i, own], mask[i, own], types[i, own] = one.ids[:size], 1, one.type_ids[:size]
+            positions[i, own] = np.arange(size)
+        parts = {"ids": ids, "mask": mask, "types": types, "positions": positions}
         return {
-            slot.name: parts[slot.name].astype(np.int32 if "int32" in slot.type else np.int64)
-            for slot in self.inputs
+            slot.name: parts[self.roles[slot.name]].astype(TYPES[slot.type]) for slot in self.inputs
         }
+
+
+def _fixed_length(inputs: Sequence[Slot]) -> int | None:
+    """Return how many tokens the graph takes; None: any number."""
+    return inputs[0].shape[1] if len(inputs[0].shape) > 1 else None
+
+
+def _is_padding_unseen(runner: Runner, feed: Feed) -> bool:
+    """
+    Tell whether a model answers the same however far a text is filled up.
+
+    An attention mask promises it, and some graphs break that promise; so it is tried.
+    """
+    if feed.tokenizer is None or "mask" not in feed.roles.values():
+        return False
+    names = [one.name for one in runner.outputs() if one.type in TYPES]
+    answers, gaps = [], []
+    for one in feed.tokenizer.encode(list(feed.tokenizer.trial_texts())):
+        size, rows = max(1, len(one.ids)), [one] * (feed.fixed_rows or 1)
+        lengths = size, (size // _STEP + 1) * _STEP
+        try:
+            found = [_numbers(runner.run(names, feed.tokens(rows, n))) for n in lengths]
+        except Exception:  # noqa: BLE001 - onnxruntime may raise anything; the texts show it
+            return False
+        pairs = [(a, b) for a, b in zip(*found, strict=True) if a.shape == b.shape]
+        if not pairs:
+            return False
+        answers.append(np.concatenate([a for a, _ in pairs]))
+        gaps.append(max(float(np.abs(a - b).max(initial=0.0)) for a, b in pairs))
+    alike = len({len(answer) for answer in answers}) == 1
+    spread = float(np.ptp(np.stack(answers), axis=0).max(initial=0.0)) if alike else 0.0
+    return max(gaps) <= max(_ROUNDING, _SAME * spread)
+
+
+def _numbers(answers: Sequence[Any]) -> list[FloatArray]:
+    """Return the answers of a session that are numbers, flat."""
+    arrays = [np.asarray(one) for one in answers]
+    return [one.astype(np.float64).ravel() for one in arrays if one.dtype.kind in "fiub"]
 
 
 @dataclass(frozen=True)
@@ -152,7 +188,7 @@ class OnnxTexts:
         """
         Return the (rows, outputs) float64 answers to a list of texts.
 
-        Texts of a like length run together, in sub-batches of one size.
+        Texts of one length run together, in sub-batches of one size.
         """
         texts = list(batch)
         if self.feed.tokenizer is None:
@@ -182,10 +218,10 @@ class OnnxTexts:
     def _read_length(self, text: str) -> int:
         """Return up to which code point the model reads a text."""
         limit = self.feed.longest
-        if limit is None or self.feed.tokenizer is None:
+        if limit is None or self.feed.tokenizer is None or self.feed.tokenizer.keeps_end:
             return len(text)
         encoded = self.feed.tokenizer.encode([text])[0]
-        if not encoded.overflowing and len(encoded.ids) <= limit:
+        if not encoded.overflowing:
             return len(text)
         return max((end for _, end in encoded.offsets[:limit]), default=0)
 
@@ -240,13 +276,44 @@ class LoadedOnnxTexts:
 
 
 def _notes(feed: Feed) -> tuple[str, ...]:
-    if feed.tokenizer is None:
+    tokenizer = feed.tokenizer
+    if tokenizer is None:
         return ()
-    longest = feed.longest
     limit = "of any length"
-    if longest is not None:
-        limit = f"up to {longest} tokens; what stands behind them is not read, and counted"
-    return (f"token ids by {feed.tokenizer.path}, texts {limit}",)
+    if feed.longest is not None:
+        behind = "stands before" if tokenizer.keeps_end else "stands behind"
+        limit = f"up to {feed.longest} tokens; what {behind} them is not read, and counted"
+    notes = [f"token ids by {tokenizer.path}, texts {limit}"]
+    fixed, padding = _fixed_length(feed.inputs), tokenizer.padding
+    length = fixed or padding.length
+    if not feed.free and length is not None:
+        side = "left" if padding.left else "right"
+        notes.append(f"texts are filled up to {length} tokens on the {side}, with id {padding.id}")
+    elif not feed.free:
+        masked = "mask" in feed.roles.values()
+        why = "the attention mask does not hide the padding" if masked else "no attention mask"
+        notes.append(f"each text is asked at its own length: {why}")
+    return tuple(notes)
+
+
+def _check_padding(source: str, feed: Feed) -> None:
+    """
+    Refuse to guess what fills up a text, where the model sees it.
+
+    Raises
+    ------
+    RefusedError
+        The graph has one length, no mask, and the tokenizer does not say.
+    """
+    length, tokenizer = _fixed_length(feed.inputs), feed.tokenizer
+    if length is None or tokenizer is None or "mask" in feed.roles.values():
+        return
+    if not tokenizer.padding.known:
+        raise RefusedError(
+            f"{source}: it takes {length} tokens, and {tokenizer.path} does not say what fills up"
+            f" a shorter text: call enable_padding(length={length}, pad_id=..., direction=...) of"
+            " the tokenizer as the model was trained, and save it again"
+        )
 
 
 def _find_tokenizer(path: Path) -> Path | None:
@@ -271,17 +338,20 @@ def open_onnx_texts(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
     listed = ", ".join(f"{one.name!r} {one.type}" for one in inputs)
     if len(inputs) == 1 and inputs[0].type == "tensor(string)" and len(inputs[0].shape) in {1, 2}:
         return LoadedOnnxTexts(recipe, stored.sha256, runner, Feed(inputs, None))
-    known = {*_IDS, *_MASK, *_TYPES}
-    whole = all(one.type in {"tensor(int64)", "tensor(int32)"} for one in inputs)
-    if not whole or not {one.name for one in inputs} <= known:
+    roles = _roles_of(inputs)
+    if roles is None:
         raise RefusedError(
             f"{recipe.source}: its inputs are {listed}; texts need one input of strings, or"
-            f" input_ids (with {', '.join((*_MASK[:1], *_TYPES))} if it has them)"
+            " input_ids (with attention_mask, token_type_ids, position_ids if it has them);"
+            " rows of numbers: xplain tabular, pictures: xplain image"
         )
     path = _find_tokenizer(Path(recipe.source))
     if path is None:
         raise RefusedError(
             f"{recipe.source}: it takes token ids, and no tokenizer.json stands beside it; save the"
-            " tokenizer there (tokenizers: Tokenizer.save)"
+            " tokenizer there (tokenizers: Tokenizer.save); rows of whole numbers: xplain tabular"
         )
-    return LoadedOnnxTexts(recipe, stored.sha256, runner, Feed(inputs, Tokenizer(str(path))))
+    feed = Feed(inputs, Tokenizer(str(path), _fixed_length(inputs)), roles)
+    _check_padding(recipe.source, feed)
+    feed = replace(feed, free=_fixed_length(inputs) is None and _is_padding_unseen(runner, feed))
+    return LoadedOnnxTexts(recipe, stored.sha256, runner, feed)
