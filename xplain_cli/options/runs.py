@@ -117,7 +117,9 @@ class Explanation:
         "--model-output NAME", "Which of several outputs of the model."
     )
     class_names: str | None = option(
-        "--class-names FILE", "A file of names, one a line, for the columns of the model's answer.", kind="path"
+        "--class-names FILE",
+        "A file of names, one a line, for the columns of the model's answer.",
+        kind="path",
     )
 
 
