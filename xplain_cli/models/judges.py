@@ -10,6 +10,7 @@ from xplain_cli.errors import UsageError
 from xplain_cli.explanation import IntArray
 from xplain_cli.models.contract import LoadedModel, Model, ModelRecipe, Signature
 from xplain_cli.models.steadiness import check_steady
+from xplain_cli.targets import is_unnamed
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,11 @@ def choose_judge(
     signature = loaded.settle(rows[list(columns)])
     unknown = [name for name in outputs if name not in signature.outputs]
     if unknown:
+        unnamed = is_unnamed(signature.outputs) and not is_unnamed(outputs)
+        why = ", for the file names no classes: take a pickle of it" if unnamed else ""
         raise UsageError(
             f"--judge {recipe.source}: knows no class {unknown[0]!r}; it has"
-            f" {', '.join(signature.outputs[:12])}"
+            f" {', '.join(signature.outputs[:12])}{why}"
         )
     unsteady = check_steady(recipe, loaded.bind(signature), rows[list(columns)])
     notes = [f"accepted leftovers: {one}" for one in loaded.leftovers]

@@ -118,7 +118,9 @@ class Explanation:
         "--model-output NAME", "Which of several outputs of the model."
     )
     class_names: str | None = option(
-        "--class-names FILE", "A file of class names, one a line, in output order.", kind="path"
+        "--class-names FILE",
+        "A file of names, one a line, for the columns of the model's answer.",
+        kind="path",
     )
 
 

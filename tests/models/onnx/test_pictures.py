@@ -3,8 +3,12 @@
 import pickle
 
 import numpy as np
+import onnx
+import pandas as pd
 import pytest
-from picture_models import mean_colours, noise, opened, softmax
+from onnx import helper
+from picture_models import mean_colours, noise, opened, softmax, store
+from PIL import Image
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.models import PictureInput
@@ -83,3 +87,35 @@ def test_a_bound_model_travels_to_a_worker(tmp_path):
     bound = model.bind(model.settle(inputs))
     sent = pickle.loads(pickle.dumps(bound))
     np.testing.assert_array_equal(sent.predict(inputs), bound.predict(inputs))
+
+
+def many_scores(path, classes, end):
+    """Write a model of many scores: each channel's mean, over and over, through *end*."""
+    shape = [0, classes, 1, 1] if end == "pooled" else [0, classes]
+    nodes = [
+        helper.make_node("ReduceMean", ["pixels"], ["means"], axes=[2, 3], keepdims=0),
+        helper.make_node("Tile", ["means", "times"], ["scores"]),
+        helper.make_node("Softmax" if end == "pooled" else "Identity", ["scores"], ["ended"]),
+        helper.make_node("Reshape", ["ended", "shape"], ["answers"]),
+    ]
+    times, shape = np.array([1, classes // 3]), np.array(shape)
+    constants = [("times", times), ("shape", shape)]
+    source = store(path, nodes, ["rows", 3, 6, 8], {"answers": classes}, constants=constants)
+    model = onnx.load(source)
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    onnx.save(model, source)
+    return source
+
+
+@pytest.mark.parametrize("end", ["scores", "pooled"])
+@pytest.mark.parametrize("classes", [12, 300])
+def test_of_many_scores_the_highest_is_explained_unasked(run, tmp_path, classes, end):
+    model = many_scores(tmp_path / "m.onnx", classes, end)
+    Image.fromarray(noise(6, 8, 3, dtype="uint8")).save(tmp_path / "a.png")
+    small = ("--segments", "4", "-n", "16", "-r", "1", "--no-maps")
+    done = run("image", model, "a.png", *small)
+    assert done.code == 0, done.err
+    lines = pd.read_csv(tmp_path / "xplain-out" / "stability.csv")
+    assert lines["target_spec"].tolist() == ["predicted"]
+    assert lines["output_scale"].tolist() == ["probability" if end == "pooled" else "raw"]
+    assert lines["target"].str.fullmatch(r"column \d+").all()

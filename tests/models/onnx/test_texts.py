@@ -5,7 +5,11 @@ import pickle
 import pandas as pd
 import pytest
 from comments import explained
+from onnx import TensorProto, helper
+from onnx_models import graph
 from token_models import make_token_model
+
+from xplain_cli.models import ModelRecipe, load_model
 
 SMALL = ("-n", "64", "-r", "4")
 
@@ -32,6 +36,29 @@ def test_string_models_in_onnx_are_asked_texts(run, comments, tmp_path):
     mine = explained(run, comments, tmp_path, *options, model=tmp_path / "m.onnx")
     plain = explained(run, comments, tmp_path, *options, "--force", model=tmp_path / "m.pkl")
     assert mine["weight"].to_numpy() == pytest.approx(plain["weight"].to_numpy(), abs=1e-5)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("shape", [[], [1]])
+def test_string_models_of_so_many_texts_are_asked_so(tmp_path, rows, shape):
+    codes = helper.make_node(
+        "LabelEncoder",
+        ["text"],
+        ["answer"],
+        keys_strings=["good", "bad"],
+        values_floats=[1.0, -1.0],
+        default_float=0.25,
+        domain="ai.onnx.ml",
+    )
+    texts = [("text", TensorProto.STRING, [rows, *shape])]
+    model = graph([codes], texts, [("answer", TensorProto.FLOAT, [rows, *shape])])
+    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    loaded = load_model(ModelRecipe(str(tmp_path / "m.onnx"), modality="text"))
+    asked = ["good", "bad", "new", "bad"]
+    bound = loaded.bind(loaded.settle(asked))
+    assert bound.predict(asked)[:, 0].tolist() == [1.0, -1.0, 0.25, -1.0]
+    assert bound.predict(asked[1:2])[:, 0].tolist() == [-1.0]
 
 
 def test_token_models_in_onnx_find_the_tokenizer_beside_them(run, tmp_path):

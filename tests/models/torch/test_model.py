@@ -14,6 +14,7 @@ import pytest
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.models import ModelRecipe, load_model
 from xplain_cli.models.inspection import inspect_file
+from xplain_cli.targets import position_names
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -353,3 +354,37 @@ def test_inspection_tells_the_program_and_the_verdict(programs, tmp_path):
     assert found.tree == ("torch.save file",)
     assert "pickled module" in found.refusals[0]
     assert "torch.nn.modules.linear.Linear" in found.globals
+
+
+class Pooled(nn.Module):
+    """A network that ends in many scores, pooled to pictures of one pixel."""
+
+    def __init__(self, classes):
+        super().__init__()
+        self.scores = nn.Conv2d(3, classes, 1)
+
+    def forward(self, x):
+        return self.scores(x).mean(dim=(2, 3), keepdim=True)
+
+
+@pytest.mark.parametrize(
+    ("classes", "task"), [(3, "regression"), (9, "regression"), (10, "classification")]
+)
+def test_scores_have_positions_and_many_are_chosen_among(tmp_path, classes, task):
+    module = Pooled(classes).eval()
+    path = tmp_path / "m.pt2"
+    path.write_bytes(stored(module, PICTURES, "export"))
+    loaded = load_model(ModelRecipe(str(path), modality="image"))
+    signature = loaded.settle(PICTURES)
+    assert (signature.outputs, signature.task) == (position_names(classes), task)
+    assert signature.scale == "raw"
+    with torch.no_grad():
+        wanted = module(torch.from_numpy(PICTURES)).numpy()[:, :, 0, 0]
+    assert np.array_equal(loaded.bind(signature).predict(PICTURES), wanted)
+
+
+def test_probabilities_of_a_torch_module_have_positions(tmp_path):
+    path = tmp_path / "m.pt2"
+    path.write_bytes(stored(modules()["dense"][0], TABLE, "export"))
+    signature = load_model(ModelRecipe(str(path))).settle(TABLE)
+    assert (signature.outputs, signature.positive) == (position_names(2), 1)
