@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import RefusedError, nearest
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import (
     Batch,
@@ -154,5 +154,9 @@ def open_callable(recipe: ModelRecipe) -> LoadedCallable:
             f"{recipe.source}: importing {module} failed: {type(error).__name__}: {error}"
         ) from error
     if not callable(function):
-        raise RefusedError(f"{recipe.source}: {module} has no callable {name!r}")
+        known = [one for one, held in vars(sys.modules[module]).items() if callable(held)]
+        raise RefusedError(
+            f"{recipe.source}: {module} has no callable {name!r}; name a function of it"
+            f"{nearest(name, known)}"
+        )
     return LoadedCallable(recipe, function)

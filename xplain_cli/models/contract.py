@@ -47,6 +47,8 @@ class ModelRecipe:
         ``softmax`` or ``sigmoid``: its scores are made probabilities so; None: they stay.
     raw
         True asks a classifier for its raw margin, where it has one and *response* names nothing.
+    member
+        The key under which a stored dict holds the model; None: the file holds the model itself.
     """
 
     source: str
@@ -61,6 +63,7 @@ class ModelRecipe:
     layout: str | None = None
     link: str | None = None
     raw: bool = False
+    member: str | None = None
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,9 @@ class Explanation:
     model_output: str | None = option(
         "--model-output NAME", "Which of several outputs of the model."
     )
+    member: str | None = option(
+        "--member NAME", "Which member of a dict that the model file holds is the model."
+    )
     class_names: str | None = option(
         "--class-names FILE", "A file of class names, one a line, in output order.", kind="path"
     )
