@@ -227,7 +227,7 @@ class Tabular:
 
 def _reads_background(baseline: Baseline, discrete: frozenset[str]) -> bool:
     """Say whether a baseline is made of the background; most are, and say nothing of it."""
-    reads = getattr(baseline, "reads", "all")
+    reads: str = getattr(baseline, "reads", "all")
     return reads == "all" or (reads == "categories" and bool(discrete))
 
 
