@@ -10,9 +10,10 @@ A missed gate is no error: the run is finished, and its exit code is 1.
 A message says what is wrong, where, and what to do: one line, lower case, no full stop.
 """
 
+import contextlib
 import difflib
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 
 
@@ -38,6 +39,53 @@ class FailedRowsError(XplainError):
     """More rows failed than --max-failed tolerates."""
 
     exit_code = 4
+
+
+MOST_QUOTED = 200
+"""Characters that a message quotes of what somebody else's code said."""
+
+
+def shortened(text: str) -> str:
+    """Return a text in one line, cut to what a message may quote."""
+    line = " ".join(text.split())
+    return line if len(line) <= MOST_QUOTED else f"{line[: MOST_QUOTED - 3]}..."
+
+
+@contextlib.contextmanager
+def causes_shortened(*, shown: bool) -> Iterator[None]:
+    """
+    Cut what an error quotes of the exception that caused it; not *shown*, leave it out.
+
+    Models and libraries write the values that they were given into their messages.
+    """
+    try:
+        yield
+    except XplainError as error:
+        said, cause = str(error), error.__cause__
+        if cause is None or isinstance(cause, (XplainError, OSError)):
+            raise
+        quoted = [str(cause), " ".join(str(cause).split()), *str(cause).splitlines()[:1]]
+        found = next((one for one in quoted if one and one in said), None)
+        if found is None:
+            raise
+        kept = shortened(found) if shown else "(what it said may quote a value, and is left out)"
+        if kept == found:
+            raise
+        raise type(error)(said.replace(found, kept)) from cause
+
+
+@contextlib.contextmanager
+def staying(source: str) -> Iterator[None]:
+    """Refuse the code of a model that would end the program, as scripts do on import."""
+    try:
+        yield
+    except SystemExit as ending:
+        if type(ending) is not SystemExit:  # a signal
+            raise
+        raise RefusedError(
+            f"{source}: its code ended the program (sys.exit); move what a script does under"
+            " if __name__ == '__main__', and let functions raise an error"
+        ) from ending
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

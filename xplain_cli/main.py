@@ -12,7 +12,7 @@ from types import FrameType
 from typing import NoReturn, TextIO
 
 from xplain_cli.console import Console
-from xplain_cli.errors import XplainError
+from xplain_cli.errors import XplainError, shortened
 
 INTERRUPTED = 130
 CLOSED_PIPE = 141
@@ -102,7 +102,7 @@ def _explain(error: Exception, console: Console, *, debug: bool) -> int:
         console.error(f"{place}{error.strerror or error}")
         return REFUSED
     hint = "" if debug else "; run again with --debug for the trace"
-    console.error(f"bug: {type(error).__name__}: {error}; please report{hint}")
+    console.error(f"bug: {type(error).__name__}: {shortened(str(error))}; please report{hint}")
     return BUG
 
 

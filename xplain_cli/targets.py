@@ -117,6 +117,13 @@ def _default_target(
 def _class_target(text: str, outputs: Sequence[str], columns: Sequence[str]) -> Target:
     if text.startswith("class="):
         text = text.removeprefix("class=")
+    elif text not in outputs and ":vs:" not in text and ":" in text:
+        first_name, second_name = text.split(":", 1)
+        if first_name in outputs and second_name in outputs:
+            raise UsageError(
+                f"--target {text!r} is not an output of the model; did you mean"
+                f" '{first_name}:vs:{second_name}', the one against the other?"
+            )
     elif ":vs:" in text:
         first, second = (_output_index(t, outputs, columns) for t in text.split(":vs:", 1))
         if first == second:
@@ -170,7 +177,10 @@ def parse_target(
     if top:
         count = int(top[1])
         if not 1 <= count <= len(outputs):
-            raise UsageError(f"--target {text}: the model has {len(outputs)} classes")
+            raise UsageError(
+                f"--target {text}: the model has {len(outputs)} classes; take top:1 to"
+                f" top:{len(outputs)}, or all"
+            )
         return Target(text, "top", top=count)
     return _class_target(text, outputs, columns)
 

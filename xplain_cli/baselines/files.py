@@ -17,6 +17,7 @@ class Row:
     id: str = field(default="", metadata=SHORT)
 
     label: ClassVar[None] = None
+    reads: ClassVar[str] = "nothing"
     many: ClassVar[bool] = False
     numbers = reads_nothing
 
@@ -39,6 +40,7 @@ class FileRows:
     path: str = field(default="", metadata=SHORT)
 
     label: ClassVar[None] = None
+    reads: ClassVar[str] = "nothing"
     many: ClassVar[bool] = True
 
     @property

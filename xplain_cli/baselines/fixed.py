@@ -69,6 +69,7 @@ class Zero:
 
     label: ClassVar[None] = None
     sentence: ClassVar[str] = f"zero: absent numbers are 0; {_OTHERS}"
+    reads: ClassVar[str] = "categories"
     many: ClassVar[bool] = False
     numbers = reads_nothing
 

@@ -168,7 +168,10 @@ def predict_stream(
     parts = []
     for batch, rows in _batches(pieces, size, many=many):
         with _call(count(batch)):
-            answers = predict(batch)[:rows]
+            answers = predict(batch)
+        if len(answers) != count(batch):  # nobody knows which rows these answers belong to
+            raise ValueError(f"answered {len(answers)} rows for {count(batch)}")
+        answers = answers[:rows]
         parts.append(answers if kept is None else answers[:, kept])
     return np.concatenate(parts) if parts else np.empty((0, 0 if kept is None else len(kept)))
 

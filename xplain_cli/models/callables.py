@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import RefusedError, nearest
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import (
     Batch,
@@ -189,5 +189,9 @@ def open_callable(recipe: ModelRecipe) -> LoadedCallable:
             f"{recipe.source}: importing {module} failed: {type(error).__name__}: {error}"
         ) from error
     if not callable(function):
-        raise RefusedError(f"{recipe.source}: {module} has no callable {name!r}")
+        known = [one for one, held in vars(sys.modules[module]).items() if callable(held)]
+        raise RefusedError(
+            f"{recipe.source}: {module} has no callable {name!r}; name a function of it"
+            f"{nearest(name, known)}"
+        )
     return LoadedCallable(recipe, function)

@@ -52,6 +52,8 @@ class ModelRecipe:
         True asks a classifier for its raw margin, where it has one and *response* names nothing.
     accept
         What the user takes as it is (``--accept``): ``LEFTOVERS``, ``UNSTEADY``.
+    member
+        The key under which a stored dict holds the model; None: the file holds the model itself.
     """
 
     source: str
@@ -67,6 +69,7 @@ class ModelRecipe:
     link: str | None = None
     raw: bool = False
     accept: tuple[str, ...] = ()
+    member: str | None = None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,21 @@ from xplain_cli.models.torch.archive import EXPORT, REFUSED, is_torch
 LARGEST = 4 * 2**30
 """Bytes that a compressed model may unpack to."""
 
+MODEL_SUFFIXES = frozenset({
+    ".bin",
+    ".cbm",
+    ".joblib",
+    ".json",
+    ".onnx",
+    ".pickle",
+    ".pkl",
+    ".pt",
+    ".pt2",
+    ".skops",
+    ".ubj",
+})
+"""Suffixes that models have, for hints alone: the kind of a file is told by its content."""
+
 _LARGE, _HEAD = 2**22, 64
 _COMPRESSORS = (
     (b"\x1f\x8b", "gzip"),
@@ -199,7 +214,8 @@ def _read(path: str) -> Content:
             _fill(path, file, held)
             return held
     except OSError as error:
-        raise RefusedError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+        way = "; check the name" if isinstance(error, FileNotFoundError) else ""
+        raise RefusedError(f"{path}: {(error.strerror or str(error)).lower()}{way}") from error
 
 
 def _digest(path: str, raw: Content) -> Digest:
@@ -207,6 +223,15 @@ def _digest(path: str, raw: Content) -> Digest:
     digest = Digest(raw)
     names = outside_files(path, raw) if looks_like_onnx(raw) else ()
     return Digest(listing(path, digest.hex(), names)) if names else digest
+
+
+def _files_in(path: str) -> str:
+    """Return the way out for a folder that was named as the model."""
+    held = sorted(one.name for one in Path(path).iterdir() if one.is_file())
+    models = [name for name in held if Path(name).suffix in MODEL_SUFFIXES]
+    if not models:
+        return "; name the model's file"
+    return f"; name a file of it, such as {str(Path(path) / models[0])!r}"
 
 
 def read_stored(path: str, sha256: str | None = None, cap: int = LARGEST) -> ModelContent:
@@ -228,10 +253,10 @@ def read_stored(path: str, sha256: str | None = None, cap: int = LARGEST) -> Mod
         The file is missing, empty, another one than pinned, too large, damaged or of another kind.
     """
     if Path(path).is_dir():
-        raise RefusedError(f"{path}: a folder, not a model file")
+        raise RefusedError(f"{path}: a folder, not a model file{_files_in(path)}")
     raw = _read(path)
     if not raw:
-        raise RefusedError(f"{path}: the file is empty")
+        raise RefusedError(f"{path}: the file is empty; store the model again")
     digest = _digest(path, raw)
     if sha256 is not None and sha256.strip().lower() != digest.hex():
         raise RefusedError(f"{path}: its SHA-256 is {digest.hex()}, not the pinned {sha256}")

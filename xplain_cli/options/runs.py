@@ -117,6 +117,9 @@ class Explanation:
     model_output: str | None = option(
         "--model-output NAME", "Which of several outputs of the model."
     )
+    member: str | None = option(
+        "--member NAME", "Which member of a dict that the model file holds is the model."
+    )
     class_names: str | None = option(
         "--class-names FILE",
         "A file of names, one a line, for the columns of the model's answer.",

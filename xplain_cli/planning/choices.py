@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xplain_cli.errors import UsageError
+from xplain_cli.errors import UsageError, nearest
 from xplain_cli.features import Perturbation
 from xplain_cli.methods import METHODS, Method
 from xplain_cli.modalities import Neighbourhood
@@ -15,7 +15,7 @@ from xplain_cli.quality.precision import Budget, PrecisionTarget
 from xplain_cli.remote import redact
 from xplain_cli.samples import default_most, least_samples, needed
 from xplain_cli.scales import Scale, parse_scale
-from xplain_cli.specs import build
+from xplain_cli.specs import build, split_spec
 from xplain_cli.targets import Target, parse_target
 
 
@@ -81,6 +81,19 @@ def _budget(
     return budget, notes
 
 
+def _check_method(text: str) -> None:
+    """Refuse a method that is on no shelf, with all that there are."""
+    known = sorted({name for shelf in METHODS.values() for name in shelf})
+    name = split_spec(text)[0]
+    if name in known:
+        return
+    plain = {one.replace("-", ""): one for one in known}
+    typed = "".join(letter for letter in name.lower() if letter.isalnum())
+    alike = [one for short, one in plain.items() if typed and (typed in short or short in typed)]
+    hint = f"; did you mean {' or '.join(map(repr, alike))}?" if alike else nearest(name, known)
+    raise UsageError(f"--method {name!r}: no such method; there is {', '.join(known)}{hint}")
+
+
 def _check_foil(perturbation: Perturbation, target: Target) -> None:
     """Refuse a baseline of the class a row is explained against where there are several."""
     several = target.kind == "top" or len(target.pairs) > 1
@@ -100,6 +113,7 @@ def choose_method(request: Request, opened: Inputs) -> Choices:
     UsageError
         An unknown name or an impossible pair, with the reason.
     """
+    _check_method(request.explanation.method)
     method: Method = build(
         request.explanation.method, METHODS[opened.modality.gives(request.explanation.method)]
     )

@@ -1,6 +1,7 @@
 """Measures what a run will cost on a small trial: rows, model inputs, seconds, bytes."""
 
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from xplain_cli.engine.pool import draw_pool
 from xplain_cli.explanation import FloatArray, Records
 from xplain_cli.features import Sampler
 from xplain_cli.methods import Pool
+from xplain_cli.modalities import Piece
 from xplain_cli.models.batches import (
     METER,
     OWN_ROWS,
@@ -24,11 +26,14 @@ from xplain_cli.models.batches import (
 )
 from xplain_cli.output import Rendering, render_piece
 from xplain_cli.planning.choices import Choices
+from xplain_cli.planning.cost_model import CostModel
 from xplain_cli.planning.inputs import Inputs
+from xplain_cli.samples import least_samples
 from xplain_cli.scales import checked_scale
 from xplain_cli.targets import used_outputs
 
 _TRIAL_ROWS, _POOLED_TRIAL_ROWS = 8, 32
+_TRIAL_SAMPLES = 1024
 _SHOWN_ROWS = 3
 
 
@@ -117,20 +122,43 @@ def trial_rows(asked: Assignment) -> int:
     return _POOLED_TRIAL_ROWS if asked.method.pooled else _TRIAL_ROWS
 
 
+def _warmed(worker: Explainer, opened: Inputs, rows: int, *, twice: bool) -> Piece:
+    """
+    Let a worker do what is done once for all rows, which must not be multiplied.
+
+    Parameters
+    ----------
+    rows
+        How many rows may be tried.
+    twice
+        Whether rows may be tried again, because they ask the model next to nothing.
+
+    Returns
+    -------
+    The rows that are left to be tried.
+    """
+    start, warm = opened.start, rows if twice else min(1, rows - 1)
+    if warm:
+        first = next(opened.modality.pieces(warm, start, start + warm))
+        worker.explain(first.batch, first.rows)
+        if twice:
+            return first
+    return next(opened.modality.pieces(rows - warm, start + warm, opened.stop))
+
+
 def try_rows(opened: Inputs, asked: Assignment, rows: int) -> Trial:
     """
     Explain a few rows with a pool of the run's size.
 
     The pool repeats the outputs of one batch: the numbers mean nothing, the cost does.
     """
-    piece = next(opened.modality.pieces(rows, opened.start, opened.stop))
     before, began, pools, pool_inputs = _model_time(), time.perf_counter(), [], 0
     if asked.method.pooled and asked.perturbation.draws is not None:
         pools.append(_trial_pool(opened, asked, asked.perturbation.draws))
         pool_inputs = padded(asked.budget.samples * asked.budget.repeats, asked.batch_rows)
     drawing = time.perf_counter() - began - (_model_time() - before)[0]
     worker = Explainer(asked, opened.model, iter(pools))
-    worker.explain(piece.batch, piece.rows)  # what is done once for all rows is not multiplied
+    piece = _warmed(worker, opened, rows, twice=asked.method.pooled)
     ready, began = _model_time(), time.perf_counter()
     records = worker.explain(piece.batch, piece.rows)
     spent, after = time.perf_counter() - began, _model_time()
@@ -154,6 +182,26 @@ def _model_time() -> FloatArray:
     return np.array([METER.seconds, METER.inputs], dtype=np.float64)
 
 
+def _fewer_samples(asked: Assignment) -> Assignment:
+    """Return an assignment whose rows take no more samples than a trial can afford."""
+    n = asked.perturbation.traits.n_fitted
+    samples = max(_TRIAL_SAMPLES, least_samples(n) if n else 1)
+    if asked.method.pooled or not asked.method.sampled or asked.budget.samples <= samples:
+        return asked
+    return replace(asked, budget=replace(asked.budget, samples=samples))
+
+
+def _more_inputs(asked: Assignment, fewer: Assignment, records: Records) -> float:
+    """Return how many times the model inputs of the trial the rows will take."""
+
+    def inputs(one: Assignment) -> int:
+        features = {n: count for n, count in Counter(records.lines.tolist()).items() if n}
+        cost = CostModel(one.method, one.perturbation, one.budget.repeats, features)
+        return cost.own(one.budget.samples)
+
+    return inputs(asked) / max(1, inputs(fewer))
+
+
 def estimate(opened: Inputs, asked: Assignment, rendering: Rendering, fmt: str) -> Estimate:
     """
     Explain a few rows with a pool of the run's size, and multiply.
@@ -162,17 +210,19 @@ def estimate(opened: Inputs, asked: Assignment, rendering: Rendering, fmt: str) 
     """
     asked = replace(asked, budget=replace(asked.budget, goal=None))
     rows = opened.stop - opened.start
-    tried = try_rows(opened, asked, min(trial_rows(asked), rows))
+    fewer = _fewer_samples(asked)
+    tried = try_rows(opened, fewer, min(trial_rows(asked), rows))
     records, times = tried.records, rows / tried.rows
+    more = _more_inputs(asked, fewer, records) if fewer is not asked else 1.0
     size = asked.batch_rows if asked.method.pooled else min(OWN_ROWS, asked.batch_rows)
-    inputs = tried.pool_inputs + padded(rows, size) + int(tried.own_inputs * times)
+    inputs = tried.pool_inputs + padded(rows, size) + int(tried.own_inputs * more * times)
     shown = render_piece(records, rendering, fmt)
     return Estimate(
         rows=rows,
         features=_typical_features(records),
         model_inputs=inputs,
         model_seconds=inputs * tried.per_input,
-        solve_seconds=tried.drawing_seconds + tried.solve_seconds * times,
+        solve_seconds=tried.drawing_seconds + tried.solve_seconds * more * times,
         output_bytes=(len(shown.weights) + len(shown.stability)) * times,
     )
 

@@ -11,6 +11,7 @@ from xplain_cli.models import LoadedModel, Model, ModelRecipe, Signature, load_m
 from xplain_cli.models.batches import count, take
 from xplain_cli.models.contract import WrongLengthError
 from xplain_cli.models.steadiness import check_steady
+from xplain_cli.models.stored import MODEL_SUFFIXES
 from xplain_cli.options.request import Request
 from xplain_cli.remote import is_remote, local
 from xplain_cli.scales import link_of
@@ -91,13 +92,30 @@ def _recipe(request: Request) -> ModelRecipe:
         link=link_of(request.explanation.output_scale),
         raw=request.explanation.output_scale == "raw",
         accept=request.trust.accept,
+        member=request.explanation.member,
     )
+
+
+def _check_order(request: Request) -> None:
+    """Refuse rows that stand where the model belongs, where a model stands among the rows."""
+    model, data = request.sources.model, request.sources.data
+    last = data[-1] if data else ""
+    swapped = Path(last).suffix in MODEL_SUFFIXES - {".json"} and Path(last).is_file()
+    if swapped and Path(model).suffix not in MODEL_SUFFIXES and Path(model).exists():
+        rows = " ".join((model, *data[:-1]))
+        raise UsageError(
+            f"{last} looks like the model, which comes first: xplain {request.modality} {last}"
+            f" {rows}"
+        )
 
 
 def _slice(asked: tuple[int, int | None] | None, count: int) -> tuple[int, int]:
     start, stop = asked or (0, None)
     if start >= count:
-        raise UsageError(f"--rows {start}:{stop or ''}: the data has {count} rows")
+        raise UsageError(
+            f"--rows {start}:{stop or ''}: the data has {count} rows, counted from 0; START must be"
+            f" below {count}"
+        )
     return start, min(stop or count, count)
 
 
@@ -153,6 +171,7 @@ def open_inputs(request: Request) -> Inputs:
     RefusedError, UsageError
         With the file, the place and the way out.
     """
+    _check_order(request)
     recipe = _recipe(request)
 
     def load() -> LoadedModel:
@@ -161,6 +180,11 @@ def open_inputs(request: Request) -> Inputs:
             raise UsageError(
                 "--model-output names an output of an ONNX model; those of a"
                 f" {loaded.kind} model are chosen with --target"
+            )
+        if recipe.member is not None and loaded.kind != "scikit-learn":
+            raise UsageError(
+                f"--member {recipe.member}: takes one of several objects of a pickle; this is a"
+                f" {loaded.kind} model, leave it out"
             )
         return loaded
 

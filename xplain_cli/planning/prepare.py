@@ -8,6 +8,7 @@ from typing import Any
 from xplain_cli.console import Console
 from xplain_cli.engine.explainer import Assignment
 from xplain_cli.engine.records import Labels
+from xplain_cli.errors import causes_shortened, staying
 from xplain_cli.options.request import Request
 from xplain_cli.output import Rendering, check_rendering
 from xplain_cli.plan import Plan
@@ -98,8 +99,10 @@ def prepare(request: Request, console: Console) -> Job:
     tolerated(request.gates.max_failed, 1)
     rendering = Rendering(request.result.top_k, request.result.csv_guard, request.result.wide)
     check_rendering(rendering, request.result.output_format)
-    opened = open_inputs(request)
-    chosen = choose_method(request, opened)
+    shown = not (request.result.no_values or request.texts.hash_units)
+    with staying(request.sources.model), causes_shortened(shown=shown):
+        opened = open_inputs(request)
+        chosen = choose_method(request, opened)
     plan = make_plan(request, opened, chosen)
     took = time.perf_counter() - began
     return Job(request, opened, chosen, plan, rendering, gates, console, took)
@@ -148,6 +151,8 @@ def make_plan(request: Request, opened: Inputs, chosen: Choices) -> Plan:
     }
     if opened.unsteady:
         numbers["unsteady"] = True  # parts of such a run carry another word for their precision
+    if opened.recipe.member is not None:  # the digest is that of the whole file
+        numbers["member"] = opened.recipe.member
     goal = chosen.budget.goal
     if goal is not None:
         numbers |= {"max_rel_se": goal.max_rel_se, "max_samples": goal.max_samples}

@@ -145,7 +145,12 @@ class Tabular:
 
     def perturbation_for(self, method: Method, model: Model, signature: Signature) -> Neighbourhood:
         """Return the sampler, fitted to the background."""
-        kept, notes = usable_background(self.background, model, self.source.paths[0])
+        kept, notes = usable_background(
+            self.background,
+            model,
+            self.source.paths[0],
+            needed=method.wants.draws or _reads_background(self._baseline, self.discrete),
+        )
         background = self.background.iloc[kept].reset_index(drop=True)
         if "leaves" in method.needs:
             check_leaves(model, background)
@@ -218,6 +223,12 @@ class Tabular:
             f"{column} ({'category' if column in self.discrete else kind})"
             for column, kind in self.kinds.items()
         )
+
+
+def _reads_background(baseline: Baseline, discrete: frozenset[str]) -> bool:
+    """Say whether a baseline is made of the background; most are, and say nothing of it."""
+    reads: str = getattr(baseline, "reads", "all")
+    return reads == "all" or (reads == "categories" and bool(discrete))
 
 
 def _labels(background: pd.DataFrame, model: Model, signature: Signature) -> IntArray | None:

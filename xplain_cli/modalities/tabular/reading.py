@@ -24,8 +24,9 @@ _LEAST_BACKGROUND, _FEW_BACKGROUND = 20, 200
 def _check_background(rows: int, path: str) -> list[str]:
     if rows < _LEAST_BACKGROUND:
         raise RefusedError(
-            f"{path}: {rows} rows are too few for a background; at least {_LEAST_BACKGROUND} must"
-            " stand for the training distribution (--background FILE)"
+            f"{path}: {rows} row{'' if rows == 1 else 's'} are too few for a background; at least"
+            f" {_LEAST_BACKGROUND} must stand for the training distribution (--background FILE);"
+            " -m kernel-shap with -b zero, row=ID or file=PATH needs none"
         )
     if rows < _FEW_BACKGROUND:
         return [f"background: only {rows} rows; bins and frequencies are rough below 200"]
@@ -125,11 +126,18 @@ def _fails(model: Model, rows: pd.DataFrame) -> str:
     return "" if np.isfinite(answers).all() else "it answers NaN or infinity"
 
 
-def usable_background(rows: pd.DataFrame, model: Model, path: str) -> tuple[IntArray, list[str]]:
+def usable_background(
+    rows: pd.DataFrame, model: Model, path: str, *, needed: bool = True
+) -> tuple[IntArray, list[str]]:
     """
     Leave out background rows with a missing or infinite value on which the model fails.
 
     What the model can take is asked on a complete row with one such value put in.
+
+    Parameters
+    ----------
+    needed
+        False where nothing is taken from the background: then any number of rows will do.
 
     Returns
     -------
@@ -138,7 +146,7 @@ def usable_background(rows: pd.DataFrame, model: Model, path: str) -> tuple[IntA
     Raises
     ------
     RefusedError
-        Fewer than 20 rows are left.
+        Fewer than 20 rows are left, and they are needed.
     """
     columns = list(map(str, rows.columns))
     gaps = {(c, value): at for c in columns for value, at in _gaps(rows[c]).items()}
@@ -160,4 +168,5 @@ def usable_background(rows: pd.DataFrame, model: Model, path: str) -> tuple[IntA
             f"background: {int((~left).sum())} rows are left out, in which {shown} are missing or"
             f" infinite: the model fails on them ({next(iter(lost.values()))})"
         )
-    return np.flatnonzero(left), notes + _check_background(int(left.sum()), path)
+    checked = _check_background(int(left.sum()), path) if needed else []
+    return np.flatnonzero(left), notes + checked

@@ -153,6 +153,11 @@ class Estimator:
         try:
             matrix, frame = self._asked(response, batch)
         except Exception as error:  # a model of another version fails in any way
+            if type(error).__name__ == "NotFittedError":
+                raise RefusedError(
+                    f"{self.source}: holds a {type(self.estimator).__name__} that is not fitted, or"
+                    " a step of it is not; call its fit, then store it again"
+                ) from None
             reason = " ".join(str(error).split())
             skew = [note for note in self.notes if note.startswith("fitted with ")]
             note = f" ({skew[0]})" if skew else ""
