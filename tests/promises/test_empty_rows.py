@@ -175,7 +175,15 @@ def test_a_model_that_fails_on_no_text_makes_failed_rows(run, remarks, tmp_path)
         "    return np.array([np.nan if not t.strip() else float(len(t)) for t in texts])\n"
     )
     done = run(
-        *("text", "refuses_blanks:score", remarks, "--text-column", "text", "--python-path", tmp_path),
+        *(
+            "text",
+            "refuses_blanks:score",
+            remarks,
+            "--text-column",
+            "text",
+            "--python-path",
+            tmp_path,
+        ),
         *("--unit", "regex=[a-z]{3}", "-m", "occlusion"),
     )
     assert done.code == 4

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import RefusedError, summed_up
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import (
     Batch,
@@ -123,7 +123,7 @@ class LoadedCallable:
         except Exception as error:  # the user's code may raise anything
             raise RefusedError(
                 f"{source}: failed on the first {len(batch)} rows, given as {_GIVEN[modality]}:"
-                f" {type(error).__name__}: {error}"
+                f" {summed_up(error, quotes=self._recipe.quotes)}"
             ) from error
         names = tuple(map(str, answer.columns)) if isinstance(answer, pd.DataFrame) else None
         found = Answer(source, "callable", matrix, names=names)

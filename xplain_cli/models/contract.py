@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias
 import pandas as pd
 from numpy.typing import NDArray
 
-from xplain_cli.errors import UsageError
+from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import BoolArray, FloatArray
 from xplain_cli.models.leaves import LeafBoxes
 
@@ -46,6 +46,8 @@ class ModelRecipe:
         ``softmax`` or ``sigmoid``: its scores are made probabilities so; None: they stay.
     raw
         True asks a classifier for its raw margin, where it has one and *response* names nothing.
+    quotes
+        Whether messages may quote what the model says of rows, which often holds their values.
     """
 
     source: str
@@ -60,6 +62,7 @@ class ModelRecipe:
     layout: str | None = None
     link: str | None = None
     raw: bool = False
+    quotes: bool = True
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,21 @@ class Signature:
     positive: int | None
     margin: bool
     note: str
+
+
+class OtherModalityError(RefusedError):
+    """
+    A model takes rows of another kind than those of the command.
+
+    Attributes
+    ----------
+    modality
+        The command that explains it.
+    """
+
+    def __init__(self, message: str, modality: str) -> None:
+        super().__init__(f"{message}; xplain {modality} explains it")
+        self.modality = modality
 
 
 class UnableError(UsageError):

@@ -185,7 +185,8 @@ def _typical_features(records: Records) -> int:
 
 def describe(opened: Inputs, chosen: Choices) -> list[str]:
     """Name inputs and outputs of an opened model, and what it answers on the first rows."""
-    head = take(opened.modality.probe(), range(_SHOWN_ROWS))
+    first = opened.modality.probe()
+    head = take(first, range(min(_SHOWN_ROWS, count(first))))
     answers = opened.model.predict(head)
     return [
         f"inputs          {opened.modality.described()}",

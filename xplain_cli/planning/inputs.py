@@ -84,6 +84,7 @@ def _recipe(request: Request) -> ModelRecipe:
         layout=request.picture_form.layout,
         link=link_of(request.explanation.output_scale),
         raw=request.explanation.output_scale == "raw",
+        quotes=request.shows_values,
     )
 
 

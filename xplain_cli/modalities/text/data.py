@@ -1,7 +1,7 @@
 """Texts: a column of a table, or a line each; their units are features."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from xplain_cli import datasets
 from xplain_cli.baselines import Baseline, label_of, open_baseline
 from xplain_cli.baselines.assignment import check_unasked
-from xplain_cli.baselines.texts import Replacement, Token
+from xplain_cli.baselines.texts import Deletion, Replacement, Token
 from xplain_cli.datasets import Table
 from xplain_cli.errors import RefusedError, UsageError, nearest
 from xplain_cli.methods import Method
@@ -24,10 +24,12 @@ from xplain_cli.modalities import (
     classes_named,
 )
 from xplain_cli.modalities.row_ids import carried_columns, check_carried, read_options, rows_of
+from xplain_cli.modalities.tabular.reading import read_rows
 from xplain_cli.modalities.text.candidates import OtherTexts, TextReference
+from xplain_cli.modalities.text.held_cells import held_kinds
 from xplain_cli.modalities.text.masks import TextMasker, text_key
 from xplain_cli.modalities.text.segmentation import check_unit, has_dictionary
-from xplain_cli.models import MaskedText, Model, Signature
+from xplain_cli.models import LoadedModel, MaskedText, Model, Signature
 from xplain_cli.models.batches import BATCH_ROWS
 from xplain_cli.models.callables import extend_path
 from xplain_cli.options.request import Request
@@ -55,23 +57,29 @@ class Text:
     sparse
         Whether the model can be asked masked texts without their strings.
     first
-        The first texts that are there.
+        The first texts that are there, or rows with such, as the model takes them.
     tokenizer
         SHA-256 (hex) of the model's tokenizer file, if it has one.
     baseline
         What stands for absent units.
     others
         Texts that the baseline names.
+    kinds
+        Columns that the model reads, where it reads others beside the texts: each one's kind.
+    loaded
+        The model.
     """
 
     request: Request
     table: Table
     column: str
     perturbation: TextMasker
-    first: tuple[str, ...]
+    first: Any
     tokenizer: str | None
     baseline: Baseline
     others: OtherTexts
+    kinds: Mapping[str, str]
+    loaded: LoadedModel
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -96,10 +104,17 @@ class Text:
     @property
     def notes(self) -> tuple[str, ...]:
         """Which column is explained, and what reading found."""
-        if self.request.texts.text_column is not None or len(self.table.columns) == 1:
-            return self.table.notes
-        said = f"texts: column {self.column!r}, the only one that holds text"
-        return (*self.table.notes, said)
+        said = list(self.table.notes)
+        if self.request.texts.text_column is None and len(self.table.columns) > 1:
+            said.append(f"texts: column {self.column!r}, the only one that holds text")
+        if self._held:
+            said.append(f"columns that stay as they are in each row: {', '.join(self._held)}")
+        return tuple(said)
+
+    @property
+    def _held(self) -> list[str]:
+        """The other columns that the model reads."""
+        return [name for name in self.kinds if name != self.column]
 
     @property
     def batch_rows(self) -> int:
@@ -110,17 +125,22 @@ class Text:
         """Return ``masks``."""
         return "masks"
 
-    def probe(self) -> list[str]:
+    def probe(self) -> Any:
         """Return the first texts."""
-        return list(self.first)
+        return self.first
 
-    def typical(self) -> list[str]:
+    def typical(self) -> Any:
         """Return the first texts."""
-        return list(self.first)
+        return self.first
 
     def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
         """Yield texts start..stop in pieces of *size*."""
         carried = carried_columns(self.request)
+        if self.kinds:
+            span = (start, stop)
+            for chunk in read_rows(self.table, self.kinds, self.loaded, size, carried, span):
+                yield Piece(chunk.table, rows_of(self.request, chunk))
+            return
         for chunk in datasets.chunks(self.table, {self.column: "text"}, carried, size, start, stop):
             yield Piece(chunk.table[self.column].tolist(), rows_of(self.request, chunk))
 
@@ -131,6 +151,11 @@ class Text:
     def perturbation_for(self, method: Method, model: Model, signature: Signature) -> Neighbourhood:
         """Return the law, and whether masked texts are asked as sparse rows."""
         label = label_of("text", self.baseline, self.request.first_baseline)
+        if self.kinds and not isinstance(self.baseline, Deletion | Token):
+            raise UsageError(
+                f"--baseline {label}: the model reads other columns beside the texts, and another"
+                " text has others; take the default, or --mask-token"
+            )
         fitted = check_unasked(self.baseline.fit(self._reference(model, signature)), label)
         perturbation = replace(self.perturbation, refine=method.wants.refine)
         sparse, notes = False, list(fitted.notes)
@@ -145,7 +170,7 @@ class Text:
             )
         masked = model.capabilities.masked_text
         if perturbation.others is None and perturbation.mask_token is None and masked is not None:
-            sparse = sparse_agrees(perturbation, model, masked, list(self.first))
+            sparse = sparse_agrees(perturbation, model, masked, self.first)
             if not sparse:
                 notes.append(
                     "masked texts are asked as strings: sparse rows built from the masks do not"
@@ -179,6 +204,7 @@ class Text:
             if not perturbation.salt
             else text_key(perturbation.salt).hex(),
             "dictionary": _dictionary_version() if perturbation.dictionary else None,
+            **({"columns": dict(self.kinds)} if self.kinds else {}),
             **self.baseline.numbers(self.others),
             "reading": {
                 "sep": request.table_format.sep,
@@ -194,7 +220,8 @@ class Text:
 
     def described(self) -> str:
         """Return the model's inputs in a line."""
-        return f"{self.column} (text, by {self.perturbation.unit})"
+        held = [f"{name} ({self.kinds[name]}, as it is)" for name in self._held]
+        return ", ".join([f"{self.column} (text, by {self.perturbation.unit})", *held])
 
 
 def _dictionary_version() -> str:
@@ -268,6 +295,22 @@ def _baseline(request: Request) -> Baseline:
     return Token(token)
 
 
+def _first(table: Table, column: str, kinds: Mapping[str, str], loaded: LoadedModel) -> Any:
+    """Return the first texts that are there, or rows with such, as the model takes them."""
+    if kinds:
+        head = next(read_rows(table, kinds, loaded, _READ_AHEAD)).readable
+    else:
+        head = next(datasets.chunks(table, {column: "text"}, [], _READ_AHEAD)).readable
+    there = [isinstance(text, str) and bool(text.strip()) for text in head[column]]
+    if not any(there):
+        raise RefusedError(
+            f"{table.paths[0]}: the first {len(head)} cells of column {column!r} hold no text; name"
+            " another one with --text-column"
+        )
+    first = head[there].head(PROBE_ROWS).reset_index(drop=True)
+    return first if kinds else first[column].tolist()
+
+
 def open_text(request: Request, load: Load) -> OpenedModality:
     """
     Open texts and the model.
@@ -286,20 +329,28 @@ def open_text(request: Request, load: Load) -> OpenedModality:
     extend_path(request.trust.python_path)
     check_unit(request.texts.unit)
     loaded = load()
-    head = next(datasets.chunks(table, {column: "text"}, [], _READ_AHEAD)).readable[column]
-    first = [text for text in head if isinstance(text, str) and text.strip()][:PROBE_ROWS]
-    if not first:
-        raise RefusedError(
-            f"{table.paths[0]}: the first {len(head)} cells of column {column!r} hold no text; name"
-            " another one with --text-column"
-        )
+    kinds = held_kinds(request, loaded, table, column)
+    first = _first(table, column, kinds, loaded)
     perturbation = TextMasker(
         unit=request.texts.unit,
         merged=request.texts.occurrences == "merge",
         dictionary=request.texts.unit == "word" and has_dictionary(),
         salt=os.environ.get(SALT, "") if request.texts.hash_units else None,
+        quotes=request.shows_values,
+        column=column if kinds else None,
     )
     tokenizer = loaded.tokenizer_sha256
     others = OtherTexts(request)
-    opened = Text(request, table, column, perturbation, tuple(first), tokenizer, baseline, others)
+    opened = Text(
+        request=request,
+        table=table,
+        column=column,
+        perturbation=perturbation,
+        first=first,
+        tokenizer=tokenizer,
+        baseline=baseline,
+        others=others,
+        kinds=kinds,
+        loaded=loaded,
+    )
     return OpenedModality(opened, loaded)

@@ -1,0 +1,110 @@
+"""Texts in a column of a table, for models that read other cells too: those stay as they are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from xplain_cli.datasets import Table
+from xplain_cli.datasets.columns import match_columns
+from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.modalities.tabular.draws import row_keys
+from xplain_cli.modalities.tabular.reading import read_kinds
+from xplain_cli.models import LoadedModel
+from xplain_cli.models.batches import repeated
+from xplain_cli.options.request import Request
+
+
+@dataclass(frozen=True)
+class HeldCells:
+    """
+    All cells of some rows, in the order of the model.
+
+    Attributes
+    ----------
+    table
+        The rows.
+    column
+        Where the texts stand in them.
+    """
+
+    table: pd.DataFrame
+    column: str
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.table)
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """SHA-256 of the cells of each row, the text among them."""
+        return row_keys(self.table)
+
+    def take(self, rows: Sequence[int]) -> "HeldCells":
+        """Return some of the rows."""
+        return HeldCells(repeated(self.table, np.array(rows, dtype=np.int64)), self.column)
+
+    def with_texts(self, texts: Sequence[str]) -> pd.DataFrame:
+        """Return the rows with other texts in their place."""
+        held = pd.Series(np.array(texts, dtype=object), dtype=object)
+        return self.table.assign(**{self.column: held})
+
+    def of_row(self, row: int, texts: Sequence[str]) -> pd.DataFrame:
+        """Return one row as often as there are texts, each with one of them."""
+        return self.take([row] * len(texts)).with_texts(texts)
+
+
+def _check_words(request: Request, loaded: LoadedModel, column: str) -> None:
+    """Refuse a column that the model does not read word by word."""
+    source = request.sources.model
+    for known, taken in ((loaded.numeric, "a number"), (loaded.discrete, "a category")):
+        if column in known:
+            raise RefusedError(
+                f"{source}: it takes column {column!r} as {taken}, not word by word; xplain tabular"
+                " explains its columns, --text-column names another"
+            )
+
+
+def held_kinds(
+    request: Request, loaded: LoadedModel, table: Table, column: str
+) -> Mapping[str, str]:
+    """
+    Return the kind of each column that a model reads; none for a model of texts alone.
+
+    Raises
+    ------
+    RefusedError
+        The model takes numbers, reads the texts otherwise than word by word, or a column that it
+        reads is missing.
+    UsageError
+        It reads none of the texts.
+    """
+    source = request.sources.model
+    if loaded.columns is None and loaded.n_columns is None:
+        return {}
+    if loaded.all_numeric and loaded.columns is None:
+        raise RefusedError(
+            f"{source}: takes {loaded.n_columns} numbers a row, no texts: the vectoriser that makes"
+            " them is missing; store both as one: make_pipeline(vectoriser, model)"
+        )
+    if loaded.columns is not None and column not in loaded.columns:
+        raise UsageError(
+            f"{source}: is a model of tables and does not read column {column!r}, but"
+            f" {', '.join(loaded.columns[:12])}; name one of these by --text-column, or explain"
+            " columns by xplain tabular"
+        )
+    _check_words(request, loaded, column)
+    matched = match_columns(
+        table.columns,
+        loaded.columns,
+        loaded.n_columns,
+        id_column=request.ids.id_column,
+        features=(),
+        drop=(),
+        where=table.paths[0],
+    )
+    kinds = read_kinds(table, table, matched.columns, loaded)
+    if column not in kinds:
+        raise UsageError(f"{source}: reads {', '.join(kinds)}, and not column {column!r}")
+    return {**kinds, column: "text"}
