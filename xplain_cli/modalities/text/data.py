@@ -1,7 +1,7 @@
 """Texts: a column of a table, or a line each; their units are features."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -24,12 +24,11 @@ from xplain_cli.modalities import (
     classes_named,
 )
 from xplain_cli.modalities.row_ids import carried_columns, check_carried, read_options, rows_of
-from xplain_cli.modalities.tabular.reading import read_rows
 from xplain_cli.modalities.text.candidates import OtherTexts, TextReference
-from xplain_cli.modalities.text.held_cells import held_kinds
+from xplain_cli.modalities.text.held_cells import HeldColumns, held_columns
 from xplain_cli.modalities.text.masks import TextMasker, text_key
 from xplain_cli.modalities.text.segmentation import check_unit, has_dictionary
-from xplain_cli.models import LoadedModel, MaskedText, Model, Signature
+from xplain_cli.models import MaskedText, Model, Signature
 from xplain_cli.models.batches import BATCH_ROWS
 from xplain_cli.models.callables import extend_path
 from xplain_cli.options.request import Request
@@ -64,10 +63,8 @@ class Text:
         What stands for absent units.
     others
         Texts that the baseline names.
-    kinds
-        Columns that the model reads, where it reads others beside the texts: each one's kind.
-    loaded
-        The model.
+    held
+        The columns that the model reads, where it reads others beside the texts; else None.
     """
 
     request: Request
@@ -78,8 +75,7 @@ class Text:
     tokenizer: str | None
     baseline: Baseline
     others: OtherTexts
-    kinds: Mapping[str, str]
-    loaded: LoadedModel
+    held: HeldColumns | None
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -107,14 +103,9 @@ class Text:
         said = list(self.table.notes)
         if self.request.texts.text_column is None and len(self.table.columns) > 1:
             said.append(f"texts: column {self.column!r}, the only one that holds text")
-        if self._held:
-            said.append(f"columns that stay as they are in each row: {', '.join(self._held)}")
+        if self.held is not None and self.held.others:
+            said.append(f"columns that stay as they are in each row: {', '.join(self.held.others)}")
         return tuple(said)
-
-    @property
-    def _held(self) -> list[str]:
-        """The other columns that the model reads."""
-        return [name for name in self.kinds if name != self.column]
 
     @property
     def batch_rows(self) -> int:
@@ -136,9 +127,8 @@ class Text:
     def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
         """Yield texts start..stop in pieces of *size*."""
         carried = carried_columns(self.request)
-        if self.kinds:
-            span = (start, stop)
-            for chunk in read_rows(self.table, self.kinds, self.loaded, size, carried, span):
+        if self.held is not None:
+            for chunk in self.held.read(self.table, size, carried, (start, stop)):
                 yield Piece(chunk.table, rows_of(self.request, chunk))
             return
         for chunk in datasets.chunks(self.table, {self.column: "text"}, carried, size, start, stop):
@@ -151,7 +141,7 @@ class Text:
     def perturbation_for(self, method: Method, model: Model, signature: Signature) -> Neighbourhood:
         """Return the law, and whether masked texts are asked as sparse rows."""
         label = label_of("text", self.baseline, self.request.first_baseline)
-        if self.kinds and not isinstance(self.baseline, Deletion | Token):
+        if self.held is not None and not isinstance(self.baseline, Deletion | Token):
             raise UsageError(
                 f"--baseline {label}: the model reads other columns beside the texts, and another"
                 " text has others; take the default, or --mask-token"
@@ -204,7 +194,7 @@ class Text:
             if not perturbation.salt
             else text_key(perturbation.salt).hex(),
             "dictionary": _dictionary_version() if perturbation.dictionary else None,
-            **({"columns": dict(self.kinds)} if self.kinds else {}),
+            **({} if self.held is None else {"columns": dict(self.held.kinds)}),
             **self.baseline.numbers(self.others),
             "reading": {
                 "sep": request.table_format.sep,
@@ -220,8 +210,11 @@ class Text:
 
     def described(self) -> str:
         """Return the model's inputs in a line."""
-        held = [f"{name} ({self.kinds[name]}, as it is)" for name in self._held]
-        return ", ".join([f"{self.column} (text, by {self.perturbation.unit})", *held])
+        said = [f"{self.column} (text, by {self.perturbation.unit})"]
+        if self.held is not None:
+            kinds = self.held.kinds
+            said += [f"{name} ({kinds[name]}, as it is)" for name in self.held.others]
+        return ", ".join(said)
 
 
 def _dictionary_version() -> str:
@@ -295,12 +288,12 @@ def _baseline(request: Request) -> Baseline:
     return Token(token)
 
 
-def _first(table: Table, column: str, kinds: Mapping[str, str], loaded: LoadedModel) -> Any:
+def _first(table: Table, column: str, held: HeldColumns | None) -> Any:
     """Return the first texts that are there, or rows with such, as the model takes them."""
-    if kinds:
-        head = next(read_rows(table, kinds, loaded, _READ_AHEAD)).readable
-    else:
+    if held is None:
         head = next(datasets.chunks(table, {column: "text"}, [], _READ_AHEAD)).readable
+    else:
+        head = next(held.read(table, _READ_AHEAD)).readable
     there = [isinstance(text, str) and bool(text.strip()) for text in head[column]]
     if not any(there):
         raise RefusedError(
@@ -308,7 +301,7 @@ def _first(table: Table, column: str, kinds: Mapping[str, str], loaded: LoadedMo
             " another one with --text-column"
         )
     first = head[there].head(PROBE_ROWS).reset_index(drop=True)
-    return first if kinds else first[column].tolist()
+    return first[column].tolist() if held is None else first
 
 
 def open_text(request: Request, load: Load) -> OpenedModality:
@@ -329,15 +322,15 @@ def open_text(request: Request, load: Load) -> OpenedModality:
     extend_path(request.trust.python_path)
     check_unit(request.texts.unit)
     loaded = load()
-    kinds = held_kinds(request, loaded, table, column)
-    first = _first(table, column, kinds, loaded)
+    held = held_columns(request, loaded, table, column)
+    first = _first(table, column, held)
     perturbation = TextMasker(
         unit=request.texts.unit,
         merged=request.texts.occurrences == "merge",
         dictionary=request.texts.unit == "word" and has_dictionary(),
         salt=os.environ.get(SALT, "") if request.texts.hash_units else None,
         quotes=request.shows_values,
-        column=column if kinds else None,
+        column=None if held is None else column,
     )
     tokenizer = loaded.tokenizer_sha256
     others = OtherTexts(request)
@@ -350,7 +343,6 @@ def open_text(request: Request, load: Load) -> OpenedModality:
         tokenizer=tokenizer,
         baseline=baseline,
         others=others,
-        kinds=kinds,
-        loaded=loaded,
+        held=held,
     )
     return OpenedModality(opened, loaded)

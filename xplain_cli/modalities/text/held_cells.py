@@ -1,16 +1,16 @@
 """Texts in a column of a table, for models that read other cells too: those stay as they are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from xplain_cli.datasets import Table
+from xplain_cli.datasets import Chunk, Table
 from xplain_cli.datasets.columns import match_columns
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.modalities.tabular.draws import row_keys
-from xplain_cli.modalities.tabular.reading import read_kinds
+from xplain_cli.modalities.tabular.reading import read_kinds, read_rows
 from xplain_cli.models import LoadedModel
 from xplain_cli.models.batches import repeated
 from xplain_cli.options.request import Request
@@ -55,6 +55,41 @@ class HeldCells:
         return self.take([row] * len(texts)).with_texts(texts)
 
 
+@dataclass(frozen=True)
+class HeldColumns:
+    """
+    The columns that a model reads, that of the texts among them.
+
+    Attributes
+    ----------
+    column
+        Where the texts stand.
+    kinds
+        The kind of each column, in the order of the model.
+    loaded
+        The model, which knows its categories.
+    """
+
+    column: str
+    kinds: Mapping[str, str]
+    loaded: LoadedModel
+
+    @property
+    def others(self) -> list[str]:
+        """The columns beside the texts."""
+        return [name for name in self.kinds if name != self.column]
+
+    def read(
+        self,
+        table: Table,
+        rows: int,
+        carried: Sequence[str] = (),
+        span: tuple[int, int | None] = (0, None),
+    ) -> Iterator[Chunk]:
+        """Yield a *span* of rows in chunks; those that the model cannot be asked have a reason."""
+        yield from read_rows(table, self.kinds, self.loaded, rows, carried, span)
+
+
 def _check_words(request: Request, loaded: LoadedModel, column: str) -> None:
     """Refuse a column that the model does not read word by word."""
     source = request.sources.model
@@ -66,11 +101,11 @@ def _check_words(request: Request, loaded: LoadedModel, column: str) -> None:
             )
 
 
-def held_kinds(
+def held_columns(
     request: Request, loaded: LoadedModel, table: Table, column: str
-) -> Mapping[str, str]:
+) -> HeldColumns | None:
     """
-    Return the kind of each column that a model reads; none for a model of texts alone.
+    Return the columns that a model reads; None for a model of texts alone.
 
     Raises
     ------
@@ -82,7 +117,7 @@ def held_kinds(
     """
     source = request.sources.model
     if loaded.columns is None and loaded.n_columns is None:
-        return {}
+        return None
     if loaded.all_numeric and loaded.columns is None:
         raise RefusedError(
             f"{source}: takes {loaded.n_columns} numbers a row, no texts: the vectoriser that makes"
@@ -107,4 +142,4 @@ def held_kinds(
     kinds = read_kinds(table, table, matched.columns, loaded)
     if column not in kinds:
         raise UsageError(f"{source}: reads {', '.join(kinds)}, and not column {column!r}")
-    return {**kinds, column: "text"}
+    return HeldColumns(column, {**kinds, column: "text"}, loaded)
