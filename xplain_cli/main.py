@@ -12,7 +12,7 @@ from types import FrameType
 from typing import NoReturn, TextIO
 
 from xplain_cli.console import Console
-from xplain_cli.errors import XplainError, shortened
+from xplain_cli.errors import XplainError, summed_up
 
 INTERRUPTED = 130
 CLOSED_PIPE = 141
@@ -90,7 +90,7 @@ def _run(argv: Sequence[str]) -> int:
     return 0
 
 
-def _explain(error: Exception, console: Console, *, debug: bool) -> int:
+def _explain(error: Exception, console: Console, *, debug: bool, quotes: bool) -> int:
     """Say what went wrong; return the exit code."""
     if debug:
         console.trace("".join(traceback.format_exception(error)))
@@ -102,7 +102,7 @@ def _explain(error: Exception, console: Console, *, debug: bool) -> int:
         console.error(f"{place}{error.strerror or error}")
         return REFUSED
     hint = "" if debug else "; run again with --debug for the trace"
-    console.error(f"bug: {type(error).__name__}: {shortened(str(error))}; please report{hint}")
+    console.error(f"bug: {summed_up(error, quotes=quotes)}; please report{hint}")
     return BUG
 
 
@@ -124,7 +124,8 @@ def _guarded(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         return CLOSED_PIPE
     except Exception as error:  # noqa: BLE001  the boundary: nothing may pass it
-        return _explain(error, console, debug=debug)
+        quotes = not any(_asked(argv, flag) for flag in ("--no-values", "--hash-units"))
+        return _explain(error, console, debug=debug, quotes=quotes)
     return code
 
 

@@ -5,12 +5,18 @@ from typing import TYPE_CHECKING
 
 from xplain_cli.console import open_console
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.options import runs, tables
+from xplain_cli.options import pictures, runs, tables, texts
 from xplain_cli.options.command import Options, takes
-from xplain_cli.options.declare import some
+from xplain_cli.options.declare import options_of, some
 from xplain_cli.options.request import to_request
 
+_OF_MODALITY = {
+    "text": (texts.Texts,),
+    "image": (pictures.Segmentation, pictures.PictureForm),
+}
+
 if TYPE_CHECKING:  # it brings numpy, which --help must not wait for
+    from xplain_cli.console import Console
     from xplain_cli.models.inspection import Inspection
 
 
@@ -32,6 +38,30 @@ def _lines(found: "Inspection") -> Iterator[str]:
         yield f"refused   {reason}"
 
 
+def _modality(options: Options) -> str:
+    """Return which command would explain DATA: by the options that are named, or by its look."""
+    for modality, groups in _OF_MODALITY.items():
+        if options.named & {one.name for group in groups for one in options_of(group)}:
+            return modality
+    from xplain_cli.datasets.pictures import holds_pictures
+
+    first = options.group(runs.Sources).data[0]
+    if holds_pictures(first):
+        return "image"
+    return "text" if first.lower().endswith(".txt") else "tabular"
+
+
+def _preview(options: Options, console: "Console") -> list[str]:
+    """Say what a run would cost, of the command that the model is for."""
+    from xplain_cli.jobs.explain import preview
+    from xplain_cli.models import OtherModalityError
+
+    try:
+        return preview(to_request(options, _modality(options)), console)
+    except OtherModalityError as error:
+        return preview(to_request(options, error.modality), console)
+
+
 @takes(
     runs.Words,
     runs.Sources,
@@ -41,6 +71,9 @@ def _lines(found: "Inspection") -> Iterator[str]:
     some(tables.Ids, "id_column"),
     tables.Columns,
     tables.TableFormat,
+    texts.Texts,
+    pictures.Segmentation,
+    pictures.PictureForm,
     runs.Trust,
     runs.ProjectFile,
     runs.BRIEF,
@@ -50,7 +83,8 @@ def inspect(options: Options) -> int:
     """
     Look into a model file; nothing of it is imported or run. Exit 3 if it would be refused.
 
-    With DATA the model is loaded too: its inputs, its outputs, a probe, and what a run would cost.
+    With DATA (a table, texts or pictures) the model is loaded too: its inputs, its outputs, a
+    probe, and what a run would cost.
 
     Example: xplain inspect model.pkl
     """
@@ -72,8 +106,6 @@ def inspect(options: Options) -> int:
     if refused and not (loaded and options.typed & {"trusted", "trust_model", "accept"}):
         return RefusedError.exit_code
     if loaded:
-        from xplain_cli.jobs.explain import preview
-
-        for line in preview(to_request(options, "tabular"), console):
+        for line in _preview(options, console):
             console.line(line)
     return 0

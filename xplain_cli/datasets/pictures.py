@@ -225,6 +225,21 @@ def _digest(names: Sequence[str], files: Sequence[str]) -> str:
     return state.hexdigest()
 
 
+def holds_pictures(path: str) -> bool:
+    """Return whether DATA looks like pictures, by suffixes and by the axes of a stack."""
+    files = _walk(path) if Path(path).is_dir() else [path]
+    suffixes = {PurePath(file).suffix.lower() for file in files}
+    if suffixes & (_PICTURES | _DICOM):
+        return True
+    if not suffixes & _STACKS or len(files) > 1:
+        return False
+    try:
+        open_stack(path)
+    except RefusedError:  # a table, or an array that nobody can read: its own reader says what
+        return False
+    return True
+
+
 def find_pictures(paths: Sequence[str]) -> Pictures:
     """
     Find the pictures of DATA; headers are looked at, no picture is decoded.

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from xplain_cli.engine.mask_cache import MaskCache, UniqueMasks
+from xplain_cli.errors import summed_up
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import MaskedRows
 from xplain_cli.methods import MaskOutputs, NeedMasks, NeedOutputs, NeedPool, Pool, UnexplainedError
@@ -95,9 +96,8 @@ def _distinct_texts(texts: list[str]) -> tuple[list[str], IntArray]:
 
 def failure_text(error: Exception, where: str, *, shown: bool) -> str:
     """Return why a row failed on which the model raised; what it said may quote a value."""
-    said = f": {error}".splitlines()[0] if shown else ""
     return (
-        f"the model raised {type(error).__name__}{said} on {where}; mend or remove the row, or"
+        f"the model raised {summed_up(error, quotes=shown)} on {where}; mend or remove the row, or"
         " allow for it with --max-failed"
     )
 

@@ -122,7 +122,8 @@ def _explain_to_stdout(job: Job, run: Run, course: Course) -> int:
     join_pieces(pieces(), fmt, stream, manifest=_manifest(job, pool))
     stream.flush()
     whole = tally.summary()
-    job.console.summary(across_rows(whole, story_of(job.request.modality)))
+    story, values = story_of(job.request.modality), job.plan.selection["values"]
+    job.console.summary(across_rows(whole, story, values=values))
     gates = judge_gates(job.gates, frames, job.console)
     return conclude(gates, whole.failed, job.tolerated, job.console)
 

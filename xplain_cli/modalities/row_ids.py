@@ -34,7 +34,7 @@ def read_options(request: Request, *, of_data: bool = True) -> ReadOptions:
         na_values=request.table_format.na_values,
         dtypes=tuple(dtypes),
         header=not request.table_format.no_header,
-        show_cells=not request.result.no_values,
+        show_cells=request.shows_values,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xplain_cli.errors import RefusedError, nearest
+from xplain_cli.errors import RefusedError, nearest, summed_up
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import (
     Batch,
@@ -157,7 +157,7 @@ class LoadedCallable:
         except Exception as error:  # the user's code may raise anything
             raise RefusedError(
                 f"{source}: failed on the first {len(batch)} rows, given as {given}:"
-                f" {type(error).__name__}: {error}"
+                f" {summed_up(error, quotes=self._recipe.quotes)}"
             ) from error
         names = labels or None
         found = Answer(

@@ -54,6 +54,8 @@ class ModelRecipe:
         What the user takes as it is (``--accept``): ``LEFTOVERS``, ``UNSTEADY``.
     member
         The key under which a stored dict holds the model; None: the file holds the model itself.
+    quotes
+        Whether messages may quote what the model says of rows, which often holds their values.
     """
 
     source: str
@@ -70,6 +72,7 @@ class ModelRecipe:
     raw: bool = False
     accept: tuple[str, ...] = ()
     member: str | None = None
+    quotes: bool = True
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,21 @@ class Signature:
 
 class WrongLengthError(RefusedError):
     """A model answered another number of rows than it was given."""
+
+
+class OtherModalityError(RefusedError):
+    """
+    A model takes rows of another kind than those of the command.
+
+    Attributes
+    ----------
+    modality
+        The command that explains it.
+    """
+
+    def __init__(self, message: str, modality: str) -> None:
+        super().__init__(f"{message}; xplain {modality} explains it")
+        self.modality = modality
 
 
 class UnableError(UsageError):

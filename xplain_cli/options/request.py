@@ -69,6 +69,11 @@ class Request:
     talk: runs.Talk
 
     @property
+    def shows_values(self) -> bool:
+        """Whether values of DATA, and messages that may quote them, are shown."""
+        return not (self.result.no_values or self.texts.hash_units)
+
+    @property
     def first_baseline(self) -> str | None:
         """The baseline of this run; several are as many runs."""
         return self.references.baseline[0] if self.references.baseline else None

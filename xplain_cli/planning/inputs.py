@@ -93,6 +93,7 @@ def _recipe(request: Request) -> ModelRecipe:
         raw=request.explanation.output_scale == "raw",
         accept=request.trust.accept,
         member=request.explanation.member,
+        quotes=request.shows_values,
     )
 
 

@@ -80,7 +80,7 @@ def assign(job: Job, pool_folder: Path | None, secret: str = "") -> Assignment:
         pool_folder=None if pool_folder is None else str(pool_folder.resolve()),
         batch_rows=opened.modality.batch_rows,
         sparse=chosen.neighbourhood.sparse,
-        with_values=not (request.result.no_values or request.texts.hash_units),
+        with_values=request.shows_values,
         with_repeats=request.result.write_repeats,
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 from xplain_cli import datasets
 from xplain_cli.baselines import Baseline, label_of, open_baseline
 from xplain_cli.baselines.assignment import check_unasked
-from xplain_cli.baselines.texts import Replacement, Token
+from xplain_cli.baselines.texts import Deletion, Replacement, Token
 from xplain_cli.datasets import Table
 from xplain_cli.errors import RefusedError, UsageError, nearest
 from xplain_cli.methods import Method
@@ -31,6 +31,7 @@ from xplain_cli.modalities.row_ids import (
     rows_of,
 )
 from xplain_cli.modalities.text.candidates import OtherTexts, TextReference
+from xplain_cli.modalities.text.held_cells import HeldColumns, held_columns
 from xplain_cli.modalities.text.masks import TextMasker, text_key
 from xplain_cli.modalities.text.segmentation import check_unit, has_dictionary
 from xplain_cli.models import MaskedText, Model, Signature
@@ -61,23 +62,26 @@ class Text:
     sparse
         Whether the model can be asked masked texts without their strings.
     first
-        The first texts that are there.
+        The first texts that are there, or rows with such, as the model takes them.
     tokenizer
         SHA-256 (hex) of the model's tokenizer file, if it has one.
     baseline
         What stands for absent units.
     others
         Texts that the baseline names.
+    held
+        The columns that the model reads, where it reads others beside the texts; else None.
     """
 
     request: Request
     table: Table
     column: str
     perturbation: TextMasker
-    first: tuple[str, ...]
+    first: Any
     tokenizer: str | None
     baseline: Baseline
     others: OtherTexts
+    held: HeldColumns | None
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -102,10 +106,12 @@ class Text:
     @property
     def notes(self) -> tuple[str, ...]:
         """Which column is explained, and what reading found."""
-        if self.request.texts.text_column is not None or len(self.table.columns) == 1:
-            return self.table.notes
-        said = f"texts: column {self.column!r}, the only one that holds text"
-        return (*self.table.notes, said)
+        said = list(self.table.notes)
+        if self.request.texts.text_column is None and len(self.table.columns) > 1:
+            said.append(f"texts: column {self.column!r}, the only one that holds text")
+        if self.held is not None and self.held.others:
+            said.append(f"columns that stay as they are in each row: {', '.join(self.held.others)}")
+        return tuple(said)
 
     @property
     def batch_rows(self) -> int:
@@ -116,17 +122,21 @@ class Text:
         """Return ``masks``."""
         return "masks"
 
-    def probe(self) -> list[str]:
+    def probe(self) -> Any:
         """Return the first texts."""
-        return list(self.first)
+        return self.first
 
-    def typical(self) -> list[str]:
+    def typical(self) -> Any:
         """Return the first texts."""
-        return list(self.first)
+        return self.first
 
     def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
         """Yield texts start..stop in pieces of *size*."""
         carried = carried_columns(self.request)
+        if self.held is not None:
+            for chunk in self.held.read(self.table, size, carried, (start, stop)):
+                yield Piece(chunk.table, rows_of(self.request, chunk))
+            return
         for chunk in datasets.chunks(self.table, {self.column: "text"}, carried, size, start, stop):
             yield Piece(chunk.table[self.column].tolist(), rows_of(self.request, chunk))
 
@@ -137,6 +147,11 @@ class Text:
     def perturbation_for(self, method: Method, model: Model, signature: Signature) -> Neighbourhood:
         """Return the masker, and whether masked texts are asked as sparse rows."""
         label = label_of("text", self.baseline, self.request.first_baseline)
+        if self.held is not None and not isinstance(self.baseline, Deletion | Token):
+            raise UsageError(
+                f"--baseline {label}: the model reads other columns beside the texts, and another"
+                " text has others; take the default, or --mask-token"
+            )
         fitted = check_unasked(self.baseline.fit(self._reference(model, signature)), label)
         perturbation = replace(self.perturbation, refine=method.wants.refine)
         sparse, notes = False, list(fitted.notes)
@@ -151,7 +166,7 @@ class Text:
             )
         masked = model.capabilities.masked_text
         if perturbation.others is None and perturbation.mask_token is None and masked is not None:
-            sparse = sparse_agrees(perturbation, model, masked, list(self.first))
+            sparse = sparse_agrees(perturbation, model, masked, self.first)
             if not sparse:
                 notes.append(
                     "masked texts are asked as strings: sparse rows built from the masks do not"
@@ -185,6 +200,7 @@ class Text:
             if not perturbation.salt
             else text_key(perturbation.salt).hex(),
             "dictionary": _dictionary_version() if perturbation.dictionary else None,
+            **({} if self.held is None else {"columns": dict(self.held.kinds)}),
             **self.baseline.numbers(self.others),
             "reading": reading_numbers(request),
         }
@@ -195,7 +211,11 @@ class Text:
 
     def described(self) -> str:
         """Return the model's inputs in a line."""
-        return f"{self.column} (text, by {self.perturbation.unit})"
+        said = [f"{self.column} (text, by {self.perturbation.unit})"]
+        if self.held is not None:
+            kinds = self.held.kinds
+            said += [f"{name} ({kinds[name]}, as it is)" for name in self.held.others]
+        return ", ".join(said)
 
 
 def _dictionary_version() -> str:
@@ -269,6 +289,22 @@ def _baseline(request: Request) -> Baseline:
     return Token(token)
 
 
+def _first(table: Table, column: str, held: HeldColumns | None) -> Any:
+    """Return the first texts that are there, or rows with such, as the model takes them."""
+    if held is None:
+        head = next(datasets.chunks(table, {column: "text"}, [], _READ_AHEAD)).readable
+    else:
+        head = next(held.read(table, _READ_AHEAD)).readable
+    there = [isinstance(text, str) and bool(text.strip()) for text in head[column]]
+    if not any(there):
+        raise RefusedError(
+            f"{table.paths[0]}: the first {len(head)} cells of column {column!r} hold no text; name"
+            " another one with --text-column"
+        )
+    first = head[there].head(PROBE_ROWS).reset_index(drop=True)
+    return first[column].tolist() if held is None else first
+
+
 def open_data(request: Request, load: Load) -> OpenedModality:
     """
     Open texts and the model.
@@ -287,20 +323,27 @@ def open_data(request: Request, load: Load) -> OpenedModality:
     extend_path(request.trust.python_path)
     check_unit(request.texts.unit)
     loaded = load()
-    head = next(datasets.chunks(table, {column: "text"}, [], _READ_AHEAD)).readable[column]
-    first = [text for text in head if isinstance(text, str) and text.strip()][:PROBE_ROWS]
-    if not first:
-        raise RefusedError(
-            f"{table.paths[0]}: the first {len(head)} cells of column {column!r} hold no text; name"
-            " another one with --text-column"
-        )
+    held = held_columns(request, loaded, table, column)
+    first = _first(table, column, held)
     perturbation = TextMasker(
         unit=request.texts.unit,
         merged=request.texts.occurrences == "merge",
         dictionary=request.texts.unit == "word" and has_dictionary(),
         salt=os.environ.get(SALT, "") if request.texts.hash_units else None,
+        quotes=request.shows_values,
+        column=None if held is None else column,
     )
     tokenizer = loaded.tokenizer_sha256
     others = OtherTexts(request)
-    opened = Text(request, table, column, perturbation, tuple(first), tokenizer, baseline, others)
+    opened = Text(
+        request=request,
+        table=table,
+        column=column,
+        perturbation=perturbation,
+        first=first,
+        tokenizer=tokenizer,
+        baseline=baseline,
+        others=others,
+        held=held,
+    )
     return OpenedModality(opened, loaded)

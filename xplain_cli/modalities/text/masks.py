@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xplain_cli.baselines.assignment import FittedBaseline
+from xplain_cli.errors import summed_up
 from xplain_cli.explanation import BoolArray, IntArray
 from xplain_cli.features import (
     FeatureLabels,
@@ -22,6 +23,7 @@ from xplain_cli.features import (
     nothing_between,
     without_baselines,
 )
+from xplain_cli.modalities.text.held_cells import HeldCells
 from xplain_cli.modalities.text.segmentation import Span, is_unspaced, split_units
 
 MOST_UNITS = 1000
@@ -63,6 +65,10 @@ class TextMasker:
         With a number, only units inside so many sentences, the strongest, are explained; None: all.
     others
         Gives each text another one, against which it is explained. None: units go.
+    quotes
+        Whether reasons may quote what a user's own splitter says of a text.
+    column
+        Where the texts stand in the tables that are split; None: it is handed texts alone.
     """
 
     unit: str = "word"
@@ -72,6 +78,8 @@ class TextMasker:
     salt: str | None = None
     refine: int | None = None
     others: FittedBaseline | None = None
+    quotes: bool = True
+    column: str | None = None
 
     draws: ClassVar[None] = None
     inclusion: ClassVar[Inclusion] = "uniform-size"
@@ -97,18 +105,19 @@ class TextMasker:
         named = ("baseline_origin", "baseline_class", "baseline_in_class", "n_changed")
         return ("n_units", "n_truncated", "segmentation", *(named if self.others else ()))
 
-    def split(self, batch: Sequence[Any]) -> Any:
+    def split(self, batch: Any) -> Any:
         """Split texts into features: units, or what differs from another text."""
         from xplain_cli.modalities.text.nearest import aligned
 
         rows = self.units_of(batch)
         return rows if self.others is None else aligned(rows, self.others)
 
-    def units_of(self, batch: Sequence[Any]) -> "TextRows":
+    def units_of(self, batch: Any) -> "TextRows":
         """Split texts into units; those that cannot be split, and those without any, say why."""
+        cells = None if self.column is None else HeldCells(batch, self.column)
         texts, units, reasons, empty = [], [], {}, {}
         nothing = f"nothing to explain: the text holds no {self.unit.partition('=')[0]}"
-        for i, cell in enumerate(batch):
+        for i, cell in enumerate(batch if cells is None else cells.table[cells.column]):
             text = cell if isinstance(cell, str) else ""
             texts.append(text)
             found, why = self._units(text)
@@ -117,15 +126,15 @@ class TextMasker:
                 reasons[i] = why
             elif not found:
                 empty[i] = nothing if text else "nothing to explain: there is no text"
-        keys = tuple(map(text_key, texts))
-        return TextRows(self, texts, tuple(units), keys, reasons, empty)
+        keys = tuple(map(text_key, texts)) if cells is None else cells.keys
+        return TextRows(self, texts, tuple(units), keys, reasons, empty, cells=cells)
 
     def _units(self, text: str) -> tuple[tuple[Unit, ...], str | None]:
         """Return the features of a text, by first appearance, or why it cannot be split."""
         try:
             spans = split_units(text, self.unit, dictionary=self.dictionary)
         except Exception as error:  # noqa: BLE001 - a user's callable may raise anything
-            return (), f"{type(error).__name__}: {error}".splitlines()[0]
+            return (), summed_up(error, quotes=self.quotes)
         if self.merged:
             places: dict[str, list[Span]] = {}
             for low, high in spans:
@@ -163,17 +172,17 @@ class TextRows:
     """Texts of one chunk, split into units (see ``features.MaskedRows``)."""
 
     perturbation: TextMasker
-    inputs: list[str]
+    texts: list[str]
     units: tuple[tuple[Unit, ...], ...]
     keys: tuple[bytes, ...]
     reasons: Mapping[int, str]
     empty: Mapping[int, str]
     truncated: tuple[int, ...] = ()
+    cells: HeldCells | None = None
 
     copies: ClassVar[int] = 1
     most_asked: ClassVar[int] = 0
     subset: ClassVar[Subset | None] = None
-    inputs_repeat: ClassVar[bool] = True
 
     between = nothing_between
     with_baselines = without_baselines
@@ -181,7 +190,17 @@ class TextRows:
 
     def __len__(self) -> int:
         """Return the number of texts."""
-        return len(self.inputs)
+        return len(self.texts)
+
+    @property
+    def inputs(self) -> Any:
+        """The texts, or the rows of a table that they stand in."""
+        return self.texts if self.cells is None else self.cells.with_texts(self.texts)
+
+    @property
+    def inputs_repeat(self) -> bool:
+        """Whether equal masked texts are asked once: rows of tables are made a batch at a time."""
+        return self.cells is None
 
     @property
     def counts(self) -> IntArray:
@@ -192,17 +211,18 @@ class TextRows:
         """Return some of the texts."""
         return TextRows(
             self.perturbation,
-            [self.inputs[i] for i in rows],
+            [self.texts[i] for i in rows],
             tuple(self.units[i] for i in rows),
             tuple(self.keys[i] for i in rows),
             {at: self.reasons[i] for at, i in enumerate(rows) if i in self.reasons},
             {at: self.empty[i] for at, i in enumerate(rows) if i in self.empty},
             tuple(self.truncated[i] for i in rows) if self.truncated else (),
+            None if self.cells is None else self.cells.take(rows),
         )
 
     def read_to(self, lengths: Sequence[int]) -> "TextRows":
         """Return the texts cut where the model stops reading; units behind that are counted."""
-        cut = [text[:end] for text, end in zip(self.inputs, lengths, strict=True)]
+        cut = [text[:end] for text, end in zip(self.texts, lengths, strict=True)]
         short = self.perturbation.units_of(cut)
         lost = [len(whole) - len(left) for whole, left in zip(self.units, short.units, strict=True)]
         reasons = {**short.reasons, **self.reasons}
@@ -212,7 +232,7 @@ class TextRows:
         """Return the same texts with other units, one a span."""
         units = tuple(
             tuple(Unit(text[low:high], ((low, high),)) for low, high in own)
-            for text, own in zip(self.inputs, spans, strict=True)
+            for text, own in zip(self.texts, spans, strict=True)
         )
         return replace(self, units=units)
 
@@ -250,25 +270,30 @@ class TextRows:
     def facts(self) -> dict[str, Any]:
         """Return what stability.csv says of the splitting of each text."""
         rules = np.array(
-            [self.perturbation.segmentation(text) for text in self.inputs], dtype=object
+            [self.perturbation.segmentation(text) for text in self.texts], dtype=object
         )
         lost = np.array(self.truncated or (0,) * len(self), dtype=np.int64)
         return {"n_units": self.counts, "n_truncated": lost, "segmentation": rules}
 
     def spanned(self, row: int) -> tuple[str, list[tuple[Span, ...]]]:
         """Return a text and the spans of each of its units."""
-        return self.inputs[row], [unit.spans for unit in self.units[row]]
+        return self.texts[row], [unit.spans for unit in self.units[row]]
 
-    def masked(self, row: int, masks: BoolArray) -> list[str]:
+    def masked(self, row: int, masks: BoolArray) -> Any:
         """
-        Return what a text becomes where only some units stay.
+        Return what a text, or the row that it stands in, becomes where only some units stay.
 
         Parameters
         ----------
         masks : (m, n) bool
             True where a unit stays.
         """
-        text, units = self.inputs[row], self.units[row]
+        texts = self.masked_texts(row, masks)
+        return texts if self.cells is None else self.cells.of_row(row, texts)
+
+    def masked_texts(self, row: int, masks: BoolArray) -> list[str]:
+        """Return what a text becomes where only some units stay, by masks (m, n)."""
+        text, units = self.texts[row], self.units[row]
         places = sorted((span, j) for j, unit in enumerate(units) for span in unit.spans)
         pieces, owners, at = [], [], 0
         for (low, high), j in places:

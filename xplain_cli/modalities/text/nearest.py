@@ -57,7 +57,7 @@ class TextMembers:
     def distances(self, rows: TextRows, classes: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
         """Yield for each text the others of the class, and 1 - shared / all distinct units."""
         del classes  # all are of one
-        for text, own in zip(rows.inputs, rows.units, strict=True):
+        for text, own in zip(rows.texts, rows.units, strict=True):
             units = {unit.text for unit in own}
             shared = np.zeros(len(self.texts), dtype=np.int64)
             for unit in units:
@@ -141,7 +141,7 @@ class AlignedRows:
     @property
     def inputs(self) -> list[str]:
         """The texts."""
-        return self.rows.inputs
+        return self.rows.texts
 
     @property
     def keys(self) -> tuple[bytes, ...]:
@@ -218,7 +218,7 @@ def aligned(rows: TextRows, baseline: FittedBaseline) -> AlignedRows:
     reasons = dict(rows.reasons)
     given: list[Assigned | None] = [None] * len(rows)
     changes: list[tuple[Change, ...]] = [()] * len(rows)
-    for i, text in enumerate(rows.inputs):
+    for i, text in enumerate(rows.texts):
         if i in reasons or i in rows.empty:
             continue
         try:
@@ -228,5 +228,5 @@ def aligned(rows: TextRows, baseline: FittedBaseline) -> AlignedRows:
             continue
         other = rows.perturbation.units_of(found.values)
         given[i] = found
-        changes[i] = tuple(align(text, _ordered(rows, i), other.inputs[0], _ordered(other, 0)))
+        changes[i] = tuple(align(text, _ordered(rows, i), other.texts[0], _ordered(other, 0)))
     return AlignedRows(rows, baseline, tuple(given), tuple(changes), reasons)

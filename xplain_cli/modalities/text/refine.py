@@ -44,7 +44,7 @@ def refine(rows: TextRows, most: int, weigh: Weigh) -> tuple[TextRows, RoughWeig
     -------
     the texts, and what finding the sentences took
     """
-    sentences = [split_sentences(text) for text in rows.inputs]
+    sentences = [split_sentences(text) for text in rows.texts]
     total = RoughWeights()
     chosen = [list(own) for own in sentences]
     for level in (_blocks, list):
@@ -57,7 +57,7 @@ def refine(rows: TextRows, most: int, weigh: Weigh) -> tuple[TextRows, RoughWeig
         for i, sizes in found.sizes.items():
             chosen[i] = _best(spans[i], sizes, most)
             total.asked[i] = total.asked.get(i, 0) + found.asked[i]
-    everything = [(0, len(text)) for text in rows.inputs]
+    everything = [(0, len(text)) for text in rows.texts]
     inside = rows.inside([own or [all_] for own, all_ in zip(chosen, everything, strict=True)])
     for i, count in enumerate(inside.counts.tolist()):
         if not 0 < count <= MOST_UNITS:

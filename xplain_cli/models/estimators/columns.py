@@ -126,6 +126,19 @@ def steps_of(estimator: Any) -> list[Any] | None:
     return [step for _, step in steps if step is not None and not isinstance(step, str)]
 
 
+def takes_texts(estimator: Any) -> bool:
+    """Return whether a fitted pipeline begins with words, so that it is handed texts, no tables."""
+    estimator = inner(estimator)
+    steps, parallel = steps_of(estimator), _parallel(estimator)
+    if steps:
+        return takes_texts(steps[0])
+    if parallel:
+        return any(map(takes_texts, parallel))
+    return bool(
+        {"CountVectorizer", "HashingVectorizer"} & {c.__name__ for c in type(estimator).__mro__}
+    )
+
+
 def handed_on(estimator: Any) -> list[Any]:
     """Return the fitted models inside another that are handed its columns as they are."""
     nested, steps = inner(estimator), steps_of(estimator)

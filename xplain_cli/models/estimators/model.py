@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError, UsageError, summed_up
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import (
     Batch,
     Capabilities,
     Model,
     ModelRecipe,
+    OtherModalityError,
     PictureInput,
     Signature,
 )
@@ -36,6 +37,7 @@ from xplain_cli.models.estimators.columns import (
     fitted_names,
     fitted_width,
     moves_threshold,
+    takes_texts,
 )
 from xplain_cli.models.estimators.trees import leaf_boxes, why_no_trees
 from xplain_cli.models.pickles.object_graph import held_by
@@ -130,6 +132,10 @@ class Estimator:
 
     def __post_init__(self) -> None:
         self.estimator = wrapped(self.estimator)
+        if self.recipe.modality != "text" and takes_texts(self.estimator):
+            raise OtherModalityError(
+                f"{self.source}: its first step splits texts into words", "text"
+            )
         single_threaded(self.estimator)
         self.columns = fitted_names(self.estimator)
         self.n_columns = fitted_width(self.estimator)
@@ -158,14 +164,14 @@ class Estimator:
                     f"{self.source}: holds a {type(self.estimator).__name__} that is not fitted, or"
                     " a step of it is not; call its fit, then store it again"
                 ) from None
-            reason = " ".join(str(error).split())
+            reason = summed_up(error, quotes=self.recipe.quotes)
             skew = [note for note in self.notes if note.startswith("fitted with ")]
             note = f" ({skew[0]})" if skew else ""
             others = [f"take --response {name}" for name in self._able() if name != response]
             ways = [self.way_out] if skew else [*others, self.way_out]
             raise RefusedError(
                 f"{self.source}: {response} failed on the first {len(batch)} rows:"
-                f" {type(error).__name__}: {reason}{note}; {' or '.join(ways)}"
+                f" {reason}{note}; {' or '.join(ways)}"
             ) from error
         answer = self._answer(response, task, matrix)
         signature = settle_answer(answer, len(batch), self.recipe.class_names)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError, UsageError, summed_up
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import (
     Batch,
@@ -16,6 +16,7 @@ from xplain_cli.models.contract import (
     Levels,
     Model,
     ModelRecipe,
+    OtherModalityError,
     PictureInput,
     Signature,
 )
@@ -220,10 +221,14 @@ def _check_inputs(path: str, inputs: Sequence[Slot]) -> None:
             raise RefusedError(f"{path}: input {slot.name!r} is a {slot.type}, not a tensor")
         wide = not is_matrix(inputs) and slot.width != 1
         if len(slot.shape) not in {1, 2} or wide:
+            said = f"{path}: input {slot.name!r} has the shape {list(slot.shape)}"
+            if len(slot.shape) == 4:
+                raise OtherModalityError(f"{said}, that of pictures", "image")
+            if all("int" in one.type for one in inputs):
+                raise OtherModalityError(f"{said}, that of token ids", "text")
             raise RefusedError(
-                f"{path}: input {slot.name!r} has the shape {list(slot.shape)}; a table needs one"
-                " matrix of all columns, or one input per column: export it so (pictures:"
-                " xplain image)"
+                f"{said}; a table needs one matrix of all columns, or one input per column: export"
+                " it so"
             )
 
 
@@ -323,7 +328,7 @@ def settle_outputs(
         raise RefusedError(f"{source}: {error}") from error
     except Exception as error:  # onnxruntime's own exceptions share no other base
         raise RefusedError(
-            f"{source}: failed on the first {rows} rows: {' '.join(str(error).split())}"
+            f"{source}: failed on the first {rows} rows: {summed_up(error, quotes=recipe.quotes)}"
         ) from error
     asked = dict(zip(outputs, answers, strict=True))
     asked_rows = filled_up(rows, fixed)

@@ -1,0 +1,117 @@
+"""Messages quote little of a text, and nothing where values are hidden."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from xplain_cli.errors import summed_up
+
+SECRET = "rosebud " * 60
+CODE = """
+import numpy as np
+
+
+def always(texts):
+    raise ValueError(f"cannot read {texts[0]!r}")
+
+
+def on_long(texts):
+    for text in texts:
+        if len(text) > 100:
+            raise ValueError(f"too long:\\n{text}")
+    return np.array([len(text) / 100 for text in texts])
+
+
+def on_masked(texts):
+    for text in texts:
+        if 100 < len(text) < 400:
+            raise ValueError(f"too short: {texts}")
+    return lengths(texts)
+
+
+def lengths(texts):
+    return np.array([len(text) / 1000 for text in texts])
+
+
+def split(text):
+    if len(text) > 100:
+        raise ValueError(text)
+    return [(0, len(text))]
+"""
+LINES = ["rosebud here", SECRET.strip(), "and there"]
+
+
+@pytest.fixture
+def quoting(run, tmp_path):
+    """Run xplain text on a secret, with a function that quotes it."""
+    (tmp_path / "quotes_texts.py").write_text(CODE)
+    (tmp_path / "t.txt").write_text("\n".join(LINES) + "\n")
+    return lambda function, *options: run(
+        *("text", f"quotes_texts:{function}", "t.txt", "--python-path", tmp_path, "-n", "64"),
+        *("--occurrences", "each", *options),
+    )
+
+
+def reasons():
+    table = pd.read_csv("xplain-out/stability.csv", keep_default_na=False)
+    return [reason for reason in table["error"] if reason]
+
+
+@pytest.mark.parametrize("option", ["--no-values", "--hash-units"])
+def test_a_model_that_fails_at_once_is_not_quoted(quoting, option):
+    done = quoting("always", option)
+    assert done.code == 3
+    assert "ValueError" in done.err
+    assert "rosebud" not in done.err
+
+
+@pytest.mark.parametrize("option", ["--no-values", "--hash-units"])
+@pytest.mark.parametrize(
+    ("function", "more"), [("on_long", ()), ("on_masked", ()), ("on_long", ("--report", "p.html"))]
+)
+def test_a_model_that_fails_on_a_row_is_not_quoted(quoting, option, function, more):
+    done = quoting(function, option, *more)
+    assert done.code == 4
+    assert reasons()
+    assert not any("rosebud" in reason for reason in reasons())
+    assert "rosebud" not in done.err
+    assert all("rosebud" not in path.read_text() for path in Path().glob("*.html"))
+
+
+@pytest.mark.parametrize("option", ["--no-values", "--hash-units"])
+def test_a_splitter_that_fails_on_a_row_is_not_quoted(quoting, option):
+    assert quoting("lengths", option, "--unit", "quotes_texts:split").code == 4
+    assert reasons()
+    assert not any("rosebud" in reason for reason in reasons())
+
+
+@pytest.mark.parametrize("function", ["on_long", "on_masked"])
+def test_otherwise_little_is_quoted(quoting, function):
+    quoting(function)
+    assert all("rosebud" in reason for reason in reasons())
+    assert all(len(reason) < 400 for reason in reasons())
+    assert max(reason.count("rosebud") for reason in reasons()) <= 25
+
+
+def test_a_model_that_fails_at_once_quotes_little(quoting):
+    done = quoting("always")
+    assert "rosebud" in done.err
+    assert max(map(len, done.err.splitlines())) < 400
+
+
+@pytest.mark.parametrize(
+    ("error", "quotes", "said"),
+    [
+        (ValueError("a\n b"), True, "ValueError: a b"),
+        (ValueError("a"), False, "ValueError"),
+        (ValueError(), True, "ValueError"),
+    ],
+)
+def test_an_error_is_summed_up_in_a_line(error, quotes, said):
+    assert summed_up(error, quotes=quotes) == said
+
+
+def test_a_long_error_is_cut():
+    said = summed_up(ValueError("x" * 500))
+    assert (len(said), said[-3:]) == (200, "...")
