@@ -71,9 +71,8 @@ def _member(path: str, archive: zipfile.ZipFile, asked: str) -> str:
         return (known or names)[0]
     listed = ", ".join(name.removesuffix(".npy") for name in names) or "none"
     if asked:
-        raise RefusedError(
-            f"{path}: has no array {asked!r}{nearest(asked, names)}; it has {listed}"
-        )
+        hint = nearest(asked, listed.split(", "))
+        raise RefusedError(f"{path}: has no array {asked!r}{hint}; it has {listed}")
     raise RefusedError(
         f"{path}: which array holds the pictures? It has {listed}; say it with {path}:NAME, or"
         f" name it one of {', '.join(_NAMES)}"
