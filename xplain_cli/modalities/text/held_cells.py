@@ -9,8 +9,8 @@ import pandas as pd
 from xplain_cli.datasets import Chunk, Table
 from xplain_cli.datasets.columns import match_columns
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.modalities.tabular.draws import row_keys
 from xplain_cli.modalities.tabular.column_kinds import ModelColumns, read_kinds
+from xplain_cli.modalities.tabular.draws import row_keys
 from xplain_cli.modalities.tabular.reading import read_rows
 from xplain_cli.models import LoadedModel
 from xplain_cli.models.batches import repeated
