@@ -94,9 +94,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
-_LONGEST = 200
-
-
 def summed_up(error: Exception, *, quotes: bool = True) -> str:
     """
     Return the kind of an error and what it says, in one line of at most 200 characters.
@@ -109,8 +106,7 @@ def summed_up(error: Exception, *, quotes: bool = True) -> str:
     kind, said = type(error).__name__, " ".join(str(error).split())
     if not quotes or not said:
         return kind
-    whole = f"{kind}: {said}"
-    return whole if len(whole) <= _LONGEST else f"{whole[: _LONGEST - 3]}..."
+    return shortened(f"{kind}: {said}")
 
 
 def require(package: str, extra: str) -> ModuleType:
