@@ -77,9 +77,9 @@ def _is_single(model: Model, rows: Any, answers: FloatArray) -> bool:
     """
     if model.signature.single or not isinstance(rows, pd.DataFrame):
         return True
-    exact = rows.select_dtypes(np.float64)
+    exact, rounded = rows.select_dtypes(np.float64), rows.copy()
     with np.errstate(over="ignore"):
-        rounded = rows.assign(**exact.astype(np.float32).astype(np.float64))
+        rounded[exact.columns] = exact.astype(np.float32).astype(np.float64)
     if rounded.equals(rows):
         return False
     try:
@@ -113,8 +113,9 @@ def movement(model: Model, rows: Any) -> str:
         first = answers if first is None else first
         share = _moved(first, answers, _range(first, model.signature))
         if share > _SINGLE or (share > _DOUBLE and not _is_single(model, batch, first)):
-            far = f"by up to {share:.2g} of their range" if np.isfinite(share) else "without bounds"
-            return f"{way} for the same {n} rows, its answers move {far}"
+            far = f"move by up to {share:.2g} of their range"
+            said = far if np.isfinite(share) else "become other ones, or no numbers"
+            return f"{way} for the same {n} rows, its answers {said}"
     return ""
 
 
