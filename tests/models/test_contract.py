@@ -181,7 +181,7 @@ def wrapping(method, held):
 
 def test_every_wrapper_is_walked_over():
     assert wrapping("predict", "Model") == set(WRAPPERS)
-    assert wrapping("bind", "LoadedModel") == {"Linked", "Flattened"}
+    assert wrapping("bind", "LoadedModel") == {"LoadedLinkedModel", "LoadedFlatModel"}
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
