@@ -44,6 +44,17 @@ _CHUNK_ROWS, _AROUND_CHUNK_ROWS, _MANY_CHUNK_ROWS = 512, 32, 4
 _WIDE_BATCH = 8192
 
 
+def _check_draws(request: Request) -> None:
+    """Refuse what draws from the background have no use for."""
+    if request.references.judge is not None:
+        raise UsageError("--judge: lime on draws has no baseline to judge; take -m kernel-shap")
+    if request.first_baseline is not None:
+        raise UsageError(
+            f"--baseline {request.first_baseline}: lime draws absent features from the background;"
+            " -m lime:space=baseline, kernel-shap, permutation and occlusion take a baseline"
+        )
+
+
 @dataclass(frozen=True)
 class Tabular:
     """
@@ -167,14 +178,7 @@ class Tabular:
             return replace(
                 neighbourhood, facts={"background": facts}, notes=(*notes, *neighbourhood.notes)
             )
-        if self.request.references.judge is not None:
-            raise UsageError("--judge: lime on draws has no baseline to judge; take -m kernel-shap")
-        if self.request.first_baseline is not None:
-            raise UsageError(
-                f"--baseline {self.request.first_baseline}: lime draws absent features from the"
-                " background; -m lime:space=baseline, kernel-shap, permutation and occlusion take a"
-                " baseline"
-            )
+        _check_draws(self.request)
         labels = None
         if method.wants.discretizer == "entropy":
             labels = _labels(background, model, signature)
