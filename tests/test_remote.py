@@ -125,7 +125,7 @@ def test_a_background_and_a_baseline_may_be_there(run, cancer, tmp_path, bucket)
 
 
 def test_pictures_are_called_by_their_addresses(run, tmp_path, bucket):
-    Image.new("RGB", (24, 24), "red").save(tmp_path / "red.png")
+    Image.linear_gradient("L").resize((24, 24)).convert("RGB").save(tmp_path / "red.png")
     for name in ("b/cats/red.png", "b/dogs/red.png"):
         bucket.pipe(f"/{name}", (tmp_path / "red.png").read_bytes())
     model = constant(tmp_path / "model.onnx", 24)

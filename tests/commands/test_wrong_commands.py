@@ -121,7 +121,7 @@ WRONG = [
     (2, "tabular d.csv m.pkl", ["m.pkl looks like the model", "xplain tabular m.pkl d.csv"]),
     (2, "text t.txt text.pkl", ["looks like the model", "xplain text text.pkl t.txt"]),
     (2, "image pics net.onnx", ["looks like the model", "xplain image net.onnx pics"]),
-    (3, "tabular net.onnx d.csv", ["needs one matrix", "xplain image"]),
+    (3, "tabular net.onnx d.csv", ["xplain image"]),
     (3, "text net.onnx t.txt", ["texts need one input of strings"]),
     (3, f"tabular m.pkl d.csv --model-sha256 {'0' * 64}", ["its SHA-256 is", "not the pinned"]),
     (2, "tabular m.pkl d.csv --model-sha256 abc", ["64 hexadecimal digits"]),

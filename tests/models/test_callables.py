@@ -142,9 +142,9 @@ def test_many_scores_without_names_are_chosen_among(answering):
 
 
 def test_a_model_that_does_not_answer_each_text_ends_the_run_with_the_reason(run, tmp_path):
-    (tmp_path / "calls.py").write_text(
+    (tmp_path / "curt.py").write_text(
         "import numpy as np\ndef short(texts): return np.full((1, 2), 0.5)\n"
     )
     (tmp_path / "t.txt").write_text("one word\n" * 16)
-    done = run("text", "calls:short", "t.txt", "--python-path", ".")
+    done = run("text", "curt:short", "t.txt", "--python-path", ".")
     assert (done.code, "answered 1 row for 16; it must answer each" in done.err) == (3, True)

@@ -314,7 +314,7 @@ def test_estimators_that_round_are_steady(tmp_path):
 
 
 def test_bad_rows_are_left_out_of_the_question(run, folder):
-    (folder / "picky.py").write_text(
+    (folder / "choosy.py").write_text(
         "def f(rows):\n"
         "    if rows['a'].isna().any():\n        raise ValueError('a gap')\n"
         "    return rows.sum(axis=1) - rows.to_numpy().mean()\n"
@@ -323,5 +323,5 @@ def test_bad_rows_are_left_out_of_the_question(run, folder):
     rows.loc[[0, 5], "a"] = np.nan
     pd.concat([rows] * 2).to_csv(folder / "gaps.csv", index=False)
     options = ("-m", "kernel-shap", "-b", "zero", "--python-path", ".")
-    done = run("tabular", "picky:f", "gaps.csv", *options)
+    done = run("tabular", "choosy:f", "gaps.csv", *options)
     assert (done.code, "for the same 14 rows" in done.err) == (3, True), done.err

@@ -21,7 +21,7 @@ KEYS = {
     *("stability_k", "jobs", "backend", "chunk_rows", "scheduler", "row_timeout", "batch_size"),
     *("rows", "shard", "id_column", "keep", "features", "drop_columns", "categorical", "groups"),
     *("input_format", "sep", "encoding", "na_values", "dtypes", "no_header", "text_column"),
-    *("quoting", "decimal"),
+    *("quoting", "decimal", "accept", "member"),
     *("unit", "occurrences", "mask_token", "hash_units", "segmenter", "segments", "resize"),
     *("crop", "channels", "rescale", "mean", "std", "layout", "max_pixels", "maps"),
     *("write_maps", "trust_model", "trusted", "model_sha256", "python_path", "fail_on"),

@@ -138,7 +138,7 @@ import pandas as pd
 
 from xplain_cli.explanation import Rows
 from xplain_cli.features import (
-    FeatureLabels, Traits, not_judged, not_refined, nothing_between, read_whole, unsalted,
+    NOT_EMPTY, FeatureLabels, Traits, not_judged, not_refined, nothing_between, read_whole, unsalted,
     without_baselines,
 )
 from xplain_cli.modalities import Neighbourhood, OpenedModality, Piece
@@ -155,6 +155,7 @@ class SeriesRows:
     most_asked: ClassVar = 0
     subset: ClassVar = None
     inputs_repeat: ClassVar = False
+    empty: ClassVar = NOT_EMPTY
     read_to = read_whole
     refined = not_refined
     with_baselines = without_baselines

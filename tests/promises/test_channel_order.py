@@ -36,9 +36,11 @@ def alone(model, inputs):
     return onnxruntime.InferenceSession(str(model)).run(None, {"pixels": inputs})[0][0]
 
 
-def explain(run, model, scene, *options):
-    small = ("--segmenter", "grid", "--segments", "4", "-n", "64", "-b", "black", "-t", "class=0")
-    done = run("image", model, scene, "--channels", "bgr", *small, *options)
+def explain(run, model, scene, *options, target="column 0"):
+    small = ("--segmenter", "grid", "--segments", "4", "-n", "64", "-b", "black")
+    done = run(
+        "image", model, scene, "--channels", "bgr", *small, "-t", f"class={target}", *options
+    )
     assert done.code == 0, done.err
     return stability()["prediction"][0]
 
@@ -72,7 +74,7 @@ def test_rows_of_pixels_begin_with_blue(run, tmp_path, scene, rng):
     model = LogisticRegression(max_iter=20).fit(table / 255, np.arange(40) % 2)
     (tmp_path / "m.pkl").write_bytes(pickle.dumps(model))
     own = model.predict_proba(scene[1].reshape(1, -1) / 255)[0, 0]
-    found = explain(run, tmp_path / "m.pkl", scene[0], "--rescale", "1/255")
+    found = explain(run, tmp_path / "m.pkl", scene[0], "--rescale", "1/255", target="0")
     assert found == pytest.approx(own, abs=1e-9)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xplain_cli.baselines.assignment import measure_distance, moments
+from xplain_cli.baselines.tables import measure_distance, moments
 from xplain_cli.methods.discretizers import entropy_edges
 from xplain_cli.modalities.tabular.cells import cut
 

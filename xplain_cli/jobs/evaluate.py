@@ -1,5 +1,6 @@
 """Measures on the model how well the weights of a finished run say what the model does."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +58,7 @@ def _check_same(found: FinishedRun, job: Job, named: str) -> None:
     then = found.marker.plan.get("numbers", {})
     parts = [
         name
-        for name, value in job.plan.numbers.items()
+        for name, value in json.loads(json.dumps(job.plan.numbers)).items()
         if then.get(name) != value and name != "schema"  # how parts are laid out explains nothing
     ]
     if not parts:

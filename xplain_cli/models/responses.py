@@ -216,7 +216,7 @@ def settle_answer(answer: Answer, rows: int, class_names: tuple[str, ...] | None
     task = answer.task
     if task is None or sigmoid:
         named = answer.names is not None or class_names is not None
-        many = len(outputs) > (1 if named else _MOST_VALUES[answer.modality])
+        many = len(outputs) > (1 if named else _MOST_VALUES.get(answer.modality, 9))
         task = "classification" if exclusive or lone or many else "regression"
     two = task == "classification" and len(outputs) == 2 and not of_several(outputs)
     positive = 1 if two and (lone or exclusive or scale == "raw") else None

@@ -27,5 +27,7 @@ ask = MODEL.predict_proba
     sparse = explained(run, comments, tmp_path, *options)
     plan = json.loads((tmp_path / "xplain-out" / "manifest.json").read_text())["plan"]["numbers"]
     assert plan["sparse"] is True
-    strings = explained(run, comments, tmp_path, *options, "-t", "1", "--force", model="bare:ask")
+    strings = explained(
+        run, comments, tmp_path, *options, "-t", "column 1", "--force", model="bare:ask"
+    )
     assert strings["weight"].to_numpy() == pytest.approx(sparse["weight"].to_numpy(), abs=1e-9)

@@ -74,7 +74,7 @@ def test_bare_arrays_have_no_names_but_are_known_to_be_numbers(opened):
     loaded = opened(
         make_pipeline(StandardScaler(), LogisticRegression()).fit(TABLE.to_numpy(), TWO)
     )
-    assert (loaded.columns, loaded.n_columns, loaded.numeric) == (None, 3, frozenset())
+    assert (loaded.columns, loaded.n_columns, loaded.numeric) == (None, 3, frozenset("012"))
     assert (loaded.all_numeric, loaded.discrete) == (True, frozenset())
 
 

@@ -87,7 +87,7 @@ def test_explanations_rest_on_the_answers_of_the_model_alone(run, tmp_path):
     export = Export(sees_pad=1)
     make_graph(tmp_path, export, make_tokenizer(tmp_path, pad="<blank>", padding={}))
     (tmp_path / "t.txt").write_text("\n".join(TEXTS) + "\n")
-    done = run("text", "m.onnx", "t.txt", "-t", "1", "-n", "64")
+    done = run("text", "m.onnx", "t.txt", "-t", "column 1", "-n", "64")
     assert done.code == 0, done.err
     found = pd.read_csv(tmp_path / "xplain-out" / "stability.csv")["prediction"]
     own = [alone(tmp_path, export, text)[1] for text in TEXTS]

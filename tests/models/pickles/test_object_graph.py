@@ -20,8 +20,9 @@ def test_models_that_read_files_while_predicting_are_refused(tmp_path, compose):
     reading = make_pipeline(compose(CountVectorizer(input="filename")), LogisticRegression())
     path.write_bytes(pickle.dumps(reading.fit(texts, [0, 1])))
     with pytest.raises(RefusedError, match="CountVectorizer reads the files that texts name"):
-        load_model(ModelRecipe(str(path)))
-    assert load_model(ModelRecipe(str(path), trust_all=True)).kind == "scikit-learn"
+        load_model(ModelRecipe(str(path), modality="text"))
+    trusted = ModelRecipe(str(path), trust_all=True, modality="text")
+    assert load_model(trusted).kind == "scikit-learn"
 
 
 def test_a_model_that_holds_a_class_which_reads_models_is_refused(tmp_path):
