@@ -10,10 +10,10 @@ import sys
 import numpy as np
 import pandas as pd
 
-from xplain_cli.modalities.tabular.data import open_tabular
+from xplain_cli.modalities.tabular.data import open_data
 from xplain_cli.models.contract import ModelRecipe
 from xplain_cli.models.estimators.model import Estimator
-from xplain_cli.plan import Request
+from xplain_cli.options.request import from_stored
 
 FORMS = ("csv", "tsv", "jsonl", "parquet", "stdin")
 MODELS = ("one hot", "catboost", "lightgbm", "xgboost", "hist")
@@ -167,8 +167,9 @@ def answers_on(model, path, *, piped=False):
     try:
         data = "-" if piped else str(path)
         background = str(path) if piped else None
-        request = Request("tabular", "m", (data,), background=background)
-        reading = open_tabular(request, lambda: loaded)
+        asked = {"modality": "tabular", "model": "m", "data": [data], "background": background}
+        request = from_stored(asked)
+        reading = open_data(request, lambda: loaded)
     finally:
         sys.stdin = kept
     modality = reading.modality

@@ -138,8 +138,8 @@ import pandas as pd
 
 from xplain_cli.explanation import Rows
 from xplain_cli.features import (
-    NOT_EMPTY, FeatureLabels, Traits, not_judged, not_refined, nothing_between, read_whole, unsalted,
-    without_baselines,
+    NOT_EMPTY, FeatureLabels, Traits, not_judged, not_refined, nothing_between, read_whole,
+    unsalted, without_baselines,
 )
 from xplain_cli.modalities import Neighbourhood, OpenedModality, Piece
 

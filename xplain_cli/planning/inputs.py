@@ -1,6 +1,7 @@
 """Opens model and data, and checks all that can be checked before the first row."""
 
 import contextlib
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ class Inputs:
         What was decided, for the user to read.
     unsteady
         How the model's answers on the same rows move, which the user accepted; empty: they stay.
+    checking_seconds
+        Seconds that asking for it took: no worker asks again.
     """
 
     recipe: ModelRecipe
@@ -48,6 +51,7 @@ class Inputs:
     whole: tuple[int, int]
     notes: tuple[str, ...]
     unsteady: str = ""
+    checking_seconds: float = 0.0
 
 
 def _model_file(request: Request) -> str:
@@ -193,7 +197,9 @@ def open_inputs(request: Request) -> Inputs:
     modality, loaded = reading.modality, reading.loaded
     signature, probed, notes = _probe(modality, loaded)
     model = loaded.bind(signature)
+    began = time.perf_counter()
     unsteady = check_steady(recipe, model, _beside_others(modality, model, probed))
+    checking_seconds = time.perf_counter() - began
     if unsteady:
         notes.append(f"accepted unsteady: {unsteady}; errors are those of the draws alone")
     whole = _slice(request.slices.rows, modality.n_rows)
@@ -209,4 +215,5 @@ def open_inputs(request: Request) -> Inputs:
         whole=whole,
         notes=(signature.note, *loaded.notes, *modality.notes, *notes),
         unsteady=unsteady,
+        checking_seconds=checking_seconds,
     )

@@ -104,7 +104,7 @@ def prepare(request: Request, console: Console) -> Job:
         opened = open_inputs(request)
         chosen = choose_method(request, opened)
     plan = make_plan(request, opened, chosen)
-    took = time.perf_counter() - began
+    took = time.perf_counter() - began - opened.checking_seconds
     return Job(request, opened, chosen, plan, rendering, gates, console, took)
 
 
