@@ -22,7 +22,7 @@ SMALL = ("-n", "128", "-r", "3", "--chunk-rows", "4")
 def cluster():
     """Two workers of one thread each on this machine."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
     ) as local:
         yield local
 
