@@ -13,7 +13,7 @@ OWN_POOL_BUDGET = (128, 8)
 FIT_BUDGET = (8192, 1)
 """Draws on which a closed form only measures its fit."""
 MASK_BUDGETS = {"uniform-size": (512, 4), "bernoulli": (512, 2)}
-"""Masks of a surrogate, by how they include features (``features.MaskLaw.inclusion``)."""
+"""Masks of a surrogate, by how they include features (``features.Masker.inclusion``)."""
 SHAPLEY_BUDGET = (512, 4)
 """Coalitions of Shapley values."""
 NO_BUDGET = (1, 1)

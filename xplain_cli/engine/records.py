@@ -40,7 +40,7 @@ class Labels:
     steady
         Whether the model answers the same rows alike; else no line is called precise.
     weight_columns, stability_columns
-        Names of the further columns of weights.csv and stability.csv (``features.Shown``).
+        Names of the further columns of weights.csv and stability.csv (``FeatureLabels``).
     """
 
     run_id: str

@@ -55,7 +55,7 @@ def explain_anywhere(request: Request, console: Console) -> int:
     Raises
     ------
     XplainError
-        What ``comparing.explain_under_each`` raises; the other machine cannot be reached.
+        What ``compare.explain_under_each`` raises; the other machine cannot be reached.
     """
     if not is_remote(request.result.output):
         return explain_under_each(request, console)

@@ -213,7 +213,7 @@ def sample_masks(
     design
         A key of ``DESIGNS``.
     inclusion
-        How features are included (``features.MaskLaw.inclusion``).
+        How features are included (``features.Masker.inclusion``).
     kernel : (n + 1,)
         The weight of each number of features.
     budget
