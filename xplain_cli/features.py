@@ -242,7 +242,7 @@ class Traits:
     most_features
         A row with more features than this is not explained; None: no limit.
     has_baselines
-        Whether rows get a baseline each, once the model has answered on them (``Split.with_baselines``).
+        Whether rows get a baseline each, once the model has answered (``Split.with_baselines``).
     copies, most_asked
         As of ``Split``.
     needs_foil

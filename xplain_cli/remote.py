@@ -1,6 +1,6 @@
 """Files at addresses: copied here, and called by their address with secrets redacted.
 
-Whatever leaves the process, messages and manifests alike, passes ``redact``: it puts addresses in the
+What leaves the process, messages and manifests alike, passes ``redact``: it puts addresses in the
 place of their copies, and stars in the place of passwords and signatures.
 """
 
