@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from running import rows_of
 
-from xplain_cli.quality.fidelity import Decision, decision_of, fidelity_label
+from xplain_cli.explanation import exact_attribution
+from xplain_cli.quality.fidelity import Decision, decision_of, fidelity_label, own_miss
 
 NAN = float("nan")
 ONE = np.array([[[1, -1]]])
@@ -91,6 +92,12 @@ def test_no_row_that_is_decided_otherwise_is_called_good_or_fair(run, cancer, tm
     assert not lines.loc[same == 0, "fidelity"].isin(["good", "fair"]).any()
     if method == "kernel-shap":
         assert (lines["fidelity"] == "good").all()
+
+
+def test_an_answer_of_zero_that_rounding_misses_is_good():
+    weights = np.array([[[1e-17, -3e-17]]])
+    got = exact_attribution(weights, np.zeros((1, 1)), samples=1, asked=np.zeros(1, dtype=int))
+    assert own_miss(got, np.zeros((1, 1))).tolist() == [[0.0]]
 
 
 def test_a_gate_counts_what_is_decided_otherwise(run, cancer):

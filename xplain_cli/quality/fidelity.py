@@ -10,6 +10,7 @@ _GOOD_R2, _FAIR_R2 = 0.5, 0.2
 _GOOD_MISS, _FAIR_MISS = 0.25, 0.5
 _ROUNDING = 1e-9
 """Of the prediction or the base value: a miss below it is rounding."""
+_LAST_DIGITS = 1e-15
 _THRESHOLDS = {"probability": 0.5, "log-odds": 0.0}
 
 
@@ -91,7 +92,8 @@ def attribution_error(got: Attribution, predictions: FloatArray) -> FloatArray:
 def own_miss(got: Attribution, predictions: FloatArray) -> FloatArray:
     """Return the attribution error (b, t), with 0 for a miss that is rounding."""
     missed = np.abs(got.base + got.weights.sum(axis=-1) - predictions)
-    rounding = _ROUNDING * np.maximum(np.abs(predictions), np.abs(got.base))
+    # an answer of exactly 0 rounds too, to the last digits of the numbers that cancel in it
+    rounding = _ROUNDING * np.maximum(np.abs(predictions), np.abs(got.base)) + _LAST_DIGITS
     return np.where(missed <= rounding, 0.0, attribution_error(got, predictions))
 
 
