@@ -1,21 +1,12 @@
 """Work spread over processes: in order, and not far ahead."""
 
 import os
-import time
 
 import pytest
+from process_tasks import refuse, slower_first
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.workers.processes import in_order
-
-
-def slower_first(i):
-    time.sleep(0.05 if i % 4 == 0 else 0.0)
-    return i, os.getpid()
-
-
-def refuse(i):
-    raise RefusedError(f"no {i}")
 
 
 def test_results_come_in_order_and_from_other_processes():
