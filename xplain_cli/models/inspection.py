@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models.callables import callable_sha256, module_file, names_callable
 from xplain_cli.models.contract import LEFTOVERS, ModelRecipe
-from xplain_cli.models.pickles.allowlist import stated_version, unknown_names
+from xplain_cli.models.pickles.allowlist import odd_parts, stated_version, unknown_names
 from xplain_cli.models.pickles.dry_run import DryRun, dry_run
 from xplain_cli.models.pickles.stand_ins import SCALARS, Stub, array_values, attributes, walk
 from xplain_cli.models.stored import LARGEST, ModelContent, read_stored
@@ -17,6 +18,7 @@ _SUPPORT = frozenset({"numpy", "scipy", "pandas", "pyarrow", "joblib", "builtins
 _DEEPEST = 12
 _CLASSES_SHOWN = 8
 _LONGEST = 80
+_REFUSALS_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def _inspect_pickle(stored: ModelContent) -> Inspection:
         columns=_fitted_columns(run),
         globals=tuple(sorted(one.dotted for one in run.globals)),
         unknown=unknown_names(run),
-        refusals=run.refusals,
+        refusals=(*run.refusals, *islice(odd_parts(run), _REFUSALS_SHOWN)),
     )
 
 

@@ -11,9 +11,9 @@ from xplain_cli.errors import RefusedError, require
 from xplain_cli.models.callables import extend_path
 from xplain_cli.models.contract import LoadedModel, ModelRecipe
 from xplain_cli.models.estimators.model import Estimator
-from xplain_cli.models.pickles.allowlist import allowed_names
 from xplain_cli.models.pickles.leftovers import check_leftovers, leftover_notes
 from xplain_cli.models.pickles.object_graph import refuse_readers
+from xplain_cli.models.pickles.records import allowed_names
 from xplain_cli.models.pickles.skew import bracketed, skew, way_out, without_skew_warnings
 from xplain_cli.models.stored import LARGEST, ModelContent
 
