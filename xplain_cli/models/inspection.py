@@ -12,7 +12,7 @@ from xplain_cli.models.contract import LEFTOVERS, ModelRecipe
 from xplain_cli.models.pickles.allowlist import odd_parts, stated_version, unknown_names
 from xplain_cli.models.pickles.dry_run import DryRun, dry_run
 from xplain_cli.models.pickles.stand_ins import SCALARS, Stub, array_values, attributes, walk
-from xplain_cli.models.stored import LARGEST, ModelContent, read_stored
+from xplain_cli.models.stored import ModelContent, read_stored, unpacked_cap
 
 _SUPPORT = frozenset({"numpy", "scipy", "pandas", "pyarrow", "joblib", "builtins", "collections"})
 _DEEPEST = 12
@@ -209,7 +209,7 @@ def _inspect_torch(path: str, stored: ModelContent) -> Inspection:
     from xplain_cli.models.torch.export import judge_export
     from xplain_cli.models.torch.script import judge_pickles
 
-    archive = read_archive(path, stored.plain, LARGEST)
+    archive = read_archive(path, stored.plain, unpacked_cap(stored.size))
     form = {"export": "torch.export program", "script": "TorchScript program"}
     lines, refusals = [form.get(archive.form, "torch.save file")], []
     run = dry_run(archive.members.get("data.pkl", b""), storages=True)

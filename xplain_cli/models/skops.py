@@ -15,7 +15,7 @@ from xplain_cli.models.pickles.leftovers import check_leftovers, leftover_notes
 from xplain_cli.models.pickles.object_graph import refuse_readers
 from xplain_cli.models.pickles.records import allowed_names
 from xplain_cli.models.pickles.skew import bracketed, skew, way_out, without_skew_warnings
-from xplain_cli.models.stored import LARGEST, ModelContent
+from xplain_cli.models.stored import ModelContent, unpacked_cap
 
 _SHOWN = 5
 _CALLS = "ConstructorFromReduceNode"  # calls its type with arguments out of the file
@@ -27,8 +27,11 @@ def _read_schema(path: str, data: bytes) -> Any:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             size = sum(member.file_size for member in archive.infolist())
-            if size > LARGEST:
-                raise RefusedError(f"{path}: unpacks to more than {LARGEST} bytes")
+            cap = unpacked_cap(len(data))
+            if size > cap:
+                raise RefusedError(
+                    f"{path}: unpacks to more than {cap} bytes; store it without compression"
+                )
             return json.loads(archive.read("schema.json"))
     except (zipfile.BadZipFile, KeyError, ValueError, RecursionError, NotImplementedError) as error:
         raise RefusedError(f"{path}: not a readable skops file ({error})") from error

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from xplain_cli.models.estimators.booster_trees import check_lightgbm, check_xgboost
 from xplain_cli.models.pickles.kinds import SCALAR, array_dtype
 from xplain_cli.models.pickles.native_tables import (
     check_encoder,
@@ -17,14 +18,19 @@ from xplain_cli.models.pickles.native_tables import (
 from xplain_cli.models.pickles.native_trees import (
     PREDICTOR,
     TREE,
-    OddPartError,
     check_ensemble,
     check_predictor,
     check_tree,
-    need,
 )
 from xplain_cli.models.pickles.records import role_of
-from xplain_cli.models.pickles.stand_ins import OmittedBytes, Stub, read_array
+from xplain_cli.models.pickles.stand_ins import (
+    OmittedBytes,
+    Stub,
+    attributes,
+    raw_bytes,
+    read_array,
+)
+from xplain_cli.models.soundness import OddPartError, need
 
 _RANGE = 10**6
 _STRANGE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
@@ -49,6 +55,20 @@ def _check_range(made: Stub) -> None:
     need(short, f"is a range of more than {_RANGE} numbers")
 
 
+def _check_xgboost(made: Stub) -> None:
+    stored = attributes(made).get("handle")
+    if stored is not None:
+        check_xgboost(bytes(raw_bytes(stored)))
+
+
+def _check_lightgbm(made: Stub) -> None:
+    state = attributes(made)
+    stored = state.get("_handle", state.get("handle"))
+    if stored is not None:
+        need(isinstance(stored, str), "holds no text of trees")
+        check_lightgbm(stored)
+
+
 _ROLES: dict[str, Callable[[Stub], None]] = {
     "estimator": check_ensemble,
     "matrix": check_matrix,
@@ -57,6 +77,8 @@ _NAMED: dict[str, Callable[[Stub], None]] = {
     TREE: check_tree,
     PREDICTOR: check_predictor,
     "builtins:range": _check_range,
+    "lightgbm.basic:Booster": _check_lightgbm,
+    "xgboost.core:Booster": _check_xgboost,
     "pandas.core.indexes.base:_new_Index": _check_range,
     "sklearn.neighbors._ball_tree:newObj": check_neighbours,
     "sklearn.neighbors._kd_tree:newObj": check_neighbours,

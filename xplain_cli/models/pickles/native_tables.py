@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xplain_cli.models.pickles.native_trees import OddPartError, found, need, whole, within
+from xplain_cli.models.pickles.native_trees import whole
 from xplain_cli.models.pickles.stand_ins import Stub, attributes, read_array
+from xplain_cli.models.soundness import OddPartError, found, is_within, need
 
 _LONGEST = 2**48
 _DEGREE = 100
@@ -53,7 +54,7 @@ def _check_compressed(state: dict[Any, Any], form: str) -> None:
     follow = len(ends) == rows + 1 and int(ends[0]) == 0 and bool((ends[1:] >= ends[:-1]).all())
     need(follow, "has rows whose ends do not follow each other")
     need(len(at) == len(data) and int(ends[-1]) <= len(at), "has rows that end behind its data")
-    need(within(at[: int(ends[-1])], columns), _OUTSIDE)
+    need(is_within(at[: int(ends[-1])], columns), _OUTSIDE)
 
 
 def _check_triples(state: dict[Any, Any]) -> None:
@@ -62,7 +63,7 @@ def _check_triples(state: dict[Any, Any]) -> None:
     need(isinstance(places, tuple) and len(places) == len(shape), "holds no places")
     for place, length in zip(places, shape, strict=True):
         at = _indices(place, "holds no places")
-        need(len(at) == len(data) and within(at, length), _OUTSIDE)
+        need(len(at) == len(data) and is_within(at, length), _OUTSIDE)
 
 
 def _check_diagonals(state: dict[Any, Any]) -> None:
@@ -101,7 +102,7 @@ def check_neighbours(made: Stub) -> None:
     at = _indices(state[1], "holds no order of its rows")
     nodes = found(read_array(state[2]), "holds no nodes")
     bounds = _table(state[3], 3, "holds no bounds")
-    need(len(at) == len(rows) and within(at, len(rows)), "has an index outside of its rows")
+    need(len(at) == len(rows) and is_within(at, len(rows)), "has an index outside of its rows")
     names = {"idx_start", "idx_end", "is_leaf"} <= set(nodes.dtype.names or ())
     need(names and nodes.ndim == 1 and len(nodes), "holds no nodes")
     need(whole(state[6]) == len(nodes), "states another number of nodes than it has")
@@ -115,7 +116,9 @@ def check_neighbours(made: Stub) -> None:
 
 def _check_ranges(nodes: NDArray[Any], rows: int) -> None:
     starts, ends = nodes["idx_start"], nodes["idx_end"]
-    sound = within(starts, rows + 1) and within(ends, rows + 1) and bool((starts <= ends).all())
+    sound = (
+        is_within(starts, rows + 1) and is_within(ends, rows + 1) and bool((starts <= ends).all())
+    )
     need(sound, "has a node whose rows lie outside of its data")
     inner = np.flatnonzero((nodes["is_leaf"] == 0) & (ends > starts))
     inside = not len(inner) or int(2 * inner.max() + 2) < len(nodes)
@@ -141,7 +144,7 @@ def check_support(made: Stub) -> None:
     counts = _indices(state.get("_n_support"), "holds no number of support vectors")
     classes = len(counts) if classifies else 2
     pairs = classes * (classes - 1) // 2
-    counted = within(counts, 2**31) and int(counts.sum()) == len(support)
+    counted = is_within(counts, 2**31) and int(counts.sum()) == len(support)
     need(counted or not classifies, "holds another number of support vectors than it states")
     full = vectors[0] == len(support) or state.get("kernel") == "precomputed"
     need(full, "holds another number of support vectors than it states")
@@ -159,7 +162,7 @@ def check_support(made: Stub) -> None:
 def _check_columns(state: dict[Any, Any], vectors: tuple[int, int], support: NDArray[Any]) -> None:
     columns = found(whole(state.get("n_features_in_")), "does not state how many columns it takes")
     if state.get("kernel") == "precomputed":
-        need(within(support, columns), "has a support vector outside of its rows")
+        need(is_within(support, columns), "has a support vector outside of its rows")
         return
     need(vectors[1] == columns, "holds support vectors of another number of columns than it takes")
 

@@ -5,12 +5,13 @@ walked for ever, where no signal ends it.
 """
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xplain_cli.models.pickles.stand_ins import Stub, attributes, read_array
+from xplain_cli.models.soundness import found, is_within, need
 
 TREE = "sklearn.tree._tree:Tree"
 PREDICTOR = "sklearn.ensemble._hist_gradient_boosting.predictor:TreePredictor"
@@ -23,39 +24,6 @@ _NO_COLUMN = "splits by a column that it does not have"
 _FOREIGN_COLUMN = "holds a tree that splits by a column which the model does not take"
 _CHILD = "has a node whose child does not lie behind it"
 
-_Value = TypeVar("_Value")
-
-
-class OddPartError(Exception):
-    """What of a part compiled code must not find; the message has no place."""
-
-
-def need(sound: Any, otherwise: str) -> None:
-    """
-    Ask that a claim holds.
-
-    Raises
-    ------
-    OddPartError
-        It does not.
-    """
-    if not sound:
-        raise OddPartError(otherwise)
-
-
-def found(value: _Value | None, otherwise: str) -> _Value:
-    """
-    Return a value that is not None.
-
-    Raises
-    ------
-    OddPartError
-        It is.
-    """
-    if value is None:
-        raise OddPartError(otherwise)
-    return value
-
 
 def whole(value: Any) -> int | None:
     """Return a whole number, numpy's own among them; None where the value is none."""
@@ -66,11 +34,6 @@ def whole(value: Any) -> int | None:
         if isinstance(dtype, Stub) and isinstance(data, bytes) and dtype.value.kind in "iu":
             return int(np.frombuffer(data, dtype.value)[0])
     return None
-
-
-def within(values: NDArray[Any], count: int) -> bool:
-    """Return whether whole numbers are places in something of *count* parts."""
-    return not len(values) or bool(int(values.min()) >= 0 and int(values.max()) < count)
 
 
 def _records(value: Any, names: set[str]) -> NDArray[Any]:
@@ -101,7 +64,7 @@ def check_tree(made: Stub) -> None:
     need(values.shape == asked, "holds other values than its nodes ask for")
     split = nodes["left_child"] != -1
     need(_grows(nodes, split, ("left_child", "right_child")), _CHILD)
-    need(within(nodes["feature"][split], found(whole(columns), _NO_COLUMN)), _NO_COLUMN)
+    need(is_within(nodes["feature"][split], found(whole(columns), _NO_COLUMN)), _NO_COLUMN)
 
 
 def check_predictor(made: Stub) -> None:
@@ -115,7 +78,7 @@ def check_predictor(made: Stub) -> None:
     for name in ("raw_left_cat_bitsets", "binned_left_cat_bitsets"):
         sets = found(read_array(state.get(name)), f"holds no {name}")
         need(sets.ndim == 2 and sets.shape[1] == _BITSET, f"holds no {name}")
-        need(within(asked, len(sets)), "splits by a set of categories that it does not have")
+        need(is_within(asked, len(sets)), "splits by a set of categories that it does not have")
 
 
 def _members(value: Any) -> Iterator[Stub]:
@@ -189,7 +152,7 @@ def _check_histograms(state: dict[Any, Any]) -> None:
 def _check_splits(stored: Any, columns: int, flags: NDArray[Any]) -> None:
     nodes = _records(stored, {"is_leaf", "is_categorical", "feature_idx"})
     split = nodes["is_leaf"] == 0
-    need(within(nodes["feature_idx"][split], columns), _FOREIGN_COLUMN)
+    need(is_within(nodes["feature_idx"][split], columns), _FOREIGN_COLUMN)
     discrete = nodes["feature_idx"][split & (nodes["is_categorical"] != 0)]
     need(flags[discrete].all(), "holds a tree that takes a column of numbers for categories")
 
