@@ -74,6 +74,7 @@ TESTED_BY = {
     "models/__init__.py": "test_house.py",
     "models/estimators/masked_terms.py": "models/estimators/test_bag_of_words.py",
     "models/one_by_one.py": "engine/test_model_calls.py",
+    "models/skops_schema.py": "models/test_skops.py",
     "models/soundness.py": "models/estimators/test_booster_trees.py",
     "models/pickles/kinds.py": "models/pickles/test_meaning.py",
     "models/pickles/native_tables.py": "models/pickles/test_native_parts.py",

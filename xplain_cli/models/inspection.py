@@ -187,7 +187,10 @@ def _inspect_data(path: str, stored: ModelContent) -> Inspection:
         tree=(f"{stored.kind} model",),
         globals=found.asked,
         unknown=tuple((name, "") for name in found.unknown),
-        refusals=tuple(f"calls {name} with arguments of its own" for name in found.called),
+        refusals=(
+            *(f"calls {name} with arguments of its own" for name in found.called),
+            *(() if found.odd is None else (found.odd,)),
+        ),
     )
     if known.unknown or known.refusals:
         return known
