@@ -33,7 +33,13 @@ MEMORY = 6 * 2**30
 SECONDS = 20  # of processor time, for one mutant
 ROWS = np.random.default_rng(0).normal(size=(60, 4))
 LABELS = np.arange(60) % 3
-EXTREMES = (b"\xff\xff\xff\x7f", b"\xff" * 8, b"\x00" * 8, b"\x7f" + b"\xff" * 7, b"\x01" + b"\x00" * 7)
+EXTREMES = (
+    b"\xff\xff\xff\x7f",
+    b"\xff" * 8,
+    b"\x00" * 8,
+    b"\x7f" + b"\xff" * 7,
+    b"\x01" + b"\x00" * 7,
+)
 TEXTS = (b"-1", b"2147483647", b"99999999999", b"1e308", b"nan", b"")
 
 
@@ -49,7 +55,7 @@ def _pickles():
         HistGradientBoostingClassifier(max_iter=3),
         KNeighborsClassifier(algorithm="kd_tree", leaf_size=5),
         make_pipeline(StandardScaler(), SVC(random_state=0)),
-        make_pipeline(SplineTransformer(), StandardScaler()).fit(ROWS) and SVC(kernel="linear"),
+        make_pipeline(SplineTransformer(), SVC(kernel="linear")),
     )
     return [model.fit(ROWS, LABELS) for model in models]
 
@@ -90,7 +96,6 @@ def _catboost():
 
 def _onnx():
     from skl2onnx import to_onnx
-
     from sklearn.linear_model import LogisticRegression
 
     forest, linear = _pickles()[0], LogisticRegression().fit(ROWS, LABELS)
