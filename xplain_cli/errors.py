@@ -43,6 +43,11 @@ class FailedRowsError(XplainError):
     exit_code = 4
 
 
+def well_formed(text: str) -> str:
+    """Return a text without lone surrogates, which no table and no file can hold: spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 MOST_QUOTED = 200
 """Characters that a message quotes of what somebody else's code said."""
 

@@ -68,7 +68,7 @@ class Failures:
         """Return the *limit* most frequent reasons, and what is left as one more."""
         order = sorted(self._found.values(), key=lambda one: -one.count)  # stable: as found
         left = order[limit:]
-        if not left:
+        if len(left) < 2:
             return tuple(order)
         rest = sum(one.count for one in left)
         return (*order[:limit], Failure(f"{len(left)} further reasons", rest, left[0].rows))
