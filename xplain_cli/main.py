@@ -89,7 +89,12 @@ def _run(argv: Sequence[str]) -> int:
 def _explain(error: Exception, console: Console, *, debug: bool, quotes: bool) -> int:
     """Say what went wrong; return the exit code."""
     if debug:
-        console.trace("".join(traceback.format_exception(error)))
+        told = (
+            traceback.format_exception(error)
+            if quotes
+            else traceback.format_tb(error.__traceback__)
+        )
+        console.trace("".join(told))
     if isinstance(error, XplainError):
         console.error(str(error))
         return error.exit_code
