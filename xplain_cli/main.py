@@ -71,9 +71,7 @@ def _tell(
 
 def _run(argv: Sequence[str]) -> int:
     """Run the command line; return its exit code."""
-    # Typer takes a CI for a terminal and would print colours into its logs
-    wants_rich = sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    os.environ.setdefault("TYPER_USE_RICH", "1" if wants_rich else "0")
+    os.environ.setdefault("TYPER_USE_RICH", "0")  # it takes a CI for a terminal, and A:vs:B for art
     from xplain_cli.commands import app
 
     warnings.showwarning = _tell

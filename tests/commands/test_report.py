@@ -96,10 +96,11 @@ def test_the_page_of_a_named_file_stands_beside_it(run, cancer, suffix):
     [
         (("-o", "-", "--report", "p.html"), "name a folder or a file by --output"),
         (("--report", "p.csv"), "--report is 'p.csv'; it must look like page.html"),
-        (("--report", "no/p.html"), "its folder does not exist"),
+        (("--report", "taken/p.html"), "a file stands in its way"),
     ],
 )
 def test_a_page_that_cannot_be_made_is_refused_before_the_first_row(run, cancer, options, said):
+    Path("taken").write_text("a file")
     done = run(*small(cancer, *options))
     assert done.code in {2, 3}
     assert said in done.err

@@ -29,9 +29,9 @@ def judge_gates(
         worst = f", worst row {gate.worst}" if gate.worst is not None else ""
         text = f"{gate.text} (observed {seen}{worst})"
         if gate.missed:
-            console.warn(f"gate missed: {text}")
+            console.warn(f"gate FAILED: {text}")
         else:
-            console.note(f"gate met: {text}")
+            console.note(f"gate ok: {text}")
     return [asdict(gate) for gate in judged]
 
 

@@ -1,6 +1,7 @@
 """One HTML page of a finished run, made from its parts and its manifest."""
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from xplain_cli.report.selection import Album, Choice, PageScope, read_exhibits
 from xplain_cli.report.sentences import Wording, heading, sentences
 from xplain_cli.runs.finished import FinishedRun, find_run
 from xplain_cli.runs.locks import lock
-from xplain_cli.runs.paths import RunPlace, write_atomically
+from xplain_cli.runs.paths import RunPlace, parents_of, write_atomically
 
 _FEATURES = 20
 _MOST_REASONS = 20  # of failed rows
@@ -25,7 +26,7 @@ _TEXTS = "Texts are put together from their units; what stood between them is no
 _UNBASED = ("lime", "rise")  # their base value is the surrogate's, not the model's
 
 
-def check_page(page: str, place: RunPlace) -> None:
+def check_page(page: str) -> None:
     """
     Check that a page can be written: never over what is no page of ours.
 
@@ -34,7 +35,7 @@ def check_page(page: str, place: RunPlace) -> None:
     UsageError
         The name is not that of a page, or something else stands there.
     RefusedError
-        Its folder does not exist.
+        It cannot be read, or no folder can be there.
     """
     path = Path(page)
     if path.suffix.lower() not in SUFFIXES:
@@ -47,8 +48,8 @@ def check_page(page: str, place: RunPlace) -> None:
             raise RefusedError(f"{page}: cannot be read: {error.strerror}; name another") from error
         if not own:
             raise UsageError(f"{page}: exists and is no page of xplain; name another")
-    elif not path.parent.is_dir() and path.parent.absolute() != (place.folder or path).absolute():
-        raise RefusedError(f"{page}: its folder does not exist; make it first, or name another")
+    elif not next(one for one in path.absolute().parents if os.path.lexists(one)).is_dir():
+        raise RefusedError(f"{page}: no folder can be there, for a file stands in its way")
 
 
 @dataclass(frozen=True)
@@ -160,8 +161,10 @@ def write_page(run: str | Path, page: str | None) -> Path:
     found = find_run(str(run))
     place = found.place
     path = place.report if page is None else Path(page)
-    check_page(str(path), place)
-    write_atomically(path, render_page(_page(found, path)))
+    check_page(str(path))
+    content = render_page(_page(found, path))
+    with parents_of(path):
+        write_atomically(path, content)
     if _is_of(place, path):
         found.keep(path)
     return path
