@@ -57,6 +57,7 @@ TESTED_BY = {
     "jobs/merge.py": "promises/test_merging.py",
     "jobs/report.py": "promises/test_finishing.py",
     "methods/__init__.py": "test_house.py",
+    "methods/binned_moments.py": "methods/test_binned_surrogate.py",
     "methods/cache.py": "methods/test_masked.py",
     "methods/closed_form.py": "models/estimators/test_boosted_trees.py",
     "methods/defaults.py": "test_house.py",

@@ -237,8 +237,8 @@ class Traits:
     Attributes
     ----------
     n_fitted
-        How many features all rows have that are fitted on the same draws; 0: each row sees to its
-        own.
+        How many features all rows have that are fitted on the same draws, by equations that so
+        many draws must determine; 0: each row sees to its own, or there are none to solve.
     most_features
         A row with more features than this is not explained; None: no limit.
     has_baselines
@@ -452,8 +452,14 @@ class Sampler(Perturbation, Protocol):
     def binned(self) -> bool:
         """Whether every feature has bins or categories."""
 
-    def draw(self, count: int, key: tuple[int, ...], row: Any = None) -> tuple[Draw, Any]:
-        """Draw *count* perturbed rows and the model inputs that they are; around *row* if given."""
+    def draw(
+        self, count: int, keys: Sequence[tuple[int, ...]], row: Any = None
+    ) -> tuple[Draw, Any]:
+        """
+        Draw *count* perturbed rows for each of *keys*, and the model inputs that they are.
+
+        They are around *row* if one is given.
+        """
 
     def contrast(self, draw: Draw, block: Block, row: int) -> tuple[Any, Any]:
         """Return coordinates (n, m) of the draws as row *row* sees them, and squared distances."""
