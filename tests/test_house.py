@@ -40,6 +40,7 @@ TESTED_BY = {
     "baselines/candidates.py": "modalities/image/test_candidates.py",
     "baselines/texts.py": "promises/test_new_baseline.py",
     "commands/__init__.py": "test_main.py",
+    "commands/explain.py": "quality/test_glossary.py",
     "commands/gate.py": "jobs/test_gate.py",
     "commands/merge.py": "promises/test_merging.py",
     "datasets/grid.py": "datasets/test_delimited.py",

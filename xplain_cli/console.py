@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Protocol, TextIO
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.plan import finite
-from xplain_cli.quality.summary import FeatureLine, Summary
+from xplain_cli.quality.summary import FeatureLine, Subject, Summary
 from xplain_cli.remote import redact, redact_all
 
 EVERY = 10.0  # seconds between lines of progress
@@ -79,6 +79,20 @@ def _verdict(
     ]
     parts = [counts, *figures] if counts else figures
     return f"{name:<31} " + f"\n{'':<32}".join(parts or ["unknown"])
+
+
+def _explained(subject: Subject | None) -> list[str]:
+    """Return the lines on what the numbers are about."""
+    if subject is None:
+        return []
+    what, against = _printable(subject.named()), _printable(subject.baseline)
+    averaged = [f"{'Averaged over':<15} all {len(subject.targets)} targets"]
+    return [
+        f"{'Explained':<15} {what}, mean prediction {subject.prediction:.4g}",
+        f"{'Compared with':<15} {against}, mean base value {subject.base_value:.4g}",
+        *(averaged if len(subject.targets) > 1 else []),
+        "",
+    ]
 
 
 def _fidelity(summary: Summary) -> str:
@@ -364,7 +378,7 @@ class Console:
             self._tell("summary", "", finite(asdict(summary)))
             return
         block = "\u2588" if _can_show(sys.stderr, "\u2588") else "#"
-        lines = [""]
+        lines = ["", *_explained(summary.subject)]
         if summary.features:
             color = self._color and self._terminal
             lines += [*_feature_table(summary, block, color=color), ""]

@@ -9,6 +9,7 @@ import typer
 
 import xplain_cli
 from xplain_cli.commands.evaluate import evaluate
+from xplain_cli.commands.explain import explain
 from xplain_cli.commands.gate import gate
 from xplain_cli.commands.image import image
 from xplain_cli.commands.inspect import inspect
@@ -29,6 +30,7 @@ COMMANDS: dict[str, Command] = {
     "evaluate": evaluate,
     "merge": merge,
     "report": report,
+    "explain": explain,
 }
 
 

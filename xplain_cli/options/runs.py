@@ -82,6 +82,15 @@ class MergedRuns:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OutputTerm:
+    """A word of the output."""
+
+    terms: tuple[str, ...] = option(
+        "TERM", "A column, a label, a method, a file, or exit code N.", (), kind="words"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sources:
     """Where the model and the rows are."""
 

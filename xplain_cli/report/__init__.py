@@ -10,8 +10,16 @@ import pandas as pd
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.modalities import story_of
 from xplain_cli.output.cells import cleaned
-from xplain_cli.quality.summary import Summary, Tally
-from xplain_cli.report.overview import MOST_LETTERS, SUFFIXES, gates, provenance, verdicts, words
+from xplain_cli.quality.summary import Subject, Summary, Tally
+from xplain_cli.report.overview import (
+    MOST_LETTERS,
+    SUFFIXES,
+    gates,
+    glossary,
+    provenance,
+    verdicts,
+    words,
+)
 from xplain_cli.report.page import HEAD, MADE_BY, Card, Failure, Page, render_page
 from xplain_cli.report.selection import Album, Choice, PageScope, read_exhibits
 from xplain_cli.report.sentences import Wording, heading, sentences
@@ -129,6 +137,13 @@ def _answers(
     return tuple(answers)
 
 
+def _averaged(subject: Subject | None) -> str:
+    """Say over which targets means are taken, where there are several."""
+    if subject is None or len(subject.targets) < 2:
+        return ""
+    return f"They are averaged over {cleaned(subject.named(), MOST_LETTERS)}."
+
+
 def _page(found: FinishedRun, path: Path) -> Page:
     """Put together what the page of a run says."""
     facts = found.facts()
@@ -141,6 +156,7 @@ def _page(found: FinishedRun, path: Path) -> Page:
         scale=facts["output_scale"],
         task=facts["task"],
         based=numbers["method"]["name"] not in _UNBASED,
+        baseline=cleaned(numbers["baseline"]),
     )
     seen = _look(found, numbers["stability_k"])
     album = Album(found.place, path) if "maps" in facts else None
@@ -159,12 +175,14 @@ def _page(found: FinishedRun, path: Path) -> Page:
         features=() if shown.unranked else seen.whole.features,
         top_k=seen.whole.top_k,
         no_features=shown.unranked,
+        averaged=_averaged(seen.whole.subject),
         selection=seen.choice.said(),
         answers=_answers(found, seen.choice, shown, manner, album),
         scale_note=f"Weights are in units of the target{unit}.",
         value_name=story.value_name,
         text_note=_TEXTS if shown.joins_texts else "",
         notes=tuple(cleaned(note, MOST_LETTERS) for note in (*seen.whole.notes, *facts["notes"])),
+        glossary=glossary(seen.whole),
         provenance=provenance(facts),
     )
 

@@ -31,6 +31,8 @@ class Wording:
         classification, regression, ...
     based
         Whether ``base_value`` is what the model says of the baseline.
+    baseline
+        What rows are compared with, as every line of the output says it.
     """
 
     story: Story
@@ -38,6 +40,7 @@ class Wording:
     scale: str
     task: str
     based: bool
+    baseline: str = ""
 
     @property
     def classes(self) -> bool:
@@ -142,4 +145,7 @@ def sentences(exhibit: Item, weights: Sequence[Reason], manner: Wording) -> tupl
         verdict = _verdict(exhibit, manner, exhibit.base_value)
         without = manner.story.removed(exhibit.n_features, exhibit.n_changed, exhibit.origin)
         said.append(f"{without} the model {verdict}.")
+    elif manner.baseline:
+        base = number(exhibit.base_value, 4)
+        said.append(f"Compared with {manner.baseline}, whose base value is {base}.")
     return tuple(said)
