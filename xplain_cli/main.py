@@ -12,16 +12,12 @@ from types import FrameType
 from typing import NoReturn, TextIO
 
 from xplain_cli.console import Console
-from xplain_cli.errors import XplainError, summed_up
+from xplain_cli.errors import Terminated, XplainError, summed_up
 
 INTERRUPTED = 130
 CLOSED_PIPE = 141
 BUG = 5
 REFUSED = 3
-
-
-class Terminated(SystemExit):
-    """A signal asks the process to end; blocks of ``finally`` and worker pools clean up first."""
 
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
@@ -91,7 +87,12 @@ def _run(argv: Sequence[str]) -> int:
 def _explain(error: Exception, console: Console, *, debug: bool, quotes: bool) -> int:
     """Say what went wrong; return the exit code."""
     if debug:
-        console.trace("".join(traceback.format_exception(error)))
+        told = (
+            traceback.format_exception(error)
+            if quotes
+            else traceback.format_tb(error.__traceback__)
+        )
+        console.trace("".join(told))
     if isinstance(error, XplainError):
         console.error(str(error))
         return error.exit_code

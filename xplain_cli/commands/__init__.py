@@ -17,6 +17,7 @@ from xplain_cli.commands.merge import merge
 from xplain_cli.commands.report import report
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
+from xplain_cli.errors import staying
 from xplain_cli.options.command import Command, typer_function
 from xplain_cli.options.help import HelpfulCommand, HelpfulGroup
 from xplain_cli.options.project import resolve
@@ -73,7 +74,10 @@ def make_app(commands: Mapping[str, Command]) -> typer.Typer:
     def add(name: str, command: Command) -> None:
         def answer(given: Mapping[str, Any]) -> None:
             options = resolve(name, given, os.environ, Path(), commands)
-            raise typer.Exit(command.run(options))
+            # whatever code of a user's the command runs, only the command says how it ended
+            with staying(str(options.values.get("model") or name)):
+                code = command.run(options)
+            raise typer.Exit(code)
 
         app.command(name, cls=HelpfulCommand)(typer_function(command, answer))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from xplain_cli.console import Console
-from xplain_cli.errors import XplainError
+from xplain_cli.errors import XplainError, quoting
 from xplain_cli.jobs.finish import Account, RunFiles, across_rows, check_free, finish
 from xplain_cli.jobs.gate import conclude, judge_gates, written
 from xplain_cli.jobs.manifest import Course, manifest
@@ -149,7 +149,7 @@ def preview(request: Request, console: Console) -> list[str]:
     """
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=1), quoting(shown=request.shows_values):
         job = _planned(request, console)
         cost = estimate(job.opened, assign(job, None), job.rendering, request.result.output_format)
         return [*describe(job.opened, job.chosen), *lines_of(cost)]
@@ -171,7 +171,7 @@ def explain(request: Request, console: Console) -> int:
             console.line(text)
         return 0
     course = Course(time.perf_counter())
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=1), quoting(shown=request.shows_values):
         job = _planned(request, console)
         course.lap("open")
         with _opened_run(job) as run:

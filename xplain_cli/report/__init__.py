@@ -2,7 +2,7 @@
 
 import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +10,7 @@ import pandas as pd
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.modalities import story_of
 from xplain_cli.output.cells import cleaned
+from xplain_cli.quality.failures import Failure
 from xplain_cli.quality.summary import Subject, Summary, Tally
 from xplain_cli.report.overview import (
     MOST_LETTERS,
@@ -20,7 +21,7 @@ from xplain_cli.report.overview import (
     verdicts,
     words,
 )
-from xplain_cli.report.page import HEAD, MADE_BY, Card, Failure, Page, render_page
+from xplain_cli.report.page import HEAD, MADE_BY, Card, FailureLine, Page, render_page
 from xplain_cli.report.selection import Album, Choice, PageScope, read_exhibits
 from xplain_cli.report.sentences import Wording, heading, sentences
 from xplain_cli.runs.finished import FinishedRun, find_run
@@ -28,50 +29,9 @@ from xplain_cli.runs.locks import lock
 from xplain_cli.runs.paths import RunPlace, parents_of, write_atomically
 
 _FEATURES = 20
-_MOST_REASONS, _MOST_ROWS = 20, 5
-_KEPT_REASONS = 1000  # of failed rows, in memory
+_MOST_REASONS = 20  # of failed rows
 _TEXTS = "Texts are put together from their units; what stood between them is not kept in a run."
 _UNBASED = ("lime", "rise")  # their base value is the surrogate's, not the model's
-
-
-@dataclass
-class _Failures:
-    """The reasons of failed rows, counted, with the first rows of each."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    rows: dict[str, list[str]] = field(default_factory=dict)
-
-    def add(self, stability: pd.DataFrame) -> None:
-        """Count the failed rows of a part."""
-        failed = stability[stability["status"].eq("failed")]
-        for reason, row_id in zip(failed["error"].tolist(), failed["row_id"].tolist(), strict=True):
-            known = str(reason)
-            if known not in self.counts and len(self.counts) >= _KEPT_REASONS:
-                known = "other reasons"
-            self.counts[known] = self.counts.get(known, 0) + 1
-            rows = self.rows.setdefault(known, [])
-            if len(rows) < _MOST_ROWS:
-                rows.append(cleaned(row_id))
-
-    def _rows(self, reason: str) -> str:
-        return ", ".join(self.rows[reason])
-
-    def shown(self) -> tuple[Failure, ...]:
-        """Return the most frequent reasons."""
-        order = sorted(self.counts, key=lambda reason: -self.counts[reason])  # stable: as found
-        lines = [
-            Failure(
-                cleaned(reason, MOST_LETTERS), self.counts[reason], ", ".join(self.rows[reason])
-            )
-            for reason in order[:_MOST_REASONS]
-        ]
-        left = order[_MOST_REASONS:]
-        if left:
-            rest = sum(self.counts[reason] for reason in left)
-            lines.append(
-                Failure(f"{len(left)} further reasons", rest, ", ".join(self.rows[left[0]]))
-            )
-        return tuple(lines)
 
 
 def check_page(page: str) -> None:
@@ -106,20 +66,18 @@ class _Pass:
 
     whole: Summary
     choice: Choice
-    failures: tuple[Failure, ...]
     worst: float
 
 
 def _look(found: FinishedRun, top_k: int) -> _Pass:
     """Sum up a run and choose what is shown; one part is in memory at a time."""
-    tally, choice, failures, worst = Tally(top_k), Choice(), _Failures(), -math.inf
+    tally, choice, worst = Tally(top_k), Choice(), -math.inf
     for number, records in enumerate(found.records()):
         tally.add(records)
         choice.add(number, records.stability)
-        failures.add(records.stability)
         errors = records.stability["attribution_error"].to_numpy(dtype=float)
         worst = max(worst, float(pd.Series(errors).max(skipna=True)))
-    return _Pass(tally.summary(_FEATURES), choice, failures.shown(), worst)
+    return _Pass(tally.summary(_FEATURES, reasons=_MOST_REASONS), choice, worst)
 
 
 def _answers(
@@ -142,6 +100,11 @@ def _averaged(subject: Subject | None) -> str:
     if subject is None or len(subject.targets) < 2:
         return ""
     return f"They are averaged over {cleaned(subject.named(), MOST_LETTERS)}."
+
+
+def _told(failure: Failure) -> FailureLine:
+    rows = ", ".join(map(cleaned, failure.rows))
+    return FailureLine(cleaned(failure.reason, MOST_LETTERS), failure.count, rows)
 
 
 def _page(found: FinishedRun, path: Path) -> Page:
@@ -171,7 +134,7 @@ def _page(found: FinishedRun, path: Path) -> Page:
         failed=seen.whole.failed,
         verdicts=verdicts(seen.whole, seen.worst),
         gates=gates(found.folder),
-        failures=seen.failures,
+        failures=tuple(map(_told, seen.whole.failures)),
         features=() if shown.unranked else seen.whole.features,
         top_k=seen.whole.top_k,
         no_features=shown.unranked,
