@@ -1,7 +1,8 @@
 """An explanation in plain words: what the model says, what speaks for it and what against it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from xplain_cli.modalities import Story
 from xplain_cli.output.cells import cleaned
@@ -10,6 +11,7 @@ from xplain_cli.report.items import Item, Reason, number, signed
 REASONS = 3
 """How many reasons a sentence names."""
 _AGAINST = ":vs:"
+_UNBASED = ("lime", "rise")  # their base value is the surrogate's, not the model's
 _NOUNS = {"probability": "probability", "log-odds": "log-odds", "raw": "score"}
 _COUNTED = {"probability": "a probability", "log-odds": "log-odds", "score": "a score"}
 
@@ -41,6 +43,19 @@ class Wording:
     task: str
     based: bool
     baseline: str = ""
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any], story: Story) -> "Wording":
+        """Return the wording of the run that a manifest is of."""
+        numbers = facts["plan"]["numbers"]
+        return cls(
+            story=story,
+            outputs=tuple(numbers["outputs"]),
+            scale=facts["output_scale"],
+            task=facts["task"],
+            based=numbers["method"]["name"] not in _UNBASED,
+            baseline=cleaned(numbers["baseline"]),
+        )
 
     @property
     def classes(self) -> bool:
