@@ -142,11 +142,9 @@ def test_failed_rows_are_grouped_by_their_reasons(run, mixed, tmp_path):
     options = (*SMALL, "--max-failed", "5", "--background", mixed.data, "--report", "page.html")
     assert run("tabular", mixed.model, "bad.csv", *options).code == 0
     text = Path("page.html").read_text(encoding="utf-8")
-    reasons = {line["error"] for line in rows_of(Path("xplain-out/stability.csv"))} - {""}
     assert "78 rows explained, 2 failed" in text
-    assert text.count('<td class="figure">1</td>') + text.count('<td class="figure">2</td>') == len(
-        reasons
-    )
+    # both differ in row and line alone, and are one reason
+    assert text.count('<td class="figure">2</td>') == 1
 
 
 def test_no_values_leaves_no_value(run, mixed):
