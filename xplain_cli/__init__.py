@@ -36,4 +36,34 @@ The map, a line per room (calls go down only):
     errors         what a user can act on, with exit codes
 """
 
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from xplain_cli.runs.loaded import LoadedRun
+
 __version__ = "0.1.0"
+__all__ = ["load"]
+
+
+def load(run: "str | Path") -> "LoadedRun":
+    """
+    Read a finished run into pandas: ``.weights``, ``.stability``, ``.to_wide()``, ``.to_shap()``.
+
+    Nothing else is promised of Python; see ``runs/loaded.py``.
+
+    Parameters
+    ----------
+    run
+        A run folder, or any file of one.
+
+    Raises
+    ------
+    RefusedError
+        There is no finished run.
+    """
+    # by name: every room imports this file, and must not import what stands above it
+    found: LoadedRun = importlib.import_module("xplain_cli.runs.loaded").load(run)
+    return found

@@ -9,11 +9,14 @@ import typer
 
 import xplain_cli
 from xplain_cli.commands.evaluate import evaluate
+from xplain_cli.commands.explain import explain
 from xplain_cli.commands.gate import gate
 from xplain_cli.commands.image import image
 from xplain_cli.commands.inspect import inspect
 from xplain_cli.commands.merge import merge
 from xplain_cli.commands.report import report
+from xplain_cli.commands.show import show
+from xplain_cli.commands.summary import summary
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
 from xplain_cli.errors import staying
@@ -26,10 +29,13 @@ COMMANDS: dict[str, Command] = {
     "text": text,
     "image": image,
     "inspect": inspect,
+    "show": show,
+    "summary": summary,
     "gate": gate,
     "evaluate": evaluate,
     "merge": merge,
     "report": report,
+    "explain": explain,
 }
 
 

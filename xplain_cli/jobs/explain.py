@@ -30,6 +30,10 @@ def _planned(request: Request, console: Console) -> Job:
     job = within_budget(prepare(request, console))
     for note in job.notes:
         console.note(note)
+    chosen = job.chosen
+    console.note(
+        f"target {chosen.target.spec}, scale {chosen.scale.label}; {chosen.neighbourhood.meaning}"
+    )
     return job
 
 
