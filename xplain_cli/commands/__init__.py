@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import xplain_cli
+from xplain_cli.commands.diff import diff
 from xplain_cli.commands.evaluate import evaluate
 from xplain_cli.commands.gate import gate
 from xplain_cli.commands.image import image
@@ -25,6 +26,7 @@ COMMANDS: dict[str, Command] = {
     "image": image,
     "inspect": inspect,
     "gate": gate,
+    "diff": diff,
     "evaluate": evaluate,
     "merge": merge,
     "report": report,
