@@ -6,6 +6,7 @@ import math
 from written import some_records
 
 from xplain_cli.console import Console, Counter, Pace
+from xplain_cli.quality.failures import Failure
 from xplain_cli.quality.summary import FeatureLine, Summary, Tally
 
 
@@ -27,6 +28,7 @@ def test_the_closing_table_keeps_three_lines_apart(capsys):
         f"{'':<32}local_r2         median 0.1, p5 0.1",
         "Locality (1: own bins alone)    locality         median 0.5, p95 0.5",
         "Rows                            2 explained, 1 failed",
+        "  1 failed                      a.csv: line 3 is ragged",
         "see stability.csv",
     ]
 
@@ -98,3 +100,12 @@ def test_rows_of_an_earlier_run_do_not_count_as_speed():
     counter.skip(50)
     counter.advance(10, 0)
     assert counter.pace(5.0) == Pace(60, 100, 0, 2.0, 20.0)
+
+
+def test_the_summary_names_the_most_frequent_reasons_of_failed_rows(capsys):
+    failures = (Failure("line 3 is ragged", 1200, ("r3",)), Failure(f"a\x1b[2J{'x' * 900}", 2, ()))
+    Console().summary(Summary((), 0, 1202, {}, {}, {}, failures=failures))
+    *_, first, second = capsys.readouterr().err.splitlines()
+    assert first == f"{'  1,200 failed':<31} line 3 is ragged"
+    assert second.startswith(f"{'  2 failed':<31} a\\x1b[2Jxxx")
+    assert len(second) < 450

@@ -12,12 +12,14 @@ from typing import Any, BinaryIO, Protocol, TextIO
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.plan import finite
+from xplain_cli.quality.failures import Failure
 from xplain_cli.quality.summary import FeatureLine, Summary
 from xplain_cli.remote import redact, redact_all
 
 EVERY = 10.0  # seconds between lines of progress
 _HALF_BAR = 12  # characters
 _NAME = 32  # characters of a feature name
+_REASON = 400  # characters of why rows failed
 _RED, _BLUE, _RESET = "\x1b[31m", "\x1b[34m", "\x1b[0m"
 # the bad end of a column, in the words of --fail-on
 _PRECISION = (("max_rel_se", "p95"), ("topk_jaccard", "p5"), ("sign_probability", "p5"))
@@ -87,6 +89,12 @@ def _fidelity(summary: Summary) -> str:
         return _verdict("Fidelity (does it agree)", summary.fidelity, _FIDELITY, summary)
     error = f"{summary.largest_error:.0e}" if summary.largest_error else "0"
     return f"{'Fidelity (does it agree)':<31} adds up, attribution error at most {error}"
+
+
+def _failure(failure: Failure) -> str:
+    reason = _printable(" ".join(redact(failure.reason).split()))
+    reason = reason if len(reason) <= _REASON else f"{reason[: _REASON - 3]}..."
+    return f"{f'  {failure.count:,} failed':<31} {reason}"
 
 
 class Progress(Protocol):
@@ -385,7 +393,8 @@ class Console:
             lines.append(_verdict("Locality (1: own bins alone)", {}, _LOCALITY, summary))
         empty = f", {summary.empty} empty" if summary.empty else ""
         failed = f", {summary.failed} failed" if summary.failed else ""
-        lines += [f"{'Rows':<31} {summary.rows} explained{empty}{failed}", *summary.notes]
+        lines.append(f"{'Rows':<31} {summary.rows} explained{empty}{failed}")
+        lines += [*map(_failure, summary.failures), *summary.notes]
         self._say("\n".join(lines))
 
 

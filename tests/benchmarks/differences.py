@@ -1,4 +1,4 @@
-"""Shows what ``xplain diff`` calls changed: nothing by another seed, all that was planted, and its cost.
+"""Shows what ``xplain diff`` calls changed: nothing by noise, all that was planted; and its cost.
 
 python tests/benchmarks/differences.py --what noise      # 20 pairs of runs that differ in the seed
 python tests/benchmarks/differences.py --what planted    # a doubled coefficient, a changed table

@@ -96,10 +96,11 @@ def test_the_page_of_a_named_file_stands_beside_it(run, cancer, suffix):
     [
         (("-o", "-", "--report", "p.html"), "name a folder or a file by --output"),
         (("--report", "p.csv"), "--report is 'p.csv'; it must look like page.html"),
-        (("--report", "no/p.html"), "its folder does not exist"),
+        (("--report", "taken/p.html"), "a file stands in its way"),
     ],
 )
 def test_a_page_that_cannot_be_made_is_refused_before_the_first_row(run, cancer, options, said):
+    Path("taken").write_text("a file")
     done = run(*small(cancer, *options))
     assert done.code in {2, 3}
     assert said in done.err
@@ -141,11 +142,9 @@ def test_failed_rows_are_grouped_by_their_reasons(run, mixed, tmp_path):
     options = (*SMALL, "--max-failed", "5", "--background", mixed.data, "--report", "page.html")
     assert run("tabular", mixed.model, "bad.csv", *options).code == 0
     text = Path("page.html").read_text(encoding="utf-8")
-    reasons = {line["error"] for line in rows_of(Path("xplain-out/stability.csv"))} - {""}
     assert "78 rows explained, 2 failed" in text
-    assert text.count('<td class="figure">1</td>') + text.count('<td class="figure">2</td>') == len(
-        reasons
-    )
+    # both differ in row and line alone, and are one reason
+    assert text.count('<td class="figure">2</td>') == 1
 
 
 def test_no_values_leaves_no_value(run, mixed):

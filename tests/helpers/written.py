@@ -66,7 +66,9 @@ def some_records(rows, *, failed=0):
     })
     stability = pd.DataFrame({
         "row": [*rows, *range(1000, 1000 + failed)],
+        "row_id": [f"r{row}" for row in (*rows, *range(1000, 1000 + failed))],
         "status": ["ok"] * len(rows) + ["failed"] * failed,
+        "error": [None] * len(rows) + ["a.csv: line 3 is ragged"] * failed,
         "precision": ["stable"] * len(rows) + [None] * failed,
         "fidelity": ["poor"] * len(rows) + [None] * failed,
         "max_rel_se": [0.01 * (row + 1) for row in rows] + [np.nan] * failed,

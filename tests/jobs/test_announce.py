@@ -55,5 +55,5 @@ def test_gates_with_names_stand_in_the_project_file(run, finished, tmp_path):
     assert done.code == 1
     (suite,) = ET.parse(tmp_path / "g.xml").getroot()
     assert [case.get("name") for case in suite] == ["whole", "high"]
-    assert "gate high missed: max(prediction)>-1" in done.err
+    assert "gate high FAILED: max(prediction)>-1" in done.err
     assert "gate 'drift' is not judged here: it speaks of diff_rows.csv" in done.err

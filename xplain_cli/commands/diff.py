@@ -26,7 +26,9 @@ def diff(options: Options) -> int:
     """
     Compare two finished runs row by row: which reasons changed beyond noise, and why.
 
-    Example: xplain diff xplain-old xplain-new --fail-on 'share(first_reason_changed)>5%'
+    Example: xplain diff old new
+    Example: xplain diff old new --fail-on 'share(first_reason_changed)>5%'
+    Example: xplain diff lime shap --across -o - | jq .summary
     """
     named = options.group(runs.MergedRuns).runs
     if len(named) != 2:

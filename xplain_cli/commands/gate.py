@@ -13,6 +13,8 @@ def gate(options: Options) -> int:
     Judge a finished run: exit 1 if --fail-on holds, or a gate of the project file does.
 
     Example: xplain gate xplain-out --fail-on 'p95(max_rel_se)>0.15, count(failed)>0'
+    Example: xplain gate --fail-on 'share(local_r2<0.2)>10%'
+    Example: xplain gate run.csv --fail-on 'max(attribution_error)>1e-6' --quiet
     """
     asked = options.group(runs.Gates)
     if not (asked.fail_on or asked.gate):

@@ -20,6 +20,8 @@ def report(options: Options) -> int:
     Write one HTML page of a finished run: what was explained, how far to trust it, and why.
 
     Example: xplain report xplain-out -o page.html
+    Example: xplain report
+    Example: xplain report run.csv -o pages/run.html
     """
     run = finished_run(options)
     console = open_console(options.values, options.notes)

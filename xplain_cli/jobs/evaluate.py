@@ -15,7 +15,7 @@ from xplain_cli.engine.explainer import model_calls_of
 from xplain_cli.engine.model_calls import run_together
 from xplain_cli.engine.row_predictions import answer_rows
 from xplain_cli.engine.tasks import by_features, make_task, split_rows
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError, UsageError, quoting
 from xplain_cli.explanation import FloatArray
 from xplain_cli.features import RoughWeights, Split
 from xplain_cli.methods.curves import measure
@@ -230,6 +230,7 @@ def evaluate(
         names = ("trusted", "trust_model", "python_path", "accept")
         granted = {name: options[name] for name in names}
         request = replace(request, trust=replace(request.trust, **granted))
-        path = _write(found, request, options["baseline"] or (None,), run, console)
+        with quoting(shown=request.shows_values):
+            path = _write(found, request, options["baseline"] or (None,), run, console)
         console.line(str(path))
     return 0

@@ -33,9 +33,9 @@ def judge_gates(
         text = gate_message(gate)
         named = f" {gate['name']}" if gate["name"] else ""
         if gate["missed"]:
-            console.warn(f"gate{named} missed: {text}")
+            console.warn(f"gate{named} FAILED: {text}")
         else:
-            console.note(f"gate{named} met: {text}")
+            console.note(f"gate{named} ok: {text}")
     return found
 
 

@@ -7,6 +7,7 @@ What can be said of its runs without opening DATA is its story.
 
 import hashlib
 import importlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,7 +174,7 @@ def content_sha256(name: str) -> str:
     try:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
-                state.update(file.relative_to(path).as_posix().encode() + b"\0")
+                state.update(os.fsencode(file.relative_to(path).as_posix()) + b"\0")
                 state.update(hashlib.sha256(file.read_bytes()).digest())
     except OSError as error:
         raise RefusedError(f"{name}: cannot be read: {error.strerror or error}") from error

@@ -86,7 +86,7 @@ class MergedRuns:
 class Sources:
     """Where the model and the rows are."""
 
-    panel: ClassVar = "What is explained"
+    panel: ClassVar = "Model and data"
     model: str = option("--model MODEL", "The model, instead of the argument.", "", kind="path")
     data: tuple[str, ...] = option(
         "--data DATA", "The rows, instead of the arguments.", (), kind="paths"
@@ -97,7 +97,7 @@ class Sources:
 class Explanation:
     """Which explanation is wanted: the method, and which number of the model it explains."""
 
-    panel: ClassVar = "What is explained"
+    panel: ClassVar = "Method and target"
     method: str = option(
         "-m --method NAME[:KEY=VALUE,...]",
         "lime, kernel-shap, permutation, tree-shap, occlusion, rise, lime:space=baseline; or as"
@@ -132,7 +132,7 @@ class Explanation:
 class References:
     """What a row is compared with."""
 
-    panel: ClassVar = "What is explained"
+    panel: ClassVar = "Background and baseline"
     background: str | None = option(
         "--background FILE",
         "Rows that stand for the training data (bins, draws). Default: DATA.",
@@ -158,7 +158,7 @@ class References:
 class Sampling:
     """How many draws a row gets, and from which seed."""
 
-    panel: ClassVar = "How well"
+    panel: ClassVar = "Samples"
     samples: int | None = option(
         "-n --samples N", "Draws per repeat. Default: table 1024, text and picture 512.", least=1
     )
@@ -193,7 +193,7 @@ class Sampling:
 class Gates:
     """Which outcome of a run is a failure."""
 
-    panel: ClassVar = "How well"
+    panel: ClassVar = "Gates"
     fail_on: str | None = option(
         "--fail-on CONDITIONS",
         "Exit 1 if a condition holds, such as 'p95(max_rel_se)>0.15, count(failed)>0'.",
@@ -230,7 +230,7 @@ class Gates:
 class Slices:
     """Which of the rows are explained."""
 
-    panel: ClassVar = "Which rows"
+    panel: ClassVar = "Rows"
     rows: tuple[int, int | None] | None = option(
         "--rows START:STOP", "A slice of DATA, counted from 0.", kind="text", shape=SLICE
     )
@@ -286,7 +286,7 @@ class Safety:
 class Workers:
     """Where the chunks of a run are explained; none of it changes a number."""
 
-    panel: ClassVar = "How the work is spread"
+    panel: ClassVar = "Workers"
     jobs: int | None = option("-j --jobs N", "Workers; changes no number. Default: auto.", least=1)
     backend: Backend = option("--backend", "Kind of workers. Default: auto.", "auto")
     chunk_rows: int | None = option(
@@ -304,7 +304,7 @@ class Workers:
 class Batches:
     """What the model is handed at a time."""
 
-    panel: ClassVar = "How the work is spread"
+    panel: ClassVar = "Workers"
     batch_size: int | None = option("--batch-size N", "Inputs of every model batch.", least=1)
 
 
@@ -339,7 +339,7 @@ class Trust:
 class ProjectFile:
     """Where the options that nobody types stand."""
 
-    panel: ClassVar = "Manners"
+    panel: ClassVar = "Messages and settings"
     config: str | None = option(
         "--config FILE", "Project file. Default: xplain.toml, pyproject.toml."
     )
@@ -349,7 +349,7 @@ class ProjectFile:
 class Talk:
     """How much is said."""
 
-    panel: ClassVar = "Manners"
+    panel: ClassVar = "Messages and settings"
     quiet: bool = option("-q --quiet", "Only warnings and errors.", default=False)
     verbose: bool = option("-v --verbose", "Say more.", default=False)
     debug: bool = option("--debug", "Show the trace of an error.", default=False)
@@ -359,7 +359,7 @@ class Talk:
 class Screen:
     """How it is shown."""
 
-    panel: ClassVar = "Manners"
+    panel: ClassVar = "Messages and settings"
     log_json: bool = option("--log-json", "Talk as JSON lines.", default=False)
     no_progress: bool = option("--no-progress", "Show no progress.", default=False)
     no_color: bool = option("--no-color", "Use no colour.", default=False)

@@ -8,7 +8,7 @@ from typing import Any
 from xplain_cli.console import Console
 from xplain_cli.engine.explainer import Assignment
 from xplain_cli.engine.records import Labels
-from xplain_cli.errors import causes_shortened, staying
+from xplain_cli.errors import quoting, staying
 from xplain_cli.options.request import Request
 from xplain_cli.output import Rendering, check_rendering
 from xplain_cli.plan import Plan
@@ -100,8 +100,7 @@ def prepare(request: Request, console: Console) -> Job:
     tolerated(request.gates.max_failed, 1)
     rendering = Rendering(request.result.top_k, request.result.csv_guard, request.result.wide)
     check_rendering(rendering, request.result.output_format)
-    shown = not (request.result.no_values or request.texts.hash_units)
-    with staying(request.sources.model), causes_shortened(shown=shown):
+    with staying(request.sources.model), quoting(shown=request.shows_values):
         opened = open_inputs(request)
         chosen = choose_method(request, opened)
     plan = make_plan(request, opened, chosen)

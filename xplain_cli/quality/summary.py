@@ -7,6 +7,7 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from xplain_cli.quality.failures import Failure, Failures
 from xplain_cli.quality.words import FIDELITY, PRECISION
 
 if TYPE_CHECKING:  # pandas would cost --help half a second
@@ -17,6 +18,7 @@ _SHARES = {"topk_jaccard": 0.05, "sign_probability": 0.05, "locality": 0.95}
 _BINS = 1000
 _ROUNDING = 1e-9  # of the prediction: weights below it are none
 _ADDS_UP = 1e-6  # attribution error: below it base and weights are the prediction
+_REASONS = 3  # of failed rows
 _FALLBACK = "characters"
 _TEXT_COLUMNS = {"segmentation", "n_truncated"}
 
@@ -72,6 +74,8 @@ class Summary:
         Rows where no weight is above rounding of the prediction.
     largest_error : float, optional
         The largest attribution error, where no row has an R^2 and all add up; else None.
+    failures : tuple of Failure
+        The most frequent reasons of failed rows, what is left as one.
     """
 
     features: tuple[FeatureLine, ...]
@@ -87,6 +91,7 @@ class Summary:
     unmoved: int = 0
     largest_error: float | None = None
     empty: int = 0
+    failures: tuple[Failure, ...] = ()
 
 
 class Tally:
@@ -104,6 +109,7 @@ class Tally:
         self._rows = 0
         self._failed = 0
         self._empty = 0
+        self._failures = Failures()
         self._pairs = 0
         self._words = {"precision": dict.fromkeys(PRECISION, 0)}
         self._words["fidelity"] = dict.fromkeys(FIDELITY, 0)
@@ -184,6 +190,7 @@ class Tally:
         status = stability["status"]
         done = stability[status == "ok"]
         self._failed += int((status == "failed").sum())
+        self._failures.add(stability)
         self._empty += int(stability["row"][status == "empty"].nunique())
         self._rows += int(done["row"].nunique())
         self._pairs += len(done)
@@ -203,6 +210,7 @@ class Tally:
             *("_otherwise", "_decided", "_unmoved", "_empty"),
         ):
             mine[name] += more[name]
+        self._failures.merge(more["_failures"])
         (count, largest), (others, top) = self._errors, more["_errors"]
         self._errors = (count + others, max(largest, top))
         for name, values in more["_values"].items():
@@ -268,8 +276,10 @@ class Tally:
         adds_up = count > 0 and count == self._pairs and largest <= _ADDS_UP
         return largest if adds_up else None
 
-    def summary(self, limit: int = 10, notes: tuple[str, ...] = ()) -> Summary:
-        """Return what was added so far, with the *limit* strongest features."""
+    def summary(
+        self, limit: int = 10, notes: tuple[str, ...] = (), reasons: int = _REASONS
+    ) -> Summary:
+        """Return what was added so far: *limit* strongest features, *reasons* of failed rows."""
         lines = [
             FeatureLine(name, *(total / max(self._pairs, 1) for total in sums))
             for name, sums in self._sums.items()
@@ -290,4 +300,5 @@ class Tally:
             unmoved=self._unmoved,
             largest_error=self._largest_error(),
             empty=self._empty,
+            failures=self._failures.most(reasons),
         )

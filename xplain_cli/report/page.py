@@ -48,7 +48,7 @@ class GateLine:
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailureLine:
     """A reason for which rows failed."""
 
     reason: str
@@ -108,7 +108,7 @@ class Page:
     failed: int
     verdicts: tuple[Verdict, ...]
     gates: tuple[GateLine, ...]
-    failures: tuple[Failure, ...]
+    failures: tuple[FailureLine, ...]
     features: tuple[FeatureLine, ...]
     top_k: int
     no_features: str
