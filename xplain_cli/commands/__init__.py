@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import xplain_cli
+from xplain_cli.commands.diff import diff
 from xplain_cli.commands.evaluate import evaluate
 from xplain_cli.commands.explain import explain
 from xplain_cli.commands.gate import gate
@@ -32,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "show": show,
     "summary": summary,
     "gate": gate,
+    "diff": diff,
     "evaluate": evaluate,
     "merge": merge,
     "report": report,

@@ -145,6 +145,9 @@ def _under(request: Request, baseline: str, output: str) -> Request:
         result=replace(request.result, output=output),
         output_explicit=True,
     )
+    if request.gates.junit is not None:
+        junit = _named(request.gates.junit, _NOT_IN_NAMES.sub("-", baseline))
+        own = replace(own, gates=replace(request.gates, junit=junit))
     if request.result.report is not None:
         own = replace(own, result=replace(own.result, report=str(_page(own))))
     if request.sampling.budget is not None:

@@ -17,6 +17,7 @@ _PAGE = Shape(re.compile(r"(?is).*\.html?"), "page.html")
 _SHA256 = Shape(re.compile(r"[0-9a-fA-F]{64}"), "64 hexadecimal digits")
 _ADDRESS = Shape(re.compile(r"[a-z]+://.+"), "tcp://HOST:8786")
 _TOLERATED = Shape(re.compile(r"\d+|\d+(\.\d+)?%"), "10 (rows) or 2.5%")
+_NAMED_GATE = re.compile(r"[^=<>!]*[^=<>!\s][^=<>!]*=(?!=).+", re.DOTALL)
 _ACCEPTED = Shape(re.compile(r"leftovers|unsteady"), "leftovers,unsteady")
 _BUDGET = Shape(re.compile(r"\d+(\.\d+)?(e\+?\d+|[smh])?"), "20m (s, m or h) or 2e6 (model inputs)")
 
@@ -234,6 +235,25 @@ class Gates:
         kind="share",
         shape=_TOLERATED,
     )
+    gate: tuple[str, ...] = option(
+        "--gate NAME=CONDITION",
+        "As --fail-on, with a name; repeatable. In the project file: [[gate]] name=, condition=.",
+        (),
+        kind="pairs",
+        shape=Shape(_NAMED_GATE, "precise='p95(max_rel_se)>0.15' (NAME=CONDITION)"),
+        stored="named_gates",
+    )
+    junit: str | None = option(
+        "--junit FILE.xml",
+        "Also write what was judged as JUnit XML.",
+        kind="path",
+        shape=Shape(re.compile(r"(?is).+\.xml"), "gates.xml"),
+    )
+    github: bool | None = option(
+        "--github/--no-github",
+        "Annotations and job summary of GitHub. Default: where GITHUB_ACTIONS is set and stderr is"
+        " no terminal.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -379,6 +399,12 @@ RUN = worded(
     Result, "output", "A run folder, or any file of one. Default: xplain-out.", usage="RUN"
 )
 """The finished run that a command is about, as its argument."""
+
+JUDGED = some(Gates, "fail_on", "gate", "junit", "github")
+"""What commands that judge by conditions take."""
+
+CI = some(Gates, "junit", "github")
+"""How commands that judge without conditions tell CI systems of it."""
 
 BRIEF = some(Talk, "quiet", "debug")
 """The talk of commands that have no more to say."""
