@@ -1,13 +1,14 @@
 """The methods that give features their weights; none of them knows a modality.
 
 A method is a generator over a block of rows: it yields what it needs (``NeedPool``,
-``NeedOutputs`` or ``NeedMasks``), is sent it, and returns an ``Attribution`` of the block. So rows
-ask the model together, in full batches.
+``NeedOutputs``, ``NeedMasks``, ``NeedPath``, ...), is sent it, and returns an ``Attribution`` of
+the block. So rows ask the model together, in full batches.
 """
 
 from typing import Any, Protocol
 
 from xplain_cli.features import Wants
+from xplain_cli.methods.integrated_gradients import IntegratedGradients
 from xplain_cli.methods.kernel_shap import KernelShap
 from xplain_cli.methods.lime import Lime
 from xplain_cli.methods.masked import MaskLime
@@ -18,8 +19,13 @@ from xplain_cli.methods.requests import (
     MaskOutputs,
     NeedMasks,
     NeedOutputs,
+    NeedPath,
+    NeedPieces,
     NeedPool,
+    NeedRoutes,
+    PathSums,
     Pool,
+    Routes,
     Task,
     UnexplainedError,
 )
@@ -33,8 +39,13 @@ __all__ = [
     "Method",
     "NeedMasks",
     "NeedOutputs",
+    "NeedPath",
+    "NeedPieces",
     "NeedPool",
+    "NeedRoutes",
+    "PathSums",
     "Pool",
+    "Routes",
     "Task",
     "UnexplainedError",
 ]
@@ -87,6 +98,7 @@ class Method(Protocol):
 METHODS: dict[str, dict[str, type[Method]]] = {
     "draws": {"lime": Lime},
     "masks": {
+        "ig": IntegratedGradients,
         "kernel-shap": KernelShap,
         "lime": MaskLime,
         "occlusion": Occlusion,

@@ -73,6 +73,8 @@ class TableMasker:
             most_asked=giver.most_asked,
             needs_foil=giver.wanted is None,
             no_closed_form=None,
+            no_path=None,
+            drawn=getattr(giver, "drawn", False),  # a sample says so, most others say nothing
         )
 
     @property
@@ -333,6 +335,25 @@ class TableRows:
         return pd.DataFrame(
             made.reshape(-1, len(perturbation.columns)), columns=list(perturbation.columns)
         )
+
+    def ends(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the baselines of the rows, and the rows as often (``MaskedRows.ends``)."""
+        if self.ground is None:
+            raise ValueError("the rows have no baselines yet")
+        if self._numbers is None:
+            own = np.repeat(np.arange(len(self)), self.copies)
+            return self.ground.table, repeated(self.inputs, own)
+        columns = list(self.perturbation.columns)
+        mine, theirs = self._numbers
+        mine = np.repeat(mine, self.copies, axis=0)
+        return pd.DataFrame(theirs, columns=columns), pd.DataFrame(mine, columns=columns)
+
+    def pooled(self, rows: IntArray, parts: FloatArray) -> FloatArray:
+        """Return the sums (p, n) over the columns of each feature (``MaskedRows.pooled``)."""
+        whole = np.zeros((len(parts), self.n_all))
+        for column, owner in enumerate(self.perturbation.owners):
+            whole[:, owner] += parts[:, column]
+        return np.take_along_axis(whole, self.places[rows], axis=1)
 
     @cached_property
     def _cells(self) -> dict[str, tuple[Any, Any]]:
