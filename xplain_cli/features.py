@@ -203,8 +203,11 @@ class MaskedRows(Split, Protocol):
         """
         Return the k baselines of each row, side by side, and the row as often: inputs (b * k) each.
 
-        They are the ends of straight paths; rows without such borrow ``ends = no_ends``.
+        They are the ends of straight paths. Rows without such borrow ``ends = shifted = no_ends``.
         """
+
+    def shifted(self) -> Any:
+        """Return the rows, numbers moved by what is usual for them (a standard deviation)."""
 
     def pooled(self, rows: IntArray, parts: FloatArray) -> FloatArray:
         """
@@ -227,7 +230,7 @@ def nothing_between(_rows: object, _row: int, _shares: FloatArray) -> Any:
     )
 
 
-def no_ends(_rows: object) -> tuple[Any, Any]:
+def no_ends(_rows: object) -> Any:
     """Refuse, by UsageError, rows that no path of numbers leads to."""
     raise UsageError("no path leads from a baseline to these rows: their features are no numbers")
 
@@ -276,8 +279,9 @@ class Traits:
         Whether a secret of the run is wanted (``Perturbation.salted``).
     no_closed_form
         Why weights cannot be read off the leaves of a model; None where they can.
-    no_path
-        Why no straight path leads from a baseline to a row; None where one does.
+    no_path, no_slope
+        Why no straight path leads from a baseline to a row, or why a feature has no slope; None
+        where it is so.
     drawn
         Whether the baselines of a row are a sample, so that their mean has an error.
     """
@@ -292,6 +296,7 @@ class Traits:
     needs_secret: bool = False
     no_closed_form: str | None = "is for tables"
     no_path: str | None = "follows paths of numbers, and these features are none"
+    no_slope: str | None = None
     drawn: bool = False
 
     @property
@@ -314,11 +319,14 @@ class Wants:
     refine
         Explain only the features inside so many parts of a row, the strongest, which needs
         ``Traits.can_refine``; None: all features.
+    every
+        Explain features that equal the baseline too: slopes do not vanish there.
     """
 
     draws: bool = False
     discretizer: str = "none"
     refine: int | None = None
+    every: bool = False
 
 
 class Perturbation(Protocol):

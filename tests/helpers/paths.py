@@ -1,5 +1,6 @@
 """Rows of numbers with baselines, and methods that follow paths run on them without any file."""
 
+import hashlib
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -37,6 +38,13 @@ class Rows:
     def ends(self):
         return self.baselines, np.repeat(self.rows, self.copies, axis=0)
 
+    @property
+    def keys(self):
+        return [hashlib.sha256(row.tobytes()).digest() for row in self.rows]
+
+    def shifted(self):
+        return self.rows + 2.0
+
     def pooled(self, rows, parts):
         assert len(rows) == len(parts)
         return parts
@@ -64,7 +72,9 @@ def relu_net(sizes, seed=0, scale=1.0):
     return Chain(tuple(stages))
 
 
-def explain(method, gradient, rows, baselines, *, pairs=((0, -1),), scale="raw", drawn=False):
+def explain(
+    method, gradient, rows, baselines, *, pairs=((0, -1),), scale="raw", drawn=False, budget=(1, 1)
+):
     """Run a method on rows; every row has the same targets *pairs*."""
     block, pairs = Rows(rows, baselines), np.array(pairs)
     b, (t, _) = len(block), pairs.shape
@@ -73,7 +83,9 @@ def explain(method, gradient, rows, baselines, *, pairs=((0, -1),), scale="raw",
     values = [Readout(every[:, j], gradient.link, scale).read(scores)[0] for j in range(t)]
     law = SimpleNamespace(traits=Traits(drawn=drawn))
     stacked = np.stack(values, axis=1)
-    task = Task(law, block, every, stacked, margin=False, seed=0, samples=1, repeats=1)
+    task = Task(
+        law, block, every, stacked, margin=False, seed=0, samples=budget[0], repeats=budget[1]
+    )
     kept = np.arange(scores.shape[1])
     told = lambda error, where: f"{error} on {where}"  # noqa: E731
     calls = ModelCalls(

@@ -193,3 +193,21 @@ def test_a_forest_is_refused_by_name(run, tmp_path):
 def test_ends_that_are_cut_off_have_no_scores(run, numbers):
     done = explain(run, "--output-scale", "log-odds:eps=1e-6", code=2)
     assert "eps" in done.err
+
+
+@pytest.mark.parametrize("method", ["idgi", "input-x-gradient", "saliency", "smooth"])
+def test_every_method_by_gradients_runs_and_is_evaluated(run, numbers, method):
+    explain(run, "-m", method, "--chunk-rows", "9")
+    whole = bytes_of(numbers / "out")
+    explain(run, "-m", method, "--chunk-rows", "40", "-o", "again")
+    assert bytes_of(numbers / "again") == whole
+    assert run("evaluate", "out").code == 0
+    measured = pd.read_csv(numbers / "out" / "evaluation.csv")
+    assert np.isfinite(measured["insertion_auc"]).all()
+    assert run("report", "out").code == 0
+
+
+@pytest.mark.parametrize("method", ["saliency", "smooth"])
+def test_a_category_has_no_slope(run, mixed, method):
+    done = explain(run, "-m", method, "--background", "train.csv", code=2)
+    assert f"{method} gives slopes of numbers, and 'job' holds categories: take" in done.err

@@ -12,10 +12,19 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from xplain_cli.explanation import FloatArray, IntArray
-from xplain_cli.methods import NeedPath, NeedPieces, NeedRoutes, PathSums, Routes, UnexplainedError
-from xplain_cli.models.batches import metered
+from xplain_cli.methods import (
+    NeedPath,
+    NeedPieces,
+    NeedRoutes,
+    Noise,
+    PathSums,
+    Routes,
+    UnexplainedError,
+)
+from xplain_cli.models.batches import METER, metered
 from xplain_cli.models.gradients import Gradient, Readout, Slopes
 from xplain_cli.models.one_by_one import together_or_each
+from xplain_cli.seeds import NOISE, stream
 
 _ROUNDING = {False: 1e-12, True: 1e-5}
 
@@ -73,8 +82,14 @@ def _route(asked: PathModel, block: Any, need: NeedRoutes) -> Routes | Unexplain
     kinks: Sequence[Any] = [None] * len(starts)
     if need.most and gradient.kinks is not None:
         kinks = gradient.kinks(starts, steps, need.most)
+    shifts = None
+    if need.shifted:
+        own = np.repeat(gradient.enter(block.shifted()), copies, axis=0)
+        shifts = own - (starts + steps)
     passed = np.array([0 if one is None else len(one.shares) for one in kinks], dtype=np.int64)
-    return Routes(starts, steps, copies, kinks, gradient.smooth, _ROUNDING[gradient.single], passed)
+    METER.inputs += int(passed.sum())
+    rounding = _ROUNDING[gradient.single]
+    return Routes(starts, steps, copies, kinks, gradient.smooth, rounding, passed, shifts)
 
 
 def answer_routes(
@@ -110,17 +125,29 @@ class _Nodes:
 
 @dataclass(frozen=True)
 class _PathLines:
-    """The straight lines (p, ...) on which nodes lie, and what is read of each."""
+    """The straight lines (p, ...) on which nodes lie, what is read of each, and noise on them."""
 
     starts: FloatArray
     steps: FloatArray
     readout: Readout
-    squared: bool
+    squared: bool = False
+    noise: Noise | None = None
+    shifts: FloatArray | None = None
 
-    def points(self, path: IntArray, share: FloatArray) -> FloatArray:
-        """Return the points of nodes; the ends are exactly row and baseline."""
+    def points(self, nodes: "_Nodes", batch: IntArray) -> FloatArray:
+        """Return the points of some nodes."""
+        path = nodes.path[batch]
         shape = (-1, *[1] * (self.steps.ndim - 1))
-        return np.asarray(self.starts[path] + share.reshape(shape) * self.steps[path])
+        points = self.starts[path] + nodes.share[batch].reshape(shape) * self.steps[path]
+        if self.noise is None or self.shifts is None:
+            return np.asarray(points)
+        first = np.searchsorted(nodes.path, path)  # a node's draw goes by its number on the path
+        for at, (own, node) in enumerate(zip(path.tolist(), batch.tolist(), strict=True)):
+            source = stream(NOISE, *self.noise.seeds[own], node - int(first[at]))
+            points[at] += (
+                self.noise.size * source.standard_normal(points.shape[1:]) * self.shifts[own]
+            )
+        return np.asarray(points)
 
 
 def _filled(places: IntArray, size: int) -> IntArray:
@@ -160,7 +187,7 @@ def _walked(gradient: Gradient, lines: _PathLines, nodes: _Nodes) -> tuple[Float
         path = nodes.path[batch]
         readout = lines.readout.of(path)
         fixed = None if nodes.slopes is None else nodes.slopes[batch]
-        points = lines.points(path, nodes.share[batch])
+        points = lines.points(nodes, batch)
         with metered(size):
             slopes, scores = gradient.derive(points, _read(readout, fixed))
         path, slopes = path[: len(own)], slopes[: len(own)]
@@ -206,30 +233,51 @@ def _pooled(
     return answers
 
 
+def _kind(need: NeedPath) -> tuple[bool, bool, bool, float]:
+    """Return what requests must agree in to be added up together."""
+    return need.moved, need.squared, need.margin, 0.0 if need.noise is None else need.noise.size
+
+
+def _noise(needs: Sequence[NeedPath]) -> tuple[Noise | None, FloatArray | None]:
+    """Return the noise on the paths of all requests, and how far their numbers usually move."""
+    held = [(need.noise, need.routes.shifts, need.places) for need in needs]
+    noises = [noise for noise, _, _ in held if noise is not None]
+    if not noises:
+        return None, None
+    shifts = [moved[places] for _, moved, places in held if moved is not None]
+    seeds = [seed for noise in noises for seed in noise.seeds]
+    return Noise(seeds, noises[0].size), np.concatenate(shifts)
+
+
+def _added(
+    asked: PathModel, some: Sequence[tuple[Any, NeedPath]]
+) -> list[PathSums | UnexplainedError]:
+    """Answer requests that add up alike, together."""
+    starts, steps, readout = _lines(asked, some)
+    needs = [need for _, need in some]
+    noise, shifts = _noise(needs)
+    shares = [nodes for need in needs for nodes in need.nodes]
+    counts = np.array([len(one) for one in shares], dtype=np.int64)
+    nodes = _Nodes(
+        np.repeat(np.arange(len(counts)), counts),
+        np.concatenate(shares),
+        np.concatenate([part for need in needs for part in need.weights]),
+    )
+    lines = _PathLines(starts, steps, readout, needs[0].squared, noise, shifts)
+    sums, values = _walked(asked.gradient, lines, nodes)
+    if needs[0].moved and not needs[0].squared:
+        sums = sums * steps
+    return _pooled(asked, some, sums, np.split(values, np.cumsum(counts)[:-1]), counts)
+
+
 def answer_paths(
     asked: PathModel, waiting: Sequence[tuple[Any, NeedPath]]
 ) -> list[PathSums | UnexplainedError]:
     """Answer requests for sums at nodes; those that add up alike go together."""
     found: dict[int, PathSums | UnexplainedError] = {}
-    for kind in sorted({(need.moved, need.squared, need.margin) for _, need in waiting}):
-        places = [i for i, (_, n) in enumerate(waiting) if (n.moved, n.squared, n.margin) == kind]
-        some = [waiting[i] for i in places]
-        moved, squared, _ = kind
-        starts, steps, readout = _lines(asked, some)
-        shares = [nodes for _, need in some for nodes in need.nodes]
-        weights = [part for _, need in some for part in need.weights]
-        counts = np.array([len(one) for one in shares], dtype=np.int64)
-        nodes = _Nodes(
-            np.repeat(np.arange(len(counts)), counts),
-            np.concatenate(shares),
-            np.concatenate(weights),
-        )
-        lines = _PathLines(starts, steps, readout, squared)
-        sums, values = _walked(asked.gradient, lines, nodes)
-        if moved and not squared:
-            sums = sums * steps
-        parts = np.split(values, np.cumsum(counts)[:-1])
-        found |= dict(zip(places, _pooled(asked, some, sums, parts, counts), strict=True))
+    for kind in sorted({_kind(need) for _, need in waiting}):
+        places = [i for i, (_, need) in enumerate(waiting) if _kind(need) == kind]
+        found |= dict(zip(places, _added(asked, [waiting[i] for i in places]), strict=True))
     return [found[i] for i in range(len(waiting))]
 
 
@@ -247,7 +295,7 @@ def answer_pieces(
     after = np.concatenate([one.scores[1:] for one in kinks])
     slopes = readout.of(path).mean_slopes(before, after)
     nodes = _Nodes(path, (low + high) / 2, high - low, slopes)
-    sums, _ = _walked(asked.gradient, _PathLines(starts, steps, readout, squared=False), nodes)
+    sums, _ = _walked(asked.gradient, _PathLines(starts, steps, readout), nodes)
     values = [
         readout.of(np.full(len(one.scores), i)).read(one.scores)[0] for i, one in enumerate(kinks)
     ]

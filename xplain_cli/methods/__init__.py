@@ -8,6 +8,7 @@ the block. So rows ask the model together, in full batches.
 from typing import Any, Protocol
 
 from xplain_cli.features import Wants
+from xplain_cli.methods.idgi import ImportantDirections
 from xplain_cli.methods.integrated_gradients import IntegratedGradients
 from xplain_cli.methods.kernel_shap import KernelShap
 from xplain_cli.methods.lime import Lime
@@ -23,6 +24,7 @@ from xplain_cli.methods.requests import (
     NeedPieces,
     NeedPool,
     NeedRoutes,
+    Noise,
     PathSums,
     Pool,
     Routes,
@@ -30,6 +32,7 @@ from xplain_cli.methods.requests import (
     UnexplainedError,
 )
 from xplain_cli.methods.rise import Rise
+from xplain_cli.methods.slopes import InputTimesGradient, Saliency, SmoothGrad
 from xplain_cli.methods.tree_shap import TreeShap
 
 __all__ = [
@@ -43,6 +46,7 @@ __all__ = [
     "NeedPieces",
     "NeedPool",
     "NeedRoutes",
+    "Noise",
     "PathSums",
     "Pool",
     "Routes",
@@ -98,12 +102,16 @@ class Method(Protocol):
 METHODS: dict[str, dict[str, type[Method]]] = {
     "draws": {"lime": Lime},
     "masks": {
+        "idgi": ImportantDirections,
         "ig": IntegratedGradients,
+        "input-x-gradient": InputTimesGradient,
         "kernel-shap": KernelShap,
         "lime": MaskLime,
         "occlusion": Occlusion,
         "permutation": Permutation,
         "rise": Rise,
+        "saliency": Saliency,
+        "smooth": SmoothGrad,
         "tree-shap": TreeShap,
     },
 }

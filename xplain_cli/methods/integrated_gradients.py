@@ -41,6 +41,22 @@ def mean_over(values: FloatArray) -> FloatArray:
     return add_up(values) / len(values)
 
 
+def drawn(said: Attribution, each: FloatArray, task: MaskTask) -> Attribution:
+    """
+    Return a mean over baselines with its error, where these are a sample.
+
+    Parameters
+    ----------
+    each : (k, b, t, n)
+        The weights under each of the baselines.
+    """
+    k = len(each)
+    if not task.perturbation.traits.drawn or k < 2:
+        return said
+    factors = (each - said.weights) / np.sqrt(k * (k - 1))
+    return replace(said, error_factors=factors, degrees=float(k - 1), exact=False)
+
+
 def attribute(task: MaskTask, found: Integrals, k: int) -> Attribution:
     """
     Return what integrals along the paths of all baselines say of rows.
@@ -60,10 +76,7 @@ def attribute(task: MaskTask, found: Integrals, k: int) -> Attribution:
         converged=by_baseline(found.converged, task, k).all(axis=0).astype(np.float64),
         quadrature=ways.max(axis=0),  # the least exact one: the words stand in that order
     )
-    if not task.perturbation.traits.drawn or k < 2:
-        return said
-    factors = (each - weights) / np.sqrt(k * (k - 1))
-    return replace(said, error_factors=factors, degrees=float(k - 1), exact=False)
+    return drawn(said, each, task)
 
 
 @dataclass(frozen=True)

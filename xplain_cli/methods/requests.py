@@ -65,11 +65,14 @@ class NeedRoutes:
     ----------
     most
         Where paths bend is wanted of those with so many pieces at most; 0: it is not wanted.
+    shifted
+        Whether it is wanted how far numbers usually move (``features.MaskedRows.shifted``).
 
     The answer is ``Routes``.
     """
 
     most: int = 0
+    shifted: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ class Routes:
         Of the model's numbers: 1e-12, or 1e-5 where it computes in single precision.
     asked : (b * k,) int
         Model inputs that finding kinks took.
+    shifts : (b * k, ...), optional
+        How far each number usually moves.
     """
 
     starts: FloatArray
@@ -100,6 +105,24 @@ class Routes:
     smooth: bool
     rounding: float
     asked: IntArray
+    shifts: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class Noise:
+    """
+    Normal noise on the points of p paths.
+
+    Attributes
+    ----------
+    seeds : of each path
+        What its draws are seeded by; each node has one of its own.
+    size
+        Their standard deviation, in units of ``Routes.shifts``.
+    """
+
+    seeds: Sequence[tuple[int, ...]]
+    size: float
 
 
 @dataclass(frozen=True)
@@ -144,6 +167,8 @@ class NeedPath:
     squared
         Take, in place of the derivatives g, their squares over the sum of squares of all numbers
         that move.
+    noise
+        What is added to the points; None: nothing.
 
     The answer is ``PathSums``.
     """
@@ -156,6 +181,7 @@ class NeedPath:
     weights: Sequence[FloatArray]
     moved: bool = True
     squared: bool = False
+    noise: Noise | None = None
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,8 @@ def check_perturbation(method: Method, perturbation: Perturbation) -> None:
         raise UnableError(perturbation.traits.no_closed_form)
     if follows_scores(method) and perturbation.traits.no_path is not None:
         raise UnableError(perturbation.traits.no_path)
+    if method.wants.every and perturbation.traits.no_slope is not None:
+        raise UnableError(perturbation.traits.no_slope, "-m input-x-gradient or ig")
 
 
 def check_gradient(method: Method, model: Model, rows: Any, scale: Scale) -> None:

@@ -187,7 +187,7 @@ class TextRows:
     subset: ClassVar[Subset | None] = None
 
     between = nothing_between
-    ends = no_ends
+    ends = shifted = no_ends
     pooled = not_pooled
     with_baselines = without_baselines
     judged = not_judged

@@ -127,7 +127,7 @@ class AlignedRows:
     inputs_repeat: ClassVar[bool] = True
 
     between = nothing_between
-    ends = no_ends
+    ends = shifted = no_ends
     pooled = not_pooled
     refined = not_refined
     with_baselines = without_baselines
