@@ -351,7 +351,7 @@ class Console:
 
     def annotate(self, command: str) -> None:
         """Say a line that a CI system reads, in no form but its own."""
-        self._say(_printable(command))
+        self._say(printable(command))
 
     def trace(self, text: str) -> None:
         """Print the trace of an error as it is."""

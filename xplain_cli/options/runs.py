@@ -130,7 +130,8 @@ class Explanation:
     panel: ClassVar = "Method and target"
     method: str = option(
         "-m --method NAME[:KEY=VALUE,...]",
-        "lime, kernel-shap, permutation, tree-shap, occlusion, rise, lime:space=baseline; or as"
+        "lime, kernel-shap, permutation, tree-shap, occlusion, rise, lime:space=baseline; by"
+        " gradients ig, idgi, saliency, smooth, input-x-gradient; or as"
         " lime:kernel_width=3,discretizer=decile. Default: lime.",
         "lime",
     )
@@ -142,7 +143,8 @@ class Explanation:
     output_scale: str | None = option(
         "--output-scale SCALE",
         "probability, raw (the margin of a classifier), log-odds or log-odds:eps=1e-6; of scores"
-        " probability:of=softmax or of=sigmoid. Default: probability if there is one.",
+        " probability:of=softmax or of=sigmoid. Default: probability if there is one; by gradients"
+        " log-odds.",
     )
     response: Response | None = option("--response", "What the model is asked. Default: probed.")
     model_output: str | None = option(
