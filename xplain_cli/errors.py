@@ -102,18 +102,46 @@ def quoting(*, shown: bool) -> Iterator[None]:
         warnings.showwarning = before
 
 
+class Terminated(SystemExit):
+    """A signal asks the process to end; blocks of ``finally`` and worker pools clean up first."""
+
+
+class ExitCalledError(RuntimeError):
+    """The code of a model called ``sys.exit``, or raised what only the program may raise."""
+
+
+@contextlib.contextmanager
+def exits_caught() -> Iterator[None]:
+    """
+    Turn an attempt of somebody else's code to end the program into an error of that code.
+
+    Raises
+    ------
+    ExitCalledError
+        It raised ``SystemExit``, or another exception that no ``except Exception`` catches. What
+        the user does, by Ctrl-C or a signal, passes.
+    """
+    try:
+        yield
+    except (Exception, KeyboardInterrupt, Terminated, GeneratorExit):
+        raise
+    except SystemExit as ending:
+        raise ExitCalledError(f"called sys.exit({ending.code!r})") from ending
+    except BaseException as ending:
+        raise ExitCalledError(f"raised {type(ending).__name__}") from ending
+
+
 @contextlib.contextmanager
 def staying(source: str) -> Iterator[None]:
     """Refuse the code of a model that would end the program, as scripts do on import."""
     try:
-        yield
-    except SystemExit as ending:
-        if type(ending) is not SystemExit:  # a signal
-            raise
+        with exits_caught():
+            yield
+    except ExitCalledError as error:
         raise RefusedError(
-            f"{source}: its code ended the program (sys.exit); move what a script does under"
+            f"{source}: its code ended the program ({error}); move what a script does under"
             " if __name__ == '__main__', and let functions raise an error"
-        ) from ending
+        ) from error
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

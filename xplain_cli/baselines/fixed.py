@@ -17,11 +17,21 @@ _OTHERS = "categories take their most frequent value"
 
 @dataclass(frozen=True)
 class Fixed:
-    """The same k baselines for every row."""
+    """
+    The same k baselines for every row.
+
+    Attributes
+    ----------
+    table, origin, wanted
+        The baselines, what names them, the class that they are of.
+    drawn
+        Whether they are a sample of more rows: their mean then has an error.
+    """
 
     table: pd.DataFrame
     origin: str
     wanted: int | None = NO_CLASS
+    drawn: bool = False
 
     most_asked: ClassVar[int] = 0
     has_origins: ClassVar[bool] = True

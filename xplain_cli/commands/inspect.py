@@ -87,6 +87,8 @@ def inspect(options: Options) -> int:
     probe, and what a run would cost.
 
     Example: xplain inspect model.pkl
+    Example: xplain inspect model.onnx data.csv
+    Example: xplain inspect model.pkl comments.csv --text-column CONTENT
     """
     source = options.group(runs.Sources).model
     if not source:

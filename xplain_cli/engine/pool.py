@@ -25,11 +25,7 @@ def draw_pool(
 ) -> tuple[Draw, pd.DataFrame]:
     """Draw the pool that all rows share, or some repeats: each is seeded by (seed, repeat)."""
     wanted = range(budget.repeats) if repeats is None else repeats
-    drawn = [perturbation.draw(budget.samples, (POOL, budget.seed, r)) for r in wanted]
-    codes = np.concatenate([draw.codes for draw, _ in drawn], axis=1)
-    positions = np.concatenate([draw.positions for draw, _ in drawn], axis=1)
-    inputs = pd.concat([table for _, table in drawn], ignore_index=True)
-    return Draw(codes, positions), inputs
+    return perturbation.draw(budget.samples, [(POOL, budget.seed, r) for r in wanted])
 
 
 def save_pool(folder: Path, draw: Draw, outputs: FloatArray) -> None:

@@ -143,7 +143,9 @@ def _by_masks(job: Job, baseline: str | None, console: Console) -> Job:
     return prepare(
         replace(
             job.request,
-            explanation=replace(job.request.explanation, method="occlusion"),
+            explanation=replace(
+                job.request.explanation, method="occlusion", output_scale=job.chosen.scale.label
+            ),
             references=replace(job.request.references, baseline=(baseline,) if baseline else ()),
             sampling=replace(job.request.sampling, samples=None, repeats=None),
         ),

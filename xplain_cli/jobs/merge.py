@@ -22,7 +22,7 @@ from xplain_cli.runs.delivery import brought_here
 from xplain_cli.runs.finished import FinishedRun, find_run
 from xplain_cli.runs.folder import Run, open_run
 from xplain_cli.runs.locks import lock
-from xplain_cli.runs.paths import RunPlace, unwritable
+from xplain_cli.runs.paths import RunPlace, parents_of, unwritable
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,8 @@ def _opened_run(
 ) -> Iterator[Run]:
     """Open the run of the whole, held against other processes."""
     folder = place.folder
-    with contextlib.nullcontext() if folder is None else lock(folder):
+    held = contextlib.nullcontext() if folder is None else lock(folder)
+    with parents_of(folder), held:
         size = slices[0].run.marker.chunk_rows
         run = open_run(place, plan, explicit=True, force=force, chunk_rows=size)
         # what is merged again is written again: its slices may hold more than they did

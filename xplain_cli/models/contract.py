@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import BoolArray, FloatArray
+from xplain_cli.models.gradients import Gradient
 from xplain_cli.models.leaves import LeafBoxes
 
 Batch: TypeAlias = pd.DataFrame | list[str] | NDArray[Any]
@@ -179,10 +180,6 @@ class MaskedText:
     predict_rows: Callable[[Any], FloatArray]
 
 
-Gradient: TypeAlias = Callable[[Batch, int], FloatArray]
-"""Of a batch (rows, ...) and an output: its derivatives by the inputs, shaped like the batch."""
-
-
 _NEEDED = {"leaves": "needs a tree model", "gradient": "needs a model that gives gradients"}
 
 
@@ -204,7 +201,8 @@ class Capabilities:
     read_length
         Returns up to which code point a text is read.
     gradient
-        Returns the derivatives of an output by the inputs.
+        Returns how its scores change with its inputs; raises ``UnableError`` where this model
+        cannot be differentiated.
     row_by_row
         Whether each row is answered alike to the last digit, whatever stands beside it.
     why_not
@@ -214,7 +212,7 @@ class Capabilities:
     leaves: Callable[[], LeafBoxes] | None = None
     masked_text: MaskedText | None = None
     read_length: Callable[[str], int] | None = None
-    gradient: Gradient | None = None
+    gradient: Callable[[], Gradient] | None = None
     row_by_row: bool = False
     why_not: Mapping[str, str] = field(default_factory=dict)
 

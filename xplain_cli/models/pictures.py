@@ -1,5 +1,6 @@
 """Models of pictures: layout and type, and flattened pixels for models of tables."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,13 +13,13 @@ from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import (
     Batch,
     Capabilities,
-    Gradient,
     Levels,
     LoadedModel,
     Model,
     PictureInput,
     Signature,
 )
+from xplain_cli.models.gradients import Gradient
 
 LAYOUTS = ("NCHW", "NHWC")
 
@@ -62,12 +63,14 @@ class FlatModel:
             why_not=inner.reasons_without(("leaves",), "is for tables, and pixels are no columns"),
         )
 
-    def _by_pixel(self, gradient: Gradient) -> Gradient:
-        """Return derivatives by columns as derivatives by pixels, shaped like the pictures."""
+    def _by_pixel(self, opened: Callable[[], Gradient]) -> Callable[[], Gradient]:
+        """Return derivatives by columns as those by pixels, which stand in the same order."""
 
-        def by_pixel(batch: Batch, output: int) -> FloatArray:
-            by_column = gradient(_table(batch, self.columns, self.flat), output)
-            return by_column.reshape(np.shape(batch))
+        def by_pixel() -> Gradient:
+            inner = opened()
+            return replace(
+                inner, enter=lambda batch: inner.enter(_table(batch, self.columns, self.flat))
+            )
 
         return by_pixel
 

@@ -141,6 +141,24 @@ class Run:
         paths = {self.place.manifest.with_name(Path(name).name): held[name] for name in held}
         return all(path.is_file() and sha256(path) == known for path, known in paths.items())
 
+    def check_finished(self) -> None:
+        """
+        Check that a finished run stands as its manifest says: nothing else may be a success.
+
+        Raises
+        ------
+        RefusedError
+            It is not marked as finished, or a file is missing, or another one than was written.
+        """
+        found = read_marker(self.folder)
+        if found is None or found.state != "finished" or found.outputs != self.marker.outputs:
+            raise RefusedError(f"{self.place.name}: the run is not marked as finished")
+        if not self.is_unchanged():
+            raise RefusedError(
+                f"{self.place.name}: a file of the run is not the one that was written; look for"
+                " what else writes there, and run the same command again"
+            )
+
     def keep_gates(self, gates: Sequence[Mapping[str, Any]]) -> None:
         """Keep what a later command judged, in the results of a finished run."""
         path = self.folder / "run_results.json"

@@ -98,6 +98,12 @@ class MapFolders:
             write_json(path / _INDEX, index[kind])
 
 
+def label_maps(place: RunPlace) -> dict[str, Path]:
+    """Return the file of each picture's label map, by its id; {} where a run has none."""
+    folder = place.beside("segments", "")
+    return {row_id: folder / names[0] for row_id, names in (_read_index(folder) or {}).items()}
+
+
 def _copy(source: Path, target: Path) -> bool:
     """Copy a map; return False where it is gone."""
     if not source.is_file():

@@ -164,6 +164,8 @@ def masked_drawing(
     discrete: frozenset[str],
     groups: Mapping[str, tuple[str, ...]],
     asked: tuple[Model, Signature],
+    *,
+    every: bool = False,
 ) -> Neighbourhood:
     """
     Fit the baseline that the user named on the background, and return the masker.
@@ -178,6 +180,8 @@ def masked_drawing(
         Columns that are categories, and features that are several columns.
     asked
         The model, and what its probe chose.
+    every
+        Whether features that equal the baseline are explained too.
 
     Raises
     ------
@@ -216,6 +220,7 @@ def masked_drawing(
         distance=reference.distance,
         outputs=signature.outputs,
         judged=files.request.references.judge is not None,
+        every=every,
     )
     notes = _notes(text, perturbation.giver)
     judge = _judge(files.request, perturbation, table, signature)

@@ -180,6 +180,7 @@ class Tabular:
                 self.discrete,
                 self.groups,
                 (model, signature),
+                every=method.wants.every,
             )
             return replace(
                 neighbourhood, facts={"background": facts}, notes=(*notes, *neighbourhood.notes)
