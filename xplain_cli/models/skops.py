@@ -11,6 +11,7 @@ from xplain_cli.errors import RefusedError, require
 from xplain_cli.models.callables import extend_path
 from xplain_cli.models.contract import LoadedModel, ModelRecipe
 from xplain_cli.models.estimators.model import Estimator
+from xplain_cli.models.members import stored_model
 from xplain_cli.models.pickles.allowlist import allowed_names
 from xplain_cli.models.pickles.leftovers import check_leftovers, leftover_notes
 from xplain_cli.models.pickles.object_graph import refuse_readers
@@ -159,8 +160,7 @@ def open_skops(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
             f"{path}: cannot be loaded: {reason}{bracketed(found.version)};"
             f" {way_out(found.version)}"
         ) from error
-    if not any(callable(getattr(loaded, name, None)) for name in ("predict", "decision_function")):
-        raise RefusedError(f"{path}: holds a {type(loaded).__name__}, not a model")
+    loaded = stored_model(recipe, loaded)
     if not recipe.trust_all:
         refuse_readers(path, loaded)
     leftovers = check_leftovers(recipe, loaded, found.version)

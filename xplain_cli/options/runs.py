@@ -181,7 +181,8 @@ class References:
     )
     judge: str | None = option(
         "--judge MODEL",
-        "Another model that says whether a baseline of a class is of that class.",
+        "Another model that says whether a baseline of a class is of that class; FILE:NAME is a"
+        " member of a dict.",
         kind="path",
     )
 
