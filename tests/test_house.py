@@ -43,6 +43,7 @@ TESTED_BY = {
     "commands/diff.py": "jobs/test_diff.py",
     "commands/gate.py": "jobs/test_gate.py",
     "commands/merge.py": "promises/test_merging.py",
+    "commands/verify.py": "jobs/test_verify.py",
     "datasets/grid.py": "datasets/test_delimited.py",
     "engine/baseline_rows.py": "commands/test_tabular_baselines.py",
     "engine/chunk.py": "promises/test_same_numbers.py",
@@ -60,6 +61,7 @@ TESTED_BY = {
     "jobs/merge.py": "promises/test_merging.py",
     "jobs/pairing.py": "jobs/test_diff.py",
     "jobs/report.py": "promises/test_finishing.py",
+    "jobs/rerun.py": "commands/test_evaluate.py",
     "methods/__init__.py": "test_house.py",
     "methods/cache.py": "methods/test_masked.py",
     "methods/closed_form.py": "models/estimators/test_boosted_trees.py",
@@ -94,6 +96,7 @@ TESTED_BY = {
     "report/__init__.py": "commands/test_report.py",
     "report/difference.py": "jobs/test_diff.py",
     "runs/delivery.py": "promises/test_delivering.py",
+    "runs/seal.py": "jobs/test_verify.py",
     "seeds.py": "promises/test_same_numbers.py",
     "workers/loky.py": "promises/test_faults.py",
 }

@@ -17,6 +17,7 @@ from xplain_cli.commands.merge import merge
 from xplain_cli.commands.report import report
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
+from xplain_cli.commands.verify import verify
 from xplain_cli.errors import staying
 from xplain_cli.options.command import Command, typer_function
 from xplain_cli.options.help import HelpfulCommand, HelpfulGroup
@@ -32,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "evaluate": evaluate,
     "merge": merge,
     "report": report,
+    "verify": verify,
 }
 
 
