@@ -45,6 +45,7 @@ TESTED_BY = {
     "commands/diff.py": "jobs/test_diff.py",
     "commands/gate.py": "jobs/test_gate.py",
     "commands/merge.py": "promises/test_merging.py",
+    "commands/verify.py": "jobs/test_verify.py",
     "datasets/grid.py": "datasets/test_delimited.py",
     "engine/baseline_rows.py": "commands/test_tabular_baselines.py",
     "engine/chunk.py": "promises/test_same_numbers.py",
@@ -64,6 +65,7 @@ TESTED_BY = {
     "jobs/report.py": "promises/test_finishing.py",
     "jobs/show.py": "commands/test_show.py",
     "jobs/summary.py": "commands/test_summary.py",
+    "jobs/rerun.py": "commands/test_evaluate.py",
     "methods/__init__.py": "test_house.py",
     "methods/binned_moments.py": "methods/test_binned_surrogate.py",
     "methods/cache.py": "methods/test_masked.py",
@@ -101,6 +103,7 @@ TESTED_BY = {
     "quality/closing_table.py": "test_console.py",
     "report/difference.py": "jobs/test_diff.py",
     "runs/delivery.py": "promises/test_delivering.py",
+    "runs/seal.py": "jobs/test_verify.py",
     "seeds.py": "promises/test_same_numbers.py",
     "workers/loky.py": "promises/test_faults.py",
 }
