@@ -37,6 +37,7 @@ CLASS_QUESTIONS = {"isinstance", "issubclass"}
 BLIND = ("engine", "planning", "jobs", "methods", "report")
 # modules without a test file of their name, and the file whose facts need them
 TESTED_BY = {
+    "__init__.py": "runs/test_loaded.py",
     "baselines/candidates.py": "modalities/image/test_candidates.py",
     "baselines/texts.py": "promises/test_new_baseline.py",
     "commands/__init__.py": "test_main.py",
@@ -44,6 +45,7 @@ TESTED_BY = {
     "commands/diff.py": "jobs/test_diff.py",
     "commands/gate.py": "jobs/test_gate.py",
     "commands/merge.py": "promises/test_merging.py",
+    "commands/verify.py": "jobs/test_verify.py",
     "datasets/grid.py": "datasets/test_delimited.py",
     "engine/baseline_rows.py": "commands/test_tabular_baselines.py",
     "engine/chunk.py": "promises/test_same_numbers.py",
@@ -63,6 +65,7 @@ TESTED_BY = {
     "jobs/report.py": "promises/test_finishing.py",
     "jobs/show.py": "commands/test_show.py",
     "jobs/summary.py": "commands/test_summary.py",
+    "jobs/rerun.py": "commands/test_evaluate.py",
     "methods/__init__.py": "test_house.py",
     "methods/binned_moments.py": "methods/test_binned_surrogate.py",
     "methods/cache.py": "methods/test_masked.py",
@@ -83,6 +86,12 @@ TESTED_BY = {
     "models/estimators/coordinates.py": "models/estimators/test_networks.py",
     "models/estimators/masked_terms.py": "models/estimators/test_bag_of_words.py",
     "models/one_by_one.py": "engine/test_model_calls.py",
+    "models/skops_schema.py": "models/test_skops.py",
+    "models/soundness.py": "models/estimators/test_booster_trees.py",
+    "models/pickles/kinds.py": "models/pickles/test_meaning.py",
+    "models/pickles/native_tables.py": "models/pickles/test_native_parts.py",
+    "models/pickles/native_trees.py": "models/pickles/test_native_parts.py",
+    "models/pickles/records.py": "models/pickles/test_allowlist.py",
     "models/pickles/recording_unpickler.py": "models/pickles/test_load.py",
     "models/pickles/stand_ins.py": "models/pickles/test_load.py",
     "models/torch/archive.py": "models/torch/test_model.py",
@@ -100,6 +109,7 @@ TESTED_BY = {
     "quality/closing_table.py": "test_console.py",
     "report/difference.py": "jobs/test_diff.py",
     "runs/delivery.py": "promises/test_delivering.py",
+    "runs/seal.py": "jobs/test_verify.py",
     "seeds.py": "promises/test_same_numbers.py",
     "workers/loky.py": "promises/test_faults.py",
 }

@@ -213,13 +213,9 @@ class MaskedRows(Split, Protocol):
         """
         Return the sums (p, n) over what each feature owns of a row.
 
-        Parameters
-        ----------
-        rows : (p,) int
-            Of which row each line of *parts* speaks; all rows have equally many features.
-        parts : (p, columns)
-            A number for each column, or each number of a pixel (``models.Gradient.leave``). Rows
-            whose features own none borrow ``pooled = not_pooled``.
+        Line i of *parts* (p, columns) speaks of row ``rows[i]``: a number for each column, or for
+        each number of a pixel (``models.Gradient.leave``); all rows have equally many features.
+        Rows whose features own none borrow ``pooled = not_pooled``.
         """
 
 
@@ -492,11 +488,7 @@ class Sampler(Perturbation, Protocol):
     def draw(
         self, count: int, keys: Sequence[tuple[int, ...]], row: Any = None
     ) -> tuple[Draw, Any]:
-        """
-        Draw *count* perturbed rows for each of *keys*, and the model inputs that they are.
-
-        They are around *row* if one is given.
-        """
+        """Draw *count* rows for each of *keys*, around *row* if given, and their model inputs."""
 
     def contrast(self, draw: Draw, block: Block, row: int) -> tuple[Any, Any]:
         """Return coordinates (n, m) of the draws as row *row* sees them, and squared distances."""

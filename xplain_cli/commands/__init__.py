@@ -20,6 +20,7 @@ from xplain_cli.commands.show import show
 from xplain_cli.commands.summary import summary
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
+from xplain_cli.commands.verify import verify
 from xplain_cli.errors import staying
 from xplain_cli.options.command import Command, typer_function
 from xplain_cli.options.help import HelpfulCommand, HelpfulGroup
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Command] = {
     "merge": merge,
     "report": report,
     "explain": explain,
+    "verify": verify,
 }
 
 

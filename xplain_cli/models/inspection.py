@@ -3,22 +3,24 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models.callables import callable_sha256, module_file, names_callable
 from xplain_cli.models.contract import LEFTOVERS, ModelRecipe
-from xplain_cli.models.pickles.allowlist import stated_version, unknown_names
+from xplain_cli.models.pickles.allowlist import odd_parts, stated_version, unknown_names
 from xplain_cli.models.pickles.dry_run import DryRun, dry_run
 from xplain_cli.models.pickles.leftovers import stated_leftovers
 from xplain_cli.models.pickles.stand_ins import SCALARS, Stub, array_values, attributes, walk
-from xplain_cli.models.stored import LARGEST, ModelContent, read_stored
+from xplain_cli.models.stored import ModelContent, read_stored, unpacked_cap
 
 _SUPPORT = frozenset({"numpy", "scipy", "pandas", "pyarrow", "joblib", "builtins", "collections"})
 _DEEPEST = 12
 _CLASSES_SHOWN = 8
 _LONGEST = 80
 _MEMBERS = 12
+_REFUSALS_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,8 @@ def _inspect_pickle(stored: ModelContent, member: str | None) -> Inspection:
         columns=_fitted_columns(run),
         globals=tuple(sorted(one.dotted for one in run.globals)),
         unknown=unknown,
-        refusals=run.refusals or (*_no_model(root), *_unknown_parameters(leftovers)),
+        refusals=(*run.refusals, *islice(odd_parts(run), _REFUSALS_SHOWN))
+        or (*_no_model(root), *_unknown_parameters(leftovers)),
     )
 
 
@@ -227,7 +230,10 @@ def _inspect_data(path: str, stored: ModelContent, member: str | None) -> Inspec
         tree=(f"{stored.kind} model",),
         globals=found.asked,
         unknown=tuple((name, "") for name in found.unknown),
-        refusals=tuple(f"calls {name} with arguments of its own" for name in found.called),
+        refusals=(
+            *(f"calls {name} with arguments of its own" for name in found.called),
+            *(() if found.odd is None else (found.odd,)),
+        ),
     )
     if known.unknown or known.refusals:
         return known
@@ -249,7 +255,7 @@ def _inspect_torch(path: str, stored: ModelContent) -> Inspection:
     from xplain_cli.models.torch.export import judge_export
     from xplain_cli.models.torch.script import judge_pickles
 
-    archive = read_archive(path, stored.plain, LARGEST)
+    archive = read_archive(path, stored.plain, unpacked_cap(stored.size))
     form = {"export": "torch.export program", "script": "TorchScript program"}
     lines, refusals = [form.get(archive.form, "torch.save file")], []
     run = dry_run(archive.members.get("data.pkl", b""), storages=True)

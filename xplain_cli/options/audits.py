@@ -25,3 +25,16 @@ class Difference:
     diff_folder: str = option(
         "-o --output FOLDER", "Where the files go; - for JSON. Default: xplain-diff.", "xplain-diff"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """How much of a run is explained again."""
+
+    panel: ClassVar = "What is checked"
+    check_rows: int = option(
+        "--check-rows N", "Rows that are explained again. Default: 20.", 20, least=0
+    )
+    check_seed: int | None = option(
+        "--check-seed N", "Seed of their choice. Default: drawn anew, and told.", least=0
+    )
