@@ -37,6 +37,7 @@ CLASS_QUESTIONS = {"isinstance", "issubclass"}
 BLIND = ("engine", "planning", "jobs", "methods", "report")
 # modules without a test file of their name, and the file whose facts need them
 TESTED_BY = {
+    "__init__.py": "runs/test_loaded.py",
     "baselines/candidates.py": "modalities/image/test_candidates.py",
     "baselines/texts.py": "promises/test_new_baseline.py",
     "commands/__init__.py": "test_main.py",
