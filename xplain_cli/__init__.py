@@ -11,7 +11,7 @@ The map, a line per room (calls go down only):
     commands/      what a user types; file = command = function
     options/       every option once: flag, kind, bound, default, and the request they make
     planning/      all that is decided before the first row: inputs, choices, cost, plan
-    jobs/          what a command then does: explain, compare, evaluate, merge, gate, deliver
+    jobs/          what a command then does: explain, compare, diff, evaluate, merge, gate, deliver
     workers/       where chunks run: here, threads, processes that may die, Dask
     engine/        one chunk explained: predictions, masks asked in batches, pool, records
     modalities/    what a row is: a folder each, with the same file names

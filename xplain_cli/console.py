@@ -344,6 +344,15 @@ class Console:
         text = " ".join(text.split())
         self._tell("error", f"error: {printable(text)}", {"text": text})
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether talk goes to a terminal."""
+        return sys.stderr is not None and sys.stderr.isatty()
+
+    def annotate(self, command: str) -> None:
+        """Say a line that a CI system reads, in no form but its own."""
+        self._say(printable(command))
+
     def trace(self, text: str) -> None:
         """Print the trace of an error as it is."""
         self._tell("trace", text.rstrip("\n"))

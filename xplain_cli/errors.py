@@ -95,9 +95,9 @@ def quoting(*, shown: bool) -> Iterator[None]:
         yield
     except XplainError as error:
         said = _bounded(str(error), error.__cause__, shown=shown)
-        if said == str(error):
-            raise
-        raise type(error)(said) from error.__cause__
+        if said != str(error):
+            error.args = (said,)
+        raise
     finally:
         warnings.showwarning = before
 

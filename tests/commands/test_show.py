@@ -79,7 +79,7 @@ def test_on_a_terminal_no_line_is_wider_than_it(looked_at, columns, extra, colou
 
 def test_the_waterfall_is_written_in_both_forms(run, looked_at, tmp_path):
     assert run("show", looked_at, "--row", "p3", "--plot", "a/b.svg", "-q").code == 0
-    root = ET.parse(tmp_path / "a" / "b.svg").getroot()  # noqa: S314 - our own
+    root = ET.parse(tmp_path / "a" / "b.svg").getroot()
     texts = [one.text for one in root.iter("{http://www.w3.org/2000/svg}text")]
     assert texts[0].startswith("Row p3: ")
     assert {"base value", "prediction", "not explained"} <= set(texts)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import xplain_cli
+from xplain_cli.commands.diff import diff
 from xplain_cli.commands.evaluate import evaluate
 from xplain_cli.commands.explain import explain
 from xplain_cli.commands.gate import gate
@@ -19,6 +20,7 @@ from xplain_cli.commands.show import show
 from xplain_cli.commands.summary import summary
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
+from xplain_cli.commands.verify import verify
 from xplain_cli.errors import staying
 from xplain_cli.options.command import Command, typer_function
 from xplain_cli.options.help import HelpfulCommand, HelpfulGroup
@@ -32,10 +34,12 @@ COMMANDS: dict[str, Command] = {
     "show": show,
     "summary": summary,
     "gate": gate,
+    "diff": diff,
     "evaluate": evaluate,
     "merge": merge,
     "report": report,
     "explain": explain,
+    "verify": verify,
 }
 
 

@@ -98,7 +98,11 @@ def inspect(options: Options) -> int:
     from xplain_cli.models.inspection import inspect_file
     from xplain_cli.remote import local
 
-    found = inspect_file(local(source), options.group(runs.Trust).python_path)
+    found = inspect_file(
+        local(source),
+        options.group(runs.Trust).python_path,
+        options.group(runs.Explanation).member,
+    )
     for line in _lines(found):
         console.line(line)
     refused = found.unknown or found.refusals

@@ -35,6 +35,17 @@ def _named(output: str, name: str) -> str:
     return str(path / name)
 
 
+def _check_streams(request: Request) -> None:
+    """Refuse to read stdin, or to write stdout, several times."""
+    if "-" in request.sources.data:
+        raise UsageError(
+            "several baselines read DATA several times, which stdin does not allow: save it to a"
+            " file, or name one baseline"
+        )
+    if request.result.output == "-":
+        raise UsageError("several baselines are several runs: name a folder or a file by --output")
+
+
 def _check(request: Request) -> list[str]:
     """Return the name of each run, once they can stand side by side."""
     story = story_of(request.modality)
@@ -43,8 +54,7 @@ def _check(request: Request) -> list[str]:
             f"--baseline: {story.rows} are explained under one, not"
             f" {', '.join(request.references.baseline)}: their features follow from it"
         )
-    if request.result.output == "-":
-        raise UsageError("several baselines are several runs: name a folder or a file by --output")
+    _check_streams(request)
     if (Path(request.result.output) / MARKER).is_file():
         raise UsageError(
             f"{request.result.output} holds a run; several baselines need a folder of their own"
@@ -145,6 +155,9 @@ def _under(request: Request, baseline: str, output: str) -> Request:
         result=replace(request.result, output=output),
         output_explicit=True,
     )
+    if request.gates.junit is not None:
+        junit = _named(request.gates.junit, _NOT_IN_NAMES.sub("-", baseline))
+        own = replace(own, gates=replace(request.gates, junit=junit))
     if request.result.report is not None:
         own = replace(own, result=replace(own.result, report=str(_page(own))))
     if request.sampling.budget is not None:

@@ -8,7 +8,7 @@ from typing import Any
 from xplain_cli.console import Console
 from xplain_cli.errors import XplainError, quoting
 from xplain_cli.jobs.finish import Account, RunFiles, across_rows, check_free, finish
-from xplain_cli.jobs.gate import conclude, judge_gates, written
+from xplain_cli.jobs.gate import Lost, conclude, judge_gates, written
 from xplain_cli.jobs.manifest import Course, manifest
 from xplain_cli.jobs.schedule import explain_rows, share_pool, spread_of
 from xplain_cli.modalities import story_of
@@ -135,7 +135,8 @@ def _explain_to_stdout(job: Job, run: Run, course: Course) -> int:
     story, values = story_of(job.request.modality), job.plan.selection["values"]
     job.console.summary(across_rows(whole, story, values=values))
     gates = judge_gates(job.gates, frames, job.console)
-    return conclude(gates, whole.failed, job.tolerated, job.console)
+    lost = Lost(whole.failed, job.tolerated)
+    return conclude(gates, lost, job.request.gates, job.request.modality, job.console)
 
 
 def preview(request: Request, console: Console) -> list[str]:
@@ -181,4 +182,5 @@ def explain(request: Request, console: Console) -> int:
             _explain_missing(job, run, course)
             account, wanted = _account(job, course), _wanted(job, run)
             done = finish(run, job.plan, account, wanted, course, console)
-        return conclude(done.gates, done.failed, job.tolerated, console)
+        lost = Lost(done.failed, job.tolerated)
+        return conclude(done.gates, lost, request.gates, request.modality, console)

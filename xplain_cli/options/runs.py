@@ -17,6 +17,7 @@ _PAGE = Shape(re.compile(r"(?is).*\.html?"), "page.html")
 _SHA256 = Shape(re.compile(r"[0-9a-fA-F]{64}"), "64 hexadecimal digits")
 _ADDRESS = Shape(re.compile(r"[a-z]+://.+"), "tcp://HOST:8786")
 _TOLERATED = Shape(re.compile(r"\d+|\d+(\.\d+)?%"), "10 (rows) or 2.5%")
+_NAMED_GATE = re.compile(r"[^=<>!]*[^=<>!\s][^=<>!]*=(?!=).+", re.DOTALL)
 _ACCEPTED = Shape(re.compile(r"leftovers|unsteady"), "leftovers,unsteady")
 _BUDGET = Shape(re.compile(r"\d+(\.\d+)?(e\+?\d+|[smh])?"), "20m (s, m or h) or 2e6 (model inputs)")
 
@@ -129,7 +130,8 @@ class Explanation:
     panel: ClassVar = "Method and target"
     method: str = option(
         "-m --method NAME[:KEY=VALUE,...]",
-        "lime, kernel-shap, permutation, tree-shap, occlusion, rise, lime:space=baseline; or as"
+        "lime, kernel-shap, permutation, tree-shap, occlusion, rise, lime:space=baseline; by"
+        " gradients ig, idgi, saliency, smooth, input-x-gradient; or as"
         " lime:kernel_width=3,discretizer=decile. Default: lime.",
         "lime",
     )
@@ -141,7 +143,8 @@ class Explanation:
     output_scale: str | None = option(
         "--output-scale SCALE",
         "probability, raw (the margin of a classifier), log-odds or log-odds:eps=1e-6; of scores"
-        " probability:of=softmax or of=sigmoid. Default: probability if there is one.",
+        " probability:of=softmax or of=sigmoid. Default: probability if there is one; by gradients"
+        " log-odds.",
     )
     response: Response | None = option("--response", "What the model is asked. Default: probed.")
     model_output: str | None = option(
@@ -178,7 +181,8 @@ class References:
     )
     judge: str | None = option(
         "--judge MODEL",
-        "Another model that says whether a baseline of a class is of that class.",
+        "Another model that says whether a baseline of a class is of that class; FILE:NAME is a"
+        " member of a dict.",
         kind="path",
     )
 
@@ -233,6 +237,25 @@ class Gates:
         "0",
         kind="share",
         shape=_TOLERATED,
+    )
+    gate: tuple[str, ...] = option(
+        "--gate NAME=CONDITION",
+        "As --fail-on, with a name; repeatable. In the project file: [[gate]] name=, condition=.",
+        (),
+        kind="pairs",
+        shape=Shape(_NAMED_GATE, "precise='p95(max_rel_se)>0.15' (NAME=CONDITION)"),
+        stored="named_gates",
+    )
+    junit: str | None = option(
+        "--junit FILE.xml",
+        "Also write what was judged as JUnit XML.",
+        kind="path",
+        shape=Shape(re.compile(r"(?is).+\.xml"), "gates.xml"),
+    )
+    github: bool | None = option(
+        "--github/--no-github",
+        "Annotations and job summary of GitHub. Default: where GITHUB_ACTIONS is set and stderr is"
+        " no terminal.",
     )
 
 
@@ -379,6 +402,12 @@ RUN = worded(
     Result, "output", "A run folder, or any file of one. Default: xplain-out.", usage="RUN"
 )
 """The finished run that a command is about, as its argument."""
+
+JUDGED = some(Gates, "fail_on", "gate", "junit", "github")
+"""What commands that judge by conditions take."""
+
+CI = some(Gates, "junit", "github")
+"""How commands that judge without conditions tell CI systems of it."""
 
 BRIEF = some(Talk, "quiet", "debug")
 """The talk of commands that have no more to say."""

@@ -257,6 +257,7 @@ class RunState:
     top_k: int | None = None  # how many weights the final files keep of each row and target
     outputs: dict[str, str] = field(default_factory=dict)  # SHA-256 (hex) by file name
     budget: str | None = None  # what --budget asked for, where it chose the plan's samples
+    held: dict[str, str] = field(default_factory=dict)  # of the files beside the outputs
     tool: str = "xplain"
     schema: int = SCHEMA
 
