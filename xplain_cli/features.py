@@ -416,6 +416,8 @@ class Block:
     keys : b digests
         SHA-256 of each row's values: seeds of its own draws, and the way to meet repeated rows.
     names : n feature names
+    columns : dict of (b, n) arrays
+        What else is known of each feature, for the columns of the weights.
     """
 
     codes: IntArray
@@ -424,6 +426,7 @@ class Block:
     inputs: Any
     keys: tuple[bytes, ...]
     names: tuple[str, ...]
+    columns: Mapping[str, Any] = field(default_factory=dict)
     reasons: Mapping[int, str] = field(default_factory=dict)
 
     copies: ClassVar[int] = 1
@@ -456,14 +459,15 @@ class Block:
             inputs=self.inputs.iloc[chosen].reset_index(drop=True),
             keys=tuple(self.keys[i] for i in chosen),
             names=self.names,
+            columns={name: known[chosen] for name, known in self.columns.items()},
         )
 
     def shown(self) -> FeatureLabels:
-        """Return names and values."""
+        """Return names, values, and what else is known of each feature."""
         values = np.empty((len(self), len(self.names)), dtype=object)
         values[:] = [list(v) for v in self.values]
         names = np.array(self.names, dtype=object)
-        return FeatureLabels(np.broadcast_to(names, values.shape), values)
+        return FeatureLabels(np.broadcast_to(names, values.shape), values, self.columns)
 
 
 class Sampler(Perturbation, Protocol):

@@ -37,7 +37,7 @@ def test_a_row_is_shown_from_base_to_prediction(run, looked_at):
     assert lines[-1][0] == "not explained"
     assert lines[-1][2] == pytest.approx(said["prediction"], abs=1e-3)
     strongest = weights.sort_values("rank")["feature"].iloc[0]
-    assert lines[0][0].startswith(f"{strongest} is")
+    assert lines[0][0].startswith(f"{strongest} ")
     assert f"Precision {said['precision']}" in done.out
     assert f"fidelity {said['fidelity']}" in done.out
 

@@ -18,6 +18,7 @@ from xplain_cli.methods import METHODS
 from xplain_cli.modalities.text.vocabulary import COLUMNS as VOCABULARY
 from xplain_cli.options.help import ENDINGS
 from xplain_cli.quality.glossary import as_markdown, find_term, meanings, terms
+from xplain_cli.quality.named_gates import DIFF_COLUMNS, VERDICTS
 from xplain_cli.quality.words import FIDELITY, PRECISION, UNSTEADY
 from xplain_cli.scales import SCALES
 
@@ -41,6 +42,7 @@ def columns_of(folder):
 
 def test_the_columns_of_every_run_are_explained():
     assert unknown([*WEIGHT_COLUMNS, *STABILITY_COLUMNS, *MEASURES, *VOCABULARY]) == []
+    assert unknown([*DIFF_COLUMNS, *VERDICTS]) == []
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def prepare(request: Request, console: Console) -> Job:
     return Job(request, opened, chosen, plan, rendering, gates, console, took)
 
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def method_label(request: Request, chosen: Choices) -> str:

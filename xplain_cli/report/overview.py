@@ -23,7 +23,7 @@ _PRINTED = (
     *("target", "output_scale", "baseline", "prediction", "base_value", "weight", "std_error"),
     *("95 % interval", "sign uncertain", "max_rel_se", "topk_jaccard", "sign_probability"),
     *("local_r2", "attribution_error", "mean |weight|", "in top K", "raises", "median", "gate"),
-    *("feature", "feature_value", "row_id"),
+    *("feature", "feature_value", "condition", "row_id"),
 )
 """What every page prints besides the words of precision and fidelity."""
 _UNSTEADY = (

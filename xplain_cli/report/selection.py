@@ -208,6 +208,10 @@ def _has_baseline(lines: pd.DataFrame, shown: PageScope) -> bool:
     return bool(lines["baseline_value"].notna().any())
 
 
+def _word(value: Any) -> str | None:
+    return cleaned(value) if isinstance(value, str) else None
+
+
 def _reason(line: Mapping[str, Any], shown: PageScope, *, has_baseline: bool) -> Reason:
     return Reason(
         name=shown.name(line),
@@ -217,6 +221,7 @@ def _reason(line: Mapping[str, Any], shown: PageScope, *, has_baseline: bool) ->
         std_error=float(line["std_error"]),
         ci_low=float(line["ci_low"]),
         ci_high=float(line["ci_high"]),
+        condition=_word(line.get("condition")) if shown.values else None,
     )
 
 
@@ -250,10 +255,6 @@ def _rest(reasons: Sequence[Reason], n_features: int, shown: int) -> str:
 
 def _count(value: Any) -> int | None:
     return None if value is None or pd.isna(value) else int(value)
-
-
-def _word(value: Any) -> str | None:
-    return cleaned(value) if isinstance(value, str) else None
 
 
 def _exhibit(

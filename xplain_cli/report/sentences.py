@@ -89,10 +89,17 @@ def _joined(words: Sequence[str]) -> str:
     return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)
 
 
+def spoken_reason(reason: Reason, story: Story) -> str:
+    """Return a feature with the bin that its weight speaks of, or with its value."""
+    if reason.condition is not None:
+        return reason.condition
+    return story.spoken(reason.name, reason.value, reason.baseline)
+
+
 def _said(reason: Reason, manner: Wording) -> str:
-    """Return one reason: a feature, its value, and its weight."""
+    """Return one reason: a feature, its bin or value, and its weight."""
     doubt = ", sign uncertain" if reason.is_unsure else ""
-    spoken = manner.story.spoken(reason.name, reason.value, reason.baseline)
+    spoken = spoken_reason(reason, manner.story)
     return f"{spoken} ({signed(reason.weight)}{doubt})"
 
 

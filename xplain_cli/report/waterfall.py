@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from xplain_cli.modalities import Story
 from xplain_cli.report.figures import Box, Figure, Label, Mark, Stroke, fitted
 from xplain_cli.report.items import Item, Reason, number, signed
+from xplain_cli.report.sentences import spoken_reason
 
 _NAMES, _FIELD, _FIGURES = 250.0, 400.0, 130.0
 _LINE, _BAR, _HEAD = 24.0, 14.0, 34.0
@@ -63,7 +64,7 @@ def steps(item: Item, reasons: Sequence[Reason], story: Story, limit: int = 12) 
     for reason in shown:
         spread = (reason.ci_high - reason.ci_low) / 2
         figure = f"{signed(reason.weight)} {reason.error}".rstrip()
-        label = story.spoken(reason.name, reason.value, reason.baseline)
+        label = spoken_reason(reason, story)
         spread = spread if math.isfinite(spread) else 0.0
         found.append(_weighed(label, reason.weight, figure, total, spread))
         total = found[-1].end

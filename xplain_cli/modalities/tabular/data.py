@@ -28,6 +28,7 @@ from xplain_cli.modalities.tabular.baselines import (
     masked_drawing,
 )
 from xplain_cli.modalities.tabular.column_kinds import ModelColumns, read_kinds
+from xplain_cli.modalities.tabular.conditions import edges_said
 from xplain_cli.modalities.tabular.fit import parse_groups, table_law
 from xplain_cli.modalities.tabular.leaf_sums import check_leaves
 from xplain_cli.modalities.tabular.reading import (
@@ -197,13 +198,15 @@ class Tabular:
             groups=self.groups,
             labels=labels,
         )
+        shown = self.request.shows_values
+        edges = {"bin_edges": edges_said(perturbation.cells)} if shown else {}
         meaning = "background: absent features are drawn from the background's distribution"
         return Neighbourhood(
             perturbation,
             "background",
             meaning,
             features=len(perturbation.names),
-            facts={"background": facts},
+            facts={"background": facts, **edges},
             notes=tuple(notes),
         )
 
