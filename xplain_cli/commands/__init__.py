@@ -14,6 +14,7 @@ from xplain_cli.commands.gate import gate
 from xplain_cli.commands.image import image
 from xplain_cli.commands.inspect import inspect
 from xplain_cli.commands.merge import merge
+from xplain_cli.commands.reasons import reasons
 from xplain_cli.commands.report import report
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
@@ -34,6 +35,7 @@ COMMANDS: dict[str, Command] = {
     "merge": merge,
     "report": report,
     "verify": verify,
+    "reasons": reasons,
 }
 
 
