@@ -195,7 +195,7 @@ BAD = {
     "bad rows": (("MODEL", "DATA", "--rows", "5"), 2, "START:STOP"),
     "rows past the end": (("MODEL", "DATA", "--rows", "100:"), 2, "has 60 rows"),
     "unknown id": (("MODEL", "DATA", "--id-column", "idd"), 2, "did you mean 'id'"),
-    "no such folder": (("MODEL", "DATA", "-o", "no/such/out"), 3, "cannot be written"),
+    "a file as folder": (("MODEL", "DATA", "-o", "kept.csv/out"), 3, "cannot be written"),
     "a gate of nothing": (("MODEL", "DATA", "--fail-on", "maxrel>1"), 2, "maxrel"),
     "exact log-odds": (
         ("MODEL", "DATA", "-m", "lime:exact=yes", "--output-scale", "log-odds"),
@@ -220,6 +220,20 @@ def test_bad_input_is_one_clear_line_and_nothing_is_written(run, cancer, tmp_pat
     assert len(errors) == 1
     assert text in errors[0]
     assert list(tmp_path.iterdir()) == [kept]
+
+
+@pytest.mark.parametrize(("place", "made"), [("a/b/c", "a/b/c/weights.csv"), ("a/b/c.csv",) * 2])
+def test_the_folders_of_the_output_and_of_its_page_are_made(run, cancer, tmp_path, place, made):
+    options = ("-o", place, "--report", "pages/p.html", "--rows", "0:5", *SMALL)
+    assert run("tabular", cancer.model, cancer.data, *options).code == 0
+    assert (tmp_path / made).is_file()
+    assert (tmp_path / "pages" / "p.html").is_file()
+
+
+def test_a_refused_command_leaves_no_folder_of_its_output(run, cancer, tmp_path):
+    words = (cancer.model, cancer.data, "-o", "a/b/c", "--fail-on", "maxrel>1")
+    assert run("tabular", *words).code == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def broken(tmp_path, cancer, change):

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.features import Draw, Sampler
 from xplain_cli.models import Model
 from xplain_cli.models.batches import padded, predict_perturbed
 from xplain_cli.quality.precision import Budget
 from xplain_cli.runs.locks import wait_for_lock
+from xplain_cli.runs.paths import unwritable
 from xplain_cli.seeds import POOL
 
 
@@ -95,10 +95,7 @@ def make_pool(
         }
         (folder / "pool.json").write_text(json.dumps(facts, indent=2))
     except OSError as error:
-        raise RefusedError(
-            f"{folder}: cannot be written: {error.strerror}; free space, or name another place"
-            " with --output"
-        ) from error
+        raise unwritable(error, folder) from error
     return facts
 
 

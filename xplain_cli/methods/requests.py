@@ -57,6 +57,149 @@ class MaskOutputs:
     asked: IntArray
 
 
+@dataclass(frozen=True)
+class NeedRoutes:
+    """
+    Asks for the straight paths from the baselines of the block's rows to the rows.
+
+    Attributes
+    ----------
+    most
+        Where paths bend is wanted of those with so many pieces at most; 0: it is not wanted.
+    shifted
+        Whether it is wanted how far numbers usually move (``features.MaskedRows.shifted``).
+
+    The answer is ``Routes``.
+    """
+
+    most: int = 0
+    shifted: bool = False
+
+
+@dataclass(frozen=True)
+class Routes:
+    """
+    Straight paths, k for each row: one from each of its baselines.
+
+    Attributes
+    ----------
+    starts, steps : (b * k, ...)
+        The baseline and the way from there to the row, as the model differentiates them.
+    copies
+        k.
+    kinks : of each path
+        Where it bends (``models.gradients.Kinks``); None where nobody knows.
+    smooth
+        Whether no path bends anywhere.
+    rounding
+        Of the model's numbers: 1e-12, or 1e-5 where it computes in single precision.
+    asked : (b * k,) int
+        Model inputs that finding kinks took.
+    shifts : (b * k, ...), optional
+        How far each number usually moves.
+    """
+
+    starts: FloatArray
+    steps: FloatArray
+    copies: int
+    kinks: Sequence[Any]
+    smooth: bool
+    rounding: float
+    asked: IntArray
+    shifts: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class Noise:
+    """
+    Normal noise on the points of p paths.
+
+    Attributes
+    ----------
+    seeds : of each path
+        What its draws are seeded by; each node has one of its own.
+    size
+        Their standard deviation, in units of ``Routes.shifts``.
+    """
+
+    seeds: Sequence[tuple[int, ...]]
+    size: float
+
+
+@dataclass(frozen=True)
+class PathSums:
+    """
+    What was added up along p paths.
+
+    Attributes
+    ----------
+    sums : (p, n)
+        Of each feature the weighted sum of derivatives, times its own way where that was asked.
+    values : of each path, (m,)
+        The explained number at its nodes, or at its kinks.
+    asked : (p,) int
+        Model inputs: one forward and one backward pass are one, and so is one forward pass.
+    """
+
+    sums: FloatArray
+    values: Sequence[FloatArray]
+    asked: IntArray
+
+
+@dataclass(frozen=True)
+class NeedPath:
+    """
+    Asks for weighted sums of derivatives at nodes on paths, added in the order of the nodes.
+
+    Attributes
+    ----------
+    routes
+        The paths of the block.
+    places : (p,) int
+        Which of them each sum is taken on.
+    pairs : (p, 2) int
+        The (plus, minus) outputs whose number is differentiated.
+    margin
+        See ``targets.pair_values``.
+    nodes, weights : of each sum, (m,)
+        Shares of the way, 0 the baseline, 1 the row; and their weights.
+    moved
+        Whether derivatives are multiplied by the way that each number goes.
+    squared
+        Take, in place of the derivatives g, their squares over the sum of squares of all numbers
+        that move.
+    noise
+        What is added to the points; None: nothing.
+
+    The answer is ``PathSums``.
+    """
+
+    routes: Routes
+    places: IntArray
+    pairs: IntArray
+    margin: bool
+    nodes: Sequence[FloatArray]
+    weights: Sequence[FloatArray]
+    moved: bool = True
+    squared: bool = False
+    noise: Noise | None = None
+
+
+@dataclass(frozen=True)
+class NeedPieces:
+    """
+    Asks for the integrals of derivatives along paths whose kinks are known, times the way.
+
+    As all scores are linear on a piece, one derivative there stands for all. Attributes are those
+    of ``NeedPath``; the answer is ``PathSums``.
+    """
+
+    routes: Routes
+    places: IntArray
+    pairs: IntArray
+    margin: bool
+
+
 L = TypeVar("L", bound=Perturbation)
 S = TypeVar("S", bound=Split)
 

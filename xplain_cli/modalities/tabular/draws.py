@@ -13,6 +13,8 @@ from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray
 from xplain_cli.features import Block, Draw, Traits, unsalted
 from xplain_cli.modalities.tabular.cells import Binned, Categories, Cell, Gaussian
+from xplain_cli.modalities.tabular.conditions import COLUMNS as CONDITION_COLUMNS
+from xplain_cli.modalities.tabular.conditions import conditions
 from xplain_cli.seeds import stream
 
 
@@ -38,7 +40,7 @@ class TableSampler:
     columns: tuple[str, ...]
     kinds: tuple[str, ...]
 
-    weight_columns: ClassVar[tuple[str, ...]] = ()
+    weight_columns: ClassVar[tuple[str, ...]] = CONDITION_COLUMNS
     stability_columns: ClassVar[tuple[str, ...]] = ()
 
     salted = unsalted
@@ -90,6 +92,7 @@ class TableSampler:
             inputs=table,
             keys=row_keys(table),
             names=self.names,
+            columns=conditions(self.cells, codes),
         )
 
     def draw(
