@@ -104,6 +104,15 @@ class Look:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DemoFolder:
+    """Where samples are written."""
+
+    folder: tuple[str, ...] = option(
+        "DIR", "A folder for the samples. Default: xplain-demo.", (), kind="words"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutputTerm:
     """A word of the output."""
 
