@@ -5,7 +5,7 @@ from pathlib import Path
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.console import Console, open_console
 from xplain_cli.errors import RefusedError
-from xplain_cli.options import runs
+from xplain_cli.options import looking, runs
 from xplain_cli.options.command import Options, takes
 
 MODEL, DATA = "loans.onnx", "loans.csv"
@@ -56,7 +56,7 @@ def _explain(folder: Path, console: Console) -> int:
     return tabular.run(Options(values, frozenset(given), frozenset(given)))
 
 
-@takes(runs.DemoFolder, runs.BRIEF)
+@takes(looking.DemoFolder, runs.BRIEF)
 def demo(options: Options) -> int:
     """
     Write a small model and table, and explain them: 1,000 made-up loans, approved or declined.
@@ -65,9 +65,9 @@ def demo(options: Options) -> int:
 
     Example: xplain demo
     Example: xplain demo /tmp/loans
-    Example: xplain show xplain-demo/run --row A-00001
+    Example: xplain demo loans --quiet
     """
-    folder = Path((*options.group(runs.DemoFolder).folder, _FOLDER)[0])
+    folder = Path((*options.group(looking.DemoFolder).folder, _FOLDER)[0])
     console = open_console(options.values, options.notes)
     _copy(folder)
     code = _explain(folder, console)
