@@ -45,6 +45,7 @@ TESTED_BY = {
     "commands/diff.py": "jobs/test_diff.py",
     "commands/gate.py": "jobs/test_gate.py",
     "commands/merge.py": "promises/test_merging.py",
+    "commands/reasons.py": "jobs/test_reasons.py",
     "commands/verify.py": "jobs/test_verify.py",
     "datasets/grid.py": "datasets/test_delimited.py",
     "engine/baseline_rows.py": "commands/test_tabular_baselines.py",

@@ -2,8 +2,7 @@
 
 A perturbation is a ``Sampler``, which draws rows that all rows share and says how a draw compares
 with a row, or a ``Masker``: a mask says which features of one row stay. Methods see only that,
-and the engine never looks at a type: ``Traits`` and the hooks of ``Split`` tell it what there
-is to know.
+and the engine never looks at a type: ``Traits`` and hooks of ``Split`` tell what there is to know.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -221,9 +220,7 @@ class MaskedRows(Split, Protocol):
 
 def nothing_between(_rows: object, _row: int, _shares: FloatArray) -> Any:
     """Refuse, by UsageError, rows whose features stay or go as a whole."""
-    raise UsageError(
-        "features that stay or go as a whole: nothing lies between them and a baseline"
-    )
+    raise UsageError("features stay or go as a whole: nothing lies between them and a baseline")
 
 
 def no_ends(_rows: object) -> Any:

@@ -55,7 +55,7 @@ def _pickles():
         HistGradientBoostingClassifier(max_iter=3),
         KNeighborsClassifier(algorithm="kd_tree", leaf_size=5),
         make_pipeline(StandardScaler(), SVC(random_state=0)),
-        make_pipeline(SplineTransformer(), StandardScaler()).fit(ROWS) and SVC(kernel="linear"),
+        make_pipeline(SplineTransformer(), SVC(kernel="linear")),
     )
     return [model.fit(ROWS, LABELS) for model in models]
 

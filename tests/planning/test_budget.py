@@ -120,7 +120,9 @@ def test_a_dry_run_shows_what_it_would_choose_and_writes_nothing(run, cancer, tm
 
 
 def test_texts_of_few_words_leave_what_they_do_not_need(run, tmp_path):
-    (tmp_path / "model.py").write_text("def score(texts):\n    return [len(t) for t in texts]\n")
+    (tmp_path / "model.py").write_text(
+        "def score(texts):\n    return [float(len(t)) for t in texts]\n"
+    )
     (tmp_path / "t.txt").write_text("five words stand right here\nand three here\n")
     done = run("text", "model:score", "t.txt", "--python-path", ".", "--budget", "1e5", "-o", "out")
     assert done.code == 0, done.err

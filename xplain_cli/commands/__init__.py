@@ -16,6 +16,7 @@ from xplain_cli.commands.gate import gate
 from xplain_cli.commands.image import image
 from xplain_cli.commands.inspect import inspect
 from xplain_cli.commands.merge import merge
+from xplain_cli.commands.reasons import reasons
 from xplain_cli.commands.report import report
 from xplain_cli.commands.show import show
 from xplain_cli.commands.summary import summary
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Command] = {
     "report": report,
     "explain": explain,
     "verify": verify,
+    "reasons": reasons,
 }
 
 

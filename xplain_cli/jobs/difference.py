@@ -242,7 +242,10 @@ def row_frame(joined: Joined, origin: Origin, k: int) -> pd.DataFrame:
     if not len(pairs.failed):
         return done
     lost = pd.DataFrame({"row_id": rows[pairs.failed], "verdict": "failed"})
-    return pd.concat([done, lost.reindex(columns=done.columns)], ignore_index=True)
+    lost = lost.reindex(columns=done.columns)
+    whole = done.select_dtypes("int64").columns
+    lost[whole] = 0
+    return pd.concat([done, lost.astype(done.dtypes.to_dict())], ignore_index=True)
 
 
 def feature_frame(joined: Joined, rate: float) -> pd.DataFrame:

@@ -26,12 +26,16 @@ class Targets:
     ----------
     offsets : (t,)
         What was taken from all of them.
-    left, moments : (t, N), (N, 2 t) float32
-        What the stand-in leaves of each; its square, and its product with the stand-in.
+    left : (t, N) float32
+        What the stand-in leaves of each.
+    moments : (r, 1 + 3 t, m) float32
+        Of each draw 1, what is left, its square, and its product with the stand-in.
     tables : (r, t, levels), constants : (r, t)
         The stand-ins, by repeat.
-    sums : (r, t, levels)
-        Means over the draws of a repeat of what is left, where they have a level.
+    totals, squares : (r, t, n)
+        Their means over the levels of each feature, and those of their squares.
+    sums : (r, t, levels), means : (r, t)
+        Means over the draws of a repeat of what is left: where they have a level, and of all.
     """
 
     offsets: FloatArray
@@ -39,7 +43,10 @@ class Targets:
     moments: Any
     tables: FloatArray
     constants: FloatArray
+    totals: FloatArray
+    squares: FloatArray
     sums: FloatArray
+    means: FloatArray
 
 
 def see_targets(pool: Pool, pairs: IntArray, *, margin: bool) -> Targets:
@@ -53,19 +60,24 @@ def see_targets(pool: Pool, pairs: IntArray, *, margin: bool) -> Targets:
 
     level = pool.outputs - pool.outputs[0]
     values = pair_values(level, pairs, margin=margin)
-    some: BoolArray = np.asarray(
-        values.any(axis=1)
-    )  # two outputs with a constant difference leave rounding alone
+    # of two outputs with a constant difference the stand-ins would leave rounding
+    some: BoolArray = np.asarray(values.any(axis=1))
     left = np.where(some[:, None], paired(pool.stand_in.residuals), 0.0)
     tables = np.where(some[:, None], paired(pool.stand_in.tables), 0.0)
     constants = np.where(some, paired(pool.stand_in.constants[..., None])[..., 0], 0.0)
+    starts, frequency = level_starts(pool.levels)[:-1], np.concatenate(pool.frequencies)
+    moments = np.concatenate([np.ones((1, len(level))), left, left**2, left * (values - left)])
+    by_repeat = moments.reshape(len(moments), pool.repeats, -1).transpose(1, 0, 2)
     return Targets(
         offsets=pair_values(pool.outputs[:1], pairs, margin=margin)[:, 0],
         left=left.astype(np.float32),
-        moments=np.concatenate([left**2, left * (values - left)]).astype(np.float32).T.copy(),
+        moments=np.ascontiguousarray(by_repeat, dtype=np.float32),
         tables=tables,
         constants=constants,
+        totals=np.add.reduceat(tables * frequency, starts, axis=-1),
+        squares=np.add.reduceat(tables**2 * frequency, starts, axis=-1),
         sums=np.where(some[:, None], paired(pool.by_level[1]), 0.0),
+        means=by_repeat[:, 1 : 1 + len(left)].mean(axis=-1),
     )
 
 
@@ -110,19 +122,18 @@ def pass_over(
     b, n = codes.shape
     size = len(pool.outputs) // r
     matched, sums = np.empty((b, r, 1 + t, n)), np.empty((b, r, 1 + 3 * t))
-    effective = np.empty(b)
+    squared = np.empty(b)
     own_codes = codes.astype(pool.draw.codes.dtype)
     for i, target in enumerate(seen):
         weights = draws.weights(own_codes[i], laws.log_weight[i])
         weighted = np.empty((1 + t, len(weights)), dtype=np.float32)
         weighted[0] = weights
         np.multiply(target.left, weights, out=weighted[1:])
-        by_repeat = weights.reshape(r, 1, size)
-        matched[i] = draws.matched_sums(own_codes[i], weighted)
-        sums[i, :, : 1 + t] = weighted.reshape(1 + t, r, size).sum(axis=-1).T / size
-        sums[i, :, 1 + t :] = (by_repeat @ target.moments.reshape(r, size, -1))[:, 0] / size
-        total = float(weights.sum(dtype=np.float64))
-        effective[i] = total**2 / (len(weights) * max(float(weights @ weights), 1e-300))
+        matched[i] = draws.matched_sums(weighted)
+        sums[i] = (target.moments @ weights.reshape(r, size, 1))[..., 0]
+        squared[i] = weights @ weights
+    sums /= size
+    total = add_up(np.moveaxis(sums[..., 0], 1, 0)) / r
     shares = pool.by_level[0]
     return DrawSums(
         weight=sums[..., 0],
@@ -133,15 +144,9 @@ def pass_over(
         matched=matched[:, :, 1:],
         plain_share=np.stack([shares[:, own] for own in laws.places]),
         plain=np.stack([part.sums[..., own] for part, own in zip(seen, laws.places, strict=True)]),
-        plain_left=np.stack([_repeat_means(part.left, r) for part in seen]),
-        effective=effective,
+        plain_left=np.stack([part.means for part in seen]),
+        effective=total**2 * len(pool.outputs) / np.maximum(squared, 1e-300),
     )
-
-
-def _repeat_means(values: Any, repeats: int) -> FloatArray:
-    """Return the means of values (t, N) over each repeat, (r, t)."""
-    parts = values.reshape(len(values), repeats, -1)
-    return np.asarray(parts.mean(axis=-1, dtype=np.float64).T)
 
 
 def over_repeats(parts: FloatArray) -> FloatArray:
@@ -216,20 +221,14 @@ class Moments:
 
 
 def _stand_in_moments(
-    pool: Pool, laws: RowLaws, seen: Sequence[Targets]
+    laws: RowLaws, seen: Sequence[Targets]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return slopes (b, r, t, n), means and variances (b, r, t) of the stand-ins."""
-    starts, frequency = level_starts(pool.levels)[:-1], np.concatenate(pool.frequencies)
-
-    def total(tables: FloatArray) -> FloatArray:
-        return np.asarray(np.add.reduceat(tables * frequency, starts, axis=-1))
-
-    known = {id(part): (total(part.tables), total(part.tables**2)) for part in seen}
     plain, tilted = (part[:, None, None] for part in (laws.plain, laws.tilted))
     own = np.stack([part.tables[..., at] for part, at in zip(seen, laws.places, strict=True)])
-    first, second = (np.stack([known[id(part)][i] for part in seen]) for i in (0, 1))
-    rest = _divided(first - plain * own, 1 - plain)
-    squares = _divided(second - plain * own**2, 1 - plain)
+    totals, squares = np.stack([p.totals for p in seen]), np.stack([p.squares for p in seen])
+    rest = _divided(totals - plain * own, 1 - plain)
+    squares = _divided(squares - plain * own**2, 1 - plain)
     level = tilted * own + (1 - tilted) * rest
     spread = tilted * own**2 + (1 - tilted) * squares - level**2
     constants = np.stack([part.constants for part in seen])
@@ -238,7 +237,7 @@ def _stand_in_moments(
 
 def see_moments(pool: Pool, laws: RowLaws, seen: Sequence[Targets], sums: DrawSums) -> Moments:
     """Put what is known of the stand-ins and what draws say of the rest together."""
-    slopes, means, variances = _stand_in_moments(pool, laws, seen)
+    slopes, means, variances = _stand_in_moments(laws, seen)
     total = len(pool.outputs)
     difference, inside, outside = _contrasts(
         sums.matched, sums.matched_weight, sums.left, sums.weight

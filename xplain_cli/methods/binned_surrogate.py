@@ -35,7 +35,7 @@ from xplain_cli.methods.requests import Pool, TableTask, UnexplainedError
 from xplain_cli.methods.selection import select_diagonal
 from xplain_cli.methods.surrogate import Surrogate
 
-_SLICE_NUMBERS = 1 << 18
+_SLICE_NUMBERS = 1 << 14  # about what caches hold
 _LEAST_WEIGHT = 1e-30
 # draws that count, and what of the law's weight they must show, for errors to mean anything
 _LEAST_DRAWS, _LEAST_SHOWN = 32, 0.5

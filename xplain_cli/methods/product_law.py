@@ -16,7 +16,7 @@ from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.methods.additive import level_starts
 from xplain_cli.methods.requests import Pool
 
-_BLOCK_FEATURES = 64
+_BLOCK_FEATURES, _BLOCK_NUMBERS = 64, 1 << 18  # about what caches hold
 
 
 @dataclass(frozen=True)
@@ -78,18 +78,22 @@ class Draws:
     def __init__(self, pool: Pool, width: float) -> None:
         self._codes = np.asarray(pool.draw.codes)
         n, total = self._codes.shape
-        self._repeats = pool.repeats
+        self._repeats, self._size = pool.repeats, total // pool.repeats
         self._factor = -0.5 / width**2
-        self._blocks = [slice(j, min(j + _BLOCK_FEATURES, n)) for j in range(0, n, _BLOCK_FEATURES)]
-        most = max(block.stop - block.start for block in self._blocks)
-        self._match = np.empty((most, total), dtype=np.bool_)
-        self._numbers = np.empty((most, total), dtype=np.float32)
+        self._match = np.empty((n, total), dtype=np.bool_)
         self._kind = np.uint8 if n <= 255 else np.int32
+        features = min(n, _BLOCK_FEATURES)
+        some = min(pool.repeats, max(1, _BLOCK_NUMBERS // (features * self._size)))
+        self._numbers = np.empty(features * some * self._size, dtype=np.float32)
+        self._blocks = [
+            (slice(j, min(j + features, n)), slice(r, min(r + some, pool.repeats)))
+            for r in range(0, pool.repeats, some)
+            for j in range(0, n, features)
+        ]
 
-    def _matches(self, own: Any, block: slice) -> Any:
-        """Return where the draws have the row's level of some features, (block, N) bool."""
-        found = self._match[: block.stop - block.start]
-        return np.equal(self._codes[block], own[block, None], out=found)
+    def _draws(self, repeats: slice) -> slice:
+        """Return the places of the draws of some repeats."""
+        return slice(repeats.start * self._size, repeats.stop * self._size)
 
     def matches(self, own: Any) -> BoolArray:
         """Return where the draws have the levels (n,) of a row, (n, N)."""
@@ -99,6 +103,8 @@ class Draws:
         """
         Return the weights of all draws at a row over their mean under the law, (N,), float32.
 
+        The row is then the one whose matches ``matched_sums`` sums up.
+
         Parameters
         ----------
         own : (n,)
@@ -107,15 +113,17 @@ class Draws:
             As of ``RowLaws``.
         """
         total: Any = np.zeros(self._codes.shape[1], dtype=self._kind)
-        for block in self._blocks:
-            matched = self._matches(own, block).view(np.uint8)
-            total += np.add.reduce(matched, axis=0, dtype=self._kind)
+        for features, repeats in self._blocks:
+            at = self._draws(repeats)
+            found = self._match[features, at]
+            np.equal(self._codes[features, at], own[features, None], out=found)
+            total[at] += np.add.reduce(found.view(np.uint8), axis=0, dtype=self._kind)
         apart = np.arange(len(own), -1, -1) * self._factor - log_weight
         return np.exp(np.minimum(apart, 60.0)).astype(np.float32).take(total)
 
-    def matched_sums(self, own: Any, weighted: Any) -> FloatArray:
+    def matched_sums(self, weighted: Any) -> FloatArray:
         """
-        Return the means over each repeat of values, where the draws match a row.
+        Return the means over each repeat of values, where the draws match the last row.
 
         Parameters
         ----------
@@ -125,14 +133,13 @@ class Draws:
         -------
         (r, c, n)
         """
-        r, c = self._repeats, len(weighted)
-        by_repeat = weighted.reshape(c, r, -1).transpose(1, 0, 2)
-        found = np.empty((r, c, len(own)))
-        for block in self._blocks:
-            if len(self._blocks) > 1:
-                self._matches(own, block)
-            numbers = self._numbers[: block.stop - block.start]
-            numbers[:] = self._match[: len(numbers)]
-            found[..., block] = by_repeat @ numbers.reshape(len(numbers), r, -1).transpose(1, 2, 0)
-        found /= by_repeat.shape[-1]
+        by_repeat = weighted.reshape(len(weighted), self._repeats, -1).transpose(1, 0, 2)
+        found = np.empty((self._repeats, len(weighted), len(self._codes)))
+        for features, repeats in self._blocks:
+            matched = self._match[features, self._draws(repeats)].view(np.uint8)
+            numbers = self._numbers[: matched.size].reshape(matched.shape)
+            numbers[:] = matched  # faster than from bool
+            columns = numbers.reshape(len(numbers), -1, self._size).transpose(1, 2, 0)
+            found[repeats, :, features] = by_repeat[repeats] @ columns
+        found /= self._size
         return found

@@ -202,8 +202,10 @@ def _inspect_pickle(stored: ModelContent, member: str | None) -> Inspection:
 
 
 def _inspect_onnx(path: str, stored: ModelContent) -> Inspection:
+    from xplain_cli.models.onnx.files import check_file
     from xplain_cli.models.onnx.model import Runner, is_matrix
 
+    check_file(path, stored.data)
     runner = Runner(path)
     inputs, outputs = runner.inputs(), runner.outputs()
     lines = [
