@@ -99,6 +99,7 @@ TESTED_BY = {
     "models/torch/export.py": "models/torch/test_model.py",
     "models/torch/script.py": "models/torch/test_model.py",
     "options/audits.py": "options/test_values.py",
+    "options/looking.py": "options/test_values.py",
     "options/pictures.py": "options/test_values.py",
     "options/tables.py": "options/test_values.py",
     "options/texts.py": "options/test_values.py",

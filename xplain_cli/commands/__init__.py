@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import xplain_cli
+from xplain_cli.commands.demo import demo
 from xplain_cli.commands.diff import diff
 from xplain_cli.commands.evaluate import evaluate
 from xplain_cli.commands.explain import explain
@@ -32,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "text": text,
     "image": image,
     "inspect": inspect,
+    "demo": demo,
     "show": show,
     "summary": summary,
     "gate": gate,
