@@ -16,6 +16,7 @@ from xplain_cli.commands.inspect import inspect
 from xplain_cli.commands.merge import merge
 from xplain_cli.commands.reasons import reasons
 from xplain_cli.commands.report import report
+from xplain_cli.commands.selftest import selftest
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
 from xplain_cli.commands.verify import verify
@@ -36,6 +37,7 @@ COMMANDS: dict[str, Command] = {
     "report": report,
     "verify": verify,
     "reasons": reasons,
+    "selftest": selftest,
 }
 
 
