@@ -79,6 +79,7 @@ TESTED_BY = {
     "models/pickles/stand_ins.py": "models/pickles/test_load.py",
     "models/torch/archive.py": "models/torch/test_model.py",
     "models/torch/export.py": "models/torch/test_model.py",
+    "models/torch/graphs.py": "models/torch/test_gradients.py",
     "models/torch/script.py": "models/torch/test_model.py",
     "options/pictures.py": "options/test_values.py",
     "options/tables.py": "options/test_values.py",
