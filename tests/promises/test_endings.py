@@ -58,3 +58,58 @@ def test_a_signal_ends_the_run_without_orphans(cancer, tmp_path, number, code):
     else:
         pytest.fail("worker processes are still there")
     assert not (tmp_path / "xplain-out" / "weights.csv").exists()
+
+
+EXITS = {
+    "on_import": "import sys\nsys.exit(0)\ndef predict(table):\n    return table['mean radius']\n",
+    "in_the_first_answer": "import sys\ndef predict(table):\n    sys.exit(0)\n",
+    "by_another_kind": (
+        "class Ending(SystemExit):\n    pass\ndef predict(table):\n    raise Ending(0)\n"
+    ),
+    "past_every_except": (
+        "class Ending(BaseException):\n    pass\ndef predict(table):\n    raise Ending\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("way", EXITS)
+def test_a_model_that_ends_the_program_when_it_is_opened_is_refused(run, cancer, tmp_path, way):
+    (tmp_path / f"ending_{way}.py").write_text(EXITS[way])
+    own = ("--drop-columns", "id", "--python-path", tmp_path, "--backend", "serial")
+    done = run("tabular", f"ending_{way}:predict", cancer.data, *own, *SMALL)
+    assert (done.code, done.out) == (3, "")
+    assert not (tmp_path / "xplain-out").exists()
+
+
+@pytest.mark.parametrize("backend", ["serial", "threads", "loky"])
+def test_rows_on_which_a_model_ends_the_program_are_failed_records(run, cancer, tmp_path, backend):
+    name = f"leaving_{backend}"
+    (tmp_path / f"{name}.py").write_text(
+        "import sys\n"
+        "def predict(table):\n"
+        "    if (table['mean radius'] == 13.08).any() and len(table) == 32:\n"
+        "        sys.exit(0)\n"
+        "    return table['mean radius'].to_numpy()\n"
+    )
+    own = ("--drop-columns", "id", "--python-path", tmp_path, "--backend", backend, "-j", "2")
+    method = ("--method", "occlusion", "--chunk-rows", "16")
+    done = run("tabular", f"{name}:predict", cancer.data, *own, *method)
+    assert done.code == 4, done.err
+    stability = (tmp_path / "xplain-out" / "stability.csv").read_text()
+    assert stability.count("called sys.exit(0)") == 1
+
+
+def test_a_file_that_is_not_what_was_written_is_no_success(run, cancer, tmp_path, monkeypatch):
+    from xplain_cli.runs.folder import Run
+
+    finish = Run.finish
+
+    def spoiled(self, *values, **named):
+        done = finish(self, *values, **named)
+        self.place.weights.write_text("")
+        return done
+
+    monkeypatch.setattr(Run, "finish", spoiled)
+    done = run("tabular", cancer.model, cancer.data, *SMALL, "-o", "out")
+    assert (done.code, done.out) == (3, "")
+    assert "is not the one that was written" in done.err

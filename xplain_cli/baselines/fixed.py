@@ -102,9 +102,16 @@ class Mean:
         return Fixed(one_row(reference, lambda known: moments(known)[0]), "mean")
 
 
+def _median(known: FloatArray) -> float:
+    """Return the median of sorted numbers (m,): numpy's, but where the sum of two overflows."""
+    low, high = float(known[(len(known) - 1) // 2]), float(known[len(known) // 2])
+    both = low + high
+    return both / 2 if np.isfinite(both) else low / 2 + high / 2
+
+
 @dataclass(frozen=True)
 class Median:
-    """The median of the reference rows, missing values left out; the lower one of two."""
+    """The median of the reference rows, missing values left out; between the middle two of them."""
 
     label: ClassVar[None] = None
     sentence: ClassVar[str] = f"median: absent numbers are the background's median; {_OTHERS}"
@@ -113,9 +120,7 @@ class Median:
 
     def fit(self, reference: TableReference) -> Fixed:
         """Fit it."""
-        return Fixed(
-            one_row(reference, lambda known: float(known[(len(known) - 1) // 2])), "median"
-        )
+        return Fixed(one_row(reference, _median), "median")
 
 
 @dataclass(frozen=True)

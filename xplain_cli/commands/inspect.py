@@ -87,6 +87,8 @@ def inspect(options: Options) -> int:
     probe, and what a run would cost.
 
     Example: xplain inspect model.pkl
+    Example: xplain inspect model.onnx data.csv
+    Example: xplain inspect model.pkl comments.csv --text-column CONTENT
     """
     source = options.group(runs.Sources).model
     if not source:
@@ -96,7 +98,11 @@ def inspect(options: Options) -> int:
     from xplain_cli.models.inspection import inspect_file
     from xplain_cli.remote import local
 
-    found = inspect_file(local(source), options.group(runs.Trust).python_path)
+    found = inspect_file(
+        local(source),
+        options.group(runs.Trust).python_path,
+        options.group(runs.Explanation).member,
+    )
     for line in _lines(found):
         console.line(line)
     refused = found.unknown or found.refusals

@@ -27,6 +27,12 @@ _TEXTS = (
     *("segmentation", "conversions", "baseline_origin", "baseline_class", "quadrature"),
 )
 
+# what hides a value of DATA, or the bin that it lies in
+_VALUES = {
+    **dict.fromkeys(("feature_value", "baseline_value", "condition")),
+    **dict.fromkeys(("bin_low", "bin_high"), np.nan),
+}
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -296,8 +302,8 @@ def to_records(
     )
     _name_rows(records, rows, place[order], owner[weight_order])
     if not with_values:
-        for column in lines.columns.intersection(["feature_value", "baseline_value"]):
-            lines[column] = None
+        for column in lines.columns.intersection(list(_VALUES)):
+            lines[column] = _VALUES[column]
     return records
 
 

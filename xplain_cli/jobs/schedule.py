@@ -1,6 +1,6 @@
 """Sends the chunks of a run that are missing to workers, and keeps their parts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from xplain_cli.engine.chunk import open_explainer
@@ -34,9 +34,13 @@ def share_pool(job: Job, run: Run) -> tuple[dict[str, Any], Assignment]:
     return facts, assignment
 
 
-def _tasks(job: Job, run: Run) -> Iterator[Piece]:
-    """Read the chunks that have no part yet."""
+def _tasks(job: Job, run: Run, rows: Sequence[int] | None) -> Iterator[Piece]:
+    """Read the chunks that have no part yet; or some *rows*, each by itself."""
     opened = job.opened
+    if rows is not None:
+        for row in rows:
+            yield from opened.modality.pieces(1, row, row + 1)
+        return
     for piece in opened.modality.pieces(run.chunk_rows, opened.start, opened.stop):
         if (piece.start, piece.stop) not in run.done:
             yield piece
@@ -59,14 +63,27 @@ def spread_of(job: Job, run: Run) -> Parallelism:
     )
 
 
-def explain_rows(job: Job, run: Run, assignment: Assignment, course: Course) -> Iterator[Records]:
-    """Explain what is missing, keep each part; first rows that all fail stop the run."""
-    total = job.opened.stop - job.opened.start
+def explain_rows(
+    job: Job,
+    run: Run,
+    assignment: Assignment,
+    course: Course,
+    rows: Sequence[int] | None = None,
+) -> Iterator[Records]:
+    """
+    Explain what is missing, keep each part; first rows that all fail stop the run.
+
+    Parameters
+    ----------
+    rows
+        Numbers in DATA of the only rows that are explained; None: all of the run.
+    """
+    total = job.opened.stop - job.opened.start if rows is None else len(rows)
     done = sum(stop - start for start, stop in run.done)
     lost = 0 if not run.done else None  # rows failed before any was explained
     with job.console.progress(total) as progress:
         progress.skip(done)
-        tasks = course.timed("read", _tasks(job, run))
+        tasks = course.timed("read", _tasks(job, run, rows))
         for found in explain_all(
             assignment, tasks, spread_of(job, run), total - done, course.chose
         ):

@@ -55,6 +55,8 @@ class ModelRecipe:
         What the user takes as it is (``--accept``): ``LEFTOVERS``, ``UNSTEADY``.
     member
         The key under which a stored dict holds the model; None: the file holds the model itself.
+    member_option
+        What stands before such a key where the user types it.
     quotes
         Whether messages may quote what the model says of rows, which often holds their values.
     """
@@ -73,6 +75,7 @@ class ModelRecipe:
     raw: bool = False
     accept: tuple[str, ...] = ()
     member: str | None = None
+    member_option: str = "--member "
     quotes: bool = True
 
 

@@ -29,9 +29,11 @@ def _table(batch: Batch, columns: tuple[str, ...] | None, wanted: int | None) ->
     pixels = np.asarray(batch).reshape(len(batch), -1)
     if wanted is not None and pixels.shape[1] != wanted:
         shape = np.asarray(batch).shape[1:]
+        named = f" ({', '.join(columns[:4])}{', ...' * (len(columns) > 4)})" if columns else ""
         raise RefusedError(
-            f"the model takes {wanted} pixels in a row, and {shape[1]} x {shape[0]} pictures with"
-            f" {shape[2]} channels have {pixels.shape[1]}; give --resize and --channels"
+            f"the model takes {wanted} numbers a row{named}, and {shape[1]} x {shape[0]} pictures"
+            f" with {shape[2]} channels have {pixels.shape[1]}; a model of tables is explained by"
+            " xplain tabular, one of pixels takes pictures of its size: --resize and --channels"
         )
     names = list(columns) if columns else [str(at) for at in range(pixels.shape[1])]
     return pd.DataFrame(pixels, columns=names, copy=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -230,15 +231,35 @@ def masked_drawing(
     )
 
 
+def _judge_member(text: str) -> tuple[str, str | None]:
+    """Return the file of a judge, and of ``FILE:NAME`` the member of the dict that it holds."""
+    path, colon, name = text.rpartition(":")
+    named = colon and name and Path(path).is_file() and not Path(text).exists()
+    return (path, name) if named else (text, None)
+
+
 def judge_recipe(request: Request) -> ModelRecipe:
     """Return how the judge is opened: it is trusted as far as the model is."""
+    source, member = _judge_member(request.references.judge or "")
     return ModelRecipe(
-        source=request.references.judge or "",
+        source=source,
+        member=member,
+        member_option=f"--judge {source}:",
+        quotes=request.shows_values,
         trusted=request.trust.trusted,
         trust_all=request.trust.trust_model,
         python_path=request.trust.python_path,
         accept=request.trust.accept,
     )
+
+
+def judge_numbers(request: Request) -> dict[str, str]:
+    """Return what of the judge decides the numbers; the digest is that of the whole file."""
+    if not request.references.judge:
+        return {}
+    recipe = judge_recipe(request)
+    member = {"judge_member": recipe.member} if recipe.member else {}
+    return {"judge": load_model(recipe).sha256, **member}
 
 
 def _judge(
