@@ -55,7 +55,6 @@ TESTED_BY = {
     "engine/records.py": "commands/test_tabular.py",
     "engine/row_predictions.py": "promises/test_same_numbers.py",
     "engine/tasks.py": "commands/test_evaluate.py",
-    "errors.py": "test_main.py",
     "explanation.py": "runs/test_parts.py",
     "jobs/causes.py": "jobs/test_diff.py",
     "jobs/deliver.py": "promises/test_delivering.py",
