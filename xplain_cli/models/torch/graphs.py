@@ -46,7 +46,7 @@ def name_of(node: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Graph:
+class ScoreGraph:
     """
     A graph that ends in scores.
 
@@ -182,7 +182,7 @@ def _cut(end: Any, *, probabilities: bool) -> tuple[Any, str]:
     return end, IDENTITY
 
 
-def read_graph(module: Any, *, probabilities: bool) -> Graph:
+def read_graph(module: Any, *, probabilities: bool) -> ScoreGraph:
     """
     Return a copy of a module of torch.export as a graph that ends in scores.
 
@@ -205,7 +205,7 @@ def read_graph(module: Any, *, probabilities: bool) -> Graph:
         _functional(node, torch)
     (source,) = (node for node in held.graph.nodes if node.op == "placeholder")
     end, link = _cut(_output(held.graph), probabilities=probabilities)
-    return Graph(held, source, end, link)
+    return ScoreGraph(held, source, end, link)
 
 
 def _is_linear(node: Any, moving: set[Any]) -> bool:
@@ -217,7 +217,7 @@ def _is_linear(node: Any, moving: set[Any]) -> bool:
     return name in LINEAR and (name != "addmm" or len(mine) == 1)
 
 
-def kind_of(graph: Graph) -> tuple[bool, bool]:
+def kind_of(graph: ScoreGraph) -> tuple[bool, bool]:
     """Return whether the scores are piecewise linear, and whether they have no kinks."""
     moving = graph.moving
     names = {node: name_of(node) for node in graph.nodes if node in moving}
