@@ -9,6 +9,7 @@ import copy
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from xplain_cli.models.gradients import IDENTITY, SIGMOID, SOFTMAX
@@ -65,7 +66,7 @@ class ScoreGraph:
     end: Any
     link: str
 
-    @property
+    @cached_property
     def nodes(self) -> list[Any]:
         """The nodes that the scores rest on, in order."""
         needed, due = {self.end}, [self.end]
@@ -76,7 +77,12 @@ class ScoreGraph:
                     due.append(one)
         return [node for node in self.module.graph.nodes if node in needed]
 
-    @property
+    @cached_property
+    def unneeded(self) -> dict[Any, list[Any]]:
+        """By node, the values that nobody needs behind it."""
+        return last_uses(self.nodes)
+
+    @cached_property
     def moving(self) -> set[Any]:
         """The nodes whose values depend on the input."""
         found = {self.source}
@@ -99,12 +105,11 @@ class ScoreGraph:
     def values(self, points: Any, end: Any, given: Mapping[Any, Any]) -> Any:
         """Return the value of a node at points."""
         env: dict[Any, Any] = {}
-        last = last_uses(self.nodes)
         for node in self.nodes:
             env[node] = given[node] if node in given else self.step(node, env, points)
             if node is end:
                 return env[node]
-            for old in last.get(node, ()):
+            for old in self.unneeded[node]:
                 env.pop(old, None)
         raise ValueError(f"no node {end}")
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.gradients import Kinks
-from xplain_cli.models.torch.graphs import BENT, ScoreGraph, fetched, last_uses, name_of
+from xplain_cli.models.torch.graphs import BENT, ScoreGraph, fetched, name_of
 
 _APART = 1e-12
 _BLOCK = 64
@@ -194,7 +194,7 @@ def _follow(walk: _PathWalk) -> None:
     """Run the graph node by node on the points, which grow."""
     graph, fixed = walk.graph, dict[Any, Any]()
     nodes = graph.nodes
-    moving, last = graph.moving, last_uses(nodes)
+    moving, last = graph.moving, graph.unneeded
     for node in nodes:
         if node is graph.source:
             walk.env[node] = walk.points
