@@ -26,6 +26,7 @@ TOP = {
     "README.md",
     "LICENSE",
     "requirements.lock",
+    "requirements-torch.lock",
     "xplain_cli",
     "tests",
     "sample_data",
@@ -448,8 +449,9 @@ def test_the_top_level_holds_nothing_else():
     assert {name for name in tops if not name.startswith(".")} - TOP == set()
 
 
-def test_the_lock_names_no_index():
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+def test_the_locks_name_no_index():
+    locks = (ROOT / "requirements.lock", ROOT / "requirements-torch.lock")
+    lock = "".join(path.read_text(encoding="utf-8") for path in locks)
     assert re.findall(r"\S+://\S+|^-\S*(?:index|find-links)\S*", lock, flags=re.MULTILINE) == []
 
 
