@@ -88,7 +88,7 @@ TESTED_BY = {
     "report/__init__.py": "commands/test_report.py",
     "runs/delivery.py": "promises/test_delivering.py",
     "seeds.py": "promises/test_same_numbers.py",
-    "workers/loky.py": "promises/test_faults.py",
+    "workers/worker_pool.py": "promises/test_faults.py",
 }
 HEAVY = {"sklearn", "onnxruntime", "pyarrow", "skimage", "scipy.stats", "matplotlib", "torch"}
 
