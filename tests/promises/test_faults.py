@@ -23,11 +23,11 @@ POISON = 13.08  # the mean radius of one row of the first 60
 MORTAL = """
 import os, pathlib, signal, time
 
-def is_worker():
-    return b"loky" in pathlib.Path(f"/proc/{os.getpid()}/cmdline").read_bytes()
+def explains():
+    return any(pathlib.Path(os.environ["RUNS"]).glob("*/parts"))
 
 def predict(table):
-    if is_worker() and (table["mean radius"] == 13.08).any():
+    if explains() and (table["mean radius"] == 13.08).any():
         HARM
     return table["mean radius"].to_numpy()
 """

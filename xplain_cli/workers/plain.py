@@ -102,7 +102,7 @@ class _Reader:
 
     def _array(self, dtype: str, shape: list[int], place: int) -> Any:
         kind = np.dtype(dtype)
-        if kind.kind not in _NUMBERS or kind.fields is not None:
+        if kind.kind not in _NUMBERS or min(shape, default=0) < 0:
             raise MessageError(f"an array of {dtype}")
         # a copy: arrays of a message may be written to, and must not hold all of it
         return np.frombuffer(self._arrays[place], kind).reshape(shape).copy()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.errors import ModelDiedError
+from xplain_cli.errors import ModelDiedError, staying
 from xplain_cli.explanation import FloatArray
 from xplain_cli.modalities import PROBE_ROWS
 from xplain_cli.models import Capabilities, LoadedModel, MaskedText, Model, ModelRecipe, Signature
@@ -139,7 +139,8 @@ def load_in(rooms: Rooms, recipe: ModelRecipe) -> LoadedModel:
     """
     room, seconds = rooms.first, rooms.walls.open_seconds
     try:
-        facts = room.ask("open", recipe, limit=seconds)
+        with staying(recipe.source):
+            facts = room.ask("open", recipe, limit=seconds)
     except ModelDiedError as error:
         raise _refused(recipe.source, error, "was opened") from error
     number = facts["number"]

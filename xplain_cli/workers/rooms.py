@@ -5,6 +5,7 @@ import os
 import pickle
 import shutil
 import signal
+import struct
 import sys
 import sysconfig
 import tempfile
@@ -28,6 +29,7 @@ FOLDER_BYTES = 1 << 30
 """What a confined model may write into its folder for temporary files, altogether."""
 
 _MOST_BYTES = 1 << 31  # of an answer
+_AT_ONCE = 1 << 20  # bytes
 _TICK = 0.25  # seconds between looks at the clock and at the folder
 _START_SECONDS = 60.0
 _MEMORY_SHARE = 0.75
@@ -197,16 +199,39 @@ class Room:
 
     def _receive(self, limit: float | None) -> bytes:
         """Return the bytes of an answer; a room that takes too long, or too much, is ended."""
-        began = time.monotonic()
+        until = None if limit is None else time.monotonic() + limit
         try:
-            while not self._pipe.poll(_TICK):
-                if limit is not None and time.monotonic() - began > limit:
-                    raise self._stopped(f"took more than {limit:g} s")
-                if self._folder is not None and _bytes_in(self._folder) > self._allowed_bytes:
-                    raise self._stopped("wrote too much into its temporary folder")
-            return self._pipe.recv_bytes(_MOST_BYTES)
+            if sys.platform == "win32":
+                self._await(until, limit)
+                return self._pipe.recv_bytes(_MOST_BYTES)
+            # as multiprocessing writes it, but never waiting for bytes that may not come
+            (length,) = struct.unpack("!i", self._read(4, until, limit))
+            if length == -1:
+                (length,) = struct.unpack("!Q", self._read(8, until, limit))
+            if not 0 <= length <= _MOST_BYTES:
+                raise self._stopped("answered what is no answer")
+            return self._read(length, until, limit)
         except (EOFError, OSError) as error:
             raise self._died() from error
+
+    def _read(self, length: int, until: float | None, limit: float | None) -> bytes:
+        """Return so many bytes of what the room says."""
+        found = bytearray()
+        while len(found) < length:
+            self._await(until, limit)
+            some = os.read(self._pipe.fileno(), min(_AT_ONCE, length - len(found)))
+            if not some:
+                raise EOFError
+            found += some
+        return bytes(found)
+
+    def _await(self, until: float | None, limit: float | None) -> None:
+        """Wait until the room says something; end one that takes too long or writes too much."""
+        while not self._pipe.poll(_TICK):
+            if until is not None and time.monotonic() > until:
+                raise self._stopped(f"took more than {limit:g} s")
+            if self._folder is not None and _bytes_in(self._folder) > self._allowed_bytes:
+                raise self._stopped("wrote too much into its temporary folder")
 
     def _stopped(self, reason: str) -> ModelDiedError:
         self._killed = reason
