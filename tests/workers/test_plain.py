@@ -9,9 +9,8 @@ import pytest
 from xplain_cli.models.contract import Levels, Signature
 from xplain_cli.workers.plain import MessageError, decode, encode
 
-SIGNATURE = Signature(
-    "predict", "regression", "raw", ("value",), None, margin=False, note="says it"
-)
+PARTS = ("predict", "regression", "raw", ("value",), None)
+SIGNATURE = Signature(*PARTS, margin=False, note="says it")
 VALUES = [
     None,
     True,
@@ -71,7 +70,7 @@ class Fake(Signature):
 
 
 def test_a_subclass_of_ours_is_not_sent():
-    fake = Fake("predict", "regression", "raw", ("value",), None, margin=False, note="says it")
+    fake = Fake(*PARTS, margin=False, note="says it")
     with pytest.raises(MessageError):
         encode(fake)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,10 +12,11 @@ from xplain_cli.explanation import Records
 from xplain_cli.jobs.manifest import Course
 from xplain_cli.modalities import Piece
 from xplain_cli.models import open_models_by
+from xplain_cli.options.project import names_code
 from xplain_cli.options.request import Request
 from xplain_cli.options.runs import Sandbox, Trust
 from xplain_cli.planning.prepare import Job, assign
-from xplain_cli.remote import local
+from xplain_cli.remote import is_remote, spool
 from xplain_cli.runs.folder import Run
 from xplain_cli.targets import used_outputs
 from xplain_cli.workers import Parallelism, explain_all
@@ -29,7 +31,7 @@ def walls_of(sandbox: Sandbox, trust: Trust, *sources: str | None) -> Walls:
     """Return what rooms may do that hold some models (None: there is none)."""
     return Walls(
         confine=sandbox.confine,
-        sources=tuple(local(source) for source in sources if source),
+        sources=tuple(source for source in sources if source),
         trusted=trust.trust_model or bool(trust.trusted),
         python_path=trust.python_path,
         readable=sandbox.allow_read,
@@ -40,11 +42,23 @@ def walls_of(sandbox: Sandbox, trust: Trust, *sources: str | None) -> Walls:
     )
 
 
+def _inputs(request: Request) -> tuple[str, ...]:
+    """Return where rows and what they are split by lie, as far as rooms may have to read it."""
+    segmenter = request.segmentation.segmenter
+    maps = [segmenter.removeprefix("file=")] if segmenter.startswith("file=") else []
+    named = [*request.sources.data, request.references.background, *maps]
+    here = [name for name in named if name not in {None, "-"} and not is_remote(str(name))]
+    everything = (request.sources.model, *map(str, named))
+    return (*map(str, here), *([str(spool())] if any(map(is_remote, everything)) else []))
+
+
 @contextlib.contextmanager
 def rooms_for(request: Request) -> Iterator[Rooms]:
     """Hold the rooms of a job: meanwhile every model is opened in them, and none here."""
     model, judge = request.sources.model, request.references.judge
-    walls = walls_of(request.sandbox, request.trust, model, judge)
+    walls = replace(walls_of(request.sandbox, request.trust, model, judge), inputs=_inputs(request))
+    if names_code(request.texts.unit):  # its code is imported where texts are split
+        walls = replace(walls, trusted=True)
     with open_rooms(walls) as rooms, open_models_by(partial(load_in, rooms)):
         yield rooms
 

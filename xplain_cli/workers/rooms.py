@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pickle
+import re
 import shutil
 import signal
 import struct
@@ -65,6 +66,8 @@ class Walls:
         Whether a model may bring code of its own.
     python_path
         Where that code is.
+    inputs
+        Files and folders that rows are made of; they are read where they are split.
     readable, writable, network, environment
         What the user lets a confined model have beside what it needs.
     open_seconds
@@ -75,6 +78,7 @@ class Walls:
     sources: tuple[str, ...] = ()
     trusted: bool = False
     python_path: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
     readable: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
     network: bool = False
@@ -107,6 +111,16 @@ def _beside(source: str) -> str:
     return str(path.parent if path.suffix == ".onnx" else path)
 
 
+def _there(path: str) -> str:
+    """Return the file or folder that a name leads to: a pattern, or a member of an archive."""
+    if Path(path).exists():
+        return path
+    plain = re.split(r"[*?\[]", path)[0]
+    if plain != path:
+        return plain if plain.endswith(os.sep) else str(Path(plain).parent)
+    return path.rpartition(":")[0] or path
+
+
 def _own_code(walls: Walls) -> set[str]:
     """Return where the code of a model that may bring some is."""
     if not (walls.trusted or walls.holds_callable):
@@ -127,7 +141,7 @@ def _machine_bytes() -> int:
 def allowance(walls: Walls, folder: str) -> Allowance:
     """Return what a confined room may do, *folder* being its own."""
     models = {_beside(source) for source in walls.sources if not names_callable(source)}
-    asked = {str(Path(path).resolve()) for path in walls.readable}
+    asked = {str(Path(path).resolve()) for path in (*walls.readable, *map(_there, walls.inputs))}
     return Allowance(
         readable=tuple(sorted({*_SYSTEM, *_libraries(), *models, *_own_code(walls), *asked})),
         writable=(folder, "/dev/null", *(str(Path(path).resolve()) for path in walls.writable)),

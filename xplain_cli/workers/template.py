@@ -135,6 +135,14 @@ def run(channel: socket.socket, folder: str) -> NoReturn:
         os._exit(0)
 
 
+def _hold_standard_descriptors() -> None:
+    """Open stdin, stdout and stderr where they are closed: a channel must not take their place."""
+    number = -1
+    while number < 3:
+        number = os.open(os.devnull, os.O_RDWR)
+    os.close(number)
+
+
 class Template:
     """
     The tool's end of a template.
@@ -149,6 +157,7 @@ class Template:
     """
 
     def __init__(self, folder: str, *, fresh: bool = False) -> None:
+        _hold_standard_descriptors()
         self._lock = threading.Lock()
         self._channel, other = socket.socketpair()
         self._process = self._begin_fresh(other, folder) if fresh else self._begin(other, folder)
