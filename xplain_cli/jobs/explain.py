@@ -28,7 +28,8 @@ from xplain_cli.workers.rooms import Rooms, described, facts_of
 def _planned(request: Request, console: Console, rooms: Rooms) -> Job:
     """Open and decide everything, and tell what was decided."""
     job = within_budget(prepare(request, console))
-    console.note(described(rooms.walls, rooms.first.confinement))
+    console.note(described(rooms.walls, rooms.confinement))
+    rooms.versions(WHERE_USED)  # which may be asked for when no room is left
     for note in job.notes:
         console.note(note)
     return job
@@ -94,7 +95,7 @@ def _explain_missing(job: Job, run: Run, rooms: Rooms, course: Course) -> None:
 
 def _manifest(job: Job, rooms: Rooms, pool: Mapping[str, Any]) -> dict[str, Any]:
     said = manifest(job.request, job.opened, job.chosen, job.plan, pool, job.notes)
-    versions = said["versions"] | rooms.first.ask("versions", WHERE_USED)
+    versions = said["versions"] | rooms.versions(WHERE_USED)
     return said | {"versions": versions, "confinement": facts_of(rooms)}
 
 

@@ -1,6 +1,7 @@
 """Sends the chunks of a run that are missing to workers, and keeps their parts."""
 
 import contextlib
+import importlib
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -10,7 +11,7 @@ from xplain_cli.engine.pool import find_pool, make_pool
 from xplain_cli.errors import FailedRowsError
 from xplain_cli.explanation import Records
 from xplain_cli.jobs.manifest import Course
-from xplain_cli.modalities import Piece
+from xplain_cli.modalities import Piece, import_modality
 from xplain_cli.models import open_models_by
 from xplain_cli.options.project import names_code
 from xplain_cli.options.request import Request
@@ -57,6 +58,9 @@ def rooms_for(request: Request) -> Iterator[Rooms]:
     """Hold the rooms of a job: meanwhile every model is opened in them, and none here."""
     model, judge = request.sources.model, request.references.judge
     walls = replace(walls_of(request.sandbox, request.trust, model, judge), inputs=_inputs(request))
+    import_modality(request.modality)
+    for package in ("joblib", "scipy.stats"):
+        importlib.import_module(package)  # once, and not again in every room
     if names_code(request.texts.unit):  # its code is imported where texts are split
         walls = replace(walls, trusted=True)
     with open_rooms(walls) as rooms, open_models_by(partial(load_in, rooms)):

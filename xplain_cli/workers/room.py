@@ -242,6 +242,8 @@ def settle_in(rules: RoomRules) -> Confinement:
         keep_environment(rules.environment)
     os.environ |= dict.fromkeys(("TMPDIR", "HOME"), rules.folder) if rules.allowed else {}
     tempfile.tempdir = rules.folder if rules.allowed else None
+    # one thread, as results must not depend on more; joblib would count processors by a program
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     sys.dont_write_bytecode = True
     if rules.allowed is None:
         return Confinement(system_name(), 0, ())

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -327,6 +327,7 @@ class Rooms:
         else:
             self._source = SpawnedRooms()
         self._first: Room | None = None
+        self._versions: dict[str, str] = {}
 
     def start(self) -> Room:
         """
@@ -339,7 +340,7 @@ class Rooms:
         """
         rules = _rules(self.walls, str(self.folder))
         room = Room(self._source, rules, FOLDER_BYTES + self.held_bytes)
-        self._rooms = [*(one for one in self._rooms if one.is_alive), room]
+        self._rooms.append(room)
         held = room.confinement
         if self.walls.confine == "required" and not held.whole:
             why = "; ".join(held.missing) or "this system confines no process by itself"
@@ -347,6 +348,17 @@ class Rooms:
                 f"--confine required: {why}; take --confine auto to run with what there is"
             )
         return room
+
+    @property
+    def confinement(self) -> Confinement:
+        """What holds of the confinement of its rooms."""
+        return self._rooms[0].confinement if self._rooms else self.first.confinement
+
+    def versions(self, packages: Sequence[str]) -> dict[str, str]:
+        """Return the versions of some packages, as far as models needed them."""
+        if self._first is not None and self._first.is_alive:
+            self._versions = self._first.ask("versions", packages)
+        return self._versions
 
     @property
     def first(self) -> Room:
@@ -380,7 +392,7 @@ def described(walls: Walls, held: Confinement) -> str:
 
 def facts_of(rooms: Rooms) -> dict[str, Any]:
     """Return what the manifest says of the rooms of a job."""
-    walls, held = rooms.walls, rooms.first.confinement
+    walls, held = rooms.walls, rooms.confinement
     return {
         "asked": walls.confine,
         "confined": walls.confined and bool(held.holds),

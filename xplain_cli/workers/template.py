@@ -6,6 +6,7 @@ process of its own that imports everything again.
 """
 
 import contextlib
+import importlib
 import json
 import os
 import pickle
@@ -96,15 +97,6 @@ def _fork_room(channel: socket.socket, descriptor: int, rules: RoomRules) -> int
         os._exit(1)
 
 
-def _warm_up() -> None:
-    """Ask joblib for the processors once: it counts them with a program, which no room may run."""
-    import joblib
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        joblib.cpu_count(only_physical_cores=True)
-
-
 def _answer(channel: socket.socket, rooms: set[int], data: bytes, descriptors: list[int]) -> None:
     """Do what the tool asks: start a room, or tell how one ended."""
     question, value = pickle.loads(data)  # noqa: S301 - of the process that forked this one
@@ -121,7 +113,7 @@ def run(channel: socket.socket, folder: str) -> NoReturn:
     """Be a template until the tool is gone; then end every room and remove their folder."""
     rooms: set[int] = set()
     try:
-        _warm_up()
+        importlib.import_module("joblib")  # it looks for locks that no room may have
         while True:
             data, descriptors = _receive(channel)
             if not data:
