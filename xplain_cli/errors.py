@@ -14,8 +14,10 @@ A message says what is wrong, where, and what to do: one line, lower case, no fu
 import contextlib
 import difflib
 import importlib
+import warnings
 from collections.abc import Iterable, Iterator
 from types import ModuleType
+from typing import TextIO
 
 
 class XplainError(Exception):
@@ -57,6 +59,11 @@ class FailedRowsError(XplainError):
     exit_code = 4
 
 
+def well_formed(text: str) -> str:
+    """Return a text without lone surrogates, which no table and no file can hold: spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 MOST_QUOTED = 200
 """Characters that a message quotes of what somebody else's code said."""
 
@@ -67,27 +74,48 @@ def shortened(text: str) -> str:
     return line if len(line) <= MOST_QUOTED else f"{line[: MOST_QUOTED - 3]}..."
 
 
+LEFT_OUT = "(what it said may quote a value, and is left out)"
+
+
+def _bounded(said: str, cause: BaseException | None, *, shown: bool) -> str:
+    """Return a message with what it quotes of its cause cut, or left out."""
+    if cause is None or isinstance(cause, (XplainError, OSError)):
+        return said
+    quoted = [str(cause), " ".join(str(cause).split()), *str(cause).splitlines()[:1]]
+    found = next((one for one in quoted if one and one in said), None)
+    return said if found is None else said.replace(found, shortened(found) if shown else LEFT_OUT)
+
+
 @contextlib.contextmanager
-def causes_shortened(*, shown: bool) -> Iterator[None]:
+def quoting(*, shown: bool) -> Iterator[None]:
     """
-    Cut what an error quotes of the exception that caused it; not *shown*, leave it out.
+    Cut what errors and warnings quote of other people's code; not *shown*, leave it out.
 
     Models and libraries write the values that they were given into their messages.
     """
+    before = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        said = shortened(str(message)) if shown else LEFT_OUT
+        before(said, category, filename, lineno, file, line)
+
+    warnings.showwarning = show
     try:
         yield
     except XplainError as error:
-        said, cause = str(error), error.__cause__
-        if cause is None or isinstance(cause, (XplainError, OSError)):
-            raise
-        quoted = [str(cause), " ".join(str(cause).split()), *str(cause).splitlines()[:1]]
-        found = next((one for one in quoted if one and one in said), None)
-        if found is None:
-            raise
-        kept = shortened(found) if shown else "(what it said may quote a value, and is left out)"
-        if kept == found:
-            raise
-        raise type(error)(said.replace(found, kept)) from cause
+        said = _bounded(str(error), error.__cause__, shown=shown)
+        if said != str(error):
+            error.args = (said,)
+        raise
+    finally:
+        warnings.showwarning = before
 
 
 class Terminated(SystemExit):

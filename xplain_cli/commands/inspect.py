@@ -88,6 +88,8 @@ def inspect(options: Options) -> int:
     probe, and what a run would cost.
 
     Example: xplain inspect model.pkl
+    Example: xplain inspect model.onnx data.csv
+    Example: xplain inspect model.pkl comments.csv --text-column CONTENT
     """
     source = options.group(runs.Sources).model
     if not source:
@@ -97,7 +99,9 @@ def inspect(options: Options) -> int:
     from xplain_cli.jobs.inspect import inspected
     from xplain_cli.remote import local
 
-    found = inspected(local(source), options.group(runs.Sandbox), options.group(runs.Trust))
+    member = options.group(runs.Explanation).member
+    sandbox, trust = options.group(runs.Sandbox), options.group(runs.Trust)
+    found = inspected(local(source), sandbox, trust, member)
     for line in _lines(found):
         console.line(line)
     refused = found.unknown or found.refusals

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from xplain_cli.console import Console
-from xplain_cli.errors import XplainError
+from xplain_cli.errors import XplainError, quoting
 from xplain_cli.jobs.finish import Account, RunFiles, across_rows, check_free, finish
-from xplain_cli.jobs.gate import conclude, judge_gates, written
+from xplain_cli.jobs.gate import Lost, conclude, judge_gates, written
 from xplain_cli.jobs.manifest import WHERE_USED, Course, manifest
 from xplain_cli.jobs.schedule import explain_rows, rooms_for, share_pool, spread_of
 from xplain_cli.modalities import story_of
@@ -22,6 +22,7 @@ from xplain_cli.report import check_page
 from xplain_cli.runs.conflicts import check_inputs
 from xplain_cli.runs.folder import Run, RunPlace, open_run
 from xplain_cli.runs.locks import lock
+from xplain_cli.runs.paths import parents_of
 from xplain_cli.workers.rooms import Rooms, described, facts_of
 
 
@@ -32,6 +33,10 @@ def _planned(request: Request, console: Console, rooms: Rooms) -> Job:
     rooms.versions(WHERE_USED)  # which may be asked for when no room is left
     for note in job.notes:
         console.note(note)
+    chosen = job.chosen
+    console.note(
+        f"target {chosen.target.spec}, scale {chosen.scale.label}; {chosen.neighbourhood.meaning}"
+    )
     return job
 
 
@@ -49,8 +54,9 @@ def _opened_run(job: Job) -> Iterator[Run]:
     check_inputs(place, (*inputs, request.project_file))
     check_free(place, job.plan)
     if request.result.report is not None:
-        check_page(request.result.report, place)
-    with contextlib.nullcontext() if place.folder is None else lock(place.folder):
+        check_page(request.result.report)
+    held = contextlib.nullcontext() if place.folder is None else lock(place.folder)
+    with parents_of(place.folder), held:
         run = open_run(
             place,
             job.plan,
@@ -80,6 +86,10 @@ def _tell_of_run(job: Job, run: Run) -> None:
         )
     if run.set_aside is not None:
         job.console.note(f"the earlier run was set aside as {run.set_aside}")
+    if run.state == "resumed":
+        start, stop = job.plan.selection["rows"]
+        done = sum(stop - start for start, stop in run.done)
+        job.console.note(f"continuing: {done} of {stop - start} rows were done")
 
 
 def _explain_missing(job: Job, run: Run, rooms: Rooms, course: Course) -> None:
@@ -130,7 +140,8 @@ def _explain_to_stdout(job: Job, run: Run, rooms: Rooms, course: Course) -> int:
     story, values = story_of(job.request.modality), job.plan.selection["values"]
     job.console.summary(across_rows(whole, story, values=values))
     gates = judge_gates(job.gates, frames, job.console)
-    return conclude(gates, whole.failed, job.tolerated, job.console)
+    lost = Lost(whole.failed, job.tolerated)
+    return conclude(gates, lost, job.request.gates, job.request.modality, job.console)
 
 
 def preview(request: Request, console: Console) -> list[str]:
@@ -144,7 +155,11 @@ def preview(request: Request, console: Console) -> list[str]:
     """
     from threadpoolctl import threadpool_limits
 
-    with rooms_for(request) as rooms, threadpool_limits(limits=1):
+    with (
+        rooms_for(request) as rooms,
+        threadpool_limits(limits=1),
+        quoting(shown=request.shows_values),
+    ):
         job = _planned(request, console, rooms)
         cost = estimate(job.opened, assign(job, None), job.rendering, request.result.output_format)
         return [*describe(job.opened, job.chosen), *lines_of(cost)]
@@ -166,7 +181,11 @@ def explain(request: Request, console: Console) -> int:
             console.line(text)
         return 0
     course = Course(time.perf_counter())
-    with rooms_for(request) as rooms, threadpool_limits(limits=1):
+    with (
+        rooms_for(request) as rooms,
+        threadpool_limits(limits=1),
+        quoting(shown=request.shows_values),
+    ):
         job = _planned(request, console, rooms)
         course.lap("open")
         with _opened_run(job) as run:
@@ -176,4 +195,5 @@ def explain(request: Request, console: Console) -> int:
             _explain_missing(job, run, rooms, course)
             account, wanted = _account(job, rooms, course), _wanted(job, run)
             done = finish(run, job.plan, account, wanted, course, console)
-        return conclude(done.gates, done.failed, job.tolerated, console)
+        lost = Lost(done.failed, job.tolerated)
+        return conclude(done.gates, lost, request.gates, request.modality, console)

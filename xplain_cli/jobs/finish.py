@@ -294,8 +294,8 @@ def finish(
         _tell(files, outcome, console)
     elif gates:
         run.keep_gates(gates)
+    run.check_finished()  # before the page, which is one more output where it lies in the run
     if wanted.page is not None:
         console.note(f"report: {write_page(run.folder, wanted.page)}")
-    run.check_finished()
     console.line(run.place.name)
     return Conclusion(whole.failed, gates)

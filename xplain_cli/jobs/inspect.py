@@ -7,9 +7,9 @@ from xplain_cli.options.runs import Sandbox, Trust
 from xplain_cli.workers.rooms import open_rooms
 
 
-def inspected(path: str, sandbox: Sandbox, trust: Trust) -> Inspection:
+def inspected(path: str, sandbox: Sandbox, trust: Trust, member: str | None = None) -> Inspection:
     """
-    Say what a model holds; a pickle is only followed, a callable only located.
+    Say what a model, or a *member* of it, holds; a pickle is only followed, a callable located.
 
     Raises
     ------
@@ -19,7 +19,9 @@ def inspected(path: str, sandbox: Sandbox, trust: Trust) -> Inspection:
     with open_rooms(walls_of(sandbox, trust, path)) as rooms:
         limit = sandbox.open_timeout
         try:
-            found: Inspection = rooms.first.ask("inspect", path, trust.python_path, limit=limit)
+            found: Inspection = rooms.first.ask(
+                "inspect", path, trust.python_path, member, limit=limit
+            )
         except ModelDiedError as error:
             raise ModelDiedError(f"{path}: the process that looks at it {error.reason}") from error
     return found

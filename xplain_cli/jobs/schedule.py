@@ -2,7 +2,7 @@
 
 import contextlib
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -84,9 +84,13 @@ def share_pool(job: Job, run: Run, rooms: Rooms) -> tuple[dict[str, Any], Crew]:
     return facts, Crew(own, rooms, job.opened.model, row_timeout=timeout)
 
 
-def _tasks(job: Job, run: Run) -> Iterator[Piece]:
-    """Read the chunks that have no part yet."""
+def _tasks(job: Job, run: Run, rows: Sequence[int] | None) -> Iterator[Piece]:
+    """Read the chunks that have no part yet; or some *rows*, each by itself."""
     opened = job.opened
+    if rows is not None:
+        for row in rows:
+            yield from opened.modality.pieces(1, row, row + 1)
+        return
     for piece in opened.modality.pieces(run.chunk_rows, opened.start, opened.stop):
         if (piece.start, piece.stop) not in run.done:
             yield piece
@@ -109,14 +113,27 @@ def spread_of(job: Job, run: Run) -> Parallelism:
     )
 
 
-def explain_rows(job: Job, run: Run, crew: Crew, course: Course) -> Iterator[Records]:
-    """Explain what is missing, keep each part; first rows that all fail stop the run."""
-    total = job.opened.stop - job.opened.start
+def explain_rows(
+    job: Job,
+    run: Run,
+    crew: Crew,
+    course: Course,
+    rows: Sequence[int] | None = None,
+) -> Iterator[Records]:
+    """
+    Explain what is missing, keep each part; first rows that all fail stop the run.
+
+    Parameters
+    ----------
+    rows
+        Numbers in DATA of the only rows that are explained; None: all of the run.
+    """
+    total = job.opened.stop - job.opened.start if rows is None else len(rows)
     done = sum(stop - start for start, stop in run.done)
     lost = 0 if not run.done else None  # rows failed before any was explained
     with job.console.progress(total) as progress:
         progress.skip(done)
-        tasks = course.timed("read", _tasks(job, run))
+        tasks = course.timed("read", _tasks(job, run, rows))
         for found in explain_all(crew, tasks, spread_of(job, run), total - done, course.chose):
             task, records = found.task, found.records
             course.spent(found.effort)

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
+from xplain_cli.errors import UsageError
 from xplain_cli.models import callables, skops
 from xplain_cli.models.contract import (
     Batch,
@@ -67,6 +68,9 @@ OPTIONAL_KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = 
 }
 """Stored forms whose package is an extra."""
 
+MEMBER_KINDS = frozenset({"pickle", "skops"})
+"""Stored forms that may hold a dict, of which one member is the model."""
+
 PICTURE_KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = {
     "onnx": onnx_pictures.open_onnx_pictures,
     "torch": torch.open_torch_pictures,
@@ -79,10 +83,21 @@ TEXT_KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = {
 """Stored forms that take texts in a way of their own; all others take a list of strings."""
 
 
+def _check_member(recipe: ModelRecipe, kind: str) -> None:
+    """Refuse the name of a member where what is stored has none."""
+    if recipe.member is not None and kind not in MEMBER_KINDS:
+        raise UsageError(
+            f"{recipe.member_option}{recipe.member}: takes one of several objects of a pickle or"
+            f" a skops file; {recipe.source} is of kind {kind}: leave the name out"
+        )
+
+
 def _load(recipe: ModelRecipe) -> LoadedModel:
     if callables.names_callable(recipe.source):
+        _check_member(recipe, "callable")
         return callables.open_callable(recipe)
     stored = read_stored(recipe.source, recipe.sha256)
+    _check_member(recipe, stored.kind)
     if recipe.modality == "image" and stored.kind in PICTURE_KINDS:
         return PICTURE_KINDS[stored.kind](recipe, stored)
     if recipe.modality == "text" and stored.kind in TEXT_KINDS:

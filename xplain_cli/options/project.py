@@ -16,6 +16,8 @@ PREFIX = "XPLAIN_"
 _TRUST = ("trust_model", "trusted")
 _CONSENT = ("accept",)
 _WALLS = ("confine", "allow_read", "allow_write", "allow_net", "allow_env", "open_timeout")
+# a folder before sys.path decides whose code a named callable is, and replaces any library
+_WHOSE_CODE = ("python_path",)
 _CODE = {"model": "MODEL on the command line", "unit": "--unit"}
 # which file it is, and whether errors in it show a trace, is known before it is read
 _NOT_IN_FILES = {"config", "debug"}
@@ -89,6 +91,11 @@ def _names(shown: str, table: Mapping[str, Any], allowed: Iterable[str]) -> dict
                 f"{shown}: {key}: a project file can never consent to numbers: pass"
                 f" --{name.replace('_', '-')} on the command line, or set {PREFIX}{name.upper()}"
             )
+        if name in _WHOSE_CODE:
+            raise UsageError(
+                f"{shown}: {key}: a project file can never say whose code a model is: pass"
+                f" --{name.replace('_', '-')} on the command line, or set {PREFIX}{name.upper()}"
+            )
         if name not in known:
             hint = nearest(name, known) or "; its keys are the long names of the options"
             raise UsageError(f"{shown}: unknown key {key!r}{hint}")
@@ -110,16 +117,48 @@ def _configurable(options: Iterable[Option]) -> dict[str, Option]:
     return {option.name: option for option in options if option.kind != "words"}
 
 
+def _gates_as_pairs(place: str, table: dict[str, Any]) -> dict[str, Any]:
+    """Return a table whose ``[[gate]]``, each with name and condition, are NAME=CONDITION texts."""
+    gates = table.get("gate")
+    if not isinstance(gates, list):
+        return table
+    pairs = []
+    for gate in gates:
+        whole = isinstance(gate, dict) and set(gate) == {"name", "condition"}
+        if not whole or not all(isinstance(value, str) for value in gate.values()):
+            raise UsageError(f"{place}: [[gate]] is {gate!r}; it must have a name and a condition")
+        if not gate["name"].strip() or set("=<>!") & set(gate["name"]):
+            raise UsageError(
+                f"{place}: [[gate]] name is {gate['name']!r}; use a word, without = < > !"
+            )
+        pairs.append(f"{gate['name']}={gate['condition']}")
+    twice = {
+        name
+        for name in (gate["name"] for gate in gates)
+        if sum(g["name"] == name for g in gates) > 1
+    }
+    if twice:
+        raise UsageError(f"{place}: [[gate]] {min(twice)!r} stands there twice; names are unique")
+    return {**table, "gate": pairs}
+
+
 def _from_file(
     command: str, commands: Mapping[str, Command], shown: str, table: dict[str, Any]
 ) -> dict[str, Any]:
     """Return what a project file sets for a command; every table is checked, whoever asks."""
-    tables = {key: value for key, value in table.items() if key in commands}
+    # [gate] is the table of the command, [[gate]] are gates of all commands
+    table = _gates_as_pairs(shown, table)
+    tables = {
+        key: value
+        for key, value in table.items()
+        if key in commands and not (key == "gate" and isinstance(value, list))
+    }
     for key, value in tables.items():
         if not isinstance(value, dict):
             raise UsageError(f"{shown}: {key} is {value!r}; it must be a table of options")
+        tables[key] = _gates_as_pairs(f"{shown}: [{key}]", value)
     every = _configurable(option for each in commands.values() for option in each.options)
-    shared = {key: value for key, value in table.items() if key not in commands}
+    shared = {key: value for key, value in table.items() if key not in tables}
     found = {"": _names(shown, shared, every.keys() - _NOT_IN_FILES)}
     for key, value in tables.items():
         allowed = _configurable(commands[key].options).keys() - _NOT_IN_FILES
@@ -180,11 +219,6 @@ def _place(words: tuple[str, ...], flags: Mapping[str, Any], *, configured: bool
     return placed | ({"data": data} if data else {})
 
 
-def _grants_trust(values: Mapping[str, Any]) -> bool:
-    model = values.get("model")
-    return any(values.get(name) for name in _TRUST) or (model is not None and names_code(model))
-
-
 def _strays(commands: Mapping[str, Command], environ: Mapping[str, str]) -> list[str]:
     every = _configurable(option for command in commands.values() for option in command.options)
     known = {PREFIX + name.upper(): name.upper() for name in (*every, "hash_salt")}
@@ -232,11 +266,6 @@ def resolve(
     flags |= _place(words, flags, configured=lone_is_data)
     named = configured | flags
     notes = [f"using {found[0]}"] if found else []
-    by_file_alone = "python_path" in from_file.keys() - from_environment.keys() - flags.keys()
-    if by_file_alone and not _grants_trust(named):
-        # a folder before sys.path replaces any module: that is trust as well
-        named["python_path"] = ()
-        notes.append("python_path of the project file is left out: the model needs no trust")
     return Options(
         values={option.name: option.default for option in own.options} | named,
         named=frozenset(named),

@@ -186,11 +186,6 @@ def open_inputs(request: Request) -> Inputs:
                 "--model-output names an output of an ONNX model; those of a"
                 f" {loaded.kind} model are chosen with --target"
             )
-        if recipe.member is not None and loaded.kind != "scikit-learn":
-            raise UsageError(
-                f"--member {recipe.member}: takes one of several objects of a pickle; this is a"
-                f" {loaded.kind} model, leave it out"
-            )
         return loaded
 
     reading = open_modality(request, load)

@@ -30,6 +30,7 @@ from xplain_cli.runs.paths import (
     write_json,
     writing,
 )
+from xplain_cli.runs.seal import RESULTS, sealed
 
 __all__ = ["Run", "RunPlace", "RunState", "open_run", "write_atomically", "writing"]
 
@@ -121,10 +122,11 @@ class Run:
         outputs = {path.name: sha256(path) for path in (*self.files, *extra)}
         write_json(self.place.manifest, {**manifest, "outputs": outputs})
         outputs[self.place.manifest.name] = sha256(self.place.manifest)
-        write_json(self.folder / "run_results.json", results)
-        marker = replace(self.marker, state="finished", n_parts=n_parts, outputs=outputs)
+        write_json(self.folder / RESULTS, results)
         for name in {SALT, *self.marker.outputs} - set(outputs):
             (self.folder / Path(name).name).unlink(missing_ok=True)
+        held = sealed(self.place, manifest, outputs)
+        marker = replace(self.marker, state="finished", n_parts=n_parts, outputs=outputs, held=held)
         write_json(self.folder / MARKER, asdict(marker))
         return replace(self, state="finished", marker=marker, rendered=True)
 
@@ -161,9 +163,13 @@ class Run:
 
     def keep_gates(self, gates: Sequence[Mapping[str, Any]]) -> None:
         """Keep what a later command judged, in the results of a finished run."""
-        path = self.folder / "run_results.json"
-        held = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        write_json(path, {**held, "gates": list(gates)})
+        path = self.folder / RESULTS
+        known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        write_json(path, {**known, "gates": list(gates)})
+        marker = read_marker(self.folder)
+        if marker is not None and marker.held:
+            held = {**marker.held, RESULTS: sha256(path)}
+            write_json(self.folder / MARKER, asdict(replace(marker, held=held)))
 
     def abandon(self) -> None:
         """Undo the beginning of a new run that was refused before its first part."""

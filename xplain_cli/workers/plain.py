@@ -14,13 +14,14 @@ import numpy as np
 
 from xplain_cli.engine.chunk import Effort
 from xplain_cli.models.contract import Levels, PictureInput, Signature
+from xplain_cli.models.gradients import Kinks
 from xplain_cli.models.inspection import Inspection
 from xplain_cli.models.leaves import LeafBoxes
 from xplain_cli.workers.confine import Confinement
 
 VALUES: Mapping[str, type[Any]] = {
     one.__name__: one
-    for one in (Confinement, Effort, Inspection, LeafBoxes, Levels, PictureInput, Signature)
+    for one in (Confinement, Effort, Inspection, Kinks, LeafBoxes, Levels, PictureInput, Signature)
 }
 """Values of ours that a message may hold, by name."""
 
@@ -94,7 +95,7 @@ def encode(value: Any) -> bytes:
     return b"".join([_LENGTH.pack(len(text)), text, *writer.arrays])
 
 
-class _Reader:
+class _Parser:
     """Makes values of a tree and its arrays."""
 
     def __init__(self, arrays: list[memoryview]) -> None:
@@ -156,7 +157,7 @@ def decode(data: bytes) -> Any:
         for size in sizes:
             arrays.append(view[start : start + size])
             start += size
-        found = _Reader(arrays).value(tree)
+        found = _Parser(arrays).value(tree)
     except MessageError:
         raise
     except Exception as error:  # whatever is wrong with bytes that anybody may have sent

@@ -26,6 +26,7 @@ from xplain_cli.modalities import Piece
 from xplain_cli.models import Model, ModelRecipe, load_model, open_models_by
 from xplain_cli.models.batches import limit_calls
 from xplain_cli.models.contract import Batch, Capabilities, LoadedModel, Signature
+from xplain_cli.models.gradients import Gradient
 from xplain_cli.models.inspection import Inspection, inspect_file
 from xplain_cli.runs.parts import pack
 from xplain_cli.workers.confine import (
@@ -44,6 +45,9 @@ FACTS = (
     *("numeric", "all_numeric", "notes", "versions", "leftovers"),
 )
 """What a loaded model says of itself (see ``models.LoadedModel``)."""
+
+GRADIENT_FACTS = ("link", "smooth", "single", "batch_rows")
+"""What a gradient says of itself (see ``models.gradients.Gradient``)."""
 
 _NOT_CALLED = ("row_by_row", "why_not", "masked_text")
 _ENDED_BY_PARENT = 0
@@ -88,6 +92,7 @@ class _Desk:
     def __init__(self) -> None:
         self._loaded: list[LoadedModel] = []
         self._models: list[Model] = []
+        self._gradients: dict[int, Gradient] = {}
         self._assignment: Assignment | None = None
 
     def open(self, recipe: ModelRecipe) -> dict[str, Any]:
@@ -113,6 +118,17 @@ class _Desk:
     def ability(self, number: int, name: str, *values: Any) -> Any:
         """Return what a capability of a bound model returns."""
         return getattr(self._models[number].capabilities, name)(*values)
+
+    def gradient(self, number: int) -> dict[str, Any]:
+        """Open the gradient of a bound model; return its facts."""
+        opened: Any = self._models[number].capabilities.gradient
+        found = self._gradients[number] = opened()
+        facts = {name: getattr(found, name) for name in GRADIENT_FACTS}
+        return facts | {"has_kinks": found.kinks is not None}
+
+    def along(self, number: int, name: str, *values: Any) -> Any:
+        """Return what a part of the gradient of a bound model returns."""
+        return getattr(self._gradients[number], name)(*values)
 
     def masked_rows(self, number: int, *values: Any) -> Any:
         """Return the sparse rows of a masked text as the arrays they are made of."""
@@ -160,14 +176,14 @@ class _Desk:
             if one is not None
         }
 
-    def inspect(self, path: str, python_path: tuple[str, ...]) -> Inspection:
+    def inspect(self, path: str, python_path: tuple[str, ...], member: str | None) -> Inspection:
         """Say what a model file holds."""
-        return inspect_file(path, python_path)
+        return inspect_file(path, python_path, member)
 
 
 QUESTIONS = (
     *("open", "settle", "bind", "predict", "ability", "masked_rows", "predict_rows"),
-    *("begin", "explain", "versions", "inspect"),
+    *("gradient", "along", "begin", "explain", "versions", "inspect"),
 )
 """What a room can be asked."""
 

@@ -12,11 +12,12 @@ from xplain_cli.modalities import PROBE_ROWS
 from xplain_cli.models import Capabilities, LoadedModel, MaskedText, Model, ModelRecipe, Signature
 from xplain_cli.models.batches import count
 from xplain_cli.models.contract import Batch
-from xplain_cli.workers.room import FACTS
+from xplain_cli.models.gradients import Gradient, Slopes
+from xplain_cli.workers.room import FACTS, GRADIENT_FACTS
 from xplain_cli.workers.rooms import Room, Rooms
 
 _FIRST_QUESTIONS = 32  # of a room: opening, settling, and whether the model answers alike twice
-_CALLED = ("leaves", "read_length", "gradient")
+_CALLED = ("leaves", "read_length")
 
 
 def _masked_text(room: Room, number: int) -> MaskedText:
@@ -47,10 +48,53 @@ def _ability(room: Room, number: int, name: str) -> Callable[..., Any]:
     return lambda *values: room.ask("ability", number, name, *values)
 
 
+@dataclass(frozen=True)
+class FixedSlopes:
+    """
+    The derivatives of what is explained by the scores, at points where they are known.
+
+    Attributes
+    ----------
+    found : (m, k)
+        One row for each point.
+    """
+
+    found: FloatArray
+
+    def __call__(self, _scores: FloatArray) -> FloatArray:
+        """Return them."""
+        return self.found
+
+
+def _gradient(room: Room, number: int) -> Gradient:
+    """Return the gradient of a model in a room."""
+    facts = room.ask("gradient", number)
+
+    def along(name: str) -> Callable[..., Any]:
+        return lambda *values: room.ask("along", number, name, *values)
+
+    def derive(points: FloatArray, slopes: Slopes) -> tuple[FloatArray, FloatArray]:
+        # what a target reads of the scores is known here alone, and goes there as numbers
+        fixed = FixedSlopes(slopes(_matrix(room.ask("along", number, "scores", points))))
+        derivatives, scores = room.ask("along", number, "derive", points, fixed)
+        return derivatives, scores
+
+    return Gradient(
+        enter=along("enter"),
+        leave=along("leave"),
+        scores=along("scores"),
+        derive=derive,
+        kinks=along("kinks") if facts["has_kinks"] else None,
+        **{name: facts[name] for name in GRADIENT_FACTS},
+    )
+
+
 def _capabilities(room: Room, bound: dict[str, Any]) -> Capabilities:
     """Return what a bound model in a room can do."""
     number, has = bound["number"], set(bound["has"])
     called: dict[str, Any] = {name: _ability(room, number, name) for name in _CALLED if name in has}
+    if "gradient" in has:
+        called["gradient"] = lambda: _gradient(room, number)
     if "masked_text" in has:
         called["masked_text"] = _masked_text(room, number)
     return Capabilities(row_by_row=bound["row_by_row"], why_not=bound["why_not"], **called)

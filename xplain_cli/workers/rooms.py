@@ -24,7 +24,7 @@ from xplain_cli.workers.confine import Allowance, Confinement
 from xplain_cli.workers.plain import MessageError, decode
 from xplain_cli.workers.relay import raise_told
 from xplain_cli.workers.room import RoomRules
-from xplain_cli.workers.template import Source, SpawnedRooms, Template, can_fork
+from xplain_cli.workers.template import RoomSource, SpawnedRooms, Template, can_fork
 
 FOLDER_BYTES = 1 << 30
 """What a confined model may write into its folder for temporary files, altogether."""
@@ -182,7 +182,7 @@ def _bytes_in(folder: str) -> int:
 class Room:
     """A started room; one question at a time is asked in it."""
 
-    def __init__(self, source: Source, rules: RoomRules, allowed_bytes: int) -> None:
+    def __init__(self, source: RoomSource, rules: RoomRules, allowed_bytes: int) -> None:
         self._source = source
         self._folder = rules.folder if rules.allowed is not None else None
         self._allowed_bytes = allowed_bytes
@@ -321,7 +321,7 @@ class Rooms:
         self.folder = Path(tempfile.mkdtemp(prefix="xplain-room-"))
         self.held_bytes = 0
         self._rooms: list[Room] = []
-        self._source: Source
+        self._source: RoomSource
         if can_fork():
             self._source = Template(str(self.folder), fresh=fresh)
         else:

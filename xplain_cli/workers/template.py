@@ -27,7 +27,7 @@ _PR_SET_PDEATHSIG = 1
 _MOST = 1 << 20
 
 
-class Source(Protocol):
+class RoomSource(Protocol):
     """Where rooms come from."""
 
     def start(self, rules: RoomRules) -> "tuple[Connection[Any, Any], int]":

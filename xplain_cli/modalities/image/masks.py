@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xplain_cli.baselines.assignment import Assigned, FittedBaseline
 from xplain_cli.baselines.fills import mean_colours
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import RefusedError, well_formed
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import (
     FeatureLabels,
@@ -251,8 +251,8 @@ class PictureMasker:
                 keys.append(row.key())
             except RefusedError as error:
                 rows.append(None)
-                reasons[i] = str(error)
-                keys.append(hashlib.sha256(f"{picture.id}: {error}".encode()).digest())
+                reasons[i] = well_formed(str(error))
+                keys.append(hashlib.sha256(f"{picture.id}: {reasons[i]}".encode()).digest())
         return PictureRows(tuple(rows), tuple(keys), reasons, empty)
 
     def pixels(self, picture: LazyPicture) -> _Pixels:

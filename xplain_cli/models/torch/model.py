@@ -25,7 +25,7 @@ from xplain_cli.models.contract import (
 )
 from xplain_cli.models.pictures import LoadedFlatModel, layout_of
 from xplain_cli.models.responses import Answer, expand, settle_answer, to_matrix
-from xplain_cli.models.stored import LARGEST, ModelContent
+from xplain_cli.models.stored import ModelContent, unpacked_cap
 from xplain_cli.models.torch.archive import (
     EXPORT,
     REFUSED,
@@ -245,7 +245,7 @@ def open_torch(recipe: ModelRecipe, stored: ModelContent) -> LoadedTorch:
         torch is not installed.
     """
     path = recipe.source
-    archive = read_archive(path, stored.plain, LARGEST)
+    archive = read_archive(path, stored.plain, unpacked_cap(stored.size))
     program = None if recipe.trust_all else _judge(path, archive)
     if recipe.modality == "text":
         raise RefusedError(
