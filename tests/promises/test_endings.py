@@ -75,6 +75,13 @@ def test_a_signal_ends_the_run_without_orphans(cancer, tmp_path, number, code):
 EXITS = {
     "on_import": "import sys\nsys.exit(0)\ndef predict(table):\n    return table['mean radius']\n",
     "in_the_first_answer": "import sys\ndef predict(table):\n    sys.exit(0)\n",
+    "at_once": "import os\nos._exit(0)\n",
+    "at_once_in_an_answer": "import os\ndef predict(table):\n    os._exit(0)\n",
+    "by_abort": "import os\ndef predict(table):\n    os.abort()\n",
+    "in_a_handler": (
+        "import atexit, os\natexit.register(os._exit, 0)\n"
+        "def predict(table):\n    raise ValueError\n"
+    ),
     "by_another_kind": (
         "class Ending(SystemExit):\n    pass\ndef predict(table):\n    raise Ending(0)\n"
     ),

@@ -95,7 +95,7 @@ def encode(value: Any) -> bytes:
     return b"".join([_LENGTH.pack(len(text)), text, *writer.arrays])
 
 
-class _Parser:
+class _ValueReader:
     """Makes values of a tree and its arrays."""
 
     def __init__(self, arrays: list[memoryview]) -> None:
@@ -157,7 +157,7 @@ def decode(data: bytes) -> Any:
         for size in sizes:
             arrays.append(view[start : start + size])
             start += size
-        found = _Parser(arrays).value(tree)
+        found = _ValueReader(arrays).value(tree)
     except MessageError:
         raise
     except Exception as error:  # whatever is wrong with bytes that anybody may have sent

@@ -1,12 +1,13 @@
 """A model in a room, as a value here: it satisfies the contract of models by messages."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from xplain_cli.errors import ModelDiedError, staying
+from xplain_cli.errors import ModelDiedError, RefusedError, staying
 from xplain_cli.explanation import FloatArray
 from xplain_cli.modalities import PROBE_ROWS
 from xplain_cli.models import Capabilities, LoadedModel, MaskedText, Model, ModelRecipe, Signature
@@ -17,6 +18,7 @@ from xplain_cli.workers.room import FACTS, GRADIENT_FACTS
 from xplain_cli.workers.rooms import Room, Rooms
 
 _FIRST_QUESTIONS = 32  # of a room: opening, settling, and whether the model answers alike twice
+_OF_CONFINEMENT = {"PermissionError", "gaierror"}
 _CALLED = ("leaves", "read_length")
 
 
@@ -153,7 +155,8 @@ class LoadedRoomModel:
     def settle(self, batch: Batch) -> Signature:
         """Ask for one prediction on a few rows and choose the response."""
         try:
-            found: Signature = self.room.ask("settle", self.number, batch, limit=self.seconds)
+            with slits_told(self.room):
+                found: Signature = self.room.ask("settle", self.number, batch, limit=self.seconds)
         except ModelDiedError as error:
             raise _refused(self.source, error, "was first asked") from error
         return found
@@ -172,6 +175,23 @@ def _refused(source: str, error: ModelDiedError, when: str) -> ModelDiedError:
     )
 
 
+@contextlib.contextmanager
+def slits_told(room: Room) -> Iterator[None]:
+    """Say with a refusal that its confinement caused what lets the model have what it wanted."""
+    try:
+        yield
+    except ModelDiedError:
+        raise
+    except RefusedError as error:
+        cause = type(error.__cause__).__name__
+        if not room.confinement.holds or cause not in _OF_CONFINEMENT:
+            raise
+        raise RefusedError(
+            f"{error}; the model is confined: --allow-read PATH, --allow-write PATH, --allow-net"
+            " and --allow-env NAME let it have what you name"
+        ) from error.__cause__
+
+
 def load_in(rooms: Rooms, recipe: ModelRecipe) -> LoadedModel:
     """
     Judge and load a model in a room.
@@ -183,7 +203,7 @@ def load_in(rooms: Rooms, recipe: ModelRecipe) -> LoadedModel:
     """
     room, seconds = rooms.first, rooms.walls.open_seconds
     try:
-        with staying(recipe.source):
+        with staying(recipe.source), slits_told(room):
             facts = room.ask("open", recipe, limit=seconds)
     except ModelDiedError as error:
         raise _refused(recipe.source, error, "was opened") from error
