@@ -222,3 +222,33 @@ def test_trusted_code_is_readable(tmp_path):
 )
 def test_an_ending_is_said(status, words):
     assert ending(status) == words
+
+
+def test_rooms_can_be_started_anew_where_nothing_is_forked(stored, monkeypatch):
+    import numpy as np
+
+    monkeypatch.setattr(own_rooms, "can_fork", lambda: False)
+    path, X, model = stored
+    with open_rooms(Walls(sources=(str(path),))) as rooms:
+        loaded = load_in(rooms, ModelRecipe(str(path)))
+        bound = loaded.bind(loaded.settle(X.head(8)))
+        assert np.array_equal(bound.predict(X), model.predict_proba(X))
+        room = rooms.first
+        os.kill(room.process, signal.SIGKILL)
+        with pytest.raises(ModelDiedError, match="SIGKILL"):
+            bound.predict(X)
+
+
+def test_a_fresh_template_is_a_program_of_its_own(stored):
+    import numpy as np
+
+    path, X, model = stored
+    rooms = own_rooms.Rooms(Walls(sources=(str(path),)), fresh=True)
+    try:
+        loaded = load_in(rooms, ModelRecipe(str(path)))
+        bound = loaded.bind(loaded.settle(X.head(8)))
+        assert rooms.confinement.whole
+        assert np.array_equal(bound.predict(X), model.predict_proba(X))
+    finally:
+        rooms.close()
+    assert not rooms.folder.exists()

@@ -179,6 +179,12 @@ def _bytes_in(folder: str) -> int:
     return total
 
 
+def _kill(process: int) -> None:
+    """End a process that no room's keeper has waited for yet."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(process, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
 class Room:
     """A started room; one question at a time is asked in it."""
 
@@ -206,8 +212,8 @@ class Room:
     def _died(self) -> ModelDiedError:
         if self._ended is None:
             self._pipe.close()
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.process, signal.SIGKILL if self._killed else 0)
+            if self._killed:
+                _kill(self.process)
             self._ended = self._killed or f"died ({ending(self._source.ended(self.process))})"
         return ModelDiedError(f"the process of the model {self._ended}", self._ended)
 
@@ -289,8 +295,7 @@ class Room:
         """End the room at once, whatever it is doing."""
         if self.is_alive:
             self._killed = "was ended"
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.process, getattr(signal, "SIGKILL", signal.SIGTERM))
+            _kill(self.process)
             if self._lock.acquire(timeout=_TICK * 8):  # else who waits for its answer sees the end
                 try:
                     self._died()

@@ -123,6 +123,7 @@ def run(channel: socket.socket, folder: str) -> NoReturn:
         for process in rooms:
             with contextlib.suppress(OSError):
                 os.kill(process, signal.SIGKILL)
+                os.waitpid(process, 0)
         shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)
 
