@@ -253,6 +253,8 @@ def make_locks_local() -> None:
     import multiprocessing.synchronize as shared
     import threading
 
+    import joblib  # noqa: F401 - it looks for the others when it is imported
+
     def local(make: Any) -> Any:
         def made(*values: Any, ctx: Any = None) -> Any:  # noqa: ARG001 - as the library calls it
             return make(*values)

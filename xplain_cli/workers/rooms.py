@@ -129,8 +129,10 @@ def _own_code(walls: Walls) -> set[str]:
     return {*folders, *walls.python_path, *(path or "." for path in sys.path), str(Path.cwd())}
 
 
-def _machine_bytes() -> int:
-    """Return the memory of this machine, or of the group of processes that this one is in."""
+def _machine_bytes() -> int | None:
+    """Return the memory of this machine, or of the group of processes; None: it is not known."""
+    if not hasattr(os, "sysconf"):
+        return None
     found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         with contextlib.suppress(OSError, ValueError):
@@ -141,12 +143,13 @@ def _machine_bytes() -> int:
 def allowance(walls: Walls, folder: str) -> Allowance:
     """Return what a confined room may do, *folder* being its own."""
     models = {_beside(source) for source in walls.sources if not names_callable(source)}
+    memory = _machine_bytes()
     asked = {str(Path(path).resolve()) for path in (*walls.readable, *map(_there, walls.inputs))}
     return Allowance(
         readable=tuple(sorted({*_SYSTEM, *_libraries(), *models, *_own_code(walls), *asked})),
         writable=(folder, "/dev/null", *(str(Path(path).resolve()) for path in walls.writable)),
         network=walls.network,
-        memory=int(_MEMORY_SHARE * _machine_bytes()),
+        memory=None if memory is None else int(_MEMORY_SHARE * memory),
         file_bytes=FOLDER_BYTES,
     )
 
