@@ -25,6 +25,7 @@ from xplain_cli.workers.room import RoomRules, begin_process, serve
 _LENGTH = struct.Struct("=Q")
 _PR_SET_PDEATHSIG = 1
 _MOST = 1 << 20
+_JOIN_SECONDS = 1.0
 
 
 class RoomSource(Protocol):
@@ -243,8 +244,8 @@ class SpawnedRooms:
     def stop(self) -> None:
         """End every room."""
         for held in self._processes.values():
-            held.kill()
-            held.join()
+            held.terminate()
+            held.join(_JOIN_SECONDS)
         self._processes.clear()
 
 
