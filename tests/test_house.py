@@ -62,6 +62,7 @@ TESTED_BY = {
     "jobs/difference.py": "jobs/test_diff.py",
     "jobs/evaluate.py": "commands/test_evaluate.py",
     "jobs/explain.py": "commands/test_tabular.py",
+    "jobs/inspect.py": "commands/test_inspect.py",
     "jobs/merge.py": "promises/test_merging.py",
     "jobs/pairing.py": "jobs/test_diff.py",
     "jobs/report.py": "promises/test_finishing.py",
@@ -116,7 +117,11 @@ TESTED_BY = {
     "runs/delivery.py": "promises/test_delivering.py",
     "runs/seal.py": "jobs/test_verify.py",
     "seeds.py": "promises/test_same_numbers.py",
-    "workers/loky.py": "promises/test_faults.py",
+    "workers/relay.py": "workers/test_rooms.py",
+    "workers/room.py": "workers/test_rooms.py",
+    "workers/room_models.py": "workers/test_rooms.py",
+    "workers/template.py": "workers/test_rooms.py",
+    "workers/worker_pool.py": "promises/test_faults.py",
 }
 HEAVY = {"sklearn", "onnxruntime", "pyarrow", "skimage", "scipy.stats", "matplotlib", "torch"}
 
