@@ -6,7 +6,8 @@ import math
 from written import some_records
 
 from xplain_cli.console import Console, Counter, Pace
-from xplain_cli.quality.summary import FeatureLine, Summary, Tally
+from xplain_cli.quality.failures import Failure
+from xplain_cli.quality.summary import FeatureLine, Subject, Summary, Tally
 
 
 def test_the_closing_table_keeps_three_lines_apart(capsys):
@@ -16,6 +17,9 @@ def test_the_closing_table_keeps_three_lines_apart(capsys):
     seen = capsys.readouterr()
     assert seen.out == ""
     assert seen.err.splitlines()[1:] == [
+        "Explained       malignant (probability), mean prediction 0.5",
+        "Compared with   mean, mean base value 0.25",
+        "",
         "feature  mean |weight|  std_error   in top 5        - down|up +",
         "a                    2        0.2       100%  ████████████|",
         "b                    1        0.1       100%              |██████",
@@ -27,7 +31,18 @@ def test_the_closing_table_keeps_three_lines_apart(capsys):
         f"{'':<32}local_r2         median 0.1, p5 0.1",
         "Locality (1: own bins alone)    locality         median 0.5, p95 0.5",
         "Rows                            2 explained, 1 failed",
+        "  1 failed                      a.csv: line 3 is ragged",
         "see stability.csv",
+    ]
+
+
+def test_averages_over_several_targets_say_so(capsys):
+    subject = Subject({"a": 3, "b\x1b": 1}, "raw", "median", 0.5, 0.25)
+    Console().summary(Summary((), 4, 0, {}, {}, {}, subject=subject))
+    assert capsys.readouterr().err.splitlines()[1:4] == [
+        "Explained       2 targets (raw): a in 3, b\\x1b in 1, mean prediction 0.5",
+        "Compared with   median, mean base value 0.25",
+        "Averaged over   all 2 targets",
     ]
 
 
@@ -98,3 +113,12 @@ def test_rows_of_an_earlier_run_do_not_count_as_speed():
     counter.skip(50)
     counter.advance(10, 0)
     assert counter.pace(5.0) == Pace(60, 100, 0, 2.0, 20.0)
+
+
+def test_the_summary_names_the_most_frequent_reasons_of_failed_rows(capsys):
+    failures = (Failure("line 3 is ragged", 1200, ("r3",)), Failure(f"a\x1b[2J{'x' * 900}", 2, ()))
+    Console().summary(Summary((), 0, 1202, {}, {}, {}, failures=failures))
+    *_, first, second = capsys.readouterr().err.splitlines()
+    assert first == f"{'  1,200 failed':<31} line 3 is ragged"
+    assert second.startswith(f"{'  2 failed':<31} a\\x1b[2Jxxx")
+    assert len(second) < 450

@@ -61,18 +61,11 @@ def python(code, *, stdout=subprocess.PIPE):
     )
 
 
-@pytest.mark.parametrize("words", [(), ("tabular",), ("inspect",), ("gate",)])
-def test_help_has_an_example(xplain, words):
+@pytest.mark.parametrize("words", [(), ("tabular",), ("inspect",)])
+def test_help_has_examples(xplain, words):
     done = xplain(*words, "-h" if words else "--help")
     assert (done.code, done.err) == (0, "")
-    assert " ".join(("Example: xplain", *words)) in done.out
-
-
-def test_help_has_panels_and_no_lost_brackets_on_a_terminal(xplain):
-    done = xplain("tabular", "--help", env={"TYPER_USE_RICH": "1"})
-    assert done.code == 0
-    assert "How the work is spread" in done.out
-    assert "NAME[:KEY=VALUE,...]" in done.out
+    assert " ".join(("Examples\n  xplain", *words)) in done.out
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["tabular", "--help"]])

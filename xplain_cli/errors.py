@@ -3,6 +3,7 @@
 XplainError (5)
   x UsageError (2)      the command line, the project file, or a clash of plans
   x RefusedError (3)    a file, a table or a model that is refused, unreadable or unwritable
+    x ModelDiedError    the process that holds the model ended while it was asked
   x FailedRowsError (4) the run finished, or stopped, with too many failed rows
 
 A missed gate is no error: the run is finished, and its exit code is 1.
@@ -13,8 +14,11 @@ A message says what is wrong, where, and what to do: one line, lower case, no fu
 import contextlib
 import difflib
 import importlib
+import warnings
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from types import ModuleType
+from typing import TextIO
 
 
 class XplainError(Exception):
@@ -35,10 +39,30 @@ class RefusedError(XplainError):
     exit_code = 3
 
 
+class ModelDiedError(RefusedError):
+    """
+    The process that holds a model ended, or had to be ended, while it was asked.
+
+    Attributes
+    ----------
+    reason
+        How, said of the process: ``ended with exit code 0``.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message
+
+
 class FailedRowsError(XplainError):
     """More rows failed than --max-failed tolerates."""
 
     exit_code = 4
+
+
+def well_formed(text: str) -> str:
+    """Return a text without lone surrogates, which no table and no file can hold: spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 MOST_QUOTED = 200
@@ -51,41 +75,105 @@ def shortened(text: str) -> str:
     return line if len(line) <= MOST_QUOTED else f"{line[: MOST_QUOTED - 3]}..."
 
 
+LEFT_OUT = "(what it said may quote a value, and is left out)"
+
+
+def _bounded(said: str, cause: BaseException | None, *, shown: bool) -> str:
+    """Return a message with what it quotes of its cause cut, or left out."""
+    if cause is None or isinstance(cause, (XplainError, OSError)):
+        return said
+    quoted = [str(cause), " ".join(str(cause).split()), *str(cause).splitlines()[:1]]
+    found = next((one for one in quoted if one and one in said), None)
+    return said if found is None else said.replace(found, shortened(found) if shown else LEFT_OUT)
+
+
+_QUOTED: ContextVar[bool | None] = ContextVar("quoted", default=None)
+"""Whether what other people's code says may be quoted here; None: nobody has said."""
+
+
+def _cut_warnings() -> None:
+    """Show warnings from now on as the thread that raises them may quote; once is enough."""
+    show = warnings.showwarning
+    if hasattr(show, "cuts"):
+        return
+
+    def cut(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        quoted = _QUOTED.get()
+        if quoted is not None:
+            message = shortened(str(message)) if quoted else LEFT_OUT
+        show(message, category, filename, lineno, file, line)
+
+    vars(cut)["cuts"] = True
+    warnings.showwarning = cut
+
+
 @contextlib.contextmanager
-def causes_shortened(*, shown: bool) -> Iterator[None]:
+def quoting(*, shown: bool) -> Iterator[None]:
     """
-    Cut what an error quotes of the exception that caused it; not *shown*, leave it out.
+    Cut what errors and warnings quote of other people's code; not *shown*, leave it out.
 
     Models and libraries write the values that they were given into their messages.
     """
+    before = _QUOTED.set(shown)
+    _cut_warnings()
     try:
         yield
     except XplainError as error:
-        said, cause = str(error), error.__cause__
-        if cause is None or isinstance(cause, (XplainError, OSError)):
-            raise
-        quoted = [str(cause), " ".join(str(cause).split()), *str(cause).splitlines()[:1]]
-        found = next((one for one in quoted if one and one in said), None)
-        if found is None:
-            raise
-        kept = shortened(found) if shown else "(what it said may quote a value, and is left out)"
-        if kept == found:
-            raise
-        raise type(error)(said.replace(found, kept)) from cause
+        said = _bounded(str(error), error.__cause__, shown=shown)
+        if said != str(error):
+            error.args = (said,)
+        raise
+    finally:
+        _QUOTED.reset(before)
+
+
+class Terminated(SystemExit):
+    """A signal asks the process to end; blocks of ``finally`` and worker pools clean up first."""
+
+
+class ExitCalledError(RuntimeError):
+    """The code of a model called ``sys.exit``, or raised what only the program may raise."""
+
+
+@contextlib.contextmanager
+def exits_caught() -> Iterator[None]:
+    """
+    Turn an attempt of somebody else's code to end the program into an error of that code.
+
+    Raises
+    ------
+    ExitCalledError
+        It raised ``SystemExit``, or another exception that no ``except Exception`` catches. What
+        the user does, by Ctrl-C or a signal, passes.
+    """
+    try:
+        yield
+    except (Exception, KeyboardInterrupt, Terminated, GeneratorExit):
+        raise
+    except SystemExit as ending:
+        raise ExitCalledError(f"called sys.exit({ending.code!r})") from ending
+    except BaseException as ending:
+        raise ExitCalledError(f"raised {type(ending).__name__}") from ending
 
 
 @contextlib.contextmanager
 def staying(source: str) -> Iterator[None]:
     """Refuse the code of a model that would end the program, as scripts do on import."""
     try:
-        yield
-    except SystemExit as ending:
-        if type(ending) is not SystemExit:  # a signal
-            raise
+        with exits_caught():
+            yield
+    except ExitCalledError as error:
         raise RefusedError(
-            f"{source}: its code ended the program (sys.exit); move what a script does under"
+            f"{source}: its code ended the program ({error}); move what a script does under"
             " if __name__ == '__main__', and let functions raise an error"
-        ) from ending
+        ) from error
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

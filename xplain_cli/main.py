@@ -1,6 +1,7 @@
 """The door: signals, the boundary where errors become lines and exit codes."""
 
 import contextlib
+import errno
 import gc
 import os
 import signal
@@ -12,16 +13,12 @@ from types import FrameType
 from typing import NoReturn, TextIO
 
 from xplain_cli.console import Console
-from xplain_cli.errors import XplainError, summed_up
+from xplain_cli.errors import Terminated, XplainError, summed_up
 
 INTERRUPTED = 130
 CLOSED_PIPE = 141
 BUG = 5
 REFUSED = 3
-
-
-class Terminated(SystemExit):
-    """A signal asks the process to end; blocks of ``finally`` and worker pools clean up first."""
 
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
@@ -75,9 +72,7 @@ def _tell(
 
 def _run(argv: Sequence[str]) -> int:
     """Run the command line; return its exit code."""
-    # Typer takes a CI for a terminal and would print colours into its logs
-    wants_rich = sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    os.environ.setdefault("TYPER_USE_RICH", "1" if wants_rich else "0")
+    os.environ.setdefault("TYPER_USE_RICH", "0")  # it takes a CI for a terminal, and A:vs:B for art
     from xplain_cli.commands import app
 
     warnings.showwarning = _tell
@@ -93,12 +88,19 @@ def _run(argv: Sequence[str]) -> int:
 def _explain(error: Exception, console: Console, *, debug: bool, quotes: bool) -> int:
     """Say what went wrong; return the exit code."""
     if debug:
-        console.trace("".join(traceback.format_exception(error)))
+        told = (
+            traceback.format_exception(error)
+            if quotes
+            else traceback.format_tb(error.__traceback__)
+        )
+        console.trace("".join(told))
     if isinstance(error, XplainError):
         console.error(str(error))
         return error.exit_code
     if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else "cannot read or write: "
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}  # files of runs say their names
+        nameless = "stdout: " if full else "cannot read or write: "
+        place = f"{error.filename}: " if error.filename else nameless
         console.error(f"{place}{error.strerror or error}")
         return REFUSED
     hint = "" if debug else "; run again with --debug for the trace"

@@ -20,7 +20,7 @@ def finite(value: Any) -> Any:
 def digest(values: Mapping[str, Any]) -> str:
     """Return the SHA-256 (hex) of plain JSON values, independent of key order."""
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True)

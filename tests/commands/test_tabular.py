@@ -81,7 +81,7 @@ def test_weights_of_all_classes_add_up_to_zero(explain, mixed):
     for line in weights:
         key = (line["row_id"], line["feature"])
         sums[key] = sums.get(key, 0.0) + float(line["weight"])
-    assert max(map(abs, sums.values())) < 1e-9
+    assert max(map(abs, sums.values())) < 1e-6
 
 
 def test_one_against_another_is_the_difference_of_both(explain, mixed):
@@ -90,7 +90,7 @@ def test_one_against_another_is_the_difference_of_both(explain, mixed):
     one = {(w["row_id"], w["target"], w["feature"]): float(w["weight"]) for w in every}
     for line in pair[:40]:
         low, high = (one[line["row_id"], c, line["feature"]] for c in ("low", "high"))
-        assert float(line["weight"]) == pytest.approx(low - high, abs=1e-9)
+        assert float(line["weight"]) == pytest.approx(low - high, abs=1e-6)
 
 
 def test_log_odds_of_a_forest_need_an_eps(run, explain, cancer, tmp_path):
@@ -195,7 +195,7 @@ BAD = {
     "bad rows": (("MODEL", "DATA", "--rows", "5"), 2, "START:STOP"),
     "rows past the end": (("MODEL", "DATA", "--rows", "100:"), 2, "has 60 rows"),
     "unknown id": (("MODEL", "DATA", "--id-column", "idd"), 2, "did you mean 'id'"),
-    "no such folder": (("MODEL", "DATA", "-o", "no/such/out"), 3, "cannot be written"),
+    "a file as folder": (("MODEL", "DATA", "-o", "kept.csv/out"), 3, "cannot be written"),
     "a gate of nothing": (("MODEL", "DATA", "--fail-on", "maxrel>1"), 2, "maxrel"),
     "exact log-odds": (
         ("MODEL", "DATA", "-m", "lime:exact=yes", "--output-scale", "log-odds"),
@@ -220,6 +220,20 @@ def test_bad_input_is_one_clear_line_and_nothing_is_written(run, cancer, tmp_pat
     assert len(errors) == 1
     assert text in errors[0]
     assert list(tmp_path.iterdir()) == [kept]
+
+
+@pytest.mark.parametrize(("place", "made"), [("a/b/c", "a/b/c/weights.csv"), ("a/b/c.csv",) * 2])
+def test_the_folders_of_the_output_and_of_its_page_are_made(run, cancer, tmp_path, place, made):
+    options = ("-o", place, "--report", "pages/p.html", "--rows", "0:5", *SMALL)
+    assert run("tabular", cancer.model, cancer.data, *options).code == 0
+    assert (tmp_path / made).is_file()
+    assert (tmp_path / "pages" / "p.html").is_file()
+
+
+def test_a_refused_command_leaves_no_folder_of_its_output(run, cancer, tmp_path):
+    words = (cancer.model, cancer.data, "-o", "a/b/c", "--fail-on", "maxrel>1")
+    assert run("tabular", *words).code == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def broken(tmp_path, cancer, change):
@@ -289,7 +303,7 @@ def test_five_hundred_columns_work(run, tmp_path):
     pd.DataFrame(X).rename(columns="c{}".format).to_csv(case.data, index=False)
     done = run("tabular", case.model, case.data, "--rows", "0:2", "-r", "2", "-o", "out")
     assert done.code == 0, done.err
-    assert "samples raised from 1024 to 2048" in done.err
+    assert "samples raised" not in done.err  # nothing is solved that so few could not determine
     assert len(rows_of(tmp_path / "out" / "weights.csv")) == 1000
 
 

@@ -66,7 +66,13 @@ def some_records(rows, *, failed=0):
     })
     stability = pd.DataFrame({
         "row": [*rows, *range(1000, 1000 + failed)],
+        "row_id": [f"r{row}" for row in (*rows, *range(1000, 1000 + failed))],
         "status": ["ok"] * len(rows) + ["failed"] * failed,
+        "target": ["malignant"] * (len(rows) + failed),
+        "output_scale": ["probability"] * (len(rows) + failed),
+        "baseline": ["mean"] * (len(rows) + failed),
+        "base_value": [0.25] * (len(rows) + failed),
+        "error": [None] * len(rows) + ["a.csv: line 3 is ragged"] * failed,
         "precision": ["stable"] * len(rows) + [None] * failed,
         "fidelity": ["poor"] * len(rows) + [None] * failed,
         "max_rel_se": [0.01 * (row + 1) for row in rows] + [np.nan] * failed,

@@ -188,7 +188,7 @@ def test_damaged_and_endless_skops_files_are_refused(tmp_path):
         archive.writestr("schema.json", "{")
     with pytest.raises(RefusedError, match="not a readable skops file"):
         opened(tmp_path, file.getvalue())
-    with pytest.raises(RefusedError, match="holds a StandardScaler, not a model"):
+    with pytest.raises(RefusedError, match="holds a StandardScaler, which does not predict"):
         opened(tmp_path, StandardScaler().fit(TABLE))
 
 

@@ -25,6 +25,7 @@ KEYS = {
     *("unit", "occurrences", "mask_token", "hash_units", "segmenter", "segments", "resize"),
     *("crop", "channels", "rescale", "mean", "std", "layout", "max_pixels", "maps"),
     *("write_maps", "trust_model", "trusted", "model_sha256", "python_path", "fail_on"),
+    *("named_gates", "junit", "github"),
     *("max_failed", "force", "dry_run", "quiet", "verbose", "debug", "progress", "argv"),
     "project_file",
 }

@@ -115,3 +115,60 @@ def test_an_error_is_summed_up_in_a_line(error, quotes, said):
 def test_a_long_error_is_cut():
     said = summed_up(ValueError("x" * 500))
     assert (len(said), said[-3:]) == (200, "...")
+
+
+WORD = "rosebud" * 80
+TABLES = """
+import warnings
+
+import numpy as np
+
+
+def answers(frame):
+    rows = np.asarray(frame, dtype=object)
+    if any("rosebud" in str(cell) for cell in rows.ravel()):
+        raise ValueError(f"cannot take {rows.tolist()}")
+    return np.array([len(str(row)) / 100 for row in rows])
+
+
+def warns(frame):
+    warnings.warn(f"odd: {np.asarray(frame, dtype=object).ravel().tolist()}", stacklevel=1)
+    return np.array([len(str(row)) / 100 for row in np.asarray(frame, dtype=object)])
+"""
+PLAIN = [f"{10 + i},{'ab'[i % 2]},i{i}" for i in range(40)]
+BROKEN = {
+    "a word among numbers": (f"{WORD},a,x", ()),
+    "a category that the model fails on": (f"7,{WORD},x", ("-m", "kernel-shap", "-b", "row=0")),
+    "a category that draws bring": (f"7,{WORD},x", ()),
+    "a line with too many cells": (f"7,a,x,{WORD}", ()),
+    "a NUL byte": (f"7,a\0{WORD},x", ()),
+    "an id that repeats": (f"7,a,{WORD}\n8,b,{WORD}", ("--id-column", "id")),
+    "a model that warns": (f"7,{WORD},x", ("warns",)),
+}
+
+
+def broken_table(run, folder, case, *options):
+    """Run xplain tabular on a table with one broken line; return all that it says anywhere."""
+    line, more = BROKEN[case]
+    function = "warns" if "warns" in more else "answers"
+    (folder / "quotes_tables.py").write_text(TABLES)
+    (folder / "q.csv").write_text("\n".join(["n,job,id", *PLAIN, line]) + "\n")
+    done = run(
+        *("tabular", f"quotes_tables:{function}", "q.csv", "--python-path", folder, "-n", "64"),
+        *("-r", "2", "--report", "p.html", "--max-failed", "9", "--drop-columns", "id"),
+        *(*(one for one in more if one != "warns"), *options),
+    )
+    files = [path for path in Path().rglob("*") if path.suffix in {".csv", ".html", ".json"}]
+    assert done.code in {0, 3}
+    return [done.out, done.err, *(path.read_text() for path in files if path.name != "q.csv")]
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_hidden_cell_of_a_table_is_quoted_nowhere(run, tmp_path, case):
+    assert not any("rosebud" in text for text in broken_table(run, tmp_path, case, "--no-values"))
+
+
+@pytest.mark.parametrize("case", [case for case in BROKEN if case != "a model that warns"])
+def test_little_of_a_cell_is_quoted(run, tmp_path, case):
+    said = broken_table(run, tmp_path, case)[1]
+    assert max(line.count("rosebud") for line in said.splitlines()) <= 2 * 200 // len("rosebud")

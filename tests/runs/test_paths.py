@@ -11,6 +11,7 @@ from run_folders import records, run_at
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.runs.folder import RunPlace, write_atomically, writing
+from xplain_cli.runs.paths import parents_of
 
 
 def test_the_output_name_decides_the_place():
@@ -28,6 +29,19 @@ def test_standard_output_has_a_folder_that_goes_away():
     assert len(run.read_part(0, 2).weights) == 40
     run.close()
     assert not run.folder.exists()
+
+
+def test_folders_that_lead_to_a_place_are_made_and_go_where_nothing_comes(tmp_path):
+    place = tmp_path / "a" / "b" / "c"
+    with parents_of(place):
+        assert place.parent.is_dir()
+    assert list(tmp_path.iterdir()) == []
+    with parents_of(place):
+        place.mkdir()
+    assert place.is_dir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RefusedError, match="cannot be written: "), parents_of(tmp_path / "file/a"):
+        pass
 
 
 def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path):

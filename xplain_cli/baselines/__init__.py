@@ -15,6 +15,7 @@ from xplain_cli.baselines.pictures import NearestPicture, OtherPicture
 from xplain_cli.baselines.revert import Revert
 from xplain_cli.baselines.sample import Sample
 from xplain_cli.baselines.texts import Deletion, NearestText, Token
+from xplain_cli.errors import well_formed
 from xplain_cli.specs import build
 
 __all__ = ["BASELINES", "DEFAULTS", "Baseline", "label_of", "open_baseline"]
@@ -91,4 +92,4 @@ def open_baseline(modality: str, text: str | None) -> Baseline:
 
 def label_of(modality: str, baseline: Baseline, text: str | None) -> str:
     """Return how every line of the output names a baseline that was opened from *text*."""
-    return baseline.label or text or DEFAULTS[modality]
+    return well_formed(baseline.label or text or DEFAULTS[modality])

@@ -6,7 +6,7 @@ from typing import ClassVar
 from xplain_cli.baselines.assignment import SHORT, reads_nothing
 from xplain_cli.baselines.fixed import Fixed
 from xplain_cli.baselines.tables import TableFiles, TableReference
-from xplain_cli.errors import UsageError
+from xplain_cli.errors import UsageError, well_formed
 from xplain_cli.remote import redact
 
 
@@ -56,4 +56,4 @@ class FileRows:
         """Fit it."""
         if not self.path:
             raise UsageError("--baseline file: name one, such as file=healthy.csv")
-        return Fixed(reference.files.table(self.path), redact(self.path))
+        return Fixed(reference.files.table(self.path), well_formed(redact(self.path)))

@@ -8,15 +8,25 @@ from typing import Annotated, Any
 import typer
 
 import xplain_cli
+from xplain_cli.commands.demo import demo
+from xplain_cli.commands.diff import diff
 from xplain_cli.commands.evaluate import evaluate
+from xplain_cli.commands.explain import explain
 from xplain_cli.commands.gate import gate
 from xplain_cli.commands.image import image
 from xplain_cli.commands.inspect import inspect
 from xplain_cli.commands.merge import merge
+from xplain_cli.commands.reasons import reasons
 from xplain_cli.commands.report import report
+from xplain_cli.commands.selftest import selftest
+from xplain_cli.commands.show import show
+from xplain_cli.commands.summary import summary
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
+from xplain_cli.commands.verify import verify
+from xplain_cli.errors import staying
 from xplain_cli.options.command import Command, typer_function
+from xplain_cli.options.help import HelpfulCommand, HelpfulGroup
 from xplain_cli.options.project import resolve
 
 COMMANDS: dict[str, Command] = {
@@ -24,10 +34,18 @@ COMMANDS: dict[str, Command] = {
     "text": text,
     "image": image,
     "inspect": inspect,
+    "demo": demo,
+    "show": show,
+    "summary": summary,
     "gate": gate,
+    "diff": diff,
     "evaluate": evaluate,
     "merge": merge,
     "report": report,
+    "explain": explain,
+    "verify": verify,
+    "reasons": reasons,
+    "selftest": selftest,
 }
 
 
@@ -48,15 +66,21 @@ def xplain(
     """
     Explain the decisions of a model on every row, with the errors beside the weights.
 
+    xplain COMMAND --help tells what a command takes.
+
     Example: xplain tabular model.pkl data.csv
+    Example: xplain text model.pkl comments.csv --text-column CONTENT --top-k 10
+    Example: xplain image model.onnx photos/*.jpg --rescale 1/255
     """
 
 
 def make_app(commands: Mapping[str, Command]) -> typer.Typer:
     """Return the command line of some commands by name."""
     app = typer.Typer(
+        cls=HelpfulGroup,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # it reads A:vs:B as a picture
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(xplain)
@@ -64,9 +88,12 @@ def make_app(commands: Mapping[str, Command]) -> typer.Typer:
     def add(name: str, command: Command) -> None:
         def answer(given: Mapping[str, Any]) -> None:
             options = resolve(name, given, os.environ, Path(), commands)
-            raise typer.Exit(command.run(options))
+            # whatever code of a user's the command runs, only the command says how it ended
+            with staying(str(options.values.get("model") or name)):
+                code = command.run(options)
+            raise typer.Exit(code)
 
-        app.command(name)(typer_function(command, answer))
+        app.command(name, cls=HelpfulCommand)(typer_function(command, answer))
 
     for name, command in commands.items():
         add(name, command)

@@ -18,6 +18,7 @@ _BASELINE = worded(
     runs.Sources,
     _BASELINE,
     some(runs.Trust, "trust_model", "trusted", "python_path", "accept"),
+    runs.Sandbox,
     runs.ProjectFile,
     runs.BRIEF,
 )
@@ -26,6 +27,8 @@ def evaluate(options: Options) -> int:
     Measure a finished run by asking the model again: deletion and insertion, infidelity.
 
     Example: xplain evaluate xplain-out --model model.pkl --data data.csv
+    Example: xplain evaluate
+    Example: xplain evaluate xplain-out -b mean
     """
     run, sources = finished_run(options), options.group(runs.Sources)
     console = open_console(options.values, options.notes)

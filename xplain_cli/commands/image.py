@@ -15,7 +15,7 @@ _BASELINE = worded(
     " colour=#rrggbb, blur, inpaint, file=PATH, nearest:class=NAME[,from=FOLDER] (the"
     " nearest picture of a class). Default: mean.",
     usage="-b --baseline NAME",
-    panel="The superpixels",
+    panel="Superpixels",
 )
 
 
@@ -35,6 +35,7 @@ _BASELINE = worded(
     runs.Workers,
     runs.Batches,
     runs.Trust,
+    runs.Sandbox,
     runs.ProjectFile,
     runs.Talk,
     runs.Screen,
@@ -44,6 +45,8 @@ def image(options: Options) -> int:
     Explain every picture: superpixels, weights, errors, heatmaps.
 
     Example: xplain image model.onnx photos/*.jpg --rescale 1/255 --mean .485,.456,.406
+    Example: xplain image model.onnx photos --segments 32 --samples 2048 -b blur
+    Example: xplain image model.onnx photos -t predicted:vs:runner-up --report page.html
     """
     request = to_request(options, "image", argv=tuple(sys.argv[1:]))
     console = open_console(options.values, options.notes)

@@ -21,6 +21,8 @@ def merge(options: Options) -> int:
     Join runs made with --shard or --rows: the bytes of the undivided run.
 
     Example: xplain merge part-1 part-2 -o whole
+    Example: xplain merge part-* -o whole.parquet
+    Example: xplain merge part-1 part-2 -o whole --force
     """
     output, force = options.group(runs.Result).output, options.group(runs.Safety).force
     if "output" not in options.named or not output:

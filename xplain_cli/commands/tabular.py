@@ -23,6 +23,7 @@ from xplain_cli.options.request import stdin_holds_data, to_request
     runs.Safety,
     runs.Workers,
     runs.Trust,
+    runs.Sandbox,
     runs.ProjectFile,
     runs.Talk,
     runs.Screen,
@@ -32,6 +33,8 @@ def tabular(options: Options) -> int:
     Explain every row of a table: features, weights, errors.
 
     Example: xplain tabular model.pkl data.csv --id-column id -k 10
+    Example: xplain tabular model.pkl data.csv -m kernel-shap -b median -t A:vs:B
+    Example: xplain tabular model.onnx data.csv --fail-on 'p95(max_rel_se)>0.15'
     """
     ready = stdin_holds_data(sys.stdin)
     request = to_request(options, "tabular", argv=tuple(sys.argv[1:]), stdin_ready=ready)

@@ -14,7 +14,7 @@ _BASELINE = worded(
     "What a text is compared with: nearest:class=NAME[,from=FILE,labels=COLUMN], the"
     " nearest text of a class. Default: the text without the unit (see --mask-token).",
     usage="-b --baseline NAME:KEY=VALUE",
-    panel="The texts",
+    panel="Texts",
 )
 
 
@@ -34,6 +34,7 @@ _BASELINE = worded(
     runs.Workers,
     runs.Batches,
     runs.Trust,
+    runs.Sandbox,
     runs.ProjectFile,
     runs.Talk,
     runs.Screen,
@@ -43,6 +44,8 @@ def text(options: Options) -> int:
     Explain every text: words or other units, weights, errors.
 
     Example: xplain text model.pkl comments.csv --text-column CONTENT --top-k 10
+    Example: xplain text model.onnx comments.jsonl --unit sentence --report page.html
+    Example: xplain text module:callable comments.csv --mask-token '[MASK]' --hash-units
     """
     ready = stdin_holds_data(sys.stdin)
     request = to_request(options, "text", argv=tuple(sys.argv[1:]), stdin_ready=ready)

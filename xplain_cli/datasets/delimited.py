@@ -225,8 +225,9 @@ def _names(
     if len(record) == 1 and options.sep is None:
         for sep, shown in ((";", ";"), ("\t", "\\t"), ("|", "|"), (",", ",")):
             if sep in record[0] and sep != used:
+                name = f" {cell.shorten(record[0])}" if options.show_cells else ""
                 raise RefusedError(
-                    f"{file.name}: a single column {cell.shorten(record[0])}; "
+                    f"{file.name}: a single column{name}; "
                     f"is the separator another one? try --sep '{shown}'"
                 )
     names = tuple(name or f"Unnamed: {i}" for i, name in enumerate(record))

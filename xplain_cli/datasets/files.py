@@ -222,7 +222,8 @@ def digest_files(files: Sequence[DataFile]) -> str:
         with Path(file.path).open("rb") as handle:
             found = hashlib.file_digest(handle, "sha256").hexdigest()
         if file.member:
-            found = hashlib.sha256(f"{found}:{file.member}".encode()).hexdigest()
+            member = file.member.encode("utf-8", "surrogatepass")
+            found = hashlib.sha256(f"{found}:".encode() + member).hexdigest()
         digests.append(found)
     return (
         digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()

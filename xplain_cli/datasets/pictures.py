@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xplain_cli.datasets.files import split_member
 from xplain_cli.datasets.pixels import DICOM_WAY_OUT, Pixels, Reading, instruct_pillow, read_pixels
 from xplain_cli.datasets.stacks import open_stack
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError, UsageError, well_formed
 from xplain_cli.remote import local, redact
 
 _PICTURES = frozenset({
@@ -246,7 +246,7 @@ def find_pictures(paths: Sequence[str]) -> Pictures:
 
     The id of a picture is its path as it was named; with one folder as DATA, its path below the
     folder; with one stack as DATA, its 0-based row. A page of a TIFF of several, and a row of one
-    stack among others, is ``PATH#NUMBER``, from 0.
+    stack among others, is ``PATH#NUMBER``, from 0. Bytes that are no UTF-8 are spelled out.
 
     Raises
     ------
@@ -264,9 +264,11 @@ def find_pictures(paths: Sequence[str]) -> Pictures:
     files = [file for path in paths for file in _named(path, notes)]
     folder = paths[0] if len(paths) == 1 and Path(paths[0]).is_dir() else None
     names = [
-        PurePath(file).relative_to(folder).as_posix()
-        if folder
-        else redact(PurePath(file).as_posix())
+        well_formed(
+            PurePath(file).relative_to(folder).as_posix()
+            if folder
+            else redact(PurePath(file).as_posix())
+        )
         for file in files
     ]
     twice = [name for name, count in Counter(names).items() if count > 1]

@@ -8,6 +8,7 @@ from typing import Any
 
 from xplain_cli.engine.explainer import Assignment, Explainer
 from xplain_cli.engine.pool import longer_pools
+from xplain_cli.errors import quoting
 from xplain_cli.explanation import Records, Rows
 from xplain_cli.methods import Pool
 from xplain_cli.models import Model, load_model
@@ -25,7 +26,7 @@ def _pools(assignment: Assignment, model: Model) -> Iterator[Pool]:
     found = longer_pools(Path(assignment.pool_folder), perturbation, model, assignment.budget, kept)
     for repeats, draw, outputs in found:
         scaled = checked_scale(outputs, assignment.target, assignment.scale)
-        yield Pool(draw, scaled, repeats, perturbation.levels)
+        yield Pool(draw, scaled, repeats, perturbation.frequencies)
 
 
 _OPEN: dict[tuple[str, str], Explainer] = {}
@@ -71,7 +72,7 @@ def explain_chunk(assignment: Assignment, batch: Any, rows: Rows) -> tuple[Recor
     """Explain one chunk with threads pinned to 1: their number would change last digits."""
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=1), quoting(shown=assignment.with_values):
         explainer = open_explainer(assignment)
         seconds, inputs, began = METER.seconds, METER.inputs, time.perf_counter()
         records = explainer.explain(batch, rows)

@@ -22,7 +22,7 @@ from xplain_cli.report import check_page
 from xplain_cli.report.comparison import render_comparison
 from xplain_cli.report.selection import link_to
 from xplain_cli.runs.finished import FinishedRun, TargetLine, find_run, said_of
-from xplain_cli.runs.paths import MARKER, RunPlace, unwritable, write_atomically
+from xplain_cli.runs.paths import MARKER, RunPlace, parents_of, unwritable, write_atomically
 
 _NOT_IN_NAMES = re.compile(r"[^\w.=,-]+")
 
@@ -35,6 +35,17 @@ def _named(output: str, name: str) -> str:
     return str(path / name)
 
 
+def _check_streams(request: Request) -> None:
+    """Refuse to read stdin, or to write stdout, several times."""
+    if "-" in request.sources.data:
+        raise UsageError(
+            "several baselines read DATA several times, which stdin does not allow: save it to a"
+            " file, or name one baseline"
+        )
+    if request.result.output == "-":
+        raise UsageError("several baselines are several runs: name a folder or a file by --output")
+
+
 def _check(request: Request) -> list[str]:
     """Return the name of each run, once they can stand side by side."""
     story = story_of(request.modality)
@@ -43,18 +54,14 @@ def _check(request: Request) -> list[str]:
             f"--baseline: {story.rows} are explained under one, not"
             f" {', '.join(request.references.baseline)}: their features follow from it"
         )
-    if request.result.output == "-":
-        raise UsageError("several baselines are several runs: name a folder or a file by --output")
+    _check_streams(request)
     if (Path(request.result.output) / MARKER).is_file():
         raise UsageError(
             f"{request.result.output} holds a run; several baselines need a folder of their own"
             " (--output)"
         )
     if request.result.report is not None:
-        check_page(
-            request.result.report,
-            RunPlace.from_output(request.result.output, request.result.output_format),
-        )
+        check_page(request.result.report)
     names = [_NOT_IN_NAMES.sub("-", text) for text in request.references.baseline]
     if len(set(names)) < len(names):
         raise UsageError(
@@ -63,7 +70,7 @@ def _check(request: Request) -> list[str]:
     folder = Path(request.result.output)
     if not folder.suffix and not request.safety.dry_run:
         try:
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(error, folder) from error
     return names
@@ -136,7 +143,8 @@ def _write_page(request: Request, outputs: Sequence[str], frame: pd.DataFrame) -
         _page(replace(request, result=replace(request.result, output=output))) for output in outputs
     ]
     links = [link_to(own, page) for own in pages]
-    write_atomically(page, render_comparison(request.references.baseline, links, frame))
+    with parents_of(page):
+        write_atomically(page, render_comparison(request.references.baseline, links, frame))
 
 
 def _under(request: Request, baseline: str, output: str) -> Request:
@@ -147,6 +155,9 @@ def _under(request: Request, baseline: str, output: str) -> Request:
         result=replace(request.result, output=output),
         output_explicit=True,
     )
+    if request.gates.junit is not None:
+        junit = _named(request.gates.junit, _NOT_IN_NAMES.sub("-", baseline))
+        own = replace(own, gates=replace(request.gates, junit=junit))
     if request.result.report is not None:
         own = replace(own, result=replace(own.result, report=str(_page(own))))
     if request.sampling.budget is not None:

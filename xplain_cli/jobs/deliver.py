@@ -18,8 +18,8 @@ from xplain_cli.runs.paths import SUFFIXES, unwritable
 def _home(address: str) -> Path:
     """Return where runs of an address are made, in the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    key = hashlib.sha256(redact(address).rstrip("/").encode()).hexdigest()[:16]
-    return cache / "xplain" / "runs" / key
+    name = redact(address).rstrip("/").encode("utf-8", "surrogatepass")
+    return cache / "xplain" / "runs" / hashlib.sha256(name).hexdigest()[:16]
 
 
 def _opened(request: Request) -> Delivery:

@@ -1,6 +1,5 @@
 """Measures on the model how well the weights of a finished run say what the model does."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +14,17 @@ from xplain_cli.engine.explainer import model_calls_of
 from xplain_cli.engine.model_calls import run_together
 from xplain_cli.engine.row_predictions import answer_rows
 from xplain_cli.engine.tasks import by_features, make_task, split_rows
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError, UsageError, quoting
 from xplain_cli.explanation import FloatArray
 from xplain_cli.features import RoughWeights, Split
+from xplain_cli.jobs.rerun import asked_again, differing_numbers
+from xplain_cli.jobs.schedule import rooms_for
 from xplain_cli.methods.curves import measure
 from xplain_cli.modalities import story_of
 from xplain_cli.models.batches import OWN_ROWS
-from xplain_cli.options.request import Request, from_stored
+from xplain_cli.options.declare import options_of
+from xplain_cli.options.request import Request
+from xplain_cli.options.runs import Sandbox
 from xplain_cli.output import csv_bytes
 from xplain_cli.planning.prepare import Job, assign, prepare
 from xplain_cli.quality.precision import Budget
@@ -37,30 +40,9 @@ MEASURES = (
 _FILE = "evaluation.csv"
 
 
-def _request(found: FinishedRun, named: str, model: str | None, data: tuple[str, ...]) -> Request:
-    """Return what the run was asked, with the model and the data named anew."""
-    held = found.results().get("request")
-    if held is None:
-        raise RefusedError(
-            f"{named}: does not say what it was asked; explain again with this version"
-        )
-    # trust and consent are given anew, or not at all
-    again = {"trusted": (), "trust_model": False, "accept": (), "fail_on": None, "dry_run": False}
-    request = from_stored(held | again)
-    named_anew = replace(
-        request.sources, model=model or request.sources.model, data=data or request.sources.data
-    )
-    return replace(request, sources=named_anew)
-
-
 def _check_same(found: FinishedRun, job: Job, named: str) -> None:
     """Refuse another model or other data than the run explained."""
-    then = found.marker.plan.get("numbers", {})
-    parts = [
-        name
-        for name, value in json.loads(json.dumps(job.plan.numbers)).items()
-        if then.get(name) != value and name != "schema"  # how parts are laid out explains nothing
-    ]
+    parts = differing_numbers(found, job)
     if not parts:
         return
     raise RefusedError(
@@ -143,7 +125,9 @@ def _by_masks(job: Job, baseline: str | None, console: Console) -> Job:
     return prepare(
         replace(
             job.request,
-            explanation=replace(job.request.explanation, method="occlusion"),
+            explanation=replace(
+                job.request.explanation, method="occlusion", output_scale=job.chosen.scale.label
+            ),
             references=replace(job.request.references, baseline=(baseline,) if baseline else ()),
             sampling=replace(job.request.sampling, samples=None, repeats=None),
         ),
@@ -199,6 +183,7 @@ def _write(
         raise RefusedError(f"{named}: no row was explained, or none differs from its baseline")
     path = found.folder / _FILE
     write_atomically(path, csv_bytes(frame, guarded=request.result.csv_guard))
+    found.hold(path)
     return path
 
 
@@ -224,12 +209,18 @@ def evaluate(
     """
     from threadpoolctl import threadpool_limits
 
-    with brought_here(run) as folder, threadpool_limits(limits=1):
+    with brought_here(run) as folder:
         found = find_run(folder)
-        request = _request(found, run, model, data)
+        request = asked_again(found, run, model, data)
         names = ("trusted", "trust_model", "python_path", "accept")
         granted = {name: options[name] for name in names}
-        request = replace(request, trust=replace(request.trust, **granted))
-        path = _write(found, request, options["baseline"] or (None,), run, console)
+        walls = Sandbox(**{one.name: options[one.name] for one in options_of(Sandbox)})
+        request = replace(request, trust=replace(request.trust, **granted), sandbox=walls)
+        with (
+            rooms_for(request),
+            threadpool_limits(limits=1),
+            quoting(shown=request.shows_values),
+        ):
+            path = _write(found, request, options["baseline"] or (None,), run, console)
         console.line(str(path))
     return 0

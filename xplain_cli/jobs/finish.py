@@ -245,16 +245,16 @@ def _write_files(
 
 def _close(
     parts: Parts, files: _Files, account: Account, gates: list[Any], course: Course
-) -> dict[str, Any]:
-    """Write the manifest and the results, which say that the run is finished; return these."""
+) -> tuple[Run, dict[str, Any]]:
+    """Write the manifest and the results, which say that it is finished; return run and results."""
     outcome = {
         **results(course, files.whole, files.facts["pool"], account.model_inputs),
         "argv": redact_all(account.argv),
         **({} if account.request is None else {"request": redact_all(account.request)}),
         "gates": gates,
     }
-    parts.run.finish(files.facts, outcome, n_parts=len(parts.chunks), extra=files.outputs)
-    return outcome
+    run = parts.run.finish(files.facts, outcome, n_parts=len(parts.chunks), extra=files.outputs)
+    return run, outcome
 
 
 def _tell(files: _Files, outcome: Mapping[str, Any], console: Console) -> None:
@@ -277,7 +277,7 @@ def finish(
     Raises
     ------
     RefusedError
-        A part is damaged, or a file cannot be written.
+        A part is damaged, a file cannot be written, or does not stand there afterwards.
     """
     parts, story = Parts.of(run, plan), story_of(plan.numbers["modality"])
     if run.rendered:
@@ -290,9 +290,11 @@ def finish(
     lines = (written(records, plan.rendering["top_k"]) for records in parts)
     gates = judge_gates(wanted.gates, lines, console)
     if files is not None:
-        _tell(files, _close(parts, files, account, gates, course), console)
+        run, outcome = _close(parts, files, account, gates, course)
+        _tell(files, outcome, console)
     elif gates:
         run.keep_gates(gates)
+    run.check_finished()  # before the page, which is one more output where it lies in the run
     if wanted.page is not None:
         console.note(f"report: {write_page(run.folder, wanted.page)}")
     console.line(run.place.name)

@@ -1,15 +1,19 @@
 """Judges a run by its gates and its failed rows, and tells the exit code."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
 
 from xplain_cli.console import Console
 from xplain_cli.explanation import Records
+from xplain_cli.jobs.announce import announce
+from xplain_cli.options import runs
 from xplain_cli.output import prune
-from xplain_cli.quality.gates import Gate, GateResult, exit_code, judge, parse_gates
+from xplain_cli.quality.checks import Check, gate_checks, gate_message
+from xplain_cli.quality.gates import Gate, GateResult, exit_code, judge
+from xplain_cli.quality.named_gates import gates_of
 from xplain_cli.runs.delivery import brought_here
 from xplain_cli.runs.finished import find_run
 
@@ -24,39 +28,71 @@ def judge_gates(
 ) -> list[dict[str, Any]]:
     """Judge a run and tell each gate; return the results as plain values."""
     judged: list[GateResult] = judge(tuple(gates), stability) if gates else []
-    for gate in judged:
-        seen = "no value" if gate.observed is None else f"{gate.observed:.6g}"
-        worst = f", worst row {gate.worst}" if gate.worst is not None else ""
-        text = f"{gate.text} (observed {seen}{worst})"
-        if gate.missed:
-            console.warn(f"gate missed: {text}")
+    found = [asdict(gate) for gate in judged]
+    for gate in found:
+        text = gate_message(gate)
+        named = f" {gate['name']}" if gate["name"] else ""
+        if gate["missed"]:
+            console.warn(f"gate{named} FAILED: {text}")
         else:
-            console.note(f"gate met: {text}")
-    return [asdict(gate) for gate in judged]
+            console.note(f"gate{named} ok: {text}")
+    return found
 
 
-def conclude(gates: Sequence[dict[str, Any]], failed: int, allowed: int, console: Console) -> int:
-    """Tell of failed rows that are too many, and return the exit code of a run."""
+@dataclass(frozen=True)
+class Lost:
+    """How many rows failed, and how many may."""
+
+    failed: int = 0
+    allowed: int = 0
+
+
+def conclude(
+    gates: Sequence[dict[str, Any]], lost: Lost, asked: runs.Gates, command: str, console: Console
+) -> int:
+    """
+    Tell of failed rows that are too many, tell CI systems, and return the exit code of a run.
+
+    Parameters
+    ----------
+    asked
+        How CI systems are told.
+    command
+        What judges.
+    """
+    failed, allowed = lost.failed, lost.allowed
+    checks = gate_checks(gates)
     if failed > allowed:
-        console.warn(
+        text = (
             f"{failed} rows failed, more than the {allowed} that --max-failed tolerates; their"
             " reasons stand in column error of the stability report"
         )
+        console.warn(text)
+        checks.append(Check("failed rows", failed=True, message=text))
+    announce(checks, asked, command, console)
     missed = any(gate["missed"] for gate in gates)
     return exit_code(missed=missed, failed=failed, allowed=allowed)
 
 
-def judge_run(run: str, fail_on: str, console: Console) -> int:
+def judge_run(run: str, asked: runs.Gates, console: Console) -> int:
     """
     Judge a finished run by conditions and return the exit code: 0, or 1 for a missed gate.
+
+    Parameters
+    ----------
+    asked
+        The conditions, and how CI systems are told.
 
     Raises
     ------
     XplainError
         There is no finished run, or a condition cannot be read.
     """
-    gates = parse_gates(fail_on)
+    gates, notes = gates_of(asked.fail_on, asked.gate)
+    for note in notes:
+        console.note(note)
     with brought_here(run) as folder:
         found = find_run(folder)
         lines = (written(records, found.marker.top_k) for records in found.records())
-        return conclude(judge_gates(gates, lines, console), 0, 0, console)
+        judged = judge_gates(gates, lines, console)
+        return conclude(judged, Lost(), asked, "gate", console)

@@ -23,7 +23,7 @@ from xplain_cli.seeds import RULE
 
 _Item = TypeVar("_Item")
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "joblib", "onnxruntime", "threadpoolctl")
-_WHERE_USED = ("pyarrow", "xgboost", "lightgbm", "catboost", "skops")
+WHERE_USED = ("pyarrow", "xgboost", "lightgbm", "catboost", "skops")
 
 
 def _budget(plan: Plan) -> dict[str, Any]:
@@ -34,7 +34,8 @@ def _budget(plan: Plan) -> dict[str, Any]:
     return {"budget": {"asked": plan.budget, **became}}
 
 
-def _versions() -> dict[str, str]:
+def versions_now() -> dict[str, str]:
+    """Return the versions that decide last digits, of the packages that are in use."""
     found = {"xplain-cli": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -42,8 +43,13 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     # asked of the modules, for one may be installed under another name: xgboost as xgboost-cpu
-    used = {package: sys.modules.get(package) for package in _WHERE_USED}
+    used = {package: sys.modules.get(package) for package in WHERE_USED}
     return found | {name: str(module.__version__) for name, module in used.items() if module}
+
+
+def platform_now() -> str:
+    """Return the system and the kind of processor."""
+    return f"{sys.platform} {platform.machine()}"
 
 
 def _accepted(opened: Inputs) -> dict[str, Any]:
@@ -96,8 +102,8 @@ def manifest(
         "pool": dict(pool),
         "seed_rule": RULE,
         "notes": list(notes),
-        "versions": _versions(),
-        "platform": f"{sys.platform} {platform.machine()}",
+        "versions": versions_now(),
+        "platform": platform_now(),
     }
     return {
         "schema_version": SCHEMA_VERSION,

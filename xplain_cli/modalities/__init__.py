@@ -7,6 +7,7 @@ What can be said of its runs without opening DATA is its story.
 
 import hashlib
 import importlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,7 +174,7 @@ def content_sha256(name: str) -> str:
     try:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
-                state.update(file.relative_to(path).as_posix().encode() + b"\0")
+                state.update(os.fsencode(file.relative_to(path).as_posix()) + b"\0")
                 state.update(hashlib.sha256(file.read_bytes()).digest())
     except OSError as error:
         raise RefusedError(f"{name}: cannot be read: {error.strerror or error}") from error
@@ -187,6 +188,12 @@ MODALITIES: dict[str, str] = {
 }
 """The folder of each modality, by the name of its command: its ``data`` module has ``open_data``,
 its ``story`` module ``STORY``. They are imported when a run needs them, and no other is."""
+
+
+def import_modality(modality: str) -> None:
+    """Import what opens DATA of a modality, and what tells of it."""
+    for part in ("data", "story"):
+        importlib.import_module(f"{MODALITIES[modality]}.{part}")
 
 
 def open_modality(request: Request, load: Load) -> OpenedModality:
@@ -289,6 +296,21 @@ class AbsenceWords(Protocol):
         ...
 
 
+Counterparts: TypeAlias = Callable[[Any, Any], Any]
+"""Takes the weights of a part, and the names (L,) of their features; returns the names under which
+the features of two runs are the same."""
+
+
+def _by_name(weights: Any, lines: Any) -> Any:  # noqa: ARG001 - a default of ``Story``
+    """Tell features of a row apart by what they are called."""
+    return weights["feature"].to_numpy(dtype=object)
+
+
+def _called_alike(old: RunPlace, new: RunPlace) -> tuple[Counterparts | None, Counterparts | None]:  # noqa: ARG001 - a default of ``Story``
+    """Say that features of two runs are the same where they are called alike."""
+    return None, None
+
+
 class PlaceCheck(Protocol):
     """A look at where extra files go."""
 
@@ -325,6 +347,13 @@ class Story:
         Whether weights can be measured under another baseline than their own.
     check_place, extra_files
         Whether extra files may be written, and writing them.
+    feature_keys
+        (weights of a part, how many belong to each line) -> what tells the features of a row apart.
+    value_columns
+        Columns of the weights that tell whether a row is the same in two runs.
+    counterparts
+        What renames the features of OLD and of NEW, given their places, so that two runs can be
+        joined; None: they are called alike.
     """
 
     rows: str
@@ -340,6 +369,11 @@ class Story:
     any_baseline: bool = False
     check_place: PlaceCheck = _no_check
     extra_files: Callable[[WholeRun], ExtraFiles] = _no_files
+    feature_keys: Callable[[Any, Any], Any] = _by_name
+    value_columns: tuple[str, ...] = ("feature_value",)
+    counterparts: Callable[
+        [RunPlace, RunPlace], tuple[Counterparts | None, Counterparts | None]
+    ] = _called_alike
 
     @property
     def ranks_over_rows(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 from xplain_cli import datasets
 from xplain_cli.datasets import Chunk, ReadOptions, Table
 from xplain_cli.datasets.columns import duplicate_ids
-from xplain_cli.errors import RefusedError, UsageError, nearest
+from xplain_cli.errors import RefusedError, UsageError, nearest, shortened
 from xplain_cli.explanation import STABILITY_COLUMNS, WEIGHT_COLUMNS, Rows
 from xplain_cli.options.request import Request
 
@@ -83,9 +83,17 @@ def check_carried(request: Request, table: Table) -> None:
         if twice:
             raise RefusedError(
                 f"{table.paths[0]}: --id-column {request.ids.id_column}: ids must be unique, but"
-                f" {', '.join(map(repr, twice[:3]))} repeat{'s' if len(twice) == 1 else ''};"
-                " name another column"
+                f" {_repeats(ids, twice, shown=request.shows_values)}; name another column"
             )
+
+
+def _repeats(ids: list[str], twice: list[str], *, shown: bool) -> str:
+    """Say which ids repeat, or in which rows one does where cells are not shown."""
+    if shown:
+        named = ", ".join(repr(shortened(one)) for one in twice[:3])
+        return f"{named} repeat{'s' if len(twice) == 1 else ''}"
+    first = ids.index(twice[0])
+    return f"rows {first} and {ids.index(twice[0], first + 1)} (from 0) have the same"
 
 
 def carried_columns(request: Request) -> list[str]:

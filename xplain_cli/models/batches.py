@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xplain_cli.errors import RefusedError, XplainError
+from xplain_cli.errors import RefusedError, XplainError, exits_caught
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.models import Model
 
@@ -53,13 +53,14 @@ def limit_calls(seconds: float | None) -> None:
 
 
 @contextlib.contextmanager
-def _call(rows: int) -> Iterator[None]:
-    """Time a model call, and limit it if it has a limit."""
+def metered(rows: int) -> Iterator[None]:
+    """Time a model call, and limit it if it has a limit; it must not end the program."""
     for seconds in _LIMITS:
         signal.setitimer(signal.ITIMER_REAL, seconds)
     began = time.perf_counter()
     try:
-        yield
+        with exits_caught():
+            yield
     finally:
         METER.inputs += rows
         METER.seconds += time.perf_counter() - began
@@ -167,7 +168,7 @@ def predict_stream(
     """
     parts = []
     for batch, rows in _batches(pieces, size, many=many):
-        with _call(count(batch)):
+        with metered(count(batch)):
             answers = predict(batch)
         if len(answers) != count(batch):  # nobody knows which rows these answers belong to
             raise ValueError(f"answered {len(answers)} rows for {count(batch)}")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError, UsageError, well_formed
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import Signature, WrongLengthError
 from xplain_cli.targets import MOST_TARGETS, is_unnamed, of_several, position_names
@@ -206,7 +206,7 @@ def settle_answer(answer: Answer, rows: int, class_names: tuple[str, ...] | None
         Class names whose count does not fit.
     """
     _check(answer, rows)
-    outputs = _outputs(answer, class_names)
+    outputs = tuple(map(well_formed, _outputs(answer, class_names)))
     lone = answer.matrix.shape[1] == 1 and len(outputs) == 2
     exclusive = sums_to_one(answer.matrix)
     sigmoid = lone and answer.scale != "raw" and is_bounded(answer.matrix)

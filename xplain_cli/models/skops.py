@@ -12,6 +12,7 @@ from xplain_cli.errors import RefusedError, require
 from xplain_cli.models.callables import extend_path
 from xplain_cli.models.contract import LoadedModel, ModelRecipe
 from xplain_cli.models.estimators.model import Estimator
+from xplain_cli.models.members import stored_model
 from xplain_cli.models.pickles.allowlist import judge
 from xplain_cli.models.pickles.dry_run import dry_run
 from xplain_cli.models.pickles.leftovers import check_leftovers, leftover_notes
@@ -196,11 +197,10 @@ def open_skops(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
             f"{path}: cannot be loaded: {reason}{bracketed(found.version)};"
             f" {way_out(found.version)}"
         ) from error
-    if not any(callable(getattr(loaded, name, None)) for name in ("predict", "decision_function")):
-        raise RefusedError(f"{path}: holds a {type(loaded).__name__}, not a model")
     if not recipe.trust_all:
         _judge_built(recipe, loaded)
         refuse_readers(path, loaded)
+    loaded = stored_model(recipe, loaded)
     leftovers = check_leftovers(recipe, loaded, found.version)
     notes = [note for note in (skew(found.version), *leftover_notes(leftovers)) if note]
     if recipe.trust_all:

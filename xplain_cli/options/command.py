@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
+from xplain_cli.options.completion import completer
 from xplain_cli.options.declare import LISTS, Option, options_of
 
 G = TypeVar("G")
@@ -112,9 +113,10 @@ def _parameter(option: Option) -> inspect.Parameter:
         typer.Option(
             *option.flags,
             help=option.help,
-            metavar=option.metavar or None,
+            metavar=option.metavar or "|".join(option.choices) or None,
             rich_help_panel=option.panel,
             show_default=False,
+            autocompletion=completer(option),
         )
         if option.flags
         else typer.Argument(metavar=option.metavar, help=option.help, show_default=False)

@@ -3,7 +3,7 @@ Declares an option once, as a field of a frozen group.
 
     @dataclass(frozen=True, kw_only=True)
     class Sampling:
-        panel: ClassVar = "How well"
+        panel: ClassVar = "Samples"
 
         samples: int | None = option("-n --samples N", "Draws per repeat.", least=1)
 

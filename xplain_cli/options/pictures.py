@@ -13,7 +13,7 @@ Channels = Literal["grey", "rgb", "bgr", "rgba"]
 class Segmentation:
     """Into which superpixels a picture is cut."""
 
-    panel: ClassVar = "The superpixels"
+    panel: ClassVar = "Superpixels"
     segmenter: str = option(
         "--segmenter NAME[:KEY=VALUE,...]",
         "slic, quickshift, felzenszwalb, watershed, grid, or file=LABELMAP. Default: slic.",
@@ -31,7 +31,7 @@ class Segmentation:
 class PictureForm:
     """In which form the model takes a picture."""
 
-    panel: ClassVar = "How pictures are read and handed over"
+    panel: ClassVar = "Pictures"
     resize: str | None = option(
         "--resize SIZE",
         "224 or 320x240 (width x height), or short=256 for the shorter side. Default: the model's.",

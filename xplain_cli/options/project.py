@@ -15,6 +15,7 @@ from xplain_cli.remote import is_remote
 PREFIX = "XPLAIN_"
 _TRUST = ("trust_model", "trusted")
 _CONSENT = ("accept",)
+_WALLS = ("confine", "allow_read", "allow_write", "allow_net", "allow_env", "open_timeout")
 # a folder before sys.path decides whose code a named callable is, and replaces any library
 _WHOSE_CODE = ("python_path",)
 _CODE = {"model": "MODEL on the command line", "unit": "--unit"}
@@ -80,6 +81,11 @@ def _names(shown: str, table: Mapping[str, Any], allowed: Iterable[str]) -> dict
                 f"{shown}: {key}: a project file can never grant trust: pass --trust-model "
                 "or --trusted on the command line, or set XPLAIN_TRUST_MODEL or XPLAIN_TRUSTED"
             )
+        if name in _WALLS:
+            raise UsageError(
+                f"{shown}: {key}: a project file never says what a model may reach: pass"
+                f" --{name.replace('_', '-')} on the command line, or set {PREFIX}{name.upper()}"
+            )
         if name in _CONSENT:
             raise UsageError(
                 f"{shown}: {key}: a project file can never consent to numbers: pass"
@@ -111,16 +117,48 @@ def _configurable(options: Iterable[Option]) -> dict[str, Option]:
     return {option.name: option for option in options if option.kind != "words"}
 
 
+def _gates_as_pairs(place: str, table: dict[str, Any]) -> dict[str, Any]:
+    """Return a table whose ``[[gate]]``, each with name and condition, are NAME=CONDITION texts."""
+    gates = table.get("gate")
+    if not isinstance(gates, list):
+        return table
+    pairs = []
+    for gate in gates:
+        whole = isinstance(gate, dict) and set(gate) == {"name", "condition"}
+        if not whole or not all(isinstance(value, str) for value in gate.values()):
+            raise UsageError(f"{place}: [[gate]] is {gate!r}; it must have a name and a condition")
+        if not gate["name"].strip() or set("=<>!") & set(gate["name"]):
+            raise UsageError(
+                f"{place}: [[gate]] name is {gate['name']!r}; use a word, without = < > !"
+            )
+        pairs.append(f"{gate['name']}={gate['condition']}")
+    twice = {
+        name
+        for name in (gate["name"] for gate in gates)
+        if sum(g["name"] == name for g in gates) > 1
+    }
+    if twice:
+        raise UsageError(f"{place}: [[gate]] {min(twice)!r} stands there twice; names are unique")
+    return {**table, "gate": pairs}
+
+
 def _from_file(
     command: str, commands: Mapping[str, Command], shown: str, table: dict[str, Any]
 ) -> dict[str, Any]:
     """Return what a project file sets for a command; every table is checked, whoever asks."""
-    tables = {key: value for key, value in table.items() if key in commands}
+    # [gate] is the table of the command, [[gate]] are gates of all commands
+    table = _gates_as_pairs(shown, table)
+    tables = {
+        key: value
+        for key, value in table.items()
+        if key in commands and not (key == "gate" and isinstance(value, list))
+    }
     for key, value in tables.items():
         if not isinstance(value, dict):
             raise UsageError(f"{shown}: {key} is {value!r}; it must be a table of options")
+        tables[key] = _gates_as_pairs(f"{shown}: [{key}]", value)
     every = _configurable(option for each in commands.values() for option in each.options)
-    shared = {key: value for key, value in table.items() if key not in commands}
+    shared = {key: value for key, value in table.items() if key not in tables}
     found = {"": _names(shown, shared, every.keys() - _NOT_IN_FILES)}
     for key, value in tables.items():
         allowed = _configurable(commands[key].options).keys() - _NOT_IN_FILES

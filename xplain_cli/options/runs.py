@@ -9,6 +9,7 @@ from xplain_cli.options.declare import Shape, option, some, worded
 
 OutputFormat = Literal["csv", "json", "jsonl", "parquet"]
 Response = Literal["predict_proba", "decision_function", "predict"]
+Confine = Literal["auto", "required", "off"]
 Backend = Literal["auto", "serial", "threads", "loky", "dask"]
 
 _ROWS = re.compile(r"(\d*):(\d*)")
@@ -17,6 +18,7 @@ _PAGE = Shape(re.compile(r"(?is).*\.html?"), "page.html")
 _SHA256 = Shape(re.compile(r"[0-9a-fA-F]{64}"), "64 hexadecimal digits")
 _ADDRESS = Shape(re.compile(r"[a-z]+://.+"), "tcp://HOST:8786")
 _TOLERATED = Shape(re.compile(r"\d+|\d+(\.\d+)?%"), "10 (rows) or 2.5%")
+_NAMED_GATE = re.compile(r"[^=<>!]*[^=<>!\s][^=<>!]*=(?!=).+", re.DOTALL)
 _ACCEPTED = Shape(re.compile(r"leftovers|unsteady"), "leftovers,unsteady")
 _BUDGET = Shape(re.compile(r"\d+(\.\d+)?(e\+?\d+|[smh])?"), "20m (s, m or h) or 2e6 (model inputs)")
 
@@ -85,7 +87,7 @@ class MergedRuns:
 class Sources:
     """Where the model and the rows are."""
 
-    panel: ClassVar = "What is explained"
+    panel: ClassVar = "Model and data"
     model: str = option("--model MODEL", "The model, instead of the argument.", "", kind="path")
     data: tuple[str, ...] = option(
         "--data DATA", "The rows, instead of the arguments.", (), kind="paths"
@@ -96,10 +98,11 @@ class Sources:
 class Explanation:
     """Which explanation is wanted: the method, and which number of the model it explains."""
 
-    panel: ClassVar = "What is explained"
+    panel: ClassVar = "Method and target"
     method: str = option(
         "-m --method NAME[:KEY=VALUE,...]",
-        "lime, kernel-shap, permutation, tree-shap, occlusion, rise, lime:space=baseline; or as"
+        "lime, kernel-shap, permutation, tree-shap, occlusion, rise, lime:space=baseline; by"
+        " gradients ig, idgi, saliency, smooth, input-x-gradient; or as"
         " lime:kernel_width=3,discretizer=decile. Default: lime.",
         "lime",
     )
@@ -111,7 +114,8 @@ class Explanation:
     output_scale: str | None = option(
         "--output-scale SCALE",
         "probability, raw (the margin of a classifier), log-odds or log-odds:eps=1e-6; of scores"
-        " probability:of=softmax or of=sigmoid. Default: probability if there is one.",
+        " probability:of=softmax or of=sigmoid. Default: probability if there is one; by gradients"
+        " log-odds.",
     )
     response: Response | None = option("--response", "What the model is asked. Default: probed.")
     model_output: str | None = option(
@@ -131,7 +135,7 @@ class Explanation:
 class References:
     """What a row is compared with."""
 
-    panel: ClassVar = "What is explained"
+    panel: ClassVar = "Background and baseline"
     background: str | None = option(
         "--background FILE",
         "Rows that stand for the training data (bins, draws). Default: DATA.",
@@ -148,7 +152,8 @@ class References:
     )
     judge: str | None = option(
         "--judge MODEL",
-        "Another model that says whether a baseline of a class is of that class.",
+        "Another model that says whether a baseline of a class is of that class; FILE:NAME is a"
+        " member of a dict.",
         kind="path",
     )
 
@@ -157,7 +162,7 @@ class References:
 class Sampling:
     """How many draws a row gets, and from which seed."""
 
-    panel: ClassVar = "How well"
+    panel: ClassVar = "Samples"
     samples: int | None = option(
         "-n --samples N", "Draws per repeat. Default: table 1024, text and picture 512.", least=1
     )
@@ -192,7 +197,7 @@ class Sampling:
 class Gates:
     """Which outcome of a run is a failure."""
 
-    panel: ClassVar = "How well"
+    panel: ClassVar = "Gates"
     fail_on: str | None = option(
         "--fail-on CONDITIONS",
         "Exit 1 if a condition holds, such as 'p95(max_rel_se)>0.15, count(failed)>0'.",
@@ -204,13 +209,32 @@ class Gates:
         kind="share",
         shape=_TOLERATED,
     )
+    gate: tuple[str, ...] = option(
+        "--gate NAME=CONDITION",
+        "As --fail-on, with a name; repeatable. In the project file: [[gate]] name=, condition=.",
+        (),
+        kind="pairs",
+        shape=Shape(_NAMED_GATE, "precise='p95(max_rel_se)>0.15' (NAME=CONDITION)"),
+        stored="named_gates",
+    )
+    junit: str | None = option(
+        "--junit FILE.xml",
+        "Also write what was judged as JUnit XML.",
+        kind="path",
+        shape=Shape(re.compile(r"(?is).+\.xml"), "gates.xml"),
+    )
+    github: bool | None = option(
+        "--github/--no-github",
+        "Annotations and job summary of GitHub. Default: where GITHUB_ACTIONS is set and stderr is"
+        " no terminal.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Slices:
     """Which of the rows are explained."""
 
-    panel: ClassVar = "Which rows"
+    panel: ClassVar = "Rows"
     rows: tuple[int, int | None] | None = option(
         "--rows START:STOP", "A slice of DATA, counted from 0.", kind="text", shape=SLICE
     )
@@ -266,7 +290,7 @@ class Safety:
 class Workers:
     """Where the chunks of a run are explained; none of it changes a number."""
 
-    panel: ClassVar = "How the work is spread"
+    panel: ClassVar = "Workers"
     jobs: int | None = option("-j --jobs N", "Workers; changes no number. Default: auto.", least=1)
     backend: Backend = option("--backend", "Kind of workers. Default: auto.", "auto")
     chunk_rows: int | None = option(
@@ -284,7 +308,7 @@ class Workers:
 class Batches:
     """What the model is handed at a time."""
 
-    panel: ClassVar = "How the work is spread"
+    panel: ClassVar = "Workers"
     batch_size: int | None = option("--batch-size N", "Inputs of every model batch.", least=1)
 
 
@@ -316,10 +340,39 @@ class Trust:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sandbox:
+    """What a model may reach while it runs; a project file never says it (see ``project``)."""
+
+    panel: ClassVar = "Trust"
+    confine: Confine = option(
+        "--confine",
+        "auto confines a model file as far as the system can; required a callable too, or nothing"
+        " runs; off neither. Default: auto.",
+        "auto",
+    )
+    allow_read: tuple[str, ...] = option(
+        "--allow-read PATH", "Let a confined model read this; repeatable.", (), kind="paths"
+    )
+    allow_write: tuple[str, ...] = option(
+        "--allow-write PATH", "Let a confined model write here; repeatable.", (), kind="paths"
+    )
+    allow_net: bool = option("--allow-net", "Let a confined model use the network.", default=False)
+    allow_env: tuple[str, ...] = option(
+        "--allow-env NAME", "Let a confined model see this variable; repeatable.", ()
+    )
+    open_timeout: float = option(
+        "--open-timeout SECONDS",
+        "How long opening a model, and its first answers, may take. Default: 60.",
+        60.0,
+        least=0,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProjectFile:
     """Where the options that nobody types stand."""
 
-    panel: ClassVar = "Manners"
+    panel: ClassVar = "Messages and settings"
     config: str | None = option(
         "--config FILE", "Project file. Default: xplain.toml, pyproject.toml."
     )
@@ -329,7 +382,7 @@ class ProjectFile:
 class Talk:
     """How much is said."""
 
-    panel: ClassVar = "Manners"
+    panel: ClassVar = "Messages and settings"
     quiet: bool = option("-q --quiet", "Only warnings and errors.", default=False)
     verbose: bool = option("-v --verbose", "Say more.", default=False)
     debug: bool = option("--debug", "Show the trace of an error.", default=False)
@@ -339,7 +392,7 @@ class Talk:
 class Screen:
     """How it is shown."""
 
-    panel: ClassVar = "Manners"
+    panel: ClassVar = "Messages and settings"
     log_json: bool = option("--log-json", "Talk as JSON lines.", default=False)
     no_progress: bool = option("--no-progress", "Show no progress.", default=False)
     no_color: bool = option("--no-color", "Use no colour.", default=False)
@@ -349,6 +402,12 @@ RUN = worded(
     Result, "output", "A run folder, or any file of one. Default: xplain-out.", usage="RUN"
 )
 """The finished run that a command is about, as its argument."""
+
+JUDGED = some(Gates, "fail_on", "gate", "junit", "github")
+"""What commands that judge by conditions take."""
+
+CI = some(Gates, "junit", "github")
+"""How commands that judge without conditions tell CI systems of it."""
 
 BRIEF = some(Talk, "quiet", "debug")
 """The talk of commands that have no more to say."""

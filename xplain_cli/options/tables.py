@@ -17,7 +17,7 @@ _PAIR = re.compile(r"[^=]+=.+", re.DOTALL)
 class Ids:
     """Which columns name a row, or go along with it."""
 
-    panel: ClassVar = "Which rows"
+    panel: ClassVar = "Rows"
     id_column: str | None = option(
         "--id-column COLUMN", "The column that names rows. Default: row number."
     )
@@ -30,7 +30,7 @@ class Ids:
 class Columns:
     """Which columns are features."""
 
-    panel: ClassVar = "The table"
+    panel: ClassVar = "Table"
     features: tuple[str, ...] = option(
         "--features COL,GLOB", "Columns that are features, in the model's order.", (), kind="names"
     )
@@ -54,7 +54,7 @@ class Columns:
 class TableFormat:
     """How the files of a table, or of texts, are read."""
 
-    panel: ClassVar = "The table"
+    panel: ClassVar = "Table"
     input_format: InputFormat | None = option(
         "--input-format", "Format of DATA. Default: by suffix; stdin: csv."
     )

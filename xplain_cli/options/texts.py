@@ -12,7 +12,7 @@ Occurrences = Literal["merge", "each"]
 class Texts:
     """Which column holds the texts, and into which units they are split."""
 
-    panel: ClassVar = "The texts"
+    panel: ClassVar = "Texts"
     text_column: str | None = option(
         "--text-column COLUMN", "The column of the texts. Default: the only one."
     )

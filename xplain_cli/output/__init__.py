@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, Protocol
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import Records
 from xplain_cli.output.cells import guard, unguard
-from xplain_cli.output.csv import CsvWriter, csv_bytes
+from xplain_cli.output.csv import CsvWriter, csv_bytes, write_csv
 from xplain_cli.output.json import JsonLinesWriter, JsonWriter
 from xplain_cli.output.parquet import ParquetWriter
 from xplain_cli.output.rendering import RenderedPiece, Rendering, prune, widen
@@ -24,6 +24,7 @@ __all__ = [
     "render_piece",
     "unguard",
     "widen",
+    "write_csv",
 ]
 
 

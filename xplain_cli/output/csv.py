@@ -44,6 +44,13 @@ def csv_bytes(frame: pd.DataFrame, *, guarded: bool) -> bytes:
     return b"".join(_sheet(frame, _guarded if guarded else _quoted))
 
 
+def write_csv(file: BinaryIO, frames: Iterable[pd.DataFrame], *, guarded: bool) -> None:
+    """Write frames of the same columns one after the other; one is in memory at a time."""
+    for at, frame in enumerate(frames):
+        head, lines = _sheet(frame, _guarded if guarded else _quoted)
+        file.write(lines if at else head + lines)
+
+
 class CsvWriter:
     """Two csv files."""
 

@@ -8,13 +8,15 @@ from typing import Any
 from xplain_cli.console import Console
 from xplain_cli.engine.explainer import Assignment
 from xplain_cli.engine.records import Labels
-from xplain_cli.errors import causes_shortened, staying
+from xplain_cli.errors import quoting, staying
+from xplain_cli.methods.defaults import own_columns
 from xplain_cli.options.request import Request
 from xplain_cli.output import Rendering, check_rendering
 from xplain_cli.plan import Plan
 from xplain_cli.planning.choices import Choices, choose_method
 from xplain_cli.planning.inputs import Inputs, open_inputs
-from xplain_cli.quality.gates import Gate, parse_gates, tolerated
+from xplain_cli.quality.gates import Gate, tolerated
+from xplain_cli.quality.named_gates import gates_of
 from xplain_cli.specs import settings_of
 
 
@@ -56,6 +58,7 @@ def assign(job: Job, pool_folder: Path | None, secret: str = "") -> Assignment:
     request, opened, chosen = job.request, job.opened, job.chosen
     # workers open the very bytes that were judged here
     recipe = replace(opened.recipe, sha256=opened.loaded.sha256)
+    further = own_columns(chosen.method)
     return Assignment(
         identity=job.plan.identity,
         recipe=recipe,
@@ -74,8 +77,8 @@ def assign(job: Job, pool_folder: Path | None, secret: str = "") -> Assignment:
             output_scale=chosen.scale.label,
             baseline=chosen.neighbourhood.baseline,
             steady=not opened.unsteady,
-            weight_columns=chosen.perturbation.weight_columns,
-            stability_columns=chosen.perturbation.stability_columns,
+            weight_columns=(*chosen.perturbation.weight_columns, *further[0]),
+            stability_columns=(*chosen.perturbation.stability_columns, *further[1]),
         ),
         pool_folder=None if pool_folder is None else str(pool_folder.resolve()),
         batch_rows=opened.modality.batch_rows,
@@ -95,20 +98,21 @@ def prepare(request: Request, console: Console) -> Job:
         What the request names is refused, or cannot be done.
     """
     began = time.perf_counter()
-    gates = parse_gates(request.gates.fail_on) if request.gates.fail_on else ()
+    gates, unjudged = gates_of(request.gates.fail_on, request.gates.gate)
     tolerated(request.gates.max_failed, 1)
     rendering = Rendering(request.result.top_k, request.result.csv_guard, request.result.wide)
     check_rendering(rendering, request.result.output_format)
-    shown = not (request.result.no_values or request.texts.hash_units)
-    with staying(request.sources.model), causes_shortened(shown=shown):
+    with staying(request.sources.model), quoting(shown=request.shows_values):
         opened = open_inputs(request)
         chosen = choose_method(request, opened)
     plan = make_plan(request, opened, chosen)
     took = time.perf_counter() - began - opened.checking_seconds
+    for note in unjudged:
+        console.note(note)
     return Job(request, opened, chosen, plan, rendering, gates, console, took)
 
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def method_label(request: Request, chosen: Choices) -> str:

@@ -3,7 +3,7 @@
 import math
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,32 @@ TEXTS: dict[str, tuple[str, ...]] = dict.fromkeys(
     "error": (),
 }
 """Columns of text, and their words where these are settled."""
+
+
+@dataclass(frozen=True)
+class GateTable:
+    """
+    The table whose columns conditions speak of.
+
+    Attributes
+    ----------
+    file
+        What it is called.
+    columns
+        All of its columns.
+    texts
+        Those of text, and their words where these are settled.
+    flags
+        Those that are 1 or 0: alone in a share or count they mean 1.
+    """
+
+    file: str
+    columns: tuple[str, ...]
+    texts: Mapping[str, tuple[str, ...]]
+    flags: frozenset[str] = frozenset()
+
+
+STABILITY = GateTable("stability.csv", STABILITY_COLUMNS, TEXTS, frozenset({"same_decision"}))
 
 _FUNCTIONS = ("min", "max", "mean", "median", "p95", "share", "count", "abs")
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -46,6 +72,7 @@ class Condition:
     is_absolute: bool = False
     operator: str = ""
     value: float | str = ""
+    is_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +92,8 @@ class Gate:
         What the function's value is compared with; unused for "any line".
     is_absolute
         ``abs`` is taken of the function's value.
+    name
+        What the user calls the gate; empty: by its text.
     """
 
     text: str
@@ -73,6 +102,7 @@ class Gate:
     operator: str = ""
     limit: float = 0.0
     is_absolute: bool = False
+    name: str = ""
 
 
 def percent(function: str) -> float | None:
@@ -85,8 +115,8 @@ def percent(function: str) -> float | None:
 class _Parser:
     """Recursive descent over the tokens (kind, text, place) of one --fail-on text."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, table: GateTable, called: str) -> None:
+        self.text, self.table, self.called = text, table, called
         kinds = [(str(match.lastgroup), match) for match in _TOKEN.finditer(text)]
         self.tokens = [(kind, match[kind], match.start(kind)) for kind, match in kinds]
         self.tokens += [("end", "", len(text))] * 4  # gate() looks three ahead
@@ -94,7 +124,7 @@ class _Parser:
 
     def error(self, message: str, *, back: int = 0) -> UsageError:
         where = self.tokens[self.at - back][2] + 1
-        return UsageError(f"--fail-on {self.text!r}: at character {where}: {message}")
+        return UsageError(f"{self.called} {self.text!r}: at character {where}: {message}")
 
     def wanted(self, what: str, hint: str = "") -> UsageError:
         found = repr(self.word) if self.word else "the end"
@@ -133,7 +163,7 @@ class _Parser:
         """Read the word that a column of text is compared with."""
         kind, word, _ = self.tokens[self.at]
         word = word[1:-1] if kind == "quoted" else word
-        known = TEXTS[column]
+        known = self.table.texts[column]
         if kind not in {"name", "number", "quoted"} or (known and word not in known):
             what = f"one of {', '.join(known)}" if known else f"a word for {column}"
             raise self.wanted(what, nearest(word, known))
@@ -142,10 +172,11 @@ class _Parser:
 
     def column(self, *, numeric: bool = True) -> str:
         name = self.take()
-        if name not in STABILITY_COLUMNS:
+        if name not in self.table.columns:
             self.at -= 1
-            raise self.wanted("a column of stability.csv", nearest(name, STABILITY_COLUMNS))
-        if numeric and name in TEXTS:
+            hint = nearest(name, self.table.columns)
+            raise self.wanted(f"a column of {self.table.file}", hint)
+        if numeric and name in self.table.texts:
             advice = f"count lines with it, as count({name}==WORD)>0"
             raise self.error(f"{name!r} is text, not a number; {advice}", back=1)
         return name
@@ -162,12 +193,14 @@ class _Parser:
     def condition(self) -> Condition:
         """Read ``operand OP value``."""
         found = self.operand(numeric=False)
-        is_text = found.column in TEXTS
+        is_text = found.column in self.table.texts
+        if self.word == ")" and found.column in self.table.flags and not found.is_absolute:
+            return Condition(found.column, operator="==", value=1.0)
         sign = self.compare()
         if is_text and sign not in {"==", "!="}:
             raise self.error(f"{found.column!r} is text; compare it by == or !=", back=1)
         value = self.quality(found.column) if is_text else self.number()
-        return Condition(found.column, found.is_absolute, sign, value)
+        return Condition(found.column, found.is_absolute, sign, value, is_text)
 
     def function(self) -> tuple[str, Condition]:
         """Read ``name(...)``."""
@@ -211,18 +244,28 @@ class _Parser:
             yield self.gate()
 
 
-def parse_gates(text: str) -> tuple[Gate, ...]:
+def parse_gates(
+    text: str, table: GateTable = STABILITY, called: str = "--fail-on"
+) -> tuple[Gate, ...]:
     """
     Read ``--fail-on``: failing conditions with commas between them.
 
     Each is ``FUNCTION(COLUMN) OP NUMBER`` with min, max, mean, median or a percentile such as p95,
     ``share(CONDITION) OP NUMBER`` (or a percentage: 10%), ``count(CONDITION) OP NUMBER``,
-    ``count(failed) OP NUMBER``, or a bare ``COLUMN OP VALUE`` for "any line". ``abs`` goes
+    ``count(failed) OP NUMBER``, or a bare ``COLUMN OP VALUE`` for "any line". Columns of 1 and 0
+    are conditions by themselves (``share(same_decision)``). ``abs`` goes
     around a column or a function.
+
+    Parameters
+    ----------
+    table
+        Whose columns they may name.
+    called
+        What a message calls the text.
 
     Raises
     ------
     UsageError
         The text is none of these; the message names the place.
     """
-    return tuple(_Parser(text).gates())
+    return tuple(_Parser(text, table, called).gates())

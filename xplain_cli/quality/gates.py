@@ -11,10 +11,28 @@ from numpy.typing import NDArray
 
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray
-from xplain_cli.quality.gate_language import COMPARE, TEXTS, Condition, Gate, parse_gates, percent
+from xplain_cli.quality.gate_language import (
+    COMPARE,
+    STABILITY,
+    Condition,
+    Gate,
+    GateTable,
+    parse_gates,
+    percent,
+)
 
-__all__ = ["Gate", "GateResult", "exit_code", "judge", "parse_gates", "tolerated"]
+__all__ = [
+    "STABILITY",
+    "Gate",
+    "GateResult",
+    "GateTable",
+    "exit_code",
+    "judge",
+    "parse_gates",
+    "tolerated",
+]
 
+_MOST_ROWS, _MOST_LINES = 10, 100  # of several targets a row has several lines
 _DIRECTION = {">": 1, ">=": 1, "<": -1, "<=": -1}
 
 
@@ -34,12 +52,18 @@ class GateResult:
         The failing condition holds.
     worst
         ``row_id`` of the line that speaks most for failing, ``None`` where there is none.
+    rows
+        ``row_id`` of the lines that speak most for failing, at most ten, the worst first.
+    name
+        What the user calls the gate; empty: by its text.
     """
 
     text: str
     observed: float | None
     missed: bool
     worst: str | None
+    rows: tuple[str, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +78,8 @@ class _Lines:
 
 def _gather(gates: Iterable[Gate], frames: Iterable[pd.DataFrame]) -> _Lines:
     names = {gate.inner.column for gate in gates} - {"failed"}
-    kinds = {name: object if name in TEXTS else np.float64 for name in names}
+    texts = {gate.inner.column for gate in gates if gate.inner.is_text}
+    kinds = {name: object if name in texts else np.float64 for name in names}
     pieces: dict[str, list[NDArray[Any]]] = {name: [] for name in (*names, "row_id", "status")}
     for frame in frames:
         for name, found in pieces.items():
@@ -97,10 +122,18 @@ def _aggregate(function: str, values: FloatArray) -> float:
     return _percentile(values, percent(function) or 0.0)
 
 
-def _worst(lines: _Lines, candidates: BoolArray, score: FloatArray) -> str | None:
-    if not candidates.any():
-        return None
-    return str(lines.row_ids[int(np.argmax(np.where(candidates, score, -np.inf)))])
+def _worst(lines: _Lines, candidates: BoolArray, score: FloatArray) -> tuple[str, ...]:
+    """Return the ids of the candidates of highest score, each once, the worst first."""
+    chosen = np.flatnonzero(candidates)
+    order = chosen[np.argsort(-score[chosen], kind="stable")]
+    return tuple(dict.fromkeys(str(row) for row in lines.row_ids[order[:_MOST_LINES]]))[:_MOST_ROWS]
+
+
+def _result(
+    gate: Gate, observed: float | None, rows: tuple[str, ...], *, missed: bool
+) -> GateResult:
+    worst = rows[0] if rows else None
+    return GateResult(gate.text, observed, missed, worst, rows, gate.name)
 
 
 def _offending(lines: _Lines, gate: Gate) -> tuple[BoolArray, BoolArray, BoolArray, FloatArray]:
@@ -116,12 +149,12 @@ def _offending(lines: _Lines, gate: Gate) -> tuple[BoolArray, BoolArray, BoolArr
     # Compared only where there is a value: text columns hold NaN among words.
     meets = np.zeros(len(values), bool)
     known = ~missing & ~failed
-    compared = values[known].astype(str) if inner.column in TEXTS else values[known]
+    compared = values[known].astype(str) if inner.is_text else values[known]
     meets[known] = COMPARE[inner.operator](compared, inner.value)
     # A failed row counts on the side that misses the gate.
     meets |= failed & (_DIRECTION.get(gate.operator, 1) > 0)
     score = np.zeros(len(values))
-    if inner.column not in TEXTS:
+    if not inner.is_text:
         score = np.where(known, values, 0.0) * _DIRECTION.get(inner.operator, 0)
     return meets, ~missing, failed, np.where(failed, np.inf, score)
 
@@ -131,9 +164,9 @@ def _judge_lines(lines: _Lines, gate: Gate) -> GateResult:
     meets, valued, failed, score = _offending(lines, gate)
     count, total = int(meets.sum()), int(valued.sum())
     if not gate.function:
-        return GateResult(gate.text, count, count > 0, _worst(lines, meets, score))
+        return _result(gate, count, _worst(lines, meets, score), missed=count > 0)
     if gate.function == "share" and total == 0:
-        return GateResult(gate.text, None, missed=False, worst=None)
+        return _result(gate, None, (), missed=False)
     observed: float = count / total if gate.function == "share" else count
     missed = bool(COMPARE[gate.operator](observed, gate.limit))
     if gate.operator not in _DIRECTION:
@@ -141,7 +174,7 @@ def _judge_lines(lines: _Lines, gate: Gate) -> GateResult:
     wants_more = _DIRECTION.get(gate.operator, 1) < 0
     candidates = valued & ~meets if wants_more else meets
     worst = _worst(lines, candidates, np.where(failed, np.inf, -score) if wants_more else score)
-    return GateResult(gate.text, observed, missed, worst)
+    return _result(gate, observed, worst, missed=missed)
 
 
 def _judge_aggregate(lines: _Lines, gate: Gate) -> GateResult:
@@ -155,11 +188,11 @@ def _judge_aggregate(lines: _Lines, gate: Gate) -> GateResult:
     score = np.where(failed, np.inf, np.where(missing, 0.0, values) * (direction or 1))
     worst = _worst(lines, ~missing, score)
     if not used.any():
-        return GateResult(gate.text, None, is_forced, worst)
+        return _result(gate, None, worst, missed=is_forced)
     observed = _aggregate(gate.function, filled[used])
     observed = abs(observed) if gate.is_absolute else observed
     missed = bool(COMPARE[gate.operator](observed, gate.limit)) or is_forced
-    return GateResult(gate.text, observed, missed, worst)
+    return _result(gate, observed, worst, missed=missed)
 
 
 def judge(

@@ -1,7 +1,8 @@
 """One HTML page of a finished run, made from its parts and its manifest."""
 
 import math
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -9,63 +10,32 @@ import pandas as pd
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.modalities import story_of
 from xplain_cli.output.cells import cleaned
-from xplain_cli.quality.summary import Summary, Tally
-from xplain_cli.report.overview import MOST_LETTERS, SUFFIXES, gates, provenance, verdicts, words
-from xplain_cli.report.page import HEAD, MADE_BY, Card, Failure, Page, render_page
+from xplain_cli.quality.failures import Failure
+from xplain_cli.quality.row_filter import ALL_ROWS, RowFilter
+from xplain_cli.quality.summary import Subject, Summary, Tally
+from xplain_cli.report.overview import (
+    MOST_LETTERS,
+    SUFFIXES,
+    gates,
+    glossary,
+    provenance,
+    verdicts,
+    words,
+)
+from xplain_cli.report.page import HEAD, MADE_BY, Card, FailureLine, Page, render_page
 from xplain_cli.report.selection import Album, Choice, PageScope, read_exhibits
 from xplain_cli.report.sentences import Wording, heading, sentences
 from xplain_cli.runs.finished import FinishedRun, find_run
 from xplain_cli.runs.locks import lock
-from xplain_cli.runs.paths import RunPlace, write_atomically
+from xplain_cli.runs.paths import RunPlace, parents_of, write_atomically
 
 _FEATURES = 20
-_MOST_REASONS, _MOST_ROWS = 20, 5
-_KEPT_REASONS = 1000  # of failed rows, in memory
+_MOST_IDS = 1000  # from which a hint may come
+_MOST_REASONS = 20  # of failed rows
 _TEXTS = "Texts are put together from their units; what stood between them is not kept in a run."
-_UNBASED = ("lime", "rise")  # their base value is the surrogate's, not the model's
 
 
-@dataclass
-class _Failures:
-    """The reasons of failed rows, counted, with the first rows of each."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    rows: dict[str, list[str]] = field(default_factory=dict)
-
-    def add(self, stability: pd.DataFrame) -> None:
-        """Count the failed rows of a part."""
-        failed = stability[stability["status"].eq("failed")]
-        for reason, row_id in zip(failed["error"].tolist(), failed["row_id"].tolist(), strict=True):
-            known = str(reason)
-            if known not in self.counts and len(self.counts) >= _KEPT_REASONS:
-                known = "other reasons"
-            self.counts[known] = self.counts.get(known, 0) + 1
-            rows = self.rows.setdefault(known, [])
-            if len(rows) < _MOST_ROWS:
-                rows.append(cleaned(row_id))
-
-    def _rows(self, reason: str) -> str:
-        return ", ".join(self.rows[reason])
-
-    def shown(self) -> tuple[Failure, ...]:
-        """Return the most frequent reasons."""
-        order = sorted(self.counts, key=lambda reason: -self.counts[reason])  # stable: as found
-        lines = [
-            Failure(
-                cleaned(reason, MOST_LETTERS), self.counts[reason], ", ".join(self.rows[reason])
-            )
-            for reason in order[:_MOST_REASONS]
-        ]
-        left = order[_MOST_REASONS:]
-        if left:
-            rest = sum(self.counts[reason] for reason in left)
-            lines.append(
-                Failure(f"{len(left)} further reasons", rest, ", ".join(self.rows[left[0]]))
-            )
-        return tuple(lines)
-
-
-def check_page(page: str, place: RunPlace) -> None:
+def check_page(page: str) -> None:
     """
     Check that a page can be written: never over what is no page of ours.
 
@@ -74,7 +44,7 @@ def check_page(page: str, place: RunPlace) -> None:
     UsageError
         The name is not that of a page, or something else stands there.
     RefusedError
-        Its folder does not exist.
+        It cannot be read, or no folder can be there.
     """
     path = Path(page)
     if path.suffix.lower() not in SUFFIXES:
@@ -87,8 +57,8 @@ def check_page(page: str, place: RunPlace) -> None:
             raise RefusedError(f"{page}: cannot be read: {error.strerror}; name another") from error
         if not own:
             raise UsageError(f"{page}: exists and is no page of xplain; name another")
-    elif not path.parent.is_dir() and path.parent.absolute() != (place.folder or path).absolute():
-        raise RefusedError(f"{page}: its folder does not exist; make it first, or name another")
+    elif not next(one for one in path.absolute().parents if os.path.lexists(one)).is_dir():
+        raise RefusedError(f"{page}: no folder can be there, for a file stands in its way")
 
 
 @dataclass(frozen=True)
@@ -97,20 +67,21 @@ class _Pass:
 
     whole: Summary
     choice: Choice
-    failures: tuple[Failure, ...]
     worst: float
 
 
-def _look(found: FinishedRun, top_k: int) -> _Pass:
+def _look(found: FinishedRun, top_k: int, wanted: RowFilter) -> _Pass:
     """Sum up a run and choose what is shown; one part is in memory at a time."""
-    tally, choice, failures, worst = Tally(top_k), Choice(), _Failures(), -math.inf
+    tally, choice, worst = Tally(top_k), Choice(wanted), -math.inf
+    known: list[str] = []
     for number, records in enumerate(found.records()):
         tally.add(records)
+        known += records.stability["row_id"].astype(str).tolist()[: _MOST_IDS - len(known)]
         choice.add(number, records.stability)
-        failures.add(records.stability)
         errors = records.stability["attribution_error"].to_numpy(dtype=float)
         worst = max(worst, float(pd.Series(errors).max(skipna=True)))
-    return _Pass(tally.summary(_FEATURES), choice, failures.shown(), worst)
+    wanted.check_found(choice.found, known)
+    return _Pass(tally.summary(_FEATURES, reasons=_MOST_REASONS), choice, worst)
 
 
 def _answers(
@@ -128,20 +99,26 @@ def _answers(
     return tuple(answers)
 
 
-def _page(found: FinishedRun, path: Path) -> Page:
+def _averaged(subject: Subject | None) -> str:
+    """Say over which targets means are taken, where there are several."""
+    if subject is None or len(subject.targets) < 2:
+        return ""
+    return f"They are averaged over {cleaned(subject.named(), MOST_LETTERS)}."
+
+
+def _told(failure: Failure) -> FailureLine:
+    rows = ", ".join(map(cleaned, failure.rows))
+    return FailureLine(cleaned(failure.reason, MOST_LETTERS), failure.count, rows)
+
+
+def _page(found: FinishedRun, path: Path, wanted: RowFilter) -> Page:
     """Put together what the page of a run says."""
     facts = found.facts()
     numbers, selection = facts["plan"]["numbers"], facts["plan"]["selection"]
     story = story_of(numbers["modality"])
     shown = PageScope(story, selection["values"], found.marker.top_k)
-    manner = Wording(
-        story=story,
-        outputs=tuple(numbers["outputs"]),
-        scale=facts["output_scale"],
-        task=facts["task"],
-        based=numbers["method"]["name"] not in _UNBASED,
-    )
-    seen = _look(found, numbers["stability_k"])
+    manner = Wording.of(facts, story)
+    seen = _look(found, numbers["stability_k"], wanted)
     album = Album(found.place, path) if "maps" in facts else None
     names = [Path(path).name for path in (facts["model"]["source"], facts["data"]["paths"][0])]
     names[1] = "standard input" if names[1] == "-" else names[1]
@@ -154,16 +131,18 @@ def _page(found: FinishedRun, path: Path) -> Page:
         failed=seen.whole.failed,
         verdicts=verdicts(seen.whole, seen.worst),
         gates=gates(found.folder),
-        failures=seen.failures,
+        failures=tuple(map(_told, seen.whole.failures)),
         features=() if shown.unranked else seen.whole.features,
         top_k=seen.whole.top_k,
         no_features=shown.unranked,
+        averaged=_averaged(seen.whole.subject),
         selection=seen.choice.said(),
         answers=_answers(found, seen.choice, shown, manner, album),
         scale_note=f"Weights are in units of the target{unit}.",
         value_name=story.value_name,
         text_note=_TEXTS if shown.joins_texts else "",
         notes=tuple(cleaned(note, MOST_LETTERS) for note in (*seen.whole.notes, *facts["notes"])),
+        glossary=glossary(seen.whole),
         provenance=provenance(facts),
     )
 
@@ -174,7 +153,7 @@ def _is_of(place: RunPlace, path: Path) -> bool:
     return together and (place.file is None or path.name == place.report.name)
 
 
-def write_page(run: str | Path, page: str | None) -> Path:
+def write_page(run: str | Path, page: str | None, wanted: RowFilter = ALL_ROWS) -> Path:
     """
     Write the page of a finished run; the manifest names it where it lies in the run.
 
@@ -184,6 +163,8 @@ def write_page(run: str | Path, page: str | None) -> Path:
         A run folder, or any file of one; held by the caller.
     page
         Where to; None: ``report.html`` in the run folder, or beside the file that was named.
+    wanted
+        Whose explanations are shown.
 
     Returns
     -------
@@ -197,14 +178,16 @@ def write_page(run: str | Path, page: str | None) -> Path:
     found = find_run(str(run))
     place = found.place
     path = place.report if page is None else Path(page)
-    check_page(str(path), place)
-    write_atomically(path, render_page(_page(found, path)))
+    check_page(str(path))
+    content = render_page(_page(found, path, wanted))
+    with parents_of(path):
+        write_atomically(path, content)
     if _is_of(place, path):
         found.keep(path)
     return path
 
 
-def report_run(run: str, page: str | None) -> Path:
+def report_run(run: str, page: str | None, wanted: RowFilter) -> Path:
     """
     Write the page of a finished run, held against other processes; return its path.
 
@@ -214,4 +197,4 @@ def report_run(run: str, page: str | None) -> Path:
         There is no finished run, or what ``write_page`` raises.
     """
     with lock(find_run(run).folder):
-        return write_page(run, page)
+        return write_page(run, page, wanted)

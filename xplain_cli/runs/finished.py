@@ -82,6 +82,13 @@ class FinishedRun:
         outputs = {**self.marker.outputs, **kept, manifest.name: sha256(manifest)}
         write_json(self.folder / MARKER, asdict(replace(self.marker, outputs=outputs)))
 
+    def hold(self, path: Path) -> None:
+        """Seal a file that was added to the run folder, and is none of the outputs."""
+        if self.marker.held:
+            name = path.relative_to(self.folder).as_posix()
+            held = {**self.marker.held, name: sha256(path)}
+            write_json(self.folder / MARKER, asdict(replace(self.marker, held=held)))
+
     def read(self, part: Path) -> Records:
         """
         Return what one part holds.

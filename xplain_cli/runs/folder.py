@@ -30,6 +30,7 @@ from xplain_cli.runs.paths import (
     write_json,
     writing,
 )
+from xplain_cli.runs.seal import RESULTS, sealed
 
 __all__ = ["Run", "RunPlace", "RunState", "open_run", "write_atomically", "writing"]
 
@@ -121,10 +122,11 @@ class Run:
         outputs = {path.name: sha256(path) for path in (*self.files, *extra)}
         write_json(self.place.manifest, {**manifest, "outputs": outputs})
         outputs[self.place.manifest.name] = sha256(self.place.manifest)
-        write_json(self.folder / "run_results.json", results)
-        marker = replace(self.marker, state="finished", n_parts=n_parts, outputs=outputs)
+        write_json(self.folder / RESULTS, results)
         for name in {SALT, *self.marker.outputs} - set(outputs):
             (self.folder / Path(name).name).unlink(missing_ok=True)
+        held = sealed(self.place, manifest, outputs)
+        marker = replace(self.marker, state="finished", n_parts=n_parts, outputs=outputs, held=held)
         write_json(self.folder / MARKER, asdict(marker))
         return replace(self, state="finished", marker=marker, rendered=True)
 
@@ -141,11 +143,33 @@ class Run:
         paths = {self.place.manifest.with_name(Path(name).name): held[name] for name in held}
         return all(path.is_file() and sha256(path) == known for path, known in paths.items())
 
+    def check_finished(self) -> None:
+        """
+        Check that a finished run stands as its manifest says: nothing else may be a success.
+
+        Raises
+        ------
+        RefusedError
+            It is not marked as finished, or a file is missing, or another one than was written.
+        """
+        found = read_marker(self.folder)
+        if found is None or found.state != "finished" or found.outputs != self.marker.outputs:
+            raise RefusedError(f"{self.place.name}: the run is not marked as finished")
+        if not self.is_unchanged():
+            raise RefusedError(
+                f"{self.place.name}: a file of the run is not the one that was written; look for"
+                " what else writes there, and run the same command again"
+            )
+
     def keep_gates(self, gates: Sequence[Mapping[str, Any]]) -> None:
         """Keep what a later command judged, in the results of a finished run."""
-        path = self.folder / "run_results.json"
-        held = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        write_json(path, {**held, "gates": list(gates)})
+        path = self.folder / RESULTS
+        known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        write_json(path, {**known, "gates": list(gates)})
+        marker = read_marker(self.folder)
+        if marker is not None and marker.held:
+            held = {**marker.held, RESULTS: sha256(path)}
+            write_json(self.folder / MARKER, asdict(replace(marker, held=held)))
 
     def abandon(self) -> None:
         """Undo the beginning of a new run that was refused before its first part."""

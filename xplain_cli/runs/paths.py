@@ -40,6 +40,33 @@ def unwritable(error: OSError, *paths: Path) -> RefusedError:
 
 
 @contextlib.contextmanager
+def parents_of(path: Path | None) -> Iterator[None]:
+    """
+    Make the folders that lead to *path* (None: nothing); those that stay empty go again.
+
+    Raises
+    ------
+    RefusedError
+        They cannot be made.
+    """
+    if path is None:
+        yield
+        return
+    parents = path.absolute().parents
+    missing = [parent for parent in parents if not os.path.lexists(parent)]
+    try:
+        parents[0].mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(error, path) from error
+    try:
+        yield
+    finally:
+        for parent in missing:
+            with contextlib.suppress(OSError):
+                parent.rmdir()  # only where it is empty
+
+
+@contextlib.contextmanager
 def writing(*paths: Path) -> Iterator[tuple[BinaryIO, ...]]:
     """
     Yield one open file per path; all take their places together at the end, or none does.
@@ -230,6 +257,7 @@ class RunState:
     top_k: int | None = None  # how many weights the final files keep of each row and target
     outputs: dict[str, str] = field(default_factory=dict)  # SHA-256 (hex) by file name
     budget: str | None = None  # what --budget asked for, where it chose the plan's samples
+    held: dict[str, str] = field(default_factory=dict)  # of the files beside the outputs
     tool: str = "xplain"
     schema: int = SCHEMA
 

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import threading
 import time
 from collections import deque
@@ -26,6 +27,7 @@ def _watch(parent: int) -> None:
 
 
 def _begin(parent: int, begin: Callable[..., None] | None, settings: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent answers it
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     if begin is not None:
         begin(*settings)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.output.cells import cleaned
 
 RAISES, LOWERS = (0xB2, 0x18, 0x2B), (0x21, 0x66, 0xAC)
 _LEAST, _MOST = 448, 1024  # pixels of the longer side of what is drawn
@@ -154,7 +155,7 @@ def _with_caption(image: Any, caption: str, weights: FloatArray) -> Any:
     whole.paste(image, ((width - image.width) // 2, 0))
     pen, font = ImageDraw.Draw(whole), ImageFont.load_default(_SMALL_FONT)
     top, largest = image.height + 4, float(np.abs(weights).max(initial=0.0))
-    caption = caption.encode("latin-1", "replace").decode("latin-1")  # what the font draws
+    caption = cleaned(caption).encode("latin-1", "replace").decode("latin-1")  # what the font draws
     while pen.textlength(caption, font=font) > width - 12 and len(caption) > 4:
         caption = caption[:-4] + "..."
     pen.text((6, top), caption, font=font, fill="black")

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 _ABSOLUTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?/")  # addresses too
 _NUMBERED = re.compile(r"(?P<base>.+)\.\d+")
+_MOST_BYTES = 200  # of a part of a path; the number of a target and .png follow
 _SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
 
 
@@ -34,7 +35,16 @@ def _relative(ids: Sequence[str]) -> list[str]:
 def _inside(path: str) -> str:
     """Return a path that leads nowhere out of its folder."""
     parts = [part for part in PurePosixPath(path).parts if part.strip("/")]
-    return "/".join("__" if part == ".." else part.replace(":", "_") for part in parts) or "_"
+    return "/".join("__" if part == ".." else _bearable(part) for part in parts) or "_"
+
+
+def _bearable(part: str) -> str:
+    """Return a part of a path that file systems take; a long one ends in digits of its SHA-256."""
+    name = "".join(c if c.isprintable() and c != ":" else "_" for c in part)
+    if len(name.encode()) <= _MOST_BYTES:
+        return name
+    digits = hashlib.sha256(part.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{name.encode()[: _MOST_BYTES - 9].decode(errors='ignore')}~{digits}"
 
 
 def _stem(path: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xplain_cli.modalities import ExtraFiles, Story, WholeRun
+from xplain_cli.modalities.image.counterparts import superpixel_counterparts
 from xplain_cli.modalities.image.map_folders import MapFolders, copy_maps, unmapped
 from xplain_cli.output.cells import cleaned
 from xplain_cli.runs.paths import RunPlace
@@ -62,4 +63,6 @@ STORY = Story(
     ),
     check_place=_check_place,
     extra_files=_extra_files,
+    value_columns=("feature_value", "area", "bbox_x", "bbox_y", "bbox_w", "bbox_h"),
+    counterparts=superpixel_counterparts,
 )

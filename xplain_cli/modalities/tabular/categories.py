@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from xplain_cli.datasets import Chunk
+from xplain_cli.datasets.cells import shorten
 from xplain_cli.errors import nearest
 from xplain_cli.models import Levels
 
@@ -24,12 +25,12 @@ def _unseen(column: "pd.Series[Any]", levels: Levels) -> dict[int, Any]:
 
 
 def _listed(values: Iterable[Any]) -> str:
-    shown = [repr(value) for value in values]
+    shown = [shorten(value) for value in values]
     return ", ".join(shown[:_SHOWN]) + (f", ... ({len(shown)})" if len(shown) > _SHOWN else "")
 
 
 def _named(value: Any, known: Levels) -> str:
-    return f"the category {value!r}{nearest(str(value), map(str, known.values or ()))}"
+    return f"the category {shorten(value)}{nearest(str(value), map(str, known.values or ()))}"
 
 
 def set_apart(

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from xplain_cli.modalities import ExtraFiles, Story, WholeRun
 from xplain_cli.modalities.text.vocabulary import vocabulary
 from xplain_cli.output import csv_bytes
@@ -33,6 +36,17 @@ def _extra_files(whole: WholeRun) -> ExtraFiles:
     return ExtraFiles(outputs=(path,))
 
 
+def _feature_keys(weights: Any, lines: Any) -> Any:
+    """Tell units of a text apart by their letters, and equal ones by where they stand."""
+    names = weights["feature"].to_numpy(dtype=object)
+    owner = np.repeat(np.arange(len(lines)), lines)
+    twice = pd.DataFrame({"owner": owner, "name": names}).duplicated(keep=False).to_numpy()
+    places = weights["spans"].to_numpy(dtype=object)
+    keys = names.copy()
+    keys[twice] = [f"{a} {b}" for a, b in zip(names[twice], places[twice], strict=True)]
+    return keys
+
+
 STORY = Story(
     rows="texts",
     feature="unit",
@@ -44,4 +58,6 @@ STORY = Story(
     in_spans=True,
     several_baselines=False,
     extra_files=_extra_files,
+    feature_keys=_feature_keys,
+    value_columns=("feature_value", "spans"),
 )

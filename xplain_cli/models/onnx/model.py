@@ -40,6 +40,9 @@ TYPES = {
     "tensor(uint8)": np.uint8,
 }
 _MISSING_TEXT = ""
+_IDS = ("input_ids", "token_ids", "input_word_ids")
+_LOCALE = re.compile(r"Failed to construct locale with name:([\w.@-]+?):")
+_NO_UTF8 = "a name or label in it is no UTF-8 text; export it again with plain names"
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,16 @@ def _reason(error: Exception) -> str:
     return re.sub(r"Load model from .* failed:", "", text)
 
 
+def _without_locale(name: str) -> str:
+    """Return what to do about a locale that a graph asks for and the system lacks."""
+    language, _, charset = name.partition(".")
+    made = f"localedef -i {language} -f {charset or 'UTF-8'} {name}"
+    return (
+        f"changes the case of texts by the rules of the locale {name}, which this system does not"
+        f" have; make it, as root (Debian, Ubuntu: apt-get install locales first): {made}"
+    )
+
+
 def open_session(path: str) -> Any:
     """
     Open an onnxruntime session by path, so that external data stays inside the model's folder.
@@ -88,6 +101,9 @@ def open_session(path: str) -> Any:
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions share no other base
+        missing = _LOCALE.search(str(error))
+        if missing is not None:
+            raise RefusedError(f"{path}: {_without_locale(missing[1])}") from error
         raise RefusedError(
             f"{path}: onnxruntime cannot open it: {_reason(error)}; export it again with"
             f" standard operators and an opset that onnxruntime {onnxruntime.__version__} knows"
@@ -113,11 +129,18 @@ class Runner:
 
     def inputs(self) -> tuple[Slot, ...]:
         """Return the inputs."""
-        return _slots(self.session.get_inputs())
+        return self._slots(self.session.get_inputs)
 
     def outputs(self) -> tuple[Slot, ...]:
         """Return the outputs."""
-        return _slots(self.session.get_outputs())
+        return self._slots(self.session.get_outputs)
+
+    def _slots(self, read: Callable[[], Sequence[Any]]) -> tuple[Slot, ...]:
+        """Return what onnxruntime says of inputs or outputs."""
+        try:
+            return _slots(read())
+        except UnicodeDecodeError as error:
+            raise RefusedError(f"{self.path}: {_NO_UTF8}") from error
 
     def run(self, names: Sequence[str], feed: dict[str, Any], rows: int | None = None) -> list[Any]:
         """
@@ -214,8 +237,17 @@ def is_matrix(inputs: Sequence[Slot]) -> bool:
     return len(inputs) == 1 and len(inputs[0].shape) == 2
 
 
+def refuse_ids(path: str, inputs: Sequence[Slot]) -> None:
+    """Refuse token ids by their name: as numbers of a table or a picture they mean nothing."""
+    for slot in inputs:
+        if "int" in slot.type and any(name in slot.name for name in _IDS):
+            said = f"{path}: input {slot.name!r} takes token ids"
+            raise OtherModalityError(said, "text")
+
+
 def _check_inputs(path: str, inputs: Sequence[Slot]) -> None:
     """Refuse inputs that are no table."""
+    refuse_ids(path, inputs)
     for slot in inputs:
         if slot.type not in TYPES:
             raise RefusedError(f"{path}: input {slot.name!r} is a {slot.type}, not a tensor")
@@ -326,6 +358,8 @@ def settle_outputs(
         answers = runner.run(listed, feed(), fixed)
     except RefusedError as error:
         raise RefusedError(f"{source}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise RefusedError(f"{source}: {_NO_UTF8}") from error
     except Exception as error:  # onnxruntime's own exceptions share no other base
         raise RefusedError(
             f"{source}: failed on the first {rows} rows: {summed_up(error, quotes=recipe.quotes)}"
