@@ -26,6 +26,7 @@ TOP = {
     "README.md",
     "LICENSE",
     "requirements.lock",
+    "requirements-torch.lock",
     "xplain_cli",
     "tests",
     "sample_data",
@@ -46,6 +47,7 @@ TESTED_BY = {
     "commands/gate.py": "jobs/test_gate.py",
     "commands/merge.py": "promises/test_merging.py",
     "commands/reasons.py": "jobs/test_reasons.py",
+    "commands/selftest.py": "jobs/test_selftest.py",
     "commands/verify.py": "jobs/test_verify.py",
     "datasets/grid.py": "datasets/test_delimited.py",
     "engine/baseline_rows.py": "commands/test_tabular_baselines.py",
@@ -54,13 +56,13 @@ TESTED_BY = {
     "engine/records.py": "commands/test_tabular.py",
     "engine/row_predictions.py": "promises/test_same_numbers.py",
     "engine/tasks.py": "commands/test_evaluate.py",
-    "errors.py": "test_main.py",
     "explanation.py": "runs/test_parts.py",
     "jobs/causes.py": "jobs/test_diff.py",
     "jobs/deliver.py": "promises/test_delivering.py",
     "jobs/difference.py": "jobs/test_diff.py",
     "jobs/evaluate.py": "commands/test_evaluate.py",
     "jobs/explain.py": "commands/test_tabular.py",
+    "jobs/inspect.py": "commands/test_inspect.py",
     "jobs/merge.py": "promises/test_merging.py",
     "jobs/pairing.py": "jobs/test_diff.py",
     "jobs/report.py": "promises/test_finishing.py",
@@ -97,8 +99,10 @@ TESTED_BY = {
     "models/pickles/stand_ins.py": "models/pickles/test_load.py",
     "models/torch/archive.py": "models/torch/test_model.py",
     "models/torch/export.py": "models/torch/test_model.py",
+    "models/torch/graphs.py": "models/torch/test_gradients.py",
     "models/torch/script.py": "models/torch/test_model.py",
     "options/audits.py": "options/test_values.py",
+    "options/looking.py": "options/test_values.py",
     "options/pictures.py": "options/test_values.py",
     "options/tables.py": "options/test_values.py",
     "options/texts.py": "options/test_values.py",
@@ -106,13 +110,18 @@ TESTED_BY = {
     "planning/cost_model.py": "planning/test_budget.py",
     "planning/needs.py": "planning/test_choices.py",
     "quality/checks.py": "jobs/test_announce.py",
+    "quality/known_functions.py": "jobs/test_selftest.py",
     "report/__init__.py": "commands/test_report.py",
     "quality/closing_table.py": "test_console.py",
     "report/difference.py": "jobs/test_diff.py",
     "runs/delivery.py": "promises/test_delivering.py",
     "runs/seal.py": "jobs/test_verify.py",
     "seeds.py": "promises/test_same_numbers.py",
-    "workers/loky.py": "promises/test_faults.py",
+    "workers/relay.py": "workers/test_rooms.py",
+    "workers/room.py": "workers/test_rooms.py",
+    "workers/room_models.py": "workers/test_rooms.py",
+    "workers/template.py": "workers/test_rooms.py",
+    "workers/worker_pool.py": "promises/test_faults.py",
 }
 HEAVY = {"sklearn", "onnxruntime", "pyarrow", "skimage", "scipy.stats", "matplotlib", "torch"}
 
@@ -445,8 +454,9 @@ def test_the_top_level_holds_nothing_else():
     assert {name for name in tops if not name.startswith(".")} - TOP == set()
 
 
-def test_the_lock_names_no_index():
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+def test_the_locks_name_no_index():
+    locks = (ROOT / "requirements.lock", ROOT / "requirements-torch.lock")
+    lock = "".join(path.read_text(encoding="utf-8") for path in locks)
     assert re.findall(r"\S+://\S+|^-\S*(?:index|find-links)\S*", lock, flags=re.MULTILINE) == []
 
 
