@@ -138,7 +138,9 @@ class _PathLines:
         """Return the points of some nodes."""
         path = nodes.path[batch]
         shape = (-1, *[1] * (self.steps.ndim - 1))
-        points = self.starts[path] + nodes.share[batch].reshape(shape) * self.steps[path]
+        points = self.steps[path]
+        points *= nodes.share[batch].reshape(shape)
+        points += self.starts[path]
         if self.noise is None or self.shifts is None:
             return np.asarray(points)
         first = np.searchsorted(nodes.path, path)  # a node's draw goes by its number on the path
