@@ -9,6 +9,7 @@ from xplain_cli.options.declare import Shape, option, some, worded
 
 OutputFormat = Literal["csv", "json", "jsonl", "parquet"]
 Response = Literal["predict_proba", "decision_function", "predict"]
+Confine = Literal["auto", "required", "off"]
 Backend = Literal["auto", "serial", "threads", "loky", "dask"]
 
 _ROWS = re.compile(r"(\d*):(\d*)")
@@ -80,36 +81,6 @@ class MergedRuns:
     """The runs that are merged."""
 
     runs: tuple[str, ...] = option("RUN RUN...", "The runs to merge.", (), kind="words")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """Which rows of a finished run are looked at, and how."""
-
-    panel: ClassVar = "Rows"
-    row: tuple[str, ...] = option(
-        "--row ID", "A row by its id, as the output has it; repeatable. Default: all.", ()
-    )
-    where: str | None = option(
-        "--where CONDITION",
-        "Rows whose line of stability.csv meets it, such as 'prediction>0.5 and"
-        ' fidelity=="poor"\'.',
-    )
-    by: str | None = option(
-        "--by COLUMN", "A column of stability.csv, a kept one, or a feature: a line per value."
-    )
-    plot: str | None = option(
-        "--plot FIGURE", "Also write the waterfall as .svg or .png.", kind="path"
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class OutputTerm:
-    """A word of the output."""
-
-    terms: tuple[str, ...] = option(
-        "TERM", "A column, a label, a method, a file, or exit code N.", (), kind="words"
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,6 +336,35 @@ class Trust:
         (),
         kind="names",
         shape=_ACCEPTED,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sandbox:
+    """What a model may reach while it runs; a project file never says it (see ``project``)."""
+
+    panel: ClassVar = "Trust"
+    confine: Confine = option(
+        "--confine",
+        "auto confines a model file as far as the system can; required a callable too, or nothing"
+        " runs; off neither. Default: auto.",
+        "auto",
+    )
+    allow_read: tuple[str, ...] = option(
+        "--allow-read PATH", "Let a confined model read this; repeatable.", (), kind="paths"
+    )
+    allow_write: tuple[str, ...] = option(
+        "--allow-write PATH", "Let a confined model write here; repeatable.", (), kind="paths"
+    )
+    allow_net: bool = option("--allow-net", "Let a confined model use the network.", default=False)
+    allow_env: tuple[str, ...] = option(
+        "--allow-env NAME", "Let a confined model see this variable; repeatable.", ()
+    )
+    open_timeout: float = option(
+        "--open-timeout SECONDS",
+        "How long opening a model, and its first answers, may take. Default: 60.",
+        60.0,
+        least=0,
     )
 
 
