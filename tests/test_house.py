@@ -26,6 +26,7 @@ TOP = {
     "README.md",
     "LICENSE",
     "requirements.lock",
+    "requirements-torch.lock",
     "xplain_cli",
     "tests",
     "sample_data",
@@ -46,6 +47,7 @@ TESTED_BY = {
     "commands/gate.py": "jobs/test_gate.py",
     "commands/merge.py": "promises/test_merging.py",
     "commands/reasons.py": "jobs/test_reasons.py",
+    "commands/selftest.py": "jobs/test_selftest.py",
     "commands/verify.py": "jobs/test_verify.py",
     "datasets/grid.py": "datasets/test_delimited.py",
     "engine/baseline_rows.py": "commands/test_tabular_baselines.py",
@@ -54,7 +56,6 @@ TESTED_BY = {
     "engine/records.py": "commands/test_tabular.py",
     "engine/row_predictions.py": "promises/test_same_numbers.py",
     "engine/tasks.py": "commands/test_evaluate.py",
-    "errors.py": "test_main.py",
     "explanation.py": "runs/test_parts.py",
     "jobs/causes.py": "jobs/test_diff.py",
     "jobs/deliver.py": "promises/test_delivering.py",
@@ -98,8 +99,10 @@ TESTED_BY = {
     "models/pickles/stand_ins.py": "models/pickles/test_load.py",
     "models/torch/archive.py": "models/torch/test_model.py",
     "models/torch/export.py": "models/torch/test_model.py",
+    "models/torch/graphs.py": "models/torch/test_gradients.py",
     "models/torch/script.py": "models/torch/test_model.py",
     "options/audits.py": "options/test_values.py",
+    "options/looking.py": "options/test_values.py",
     "options/pictures.py": "options/test_values.py",
     "options/tables.py": "options/test_values.py",
     "options/texts.py": "options/test_values.py",
@@ -107,6 +110,7 @@ TESTED_BY = {
     "planning/cost_model.py": "planning/test_budget.py",
     "planning/needs.py": "planning/test_choices.py",
     "quality/checks.py": "jobs/test_announce.py",
+    "quality/known_functions.py": "jobs/test_selftest.py",
     "report/__init__.py": "commands/test_report.py",
     "quality/closing_table.py": "test_console.py",
     "report/difference.py": "jobs/test_diff.py",
@@ -450,8 +454,9 @@ def test_the_top_level_holds_nothing_else():
     assert {name for name in tops if not name.startswith(".")} - TOP == set()
 
 
-def test_the_lock_names_no_index():
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+def test_the_locks_name_no_index():
+    locks = (ROOT / "requirements.lock", ROOT / "requirements-torch.lock")
+    lock = "".join(path.read_text(encoding="utf-8") for path in locks)
     assert re.findall(r"\S+://\S+|^-\S*(?:index|find-links)\S*", lock, flags=re.MULTILINE) == []
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import xplain_cli
+from xplain_cli.commands.demo import demo
 from xplain_cli.commands.diff import diff
 from xplain_cli.commands.evaluate import evaluate
 from xplain_cli.commands.explain import explain
@@ -17,6 +18,7 @@ from xplain_cli.commands.inspect import inspect
 from xplain_cli.commands.merge import merge
 from xplain_cli.commands.reasons import reasons
 from xplain_cli.commands.report import report
+from xplain_cli.commands.selftest import selftest
 from xplain_cli.commands.show import show
 from xplain_cli.commands.summary import summary
 from xplain_cli.commands.tabular import tabular
@@ -32,6 +34,7 @@ COMMANDS: dict[str, Command] = {
     "text": text,
     "image": image,
     "inspect": inspect,
+    "demo": demo,
     "show": show,
     "summary": summary,
     "gate": gate,
@@ -42,6 +45,7 @@ COMMANDS: dict[str, Command] = {
     "explain": explain,
     "verify": verify,
     "reasons": reasons,
+    "selftest": selftest,
 }
 
 

@@ -1,11 +1,11 @@
 """``xplain explain``: what a word of the output means."""
 
 from xplain_cli.console import open_console
-from xplain_cli.options import runs
+from xplain_cli.options import looking, runs
 from xplain_cli.options.command import Options, takes
 
 
-@takes(runs.OutputTerm, runs.ProjectFile, runs.BRIEF)
+@takes(looking.OutputTerm, runs.ProjectFile, runs.BRIEF)
 def explain(options: Options) -> int:
     """
     Say what a word of the output means: a column, a label, a method, an exit code.
@@ -18,7 +18,7 @@ def explain(options: Options) -> int:
     """
     from xplain_cli.quality.glossary import as_markdown, meanings
 
-    words = options.group(runs.OutputTerm).terms
+    words = options.group(looking.OutputTerm).terms
     console = open_console(options.values, options.notes)
     if not words:
         for line in as_markdown().splitlines():

@@ -1,7 +1,7 @@
 """``xplain report``: one HTML page of a finished run."""
 
 from xplain_cli.console import open_console
-from xplain_cli.options import runs
+from xplain_cli.options import looking, runs
 from xplain_cli.options.command import Options, takes
 from xplain_cli.options.declare import some, worded
 from xplain_cli.options.request import finished_run
@@ -14,7 +14,7 @@ _PAGE = worded(
 )
 
 
-@takes(runs.RUN, _PAGE, some(runs.Look, "row", "where"), runs.ProjectFile, runs.BRIEF)
+@takes(runs.RUN, _PAGE, some(looking.Look, "row", "where"), runs.ProjectFile, runs.BRIEF)
 def report(options: Options) -> int:
     """
     Write one HTML page of a finished run: what was explained, how far to trust it, and why.
@@ -29,6 +29,6 @@ def report(options: Options) -> int:
     from xplain_cli.jobs.report import report as write
     from xplain_cli.quality.row_filter import RowFilter
 
-    look = options.group(runs.Look)
+    look = options.group(looking.Look)
     wanted = RowFilter.of(look.row, look.where)
     return write(run, options.group(runs.Result).report, wanted, console)

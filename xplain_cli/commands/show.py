@@ -1,13 +1,13 @@
 """``xplain show``: one row of a finished run, in the terminal."""
 
 from xplain_cli.console import open_console
-from xplain_cli.options import runs
+from xplain_cli.options import looking, runs
 from xplain_cli.options.command import Options, takes
 from xplain_cli.options.declare import some, worded
 from xplain_cli.options.request import finished_run
 
 _ROW = worded(
-    runs.Look, "row", "A row by its id, as the output has it; repeatable. Default: the first."
+    looking.Look, "row", "A row by its id, as the output has it; repeatable. Default: the first."
 )
 _TARGET = worded(
     runs.Explanation, "target", "Only this target of the row, as the output has it.", panel="Rows"
@@ -18,7 +18,7 @@ _TARGET = worded(
     runs.RUN,
     _ROW,
     _TARGET,
-    some(runs.Look, "plot"),
+    some(looking.Look, "plot"),
     runs.ProjectFile,
     runs.BRIEF,
     some(runs.Screen, "no_color"),
@@ -36,5 +36,5 @@ def show(options: Options) -> int:
 
     from xplain_cli.jobs.show import show_rows
 
-    look, target = options.group(runs.Look), options.group(runs.Explanation).target
+    look, target = options.group(looking.Look), options.group(runs.Explanation).target
     return show_rows(run, look.row, target, look.plot, console)

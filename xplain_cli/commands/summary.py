@@ -1,7 +1,7 @@
 """``xplain summary``: the closing table of a finished run, whole or by groups of rows."""
 
 from xplain_cli.console import open_console
-from xplain_cli.options import runs
+from xplain_cli.options import looking, runs
 from xplain_cli.options.command import Options, takes
 from xplain_cli.options.declare import some
 from xplain_cli.options.request import finished_run
@@ -9,7 +9,7 @@ from xplain_cli.options.request import finished_run
 
 @takes(
     runs.RUN,
-    some(runs.Look, "by", "row", "where"),
+    some(looking.Look, "by", "row", "where"),
     runs.ProjectFile,
     runs.BRIEF,
     some(runs.Screen, "no_color"),
@@ -28,5 +28,5 @@ def summary(options: Options) -> int:
     from xplain_cli.jobs.summary import sum_up
     from xplain_cli.quality.row_filter import RowFilter
 
-    look = options.group(runs.Look)
+    look = options.group(looking.Look)
     return sum_up(run, look.by, RowFilter.of(look.row, look.where), console)
