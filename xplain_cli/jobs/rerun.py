@@ -13,6 +13,7 @@ from xplain_cli.options.runs import Sandbox
 from xplain_cli.planning.prepare import Job
 from xplain_cli.runs.finished import FinishedRun
 from xplain_cli.runs.folder import RunPlace, open_run
+from xplain_cli.workers.rooms import Rooms
 
 
 def asked_again(
