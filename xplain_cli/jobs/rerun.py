@@ -61,7 +61,7 @@ def explain_some(job: Job, rooms: Rooms, rows: Sequence[int]) -> Iterator[Record
     Parameters
     ----------
     rooms
-        Where its model is open.
+        Where the model is asked.
     rows
         Their numbers in DATA.
     """

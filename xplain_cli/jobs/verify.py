@@ -229,7 +229,8 @@ def _rows_check(
     hashed = found.marker.plan["numbers"].get("hashed") == ""
     ignored = {"feature"} if hashed else set()  # their secret is forgotten
     wrong: dict[str, list[str]] = {}
-    for (row, part), now in zip(rows.items(), explain_some(job, rooms, list(rows)), strict=True):
+    again = explain_some(job, rooms, list(rows))
+    for (row, part), now in zip(rows.items(), again, strict=True):
         then = rows_between(found.read(part), row, row + 1)
         apart = [
             *_unequal_columns(then.weights, now.weights, ignored),
