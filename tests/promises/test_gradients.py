@@ -46,11 +46,10 @@ def mixed(tmp_path):
         "job": rng.choice(["clerk", "cook", "smith"], 60),
         "hours": rng.uniform(5, 60, 60).round(1),
     })
-    encoder = ColumnTransformer(
-        [("words", OneHotEncoder(), ["job"])],
-        remainder=StandardScaler(),
-        verbose_feature_names_out=False,
-    )
+    encoder = ColumnTransformer([
+        ("words", OneHotEncoder(), ["job"]),
+        ("numbers", StandardScaler(), ["age", "hours"]),
+    ])
     labels = (table["age"] > 45) ^ (table["job"] == "cook")
     stored(tmp_path, make_pipeline(encoder, net()), table, labels)
     table.to_csv(tmp_path / "train.csv", index=False)
