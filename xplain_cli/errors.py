@@ -15,6 +15,7 @@ import difflib
 import importlib
 import warnings
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from types import ModuleType
 from typing import TextIO
 
@@ -70,16 +71,17 @@ def _bounded(said: str, cause: BaseException | None, *, shown: bool) -> str:
     return said if found is None else said.replace(found, shortened(found) if shown else LEFT_OUT)
 
 
-@contextlib.contextmanager
-def quoting(*, shown: bool) -> Iterator[None]:
-    """
-    Cut what errors and warnings quote of other people's code; not *shown*, leave it out.
+_QUOTED: ContextVar[bool | None] = ContextVar("quoted", default=None)
+"""Whether what other people's code says may be quoted here; None: nobody has said."""
 
-    Models and libraries write the values that they were given into their messages.
-    """
-    before = warnings.showwarning
 
-    def show(
+def _cut_warnings() -> None:
+    """Show warnings from now on as the thread that raises them may quote; once is enough."""
+    show = warnings.showwarning
+    if hasattr(show, "cuts"):
+        return
+
+    def cut(
         message: Warning | str,
         category: type[Warning],
         filename: str,
@@ -87,10 +89,24 @@ def quoting(*, shown: bool) -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        said = shortened(str(message)) if shown else LEFT_OUT
-        before(said, category, filename, lineno, file, line)
+        quoted = _QUOTED.get()
+        if quoted is not None:
+            message = shortened(str(message)) if quoted else LEFT_OUT
+        show(message, category, filename, lineno, file, line)
 
-    warnings.showwarning = show
+    vars(cut)["cuts"] = True
+    warnings.showwarning = cut
+
+
+@contextlib.contextmanager
+def quoting(*, shown: bool) -> Iterator[None]:
+    """
+    Cut what errors and warnings quote of other people's code; not *shown*, leave it out.
+
+    Models and libraries write the values that they were given into their messages.
+    """
+    before = _QUOTED.set(shown)
+    _cut_warnings()
     try:
         yield
     except XplainError as error:
@@ -99,7 +115,7 @@ def quoting(*, shown: bool) -> Iterator[None]:
             error.args = (said,)
         raise
     finally:
-        warnings.showwarning = before
+        _QUOTED.reset(before)
 
 
 class Terminated(SystemExit):

@@ -273,8 +273,7 @@ class Traits:
     no_closed_form
         Why weights cannot be read off the leaves of a model; None where they can.
     no_path, no_slope
-        Why no straight path leads from a baseline to a row, or why a feature has no slope; None
-        where it is so.
+        Why no path leads from a baseline to a row, or why a feature has no slope; None: it is so.
     drawn
         Whether the baselines of a row are a sample, so that their mean has an error.
     """

@@ -7,7 +7,9 @@ python tests/benchmarks/differences.py --what size       # 100,000 rows of 30 co
 """
 
 import argparse
+import contextlib
 import csv
+import io
 import os
 import pickle
 import subprocess
@@ -33,6 +35,23 @@ def xplain(*words, cwd):
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000
 
 
+def inside(*words, cwd):
+    """Run the tool in this process, which need not start for every seed."""
+    from xplain_cli.main import main
+
+    os.chdir(cwd)
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()) as said,
+    ):
+        try:
+            main([*map(str, words)])
+        except SystemExit as ending:
+            code = ending.code
+    if code:
+        raise SystemExit(f"xplain {' '.join(map(str, words))}\n{said.getvalue()}")
+
+
 def rows_of(path):
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -46,14 +65,14 @@ def changed_share(folder):
 def noise(folder, pairs):
     """Compare runs that differ in nothing but the seed; some sampled, some exact."""
     jobs = {
-        "lime": ("tabular", SAMPLES / "model.pkl", SAMPLES / "data.csv", "--id-column", "id"),
-        "lime loans": ("tabular", SAMPLES / "loans.pkl", SAMPLES / "loans.csv"),
+        "lime": ("tabular", SAMPLES / "wine.joblib", SAMPLES / "wine.csv", "-t", "class_1"),
+        "lime loans": ("tabular", SAMPLES / "loans.pkl", SAMPLES / "loans.csv", "--rows", "0:100"),
         "kernel-shap": (
-            *("tabular", SAMPLES / "model.pkl", SAMPLES / "data.csv", "-m", "kernel-shap"),
+            *("tabular", SAMPLES / "wine.joblib", SAMPLES / "wine.csv", "-m", "kernel-shap"),
             *("--rows", "0:40"),
         ),
         "permutation": (
-            *("tabular", SAMPLES / "model.pkl", SAMPLES / "data.csv", "-m", "permutation"),
+            *("tabular", SAMPLES / "wine.joblib", SAMPLES / "wine.csv", "-m", "permutation"),
             *("--rows", "0:40", "-n", "256"),
         ),
         "text": (
@@ -78,8 +97,8 @@ def noise(folder, pairs):
         for pair in range(pairs):
             for side in (0, 1):
                 seed = 1000 + 2 * pair + side
-                xplain(*words, "-s", seed, "-o", f"run{side}", "--force", "-q", cwd=folder)
-            xplain("diff", "run0", "run1", "-q", cwd=folder)
+                inside(*words, "-s", seed, "-o", f"run{side}", "--force", "-q", cwd=folder)
+            inside("diff", "run0", "run1", "-q", cwd=folder)
             own = changed_share(folder / "xplain-diff")
             wrong, total = wrong + own[0], total + own[1]
             rows = rows_of(folder / "xplain-diff" / "diff_rows.csv")
@@ -121,8 +140,8 @@ def planted(folder, seeds):
             linear(folder, "m2.pkl", doubled, columns)
             for side, model in (("run0", "m.pkl"), ("run1", "m2.pkl")):
                 words = ("tabular", model, "d.csv", "-m", method, "-o", side, "-s")
-                xplain(*words, seed if side == "run0" else 500 + seed, *base, cwd=folder)
-            xplain("diff", "run0", "run1", "-q", cwd=folder)
+                inside(*words, seed if side == "run0" else 500 + seed, *base, cwd=folder)
+            inside("diff", "run0", "run1", "-q", cwd=folder)
             lines = rows_of(folder / "xplain-diff" / "diff.csv")
             own = [line for line in lines if line["feature"] == columns[column]]
             found += sum(line["changed"] == "1" for line in own) / len(own)
@@ -138,8 +157,8 @@ def planted(folder, seeds):
             flush=True,
         )
         for side, data in (("run0", "d.csv"), ("run1", "d2.csv")):
-            xplain("tabular", "m.pkl", data, "-m", method, "-o", side, *base, cwd=folder)
-        xplain("diff", "run0", "run1", "-q", cwd=folder)
+            inside("tabular", "m.pkl", data, "-m", method, "-o", side, *base, cwd=folder)
+        inside("diff", "run0", "run1", "-q", cwd=folder)
         rows = rows_of(folder / "xplain-diff" / "diff_rows.csv")
         counts = pd.Series([line["verdict"] for line in rows]).value_counts().to_dict()
         print(f"{method:<12} 20 changed rows of 300: {counts}", flush=True)

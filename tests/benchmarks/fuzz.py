@@ -1,6 +1,6 @@
 """Mutated model files against the door and what stands behind it: no crash, hang or marker.
 
-python tests/benchmarks/fuzz.py [--forms pickle ...] [--mutants 2000] [--seconds 1800] [--seed 0]
+python tests/benchmarks/fuzz.py [--forms pickle ubj ...] [--mutants 2000] [--seconds 1800]
 
 Each file of a small model is changed in a few places (bits, numbers that mean extremes, pieces cut,
 doubled or moved from another file), opened as ``xplain`` opens it, and where it opens it is asked
@@ -34,11 +34,8 @@ SECONDS = 20  # of processor time, for one mutant
 ROWS = np.random.default_rng(0).normal(size=(60, 4))
 LABELS = np.arange(60) % 3
 EXTREMES = (
-    b"\xff\xff\xff\x7f",
-    b"\xff" * 8,
-    b"\x00" * 8,
-    b"\x7f" + b"\xff" * 7,
-    b"\x01" + b"\x00" * 7,
+    *(b"\xff\xff\xff\x7f", b"\xff" * 8, b"\x00" * 8),
+    *(b"\x7f" + b"\xff" * 7, b"\x01" + b"\x00" * 7),
 )
 TEXTS = (b"-1", b"2147483647", b"99999999999", b"1e308", b"nan", b"")
 
@@ -140,30 +137,34 @@ def seeds(form):
     return made[form]()
 
 
-def _changed(data, stream, others):
-    """Return a file with one change."""
-    at = int(stream.integers(len(data)))
-    size = int(stream.integers(1, 64))
-    way = stream.integers(7)
-    if way < 2:
-        bit = data[at] ^ (1 << int(stream.integers(8)))
-        value = bit if way == 0 else int(stream.integers(256))
-        return data[:at] + bytes([value]) + data[at + 1 :]
-    if way == 2:
-        extreme = EXTREMES[int(stream.integers(len(EXTREMES)))]
-        return data[:at] + extreme + data[at + len(extreme) :]
-    if way == 3:
-        return data[:at] + data[at + size :]
-    if way == 4:
-        return data[:at] + data[at : at + size] + data[at:]
-    if way == 5:
-        other = others[int(stream.integers(len(others)))]
-        place = int(stream.integers(len(other)))
-        return data[:at] + other[place : place + size] + data[at + size :]
-    return _renumbered(data, at, stream)
+def _flip(data, at, size, stream, others):
+    return data[:at] + bytes([data[at] ^ (1 << int(stream.integers(8)))]) + data[at + 1 :]
 
 
-def _renumbered(data, at, stream):
+def _overwrite(data, at, size, stream, others):
+    extreme = EXTREMES[int(stream.integers(len(EXTREMES)))]
+    return data[:at] + extreme + data[at + len(extreme) :]
+
+
+def _scramble(data, at, size, stream, others):
+    return data[:at] + bytes(stream.integers(0, 256, 1, dtype=np.uint8)) + data[at + 1 :]
+
+
+def _cut(data, at, size, stream, others):
+    return data[:at] + data[at + size :]
+
+
+def _double(data, at, size, stream, others):
+    return data[:at] + data[at : at + size] + data[at:]
+
+
+def _transplant(data, at, size, stream, others):
+    other = others[int(stream.integers(len(others)))]
+    place = int(stream.integers(len(other)))
+    return data[:at] + other[place : place + size] + data[at + size :]
+
+
+def _renumber(data, at, size, stream, others):
     """Return a file with the next written number replaced by an extreme one."""
     start = at
     while start < len(data) and not chr(data[start]).isdigit():
@@ -172,6 +173,15 @@ def _renumbered(data, at, stream):
     while stop < len(data) and chr(data[stop]).isdigit():
         stop += 1
     return data[:start] + TEXTS[int(stream.integers(len(TEXTS)))] + data[stop:]
+
+
+WAYS = (_flip, _scramble, _overwrite, _cut, _double, _transplant, _renumber)
+
+
+def _changed(data, stream, others):
+    """Return a file with one change."""
+    at, size = int(stream.integers(len(data))), int(stream.integers(1, 64))
+    return WAYS[int(stream.integers(len(WAYS)))](data, at, size, stream, others)
 
 
 def _within_zip(data, change):

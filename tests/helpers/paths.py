@@ -33,7 +33,7 @@ class Rows:
     def take(self, rows):
         k = self.copies
         own = np.concatenate([np.arange(i * k, (i + 1) * k) for i in rows])
-        return Rows(self.rows[list(rows)], self.baselines[own])
+        return type(self)(self.rows[list(rows)], self.baselines[own])
 
     def ends(self):
         return self.baselines, np.repeat(self.rows, self.copies, axis=0)
@@ -73,10 +73,19 @@ def relu_net(sizes, seed=0, scale=1.0):
 
 
 def explain(
-    method, gradient, rows, baselines, *, pairs=((0, -1),), scale="raw", drawn=False, budget=(1, 1)
+    method,
+    gradient,
+    rows,
+    baselines,
+    *,
+    pairs=((0, -1),),
+    scale="raw",
+    drawn=False,
+    budget=(1, 1),
+    block=Rows,
 ):
     """Run a method on rows; every row has the same targets *pairs*."""
-    block, pairs = Rows(rows, baselines), np.array(pairs)
+    block, pairs = block(rows, baselines), np.array(pairs)
     b, (t, _) = len(block), pairs.shape
     every = np.tile(pairs, (b, 1, 1))
     scores = gradient.scores(np.asarray(rows, float))
@@ -103,5 +112,5 @@ def midpoints(gradient, row, baseline, *, pair=(0, -1), scale="raw", nodes=4096)
     """Return Integrated Gradients of one row by the midpoint rule."""
     readout = Readout(np.tile(pair, (nodes, 1)), gradient.link, scale)
     share = (np.arange(nodes) + 0.5) / nodes
-    points = baseline + share[:, None] * (row - baseline)
+    points = baseline + share.reshape(-1, *[1] * row.ndim) * (row - baseline)
     return gradient.derive(points, readout.slopes)[0].mean(axis=0) * (row - baseline)

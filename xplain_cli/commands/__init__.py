@@ -18,6 +18,7 @@ from xplain_cli.commands.inspect import inspect
 from xplain_cli.commands.merge import merge
 from xplain_cli.commands.reasons import reasons
 from xplain_cli.commands.report import report
+from xplain_cli.commands.selftest import selftest
 from xplain_cli.commands.show import show
 from xplain_cli.commands.summary import summary
 from xplain_cli.commands.tabular import tabular
@@ -44,6 +45,7 @@ COMMANDS: dict[str, Command] = {
     "explain": explain,
     "verify": verify,
     "reasons": reasons,
+    "selftest": selftest,
 }
 
 

@@ -1,12 +1,17 @@
 """What a finished run was asked, asked again: model and data named anew, trust given anew."""
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from xplain_cli.errors import RefusedError
+from xplain_cli.explanation import Records
+from xplain_cli.jobs.manifest import Course
+from xplain_cli.jobs.schedule import explain_rows, share_pool
 from xplain_cli.options.request import Request, from_stored
 from xplain_cli.planning.prepare import Job
 from xplain_cli.runs.finished import FinishedRun
+from xplain_cli.runs.folder import RunPlace, open_run
 
 
 def asked_again(
@@ -45,3 +50,20 @@ def differing_numbers(found: FinishedRun, job: Job) -> list[str]:
         for name in dict.fromkeys((*now, *then))
         if then.get(name) != now.get(name) and name != "schema"
     ]
+
+
+def explain_some(job: Job, rows: Sequence[int]) -> Iterator[Records]:
+    """
+    Explain some rows of a job in the one way in which runs are explained, and keep nothing.
+
+    Parameters
+    ----------
+    rows
+        Their numbers in DATA.
+    """
+    run = open_run(RunPlace(None, "csv"), job.plan, explicit=True, force=False, chunk_rows=1)
+    try:
+        _, assignment = share_pool(job, run)
+        yield from explain_rows(job, run, assignment, Course(0.0), rows)
+    finally:
+        run.close()

@@ -18,9 +18,8 @@ from xplain_cli.console import Console
 from xplain_cli.errors import FailedRowsError, RefusedError, UsageError, XplainError, quoting
 from xplain_cli.explanation import Records, rows_between
 from xplain_cli.jobs.announce import announce
-from xplain_cli.jobs.manifest import Course, platform_now, versions_now
-from xplain_cli.jobs.rerun import asked_again, differing_numbers
-from xplain_cli.jobs.schedule import explain_rows, share_pool
+from xplain_cli.jobs.manifest import platform_now, versions_now
+from xplain_cli.jobs.rerun import asked_again, differing_numbers, explain_some
 from xplain_cli.options import audits, runs
 from xplain_cli.options.request import Request
 from xplain_cli.output.cells import listed, texts
@@ -30,8 +29,7 @@ from xplain_cli.quality.checks import Check
 from xplain_cli.remote import redact
 from xplain_cli.runs.delivery import brought_here
 from xplain_cli.runs.finished import FinishedRun, find_run
-from xplain_cli.runs.folder import open_run
-from xplain_cli.runs.paths import MARKER, RunPlace
+from xplain_cli.runs.paths import MARKER
 from xplain_cli.runs.seal import broken_seals, marker_flaws
 
 _ALARMS = 0.001  # weights of an honest run that another version may seem to change
@@ -172,16 +170,6 @@ def _chosen(found: FinishedRun, count: int, seed: int) -> dict[int, Path]:
     return {row: rows[row] for row in sorted(drawn.tolist())}
 
 
-def _again(job: Job, rows: Sequence[int]) -> Iterator[Records]:
-    """Explain some rows of a job as the job itself would, and keep nothing."""
-    run = open_run(RunPlace(None, "csv"), job.plan, explicit=True, force=False, chunk_rows=1)
-    try:
-        _, assignment = share_pool(job, run)
-        yield from explain_rows(job, run, assignment, Course(0.0), rows)
-    finally:
-        run.close()
-
-
 def _unequal_columns(then: pd.DataFrame, now: pd.DataFrame, ignored: set[str]) -> list[str]:
     """Return the columns whose cells are not the same, byte by byte, as they would be written."""
     if list(then.columns) != list(now.columns) or len(then) != len(now):
@@ -237,7 +225,7 @@ def _rows_check(
     hashed = found.marker.plan["numbers"].get("hashed") == ""
     ignored = {"feature"} if hashed else set()  # their secret is forgotten
     wrong: dict[str, list[str]] = {}
-    for (row, part), now in zip(rows.items(), _again(job, list(rows)), strict=True):
+    for (row, part), now in zip(rows.items(), explain_some(job, list(rows)), strict=True):
         then = rows_between(found.read(part), row, row + 1)
         apart = [
             *_unequal_columns(then.weights, now.weights, ignored),

@@ -11,7 +11,6 @@ no harm, where bins explain nothing; and as the penalty depends on no output, wh
 outputs stays so: weights of A against B are those of A less those of B.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +22,6 @@ _FOLDS = 8
 _STEPS = 50
 _TOLERANCE = 1e-5  # of the first residual; rounding of single precision is not far below
 _BLOCK_LEVELS = 256
-_MOST_HELD = 1 << 26  # bytes of indicator columns that are made once rather than at every step
 
 
 @dataclass(frozen=True)
@@ -45,12 +43,11 @@ class Additive:
     residuals: FloatArray
 
 
-@dataclass(frozen=True)
 class _Indicators:
     """
-    The columns "feature j has level l" of all draws, in blocks of features that fit in memory.
+    The columns "feature j has level l" of all draws, in blocks of features, a byte a number.
 
-    Attributes
+    Parameters
     ----------
     codes : (n, N) int
         The level of each feature.
@@ -58,58 +55,29 @@ class _Indicators:
         Where the levels of each feature begin among those of all.
     """
 
-    codes: Any
-    starts: IntArray
-
-    @property
-    def total(self) -> int:
-        """The number of levels of all features."""
-        return int(self.starts[-1])
-
-    def places(self) -> Iterator[tuple[int, int]]:
-        """Yield the first and last feature of each block."""
+    def __init__(self, codes: Any, starts: IntArray) -> None:
+        n, self._draws = codes.shape
+        self._blocks: list[tuple[slice, Any]] = []
         first = 0
-        for j in range(len(self.codes)):
-            if self.starts[j + 1] - self.starts[first] >= _BLOCK_LEVELS or j + 1 == len(self.codes):
-                yield first, j + 1
-                first = j + 1
-
-    def block(self, first: int, last: int) -> Any:
-        """Return the columns of some features, (levels, N) in single precision."""
-        at = self.starts[first]
-        found = np.zeros((int(self.starts[last] - at), self.codes.shape[1]), dtype=np.float32)
-        draws = np.arange(self.codes.shape[1])
-        for j in range(first, last):
-            found[self.starts[j] - at + self.codes[j].astype(np.int64), draws] = 1
-        return found
-
-
-class _Products:
-    """Products with indicator columns; the columns are held where they are few."""
-
-    def __init__(self, columns: _Indicators) -> None:
-        self._columns = columns
-        size = 4 * columns.total * columns.codes.shape[1]
-        self._held = list(self._made()) if size <= _MOST_HELD else None
-
-    def _made(self) -> Iterator[tuple[slice, Any]]:
-        starts = self._columns.starts
-        for first, last in self._columns.places():
-            yield slice(int(starts[first]), int(starts[last])), self._columns.block(first, last)
-
-    def _blocks(self) -> Iterator[tuple[slice, Any]]:
-        return self._made() if self._held is None else iter(self._held)
+        for last in range(1, n + 1):
+            if starts[last] - starts[first] >= _BLOCK_LEVELS or last == n:
+                at = slice(int(starts[first]), int(starts[last]))
+                feature = np.repeat(np.arange(first, last), np.diff(starts[first : last + 1]))
+                level = np.arange(at.start, at.stop) - starts[feature]
+                found = np.equal(codes[feature], level.astype(codes.dtype)[:, None])
+                self._blocks.append((at, found.view(np.uint8)))
+                first = last
 
     def by_draw(self, tables: Any) -> Any:
         """Return the sums of tables (levels, c) over the features of each draw, (N, c)."""
-        total = np.zeros((self._columns.codes.shape[1], tables.shape[1]), dtype=tables.dtype)
-        for place, block in self._blocks():
-            total += block.T @ tables[place]
+        total = np.zeros((self._draws, tables.shape[1]), dtype=tables.dtype)
+        for place, block in self._blocks:
+            total += block.astype(tables.dtype).T @ tables[place]
         return total
 
     def by_level(self, values: Any) -> Any:
         """Return the sums of values (N, c) over the draws of each level, (levels, c)."""
-        return np.concatenate([block @ values for _, block in self._blocks()])
+        return np.concatenate([block.astype(values.dtype) @ values for _, block in self._blocks])
 
 
 def level_starts(levels: tuple[int, ...]) -> IntArray:
@@ -175,7 +143,7 @@ def _fold(total: int, repeats: int) -> _Folds:
 
 
 def _conjugate(
-    products: _Products, folds: _Folds, train: FloatArray, right: FloatArray, penalty: float
+    products: _Indicators, folds: _Folds, train: FloatArray, right: FloatArray, penalty: float
 ) -> FloatArray:
     """
     Solve the penalised normal equations of all folds and outputs by conjugate gradients.
@@ -252,7 +220,7 @@ def fit_additive(
     outputs : (r * m, k) float
         An output that is 0 everywhere has a stand-in of exactly 0.
     """
-    values = np.ascontiguousarray(outputs.T)
+    codes, values = np.asarray(codes), np.ascontiguousarray(outputs.T)
     total, k = outputs.shape
     starts, folds = level_starts(levels), _fold(total, repeats)
     both = np.concatenate([np.ones((1, total)), values])
@@ -264,7 +232,7 @@ def fit_additive(
     tables = np.zeros((len(folds), k, int(starts[-1])))
     if len(folds) > 1:
         right = known - train[:, None, :] * means[:, :, None]
-        columns = _Products(_Indicators(codes, starts))
+        columns = _Indicators(codes, starts)
         tables = _conjugate(columns, folds, train, right, float(len(levels)))
     shares = train / np.maximum(total - np.diff(folds.edges), 1)[:, None]
     constants = means - (tables * shares[:, None, :]).sum(axis=-1)

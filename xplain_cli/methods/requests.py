@@ -254,7 +254,7 @@ class Pool:
         size = len(self.outputs) // self.repeats
         left = np.concatenate([np.ones((1, len(self.outputs))), self.stand_in.residuals])
         parts = [slice(r * size, (r + 1) * size) for r in range(self.repeats)]
-        codes = self.draw.codes
+        codes = np.asarray(self.draw.codes)  # a view of a file is slow to slice
         found = [level_sums(codes[:, at], self.levels, left[:, at]) for at in parts]
         shares = np.stack(found) / size
         return shares[:, 0], shares[:, 1:]

@@ -63,7 +63,8 @@ def missed(model: Model, gradient: Gradient, batch: Batch) -> str:
         return f"{made.shape[1]} numbers where the model answers {answers.shape[1]}"
     far = np.abs(made - answers)
     size = max(1.0, float(np.abs(answers).max(initial=0)))
-    if not far.max(initial=0) <= _ROUNDING[gradient.single] * size:
+    rounding = _ROUNDING[gradient.single or model.signature.single]
+    if not far.max(initial=0) <= rounding * size:
         worst = np.unravel_index(int(far.argmax()), far.shape)
         return f"{made[worst]:.6g} where the model answers {answers[worst]:.6g}"
     return ""

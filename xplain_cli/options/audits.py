@@ -78,3 +78,11 @@ class ReasonCodes:
     letters: str | None = option(
         "--letters FOLDER", "Where the letters go, a file for each row.", kind="path"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfTest:
+    """How much is tested."""
+
+    panel: ClassVar = "What is tested"
+    quick: bool = option("--quick", "Only what takes seconds.", default=False)

@@ -51,6 +51,7 @@ XGBOOST = {
     "classes that fill memory": (("learner", "learner_model_param", "num_class"), "99999999"),
     "a leaf of many outputs": ((*TREES, "tree_param", "size_leaf_vector"), "4000000"),
     "a category far away": ((*TREES, "split_type", 0), 1),
+    "a place far away": ((*TREES, "id"), 10**6),
 }
 
 

@@ -124,7 +124,9 @@ def _check_xgboost_trees(model: Any, columns: int, outputs: int) -> None:
     stages = _numbers(model.get("iteration_indptr", [0, count]))
     follow = len(stages) and stages[0] == 0 and stages[-1] == count
     need(follow and bool((np.diff(stages) >= 0).all()), "has stages that do not follow each other")
-    for tree in trees:
+    for i, tree in enumerate(trees):
+        # trees are laid where their numbers say
+        need(isinstance(tree, dict) and tree.get("id", i) == i, "has a tree in another's place")
         _check_xgboost_tree(tree, columns, outputs)
 
 

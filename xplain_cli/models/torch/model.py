@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from xplain_cli.models.torch.archive import (
     refuse_pickle,
 )
 from xplain_cli.models.torch.export import Program, judge_export
+from xplain_cli.models.torch.gradients import Asked, torch_gradient
 from xplain_cli.models.torch.script import is_harmless, judge_code, judge_pickles
 
 _FORMS = {"export": "torch.export", "script": "TorchScript", "pickle": "a pickled module"}
@@ -95,11 +97,16 @@ class Network:
 class TorchModel:
     """A network that the probe has settled."""
 
-    capabilities = Capabilities()
-
-    def __init__(self, network: Network, signature: Signature) -> None:
-        self._network = network
+    def __init__(self, network: Network, signature: Signature, layout: str = "NCHW") -> None:
+        self._network, self._layout = network, layout
         self.signature = signature
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Derivatives by its input."""
+        network = self._network
+        asked = Asked(network.module, network.dtype, network.shape, self._layout, self.signature)
+        return Capabilities(gradient=partial(torch_gradient, asked))
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
@@ -156,7 +163,8 @@ class LoadedTorch:
 
     def bind(self, signature: Signature) -> Model:
         """Return the model that answers as *settled* says."""
-        return TorchModel(self._network, signature)
+        layout = self.takes.layout if self._recipe.modality == "image" else "NCHW"
+        return TorchModel(self._network, signature, layout)
 
 
 def _reason(error: Exception) -> str:
