@@ -26,6 +26,7 @@ TOP = {
     "README.md",
     "LICENSE",
     "requirements.lock",
+    "requirements-torch.lock",
     "xplain_cli",
     "tests",
     "sample_data",
@@ -61,6 +62,7 @@ TESTED_BY = {
     "jobs/difference.py": "jobs/test_diff.py",
     "jobs/evaluate.py": "commands/test_evaluate.py",
     "jobs/explain.py": "commands/test_tabular.py",
+    "jobs/inspect.py": "commands/test_inspect.py",
     "jobs/merge.py": "promises/test_merging.py",
     "jobs/pairing.py": "jobs/test_diff.py",
     "jobs/report.py": "promises/test_finishing.py",
@@ -115,7 +117,11 @@ TESTED_BY = {
     "runs/delivery.py": "promises/test_delivering.py",
     "runs/seal.py": "jobs/test_verify.py",
     "seeds.py": "promises/test_same_numbers.py",
-    "workers/loky.py": "promises/test_faults.py",
+    "workers/relay.py": "workers/test_rooms.py",
+    "workers/room.py": "workers/test_rooms.py",
+    "workers/room_models.py": "workers/test_rooms.py",
+    "workers/template.py": "workers/test_rooms.py",
+    "workers/worker_pool.py": "promises/test_faults.py",
 }
 HEAVY = {"sklearn", "onnxruntime", "pyarrow", "skimage", "scipy.stats", "matplotlib", "torch"}
 
@@ -448,8 +454,9 @@ def test_the_top_level_holds_nothing_else():
     assert {name for name in tops if not name.startswith(".")} - TOP == set()
 
 
-def test_the_lock_names_no_index():
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+def test_the_locks_name_no_index():
+    locks = (ROOT / "requirements.lock", ROOT / "requirements-torch.lock")
+    lock = "".join(path.read_text(encoding="utf-8") for path in locks)
     assert re.findall(r"\S+://\S+|^-\S*(?:index|find-links)\S*", lock, flags=re.MULTILINE) == []
 
 

@@ -12,7 +12,7 @@ The map, a line per room (calls go down only):
     options/       every option once: flag, kind, bound, default, and the request they make
     planning/      all that is decided before the first row: inputs, choices, cost, plan
     jobs/          what a command then does: explain, compare, diff, evaluate, merge, gate, deliver
-    workers/       where chunks run: here, threads, processes that may die, Dask
+    workers/       where models run: rooms that are confined and may die, one, several, Dask
     engine/        one chunk explained: predictions, masks asked in batches, pool, records
     modalities/    what a row is: a folder each, with the same file names
     baselines/     what a row is compared with (mean, sample, nearest of a class, ...)

@@ -3,6 +3,7 @@
 XplainError (5)
   x UsageError (2)      the command line, the project file, or a clash of plans
   x RefusedError (3)    a file, a table or a model that is refused, unreadable or unwritable
+    x ModelDiedError    the process that holds the model ended while it was asked
   x FailedRowsError (4) the run finished, or stopped, with too many failed rows
 
 A missed gate is no error: the run is finished, and its exit code is 1.
@@ -36,6 +37,21 @@ class RefusedError(XplainError):
     """A file is refused, unreadable or unwritable."""
 
     exit_code = 3
+
+
+class ModelDiedError(RefusedError):
+    """
+    The process that holds a model ended, or had to be ended, while it was asked.
+
+    Attributes
+    ----------
+    reason
+        How, said of the process: ``ended with exit code 0``.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message
 
 
 class FailedRowsError(XplainError):

@@ -83,11 +83,13 @@ def explain(
     drawn=False,
     budget=(1, 1),
     block=Rows,
+    own=False,
 ):
-    """Run a method on rows; every row has the same targets *pairs*."""
+    """Run a method on rows; every row has the same targets *pairs*, or one of its *own*."""
     block, pairs = block(rows, baselines), np.array(pairs)
-    b, (t, _) = len(block), pairs.shape
-    every = np.tile(pairs, (b, 1, 1))
+    b = len(block)
+    every = pairs[:, None] if own else np.tile(pairs, (b, 1, 1))
+    t = every.shape[1]
     scores = gradient.scores(np.asarray(rows, float))
     values = [Readout(every[:, j], gradient.link, scale).read(scores)[0] for j in range(t)]
     law = SimpleNamespace(traits=Traits(drawn=drawn))

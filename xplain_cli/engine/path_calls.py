@@ -172,30 +172,58 @@ def _add(sums: FloatArray, path: IntArray, parts: FloatArray) -> None:
         sums[path[own]] += parts[own]
 
 
-def _read(readout: Readout, fixed: FloatArray | None) -> Slopes:
-    """Return what is read of the scores at nodes: fixed derivatives where there are some."""
-    return readout.slopes if fixed is None else lambda _: fixed
+_HELD_NUMBERS = 1 << 21
+"""Derivatives that are held before they are added up: many paths are added at a time."""
 
 
-def _walked(gradient: Gradient, lines: _PathLines, nodes: _Nodes) -> tuple[FloatArray, FloatArray]:
-    """Return the sums (p, ...) over the nodes of each path, and the explained number at each."""
-    sums, values = np.zeros(lines.steps.shape), np.empty(len(nodes.path))
-    size = gradient.batch_rows
-    for at in range(0, len(nodes.path), size):
-        own = np.arange(at, min(at + size, len(nodes.path)))
+@dataclass
+class _Reading:
+    """Reads slopes off the scores at nodes, and keeps the explained number there."""
+
+    readout: Readout
+    values: FloatArray | None = None
+
+    def slopes(self, scores: FloatArray) -> FloatArray:
+        """Return the derivatives (m, k) by the scores."""
+        self.values, slopes = self.readout.read(scores)
+        return slopes
+
+
+def _walked(
+    gradient: Gradient, lines: _PathLines, nodes: _Nodes
+) -> tuple[FloatArray, FloatArray | None]:
+    """
+    Return the sums (p, ...) over the nodes of each path, and the explained number at each.
+
+    None in place of the numbers where the slopes of nodes are fixed: nobody asks then.
+    """
+    sums, size, count = np.zeros(lines.steps.shape), gradient.batch_rows, len(nodes.path)
+    values = np.empty(count) if nodes.slopes is None else None
+    held: list[FloatArray] = []
+    begun = 0
+    for at in range(0, count, size):
+        own = np.arange(at, min(at + size, count))
         batch = _filled(own, size)
-        path = nodes.path[batch]
-        readout = lines.readout.of(path)
-        fixed = None if nodes.slopes is None else nodes.slopes[batch]
         points = lines.points(nodes, batch)
+        reading = _Reading(lines.readout.of(nodes.path[batch]))
+        fixed = None if nodes.slopes is None else nodes.slopes[batch]
         with metered(size):
-            slopes, scores = gradient.derive(points, _read(readout, fixed))
-        path, slopes = path[: len(own)], slopes[: len(own)]
-        values[own] = readout.read(scores)[0][: len(own)]
+            slopes, _ = gradient.derive(points, _read(reading, fixed))
+        slopes, path = slopes[: len(own)], nodes.path[own]
+        if values is not None and reading.values is not None:
+            values[own] = reading.values[: len(own)]
         if lines.squared:
             slopes = _squares(slopes, lines.steps[path])
-        _add(sums, path, slopes * nodes.weight[own].reshape(-1, *[1] * (slopes.ndim - 1)))
+        held.append(slopes * nodes.weight[own].reshape(-1, *[1] * (slopes.ndim - 1)))
+        if own[-1] + 1 == count or (own[-1] + 1 - begun) * slopes[0].size > _HELD_NUMBERS:
+            _add(sums, nodes.path[begun : own[-1] + 1], np.concatenate(held))
+            held, begun = [], int(own[-1]) + 1
     return sums, values
+
+
+def _read(reading: _Reading, fixed: FloatArray | None) -> Slopes:
+    """Return what is read of the scores at nodes: fixed derivatives where there are some."""
+    return reading.slopes if fixed is None else lambda _: fixed
 
 
 def _lines(
@@ -264,7 +292,8 @@ def _added(
         np.concatenate([part for need in needs for part in need.weights]),
     )
     lines = _PathLines(starts, steps, readout, needs[0].squared, noise, shifts)
-    sums, values = _walked(asked.gradient, lines, nodes)
+    sums, found = _walked(asked.gradient, lines, nodes)
+    values = np.zeros(len(nodes.path)) if found is None else found
     if needs[0].moved and not needs[0].squared:
         sums = sums * steps
     return _pooled(asked, some, sums, np.split(values, np.cumsum(counts)[:-1]), counts)

@@ -3,8 +3,9 @@
 A pickle passes the door (dry run, exact allowlist, strict load) before anything in it is imported.
 """
 
-from collections.abc import Callable
-from typing import Any
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 from xplain_cli.errors import UsageError
 from xplain_cli.models import callables, skops
@@ -43,11 +44,13 @@ __all__ = [
     "MaskedText",
     "Model",
     "ModelRecipe",
+    "Opener",
     "OtherModalityError",
     "PictureInput",
     "Signature",
     "UnableError",
     "load_model",
+    "open_models_by",
 ]
 
 KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = {
@@ -103,9 +106,30 @@ def _load(recipe: ModelRecipe) -> LoadedModel:
     return LoadedFlatModel(loaded) if recipe.modality == "image" else loaded
 
 
+Opener: TypeAlias = Callable[[ModelRecipe], LoadedModel]
+"""Judges and loads a model, in this process or in another one."""
+
+_OPENERS: list[Opener] = []
+
+
+@contextlib.contextmanager
+def open_models_by(opener: Opener | None) -> Iterator[None]:
+    """
+    Let ``load_model`` open every model by *opener* meanwhile; None: in this process itself.
+
+    A process that must hold no model says so once, and no caller of ``load_model`` can forget it.
+    """
+    before = _OPENERS[:]
+    _OPENERS[:] = [] if opener is None else [opener]
+    try:
+        yield
+    finally:
+        _OPENERS[:] = before
+
+
 def load_model(recipe: ModelRecipe) -> LoadedModel:
     """
-    Judge and load a model.
+    Judge and load a model, here or where ``open_models_by`` says.
 
     Raises
     ------
@@ -113,6 +137,8 @@ def load_model(recipe: ModelRecipe) -> LoadedModel:
         The file is missing, damaged, of another kind, not the pinned one, or asks for more than
         the allowlist grants; or the callable cannot be imported.
     """
+    for opener in _OPENERS:
+        return opener(recipe)
     loaded = _load(recipe)
     if recipe.link is None:
         return loaded

@@ -203,15 +203,17 @@ class Readout:
     def read(self, scores: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the explained number (m,) of scores (m, k), and its slopes (m, k)."""
         plus, minus = self.pairs[:, 0], self.pairs[:, 1]
-        value, slopes = self._side(scores, plus)
         paired = minus >= 0
         if not paired.any():
-            return value, slopes
+            return self._side(scores, plus)
         side = self._log if self.scale == "log-odds" else self._side
         first, second = side(scores, plus), side(scores, np.maximum(minus, 0))
         halved = 0.5 if self.margin else 1.0
-        value = np.where(paired, halved * (first[0] - second[0]), value)
-        return value, np.where(paired[:, None], halved * (first[1] - second[1]), slopes)
+        value, slopes = halved * (first[0] - second[0]), halved * (first[1] - second[1])
+        if paired.all():
+            return value, slopes
+        alone = self._side(scores, plus)
+        return np.where(paired, value, alone[0]), np.where(paired[:, None], slopes, alone[1])
 
     def slopes(self, scores: FloatArray) -> FloatArray:
         """Return the derivatives (m, k) of the explained number by the scores."""

@@ -15,6 +15,7 @@ from xplain_cli.remote import is_remote
 PREFIX = "XPLAIN_"
 _TRUST = ("trust_model", "trusted")
 _CONSENT = ("accept",)
+_WALLS = ("confine", "allow_read", "allow_write", "allow_net", "allow_env", "open_timeout")
 # a folder before sys.path decides whose code a named callable is, and replaces any library
 _WHOSE_CODE = ("python_path",)
 _CODE = {"model": "MODEL on the command line", "unit": "--unit"}
@@ -79,6 +80,11 @@ def _names(shown: str, table: Mapping[str, Any], allowed: Iterable[str]) -> dict
             raise UsageError(
                 f"{shown}: {key}: a project file can never grant trust: pass --trust-model "
                 "or --trusted on the command line, or set XPLAIN_TRUST_MODEL or XPLAIN_TRUSTED"
+            )
+        if name in _WALLS:
+            raise UsageError(
+                f"{shown}: {key}: a project file never says what a model may reach: pass"
+                f" --{name.replace('_', '-')} on the command line, or set {PREFIX}{name.upper()}"
             )
         if name in _CONSENT:
             raise UsageError(

@@ -72,6 +72,8 @@ LIGHTGBM = {
     "columns that fill memory": (r"max_feature_idx=\d+", "max_feature_idx=2147483646"),
     "more outputs than classes": (r"num_tree_per_iteration=1", "num_tree_per_iteration=2"),
     "a category far away": (r"decision_type=\d+", "decision_type=1"),
+    "a parameter without a value": (r"\[max_bin: \d+\]", "[max_bin]"),
+    "parameters without end": (r"end of parameters", "more"),
 }
 
 

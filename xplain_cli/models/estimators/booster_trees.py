@@ -5,6 +5,7 @@ leads back for ever.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from xplain_cli.models.soundness import OddPartError, found, is_forest, is_withi
 _MOST = 2**24
 """Columns and outputs for which the packages allocate by what the file states."""
 
+_PARAMETER = re.compile(r"\[\w+: [^\[\]:]*\]|")
 _CHILD = "has a tree with a child that is not its own"
 _COLUMN = "has a tree that splits by a column which it does not have"
 _LENGTH = "has a tree whose parts have different lengths"
@@ -235,6 +237,14 @@ def _blocks(text: str, start: int, sizes: NDArray[np.int64]) -> Iterator[str]:
         at += size
 
 
+def _check_parameters(text: str) -> None:
+    """Refuse lines of parameters of another form: LightGBM reads behind their end."""
+    _, begun, rest = text.partition("\nparameters:\n")
+    lines, ended, _ = rest.partition("\nend of parameters")
+    sound = not begun or (ended and all(map(_PARAMETER.fullmatch, lines.split("\n"))))
+    need(sound, "has a line of parameters of another form")
+
+
 def check_lightgbm(text: str) -> None:
     """
     Ask that a LightGBM text leads nowhere outside.
@@ -246,6 +256,7 @@ def check_lightgbm(text: str) -> None:
     """
     text = text.replace("\r\n", "\n")
     need("\0" not in text, "holds a byte that ends it early")
+    _check_parameters(text)
     start = text.find("\nTree=0\n") + 1
     header = _lines(text[:start] if start else text)
     columns = _number(header, "max_feature_idx") + 1

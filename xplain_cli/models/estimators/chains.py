@@ -194,10 +194,12 @@ class Chain:
             elif len(walk.path):
                 walk = _PathPoints(walk.path, walk.share, _in_blocks(stage, walk.values))
         found: list[Kinks | None] = [None] * q
-        kept, at = np.unique(walk.path, return_index=True)
-        parts = np.split(np.arange(len(walk.path)), at[1:]) if len(kept) else []
-        for path, rows in zip(kept.tolist(), parts, strict=True):
-            found[path] = Kinks(walk.share[rows], walk.values[rows])
+        begins = np.flatnonzero(np.r_[True, walk.path[1:] != walk.path[:-1]][: len(walk.path)])
+        ends = np.r_[begins[1:], len(walk.path)]
+        for path, low, high in zip(
+            walk.path[begins].tolist(), begins.tolist(), ends.tolist(), strict=False
+        ):
+            found[path] = Kinks(walk.share[low:high], walk.values[low:high])
         return found
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import Signature, UnableError
 from xplain_cli.models.gradients import IDENTITY, SIGMOID, SOFTMAX, Gradient, Kinks, Slopes
-from xplain_cli.models.torch.graphs import Graph, kind_of, read_graph
+from xplain_cli.models.torch.graphs import ScoreGraph, kind_of, read_graph
 from xplain_cli.models.torch.kinks import graph_kinks
 
 _MOST_ROWS, _MOST_PICTURES, _BATCH_NUMBERS = 512, 64, 1 << 22
@@ -132,7 +132,7 @@ class Asked:
     signature: Signature
 
 
-def _opened(asked: Asked) -> tuple[Callable[[Any], Any], str, Graph | None, Any]:
+def _opened(asked: Asked) -> tuple[Callable[[Any], Any], str, ScoreGraph | None, Any]:
     """Return what runs a module, the link behind its scores, its graph, and the type it takes."""
     import torch
 

@@ -9,6 +9,7 @@ import copy
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from xplain_cli.models.gradients import IDENTITY, SIGMOID, SOFTMAX
@@ -46,7 +47,7 @@ def name_of(node: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Graph:
+class ScoreGraph:
     """
     A graph that ends in scores.
 
@@ -65,7 +66,7 @@ class Graph:
     end: Any
     link: str
 
-    @property
+    @cached_property
     def nodes(self) -> list[Any]:
         """The nodes that the scores rest on, in order."""
         needed, due = {self.end}, [self.end]
@@ -76,7 +77,12 @@ class Graph:
                     due.append(one)
         return [node for node in self.module.graph.nodes if node in needed]
 
-    @property
+    @cached_property
+    def unneeded(self) -> dict[Any, list[Any]]:
+        """By node, the values that nobody needs behind it."""
+        return last_uses(self.nodes)
+
+    @cached_property
     def moving(self) -> set[Any]:
         """The nodes whose values depend on the input."""
         found = {self.source}
@@ -99,12 +105,11 @@ class Graph:
     def values(self, points: Any, end: Any, given: Mapping[Any, Any]) -> Any:
         """Return the value of a node at points."""
         env: dict[Any, Any] = {}
-        last = last_uses(self.nodes)
         for node in self.nodes:
             env[node] = given[node] if node in given else self.step(node, env, points)
             if node is end:
                 return env[node]
-            for old in last.get(node, ()):
+            for old in self.unneeded[node]:
                 env.pop(old, None)
         raise ValueError(f"no node {end}")
 
@@ -182,7 +187,7 @@ def _cut(end: Any, *, probabilities: bool) -> tuple[Any, str]:
     return end, IDENTITY
 
 
-def read_graph(module: Any, *, probabilities: bool) -> Graph:
+def read_graph(module: Any, *, probabilities: bool) -> ScoreGraph:
     """
     Return a copy of a module of torch.export as a graph that ends in scores.
 
@@ -205,7 +210,7 @@ def read_graph(module: Any, *, probabilities: bool) -> Graph:
         _functional(node, torch)
     (source,) = (node for node in held.graph.nodes if node.op == "placeholder")
     end, link = _cut(_output(held.graph), probabilities=probabilities)
-    return Graph(held, source, end, link)
+    return ScoreGraph(held, source, end, link)
 
 
 def _is_linear(node: Any, moving: set[Any]) -> bool:
@@ -217,7 +222,7 @@ def _is_linear(node: Any, moving: set[Any]) -> bool:
     return name in LINEAR and (name != "addmm" or len(mine) == 1)
 
 
-def kind_of(graph: Graph) -> tuple[bool, bool]:
+def kind_of(graph: ScoreGraph) -> tuple[bool, bool]:
     """Return whether the scores are piecewise linear, and whether they have no kinks."""
     moving = graph.moving
     names = {node: name_of(node) for node in graph.nodes if node in moving}

@@ -13,7 +13,7 @@ import numpy as np
 
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.gradients import Kinks
-from xplain_cli.models.torch.graphs import BENT, Graph, fetched, last_uses, name_of
+from xplain_cli.models.torch.graphs import BENT, ScoreGraph, fetched, name_of
 
 _APART = 1e-12
 _BLOCK = 64
@@ -27,10 +27,10 @@ class _TooManyError(Exception):
 
 
 @dataclass
-class _Walk:
+class _PathWalk:
     """Points on paths, in order, and the values of the nodes there."""
 
-    graph: Graph
+    graph: ScoreGraph
     path: Any
     share: Any
     points: Any
@@ -156,7 +156,7 @@ def _bounds(node: Any) -> list[float]:
     return [float(one) for one in bounds if one is not None]
 
 
-def _bend(walk: _Walk, node: Any) -> None:
+def _bend(walk: _PathWalk, node: Any) -> None:
     """Put points where a node bends."""
     name, first = name_of(node), node.args[0]
     if name == "max_pool2d":
@@ -175,7 +175,7 @@ def _bend(walk: _Walk, node: Any) -> None:
             walk.cut(first, low)
 
 
-def _applied(walk: _Walk, node: Any, fixed: dict[Any, Any]) -> Any:
+def _applied(walk: _PathWalk, node: Any, fixed: dict[Any, Any]) -> Any:
     """Return what a node makes of its moving inputs, in blocks of one size."""
     import torch
 
@@ -190,11 +190,11 @@ def _applied(walk: _Walk, node: Any, fixed: dict[Any, Any]) -> Any:
     return torch.cat(made)[:count]
 
 
-def _follow(walk: _Walk) -> None:
+def _follow(walk: _PathWalk) -> None:
     """Run the graph node by node on the points, which grow."""
     graph, fixed = walk.graph, dict[Any, Any]()
     nodes = graph.nodes
-    moving, last = graph.moving, last_uses(nodes)
+    moving, last = graph.moving, graph.unneeded
     for node in nodes:
         if node is graph.source:
             walk.env[node] = walk.points
@@ -216,14 +216,14 @@ def _follow(walk: _Walk) -> None:
                 walk.env.pop(old, None)
 
 
-def _walk(graph: Graph, starts: Any, steps: Any, most: int) -> dict[int, Kinks]:
+def _walk(graph: ScoreGraph, starts: Any, steps: Any, most: int) -> dict[int, Kinks]:
     """Follow paths (q, ...) through a graph; those that are given up are left out."""
     import torch
 
     q = len(starts)
     points = torch.stack([starts, starts + steps], dim=1).flatten(0, 1)
     path, share = torch.arange(q).repeat_interleave(2), torch.tensor([0.0, 1.0]).double().repeat(q)
-    walk = _Walk(graph, path, share, points, most)
+    walk = _PathWalk(graph, path, share, points, most)
     _follow(walk)
     scores = walk.env[graph.end]
     found: dict[int, Kinks] = {}
@@ -233,7 +233,7 @@ def _walk(graph: Graph, starts: Any, steps: Any, most: int) -> dict[int, Kinks]:
     return found
 
 
-def _largest(graph: Graph, point: Any) -> int:
+def _largest(graph: ScoreGraph, point: Any) -> int:
     """Return how many numbers the largest value of a graph holds for one point."""
     env: dict[Any, Any] = {}
     most = 1
@@ -245,7 +245,7 @@ def _largest(graph: Graph, point: Any) -> int:
 
 
 def graph_kinks(
-    graph: Graph, starts: FloatArray, steps: FloatArray, most: int
+    graph: ScoreGraph, starts: FloatArray, steps: FloatArray, most: int
 ) -> Sequence[Kinks | None]:
     """
     Return where paths bend in the scores.
