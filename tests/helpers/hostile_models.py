@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.cluster import FeatureAgglomeration
+from sklearn.cluster import FeatureAgglomeration, KMeans
 from sklearn.ensemble import (
     BaggingRegressor,
     GradientBoostingRegressor,
@@ -238,6 +238,22 @@ def calls_at_load() -> Attacks:
         ),
         "a list that is filled after it was copied": called(_named("builtins.set"), b"]\x94")
         + b"0h\x00K\x01a",
+        "an array that is filled anew": _instance(logistic)
+        + b"}"
+        + text("estimators_")
+        + called(
+            _named("numpy._core.numeric._frombuffer"),
+            b"C\x00",
+            called(_named("numpy.dtype"), text("f8"), b"\x89\x88"),
+            b"K\x00\x85",
+            text("C"),
+        )
+        + b"(K\x01K\x01\x85"
+        + called(_named("numpy.dtype"), text("O8"), b"\x89\x88")
+        + b"\x89]"
+        + _instance(logistic)
+        + b"atb"
+        + b"sb",
         "keywords": _named(logistic) + b")" + _words(C=b"K\x01") + b"\x92",
         "items of a model": _instance(logistic) + b"(K\x01K\x02u",
     }
@@ -318,6 +334,18 @@ def broken_trees() -> Attacks:
         yield f"{name}, histogram", pickle.dumps(model)
 
 
+def _measured(weights):
+    """Return a model of neighbours whose distance weights a number of columns."""
+    settings = {"metric": "seuclidean", "metric_params": {"V": np.ones(3)}}
+    model = KNeighborsRegressor(algorithm="ball_tree", **settings).fit(ROWS, NUMBERS)
+    maker, own, parts = model._tree.__reduce__()
+    distance = parts[11].__reduce__()
+    lying = _Made(distance[0], distance[1], (2.0, weights, distance[2][2]))
+    model.effective_metric_params_ = {}
+    model._tree = _Made(maker, own, (*parts[:11], lying, parts[12]))
+    return model
+
+
 def broken_tables() -> Attacks:
     """(d) Sparse matrices, neighbours, support vectors, splines and streams that lie."""
     for form in ("csr", "csc", "bsr"):
@@ -358,6 +386,18 @@ def broken_tables() -> Attacks:
         "a stream far away",
         pickle.dumps(spoiled(forest, random_state=_Made(maker, arguments, state))),
     )
+    thin = scipy.sparse.csr_matrix(SVC().fit(ROWS, LABELS)._dual_coef_)
+    thin.data, thin.indices, thin.indptr = thin.data[:1], thin.indices[:1], thin.indptr.clip(0, 1)
+    sparse = SVC().fit(scipy.sparse.csr_matrix(ROWS), LABELS)
+    yield "thin coefficients of an SVC", pickle.dumps(spoiled(sparse, _dual_coef_=thin))
+    centres = np.zeros((2, 1))
+    yield (
+        "centres of one column",
+        pickle.dumps(spoiled(KMeans(2, n_init=1).fit(ROWS), cluster_centers_=centres)),
+    )
+    yield "a distance of one column", pickle.dumps(_measured(np.ones(1)))
+    words = pickle.dumps(pd.Series(["x", "yy"]))
+    yield "words that leave their text", words.replace(b"\x03" + b"\x00" * 7, b"\x7f" * 8)
     encoder = OneHotEncoder().fit(LABELS[:, None])
     encoder._n_features_outs = [1]
     yield "fewer columns than categories", pickle.dumps(encoder)

@@ -273,6 +273,19 @@ def test_an_array_that_states_more_than_it_holds_is_refused(tmp_path):
         opened(tmp_path, file.getvalue())
 
 
+def test_an_array_with_a_broken_header_is_refused(tmp_path):
+    file = io.BytesIO()
+    model = LogisticRegression().fit(TABLE, TWO)
+    with (
+        zipfile.ZipFile(io.BytesIO(sio.dumps(model))) as given,
+        zipfile.ZipFile(file, "w") as made,
+    ):
+        for name in given.namelist():
+            made.writestr(name, given.read(name).replace(b"{'descr'", b"((('descr"))
+    with pytest.raises(RefusedError, match="refused, nothing of it was run: it holds"):
+        opened(tmp_path, file.getvalue())
+
+
 def test_a_tree_that_leads_outside_is_refused(tmp_path):
     model = RandomForestClassifier(2, max_depth=2, random_state=0).fit(TABLE, TWO)
     file = io.BytesIO()

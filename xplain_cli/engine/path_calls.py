@@ -138,7 +138,9 @@ class _PathLines:
         """Return the points of some nodes."""
         path = nodes.path[batch]
         shape = (-1, *[1] * (self.steps.ndim - 1))
-        points = self.starts[path] + nodes.share[batch].reshape(shape) * self.steps[path]
+        points = self.steps[path]
+        points *= nodes.share[batch].reshape(shape)
+        points += self.starts[path]
         if self.noise is None or self.shifts is None:
             return np.asarray(points)
         first = np.searchsorted(nodes.path, path)  # a node's draw goes by its number on the path
@@ -177,7 +179,7 @@ _HELD_NUMBERS = 1 << 21
 
 
 @dataclass
-class _Reading:
+class _ScoreReading:
     """Reads slopes off the scores at nodes, and keeps the explained number there."""
 
     readout: Readout
@@ -205,7 +207,7 @@ def _walked(
         own = np.arange(at, min(at + size, count))
         batch = _filled(own, size)
         points = lines.points(nodes, batch)
-        reading = _Reading(lines.readout.of(nodes.path[batch]))
+        reading = _ScoreReading(lines.readout.of(nodes.path[batch]))
         fixed = None if nodes.slopes is None else nodes.slopes[batch]
         with metered(size):
             slopes, _ = gradient.derive(points, _read(reading, fixed))
@@ -221,7 +223,7 @@ def _walked(
     return sums, values
 
 
-def _read(reading: _Reading, fixed: FloatArray | None) -> Slopes:
+def _read(reading: _ScoreReading, fixed: FloatArray | None) -> Slopes:
     """Return what is read of the scores at nodes: fixed derivatives where there are some."""
     return reading.slopes if fixed is None else lambda _: fixed
 

@@ -7,6 +7,7 @@ builds is judged as a pickle of the same would be.
 import io
 import json
 import math
+import tokenize
 import zipfile
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -165,7 +166,10 @@ def _check_npy(content: bytes, name: str) -> None:
         (2, 0): np.lib.format.read_array_header_2_0,
     }
     need(version in readers, f"holds {name[:60]!r}, an array of another form")
-    shape, _, dtype = readers[version](file)
+    try:
+        shape, _, dtype = readers[version](file)
+    except (tokenize.TokenError, SyntaxError) as error:  # NumPy reads the header as Python's text
+        raise OddPartError(f"holds {name[:60]!r}, an array of another form") from error
     asked = math.prod(shape) * dtype.itemsize
     sound = not dtype.hasobject and asked <= len(content) and math.prod(shape) <= _LARGEST
     need(sound and (dtype.itemsize or not math.prod(shape)), f"holds {name[:60]!r}, a lying array")

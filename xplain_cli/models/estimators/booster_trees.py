@@ -18,6 +18,12 @@ from xplain_cli.models.soundness import OddPartError, found, is_forest, is_withi
 _MOST = 2**24
 """Columns and outputs for which the packages allocate by what the file states."""
 
+_LENGTHS = {
+    **dict.fromkeys(("leaf_weight", "leaf_count"), 0),
+    **dict.fromkeys(("split_gain", "internal_value", "internal_weight", "internal_count"), -1),
+}
+"""What else LightGBM keeps of leaves, and of the splits, which are one fewer."""
+
 _PARAMETER = re.compile(r"\[\w+: [^\[\]:]*\]|")
 _CHILD = "has a tree with a child that is not its own"
 _COLUMN = "has a tree that splits by a column which it does not have"
@@ -195,6 +201,9 @@ def _check_lightgbm_tree(lines: Mapping[str, str], columns: int) -> None:
     split_by, kinds = _row(lines, "split_feature"), _row(lines, "decision_type")
     borders = _row(lines, "threshold", np.float64)
     need({leaves - 1} == {len(one) for one in (left, right, split_by, kinds, borders)}, _LENGTH)
+    for name, length in _LENGTHS.items():
+        stated = len(_row(lines, name, np.float64))
+        need(name not in lines or stated == leaves + length, _LENGTH)
     # a child below 0 is the leaf of its complement
     children = np.concatenate([left, right])
     need(is_within(~children[children < 0], leaves), _CHILD)

@@ -19,7 +19,7 @@ from xplain_cli.models.pickles.kinds import (
     kinds_of,
 )
 from xplain_cli.models.pickles.records import Pattern, Record, allow_list, role_of
-from xplain_cli.models.pickles.stand_ins import Global, Stub, attributes
+from xplain_cli.models.pickles.stand_ins import RECONSTRUCTORS, Global, Stub, attributes
 
 ESTIMATOR = "estimator"
 TRUSTED = "trusted"
@@ -29,6 +29,8 @@ _HARMLESS = frozenset({"collection", "index", "masked", "matrix", "slice", "stre
 """Roles of data: what they can be asked to do is arithmetic."""
 
 _FOLLOWED = frozenset({"array", "dtype"})  # held to their form by the dry run
+_BUILT = RECONSTRUCTORS | {"joblib.numpy_pickle:NumpyArrayWrapper", "numpy:dtype"}
+_PARTIAL = "functools:partial"
 _FACTORIES = frozenset({"builtins:dict", "builtins:float", "builtins:int", "builtins:list"}) | {
     "collections:OrderedDict"
 }
@@ -93,7 +95,7 @@ _WORDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "memory": (_is_none, "is a cache of results on the disk: set memory=None and store it again"),
     "input": (_among({"content"}), "takes texts for names of files: fit it with input='content'"),
     **dict.fromkeys(
-        ("n_jobs", "nthread", "num_threads", "thread_count", "n_threads"),
+        ("n_jobs", "nthread", "num_threads", "thread_count", "n_threads", "_n_threads"),
         (_few, f"asks for more than {_THREADS} threads"),
     ),
 }
@@ -153,6 +155,8 @@ class Meaning:
         if not isinstance(value, Stub) or self._role(value.callee.key) == TRUSTED:
             return
         record = self._list.records.get(value.callee.key)
+        if value.callee.key == _PARTIAL:
+            yield from self._odd_partial(value)
         if record is None:
             return  # refused by name
         yield from self._odd_call(value, record)
@@ -176,6 +180,21 @@ class Meaning:
         if made.keywords or not _fits(found, patterns):
             yield "", f"{made.callee.name} is made in a way that its own pickler does not write"
 
+    def _odd_partial(self, made: Stub) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with the one call that may be begun: with data alone."""
+        state = made.state if isinstance(made.state, tuple) else ()
+        known = {"name:type", "none"}
+        sound = (
+            len(state) == 4
+            and state[1:2] == ((),)
+            and state[3] is None
+            and all(
+                is_data(one) or one.removeprefix(WITHIN) in known for one in self.kinds(state[2])
+            )
+        )
+        if made.built and not sound:
+            yield "", "holds a call that is begun with more than data"
+
     def _odd_items(self, made: Stub) -> Iterator[tuple[str, str]]:
         if (made.items or made.entries) and made.callee.key not in CONTAINERS:
             yield "", f"{made.callee.name} is given items, and is no collection"
@@ -186,6 +205,8 @@ class Meaning:
     def _odd_state(self, made: Stub, record: Record) -> Iterator[tuple[str, str]]:
         state = made.state
         if record.role in _FOLLOWED:
+            if made.callee.key not in _BUILT:
+                yield "", f"{made.callee.name} is given a state, and needs none"
             return
         if type(state) is dict and record.attributes:
             for name, value in attributes(made).items():

@@ -8,12 +8,14 @@ import numpy as np
 from xplain_cli.models.estimators.booster_trees import check_lightgbm, check_xgboost
 from xplain_cli.models.pickles.kinds import SCALAR, array_dtype
 from xplain_cli.models.pickles.native_tables import (
+    check_centres,
     check_encoder,
     check_matrix,
     check_neighbours,
     check_spline,
     check_stream,
     check_support,
+    check_words,
 )
 from xplain_cli.models.pickles.native_trees import (
     PREDICTOR,
@@ -69,8 +71,13 @@ def _check_lightgbm(made: Stub) -> None:
         check_lightgbm(stored)
 
 
+def _check_estimator(made: Stub) -> None:
+    check_ensemble(made)
+    check_centres(made)
+
+
 _ROLES: dict[str, Callable[[Stub], None]] = {
-    "estimator": check_ensemble,
+    "estimator": _check_estimator,
     "matrix": check_matrix,
 }
 _NAMED: dict[str, Callable[[Stub], None]] = {
@@ -78,6 +85,7 @@ _NAMED: dict[str, Callable[[Stub], None]] = {
     PREDICTOR: check_predictor,
     "builtins:range": _check_range,
     "lightgbm.basic:Booster": _check_lightgbm,
+    "pyarrow.lib:_restore_array": check_words,
     "xgboost.core:Booster": _check_xgboost,
     "pandas.core.indexes.base:_new_Index": _check_range,
     "sklearn.neighbors._ball_tree:newObj": check_neighbours,

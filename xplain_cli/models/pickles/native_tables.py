@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xplain_cli.models.pickles.native_trees import whole
-from xplain_cli.models.pickles.stand_ins import Stub, attributes, read_array
+from xplain_cli.models.pickles.stand_ins import Stub, attributes, raw_bytes, read_array
 from xplain_cli.models.soundness import OddPartError, found, is_within, need
 
 _LONGEST = 2**48
@@ -91,8 +91,21 @@ def check_matrix(made: Stub) -> None:
         _check_diagonals(state)
     elif form == "lil":
         _check_lists(state)
-    elif form != "dok":  # which is a dict: nothing is indexed before it takes another form
+    elif form == "dok":
+        _check_keys(made, state)
+    else:
         _check_compressed(state, form)
+
+
+def _check_keys(made: Stub, state: dict[Any, Any]) -> None:
+    """Refuse a matrix stored as a dict of places, which become indices of other forms."""
+    held = [one for one in (*made.arguments, state.get("_dict")) if isinstance(one, dict)]
+    shape = _shape(state)
+    for place in (*(key for one in held for key in one), *(key for key, _ in made.entries)):
+        at = [whole(one) for one in place] if isinstance(place, tuple) else []
+        pairs = zip(at, shape, strict=len(at) == len(shape))
+        inside = all(one is not None and 0 <= one < length for one, length in pairs)
+        need(len(at) == len(shape) and inside, _OUTSIDE)
 
 
 def check_neighbours(made: Stub) -> None:
@@ -111,7 +124,20 @@ def check_neighbours(made: Stub) -> None:
     need(bounds.shape == asked, "holds other bounds than its nodes ask for")
     if state[12] is not None:
         need(_table(state[12], 1, "holds no weights").size == len(rows), "holds no weights")
+    _check_distance(state[11], rows.shape[1])
     _check_ranges(nodes, len(rows))
+
+
+def _check_distance(made: Any, columns: int) -> None:
+    """Refuse a distance that weights another number of columns than it is asked on."""
+    state = made.state if isinstance(made, Stub) and isinstance(made.state, tuple) else ()
+    kind = made.arguments[0].name if isinstance(made, Stub) and made.arguments else ""
+    odd = "measures another number of columns than it has"
+    need(len(state) == 3, odd)
+    if kind.startswith("SEuclidean"):
+        need(_table(state[1], 1, odd).shape == (columns,), odd)
+    if kind.startswith("Mahalanobis"):
+        need(_table(state[2], 2, odd).shape == (columns, columns), odd)
 
 
 def _check_ranges(nodes: NDArray[Any], rows: int) -> None:
@@ -150,6 +176,9 @@ def check_support(made: Stub) -> None:
     need(full, "holds another number of support vectors than it states")
     asked = (classes - 1, len(support))
     need(weights == asked, "holds other coefficients than its support vectors ask for")
+    if read_array(state["_dual_coef_"]) is None:  # libsvm reads the data of a sparse one as a whole
+        full_data = _table(attributes(state["_dual_coef_"]).get("data"), 1, "holds no coefficients")
+        need(len(full_data) == asked[0] * asked[1], "holds fewer coefficients than it states")
     biases = _table(state.get("_intercept_"), 1, "holds no intercepts")
     need(len(biases) == pairs, "holds other intercepts than its classes ask for")
     for name in ("_probA", "_probB", "probA_", "probB_"):
@@ -210,3 +239,36 @@ def check_encoder(made: Stub) -> None:
         held, count = len(found(read_array(values), odd)), found(whole(stated), odd)
         fewest = 0 if grouped else held - spare
         need(fewest <= count <= held, odd)
+
+
+def check_centres(made: Stub) -> None:
+    """Refuse centres of clusters with other columns than the model takes: a product trusts them."""
+    state = attributes(made)
+    stored = state.get("cluster_centers_")
+    if stored is None or not made.callee.module.startswith("sklearn.cluster._"):
+        return
+    centres = read_array(stored)
+    if centres is not None and "means" in made.callee.module:
+        columns = whole(state.get("n_features_in_"))
+        need(centres.ndim == 2 and centres.shape[1] == columns, "has centres of other columns")
+
+
+def check_words(made: Stub) -> None:
+    """Refuse a column of words of Arrow whose ends leave its text: Arrow does not look."""
+    odd = "holds words whose ends leave their text"
+    parts = made.arguments[0] if made.arguments and isinstance(made.arguments[0], tuple) else ()
+    need(len(parts) == 7 and isinstance(parts[0], Stub) and isinstance(parts[4], list), odd)
+    alias, buffers = parts[0].arguments[:1], [_bytes_of(one) for one in parts[4]]
+    width = {("string",): "<i4", ("large_string",): "<i8"}.get(alias)
+    need(width is not None and len(buffers) == 3 and not parts[5] and parts[6] is None, odd)
+    length, start = found(whole(parts[1]), odd), found(whole(parts[3]), odd)
+    need(0 <= length < _LONGEST and 0 <= start < _LONGEST, odd)
+    mask, ends, text = buffers
+    need(mask is None or len(mask) * 8 >= start + length, odd)
+    numbers = np.frombuffer(ends or b"", np.dtype(width))[start : start + length + 1]
+    sound = len(numbers) == length + 1 and is_within(numbers, len(text or b"") + 1)
+    need((sound and bool((np.diff(numbers) >= 0).all())) or length == 0, odd)
+
+
+def _bytes_of(value: Any) -> bytes | None:
+    return None if value is None else bytes(raw_bytes(value.arguments[0]))

@@ -17,6 +17,7 @@ from xplain_cli.models.pickles.guards import (
     reconstructed,
     unbuilt,
 )
+from xplain_cli.models.pickles.kinds import contents
 from xplain_cli.models.pickles.raw_arrays import (
     DTYPE,
     KEPT_BYTES,
@@ -36,6 +37,7 @@ from xplain_cli.models.pickles.unpickler import Content, Engine
 
 _SHOWN = 80
 _PLACES = 2**32
+_COPIES = frozenset({"numpy", "pandas", "pyarrow"})  # their states are copied whole
 
 
 def modern_name(module: str, name: str) -> tuple[str, str]:
@@ -70,9 +72,9 @@ class _Inert(Engine):
         self.called: dict[str, Global] = {}
         self._taken: dict[int, Any] = {}
 
-    def _take(self, value: Any) -> None:
+    def _take(self, value: Any, *, deep: bool = False) -> None:
         """
-        Note that a call or a state has copied from a list, dict or set.
+        Note that a call or a state has copied from a list, dict or set; *deep*: from all within.
 
         What is added to one later would be judged, and is not what was copied.
         """
@@ -86,6 +88,7 @@ class _Inert(Engine):
                 parts.extend(one for one in part if isinstance(one, (tuple, list, dict, set)))
             elif isinstance(part, (list, dict, set)):
                 self._taken[id(part)] = part
+                parts.extend(contents(part) or () if deep else ())
 
     def _open(self, target: Any) -> Any:
         if id(target) in self._taken:
@@ -160,7 +163,7 @@ class _Inert(Engine):
         if not isinstance(made, Stub) or made.built:
             raise RefusalError("sets the state of a finished value")
         check_state(state)
-        self._take(state)
+        self._take(state, deep=made.callee.module.partition(".")[0] in _COPIES)
         made.state, made.built = state, True
         if made.callee.key == DTYPE:
             finish_dtype(made)
