@@ -12,20 +12,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import scipy.sparse
-import scipy.special
 import sklearn
 import sklearn._loss.loss
 from sklearn import (
+    calibration,
     compose,
     ensemble,
+    feature_selection,
+    frozen,
     gaussian_process,
+    impute,
+    kernel_ridge,
     linear_model,
     metrics,
     model_selection,
+    multiclass,
     neighbors,
     neural_network,
     pipeline,
     preprocessing,
+    semi_supervised,
     svm,
     tree,
 )
@@ -184,16 +190,114 @@ def _searches() -> Iterator[Any]:
         yield model_selection.GridSearchCV(_classifier(), {"C": [1.0]}, cv=2, scoring=scoring)
 
 
+def _grids() -> Iterator[Any]:
+    """Yield searches over words, models and functions, which lie in their results."""
+    two = [linear_model.LogisticRegression(), tree.DecisionTreeClassifier(max_depth=2)]
+    steps = pipeline.Pipeline([
+        ("scale", preprocessing.FunctionTransformer(np.log1p)),
+        ("model", linear_model.LogisticRegression()),
+    ])
+    yield model_selection.GridSearchCV(steps, {"model": two}, cv=2)
+    yield model_selection.GridSearchCV(steps, {"scale__func": [np.sqrt, np.log1p]}, cv=2)
+    yield model_selection.GridSearchCV(steps, {"scale": ["passthrough", steps["scale"]]}, cv=2)
+    yield model_selection.GridSearchCV(
+        svm.SVC(), [{"kernel": ["rbf", "linear"]}, {"C": [1, 2], "shrinking": [True]}], cv=2
+    )
+    yield model_selection.GridSearchCV(
+        _classifier(), {"C": [1.0]}, cv=2, scoring=["accuracy", "f1_macro"], refit="accuracy"
+    )
+    yield model_selection.GridSearchCV(
+        gaussian_process.GaussianProcessClassifier(),
+        {"kernel": [gaussian_process.kernels.RBF(), gaussian_process.kernels.Matern()]},
+        cv=2,
+    )
+
+
+def _sparse() -> Iterator[Any]:
+    """Yield fitted models that hold sparse matrices."""
+    rows = scipy.sparse.csr_matrix(_ROWS)
+    for one in (svm.SVC(), svm.SVR(), svm.NuSVC(), svm.OneClassSVM(), svm.SVC(kernel="linear")):
+        yield one.fit(rows, _LABELS)
+    for one in (_classifier(), linear_model.SGDClassifier(), svm.LinearSVC()):
+        yield one.fit(_ROWS, _LABELS).sparsify()
+    for one in (
+        neighbors.KNeighborsRegressor(),
+        neighbors.RadiusNeighborsClassifier(5.0),
+        kernel_ridge.KernelRidge(),
+        semi_supervised.LabelSpreading(kernel="knn"),
+    ):
+        yield one.fit(rows, _LABELS)
+
+
+def _selectors() -> Iterator[Any]:
+    """Yield pipelines that choose columns, by scores and by models."""
+    scores = [getattr(feature_selection, name) for name in feature_selection.__all__]
+    for score in scores:
+        if inspect.isfunction(score):
+            yield feature_selection.SelectKBest(score, k=2)
+    forest = ensemble.RandomForestClassifier(2)
+    yield feature_selection.SelectFromModel(forest)
+    yield feature_selection.RFE(forest, n_features_to_select=2)
+    yield feature_selection.SequentialFeatureSelector(_classifier(), n_features_to_select=2, cv=2)
+
+
+def _ensembles() -> Iterator[Any]:
+    """Yield ensembles of models of one's own choice."""
+    one, two = _classifier(), pipeline.make_pipeline(preprocessing.StandardScaler(), svm.SVC())
+    yield ensemble.AdaBoostClassifier(one, n_estimators=2)
+    yield ensemble.BaggingClassifier(two, n_estimators=2, max_features=2)
+    yield ensemble.StackingClassifier(
+        [("a", one), ("b", two), ("c", "drop")], ensemble.RandomForestClassifier(2), cv=2
+    )
+    yield ensemble.VotingClassifier([("a", one), ("b", "drop"), ("c", forest_of_two())])
+    yield calibration.CalibratedClassifierCV(two, method="isotonic", cv=2)
+    yield calibration.CalibratedClassifierCV(frozen.FrozenEstimator(one.fit(_ROWS, _LABELS)))
+    yield ensemble.GradientBoostingClassifier(n_estimators=2, init="zero")
+    yield ensemble.GradientBoostingClassifier(n_estimators=2, init=_classifier())
+    yield multiclass.OneVsOneClassifier(two)
+    yield multiclass.OneVsRestClassifier(two)
+    yield multiclass.OneVsRestClassifier(svm.LinearSVC())
+    yield compose.TransformedTargetRegressor(
+        linear_model.Ridge(), transformer=preprocessing.StandardScaler()
+    )
+    yield impute.IterativeImputer(ensemble.RandomForestRegressor(2), max_iter=2)
+
+
+def forest_of_two() -> Any:
+    """Return a small forest, not fitted."""
+    return ensemble.RandomForestClassifier(2)
+
+
+def _constant() -> Iterator[Any]:
+    """Yield models of several labels one of which never changes."""
+    never = np.column_stack([_LABELS > 0, np.zeros(60, dtype=bool)])
+    yield multiclass.OneVsRestClassifier(_classifier()).fit(_ROWS, never)
+
+
 def _settings() -> Iterator[Any]:
     for function in (np.log1p, np.sqrt, np.exp, None):
         yield preprocessing.FunctionTransformer(function)
     for source in (np.random.RandomState(0), 0):
         yield ensemble.RandomForestClassifier(n_estimators=2, random_state=source)
+    for columns in (["a"], slice(0, 2), [True, False, True, False], lambda_free_selector()):
+        yield compose.make_column_transformer((preprocessing.StandardScaler(), columns))
+    yield preprocessing.KBinsDiscretizer(3, encode="onehot")
+    yield preprocessing.OneHotEncoder(drop="first", dtype=np.float32)
+    yield preprocessing.OneHotEncoder(min_frequency=5, handle_unknown="infrequent_if_exist")
+    yield impute.SimpleImputer(strategy="constant", fill_value=0, add_indicator=True)
+    yield impute.KNNImputer()
+    yield preprocessing.SplineTransformer(degree=2, extrapolation="periodic")
+    yield preprocessing.SplineTransformer(sparse_output=True)
     yield preprocessing.FunctionTransformer(np.log1p, inverse_func=np.expm1)
     yield compose.TransformedTargetRegressor(linear_model.Ridge(), func=np.log, inverse_func=np.exp)
     yield preprocessing.StandardScaler().set_output(transform="pandas")
     with sklearn.config_context(enable_metadata_routing=True):
         yield linear_model.LogisticRegression().set_fit_request(sample_weight=True)
+
+
+def lambda_free_selector() -> Any:
+    """Return a selector of columns by type."""
+    return compose.make_column_selector(dtype_include="number")
 
 
 def _tables() -> Iterator[Any]:
@@ -282,12 +386,21 @@ def _arrays() -> Iterator[Any]:
         yield from (np.dtype(code).type, np.zeros(2, f"{code}8[ns]"), np.zeros(2, f"{code}8[D]")[0])
     yield from (np.object_, np.longdouble, np.clongdouble, np.void, np.ndarray, np.dtype("f8"))
     yield from (np.array(["a", None], dtype=object), np.ma.masked_array([1.0, 2.0], [0, 1]))
+    yield np.ma.masked_array(["a", None], [0, 1], dtype=object)
+    yield np.ma.masked_array(["a", "b"], [0, 1])
     yield np.zeros(2, [("a", "f8"), ("b", "i4")])
     yield from (np.random.RandomState(0), np.random.default_rng(0), np.random.SeedSequence(0))
     yield from (np.random.Generator(kind(0)) for kind in (np.random.MT19937, np.random.Philox))
-    for form in ("bsr", "coo", "csc", "csr", "dia", "dok", "lil"):
-        yield scipy.sparse.csr_matrix(np.eye(3)).asformat(form)
-        yield scipy.sparse.csr_array(np.eye(3)).asformat(form)
+    for form, kind in itertools.product(
+        ("bsr", "coo", "csc", "csr", "dia", "dok", "lil"), (float, bool, int)
+    ):
+        for one in (scipy.sparse.csr_matrix, scipy.sparse.csr_array):
+            yield one(np.eye(3, dtype=kind)).asformat(form)
+            used = one(np.eye(3, dtype=kind)).asformat(form)
+            if form in {"csc", "csr", "bsr"}:
+                used.sort_indices()
+                used.sum_duplicates()
+            yield used
 
 
 def _pandas() -> Iterator[Any]:
@@ -299,9 +412,7 @@ def _pandas() -> Iterator[Any]:
 
 
 def _functions() -> Iterator[Any]:
-    """Yield ufuncs, losses and scorers."""
-    ufuncs = (*vars(np).values(), *vars(scipy.special).values())
-    yield from (one for one in ufuncs if isinstance(one, np.ufunc))
+    """Yield losses and scorers."""
     for loss in vars(sklearn._loss.loss).values():  # noqa: SLF001  # no public door to them
         if isinstance(loss, type) and loss.__module__ == "sklearn._loss.loss":
             with contextlib.suppress(TypeError):
@@ -326,9 +437,17 @@ def _distances() -> Iterator[Any]:
 def all_values() -> Iterator[Any]:
     """Yield every value whose stored form the allowlist must know."""
     yield from (fitted for _, fitted in fitted_estimators())
-    variants = itertools.chain(_losses(), _kernels(), _searches(), _settings())
+    variants = itertools.chain(*(
+        _losses(),
+        _kernels(),
+        _searches(),
+        _grids(),
+        _selectors(),
+        _ensembles(),
+        _settings(),
+    ))
     yield from (fitted for fitted in map(_fitted, variants) if fitted is not None)
-    yield from _tables()
+    yield from itertools.chain(_tables(), _sparse(), _constant())
     with contextlib.suppress(ImportError):  # the list keeps what an earlier run has found
         yield from (fitted for _, fitted in boosted())
     yield from itertools.chain(_arrays(), _pandas(), _functions(), _distances())

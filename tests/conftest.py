@@ -54,6 +54,20 @@ def run(tmp_path, monkeypatch, capsys):
     return ran
 
 
+@pytest.fixture(scope="session")
+def looked_at(cancer, tmp_path_factory):
+    """A finished run that tests only read: 20 rows of the forest, ids and a kept column."""
+    from xplain_cli.main import main
+
+    out = tmp_path_factory.mktemp("looked_at") / "out"
+    words = ("tabular", cancer.model, cancer.data, "--id-column", "id", "--keep", "mean radius")
+    options = ("-n", "128", "-r", "3", "--rows", "0:20", "-o", out, "-q", "-j", "1")
+    with pytest.raises(SystemExit) as ending:
+        main([str(word) for word in (*words, *options)])
+    assert ending.value.code == 0
+    return out
+
+
 @pytest.fixture(params=[0, 1, 2], ids="seed{}".format)
 def rng(request):
     """Three random generators, one after the other."""

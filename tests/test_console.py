@@ -7,7 +7,7 @@ from written import some_records
 
 from xplain_cli.console import Console, Counter, Pace
 from xplain_cli.quality.failures import Failure
-from xplain_cli.quality.summary import FeatureLine, Summary, Tally
+from xplain_cli.quality.summary import FeatureLine, Subject, Summary, Tally
 
 
 def test_the_closing_table_keeps_three_lines_apart(capsys):
@@ -17,6 +17,9 @@ def test_the_closing_table_keeps_three_lines_apart(capsys):
     seen = capsys.readouterr()
     assert seen.out == ""
     assert seen.err.splitlines()[1:] == [
+        "Explained       malignant (probability), mean prediction 0.5",
+        "Compared with   mean, mean base value 0.25",
+        "",
         "feature  mean |weight|  std_error   in top 5        - down|up +",
         "a                    2        0.2       100%  ████████████|",
         "b                    1        0.1       100%              |██████",
@@ -30,6 +33,16 @@ def test_the_closing_table_keeps_three_lines_apart(capsys):
         "Rows                            2 explained, 1 failed",
         "  1 failed                      a.csv: line 3 is ragged",
         "see stability.csv",
+    ]
+
+
+def test_averages_over_several_targets_say_so(capsys):
+    subject = Subject({"a": 3, "b\x1b": 1}, "raw", "median", 0.5, 0.25)
+    Console().summary(Summary((), 4, 0, {}, {}, {}, subject=subject))
+    assert capsys.readouterr().err.splitlines()[1:4] == [
+        "Explained       2 targets (raw): a in 3, b\\x1b in 1, mean prediction 0.5",
+        "Compared with   median, mean base value 0.25",
+        "Averaged over   all 2 targets",
     ]
 
 

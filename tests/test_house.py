@@ -26,6 +26,7 @@ TOP = {
     "README.md",
     "LICENSE",
     "requirements.lock",
+    "requirements-torch.lock",
     "xplain_cli",
     "tests",
     "sample_data",
@@ -37,9 +38,11 @@ CLASS_QUESTIONS = {"isinstance", "issubclass"}
 BLIND = ("engine", "planning", "jobs", "methods", "report")
 # modules without a test file of their name, and the file whose facts need them
 TESTED_BY = {
+    "__init__.py": "runs/test_loaded.py",
     "baselines/candidates.py": "modalities/image/test_candidates.py",
     "baselines/texts.py": "promises/test_new_baseline.py",
     "commands/__init__.py": "test_main.py",
+    "commands/explain.py": "quality/test_glossary.py",
     "commands/diff.py": "jobs/test_diff.py",
     "commands/gate.py": "jobs/test_gate.py",
     "commands/merge.py": "promises/test_merging.py",
@@ -53,18 +56,21 @@ TESTED_BY = {
     "engine/records.py": "commands/test_tabular.py",
     "engine/row_predictions.py": "promises/test_same_numbers.py",
     "engine/tasks.py": "commands/test_evaluate.py",
-    "errors.py": "test_main.py",
     "explanation.py": "runs/test_parts.py",
     "jobs/causes.py": "jobs/test_diff.py",
     "jobs/deliver.py": "promises/test_delivering.py",
     "jobs/difference.py": "jobs/test_diff.py",
     "jobs/evaluate.py": "commands/test_evaluate.py",
     "jobs/explain.py": "commands/test_tabular.py",
+    "jobs/inspect.py": "commands/test_inspect.py",
     "jobs/merge.py": "promises/test_merging.py",
     "jobs/pairing.py": "jobs/test_diff.py",
     "jobs/report.py": "promises/test_finishing.py",
+    "jobs/show.py": "commands/test_show.py",
+    "jobs/summary.py": "commands/test_summary.py",
     "jobs/rerun.py": "commands/test_evaluate.py",
     "methods/__init__.py": "test_house.py",
+    "methods/binned_moments.py": "methods/test_binned_surrogate.py",
     "methods/cache.py": "methods/test_masked.py",
     "methods/closed_form.py": "models/estimators/test_boosted_trees.py",
     "methods/defaults.py": "test_house.py",
@@ -80,14 +86,23 @@ TESTED_BY = {
     "modalities/tabular/story.py": "promises/test_finishing.py",
     "modalities/text/story.py": "promises/test_finishing.py",
     "models/__init__.py": "test_house.py",
+    "models/estimators/coordinates.py": "models/estimators/test_networks.py",
     "models/estimators/masked_terms.py": "models/estimators/test_bag_of_words.py",
     "models/one_by_one.py": "engine/test_model_calls.py",
+    "models/skops_schema.py": "models/test_skops.py",
+    "models/soundness.py": "models/estimators/test_booster_trees.py",
+    "models/pickles/kinds.py": "models/pickles/test_meaning.py",
+    "models/pickles/native_tables.py": "models/pickles/test_native_parts.py",
+    "models/pickles/native_trees.py": "models/pickles/test_native_parts.py",
+    "models/pickles/records.py": "models/pickles/test_allowlist.py",
     "models/pickles/recording_unpickler.py": "models/pickles/test_load.py",
     "models/pickles/stand_ins.py": "models/pickles/test_load.py",
     "models/torch/archive.py": "models/torch/test_model.py",
     "models/torch/export.py": "models/torch/test_model.py",
+    "models/torch/graphs.py": "models/torch/test_gradients.py",
     "models/torch/script.py": "models/torch/test_model.py",
     "options/audits.py": "options/test_values.py",
+    "options/looking.py": "options/test_values.py",
     "options/pictures.py": "options/test_values.py",
     "options/tables.py": "options/test_values.py",
     "options/texts.py": "options/test_values.py",
@@ -97,11 +112,16 @@ TESTED_BY = {
     "quality/checks.py": "jobs/test_announce.py",
     "quality/known_functions.py": "jobs/test_selftest.py",
     "report/__init__.py": "commands/test_report.py",
+    "quality/closing_table.py": "test_console.py",
     "report/difference.py": "jobs/test_diff.py",
     "runs/delivery.py": "promises/test_delivering.py",
     "runs/seal.py": "jobs/test_verify.py",
     "seeds.py": "promises/test_same_numbers.py",
-    "workers/loky.py": "promises/test_faults.py",
+    "workers/relay.py": "workers/test_rooms.py",
+    "workers/room.py": "workers/test_rooms.py",
+    "workers/room_models.py": "workers/test_rooms.py",
+    "workers/template.py": "workers/test_rooms.py",
+    "workers/worker_pool.py": "promises/test_faults.py",
 }
 HEAVY = {"sklearn", "onnxruntime", "pyarrow", "skimage", "scipy.stats", "matplotlib", "torch"}
 
@@ -434,8 +454,9 @@ def test_the_top_level_holds_nothing_else():
     assert {name for name in tops if not name.startswith(".")} - TOP == set()
 
 
-def test_the_lock_names_no_index():
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+def test_the_locks_name_no_index():
+    locks = (ROOT / "requirements.lock", ROOT / "requirements-torch.lock")
+    lock = "".join(path.read_text(encoding="utf-8") for path in locks)
     assert re.findall(r"\S+://\S+|^-\S*(?:index|find-links)\S*", lock, flags=re.MULTILINE) == []
 
 

@@ -142,7 +142,9 @@ def test_pictures_are_called_by_their_addresses(run, tmp_path, bucket):
 
 
 def test_texts_are_read_there(run, tmp_path, bucket):
-    (tmp_path / "model.py").write_text("def score(texts):\n    return [len(t) for t in texts]\n")
+    (tmp_path / "model.py").write_text(
+        "def score(texts):\n    return [float(len(t)) for t in texts]\n"
+    )
     bucket.pipe("/b/t.txt", b"some words here\nand there\n")
     done = run("text", "model:score", "memory://b/t.txt", "--python-path", ".", "-o", "out")
     assert done.code == 0, done.err

@@ -11,7 +11,7 @@ import pytest
 from running import environment
 
 HIDDEN = """
-import asyncio, os, signal, sys
+import asyncio, multiprocessing.popen_spawn_posix, os, signal, sys
 import joblib, jinja2, numpy, onnxruntime, pandas, regex, rich, scipy.stats, typer
 import skimage.segmentation, sklearn.compose, sklearn.ensemble, threadpoolctl
 
@@ -28,6 +28,7 @@ for name in (
     "siginterrupt", "SIGKILL", "SIGQUIT", "SIGUSR1", "SIGUSR2", "sigwait",
 ):
     vars(signal).pop(name, None)
+multiprocessing.resource_tracker._HAVE_SIGMASK = False  # Windows starts processes without it
 """  # noqa: E501 - lists
 TOOL = """
 from xplain_cli.main import main

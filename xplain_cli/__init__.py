@@ -12,7 +12,7 @@ The map, a line per room (calls go down only):
     options/       every option once: flag, kind, bound, default, and the request they make
     planning/      all that is decided before the first row: inputs, choices, cost, plan
     jobs/          what a command then does: explain, compare, diff, evaluate, merge, gate, deliver
-    workers/       where chunks run: here, threads, processes that may die, Dask
+    workers/       where models run: rooms that are confined and may die, one, several, Dask
     engine/        one chunk explained: predictions, masks asked in batches, pool, records
     modalities/    what a row is: a folder each, with the same file names
     baselines/     what a row is compared with (mean, sample, nearest of a class, ...)
@@ -36,4 +36,34 @@ The map, a line per room (calls go down only):
     errors         what a user can act on, with exit codes
 """
 
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from xplain_cli.runs.loaded import LoadedRun
+
 __version__ = "0.1.0"
+__all__ = ["load"]
+
+
+def load(run: "str | Path") -> "LoadedRun":
+    """
+    Read a finished run into pandas: ``.weights``, ``.stability``, ``.to_wide()``, ``.to_shap()``.
+
+    Nothing else is promised of Python; see ``runs/loaded.py``.
+
+    Parameters
+    ----------
+    run
+        A run folder, or any file of one.
+
+    Raises
+    ------
+    RefusedError
+        There is no finished run.
+    """
+    # by name: every room imports this file, and must not import what stands above it
+    found: LoadedRun = importlib.import_module("xplain_cli.runs.loaded").load(run)
+    return found

@@ -7,29 +7,77 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, BinaryIO, Protocol, TextIO
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.plan import finite
-from xplain_cli.quality.failures import Failure
-from xplain_cli.quality.summary import FeatureLine, Summary
+from xplain_cli.quality.closing_table import BLUE, RED, RESET, printable, table_lines
+from xplain_cli.quality.summary import Summary
 from xplain_cli.remote import redact, redact_all
 
 EVERY = 10.0  # seconds between lines of progress
-_HALF_BAR = 12  # characters
-_NAME = 32  # characters of a feature name
-_REASON = 400  # characters of why rows failed
-_RED, _BLUE, _RESET = "\x1b[31m", "\x1b[34m", "\x1b[0m"
-# the bad end of a column, in the words of --fail-on
-_PRECISION = (("max_rel_se", "p95"), ("topk_jaccard", "p5"), ("sign_probability", "p5"))
-_FIDELITY = (("local_r2", "p5"),)
-_LOCALITY = (("locality", "p95"),)
+_STYLES = {
+    "bold": "\x1b[1m",
+    "up": RED,
+    "down": BLUE,
+    "raises": "\x1b[31;4m",  # underlined as well: colour must not carry it alone
+    "lowers": "\x1b[34;3m",
+}
 
 
-def _printable(text: str) -> str:
-    """Return the text with control characters spelled out: names in a file may hold ANSI codes."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+@dataclass(frozen=True)
+class Span:
+    """
+    A piece of a line.
+
+    ``style`` is "", a name of ``_STYLES``, or two colours of a half block, "#rrggbb#rrggbb".
+    """
+
+    text: str
+    style: str = ""
+
+
+Line = tuple[Span, ...]
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What stdout can show: how many columns, whether colours, whether blocks."""
+
+    columns: int
+    colour: bool
+    blocks: bool
+
+    @property
+    def block(self) -> str:
+        """A cell of a bar."""
+        return "\u2588" if self.blocks else "#"
+
+    @property
+    def shade(self) -> str:
+        """A cell of a bar within its interval."""
+        return "\u2592" if self.blocks else "~"
+
+    @property
+    def mark(self) -> str:
+        """A place on the scale of a bar."""
+        return "\u258f" if self.blocks else "|"
+
+
+def _ansi(style: str) -> str:
+    """Return the control sequence of a style."""
+    if not style.startswith("#"):
+        return _STYLES.get(style, "")
+    codes = []
+    for ground, colour in ((38, style[1:7]), (48, style[8:])):
+        red, green, blue = (int(colour[at : at + 2], 16) for at in (0, 2, 4))
+        if os.environ.get("COLORTERM") in {"truecolor", "24bit"}:
+            codes.append(f"{ground};2;{red};{green};{blue}")
+        else:  # the cube of 256 colours
+            level = [round(part / 51) for part in (red, green, blue)]
+            codes.append(f"{ground};5;{16 + 36 * level[0] + 6 * level[1] + level[2]}")
+    return f"\x1b[{';'.join(codes)}m"
 
 
 def _can_show(stream: TextIO, text: str) -> bool:
@@ -38,63 +86,6 @@ def _can_show(stream: TextIO, text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _bar(line: FeatureLine, longest: float, block: str, *, color: bool) -> str:
-    """Return the two halves of a bar: what pushes the target down, left, and up, right."""
-    scale = _HALF_BAR / longest if longest > 0 else 0.0
-    down = block * round((line.weight - line.rising) * scale)
-    up = block * round(line.rising * scale)
-    left, right = " " * (_HALF_BAR - len(down)), " " * (_HALF_BAR - len(up))
-    if color:
-        down, up = f"{_BLUE}{down}{_RESET}", f"{_RED}{up}{_RESET}"
-    return f"{left}{down}|{up}{right}"
-
-
-def _feature_table(summary: Summary, block: str, *, color: bool) -> list[str]:
-    from rich.cells import cell_len, set_cell_size  # a Chinese character is two cells wide
-
-    lines = summary.features
-    names = [_printable(line.feature) for line in lines]
-    names = [n if cell_len(n) <= _NAME else set_cell_size(n, _NAME - 3) + "..." for n in names]
-    width = max(len("feature"), *map(cell_len, names))
-    longest = max(max(line.rising, line.weight - line.rising) for line in lines)
-    head = f"{'feature':<{width}}  {'mean |weight|':>13}  {'std_error':>9}"
-    table = [f"{head}  {f'in top {summary.top_k}':>9}  {'- down':>{_HALF_BAR}}|up +"]
-    for name, line in zip(names, lines, strict=True):
-        error = "-" if line.std_error != line.std_error else f"{line.std_error:.2g}"
-        bar = _bar(line, longest, block, color=color).rstrip()
-        figures = f"{line.weight:>13.4g}  {error:>9}  {line.top_share:>9.0%}"
-        table.append(f"{set_cell_size(name, width)}  {figures}  {bar}")
-    return table
-
-
-def _verdict(
-    name: str, words: dict[str, int], columns: tuple[tuple[str, str], ...], summary: Summary
-) -> str:
-    counts = ", ".join(f"{count} {word}" for word, count in words.items() if count)
-    figures = [
-        f"{column:<16} median {middle:.3g}, {tail} {end:.3g}"
-        for column, tail in columns
-        if column in summary.quantiles
-        for middle, end in [summary.quantiles[column]]
-    ]
-    parts = [counts, *figures] if counts else figures
-    return f"{name:<31} " + f"\n{'':<32}".join(parts or ["unknown"])
-
-
-def _fidelity(summary: Summary) -> str:
-    """Return the line on fidelity; explanations that add up have no surrogate that could miss."""
-    if summary.largest_error is None:
-        return _verdict("Fidelity (does it agree)", summary.fidelity, _FIDELITY, summary)
-    error = f"{summary.largest_error:.0e}" if summary.largest_error else "0"
-    return f"{'Fidelity (does it agree)':<31} adds up, attribution error at most {error}"
-
-
-def _failure(failure: Failure) -> str:
-    reason = _printable(" ".join(redact(failure.reason).split()))
-    reason = reason if len(reason) <= _REASON else f"{reason[: _REASON - 3]}..."
-    return f"{f'  {failure.count:,} failed':<31} {reason}"
 
 
 class Progress(Protocol):
@@ -295,7 +286,31 @@ class Console:
     def line(self, text: str) -> None:
         """Print a line of the result on stdout."""
         if sys.stdout is not None:
-            print(_printable(redact(text)), flush=True)
+            print(printable(redact(text)), flush=True)
+
+    def canvas(self) -> Canvas:
+        """Return what stdout can show."""
+        import shutil
+
+        stdout = sys.stdout
+        terminal = stdout is not None and stdout.isatty() and os.environ.get("TERM") != "dumb"
+        return Canvas(
+            columns=max(40, shutil.get_terminal_size((80, 24)).columns),
+            colour=self._color and terminal,
+            blocks=stdout is not None and _can_show(stdout, "\u2588\u2592\u258f\u2580"),
+        )
+
+    def draw(self, lines: Iterable[Line]) -> None:
+        """Print lines of a result on stdout, in colour where it can be seen."""
+        colour = self.canvas().colour
+        for line in lines:
+            pieces = [
+                f"{_ansi(one.style)}{text}{RESET}" if colour and one.style else text
+                for one in line
+                for text in [printable(redact(one.text))]
+            ]
+            if sys.stdout is not None:
+                print("".join(pieces).rstrip(" "))
 
     def stream(self) -> BinaryIO:
         """
@@ -313,21 +328,21 @@ class Console:
     def note(self, text: str) -> None:
         """Say what was decided, unless quiet."""
         if not self._quiet:
-            self._tell("note", f"note: {_printable(text)}", {"text": text})
+            self._tell("note", f"note: {printable(text)}", {"text": text})
 
     def detail(self, text: str) -> None:
         """Say what only ``--verbose`` wants to know."""
         if self._verbose:
-            self._tell("detail", _printable(text), {"text": text})
+            self._tell("detail", printable(text), {"text": text})
 
     def warn(self, text: str) -> None:
         """Say what endangers the result."""
-        self._tell("warning", f"warning: {_printable(text)}", {"text": text})
+        self._tell("warning", f"warning: {printable(text)}", {"text": text})
 
     def error(self, text: str) -> None:
         """Say why the command ends here, in one line."""
         text = " ".join(text.split())
-        self._tell("error", f"error: {_printable(text)}", {"text": text})
+        self._tell("error", f"error: {printable(text)}", {"text": text})
 
     @property
     def is_watched(self) -> bool:
@@ -336,7 +351,7 @@ class Console:
 
     def annotate(self, command: str) -> None:
         """Say a line that a CI system reads, in no form but its own."""
-        self._say(_printable(command))
+        self._say(printable(command))
 
     def trace(self, text: str) -> None:
         """Print the trace of an error as it is."""
@@ -380,22 +395,20 @@ class Console:
         if self._log_json:
             self._tell("summary", "", finite(asdict(summary)))
             return
-        block = "\u2588" if _can_show(sys.stderr, "\u2588") else "#"
-        lines = [""]
-        if summary.features:
-            color = self._color and self._terminal
-            lines += [*_feature_table(summary, block, color=color), ""]
-        lines += [
-            _verdict("Precision (sampling error)", summary.precision, _PRECISION, summary),
-            _fidelity(summary),
-        ]
-        if "locality" in summary.quantiles:
-            lines.append(_verdict("Locality (1: own bins alone)", {}, _LOCALITY, summary))
-        empty = f", {summary.empty} empty" if summary.empty else ""
-        failed = f", {summary.failed} failed" if summary.failed else ""
-        lines.append(f"{'Rows':<31} {summary.rows} explained{empty}{failed}")
-        lines += [*map(_failure, summary.failures), *summary.notes]
-        self._say("\n".join(lines))
+        self._say("\n".join(["", *self._table(summary, sys.stderr)]))
+
+    def table(self, summary: Summary) -> None:
+        """Print the same on stdout, as the result of a command."""
+        if sys.stdout is not None:
+            for line in self._table(summary, sys.stdout):
+                print(line)
+
+    def _table(self, summary: Summary, stream: TextIO) -> list[str]:
+        """Return the closing table of a run."""
+        block = "\u2588" if _can_show(stream, "\u2588") else "#"
+        color = self._color and stream.isatty() and os.environ.get("TERM") != "dumb"
+        told = tuple(replace(one, reason=redact(one.reason)) for one in summary.failures)
+        return table_lines(replace(summary, failures=told), block, color=color)
 
 
 def open_console(values: Mapping[str, Any], notes: Iterable[str]) -> Console:

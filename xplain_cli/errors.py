@@ -3,6 +3,7 @@
 XplainError (5)
   x UsageError (2)      the command line, the project file, or a clash of plans
   x RefusedError (3)    a file, a table or a model that is refused, unreadable or unwritable
+    x ModelDiedError    the process that holds the model ended while it was asked
   x FailedRowsError (4) the run finished, or stopped, with too many failed rows
 
 A missed gate is no error: the run is finished, and its exit code is 1.
@@ -15,6 +16,7 @@ import difflib
 import importlib
 import warnings
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from types import ModuleType
 from typing import TextIO
 
@@ -35,6 +37,21 @@ class RefusedError(XplainError):
     """A file is refused, unreadable or unwritable."""
 
     exit_code = 3
+
+
+class ModelDiedError(RefusedError):
+    """
+    The process that holds a model ended, or had to be ended, while it was asked.
+
+    Attributes
+    ----------
+    reason
+        How, said of the process: ``ended with exit code 0``.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message
 
 
 class FailedRowsError(XplainError):
@@ -70,16 +87,17 @@ def _bounded(said: str, cause: BaseException | None, *, shown: bool) -> str:
     return said if found is None else said.replace(found, shortened(found) if shown else LEFT_OUT)
 
 
-@contextlib.contextmanager
-def quoting(*, shown: bool) -> Iterator[None]:
-    """
-    Cut what errors and warnings quote of other people's code; not *shown*, leave it out.
+_QUOTED: ContextVar[bool | None] = ContextVar("quoted", default=None)
+"""Whether what other people's code says may be quoted here; None: nobody has said."""
 
-    Models and libraries write the values that they were given into their messages.
-    """
-    before = warnings.showwarning
 
-    def show(
+def _cut_warnings() -> None:
+    """Show warnings from now on as the thread that raises them may quote; once is enough."""
+    show = warnings.showwarning
+    if hasattr(show, "cuts"):
+        return
+
+    def cut(
         message: Warning | str,
         category: type[Warning],
         filename: str,
@@ -87,19 +105,33 @@ def quoting(*, shown: bool) -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        said = shortened(str(message)) if shown else LEFT_OUT
-        before(said, category, filename, lineno, file, line)
+        quoted = _QUOTED.get()
+        if quoted is not None:
+            message = shortened(str(message)) if quoted else LEFT_OUT
+        show(message, category, filename, lineno, file, line)
 
-    warnings.showwarning = show
+    vars(cut)["cuts"] = True
+    warnings.showwarning = cut
+
+
+@contextlib.contextmanager
+def quoting(*, shown: bool) -> Iterator[None]:
+    """
+    Cut what errors and warnings quote of other people's code; not *shown*, leave it out.
+
+    Models and libraries write the values that they were given into their messages.
+    """
+    before = _QUOTED.set(shown)
+    _cut_warnings()
     try:
         yield
     except XplainError as error:
         said = _bounded(str(error), error.__cause__, shown=shown)
-        if said == str(error):
-            raise
-        raise type(error)(said) from error.__cause__
+        if said != str(error):
+            error.args = (said,)
+        raise
     finally:
-        warnings.showwarning = before
+        _QUOTED.reset(before)
 
 
 class Terminated(SystemExit):

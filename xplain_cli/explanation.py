@@ -63,6 +63,7 @@ STABILITY_COLUMNS = (
     "error",
     "same_decision",
     "size_omitted",
+    "converged",
 )
 """Columns of stability.csv: a line per (row, target); kept columns follow."""
 
@@ -108,8 +109,10 @@ class Attribution:
         Effective share of the draws, (sum w)^2 / (m sum w^2), in (0, 1].
     selected : (b, k, n) bool
         The features that the surrogate uses; the others have weight 0.
-    n_repeats, n_samples : int
-        Independent repeats, and draws in each.
+    n_repeats : int
+        Independent repeats.
+    n_samples : int or (b, k) int
+        Draws in each of them; of integrals, nodes on the paths of each row and target.
     n_inputs : (b,) int
         Model inputs that each row caused, its own prediction aside; a shared pool counts nothing.
     exact : bool
@@ -120,6 +123,12 @@ class Attribution:
         Where features were selected: the fit of all of them, which says what a rerun would select.
     limit : int, optional
         Where features were selected: at most how many.
+    quadrature_error : (b, k, n), optional
+        Where weights are integrals along a path: how far off each may be.
+    converged : (b, k), optional
+        1 where they are integrated as well as was asked, 0 where not.
+    quadrature : (b, k) object, optional
+        In which way they were integrated.
     """
 
     weights: FloatArray
@@ -133,16 +142,24 @@ class Attribution:
     effective_share: FloatArray
     selected: BoolArray
     n_repeats: int
-    n_samples: int
+    n_samples: int | IntArray
     n_inputs: IntArray
     exact: bool = False
     sums: bool = True
     whole: "Attribution | None" = None
     limit: int | None = None
+    quadrature_error: FloatArray | None = None
+    converged: FloatArray | None = None
+    quadrature: Any = None
 
 
 def exact_attribution(
-    weights: FloatArray, base: FloatArray, *, samples: int, asked: IntArray, sums: bool = True
+    weights: FloatArray,
+    base: FloatArray,
+    *,
+    samples: int | IntArray,
+    asked: IntArray,
+    sums: bool = True,
 ) -> Attribution:
     """
     Return what a method says that has no sampling error and fits no surrogate.
@@ -152,7 +169,7 @@ def exact_attribution(
     weights : (b, k, n)
     base : (b, k)
     samples
-        Masks on which each row was asked.
+        Masks on which each row was asked; see ``Attribution.n_samples``.
     asked : (b,)
         Model inputs that each row caused.
     sums

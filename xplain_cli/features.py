@@ -2,8 +2,7 @@
 
 A perturbation is a ``Sampler``, which draws rows that all rows share and says how a draw compares
 with a row, or a ``Masker``: a mask says which features of one row stay. Methods see only that,
-and the engine never looks at a type: ``Traits`` and the hooks of ``Split`` tell it what there
-is to know.
+and the engine never looks at a type: ``Traits`` and hooks of ``Split`` tell what there is to know.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -199,19 +198,39 @@ class MaskedRows(Split, Protocol):
             nothing_between``, or say so of the columns that are.
         """
 
+    def ends(self) -> tuple[Any, Any]:
+        """
+        Return the k baselines of each row, side by side, and the row as often: inputs (b * k) each.
+
+        They are the ends of straight paths. Rows without such borrow ``ends = shifted = no_ends``.
+        """
+
+    def shifted(self) -> Any:
+        """Return the rows, numbers moved by what is usual for them (a standard deviation)."""
+
+    def pooled(self, rows: IntArray, parts: FloatArray) -> FloatArray:
+        """
+        Return the sums (p, n) over what each feature owns of a row.
+
+        Line i of *parts* (p, columns) speaks of row ``rows[i]``: a number for each column, or for
+        each number of a pixel (``models.Gradient.leave``); all rows have equally many features.
+        Rows whose features own none borrow ``pooled = not_pooled``.
+        """
+
 
 def nothing_between(_rows: object, _row: int, _shares: FloatArray) -> Any:
-    """
-    Refuse rows whose features stay or go as a whole.
+    """Refuse, by UsageError, rows whose features stay or go as a whole."""
+    raise UsageError("features stay or go as a whole: nothing lies between them and a baseline")
 
-    Raises
-    ------
-    UsageError
-        Always.
-    """
-    raise UsageError(
-        "features that stay or go as a whole: nothing lies between them and a baseline"
-    )
+
+def no_ends(_rows: object) -> Any:
+    """Refuse, by UsageError, rows that no path of numbers leads to."""
+    raise UsageError("no path leads from a baseline to these rows: their features are no numbers")
+
+
+def not_pooled(_rows: object, _chosen: IntArray, _parts: FloatArray) -> FloatArray:
+    """Refuse, by UsageError, to add numbers up over features that own none."""
+    raise UsageError("no numbers of these rows belong to their features")
 
 
 class SidedRows(MaskedRows, Protocol):
@@ -237,8 +256,8 @@ class Traits:
     Attributes
     ----------
     n_fitted
-        How many features all rows have that are fitted on the same draws; 0: each row sees to its
-        own.
+        How many features all rows have that are fitted on the same draws, by equations that so
+        many draws must determine; 0: each row sees to its own, or there are none to solve.
     most_features
         A row with more features than this is not explained; None: no limit.
     has_baselines
@@ -253,6 +272,10 @@ class Traits:
         Whether a secret of the run is wanted (``Perturbation.salted``).
     no_closed_form
         Why weights cannot be read off the leaves of a model; None where they can.
+    no_path, no_slope
+        Why no path leads from a baseline to a row, or why a feature has no slope; None: it is so.
+    drawn
+        Whether the baselines of a row are a sample, so that their mean has an error.
     """
 
     n_fitted: int = 0
@@ -264,6 +287,9 @@ class Traits:
     can_refine: bool = False
     needs_secret: bool = False
     no_closed_form: str | None = "is for tables"
+    no_path: str | None = "follows paths of numbers, and these features are none"
+    no_slope: str | None = None
+    drawn: bool = False
 
     @property
     def fixed_inputs(self) -> int:
@@ -285,11 +311,14 @@ class Wants:
     refine
         Explain only the features inside so many parts of a row, the strongest, which needs
         ``Traits.can_refine``; None: all features.
+    every
+        Explain features that equal the baseline too: slopes do not vanish there.
     """
 
     draws: bool = False
     discretizer: str = "none"
     refine: int | None = None
+    every: bool = False
 
 
 class Perturbation(Protocol):
@@ -383,6 +412,8 @@ class Block:
     keys : b digests
         SHA-256 of each row's values: seeds of its own draws, and the way to meet repeated rows.
     names : n feature names
+    columns : dict of (b, n) arrays
+        What else is known of each feature, for the columns of the weights.
     """
 
     codes: IntArray
@@ -391,6 +422,7 @@ class Block:
     inputs: Any
     keys: tuple[bytes, ...]
     names: tuple[str, ...]
+    columns: Mapping[str, Any] = field(default_factory=dict)
     reasons: Mapping[int, str] = field(default_factory=dict)
 
     copies: ClassVar[int] = 1
@@ -423,14 +455,15 @@ class Block:
             inputs=self.inputs.iloc[chosen].reset_index(drop=True),
             keys=tuple(self.keys[i] for i in chosen),
             names=self.names,
+            columns={name: known[chosen] for name, known in self.columns.items()},
         )
 
     def shown(self) -> FeatureLabels:
-        """Return names and values."""
+        """Return names, values, and what else is known of each feature."""
         values = np.empty((len(self), len(self.names)), dtype=object)
         values[:] = [list(v) for v in self.values]
         names = np.array(self.names, dtype=object)
-        return FeatureLabels(np.broadcast_to(names, values.shape), values)
+        return FeatureLabels(np.broadcast_to(names, values.shape), values, self.columns)
 
 
 class Sampler(Perturbation, Protocol):
@@ -452,8 +485,10 @@ class Sampler(Perturbation, Protocol):
     def binned(self) -> bool:
         """Whether every feature has bins or categories."""
 
-    def draw(self, count: int, key: tuple[int, ...], row: Any = None) -> tuple[Draw, Any]:
-        """Draw *count* perturbed rows and the model inputs that they are; around *row* if given."""
+    def draw(
+        self, count: int, keys: Sequence[tuple[int, ...]], row: Any = None
+    ) -> tuple[Draw, Any]:
+        """Draw *count* rows for each of *keys*, around *row* if given, and their model inputs."""
 
     def contrast(self, draw: Draw, block: Block, row: int) -> tuple[Any, Any]:
         """Return coordinates (n, m) of the draws as row *row* sees them, and squared distances."""

@@ -1,6 +1,7 @@
 """The door: signals, the boundary where errors become lines and exit codes."""
 
 import contextlib
+import errno
 import gc
 import os
 import signal
@@ -97,7 +98,9 @@ def _explain(error: Exception, console: Console, *, debug: bool, quotes: bool) -
         console.error(str(error))
         return error.exit_code
     if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else "cannot read or write: "
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}  # files of runs say their names
+        nameless = "stdout: " if full else "cannot read or write: "
+        place = f"{error.filename}: " if error.filename else nameless
         console.error(f"{place}{error.strerror or error}")
         return REFUSED
     hint = "" if debug else "; run again with --debug for the trace"

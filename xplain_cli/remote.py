@@ -224,7 +224,7 @@ def remove_there(place: Place, path: str) -> None:
 
 
 @lru_cache(maxsize=1)
-def _spool() -> Path:
+def spool() -> Path:
     """Return a temporary folder that goes when the process ends."""
     import shutil
     import tempfile
@@ -276,7 +276,7 @@ def local(name: str) -> str:
 @lru_cache(maxsize=1024)
 def _local(address: str) -> str:
     place = open_place(address)
-    root = _spool() / str(len(_NAMES))
+    root = spool() / str(len(_NAMES))
     # on the web a ? opens a query, elsewhere it may be a glob
     plain, magic = (place.path.partition("?")[0], "*[") if place.on_web else (place.path, "*?[")
     if set(magic) & set(plain):

@@ -16,6 +16,8 @@ MASK_BUDGETS = {"uniform-size": (512, 4), "bernoulli": (512, 2)}
 """Masks of a surrogate, by how they include features (``features.Masker.inclusion``)."""
 SHAPLEY_BUDGET = (512, 4)
 """Coalitions of Shapley values."""
+NOISE_BUDGET = (16, 4)
+"""Draws of noise on a row."""
 NO_BUDGET = (1, 1)
 
 _DRAWS_A_NUMBER = 4

@@ -57,7 +57,7 @@ def main():
         for name, files, settings in (
             ("cancer, forest, 8 x 1024", cancer, {}),
             ("cancer, forest, 8 x 256", cancer, {"samples": 256}),
-            ("cancer, forest, 8 x 128 (jackknife)", cancer, {"samples": 128}),
+            ("cancer, forest, 8 x 128", cancer, {"samples": 128}),
             ("cancer, forest, 4 x 1024", cancer, {"repeats": 4}),
             ("cancer, forest, 1 x 1024 (sandwich)", cancer, {"repeats": 1}),
             ("diabetes, boosting, 8 x 1024", diabetes, {}),

@@ -50,8 +50,12 @@ def pool_of(case, seed):
     kept = used_outputs(case.chosen.target, len(case.opened.signature.outputs))
     outputs = predict_fixed(case.opened.model, inputs, kept)
     scaled = checked_scale(outputs, case.chosen.target, case.chosen.scale)
-    levels = tuple(len(f) for f in case.chosen.perturbation.frequencies)
-    return Pool(Draw(draw.codes, draw.positions), scaled, budget.repeats, levels)
+    return Pool(
+        Draw(draw.codes, draw.positions),
+        scaled,
+        budget.repeats,
+        case.chosen.perturbation.frequencies,
+    )
 
 
 def explainer_of(case, seed, k=5):

@@ -50,7 +50,7 @@ def cases(folder):
 
 def compare(name, case, runs, seeds):
     """Print how ours stands to lime on one table."""
-    peer = LimePeer(case, case.opened.background)
+    peer = LimePeer(case, case.opened.modality.background)
     positive = case.opened.signature.positive
     label = case.chosen.target.pairs[0][0] if positive is None else positive
     if case.opened.signature.task == "regression":

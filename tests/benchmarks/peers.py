@@ -32,7 +32,7 @@ class LimePeer:
         self.levels = {
             c: sorted(background[c].unique(), key=str)
             for c in self.columns
-            if c in case.opened.discrete
+            if c in case.opened.modality.discrete
         }
         self.explainer = LimeTabularExplainer(
             self.encode(background).to_numpy(dtype=float),

@@ -195,3 +195,18 @@ def test_a_merged_run_has_the_page_of_the_undivided_one(run, cancer):
         assert run("report", name).code == 0
     pages = [Path(name, "report.html").read_bytes() for name in ("whole", "undivided")]
     assert pages[0] == pages[1]
+
+
+def test_a_page_shows_the_rows_that_are_asked_for(run, looked_at):
+    page = Path("some.html")
+    assert run("report", looked_at, "--row", "p3", "--row", "p11", "-o", page).code == 0
+    assert shown_rows(page) == ["p3", "p11"]
+    assert "All 2 explanations of rows p3, p11 are shown" in page.read_text(encoding="utf-8")
+    assert run("report", looked_at, "--where", 'row_id=="p5" or row<2', "-o", page).code == 0
+    assert shown_rows(page) == ["p0", "p1", "p5"]
+
+
+def test_a_row_that_is_not_there_makes_no_page(run, looked_at):
+    done = run("report", looked_at, "--row", "p77", "-o", "none.html")
+    assert (done.code, Path("none.html").exists()) == (3, False)
+    assert "row 'p77': no such row" in done.err

@@ -81,7 +81,7 @@ def test_weights_of_all_classes_add_up_to_zero(explain, mixed):
     for line in weights:
         key = (line["row_id"], line["feature"])
         sums[key] = sums.get(key, 0.0) + float(line["weight"])
-    assert max(map(abs, sums.values())) < 1e-9
+    assert max(map(abs, sums.values())) < 1e-6
 
 
 def test_one_against_another_is_the_difference_of_both(explain, mixed):
@@ -90,7 +90,7 @@ def test_one_against_another_is_the_difference_of_both(explain, mixed):
     one = {(w["row_id"], w["target"], w["feature"]): float(w["weight"]) for w in every}
     for line in pair[:40]:
         low, high = (one[line["row_id"], c, line["feature"]] for c in ("low", "high"))
-        assert float(line["weight"]) == pytest.approx(low - high, abs=1e-9)
+        assert float(line["weight"]) == pytest.approx(low - high, abs=1e-6)
 
 
 def test_log_odds_of_a_forest_need_an_eps(run, explain, cancer, tmp_path):
@@ -303,7 +303,7 @@ def test_five_hundred_columns_work(run, tmp_path):
     pd.DataFrame(X).rename(columns="c{}".format).to_csv(case.data, index=False)
     done = run("tabular", case.model, case.data, "--rows", "0:2", "-r", "2", "-o", "out")
     assert done.code == 0, done.err
-    assert "samples raised from 1024 to 2048" in done.err
+    assert "samples raised" not in done.err  # nothing is solved that so few could not determine
     assert len(rows_of(tmp_path / "out" / "weights.csv")) == 1000
 
 

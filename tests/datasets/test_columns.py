@@ -72,7 +72,7 @@ def test_features_may_repeat_the_models_names():
 
 
 def test_unknown_names_take_the_table_when_the_number_fits():
-    assert match(["a", "id"], n_wanted=2) == ColumnMatch(("a", "id"), (), ())
+    assert match(["a", "id"], n_wanted=2).columns == ("a", "id")
     assert match(["a", "b"]).columns == ("a", "b")
 
 
@@ -80,7 +80,7 @@ def test_unknown_names_take_the_table_when_the_number_fits():
 def test_an_obvious_id_is_left_out_where_that_makes_the_number_fit(name):
     found = match([name, "a", "b"], n_wanted=2)
     note = f"left out as an id: {name!r} (the model takes 2 columns)"
-    assert (found.columns, found.extra, found.notes) == (("a", "b"), (name,), (note,))
+    assert (found.columns, found.extra, found.notes[0]) == (("a", "b"), (name,), note)
 
 
 def test_the_id_column_is_no_input_of_a_model_without_names():
@@ -117,3 +117,9 @@ def test_duplicate_ids_are_the_first_few_in_order():
     assert duplicate_ids(["a", "b", "b", "a", "b", "c"]) == ["b", "a"]
     assert duplicate_ids("abc") == []
     assert duplicate_ids(list("abcdefgh") * 2) == list("abcde")
+
+
+def test_a_model_without_names_takes_columns_by_position_and_says_so():
+    said = "the model knows no names, so columns go by position: 'b', 'a'"
+    assert match(["b", "a"], n_wanted=2) == ColumnMatch(("b", "a"), (), (said,))
+    assert match(["b", "a"], wanted=["a", "b"]).notes == ()

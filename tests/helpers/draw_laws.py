@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from xplain_cli.features import Draw
 from xplain_cli.methods import NeedOutputs, NeedPool, Pool, Task
 from xplain_cli.modalities.tabular.fit import table_law
+from xplain_cli.targets import pair_values
 
 
 def frame(rng, n=3, rows=200):
@@ -17,7 +17,9 @@ def law_of(table, method, discrete=frozenset()):
     return table_law(table, kinds, method.discretizer, discrete=discrete)
 
 
-def explain(method, perturbation, rows, model, *, samples=256, repeats=4, seed=0, counted=None):
+def explain(
+    method, perturbation, rows, model, *, samples=256, repeats=4, seed=0, counted=None, pairs=None
+):
     """Answer a method's questions by a plain function of the table, (m, k)."""
 
     def ask(table):
@@ -26,9 +28,10 @@ def explain(method, perturbation, rows, model, *, samples=256, repeats=4, seed=0
         return np.asarray(model(table), dtype=float).reshape(len(table), -1)
 
     block = perturbation.split(rows)
-    predictions = ask(rows)
-    k = predictions.shape[1]
-    pairs = np.tile(np.array([[t, -1] for t in range(k)]), (len(rows), 1, 1))
+    answers = ask(rows)
+    asked = np.array(pairs or [[t, -1] for t in range(answers.shape[1])])
+    predictions = pair_values(answers, asked, margin=False).T.copy()
+    pairs = np.tile(asked, (len(rows), 1, 1))
     task = Task(
         perturbation,
         block,
@@ -46,13 +49,8 @@ def explain(method, perturbation, rows, model, *, samples=256, repeats=4, seed=0
         except StopIteration as finished:
             return finished.value
         if isinstance(need, NeedPool):
-            drawn = [perturbation.draw(samples, (seed, r)) for r in range(repeats)]
-            draw = Draw(
-                np.concatenate([d.codes for d, _ in drawn], axis=1),
-                np.concatenate([d.positions for d, _ in drawn], axis=1),
-            )
-            levels = tuple(len(f) for f in perturbation.frequencies)
-            answer = Pool(draw, ask(pd.concat([t for _, t in drawn])), repeats, levels)
+            draw, inputs = perturbation.draw(samples, [(seed, r) for r in range(repeats)])
+            answer = Pool(draw, ask(inputs), repeats, perturbation.frequencies)
         elif isinstance(need, NeedOutputs):
             answer = ask(pd.concat(need.inputs))
 

@@ -73,7 +73,8 @@ def test_rows_together_or_alone_give_the_same_bytes(text, n, rng):
     method = build(text, METHODS["draws"])
     table = frame(rng, n)
     perturbation = law_of(table, method)
-    model = lambda t: np.tanh(t.to_numpy() @ np.arange(1.0, n + 1))  # noqa: E731
+    # column by column: the last digits of a product depend on the rows that stand together
+    model = lambda t: np.tanh(sum((j + 1) * t[f"x{j}"] for j in range(n)))  # noqa: E731
     together = explain(method, perturbation, table.head(20), model)
     for i in range(20):
         alone = explain(method, perturbation, table.iloc[[i]].reset_index(drop=True), model)
@@ -126,3 +127,14 @@ def test_lime_converges_to_its_limit_by_enumeration(rng):
         )
         assert got.weights[i, 0] == pytest.approx(exact, abs=2e-3)
         assert got.base[i, 0] == pytest.approx(base, abs=2e-3)
+
+
+def test_draws_around_a_row_of_categories_have_the_same_limit(rng):
+    table = pd.DataFrame({c: rng.choice(["u", "v"], 300).astype(object) for c in "ab"})
+    method = Lime(sample="around")
+    law = law_of(table, method, frozenset(table.columns))
+    model = lambda t: (t["a"] == "u") * 2.0 + (t["b"] == "v")  # noqa: E731
+    got = explain(method, law, table.head(2), model, samples=512)
+    wanted = np.where(table.head(2) == ["u", "v"], 1, -1) * [2.0, 1.0]
+    assert got.weights[:, 0] == pytest.approx(wanted, rel=0.02)
+    assert got.n_inputs.tolist() == [2048, 2048]

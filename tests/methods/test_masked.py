@@ -33,7 +33,8 @@ SETTINGS = [
 ]
 
 
-WITHOUT_MASKS = ["tree-shap"]  # its contract is in test_tree_shap.py
+# their contracts are in test_tree_shap.py, test_integrated_gradients.py, test_slopes.py, ...
+WITHOUT_MASKS = ["tree-shap", "ig", "idgi", "input-x-gradient", "saliency", "smooth"]
 SIZES = ["uniform-size", "bernoulli"]
 
 

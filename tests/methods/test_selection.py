@@ -1,10 +1,11 @@
 """Which features a surrogate keeps."""
 
 import numpy as np
+import pytest
 from draw_laws import draws
 from oracles import forward_selection
 
-from xplain_cli.methods.selection import select
+from xplain_cli.methods.selection import select, select_diagonal
 from xplain_cli.methods.solvers import centre, gram
 
 
@@ -22,3 +23,13 @@ def test_highest_weights_count_the_rows_own_coordinate():
     matrix, right = np.eye(3), np.array([[1.0], [2.0], [3.0]])
     own = np.array([9.0, 2.0, 0.1])
     assert select(matrix, right, own, 1, "highest").tolist() == [[True, False, False]]
+
+
+@pytest.mark.parametrize("how", ["forward", "highest", "lasso", "auto"])
+@pytest.mark.parametrize("k", [1, 3, 6])
+def test_independent_features_are_chosen_as_from_their_whole_gram_matrix(how, k, rng):
+    diagonal, right = rng.random((4, 8)) + 0.1, rng.normal(size=(4, 2, 8))
+    got = select_diagonal(diagonal, right, k, how)
+    for i in range(4):
+        wanted = select(np.diag(diagonal[i]), right[i].T, np.ones(8), k, how)
+        assert got[i].tolist() == wanted.tolist()

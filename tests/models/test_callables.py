@@ -1,5 +1,7 @@
 """Callables as models."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -148,3 +150,17 @@ def test_a_model_that_does_not_answer_each_text_ends_the_run_with_the_reason(run
     (tmp_path / "t.txt").write_text("one word\n" * 16)
     done = run("text", "curt:short", "t.txt", "--python-path", ".")
     assert (done.code, "answered 1 row for 16; it must answer each" in done.err) == (3, True)
+
+
+@pytest.mark.parametrize("kind", ["int64", "uint8", "bool"])
+def test_whole_numbers_are_labels_and_labels_are_no_amounts(tmp_path, kind):
+    (tmp_path / "whole_labels.py").write_text(
+        "import numpy as np\n"
+        f"def whole(table): return np.ones(len(table), dtype={kind!r})\n"
+        f"def floats(table): return np.ones(len(table), dtype={kind!r}).astype(float)\n"
+    )
+    recipe = ModelRecipe("whole_labels:whole", python_path=(str(tmp_path),))
+    with pytest.raises(RefusedError, match=r"labels are no amounts.*\.astype\(float\)"):
+        load_model(recipe).settle(pd.DataFrame({"a": range(4)}))
+    amounts = load_model(replace(recipe, source="whole_labels:floats"))
+    assert amounts.settle(pd.DataFrame({"a": range(4)})).task == "regression"

@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+from paths import plain
 from PIL import Image
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -24,6 +25,7 @@ from xplain_cli.methods.occlusion import Occlusion
 from xplain_cli.models import Capabilities, LeafBoxes, MaskedText, Signature
 from xplain_cli.models.contract import LoadedModel, PictureInput, UnableError
 from xplain_cli.models.estimators.bag_of_words import BagOfWords, sparse_texts
+from xplain_cli.models.estimators.chains import Affine, Chain
 from xplain_cli.models.links import LinkedModel, LoadedLinkedModel, squash
 from xplain_cli.models.pictures import FlatModel, LoadedFlatModel
 from xplain_cli.planning.needs import check_needs, refusals_named
@@ -137,7 +139,7 @@ ALL = Capabilities(
     leaves=lambda: LeafBoxes(*[np.zeros(0)] * 7),
     masked_text=MaskedText(lambda *asked: asked[-1][:, :2] * 1.0, lambda matrix: matrix),
     read_length=len,
-    gradient=lambda batch, output: np.full(batch.shape, 1.0 + output),
+    gradient=lambda: plain(Chain((Affine(np.arange(24.0).reshape(12, 2), np.zeros(2)),))),
     row_by_row=True,
 )
 
@@ -160,7 +162,8 @@ WRAPPERS = {
     "FlatModel": lambda model: FlatModel(model, None, None),
     "LinkedModel": lambda model: LinkedModel(model, SHARES, "softmax"),
 }
-LOST = {("FlatModel", "leaves"), ("LinkedModel", "leaves"), ("LinkedModel", "gradient")}
+ANSWERS_ALONE = {"ScoredModel"}  # it stands in for answers: nobody asks what else it can do
+LOST = {("FlatModel", "leaves"), ("LinkedModel", "leaves")}
 
 
 def wrapping(method, held):
@@ -180,7 +183,7 @@ def wrapping(method, held):
 
 
 def test_every_wrapper_is_walked_over():
-    assert wrapping("predict", "Model") == set(WRAPPERS)
+    assert wrapping("predict", "Model") == set(WRAPPERS) | ANSWERS_ALONE
     assert wrapping("bind", "LoadedModel") == {"LoadedLinkedModel", "LoadedFlatModel"}
 
 
@@ -205,10 +208,21 @@ def test_masked_texts_of_a_link_end_in_probabilities():
     assert masked.predict_rows(rows) == pytest.approx(squash(rows, "softmax"))
 
 
-def test_derivatives_of_pixels_are_shaped_like_the_pictures():
+def test_derivatives_by_pixels_are_those_by_columns_in_the_same_order():
     pictures = np.arange(24.0).reshape(2, 2, 3, 2)
-    by_pixel = FlatModel(Able(), None, None).capabilities.gradient(pictures, 1)
-    np.testing.assert_array_equal(by_pixel, np.full((2, 2, 3, 2), 2.0))
+    by_pixel = FlatModel(Able(), None, None).capabilities.gradient()
+    points = by_pixel.enter(pictures)
+    np.testing.assert_array_equal(points, pictures.reshape(2, 12))
+    slopes, _ = by_pixel.derive(points, lambda scores: np.tile([0.0, 1.0], (len(scores), 1)))
+    np.testing.assert_array_equal(by_pixel.leave(slopes), np.tile(np.arange(1.0, 24, 2), (2, 1)))
+
+
+@pytest.mark.parametrize("link", ["softmax", "sigmoid"])
+def test_derivatives_behind_a_link_are_those_of_the_same_scores(link):
+    linked = LinkedModel(Able(), SHARES, link).capabilities.gradient()
+    assert linked.link == link
+    points = np.ones((3, 12))
+    np.testing.assert_array_equal(linked.scores(points), ALL.gradient().scores(points))
 
 
 @pytest.mark.parametrize("link", ["softmax", "sigmoid"])
@@ -289,9 +303,10 @@ def test_a_method_may_need_gradients_of_a_model_that_offers_them():
 
 def test_an_impossible_pair_is_refused_under_the_name_that_was_typed(run, monkeypatch, diabetes):
     monkeypatch.setitem(methods.METHODS["masks"], "slope", Slope)
+    monkeypatch.setattr(Slope, "needs", frozenset({"masked_text"}))
     done = run("tabular", diabetes.model, diabetes.data, "-m", "slope:steps=4")
     assert done.code == 2
-    assert "slope:steps=4 needs a model that gives gradients; take permutation" in done.err
+    assert "slope:steps=4 needs a model with masked_text; take permutation" in done.err
 
 
 def test_methods_need_what_capabilities_are_called():
@@ -299,7 +314,7 @@ def test_methods_need_what_capabilities_are_called():
         methods.METHODS["draws"]["lime"](exact=True),
         *(kind() for shelf in methods.METHODS.values() for kind in shelf.values()),
     ]
-    assert {name for method in every for name in method.needs} == {"leaves"}
+    assert {name for method in every for name in method.needs} == {"gradient", "leaves"}
     assert all(bool(method.instead) for method in every if method.needs)
 
 

@@ -6,9 +6,12 @@ import sys
 
 import joblib
 import numpy as np
+import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from xplain_cli.models.inspection import inspect_file
 
 ROWS = np.random.default_rng(0).normal(size=(40, 3))
 
@@ -37,3 +40,19 @@ def test_inspection_reads_a_pickle_without_importing_sklearn(tmp_path):
             "()",
             "()",
         ]
+
+
+def test_a_pickle_with_parameters_of_an_older_release_is_told_so(tmp_path):
+    model = LogisticRegression().fit([[0.0], [1.0], [2.0]], [0, 1, 1])
+    model.multi_class = "ovr"
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(model))
+    (refusal,) = inspect_file(str(tmp_path / "m.pkl")).refusals
+    assert refusal.startswith("LogisticRegression.multi_class='ovr': the installed version does")
+    assert "--accept leftovers" in refusal
+
+
+@pytest.mark.parametrize("stored", [["a list"], 7, None])
+def test_a_pickle_of_no_model_would_be_refused(tmp_path, stored):
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(stored))
+    (refusal,) = inspect_file(str(tmp_path / "m.pkl")).refusals
+    assert "not a model" in refusal

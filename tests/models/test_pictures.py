@@ -44,7 +44,7 @@ def test_a_model_of_tables_takes_pictures_as_rows_of_pixels(pickled, digits):
 
 
 def test_pictures_of_another_number_of_pixels_are_refused(pickled):
-    with pytest.raises(RefusedError, match="takes 64 pixels in a row, and 9 x 8 pictures with 1"):
+    with pytest.raises(RefusedError, match="takes 64 numbers a row, and 9 x 8 pictures with 1"):
         opened(pickled[0]).settle(np.zeros((2, 8, 9, 1)))
 
 

@@ -1,5 +1,6 @@
 """skops files: judged by content and by the same list as pickles."""
 
+import copy
 import io
 import json
 import pickle
@@ -187,8 +188,123 @@ def test_damaged_and_endless_skops_files_are_refused(tmp_path):
         archive.writestr("schema.json", "{")
     with pytest.raises(RefusedError, match="not a readable skops file"):
         opened(tmp_path, file.getvalue())
-    with pytest.raises(RefusedError, match="holds a StandardScaler, not a model"):
+    with pytest.raises(RefusedError, match="holds a StandardScaler, which does not predict"):
         opened(tmp_path, StandardScaler().fit(TABLE))
+
+
+def json_node(value):
+    return {
+        "__class__": "str",
+        "__module__": "builtins",
+        "__loader__": "JsonNode",
+        "content": json.dumps(value),
+        "is_json": True,
+    }
+
+
+def deep_nodes(part):
+    """Yield every part of a schema that names a type."""
+    if isinstance(part, dict):
+        if "__loader__" in part:
+            yield part
+        for one in part.values():
+            yield from deep_nodes(one)
+    elif isinstance(part, list):
+        for one in part:
+            yield from deep_nodes(one)
+
+
+def of_loader(schema, loader):
+    return next(node for node in deep_nodes(schema) if node["__loader__"] == loader)
+
+
+HOSTILE = {
+    "a class of keys": lambda schema: of_loader(schema, "DictNode")["key_types"]["content"][
+        0
+    ].update(__module__="lightgbm.basic", __class__="Booster"),
+    "a class of a list": lambda schema: of_loader(schema, "ListNode").update(
+        __module__="pandas", __class__="DataFrame"
+    ),
+    "a special name": lambda schema: schema["content"]["content"].update(
+        __array_interface__=json_node(1)
+    ),
+    "a cache on the disk": lambda schema: schema["content"]["content"].update(
+        memory=json_node("cache")
+    ),
+    "a hidden method": lambda schema: schema["content"]["content"].update(predict=json_node("x")),
+    "a method of an object": lambda schema: schema["content"]["content"].update(
+        verbose={
+            "__class__": schema["__class__"],
+            "__module__": schema["__module__"],
+            "__loader__": "MethodNode",
+            "content": {"func": "fit", "obj": copy.deepcopy(schema)},
+        }
+    ),
+    "an array of another class": lambda schema: of_loader(schema, "NdArrayNode").update(
+        __module__="numpy", __class__="frombuffer"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_parts_that_skops_does_not_write_are_refused(tmp_path, name):
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(TABLE, TWO)
+
+    def change(schema):
+        types = schema["content"]["key_types"]["content"]
+        HOSTILE[name](schema)
+        types += [types[0]] * (len(schema["content"]["content"]) - len(types))
+
+    with pytest.raises(RefusedError, match="refused"):
+        opened(tmp_path, edited(model, change))
+
+
+def test_an_array_that_states_more_than_it_holds_is_refused(tmp_path):
+    file = io.BytesIO()
+    model = LogisticRegression().fit(TABLE, TWO)
+    with (
+        zipfile.ZipFile(io.BytesIO(sio.dumps(model))) as given,
+        zipfile.ZipFile(file, "w") as made,
+    ):
+        for name in given.namelist():
+            content = given.read(name)
+            made.writestr(name, content.replace(b"'shape': (1, 3), }   ", b"'shape': (1, 3000)}  "))
+    with pytest.raises(RefusedError, match="a lying array"):
+        opened(tmp_path, file.getvalue())
+
+
+def test_an_array_with_a_broken_header_is_refused(tmp_path):
+    file = io.BytesIO()
+    model = LogisticRegression().fit(TABLE, TWO)
+    with (
+        zipfile.ZipFile(io.BytesIO(sio.dumps(model))) as given,
+        zipfile.ZipFile(file, "w") as made,
+    ):
+        for name in given.namelist():
+            made.writestr(name, given.read(name).replace(b"{'descr'", b"((('descr"))
+    with pytest.raises(RefusedError, match="refused, nothing of it was run: it holds"):
+        opened(tmp_path, file.getvalue())
+
+
+def test_a_tree_that_leads_outside_is_refused(tmp_path):
+    model = RandomForestClassifier(2, max_depth=2, random_state=0).fit(TABLE, TWO)
+    file = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(sio.dumps(model))) as given,
+        zipfile.ZipFile(file, "w") as made,
+    ):
+        for name in given.namelist():
+            content = given.read(name)
+            if name.endswith(".npy"):
+                array = np.load(io.BytesIO(content))
+                if "left_child" in (array.dtype.names or ()):
+                    array["left_child"][0] = 0
+                    packed = io.BytesIO()
+                    np.save(packed, array)
+                    content = packed.getvalue()
+            made.writestr(name, content)
+    with pytest.raises(RefusedError, match="a node whose child does not lie behind it"):
+        opened(tmp_path, file.getvalue())
 
 
 def test_inspection_tells_the_kind_and_the_columns(tmp_path):

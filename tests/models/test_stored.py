@@ -5,7 +5,9 @@ import gzip
 import hashlib
 import importlib.util
 import lzma
+import os
 import pickle
+import socket
 import zlib
 
 import joblib
@@ -19,7 +21,7 @@ from xplain_cli.errors import RefusedError
 from xplain_cli.models import ModelRecipe, load_model
 from xplain_cli.models.pickles.dry_run import dry_run
 from xplain_cli.models.pickles.strict_unpickler import strict_load
-from xplain_cli.models.stored import read_stored
+from xplain_cli.models.stored import read_stored, unpacked_cap
 
 ROWS = np.random.default_rng(0).normal(size=(40, 3))
 
@@ -90,6 +92,32 @@ def test_missing_files_and_folders_are_refused(tmp_path):
         load_model(ModelRecipe(str(tmp_path / "none.pkl")))
     with pytest.raises(RefusedError, match="a folder, not a model file"):
         load_model(ModelRecipe(str(tmp_path)))
+
+
+def test_what_is_no_regular_file_is_refused_before_it_is_opened(tmp_path):
+    with pytest.raises(RefusedError, match="/dev/zero: a device, not a model file"):
+        read_stored("/dev/zero")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(RefusedError, match="a pipe, not a model file; write the model to a file"):
+        read_stored(str(tmp_path / "pipe"))
+    with socket.socket(socket.AF_UNIX) as served:
+        served.bind(str(tmp_path / "socket"))
+        with pytest.raises(RefusedError, match="a socket, not a model file"):
+            read_stored(str(tmp_path / "socket"))
+    (tmp_path / "link").symlink_to("/dev/zero")
+    with pytest.raises(RefusedError, match="a device, not a model file"):
+        read_stored(str(tmp_path / "link"))
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_few_bytes_never_unpack_to_gigabytes(tmp_path, pack, monkeypatch):
+    monkeypatch.setattr("xplain_cli.models.stored._PLAIN_SIZE", 2**20)
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pack(pickle.dumps(bytes(2**22))))
+    with pytest.raises(RefusedError, match=r"unpacks to more than \d+ bytes; store the model with"):
+        read_stored(str(path))
+    assert unpacked_cap(100) == 2**20
+    assert unpacked_cap(2**20) == 200 * 2**20
 
 
 def test_a_pin_is_compared_in_any_case_and_another_file_is_refused(tmp_path):

@@ -75,7 +75,7 @@ def test_a_command_has_three_examples_that_its_own_options_take(command, tmp_pat
 def test_a_command_tells_its_exit_codes_and_where_to_read_on(command):
     shown = page(command)
     assert "Exit codes: 0 done, 1 a gate was not met, 2 usage" in shown
-    assert "Read on: README.md" in shown
+    assert "Read on: xplain explain TERM" in shown
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -92,6 +92,10 @@ def test_paths_are_relative_to_the_project_file(tmp_path):
         ("seed = ", "xplain.toml: not valid TOML"),
         ("seed = 1\n[tool.xplain]\nseed = 2", "'seed' stands outside [tool.xplain]"),
         ("trust_model = true", "a project file can never grant trust"),
+        ("confine = 'off'", "a project file never says what a model may reach"),
+        ("[tabular]\nallow-read = ['/']", "a project file never says what a model may reach"),
+        ("allow_net = true", "pass --allow-net on the command line, or set XPLAIN_ALLOW_NET"),
+        ("open-timeout = 5.0", "pass --open-timeout on the command line"),
         ("[tabular]\ntrusted = ['a.B']", "a project file can never grant trust"),
         ("model = 'pkg.mod:predict'", "a project file can never grant trust"),
     ],
@@ -114,13 +118,19 @@ def test_trust_is_granted_by_flag_and_environment(tmp_path):
     assert values(tmp_path, environ={"XPLAIN_TRUSTED": "a.B,c.D"})["trusted"] == ("a.B", "c.D")
 
 
-def test_a_project_file_puts_no_folder_before_the_libraries_of_an_untrusted_model(tmp_path):
-    write(tmp_path, 'model = "m.pkl"\npython-path = ["src"]')
-    resolved = resolve("tabular", {}, {}, tmp_path)
-    assert resolved.values["python_path"] == ()
-    assert "left out" in resolved.notes[1]
-    assert values(tmp_path, {"model": "pkg:predict"})["python_path"] == ("src",)
-    assert values(tmp_path, {"trust_model": True})["python_path"] == ("src",)
+@pytest.mark.parametrize("command", ["", "[tabular]\n", "[text]\n"])
+def test_a_project_file_never_says_whose_code_a_model_is(tmp_path, command):
+    write(tmp_path, f'{command}python-path = ["src"]')
+    given = {"model": "pkg:predict", "trust_model": True}
+    message = refusal(tmp_path, given)
+    assert "python-path: a project file can never say whose code a model is" in message
+    assert "--python-path on the command line, or set XPLAIN_PYTHON_PATH" in message
+
+
+def test_flags_and_the_environment_say_whose_code_a_model_is(tmp_path):
+    environ = {"XPLAIN_PYTHON_PATH": "src"}
+    assert values(tmp_path, {"model": "pkg:predict"}, environ)["python_path"] == ("src",)
+    assert values(tmp_path, {"python_path": ["src"]})["python_path"] == ("src",)
 
 
 def test_a_variable_that_means_nothing_is_noted(tmp_path):

@@ -120,7 +120,9 @@ def test_a_dry_run_shows_what_it_would_choose_and_writes_nothing(run, cancer, tm
 
 
 def test_texts_of_few_words_leave_what_they_do_not_need(run, tmp_path):
-    (tmp_path / "model.py").write_text("def score(texts):\n    return [len(t) for t in texts]\n")
+    (tmp_path / "model.py").write_text(
+        "def score(texts):\n    return [float(len(t)) for t in texts]\n"
+    )
     (tmp_path / "t.txt").write_text("five words stand right here\nand three here\n")
     done = run("text", "model:score", "t.txt", "--python-path", ".", "--budget", "1e5", "-o", "out")
     assert done.code == 0, done.err
@@ -178,7 +180,7 @@ def test_a_project_file_may_say_model_inputs_as_a_number(run, cancer, tmp_path):
     ("options", "message"),
     [
         (("--budget", "20 minutes"), "must look like 20m (s, m or h) or 2e6 (model inputs)"),
-        (("--budget", "1000"), "60 rows take at least 1,084 model inputs; give more, or"),
+        (("--budget", "100"), "60 rows take at least 124 model inputs; give more, or"),
         (("--budget", "0.001s"), "60 rows take about"),
         (("--budget", "1e5", "-n", "512"), "--budget and --samples at once"),
         (("--budget", "1e5", "--max-rel-se", ".1"), "--budget and --max-rel-se at once"),

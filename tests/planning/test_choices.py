@@ -16,7 +16,8 @@ def test_a_foil_needs_one_target(run, mixed):
 
 
 def test_few_samples_are_raised_and_it_is_said(run, cancer, tmp_path):
-    done = run("tabular", cancer.model, cancer.data, "-n", "16", "-r", "2", "-o", "out")
+    few = ("-m", "lime:discretizer=none", "-n", "16", "-r", "2")
+    done = run("tabular", cancer.model, cancer.data, *few, "-o", "out")
     assert "samples raised from 16 to 128" in done.err
     assert rows_of(tmp_path / "out" / "stability.csv")[0]["n_samples"] == "128"
 

@@ -33,37 +33,31 @@ def run(folder, monkeypatch, *words, commands=COMMANDS):
     assert done.exit_code == 0, (done.output, done.exception)
 
 
-# --- a method that needs gradients, and its request
+# --- a method, and a request of its own
 
 
 @dataclass(frozen=True)
-class NeedPath:
-    """Asks for gradients at nodes on the way from the baseline to each row, weighted and summed."""
+class NeedSwap:
+    """Asks for the model's outputs on rows whose numbers are swapped with their baselines'."""
 
     rows: range
-    nodes: tuple[float, ...]
-    weights: tuple[float, ...]
 
 
-def answer_paths(calls, waiting):
-    """Answer the requests of all blocks: of each the sums of gradients, (b, n)."""
+def answer_swaps(calls, waiting):
+    """Answer the requests of all blocks: the outputs (b,) at the mirrored rows."""
     found = []
     for block, need in waiting:
-        sums = np.zeros((len(need.rows), len(SLOPES)))
-        for i, row in enumerate(need.rows):
-            shares = np.repeat(np.array(need.nodes)[:, None], len(SLOPES), axis=1)
-            table = block.between(row, shares)
-            gradients = calls.model.capabilities.gradient(table, 0)
-            sums[i] = np.array(need.weights) @ gradients
-        found.append(sums)
+        shares = np.full((1, len(SLOPES)), 2.0)
+        points = [block.between(row, shares) for row in need.rows]
+        found.append(np.concatenate([calls.model.predict(point)[:, 0] for point in points]))
     return found
 
 
 @dataclass(frozen=True)
-class PathMethod:
-    """Integrated Gradients by two nodes: as much as a stub needs."""
+class SwapMethod:
+    """What a model says beyond each row, shared out evenly: as much as a stub needs."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"gradient"})
+    needs: ClassVar[frozenset[str]] = frozenset({"row_by_row"})
     instead: ClassVar[str] = "kernel-shap"
     exact: ClassVar[bool] = True
     pooled: ClassVar[bool] = False
@@ -74,19 +68,16 @@ class PathMethod:
 
     def row_inputs(self, _perturbation, _n, _budget):
         """Return the model inputs of a row."""
-        return 2
+        return 1
 
     def explain(self, task):
         """Explain a block of rows."""
-        b = len(task.block)
-        sums = yield NeedPath(range(b), (0.25, 0.75), (0.5, 0.5))
-        weights, base = np.empty((b, 1, task.n)), np.empty((b, 1))
-        for i in range(b):
-            row, baselines, owners = task.block.sides(i)
-            moved = (row - baselines[0])[owners >= 0]
-            weights[i, 0] = sums[i][owners >= 0] * moved
-            base[i] = task.predictions[i] - weights[i].sum()
-        return exact_attribution(weights, base, samples=1, asked=np.full(b, 2))
+        b, n = len(task.block), task.n
+        beyond = yield NeedSwap(range(b))
+        gain = beyond - task.predictions[:, 0]
+        weights = np.repeat(gain[:, None, None] / n, n, axis=2)
+        base = task.predictions - gain[:, None]
+        return exact_attribution(weights, base, samples=1, asked=np.full(b, 1))
 
 
 @pytest.fixture
@@ -101,28 +92,23 @@ def linear(tmp_path):
     return table
 
 
-def test_a_method_that_needs_gradients_is_a_file_and_a_line(tmp_path, monkeypatch, linear):
-    def gradient(batch, output):
-        assert output == 0
-        return np.tile(SLOPES, (len(batch), 1))
-
-    able = replace(CallableModel.capabilities, gradient=gradient)
+def test_a_method_and_its_request_are_a_file_and_a_line_each(tmp_path, monkeypatch, linear):
+    able = replace(CallableModel.capabilities, row_by_row=True)
     monkeypatch.setattr(CallableModel, "capabilities", able)
-    monkeypatch.setitem(METHODS["masks"], "path", PathMethod)
-    monkeypatch.setitem(ANSWERS, NeedPath, answer_paths)
-    words = ("tabular", "line:predict", "d.csv", "-m", "path", "-b", "zero", "-o", "out")
+    monkeypatch.setitem(METHODS["masks"], "swap", SwapMethod)
+    monkeypatch.setitem(ANSWERS, NeedSwap, answer_swaps)
+    words = ("tabular", "line:predict", "d.csv", "-m", "swap", "-b", "zero", "-o", "out")
     run(tmp_path, monkeypatch, *words, "--python-path", ".")
     weights = pd.read_csv(tmp_path / "out" / "weights.csv")
-    found = weights.pivot_table(index="row_id", columns="feature", values="weight")
-    assert found.to_numpy() == pytest.approx(linear.to_numpy() * SLOPES, abs=1e-12)
+    found = weights.groupby("row_id")["weight"].sum()
+    assert found.to_numpy() == pytest.approx(linear.to_numpy() @ SLOPES, abs=1e-12)
 
 
-def test_a_model_without_gradients_is_refused_by_name(tmp_path, monkeypatch, linear):
-    monkeypatch.setitem(METHODS["masks"], "path", PathMethod)
+def test_a_model_without_what_a_method_needs_is_refused_by_name(tmp_path, monkeypatch, linear):
     monkeypatch.chdir(tmp_path)
-    words = ("tabular", "line:predict", "d.csv", "-m", "path", "--python-path", ".")
+    words = ("tabular", "line:predict", "d.csv", "-m", "ig", "--python-path", ".")
     done = CliRunner().invoke(make_app(COMMANDS), words)
-    assert str(done.exception) == "path needs a model that gives gradients; take kernel-shap"
+    assert str(done.exception) == "ig needs a model that gives gradients; take kernel-shap"
 
 
 # --- a fourth modality: rows are series, stretches of them are features

@@ -163,7 +163,9 @@ def test_a_dry_run_makes_nothing_anywhere(explain, bucket, tmp_path):
 
 
 def test_a_run_on_texts_is_sent_with_its_vocabulary(run, bucket, tmp_path):
-    (tmp_path / "model.py").write_text("def score(texts):\n    return [len(t) for t in texts]\n")
+    (tmp_path / "model.py").write_text(
+        "def score(texts):\n    return [float(len(t)) for t in texts]\n"
+    )
     (tmp_path / "t.txt").write_text("some words here\n")
     command = ("text", "model:score", "t.txt", "--python-path", ".", "-o", "memory://b/run")
     assert run(*command).code == 0

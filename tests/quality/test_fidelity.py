@@ -6,7 +6,13 @@ import pytest
 from running import rows_of
 
 from xplain_cli.explanation import exact_attribution
-from xplain_cli.quality.fidelity import Decision, decision_of, fidelity_label, own_miss
+from xplain_cli.quality.fidelity import (
+    Decision,
+    attribution_error,
+    decision_of,
+    fidelity_label,
+    own_miss,
+)
 
 NAN = float("nan")
 ONE = np.array([[[1, -1]]])
@@ -116,3 +122,37 @@ def test_a_fit_of_as_many_masks_as_unknowns_has_no_r2(run, comments, tmp_path):
     assert done.code == 0, done.err
     short, long = rows_of(tmp_path / "xplain-out" / "stability.csv")
     assert (short["local_r2"], long["local_r2"] != "") == ("", True)
+
+
+@pytest.mark.parametrize(
+    ("base", "prediction", "weights", "error"),
+    [
+        (0.0, 0.0, [0.1, -0.1 + 1e-17], 0.0),
+        (0.3, 0.1 + 0.2, [0.1, -0.1], 0.0),
+        (0.0, 0.0, [0.1, -0.05], np.nan),
+        (0.5, 0.0, [-0.3, -0.1], 0.2),
+        (0.0, 1e-12, [0.0, 0.0], 1.0),
+    ],
+)
+def test_nothing_that_is_due_is_met_by_rounding(base, prediction, weights, error):
+    got = exact_attribution(
+        np.array([[weights]]), np.array([[base]]), samples=0, asked=np.zeros(1, int)
+    )
+    found = attribution_error(got, np.array([[prediction]]))
+    assert np.allclose(found, [[error]], rtol=1e-9, equal_nan=True)
+
+
+def test_a_run_whose_answer_is_zero_still_adds_up(run, tmp_path):
+    (tmp_path / "zero_answers.py").write_text(
+        "import numpy as np\n"
+        "def fifths(t):\n"
+        "    x = np.asarray(t, dtype=float)\n"
+        "    return x[:, 0] * 0.1 + x[:, 1] * 0.2 - x[:, 2] * 0.3\n"
+    )
+    table = pd.DataFrame({"a": [3, 1, 0, 2], "b": [0, 1, 3, 2], "c": [1, 1, 2, 2]})
+    table.to_csv(tmp_path / "z.csv", index=False)
+    command = ("tabular", "zero_answers:fifths", "z.csv", "--python-path", tmp_path)
+    done = run(*command, "-m", "kernel-shap", "-b", "zero")
+    assert done.code == 0
+    assert "adds up, attribution error at most" in done.err
+    assert rows_of(tmp_path / "xplain-out" / "stability.csv")[1]["attribution_error"] == "0.0"

@@ -17,11 +17,21 @@ _OTHERS = "categories take their most frequent value"
 
 @dataclass(frozen=True)
 class Fixed:
-    """The same k baselines for every row."""
+    """
+    The same k baselines for every row.
+
+    Attributes
+    ----------
+    table, origin, wanted
+        The baselines, what names them, the class that they are of.
+    drawn
+        Whether they are a sample of more rows: their mean then has an error.
+    """
 
     table: pd.DataFrame
     origin: str
     wanted: int | None = NO_CLASS
+    drawn: bool = False
 
     most_asked: ClassVar[int] = 0
     has_origins: ClassVar[bool] = True
@@ -92,9 +102,16 @@ class Mean:
         return Fixed(one_row(reference, lambda known: moments(known)[0]), "mean")
 
 
+def _median(known: FloatArray) -> float:
+    """Return the median of sorted numbers (m,): numpy's, but where the sum of two overflows."""
+    low, high = float(known[(len(known) - 1) // 2]), float(known[len(known) // 2])
+    both = low + high
+    return both / 2 if np.isfinite(both) else low / 2 + high / 2
+
+
 @dataclass(frozen=True)
 class Median:
-    """The median of the reference rows, missing values left out; the lower one of two."""
+    """The median of the reference rows, missing values left out; between the middle two of them."""
 
     label: ClassVar[None] = None
     sentence: ClassVar[str] = f"median: absent numbers are the background's median; {_OTHERS}"
@@ -103,9 +120,7 @@ class Median:
 
     def fit(self, reference: TableReference) -> Fixed:
         """Fit it."""
-        return Fixed(
-            one_row(reference, lambda known: float(known[(len(known) - 1) // 2])), "median"
-        )
+        return Fixed(one_row(reference, _median), "median")
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,8 @@ class Sample:
         if self.class_ is not None:
             by_class = rows_by_class(reference, class_named(reference, self.class_))
             index, places = next(iter(by_class.items()))
-        if len(places) > self.k:
+        drawn = len(places) > self.k
+        if drawn:
             order = stream(BACKGROUND, reference.seed, len(places)).permutation(len(places))
             places = places[np.sort(order[: self.k])]
-        return Fixed(repeated(reference.rows, places), f"{len(places)} rows", index)
+        return Fixed(repeated(reference.rows, places), f"{len(places)} rows", index, drawn)

@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 
 import xplain_cli
+from xplain_cli.commands.demo import demo
 from xplain_cli.commands.diff import diff
 from xplain_cli.commands.evaluate import evaluate
+from xplain_cli.commands.explain import explain
 from xplain_cli.commands.gate import gate
 from xplain_cli.commands.image import image
 from xplain_cli.commands.inspect import inspect
@@ -17,6 +19,8 @@ from xplain_cli.commands.merge import merge
 from xplain_cli.commands.reasons import reasons
 from xplain_cli.commands.report import report
 from xplain_cli.commands.selftest import selftest
+from xplain_cli.commands.show import show
+from xplain_cli.commands.summary import summary
 from xplain_cli.commands.tabular import tabular
 from xplain_cli.commands.text import text
 from xplain_cli.commands.verify import verify
@@ -30,11 +34,15 @@ COMMANDS: dict[str, Command] = {
     "text": text,
     "image": image,
     "inspect": inspect,
+    "demo": demo,
+    "show": show,
+    "summary": summary,
     "gate": gate,
     "diff": diff,
     "evaluate": evaluate,
     "merge": merge,
     "report": report,
+    "explain": explain,
     "verify": verify,
     "reasons": reasons,
     "selftest": selftest,

@@ -18,6 +18,7 @@ _BASELINE = worded(
     runs.Sources,
     _BASELINE,
     some(runs.Trust, "trust_model", "trusted", "python_path", "accept"),
+    runs.Sandbox,
     runs.ProjectFile,
     runs.BRIEF,
 )

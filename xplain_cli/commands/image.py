@@ -35,6 +35,7 @@ _BASELINE = worded(
     runs.Workers,
     runs.Batches,
     runs.Trust,
+    runs.Sandbox,
     runs.ProjectFile,
     runs.Talk,
     runs.Screen,

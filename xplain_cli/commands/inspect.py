@@ -75,6 +75,7 @@ def _preview(options: Options, console: "Console") -> list[str]:
     pictures.Segmentation,
     pictures.PictureForm,
     runs.Trust,
+    runs.Sandbox,
     runs.ProjectFile,
     runs.BRIEF,
     lone_word="model",
@@ -95,10 +96,12 @@ def inspect(options: Options) -> int:
         raise UsageError("no MODEL: type xplain inspect MODEL, or set XPLAIN_MODEL")
     console = open_console(options.values, options.notes)
 
-    from xplain_cli.models.inspection import inspect_file
+    from xplain_cli.jobs.inspect import inspected
     from xplain_cli.remote import local
 
-    found = inspect_file(local(source), options.group(runs.Trust).python_path)
+    member = options.group(runs.Explanation).member
+    sandbox, trust = options.group(runs.Sandbox), options.group(runs.Trust)
+    found = inspected(local(source), sandbox, trust, member)
     for line in _lines(found):
         console.line(line)
     refused = found.unknown or found.refusals

@@ -23,6 +23,7 @@ from xplain_cli.options.request import stdin_holds_data, to_request
     runs.Safety,
     runs.Workers,
     runs.Trust,
+    runs.Sandbox,
     runs.ProjectFile,
     runs.Talk,
     runs.Screen,

@@ -18,6 +18,7 @@ _BACKGROUND = worded(
     audits.Verification,
     runs.CI,
     some(runs.Trust, "trust_model", "trusted", "python_path", "accept"),
+    runs.Sandbox,
     runs.ProjectFile,
     runs.BRIEF,
 )
@@ -41,6 +42,7 @@ def verify(options: Options) -> int:
         data=sources.data,
         background=options.group(runs.References).background,
         trust=granted,
+        sandbox=options.group(runs.Sandbox),
         verification=options.group(audits.Verification),
         gates=options.group(runs.Gates),
     )

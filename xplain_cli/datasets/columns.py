@@ -108,6 +108,8 @@ def _match_unknown(
         )
     if not columns:
         raise RefusedError(f"{where}: no column is left for the model; see --features")
+    if n_wanted is not None and n_wanted > 1:
+        notes += (f"the model knows no names, so columns go by position: {_listed(columns)}",)
     return columns, notes
 
 

@@ -17,6 +17,7 @@ from xplain_cli.models.batches import predict_fixed
 from xplain_cli.models.one_by_one import together_or_each
 
 _LAST_AXIS_IS_FEATURES = ("weights", "error_factors", "own_error", "repeats", "selected")
+_PERHAPS = ("quadrature_error",)
 
 
 def assign_baselines(
@@ -88,7 +89,7 @@ def widened(attribution: Attribution, block: Split) -> Attribution:
     wide: dict[str, Any] = {}
     for part in fields(Attribution):
         value = getattr(attribution, part.name)
-        if part.name in _LAST_AXIS_IS_FEATURES:
+        if part.name in _LAST_AXIS_IS_FEATURES or (part.name in _PERHAPS and value is not None):
             wide[part.name] = _widen(value, subset, fill=part.name == "selected")
         elif isinstance(value, Attribution):
             wide[part.name] = widened(value, block)

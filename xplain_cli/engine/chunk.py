@@ -26,7 +26,7 @@ def _pools(assignment: Assignment, model: Model) -> Iterator[Pool]:
     found = longer_pools(Path(assignment.pool_folder), perturbation, model, assignment.budget, kept)
     for repeats, draw, outputs in found:
         scaled = checked_scale(outputs, assignment.target, assignment.scale)
-        yield Pool(draw, scaled, repeats, perturbation.levels)
+        yield Pool(draw, scaled, repeats, perturbation.frequencies)
 
 
 _OPEN: dict[tuple[str, str], Explainer] = {}

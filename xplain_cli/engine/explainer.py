@@ -15,21 +15,25 @@ from xplain_cli.engine.baseline_rows import (
     widened,
 )
 from xplain_cli.engine.mask_cache import MaskCache
-from xplain_cli.engine.model_calls import ModelCalls, run_together
+from xplain_cli.engine.model_calls import ModelCalls, failure_text, run_together
+from xplain_cli.engine.path_calls import PathModel
 from xplain_cli.engine.records import ExplainedRows, Labels, to_records
 from xplain_cli.engine.row_predictions import Answers, answer_rows
 from xplain_cli.engine.tasks import by_features, make_task, split_rows
 from xplain_cli.explanation import Attribution, BoolArray, FloatArray, Records, Rows
 from xplain_cli.features import Perturbation, RoughWeights, Split
 from xplain_cli.methods import Method, Pool, Task, UnexplainedError
+from xplain_cli.methods.defaults import follows_scores
 from xplain_cli.models import Model, ModelRecipe, Signature, load_model
 from xplain_cli.models.batches import BATCH_ROWS, OWN_ROWS
+from xplain_cli.models.gradients import Gradient
 from xplain_cli.models.judges import Judge
+from xplain_cli.models.scored import ScoredModel
 from xplain_cli.quality.fidelity import decision_of
 from xplain_cli.quality.precision import Budget
 from xplain_cli.quality.stability import assess
 from xplain_cli.scales import Scale
-from xplain_cli.targets import Target, of_several, target_names, used_outputs
+from xplain_cli.targets import Target, is_pair, of_several, target_names, used_outputs
 
 _Found: TypeAlias = tuple[list[tuple[ExplainedRows, list[int]]], dict[int, str]]
 """Explained rows, each group with the places of its rows, and why others are not explained."""
@@ -80,13 +84,26 @@ class Assignment:
     with_repeats: bool = False
 
 
+def _scored(assignment: Assignment, model: Model, gradient: Gradient | None) -> tuple[Model, Scale]:
+    """Return the model that is asked, and the scale of its answers: scores where it has them."""
+    if gradient is None or assignment.scale.name != "log-odds":
+        return model, assignment.scale
+    return ScoredModel(model, gradient, is_pair(assignment.target)), Scale("raw")
+
+
 def model_calls_of(assignment: Assignment, model: Model) -> ModelCalls:
     """Return how the rows of an assignment ask the model."""
+    kept = used_outputs(assignment.target, len(assignment.signature.outputs))
+    opened = model.capabilities.gradient if follows_scores(assignment.method) else None
+    gradient = None if opened is None else opened()
+    asked, scale = _scored(assignment, model, gradient)
+    told = partial(failure_text, shown=assignment.with_values)
     return ModelCalls(
-        model=model,
+        model=asked,
         target=assignment.target,
-        scale=assignment.scale,
-        kept=used_outputs(assignment.target, len(assignment.signature.outputs)),
+        scale=scale,
+        kept=kept,
+        paths=None if gradient is None else PathModel(gradient, assignment.scale.name, kept, told),
         batch_rows=assignment.batch_rows,
         # rows that share a pool ask nothing else: chunks of them fill whole batches
         own_rows=assignment.batch_rows if assignment.method.pooled else OWN_ROWS,

@@ -12,10 +12,21 @@ from typing import Any, TypeVar
 import numpy as np
 
 from xplain_cli.engine.mask_cache import MaskCache, UniqueMasks
+from xplain_cli.engine.path_calls import PathModel, answer_paths, answer_pieces, answer_routes
 from xplain_cli.errors import summed_up
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import MaskedRows
-from xplain_cli.methods import MaskOutputs, NeedMasks, NeedOutputs, NeedPool, Pool, UnexplainedError
+from xplain_cli.methods import (
+    MaskOutputs,
+    NeedMasks,
+    NeedOutputs,
+    NeedPath,
+    NeedPieces,
+    NeedPool,
+    NeedRoutes,
+    Pool,
+    UnexplainedError,
+)
 from xplain_cli.models import MaskedText, Model
 from xplain_cli.models.batches import OWN_ROWS, predict_perturbed, predict_stream, takes_many
 from xplain_cli.models.one_by_one import together_or_each
@@ -52,6 +63,8 @@ class ModelCalls:
         Whether reasons may quote what the model says of a row.
     memory
         What was answered already, where rows are looked at again; else None.
+    paths
+        How derivatives are asked, for methods that ask for them.
     """
 
     model: Model
@@ -64,6 +77,7 @@ class ModelCalls:
     show_values: bool = True
     memory: MaskCache | None = None
     own_rows: int = OWN_ROWS
+    paths: PathModel | None = None
 
 
 @dataclass(frozen=True)
@@ -246,10 +260,24 @@ def _answer_pool(asked: ModelCalls, waiting: Sequence[tuple[Any, NeedPool]]) -> 
     return [asked.pool] * len(waiting)
 
 
+def _by_path(answer: Callable[[PathModel, Any], list[Any]]) -> Callable[..., list[Any]]:
+    """Return what answers requests for derivatives, of a model that has them."""
+
+    def answered(asked: ModelCalls, waiting: Sequence[tuple[Any, Any]]) -> list[Any]:
+        if asked.paths is None:
+            raise ValueError("paths need a model that gives gradients")
+        return answer(asked.paths, waiting)
+
+    return answered
+
+
 ANSWERS: dict[type, Callable[[ModelCalls, Sequence[tuple[Any, Any]]], list[Any]]] = {
     NeedMasks: _answer_masks,
     NeedOutputs: _answer_outputs,
+    NeedPath: _by_path(answer_paths),
+    NeedPieces: _by_path(answer_pieces),
     NeedPool: _answer_pool,
+    NeedRoutes: _by_path(answer_routes),
 }
 """What a method may yield, and who answers several such requests, each with its block, together.
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.features import Draw, Sampler
 from xplain_cli.models import Model
 from xplain_cli.models.batches import padded, predict_perturbed
 from xplain_cli.quality.precision import Budget
 from xplain_cli.runs.locks import wait_for_lock
+from xplain_cli.runs.paths import unwritable
 from xplain_cli.seeds import POOL
 
 
@@ -25,11 +25,7 @@ def draw_pool(
 ) -> tuple[Draw, pd.DataFrame]:
     """Draw the pool that all rows share, or some repeats: each is seeded by (seed, repeat)."""
     wanted = range(budget.repeats) if repeats is None else repeats
-    drawn = [perturbation.draw(budget.samples, (POOL, budget.seed, r)) for r in wanted]
-    codes = np.concatenate([draw.codes for draw, _ in drawn], axis=1)
-    positions = np.concatenate([draw.positions for draw, _ in drawn], axis=1)
-    inputs = pd.concat([table for _, table in drawn], ignore_index=True)
-    return Draw(codes, positions), inputs
+    return perturbation.draw(budget.samples, [(POOL, budget.seed, r) for r in wanted])
 
 
 def save_pool(folder: Path, draw: Draw, outputs: FloatArray) -> None:
@@ -99,10 +95,7 @@ def make_pool(
         }
         (folder / "pool.json").write_text(json.dumps(facts, indent=2))
     except OSError as error:
-        raise RefusedError(
-            f"{folder}: cannot be written: {error.strerror}; free space, or name another place"
-            " with --output"
-        ) from error
+        raise unwritable(error, folder) from error
     return facts
 
 

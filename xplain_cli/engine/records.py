@@ -24,8 +24,14 @@ from xplain_cli.quality.stability import Stability, precision_label
 _COUNTS = ("n_repeats", "n_samples", "n_model_inputs", "n_omitted", "n_changed")
 _TEXTS = (
     *("target_spec", "target", "method", "output_scale", "baseline", "precision", "fidelity"),
-    *("segmentation", "conversions", "baseline_origin", "baseline_class"),
+    *("segmentation", "conversions", "baseline_origin", "baseline_class", "quadrature"),
 )
+
+# what hides a value of DATA, or the bin that it lies in
+_VALUES = {
+    **dict.fromkeys(("feature_value", "baseline_value", "condition")),
+    **dict.fromkeys(("bin_low", "bin_high"), np.nan),
+}
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ def _stability_columns(found: ExplainedRows, *, steady: bool) -> dict[str, Any]:
         "residual": (total - found.predictions).ravel(),
         "attribution_error": attribution_error(got, found.predictions).ravel(),
         "n_repeats": np.full(b * t, got.n_repeats),
-        "n_samples": np.full(b * t, got.n_samples),
+        "n_samples": np.broadcast_to(got.n_samples, (b, t)).ravel(),
         "n_model_inputs": np.repeat(1 + got.n_inputs, t),
         "max_rel_se": sure.max_rel_se.ravel(),
         "topk_jaccard": sure.topk_jaccard.ravel(),
@@ -116,6 +122,7 @@ def _stability_columns(found: ExplainedRows, *, steady: bool) -> dict[str, Any]:
         "weight_omitted": np.zeros(b * t),
         "size_omitted": np.zeros(b * t),
         "same_decision": found.same_decision.ravel(),
+        **_integrated(got),
         "precision": [precision_label(v, steady=steady) for v in sure.max_rel_se.ravel().tolist()],
         "fidelity": [
             fidelity_label(*values)
@@ -127,6 +134,12 @@ def _stability_columns(found: ExplainedRows, *, steady: bool) -> dict[str, Any]:
             )
         ],
     }
+
+
+def _integrated(got: Attribution) -> dict[str, Any]:
+    """Return what stability.csv says of weights that are integrals along a path."""
+    said = {"converged": got.converged, "quadrature": got.quadrature}
+    return {name: part.ravel() for name, part in said.items() if part is not None}
 
 
 def _blank(column: str, size: int) -> Any:
@@ -165,6 +178,12 @@ def _stability_table(
     table["status"] = ["ok" if reason is None else bad for reason in reasons]
     table["error"] = list(reasons)
     return pd.DataFrame(table, columns=[*STABILITY_COLUMNS, *labels.stability_columns])
+
+
+def _of_features(shown: FeatureLabels, column: str) -> Any:
+    """Return what a further column says of features (b, n); NaN where nothing is said."""
+    known = shown.columns.get(column)
+    return np.full(shown.names.shape, np.nan) if known is None else known
 
 
 def _weights_table(
@@ -206,8 +225,11 @@ def _weights_table(
         "top_k_probability": sure.top_k_probability,
     }.items():
         columns[column] = part.reshape(b * t, n)[pair, feature]
+    if got.quadrature_error is not None:
+        columns["quadrature_error"] = got.quadrature_error.reshape(b * t, n)[pair, feature]
     for column in labels.weight_columns:
-        columns[column] = shown.columns[column][pair // t, feature]
+        if column not in columns:
+            columns[column] = _of_features(shown, column)[pair // t, feature]
     own = got.repeats.reshape(len(got.repeats), b * t, n)[:, pair, feature]
     names = [*WEIGHT_COLUMNS, *labels.weight_columns]
     return pd.DataFrame(columns, columns=names), counts, own
@@ -280,8 +302,8 @@ def to_records(
     )
     _name_rows(records, rows, place[order], owner[weight_order])
     if not with_values:
-        for column in lines.columns.intersection(["feature_value", "baseline_value"]):
-            lines[column] = None
+        for column in lines.columns.intersection(list(_VALUES)):
+            lines[column] = _VALUES[column]
     return records
 
 

@@ -35,6 +35,17 @@ def _named(output: str, name: str) -> str:
     return str(path / name)
 
 
+def _check_streams(request: Request) -> None:
+    """Refuse to read stdin, or to write stdout, several times."""
+    if "-" in request.sources.data:
+        raise UsageError(
+            "several baselines read DATA several times, which stdin does not allow: save it to a"
+            " file, or name one baseline"
+        )
+    if request.result.output == "-":
+        raise UsageError("several baselines are several runs: name a folder or a file by --output")
+
+
 def _check(request: Request) -> list[str]:
     """Return the name of each run, once they can stand side by side."""
     story = story_of(request.modality)
@@ -43,8 +54,7 @@ def _check(request: Request) -> list[str]:
             f"--baseline: {story.rows} are explained under one, not"
             f" {', '.join(request.references.baseline)}: their features follow from it"
         )
-    if request.result.output == "-":
-        raise UsageError("several baselines are several runs: name a folder or a file by --output")
+    _check_streams(request)
     if (Path(request.result.output) / MARKER).is_file():
         raise UsageError(
             f"{request.result.output} holds a run; several baselines need a folder of their own"

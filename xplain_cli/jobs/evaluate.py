@@ -18,10 +18,13 @@ from xplain_cli.errors import RefusedError, UsageError, quoting
 from xplain_cli.explanation import FloatArray
 from xplain_cli.features import RoughWeights, Split
 from xplain_cli.jobs.rerun import asked_again, differing_numbers
+from xplain_cli.jobs.schedule import rooms_for
 from xplain_cli.methods.curves import measure
 from xplain_cli.modalities import story_of
 from xplain_cli.models.batches import OWN_ROWS
+from xplain_cli.options.declare import options_of
 from xplain_cli.options.request import Request
+from xplain_cli.options.runs import Sandbox
 from xplain_cli.output import csv_bytes
 from xplain_cli.planning.prepare import Job, assign, prepare
 from xplain_cli.quality.precision import Budget
@@ -122,7 +125,9 @@ def _by_masks(job: Job, baseline: str | None, console: Console) -> Job:
     return prepare(
         replace(
             job.request,
-            explanation=replace(job.request.explanation, method="occlusion"),
+            explanation=replace(
+                job.request.explanation, method="occlusion", output_scale=job.chosen.scale.label
+            ),
             references=replace(job.request.references, baseline=(baseline,) if baseline else ()),
             sampling=replace(job.request.sampling, samples=None, repeats=None),
         ),
@@ -204,13 +209,18 @@ def evaluate(
     """
     from threadpoolctl import threadpool_limits
 
-    with brought_here(run) as folder, threadpool_limits(limits=1):
+    with brought_here(run) as folder:
         found = find_run(folder)
         request = asked_again(found, run, model, data)
         names = ("trusted", "trust_model", "python_path", "accept")
         granted = {name: options[name] for name in names}
-        request = replace(request, trust=replace(request.trust, **granted))
-        with quoting(shown=request.shows_values):
+        walls = Sandbox(**{one.name: options[one.name] for one in options_of(Sandbox)})
+        request = replace(request, trust=replace(request.trust, **granted), sandbox=walls)
+        with (
+            rooms_for(request),
+            threadpool_limits(limits=1),
+            quoting(shown=request.shows_values),
+        ):
             path = _write(found, request, options["baseline"] or (None,), run, console)
         console.line(str(path))
     return 0

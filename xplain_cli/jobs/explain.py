@@ -9,8 +9,8 @@ from xplain_cli.console import Console
 from xplain_cli.errors import XplainError, quoting
 from xplain_cli.jobs.finish import Account, RunFiles, across_rows, check_free, finish
 from xplain_cli.jobs.gate import Lost, conclude, judge_gates, written
-from xplain_cli.jobs.manifest import Course, manifest
-from xplain_cli.jobs.schedule import explain_rows, share_pool, spread_of
+from xplain_cli.jobs.manifest import WHERE_USED, Course, manifest
+from xplain_cli.jobs.schedule import explain_rows, rooms_for, share_pool, spread_of
 from xplain_cli.modalities import story_of
 from xplain_cli.options.request import Request, stored_form
 from xplain_cli.output import RenderedPiece, join_pieces, render_piece
@@ -23,13 +23,20 @@ from xplain_cli.runs.conflicts import check_inputs
 from xplain_cli.runs.folder import Run, RunPlace, open_run
 from xplain_cli.runs.locks import lock
 from xplain_cli.runs.paths import parents_of
+from xplain_cli.workers.rooms import Rooms, described, facts_of
 
 
-def _planned(request: Request, console: Console) -> Job:
+def _planned(request: Request, console: Console, rooms: Rooms) -> Job:
     """Open and decide everything, and tell what was decided."""
     job = within_budget(prepare(request, console))
+    console.note(described(rooms.walls, rooms.confinement))
+    rooms.versions(WHERE_USED)  # which may be asked for when no room is left
     for note in job.notes:
         console.note(note)
+    chosen = job.chosen
+    console.note(
+        f"target {chosen.target.spec}, scale {chosen.scale.label}; {chosen.neighbourhood.meaning}"
+    )
     return job
 
 
@@ -85,25 +92,27 @@ def _tell_of_run(job: Job, run: Run) -> None:
         job.console.note(f"continuing: {done} of {stop - start} rows were done")
 
 
-def _explain_missing(job: Job, run: Run, course: Course) -> None:
+def _explain_missing(job: Job, run: Run, rooms: Rooms, course: Course) -> None:
     """Explain the rows that have no part yet."""
     if run.state == "finished":
         return
-    _, assignment = share_pool(job, run)
+    _, crew = share_pool(job, run, rooms)
     course.lap("pool")
-    for _ in explain_rows(job, run, assignment, course):
+    for _ in explain_rows(job, run, crew, course):
         pass
     course.lap("explain")
 
 
-def _manifest(job: Job, pool: Mapping[str, Any]) -> dict[str, Any]:
-    return manifest(job.request, job.opened, job.chosen, job.plan, pool, job.notes)
+def _manifest(job: Job, rooms: Rooms, pool: Mapping[str, Any]) -> dict[str, Any]:
+    said = manifest(job.request, job.opened, job.chosen, job.plan, pool, job.notes)
+    versions = said["versions"] | rooms.versions(WHERE_USED)
+    return said | {"versions": versions, "confinement": facts_of(rooms)}
 
 
-def _account(job: Job, course: Course) -> Account:
+def _account(job: Job, rooms: Rooms, course: Course) -> Account:
     """Return what the run says of itself; figures of its pool are found when it is finished."""
-    request = job.request
-    return Account(_manifest(job, {}), request.argv, stored_form(request), course.model_inputs)
+    request, said = job.request, _manifest(job, rooms, {})
+    return Account(said, request.argv, stored_form(request), course.model_inputs)
 
 
 def _wanted(job: Job, run: Run) -> RunFiles:
@@ -112,20 +121,20 @@ def _wanted(job: Job, run: Run) -> RunFiles:
     return RunFiles(job.opened.modality, gates=job.gates, page=job.request.result.report, jobs=jobs)
 
 
-def _explain_to_stdout(job: Job, run: Run, course: Course) -> int:
+def _explain_to_stdout(job: Job, run: Run, rooms: Rooms, course: Course) -> int:
     """Stream results to standard output as chunks finish; nothing is kept."""
     tally, frames = Tally(job.request.sampling.stability_k), []
-    pool, assignment = share_pool(job, run)
+    pool, crew = share_pool(job, run, rooms)
     stream, fmt = job.console.stream(), job.request.result.output_format
 
     def pieces() -> Iterator[RenderedPiece]:
-        for records in explain_rows(job, run, assignment, course):
+        for records in explain_rows(job, run, crew, course):
             tally.add(records)
             frames.append(written(records, job.rendering.top_k))
             yield render_piece(records, job.rendering, fmt)
             stream.flush()
 
-    join_pieces(pieces(), fmt, stream, manifest=_manifest(job, pool))
+    join_pieces(pieces(), fmt, stream, manifest=_manifest(job, rooms, pool))
     stream.flush()
     whole = tally.summary()
     story, values = story_of(job.request.modality), job.plan.selection["values"]
@@ -146,8 +155,12 @@ def preview(request: Request, console: Console) -> list[str]:
     """
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1), quoting(shown=request.shows_values):
-        job = _planned(request, console)
+    with (
+        rooms_for(request) as rooms,
+        threadpool_limits(limits=1),
+        quoting(shown=request.shows_values),
+    ):
+        job = _planned(request, console, rooms)
         cost = estimate(job.opened, assign(job, None), job.rendering, request.result.output_format)
         return [*describe(job.opened, job.chosen), *lines_of(cost)]
 
@@ -168,15 +181,19 @@ def explain(request: Request, console: Console) -> int:
             console.line(text)
         return 0
     course = Course(time.perf_counter())
-    with threadpool_limits(limits=1), quoting(shown=request.shows_values):
-        job = _planned(request, console)
+    with (
+        rooms_for(request) as rooms,
+        threadpool_limits(limits=1),
+        quoting(shown=request.shows_values),
+    ):
+        job = _planned(request, console, rooms)
         course.lap("open")
         with _opened_run(job) as run:
             _tell_of_run(job, run)
             if run.temporary:
-                return _explain_to_stdout(job, run, course)
-            _explain_missing(job, run, course)
-            account, wanted = _account(job, course), _wanted(job, run)
+                return _explain_to_stdout(job, run, rooms, course)
+            _explain_missing(job, run, rooms, course)
+            account, wanted = _account(job, rooms, course), _wanted(job, run)
             done = finish(run, job.plan, account, wanted, course, console)
         lost = Lost(done.failed, job.tolerated)
         return conclude(done.gates, lost, request.gates, request.modality, console)

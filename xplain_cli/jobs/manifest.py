@@ -23,7 +23,7 @@ from xplain_cli.seeds import RULE
 
 _Item = TypeVar("_Item")
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "joblib", "onnxruntime", "threadpoolctl")
-_WHERE_USED = ("pyarrow", "xgboost", "lightgbm", "catboost", "skops")
+WHERE_USED = ("pyarrow", "xgboost", "lightgbm", "catboost", "skops")
 
 
 def _budget(plan: Plan) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def versions_now() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     # asked of the modules, for one may be installed under another name: xgboost as xgboost-cpu
-    used = {package: sys.modules.get(package) for package in _WHERE_USED}
+    used = {package: sys.modules.get(package) for package in WHERE_USED}
     return found | {name: str(module.__version__) for name, module in used.items() if module}
 
 

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from xplain_cli.console import Console
@@ -21,7 +22,7 @@ from xplain_cli.runs.delivery import brought_here
 from xplain_cli.runs.finished import FinishedRun, find_run
 from xplain_cli.runs.folder import Run, open_run
 from xplain_cli.runs.locks import lock
-from xplain_cli.runs.paths import RunPlace, parents_of
+from xplain_cli.runs.paths import RunPlace, parents_of, unwritable
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,18 @@ def _copy_pools(slices: Sequence[_Slice], run: Run) -> None:
         for held in sorted(pool.iterdir()) if pool.is_dir() else ():
             target = run.folder / "pool" / held.name
             if held.is_dir() and find_pool(target) is None:  # not there, or cut off while copied
-                shutil.copytree(held, target, dirs_exist_ok=True)
+                _copy(held, target)
+
+
+def _copy(held: Path, target: Path) -> None:
+    """Copy a folder of files."""
+    for path in sorted(held.iterdir()):
+        place = target / path.name
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+        except OSError as error:
+            raise unwritable(error, place) from error
 
 
 def merge_runs(

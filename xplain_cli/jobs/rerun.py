@@ -9,9 +9,11 @@ from xplain_cli.explanation import Records
 from xplain_cli.jobs.manifest import Course
 from xplain_cli.jobs.schedule import explain_rows, share_pool
 from xplain_cli.options.request import Request, from_stored
+from xplain_cli.options.runs import Sandbox
 from xplain_cli.planning.prepare import Job
 from xplain_cli.runs.finished import FinishedRun
 from xplain_cli.runs.folder import RunPlace, open_run
+from xplain_cli.workers.rooms import Rooms
 
 
 def asked_again(
@@ -33,7 +35,7 @@ def asked_again(
     # trust and consent are given anew, or not at all; nothing is judged by its gates
     again = {"trusted": (), "trust_model": False, "accept": (), "fail_on": None, "dry_run": False}
     again |= {"named_gates": (), "junit": None, "github": None}
-    request = from_stored(held | again)
+    request = replace(from_stored(held | again), sandbox=Sandbox())
     named_anew = replace(
         request.sources, model=model or request.sources.model, data=data or request.sources.data
     )
@@ -52,18 +54,20 @@ def differing_numbers(found: FinishedRun, job: Job) -> list[str]:
     ]
 
 
-def explain_some(job: Job, rows: Sequence[int]) -> Iterator[Records]:
+def explain_some(job: Job, rooms: Rooms, rows: Sequence[int]) -> Iterator[Records]:
     """
     Explain some rows of a job in the one way in which runs are explained, and keep nothing.
 
     Parameters
     ----------
+    rooms
+        Where the model is asked.
     rows
         Their numbers in DATA.
     """
     run = open_run(RunPlace(None, "csv"), job.plan, explicit=True, force=False, chunk_rows=1)
     try:
-        _, assignment = share_pool(job, run)
-        yield from explain_rows(job, run, assignment, Course(0.0), rows)
+        _, crew = share_pool(job, run, rooms)
+        yield from explain_rows(job, run, crew, Course(0.0), rows)
     finally:
         run.close()

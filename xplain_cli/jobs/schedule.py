@@ -1,25 +1,74 @@
 """Sends the chunks of a run that are missing to workers, and keeps their parts."""
 
+import contextlib
+import importlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from xplain_cli.engine.chunk import open_explainer
-from xplain_cli.engine.explainer import Assignment
 from xplain_cli.engine.pool import find_pool, make_pool
 from xplain_cli.errors import FailedRowsError
 from xplain_cli.explanation import Records
 from xplain_cli.jobs.manifest import Course
-from xplain_cli.modalities import Piece
+from xplain_cli.modalities import Piece, import_modality
+from xplain_cli.models import open_models_by
+from xplain_cli.options.project import names_code
+from xplain_cli.options.request import Request
+from xplain_cli.options.runs import Sandbox, Trust
 from xplain_cli.planning.prepare import Job, assign
+from xplain_cli.remote import is_remote, spool
 from xplain_cli.runs.folder import Run
 from xplain_cli.targets import used_outputs
 from xplain_cli.workers import Parallelism, explain_all
+from xplain_cli.workers.room_models import load_in
+from xplain_cli.workers.rooms import Rooms, Walls, open_rooms
+from xplain_cli.workers.worker_pool import Crew, added_pools, with_pool
 
 _FIRST_ROWS = 16  # chunks of a row or two must not stop a run for one bad row
 
 
-def share_pool(job: Job, run: Run) -> tuple[dict[str, Any], Assignment]:
-    """Make the shared pool, or take the one that an interrupted run left."""
+def walls_of(sandbox: Sandbox, trust: Trust, *sources: str | None) -> Walls:
+    """Return what rooms may do that hold some models (None: there is none)."""
+    return Walls(
+        confine=sandbox.confine,
+        sources=tuple(source for source in sources if source),
+        trusted=trust.trust_model or bool(trust.trusted),
+        python_path=trust.python_path,
+        readable=sandbox.allow_read,
+        writable=sandbox.allow_write,
+        network=sandbox.allow_net,
+        environment=sandbox.allow_env,
+        open_seconds=sandbox.open_timeout,
+    )
+
+
+def _inputs(request: Request) -> tuple[str, ...]:
+    """Return where rows and what they are split by lie, as far as rooms may have to read it."""
+    segmenter = request.segmentation.segmenter
+    maps = [segmenter.removeprefix("file=")] if segmenter.startswith("file=") else []
+    named = [*request.sources.data, request.references.background, *maps]
+    here = [name for name in named if name not in {None, "-"} and not is_remote(str(name))]
+    everything = (request.sources.model, *map(str, named))
+    return (*map(str, here), *([str(spool())] if any(map(is_remote, everything)) else []))
+
+
+@contextlib.contextmanager
+def rooms_for(request: Request) -> Iterator[Rooms]:
+    """Hold the rooms of a job: meanwhile every model is opened in them, and none here."""
+    model, judge = request.sources.model, request.references.judge
+    walls = replace(walls_of(request.sandbox, request.trust, model, judge), inputs=_inputs(request))
+    import_modality(request.modality)
+    for package in ("joblib", "scipy.stats"):
+        importlib.import_module(package)  # once, and not again in every room
+    if names_code(request.texts.unit):  # its code is imported where texts are split
+        walls = replace(walls, trusted=True)
+    with open_rooms(walls) as rooms, open_models_by(partial(load_in, rooms)):
+        yield rooms
+
+
+def share_pool(job: Job, run: Run, rooms: Rooms) -> tuple[dict[str, Any], Crew]:
+    """Make the shared pool, or take the one that an interrupted run left; return who explains."""
     facts: dict[str, Any] = {}
     folder = None
     perturbation = job.chosen.perturbation
@@ -30,8 +79,9 @@ def share_pool(job: Job, run: Run) -> tuple[dict[str, Any], Assignment]:
             folder, perturbation.draws, job.opened.model, job.chosen.budget, kept
         )
     assignment = assign(job, folder, run.secret() if perturbation.traits.needs_secret else "")
-    open_explainer(assignment, job.opened.model)  # this process need not load it again
-    return facts, assignment
+    timeout = job.request.workers.row_timeout
+    own = with_pool(assignment, rooms)
+    return facts, Crew(own, rooms, job.opened.model, row_timeout=timeout)
 
 
 def _tasks(job: Job, run: Run, rows: Sequence[int] | None) -> Iterator[Piece]:
@@ -66,7 +116,7 @@ def spread_of(job: Job, run: Run) -> Parallelism:
 def explain_rows(
     job: Job,
     run: Run,
-    assignment: Assignment,
+    crew: Crew,
     course: Course,
     rows: Sequence[int] | None = None,
 ) -> Iterator[Records]:
@@ -84,9 +134,7 @@ def explain_rows(
     with job.console.progress(total) as progress:
         progress.skip(done)
         tasks = course.timed("read", _tasks(job, run, rows))
-        for found in explain_all(
-            assignment, tasks, spread_of(job, run), total - done, course.chose
-        ):
+        for found in explain_all(crew, tasks, spread_of(job, run), total - done, course.chose):
             task, records = found.task, found.records
             course.spent(found.effort)
             failed = records.stability["status"].eq("failed")
@@ -97,5 +145,7 @@ def explain_rows(
                 )
             with course.during("write"):
                 run.write_part(task.start, task.stop, records)
+                if job.chosen.budget.goal is not None:
+                    added_pools(crew.rooms, run.pool_path("shared").parent)
             progress.advance(task.stop - task.start, found.effort.model_inputs)
             yield records

@@ -22,6 +22,7 @@ from xplain_cli.explanation import FloatArray, Records
 from xplain_cli.jobs.announce import announce
 from xplain_cli.jobs.manifest import versions_now
 from xplain_cli.jobs.rerun import explain_some
+from xplain_cli.jobs.schedule import rooms_for
 from xplain_cli.options import runs
 from xplain_cli.options.request import from_stored
 from xplain_cli.planning.prepare import prepare
@@ -341,8 +342,10 @@ def _explained(case: Case, folder: Path) -> Iterator[Records]:
         "progress": False,
         **case.options,
     }
-    job = prepare(from_stored(asked), Console(quiet=True, progress=False))
-    yield from explain_some(job, range(case.rows))
+    request = from_stored(asked)
+    with rooms_for(request) as rooms:
+        job = prepare(request, Console(quiet=True, progress=False))
+        yield from explain_some(job, rooms, range(case.rows))
 
 
 def _compared(records: Records, truth: FloatArray) -> Measured:

@@ -18,8 +18,9 @@ from xplain_cli.console import Console
 from xplain_cli.errors import FailedRowsError, RefusedError, UsageError, XplainError, quoting
 from xplain_cli.explanation import Records, rows_between
 from xplain_cli.jobs.announce import announce
-from xplain_cli.jobs.manifest import platform_now, versions_now
+from xplain_cli.jobs.manifest import WHERE_USED, platform_now, versions_now
 from xplain_cli.jobs.rerun import asked_again, differing_numbers, explain_some
+from xplain_cli.jobs.schedule import rooms_for
 from xplain_cli.options import audits, runs
 from xplain_cli.options.request import Request
 from xplain_cli.output.cells import listed, texts
@@ -31,6 +32,7 @@ from xplain_cli.runs.delivery import brought_here
 from xplain_cli.runs.finished import FinishedRun, find_run
 from xplain_cli.runs.paths import MARKER
 from xplain_cli.runs.seal import broken_seals, marker_flaws
+from xplain_cli.workers.rooms import Rooms
 
 _ALARMS = 0.001  # weights of an honest run that another version may seem to change
 _ROUNDING = 1e-6  # of the largest weight, between versions: single precision adds in any order
@@ -48,8 +50,8 @@ class VerifyRequest:
         A run folder, a file of one, or an address.
     model, data, background
         What it explained; None, (): where they were then.
-    trust
-        What the model file may run, given anew.
+    trust, sandbox
+        What the model file may run and reach, given anew.
     verification, gates
         How many rows are explained again, and how CI systems are told.
     """
@@ -59,6 +61,7 @@ class VerifyRequest:
     data: tuple[str, ...]
     background: str | None
     trust: runs.Trust
+    sandbox: runs.Sandbox
     verification: audits.Verification
     gates: runs.Gates
 
@@ -91,10 +94,10 @@ def _files_check(found: FinishedRun) -> Check:
     return Check(name, failed=False, message=f"{count} files have their hashes")
 
 
-def _version_differences(facts: Mapping[str, Any]) -> list[str]:
-    """Return each version that is another now than then."""
+def _version_differences(facts: Mapping[str, Any], models: Mapping[str, str]) -> list[str]:
+    """Return each version that is another now than then; *models*: of what models need."""
     then: Mapping[str, str] = facts.get("versions", {})
-    now = versions_now()
+    now = {**versions_now(), **models}
     said = [
         f"{name} {then[name]} then, {now.get(name, 'not in use')} now"
         for name in then
@@ -123,6 +126,7 @@ def _asked(found: FinishedRun, request: VerifyRequest) -> Request:
     return replace(
         again,
         trust=trust,
+        sandbox=request.sandbox,
         references=references,
         gates=replace(again.gates, max_failed="100%"),
         sampling=replace(again.sampling, budget=None, **_budget_of(found)),
@@ -219,13 +223,14 @@ def _beyond_errors(then: Records, now: Records) -> list[str]:
 
 
 def _rows_check(
-    found: FinishedRun, job: Job, rows: Mapping[int, Path], *, same_versions: bool
+    found: FinishedRun, job: Job, rooms: Rooms, rows: Mapping[int, Path], *, same_versions: bool
 ) -> Check:
     """Explain rows again, and compare: to the byte, or under other versions within their errors."""
     hashed = found.marker.plan["numbers"].get("hashed") == ""
     ignored = {"feature"} if hashed else set()  # their secret is forgotten
     wrong: dict[str, list[str]] = {}
-    for (row, part), now in zip(rows.items(), explain_some(job, list(rows)), strict=True):
+    again = explain_some(job, rooms, list(rows))
+    for (row, part), now in zip(rows.items(), again, strict=True):
         then = rows_between(found.read(part), row, row + 1)
         apart = [
             *_unequal_columns(then.weights, now.weights, ignored),
@@ -252,17 +257,20 @@ def _versions_check(apart: Sequence[str]) -> Check:
     return Check("versions", failed=False, message=told)
 
 
-def _run_checks(found: FinishedRun, request: VerifyRequest, console: Console) -> Iterator[Check]:
-    """Yield the checks of a run that can be read."""
+def _run_checks(
+    found: FinishedRun, request: VerifyRequest, console: Console, held: contextlib.ExitStack
+) -> Iterator[Check]:
+    """Yield the checks of a run that can be read; *held*: the rooms that its model is asked in."""
     yield _files_check(found)
     silent = Console(quiet=True, progress=False)
     try:
         asked = _asked(found, request)
+        rooms = held.enter_context(rooms_for(asked))
         with quoting(shown=asked.shows_values):
             job = prepare(asked, silent)
         checks = _source_checks(found, job)
         yield from checks
-        apart = _version_differences(found.facts())
+        apart = _version_differences(found.facts(), rooms.versions(WHERE_USED))
         yield _versions_check(apart)
         if any(check.failed for check in checks):
             yield Check(
@@ -274,7 +282,7 @@ def _run_checks(found: FinishedRun, request: VerifyRequest, console: Console) ->
         rows = _chosen(found, request.verification.check_rows, seed)
         console.note(f"explaining {len(rows)} rows again, chosen by --check-seed {seed}")
         with quoting(shown=asked.shows_values):
-            yield _rows_check(found, job, rows, same_versions=not apart)
+            yield _rows_check(found, job, rooms, rows, same_versions=not apart)
     except (RefusedError, UsageError, FailedRowsError) as error:
         yield Check("model and data", failed=True, message=str(error))
 
@@ -294,7 +302,8 @@ def _checks(folder: str, request: VerifyRequest, console: Console) -> Iterator[C
             raise
         yield Check("files", failed=True, message=str(error))
         return
-    yield from _run_checks(found, request, console)
+    with contextlib.ExitStack() as held:
+        yield from _run_checks(found, request, console, held)
 
 
 def verify_run(request: VerifyRequest, console: Console) -> int:

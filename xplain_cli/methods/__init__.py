@@ -1,13 +1,15 @@
 """The methods that give features their weights; none of them knows a modality.
 
 A method is a generator over a block of rows: it yields what it needs (``NeedPool``,
-``NeedOutputs`` or ``NeedMasks``), is sent it, and returns an ``Attribution`` of the block. So rows
-ask the model together, in full batches.
+``NeedOutputs``, ``NeedMasks``, ``NeedPath``, ...), is sent it, and returns an ``Attribution`` of
+the block. So rows ask the model together, in full batches.
 """
 
 from typing import Any, Protocol
 
 from xplain_cli.features import Wants
+from xplain_cli.methods.idgi import ImportantDirections
+from xplain_cli.methods.integrated_gradients import IntegratedGradients
 from xplain_cli.methods.kernel_shap import KernelShap
 from xplain_cli.methods.lime import Lime
 from xplain_cli.methods.masked import MaskLime
@@ -18,12 +20,19 @@ from xplain_cli.methods.requests import (
     MaskOutputs,
     NeedMasks,
     NeedOutputs,
+    NeedPath,
+    NeedPieces,
     NeedPool,
+    NeedRoutes,
+    Noise,
+    PathSums,
     Pool,
+    Routes,
     Task,
     UnexplainedError,
 )
 from xplain_cli.methods.rise import Rise
+from xplain_cli.methods.slopes import InputTimesGradient, Saliency, SmoothGrad
 from xplain_cli.methods.tree_shap import TreeShap
 
 __all__ = [
@@ -33,8 +42,14 @@ __all__ = [
     "Method",
     "NeedMasks",
     "NeedOutputs",
+    "NeedPath",
+    "NeedPieces",
     "NeedPool",
+    "NeedRoutes",
+    "Noise",
+    "PathSums",
     "Pool",
+    "Routes",
     "Task",
     "UnexplainedError",
 ]
@@ -87,11 +102,16 @@ class Method(Protocol):
 METHODS: dict[str, dict[str, type[Method]]] = {
     "draws": {"lime": Lime},
     "masks": {
+        "idgi": ImportantDirections,
+        "ig": IntegratedGradients,
+        "input-x-gradient": InputTimesGradient,
         "kernel-shap": KernelShap,
         "lime": MaskLime,
         "occlusion": Occlusion,
         "permutation": Permutation,
         "rise": Rise,
+        "saliency": Saliency,
+        "smooth": SmoothGrad,
         "tree-shap": TreeShap,
     },
 }

@@ -18,3 +18,15 @@ def nothing_sampled(_method: object, _law: object) -> tuple[int, int]:
 def coalitions_sampled(_method: object, _law: object) -> tuple[int, int]:
     """Return the default (samples per repeat, repeats) of Shapley values."""
     return SHAPLEY_BUDGET
+
+
+def follows_scores(method: Any) -> bool:
+    """Tell whether a method differentiates a model's scores."""
+    return "gradient" in method.needs
+
+
+def own_columns(method: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the further columns of weights.csv and stability.csv; most methods have none."""
+    weights: tuple[str, ...] = getattr(method, "weight_columns", ())
+    stability: tuple[str, ...] = getattr(method, "stability_columns", ())
+    return weights, stability

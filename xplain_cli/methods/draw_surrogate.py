@@ -1,4 +1,4 @@
-"""Fits the surrogate of each row on draws of tables: weighted sums, weights, locality."""
+"""Fits the surrogate of each row on draws whose law is no product of bins, by weighted sums."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,10 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from xplain_cli.explanation import Attribution, FloatArray
-from xplain_cli.methods.locality import locality
 from xplain_cli.methods.requests import Pool, TableTask, UnexplainedError, kernel_weights
 from xplain_cli.methods.solvers import gram
-from xplain_cli.methods.surrogate import Sums, Surrogate, fit, without_r2
+from xplain_cli.methods.surrogate import Sums, Surrogate, fit
 from xplain_cli.targets import pair_values
 
 _SLICE_BYTES = 1.5e6
@@ -28,21 +27,19 @@ def _values(task: TableTask, pool: Pool, row: int) -> tuple[FloatArray, FloatArr
     return values - offset[:, None], offset
 
 
-def _look(
-    task: TableTask, width: float, rows: Sequence[int], pools: Sequence[Pool], own_inputs: int
-) -> Sums:
+def _look(task: TableTask, width: float, rows: Sequence[int], pool: Pool, own_inputs: int) -> Sums:
     """Sum each row's weighted draws, repeat by repeat."""
     sums, points, offsets, shares, kept = [], [], [], [], []
     lost: dict[int, str] = {}
-    known: dict[tuple[int, bytes], tuple[FloatArray, FloatArray]] = {}
-    for i, pool in zip(rows, pools, strict=True):
+    known: dict[bytes, tuple[FloatArray, FloatArray]] = {}
+    for i in rows:
         coordinates, distances = task.perturbation.contrast(pool.draw, task.block, i)
         weights = kernel_weights(distances, width)
         total = weights.sum()
         if not total > _LEAST_WEIGHT:
             lost[i] = _lost(task, width, i)
             continue
-        asked = (id(pool), task.pairs[i].tobytes())
+        asked = task.pairs[i].tobytes()
         if asked not in known:
             known[asked] = _values(task, pool, i)
         values, offset = known[asked]
@@ -70,6 +67,11 @@ def _lost(task: TableTask, width: float, row: int) -> str:
     """Say why no draw has any weight at a row."""
     if not np.isfinite(task.block.positions[row]).all():
         return "a missing or infinite value has no place without bins: take discretizer=quartile"
+    return too_narrow(width)
+
+
+def too_narrow(width: float) -> str:
+    """Say that no draw has any weight at a row under a kernel."""
     return (
         f"kernel_width={width:.3g} leaves no draw any weight at this row: it lies too"
         " far from the background, or the kernel is too narrow"
@@ -92,12 +94,12 @@ def fit_drawn(
     surrogate: Surrogate,
     width: float,
     rows: Sequence[int],
-    pools: Sequence[Pool],
+    pool: Pool,
     *,
-    own_inputs: int = 0,
+    own_inputs: int,
 ) -> Attribution:
     """
-    Fit the surrogates of some rows of a block, each on its pool.
+    Fit the surrogates of some rows of a block on the draws of a pool.
 
     ``own_inputs`` counts the model inputs that each row caused.
 
@@ -106,13 +108,8 @@ def fit_drawn(
     UnexplainedError
         Rows at which no draw has any weight.
     """
-
-    def finished(found: Attribution) -> Attribution:
-        local = locality(task, rows, pools[0], found.weights, found.repeats, found.selected)
-        return replace(found, base=_base(task, rows, found), locality=local)
-
-    found = fit(_look(task, width, rows, pools, own_inputs), surrogate)
-    if len(task.perturbation.names) == 1 and task.perturbation.binned:
-        found = without_r2(found)  # two kinds of draws, two unknowns
-    whole = None if found.whole is None else finished(found.whole)
-    return replace(finished(found), whole=whole)
+    found = fit(_look(task, width, rows, pool, own_inputs), surrogate)
+    whole = found.whole
+    if whole is not None:
+        whole = replace(whole, base=_base(task, rows, whole))
+    return replace(found, base=_base(task, rows, found), whole=whole)

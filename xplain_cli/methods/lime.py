@@ -6,13 +6,16 @@ row), all features are fitted and none is selected unless asked, the explained r
 once and not once a repeat, and every weight has its error.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from xplain_cli.errors import UsageError
+from xplain_cli.explanation import Attribution, FloatArray
 from xplain_cli.features import Draw, Sampler, Wants
+from xplain_cli.methods.binned_surrogate import fit_binned, rows_at_once
 from xplain_cli.methods.closed_form import explain_exactly, see_leaves
 from xplain_cli.methods.discretizers import DISCRETIZERS
 from xplain_cli.methods.draw_surrogate import fit_drawn, slice_rows
@@ -128,41 +131,54 @@ class Lime:
         """Return the leaves of a tree model as the closed form takes them."""
         return see_leaves(boxes, perturbation, kept)
 
+    def _fit(
+        self, task: TableTask, rows: Sequence[int], pool: Pool, own_inputs: int
+    ) -> Attribution:
+        """Fit the surrogates of some rows on the draws of a pool."""
+        width = self._width(len(task.perturbation.names))
+        surrogate = Surrogate(self.ridge, self.features, self.select)
+        # under bins the law is a product, and nothing needs to be solved
+        fit = fit_binned if task.perturbation.binned else fit_drawn
+        return fit(task, surrogate, width, rows, pool, own_inputs=own_inputs)
+
     def explain(self, task: TableTask) -> Explaining:
         """Explain a block of rows."""
-        width = self._width(len(task.perturbation.names))
         if self.exact:
             pool = yield NeedPool()
-            return explain_exactly(task, pool, width)
-        surrogate = Surrogate(self.ridge, self.features, self.select)
+            return explain_exactly(task, pool, self._width(len(task.perturbation.names)))
         parts = []
         if self.around:
             for start in range(0, len(task.block), _AROUND_ROWS):
                 rows = range(start, min(start + _AROUND_ROWS, len(task.block)))
                 draws = [_draw_around(task, i) for i in rows]
-                outputs = yield NeedOutputs([table for _, tables in draws for table in tables])
+                outputs = yield NeedOutputs([table for _, table in draws])
                 own = np.split(outputs, len(rows))
-                pools = [
-                    Pool(draw, part, task.repeats, ())
-                    for (draw, _), part in zip(draws, own, strict=True)
+                parts += [
+                    self._fit(task, [i], Pool(draw, part, task.repeats, _bins(task)), len(part))
+                    for i, (draw, _), part in zip(rows, draws, own, strict=True)
                 ]
-                found = fit_drawn(task, surrogate, width, rows, pools, own_inputs=len(own[0]))
-                parts.append(found)
         else:
             pool = yield NeedPool()
-            step = slice_rows(len(task.perturbation.names), task.pairs.shape[1], pool.repeats)
-            for start in range(0, len(task.block), step):
-                rows = range(start, min(start + step, len(task.block)))
-                parts.append(fit_drawn(task, surrogate, width, rows, [pool] * len(rows)))
+            parts = [self._fit(task, rows, pool, 0) for rows in _slices(task, pool.repeats)]
         return concatenate(parts)
 
 
-def _draw_around(task: TableTask, row: int) -> tuple[Draw, list[Any]]:
+def _bins(task: TableTask) -> tuple[FloatArray, ...]:
+    """Return the frequencies of bins where every feature has some; else nothing."""
+    return task.perturbation.frequencies if task.perturbation.binned else ()
+
+
+def _slices(task: TableTask, repeats: int) -> list[range]:
+    """Cut the rows of a block into slices whose sums fit in memory that caches hold."""
+    find = rows_at_once if task.perturbation.binned else slice_rows
+    step = find(task.n, task.pairs.shape[1], repeats)
+    b = len(task.block)
+    return [range(start, min(start + step, b)) for start in range(0, b, step)]
+
+
+def _draw_around(task: TableTask, row: int) -> tuple[Draw, Any]:
     """Draw a row's own pool; its seed is the run's seed and the row's values, not its place."""
     key = int.from_bytes(task.block.keys[row], "big")
     inputs = task.block.inputs.iloc[[row]]
     keys = [(AROUND, task.seed, key, repeat) for repeat in range(task.repeats)]
-    drawn = [task.perturbation.draw(task.samples, own, inputs) for own in keys]
-    codes = np.concatenate([draw.codes for draw, _ in drawn], axis=1)
-    positions = np.concatenate([draw.positions for draw, _ in drawn], axis=1)
-    return Draw(codes, positions), [table for _, table in drawn]
+    return task.perturbation.draw(task.samples, keys, inputs)

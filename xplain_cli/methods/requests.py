@@ -9,6 +9,7 @@ import numpy as np
 
 from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
 from xplain_cli.features import Block, Draw, MaskedRows, Masker, Perturbation, Sampler, Split
+from xplain_cli.methods.additive import Additive, fit_additive, level_sums
 
 
 class UnexplainedError(Exception):
@@ -56,6 +57,149 @@ class MaskOutputs:
     asked: IntArray
 
 
+@dataclass(frozen=True)
+class NeedRoutes:
+    """
+    Asks for the straight paths from the baselines of the block's rows to the rows.
+
+    Attributes
+    ----------
+    most
+        Where paths bend is wanted of those with so many pieces at most; 0: it is not wanted.
+    shifted
+        Whether it is wanted how far numbers usually move (``features.MaskedRows.shifted``).
+
+    The answer is ``Routes``.
+    """
+
+    most: int = 0
+    shifted: bool = False
+
+
+@dataclass(frozen=True)
+class Routes:
+    """
+    Straight paths, k for each row: one from each of its baselines.
+
+    Attributes
+    ----------
+    starts, steps : (b * k, ...)
+        The baseline and the way from there to the row, as the model differentiates them.
+    copies
+        k.
+    kinks : of each path
+        Where it bends (``models.gradients.Kinks``); None where nobody knows.
+    smooth
+        Whether no path bends anywhere.
+    rounding
+        Of the model's numbers: 1e-12, or 1e-5 where it computes in single precision.
+    asked : (b * k,) int
+        Model inputs that finding kinks took.
+    shifts : (b * k, ...), optional
+        How far each number usually moves.
+    """
+
+    starts: FloatArray
+    steps: FloatArray
+    copies: int
+    kinks: Sequence[Any]
+    smooth: bool
+    rounding: float
+    asked: IntArray
+    shifts: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class Noise:
+    """
+    Normal noise on the points of p paths.
+
+    Attributes
+    ----------
+    seeds : of each path
+        What its draws are seeded by; each node has one of its own.
+    size
+        Their standard deviation, in units of ``Routes.shifts``.
+    """
+
+    seeds: Sequence[tuple[int, ...]]
+    size: float
+
+
+@dataclass(frozen=True)
+class PathSums:
+    """
+    What was added up along p paths.
+
+    Attributes
+    ----------
+    sums : (p, n)
+        Of each feature the weighted sum of derivatives, times its own way where that was asked.
+    values : of each path, (m,)
+        The explained number at its nodes, or at its kinks.
+    asked : (p,) int
+        Model inputs: one forward and one backward pass are one, and so is one forward pass.
+    """
+
+    sums: FloatArray
+    values: Sequence[FloatArray]
+    asked: IntArray
+
+
+@dataclass(frozen=True)
+class NeedPath:
+    """
+    Asks for weighted sums of derivatives at nodes on paths, added in the order of the nodes.
+
+    Attributes
+    ----------
+    routes
+        The paths of the block.
+    places : (p,) int
+        Which of them each sum is taken on.
+    pairs : (p, 2) int
+        The (plus, minus) outputs whose number is differentiated.
+    margin
+        See ``targets.pair_values``.
+    nodes, weights : of each sum, (m,)
+        Shares of the way, 0 the baseline, 1 the row; and their weights.
+    moved
+        Whether derivatives are multiplied by the way that each number goes.
+    squared
+        Take, in place of the derivatives g, their squares over the sum of squares of all numbers
+        that move.
+    noise
+        What is added to the points; None: nothing.
+
+    The answer is ``PathSums``.
+    """
+
+    routes: Routes
+    places: IntArray
+    pairs: IntArray
+    margin: bool
+    nodes: Sequence[FloatArray]
+    weights: Sequence[FloatArray]
+    moved: bool = True
+    squared: bool = False
+    noise: Noise | None = None
+
+
+@dataclass(frozen=True)
+class NeedPieces:
+    """
+    Asks for the integrals of derivatives along paths whose kinks are known, times the way.
+
+    As all scores are linear on a piece, one derivative there stands for all. Attributes are those
+    of ``NeedPath``; the answer is ``PathSums``.
+    """
+
+    routes: Routes
+    places: IntArray
+    pairs: IntArray
+    margin: bool
+
+
 L = TypeVar("L", bound=Perturbation)
 S = TypeVar("S", bound=Split)
 
@@ -73,30 +217,47 @@ class Pool:
         The model's outputs on the explained scale.
     repeats : int
         r, the number of independent scrambles.
-    levels : tuple of int
-        Of each feature the number of its codes.
+    frequencies : tuple of (levels,) arrays
+        Of each feature the frequency of each code; empty where the law is no product of bins.
     """
 
     draw: Draw
     outputs: FloatArray
     repeats: int
-    levels: tuple[int, ...]
+    frequencies: tuple[FloatArray, ...] = ()
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Of each feature the number of its codes."""
+        return tuple(map(len, self.frequencies))
 
     @cached_property
-    def own_bin(self) -> tuple[FloatArray, ...]:
-        """
-        What each feature's own bin alone says: (r, levels, k) for each feature.
-
-        The mean output inside a bin less the mean outside it: the weight that LIME would give if
-        its kernel did not localise at all. NaN where a repeat lacks either side.
-        """
-        m = len(self.outputs) // self.repeats
-        outputs = self.outputs.reshape(self.repeats, m, -1)
-        codes = self.draw.codes.reshape(len(self.levels), self.repeats, m)
-        return tuple(
-            np.stack([_bin_contrast(codes[j, r], outputs[r], n) for r in range(self.repeats)])
-            for j, n in enumerate(self.levels)
+    def stand_in(self) -> Additive:
+        """The additive stand-ins of the outputs, less what they are at the first draw."""
+        # a constant model then has outputs of exactly 0
+        return fit_additive(
+            self.draw.codes, self.levels, self.outputs - self.outputs[0], self.repeats
         )
+
+    @cached_property
+    def by_level(self) -> tuple[FloatArray, FloatArray]:
+        """
+        What draws of each level have left.
+
+        Returns
+        -------
+        counts : (r, levels of all features)
+            Shares of the draws of a repeat that have the level.
+        sums : (r, k, levels of all features)
+            What the stand-in leaves of each output in these draws, over all draws of the repeat.
+        """
+        size = len(self.outputs) // self.repeats
+        left = np.concatenate([np.ones((1, len(self.outputs))), self.stand_in.residuals])
+        parts = [slice(r * size, (r + 1) * size) for r in range(self.repeats)]
+        codes = np.asarray(self.draw.codes)  # a view of a file is slow to slice
+        found = [level_sums(codes[:, at], self.levels, left[:, at]) for at in parts]
+        shares = np.stack(found) / size
+        return shares[:, 0], shares[:, 1:]
 
 
 def kernel_weights(distances: Any, width: float) -> FloatArray:
@@ -106,20 +267,6 @@ def kernel_weights(distances: Any, width: float) -> FloatArray:
         table = np.exp(np.arange(distances.max(initial=0) + 1) * factor)
         return np.asarray(table.take(distances), dtype=np.float64)
     return np.asarray(np.exp(distances * factor), dtype=np.float64)
-
-
-def _bin_contrast(codes: Any, outputs: FloatArray, levels: int) -> FloatArray:
-    """Return the mean output inside each bin less the mean outside it, (levels, k)."""
-    from scipy.sparse import csr_array
-
-    m = len(codes)
-    members = csr_array((np.ones(m), (codes, np.arange(m))), shape=(levels, m))
-    inside = np.bincount(codes, minlength=levels).astype(np.float64)[:, None]
-    sums = members @ outputs
-    both = (inside > 0) & (inside < m)
-    within = sums / np.maximum(inside, 1)
-    outside = (outputs.sum(axis=0) - sums) / np.maximum(m - inside, 1)
-    return np.where(both, within - outside, np.nan)
 
 
 @dataclass(frozen=True)

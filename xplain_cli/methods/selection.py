@@ -76,3 +76,37 @@ def select(matrix: FloatArray, right: FloatArray, own: FloatArray, k: int, how: 
     for target in range(right.shape[1]):
         selected[target, choose(matrix, right[:, target], own, k)] = True
     return selected
+
+
+def select_diagonal(diagonal: FloatArray, right: FloatArray, k: int, how: str) -> BoolArray:
+    """
+    Choose at most *k* features for each target where features are independent.
+
+    Then each way is an order of its own: forward selection by the gain in R^2, highest weights by
+    size, and on the lasso path a feature enters at the penalty that equals its right side.
+
+    Parameters
+    ----------
+    diagonal : (b, n), right : (b, t, n)
+        Normal equations, a diagonal matrix, of b rows with own coordinates of 1.
+    k, how
+        As of ``select``.
+
+    Returns
+    -------
+    (b, t, n) bool
+    """
+    if how == "auto":
+        how = "forward" if k <= 6 else "highest"
+    matrix = np.broadcast_to(diagonal[:, None], right.shape)
+    usable = matrix > 1e-12 * diagonal.max(axis=-1)[:, None, None]
+    if how == "forward":
+        size = np.where(usable, right**2 / np.where(usable, matrix, 1.0), -1.0)
+    elif how == "highest":
+        size = np.abs(right / (matrix + 0.01))
+    else:
+        size = np.where(right != 0, np.abs(right), -1.0)
+    order = np.argsort(-size, axis=-1, kind="stable")[..., :k]
+    selected = np.zeros(right.shape, dtype=bool)
+    np.put_along_axis(selected, order, values=True, axis=-1)
+    return selected & (size >= 0)

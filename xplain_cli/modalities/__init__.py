@@ -190,6 +190,12 @@ MODALITIES: dict[str, str] = {
 its ``story`` module ``STORY``. They are imported when a run needs them, and no other is."""
 
 
+def import_modality(modality: str) -> None:
+    """Import what opens DATA of a modality, and what tells of it."""
+    for part in ("data", "story"):
+        importlib.import_module(f"{MODALITIES[modality]}.{part}")
+
+
 def open_modality(request: Request, load: Load) -> OpenedModality:
     """
     Open DATA and the model, and check the one against the other.

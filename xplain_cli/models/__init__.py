@@ -3,9 +3,11 @@
 A pickle passes the door (dry run, exact allowlist, strict load) before anything in it is imported.
 """
 
-from collections.abc import Callable
-from typing import Any
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
+from xplain_cli.errors import UsageError
 from xplain_cli.models import callables, skops
 from xplain_cli.models.contract import (
     Batch,
@@ -42,11 +44,13 @@ __all__ = [
     "MaskedText",
     "Model",
     "ModelRecipe",
+    "Opener",
     "OtherModalityError",
     "PictureInput",
     "Signature",
     "UnableError",
     "load_model",
+    "open_models_by",
 ]
 
 KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = {
@@ -64,6 +68,9 @@ OPTIONAL_KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = 
 }
 """Stored forms whose package is an extra."""
 
+MEMBER_KINDS = frozenset({"pickle", "skops"})
+"""Stored forms that may hold a dict, of which one member is the model."""
+
 PICTURE_KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = {
     "onnx": onnx_pictures.open_onnx_pictures,
     "torch": torch.open_torch_pictures,
@@ -76,10 +83,21 @@ TEXT_KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = {
 """Stored forms that take texts in a way of their own; all others take a list of strings."""
 
 
+def _check_member(recipe: ModelRecipe, kind: str) -> None:
+    """Refuse the name of a member where what is stored has none."""
+    if recipe.member is not None and kind not in MEMBER_KINDS:
+        raise UsageError(
+            f"{recipe.member_option}{recipe.member}: takes one of several objects of a pickle or"
+            f" a skops file; {recipe.source} is of kind {kind}: leave the name out"
+        )
+
+
 def _load(recipe: ModelRecipe) -> LoadedModel:
     if callables.names_callable(recipe.source):
+        _check_member(recipe, "callable")
         return callables.open_callable(recipe)
     stored = read_stored(recipe.source, recipe.sha256)
+    _check_member(recipe, stored.kind)
     if recipe.modality == "image" and stored.kind in PICTURE_KINDS:
         return PICTURE_KINDS[stored.kind](recipe, stored)
     if recipe.modality == "text" and stored.kind in TEXT_KINDS:
@@ -88,9 +106,30 @@ def _load(recipe: ModelRecipe) -> LoadedModel:
     return LoadedFlatModel(loaded) if recipe.modality == "image" else loaded
 
 
+Opener: TypeAlias = Callable[[ModelRecipe], LoadedModel]
+"""Judges and loads a model, in this process or in another one."""
+
+_OPENERS: list[Opener] = []
+
+
+@contextlib.contextmanager
+def open_models_by(opener: Opener | None) -> Iterator[None]:
+    """
+    Let ``load_model`` open every model by *opener* meanwhile; None: in this process itself.
+
+    A process that must hold no model says so once, and no caller of ``load_model`` can forget it.
+    """
+    before = _OPENERS[:]
+    _OPENERS[:] = [] if opener is None else [opener]
+    try:
+        yield
+    finally:
+        _OPENERS[:] = before
+
+
 def load_model(recipe: ModelRecipe) -> LoadedModel:
     """
-    Judge and load a model.
+    Judge and load a model, here or where ``open_models_by`` says.
 
     Raises
     ------
@@ -98,6 +137,8 @@ def load_model(recipe: ModelRecipe) -> LoadedModel:
         The file is missing, damaged, of another kind, not the pinned one, or asks for more than
         the allowlist grants; or the callable cannot be imported.
     """
+    for opener in _OPENERS:
+        return opener(recipe)
     loaded = _load(recipe)
     if recipe.link is None:
         return loaded

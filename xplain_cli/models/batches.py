@@ -53,7 +53,7 @@ def limit_calls(seconds: float | None) -> None:
 
 
 @contextlib.contextmanager
-def _call(rows: int) -> Iterator[None]:
+def metered(rows: int) -> Iterator[None]:
     """Time a model call, and limit it if it has a limit; it must not end the program."""
     for seconds in _LIMITS:
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -168,7 +168,7 @@ def predict_stream(
     """
     parts = []
     for batch, rows in _batches(pieces, size, many=many):
-        with _call(count(batch)):
+        with metered(count(batch)):
             answers = predict(batch)
         if len(answers) != count(batch):  # nobody knows which rows these answers belong to
             raise ValueError(f"answered {len(answers)} rows for {count(batch)}")

@@ -27,6 +27,10 @@ from xplain_cli.models.labelled import read_labelled
 from xplain_cli.models.responses import Answer, expand, settle_answer, to_matrix, wrong_length
 
 _GIVEN = {"tabular": "a DataFrame", "text": "a list of texts", "image": "an array of pictures"}
+_WHOLE = (
+    "answers one whole number of each row; labels are no amounts: return the scores of all classes,"
+    " (rows, classes); or, where these are amounts, floats: .astype(float)"
+)
 _READABLE = "return probabilities as an array, or rows of {label: p} or {label, score}"
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
@@ -100,6 +104,12 @@ def _read(answer: Any, labels: tuple[str, ...] = ()) -> tuple[tuple[str, ...], F
         raise ValueError(f"{error}: {_READABLE}") from error
 
 
+def _is_whole(answer: Any) -> bool:
+    """Return whether an answer is one whole number, or one bool, of each row: its label."""
+    array = np.asarray(answer)
+    return array.dtype.kind in "iub" and array.size == len(array)
+
+
 def _objects(array: NDArray[Any]) -> Iterable[Any]:
     return array.flat if array.dtype.kind == "O" else ()
 
@@ -153,13 +163,16 @@ class LoadedCallable:
         source = self._recipe.source
         given = _GIVEN.get(self._recipe.modality, "a batch")
         try:
-            labels, matrix = _read(self._function(batch))
+            answer = self._function(batch)
+            labels, matrix = _read(answer)
         except Exception as error:  # the user's code may raise anything
             raise RefusedError(
                 f"{source}: failed on the first {len(batch)} rows, given as {given}:"
                 f" {summed_up(error, quotes=self._recipe.quotes)}"
             ) from error
         names = labels or None
+        if not labels and _is_whole(answer):
+            raise RefusedError(f"{source}: {_WHOLE}")
         found = Answer(
             source, "callable", matrix, names, modality=self._recipe.modality, labels=labels
         )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import BoolArray, FloatArray
+from xplain_cli.models.gradients import Gradient
 from xplain_cli.models.leaves import LeafBoxes
 
 Batch: TypeAlias = pd.DataFrame | list[str] | NDArray[Any]
@@ -54,6 +55,8 @@ class ModelRecipe:
         What the user takes as it is (``--accept``): ``LEFTOVERS``, ``UNSTEADY``.
     member
         The key under which a stored dict holds the model; None: the file holds the model itself.
+    member_option
+        What stands before such a key where the user types it.
     quotes
         Whether messages may quote what the model says of rows, which often holds their values.
     """
@@ -72,6 +75,7 @@ class ModelRecipe:
     raw: bool = False
     accept: tuple[str, ...] = ()
     member: str | None = None
+    member_option: str = "--member "
     quotes: bool = True
 
 
@@ -176,10 +180,6 @@ class MaskedText:
     predict_rows: Callable[[Any], FloatArray]
 
 
-Gradient: TypeAlias = Callable[[Batch, int], FloatArray]
-"""Of a batch (rows, ...) and an output: its derivatives by the inputs, shaped like the batch."""
-
-
 _NEEDED = {"leaves": "needs a tree model", "gradient": "needs a model that gives gradients"}
 
 
@@ -201,7 +201,8 @@ class Capabilities:
     read_length
         Returns up to which code point a text is read.
     gradient
-        Returns the derivatives of an output by the inputs.
+        Returns how its scores change with its inputs; raises ``UnableError`` where this model
+        cannot be differentiated.
     row_by_row
         Whether each row is answered alike to the last digit, whatever stands beside it.
     why_not
@@ -211,7 +212,7 @@ class Capabilities:
     leaves: Callable[[], LeafBoxes] | None = None
     masked_text: MaskedText | None = None
     read_length: Callable[[str], int] | None = None
-    gradient: Gradient | None = None
+    gradient: Callable[[], Gradient] | None = None
     row_by_row: bool = False
     why_not: Mapping[str, str] = field(default_factory=dict)
 

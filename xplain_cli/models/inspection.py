@@ -3,20 +3,24 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models.callables import callable_sha256, module_file, names_callable
 from xplain_cli.models.contract import LEFTOVERS, ModelRecipe
-from xplain_cli.models.pickles.allowlist import stated_version, unknown_names
+from xplain_cli.models.pickles.allowlist import odd_parts, stated_version, unknown_names
 from xplain_cli.models.pickles.dry_run import DryRun, dry_run
+from xplain_cli.models.pickles.leftovers import stated_leftovers
 from xplain_cli.models.pickles.stand_ins import SCALARS, Stub, array_values, attributes, walk
-from xplain_cli.models.stored import LARGEST, ModelContent, read_stored
+from xplain_cli.models.stored import ModelContent, read_stored, unpacked_cap
 
 _SUPPORT = frozenset({"numpy", "scipy", "pandas", "pyarrow", "joblib", "builtins", "collections"})
 _DEEPEST = 12
 _CLASSES_SHOWN = 8
 _LONGEST = 80
+_MEMBERS = 12
+_REFUSALS_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -136,29 +140,72 @@ def _fitted_columns(run: DryRun) -> tuple[str, ...] | None:
     return None
 
 
-def _inspect_pickle(stored: ModelContent) -> Inspection:
+def _unknown_parameters(found: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the refusals of leftovers."""
+    return tuple(
+        f"{one}: the installed version does not know it (--accept leftovers, if its answers"
+        " without it are the ones to explain)"
+        for one in found
+    )
+
+
+def _dict_lines(root: dict[Any, Any]) -> Iterator[str]:
+    """Yield what a stored dict holds, and how each model in it is taken."""
+    yield f"dict of {len(root)}: {', '.join(repr(_shown(key)) for key in list(root)[:_MEMBERS])}"
+    for key, value in root.items():
+        if _is_estimator(value):
+            yield from _lines(value, f"--member {_shown(key)}: ", 1, set())
+
+
+def _tree(root: Any) -> tuple[str, ...]:
+    """Return what a pickle holds, line by line."""
+    if isinstance(root, Stub):
+        return tuple(_lines(root, "", 0, set()))
+    if isinstance(root, dict):
+        return tuple(_dict_lines(root))
+    return (f"{type(root).__name__}, not a model",)
+
+
+def _no_model(root: Any) -> tuple[str, ...]:
+    """Return why what a pickle holds is no model by itself; nothing where it may be one."""
+    if isinstance(root, Stub):
+        return ()
+    if isinstance(root, dict):
+        return ("is a dict, not a model (--member NAME takes a model that it holds)",)
+    return (f"is a {type(root).__name__}, not a model",)
+
+
+def _taken(root: Any, member: str | None) -> Any:
+    """Return the member of a dict that is meant; what has none is told by its own lines."""
+    if member is None or not isinstance(root, dict):
+        return root
+    return {str(key): value for key, value in root.items()}.get(member, root)
+
+
+def _inspect_pickle(stored: ModelContent, member: str | None) -> Inspection:
     run = dry_run(stored.data)
-    root = run.root
-    version = stated_version(run)
-    tree = tuple(_lines(root, "", 0, set())) if isinstance(root, Stub) else ()
-    if not tree and not run.refusals:
-        tree = (f"{type(root).__name__}, not a model",)
+    root = _taken(run.root, member)
+    version, unknown = stated_version(run), unknown_names(run)
+    leftovers = () if unknown or run.refusals else stated_leftovers(run)
     return Inspection(
         "pickle",
         stored.sha256,
         stored.size,
-        tree=tree,
+        tree=() if run.refusals else _tree(root),
         versions={} if version is None else {"scikit-learn": version},
         columns=_fitted_columns(run),
         globals=tuple(sorted(one.dotted for one in run.globals)),
-        unknown=unknown_names(run),
-        refusals=run.refusals,
+        unknown=unknown,
+        refusals=(*run.refusals, *islice(odd_parts(run), _REFUSALS_SHOWN))
+        or (*_no_model(root), *_unknown_parameters(leftovers)),
     )
 
 
 def _inspect_onnx(path: str, stored: ModelContent) -> Inspection:
+    from xplain_cli.models.onnx.files import check_file
     from xplain_cli.models.onnx.model import Runner, is_matrix
 
+    check_file(path, stored.data)
     runner = Runner(path)
     inputs, outputs = runner.inputs(), runner.outputs()
     lines = [
@@ -170,7 +217,7 @@ def _inspect_onnx(path: str, stored: ModelContent) -> Inspection:
     return Inspection("onnx", stored.sha256, stored.size, tree=tuple(lines), columns=columns)
 
 
-def _inspect_data(path: str, stored: ModelContent) -> Inspection:
+def _inspect_data(path: str, stored: ModelContent, member: str | None) -> Inspection:
     """Describe a file of an optional package; it is opened where it would not be refused."""
     from xplain_cli.models import OPTIONAL_KINDS
     from xplain_cli.models.skops import SkopsContent, examine
@@ -185,19 +232,22 @@ def _inspect_data(path: str, stored: ModelContent) -> Inspection:
         tree=(f"{stored.kind} model",),
         globals=found.asked,
         unknown=tuple((name, "") for name in found.unknown),
-        refusals=tuple(f"calls {name} with arguments of its own" for name in found.called),
+        refusals=(
+            *(f"calls {name} with arguments of its own" for name in found.called),
+            *(() if found.odd is None else (found.odd,)),
+        ),
     )
     if known.unknown or known.refusals:
         return known
-    loaded = OPTIONAL_KINDS[stored.kind](ModelRecipe(path, accept=(LEFTOVERS,)), stored)
+    loaded = OPTIONAL_KINDS[stored.kind](
+        ModelRecipe(path, accept=(LEFTOVERS,), member=member), stored
+    )
     width = "unknown" if loaded.n_columns is None else loaded.n_columns
     return replace(
         known,
         tree=(f"{stored.kind} model ({width} columns)",),
         columns=loaded.columns,
-        refusals=tuple(
-            f"{one}: the installed version does not know it" for one in loaded.leftovers
-        ),
+        refusals=_unknown_parameters(loaded.leftovers),
     )
 
 
@@ -207,7 +257,7 @@ def _inspect_torch(path: str, stored: ModelContent) -> Inspection:
     from xplain_cli.models.torch.export import judge_export
     from xplain_cli.models.torch.script import judge_pickles
 
-    archive = read_archive(path, stored.plain, LARGEST)
+    archive = read_archive(path, stored.plain, unpacked_cap(stored.size))
     form = {"export": "torch.export program", "script": "TorchScript program"}
     lines, refusals = [form.get(archive.form, "torch.save file")], []
     run = dry_run(archive.members.get("data.pkl", b""), storages=True)
@@ -232,9 +282,18 @@ def _inspect_torch(path: str, stored: ModelContent) -> Inspection:
     )
 
 
-def inspect_file(path: str, python_path: tuple[str, ...] = ()) -> Inspection:
+def inspect_file(
+    path: str, python_path: tuple[str, ...] = (), member: str | None = None
+) -> Inspection:
     """
     Say what a model holds; a pickle is only followed, a callable only located.
+
+    Parameters
+    ----------
+    python_path
+        Folders in which a callable is looked for.
+    member
+        The key under which a stored dict holds the model.
 
     Raises
     ------
@@ -248,6 +307,7 @@ def inspect_file(path: str, python_path: tuple[str, ...] = ()) -> Inspection:
         return Inspection("callable", digest, size, tree=(f"{path} in {file}",))
     stored = read_stored(path)
     if stored.kind == "pickle":
-        return _inspect_pickle(stored)
-    describe = {"onnx": _inspect_onnx, "torch": _inspect_torch}.get(stored.kind, _inspect_data)
-    return describe(path, stored)
+        return _inspect_pickle(stored, member)
+    if stored.kind in {"onnx", "torch"}:
+        return {"onnx": _inspect_onnx, "torch": _inspect_torch}[stored.kind](path, stored)
+    return _inspect_data(path, stored, member)

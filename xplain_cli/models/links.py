@@ -1,5 +1,6 @@
 """Models whose scores are read as probabilities through softmax or sigmoid (``of=``)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from xplain_cli.models.contract import (
     Model,
     Signature,
 )
+from xplain_cli.models.gradients import Gradient
 from xplain_cli.models.responses import default_names
 from xplain_cli.targets import position_names
 
@@ -42,9 +44,9 @@ class LinkedModel:
         return replace(
             inner,
             leaves=None,  # they add up to the scores, and a probability is no sum
-            gradient=None,  # derivatives of a probability need those of all scores at once
+            gradient=None if inner.gradient is None else self._relinked(inner.gradient),
             masked_text=None if masked is None else self._linked(masked),
-            why_not=inner.reasons_without(("leaves", "gradient"), reason),
+            why_not=inner.reasons_without(("leaves",), reason),
         )
 
     def _linked(self, masked: MaskedText) -> MaskedText:
@@ -54,6 +56,10 @@ class LinkedModel:
             return np.ascontiguousarray(squash(masked.predict_rows(rows), self._link))
 
         return replace(masked, predict_rows=predict_rows)
+
+    def _relinked(self, opened: Callable[[], Gradient]) -> Callable[[], Gradient]:
+        """Return the derivatives of the same scores, which become probabilities by the link."""
+        return lambda: replace(opened(), link=self._link)
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 probabilities, C-contiguous."""

@@ -1,5 +1,6 @@
 """Models of pictures: layout and type, and flattened pixels for models of tables."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,13 +13,13 @@ from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import (
     Batch,
     Capabilities,
-    Gradient,
     Levels,
     LoadedModel,
     Model,
     PictureInput,
     Signature,
 )
+from xplain_cli.models.gradients import Gradient
 
 LAYOUTS = ("NCHW", "NHWC")
 
@@ -28,9 +29,11 @@ def _table(batch: Batch, columns: tuple[str, ...] | None, wanted: int | None) ->
     pixels = np.asarray(batch).reshape(len(batch), -1)
     if wanted is not None and pixels.shape[1] != wanted:
         shape = np.asarray(batch).shape[1:]
+        named = f" ({', '.join(columns[:4])}{', ...' * (len(columns) > 4)})" if columns else ""
         raise RefusedError(
-            f"the model takes {wanted} pixels in a row, and {shape[1]} x {shape[0]} pictures with"
-            f" {shape[2]} channels have {pixels.shape[1]}; give --resize and --channels"
+            f"the model takes {wanted} numbers a row{named}, and {shape[1]} x {shape[0]} pictures"
+            f" with {shape[2]} channels have {pixels.shape[1]}; a model of tables is explained by"
+            " xplain tabular, one of pixels takes pictures of its size: --resize and --channels"
         )
     names = list(columns) if columns else [str(at) for at in range(pixels.shape[1])]
     return pd.DataFrame(pixels, columns=names, copy=False)
@@ -60,12 +63,14 @@ class FlatModel:
             why_not=inner.reasons_without(("leaves",), "is for tables, and pixels are no columns"),
         )
 
-    def _by_pixel(self, gradient: Gradient) -> Gradient:
-        """Return derivatives by columns as derivatives by pixels, shaped like the pictures."""
+    def _by_pixel(self, opened: Callable[[], Gradient]) -> Callable[[], Gradient]:
+        """Return derivatives by columns as those by pixels, which stand in the same order."""
 
-        def by_pixel(batch: Batch, output: int) -> FloatArray:
-            by_column = gradient(_table(batch, self.columns, self.flat), output)
-            return by_column.reshape(np.shape(batch))
+        def by_pixel() -> Gradient:
+            inner = opened()
+            return replace(
+                inner, enter=lambda batch: inner.enter(_table(batch, self.columns, self.flat))
+            )
 
         return by_pixel
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import zipfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -11,11 +12,16 @@ from xplain_cli.errors import RefusedError, require
 from xplain_cli.models.callables import extend_path
 from xplain_cli.models.contract import LoadedModel, ModelRecipe
 from xplain_cli.models.estimators.model import Estimator
-from xplain_cli.models.pickles.allowlist import allowed_names
+from xplain_cli.models.members import stored_model
+from xplain_cli.models.pickles.allowlist import judge
+from xplain_cli.models.pickles.dry_run import dry_run
 from xplain_cli.models.pickles.leftovers import check_leftovers, leftover_notes
 from xplain_cli.models.pickles.object_graph import refuse_readers
+from xplain_cli.models.pickles.records import allowed_names
 from xplain_cli.models.pickles.skew import bracketed, skew, way_out, without_skew_warnings
-from xplain_cli.models.stored import LARGEST, ModelContent
+from xplain_cli.models.skops_schema import check_schema
+from xplain_cli.models.soundness import OddPartError
+from xplain_cli.models.stored import ModelContent, unpacked_cap
 
 _SHOWN = 5
 _CALLS = "ConstructorFromReduceNode"  # calls its type with arguments out of the file
@@ -27,8 +33,11 @@ def _read_schema(path: str, data: bytes) -> Any:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             size = sum(member.file_size for member in archive.infolist())
-            if size > LARGEST:
-                raise RefusedError(f"{path}: unpacks to more than {LARGEST} bytes")
+            cap = unpacked_cap(len(data))
+            if size > cap:
+                raise RefusedError(
+                    f"{path}: unpacks to more than {cap} bytes; store it without compression"
+                )
             return json.loads(archive.read("schema.json"))
     except (zipfile.BadZipFile, KeyError, ValueError, RecursionError, NotImplementedError) as error:
         raise RefusedError(f"{path}: not a readable skops file ({error})") from error
@@ -71,12 +80,15 @@ class SkopsContent:
     called
         Types that would be called with arguments of the file's own. What is harmless to
         allocate, ``numpy.ndarray``, need not be harmless to call: only scikit-learn's are.
+    odd
+        What no list can allow; None: nothing.
     """
 
     asked: tuple[str, ...]
     unknown: tuple[str, ...]
     called: tuple[str, ...]
     version: str | None = None
+    odd: str | None = None
 
 
 def _stated_version(nodes: list[dict[str, Any]]) -> str | None:
@@ -114,13 +126,23 @@ def examine(path: str, data: bytes, trusted: Collection[str] = ()) -> SkopsConte
     strange = {one for one in called if not one.startswith("sklearn.")} - set(trusted)
     known = allowed_names()
     unknown = tuple(one for one in asked if _key(one) not in known and one not in trusted)
-    return SkopsContent(asked, unknown, tuple(sorted(strange)), _stated_version(nodes))
+    odd = None
+    try:
+        check_schema(data, nodes)
+    except OddPartError as error:
+        odd = str(error)
+    return SkopsContent(asked, unknown, tuple(sorted(strange)), _stated_version(nodes), odd)
 
 
 def _judge(path: str, found: SkopsContent) -> None:
     """Refuse a file that names types which neither skops nor the list knows."""
-    if not found.unknown and not found.called:
+    if not found.unknown and not found.called and found.odd is None:
         return
+    if not found.unknown and not found.called:
+        raise RefusedError(
+            f"{path}: refused, nothing of it was run: it {found.odd}; store the model again as it"
+            " was fitted, or export it to ONNX; if you made this file yourself: --trust-model"
+        )
     names = tuple(dict.fromkeys((*found.unknown, *found.called)))
     calls = f"calls {', '.join(found.called[:_SHOWN])} with arguments of its own"
     listed = f"asks for {', '.join(names[:_SHOWN])}"
@@ -131,6 +153,22 @@ def _judge(path: str, found: SkopsContent) -> None:
         f" if you trust {'these names' if len(names) > 1 else 'this name'}: {flags};"
         " the whole file: --trust-model; or export the model to ONNX"
     )
+
+
+def _judge_built(recipe: ModelRecipe, loaded: Any) -> None:
+    """
+    Refuse what a file has built where a pickle of the same would be refused.
+
+    Its parts are data, and nothing of them has been asked anything yet.
+    """
+    try:
+        stored = pickle.dumps(loaded, 5)
+    except Exception as error:  # a class of any version may raise anything from its own state
+        raise RefusedError(
+            f"{recipe.source}: refused: it builds what cannot be judged ({type(error).__name__});"
+            " if you made this file yourself: --trust-model"
+        ) from error
+    judge(recipe.source, dry_run(stored), recipe.trusted)
 
 
 def open_skops(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
@@ -159,10 +197,10 @@ def open_skops(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
             f"{path}: cannot be loaded: {reason}{bracketed(found.version)};"
             f" {way_out(found.version)}"
         ) from error
-    if not any(callable(getattr(loaded, name, None)) for name in ("predict", "decision_function")):
-        raise RefusedError(f"{path}: holds a {type(loaded).__name__}, not a model")
     if not recipe.trust_all:
+        _judge_built(recipe, loaded)
         refuse_readers(path, loaded)
+    loaded = stored_model(recipe, loaded)
     leftovers = check_leftovers(recipe, loaded, found.version)
     notes = [note for note in (skew(found.version), *leftover_notes(leftovers)) if note]
     if recipe.trust_all:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import ModelDiedError, RefusedError
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.batches import count, take
 from xplain_cli.models.contract import UNSTEADY, Model, ModelRecipe, Signature
@@ -106,6 +106,8 @@ def movement(model: Model, rows: Any) -> str:
     for way, asked in _WAYS.items():
         try:
             answers = asked(model.predict, batch)
+        except ModelDiedError:
+            raise
         except Exception as error:  # noqa: BLE001  # a model may raise anything, quoting its rows
             return (
                 f"{way} for {n} rows that the probe answered, it fails with {type(error).__name__}"

@@ -7,6 +7,7 @@ import lzma
 import mmap
 import os
 import re
+import stat
 import threading
 import zipfile
 import zlib
@@ -21,6 +22,8 @@ from xplain_cli.models.torch.archive import EXPORT, REFUSED, is_torch
 
 LARGEST = 4 * 2**30
 """Bytes that a compressed model may unpack to."""
+
+_PLAIN_SIZE, _DENSEST = 2**28, 200
 
 MODEL_SUFFIXES = frozenset({
     ".bin",
@@ -38,6 +41,12 @@ MODEL_SUFFIXES = frozenset({
 """Suffixes that models have, for hints alone: the kind of a file is told by its content."""
 
 _LARGE, _HEAD = 2**22, 64
+_NO_FILES = (
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 _COMPRESSORS = (
     (b"\x1f\x8b", "gzip"),
     (b"BZh", "bz2"),
@@ -145,7 +154,9 @@ def _unpack(path: str, name: str, data: Content, cap: int) -> bytes:
     except (zlib.error, OSError, lzma.LZMAError, EOFError, RuntimeError) as error:
         raise RefusedError(f"{path}: not a readable {name} file ({error})") from error
     if len(unpacked) > cap:
-        raise RefusedError(f"{path}: unpacks to more than {cap} bytes")
+        raise RefusedError(
+            f"{path}: unpacks to more than {cap} bytes; store the model without compression"
+        )
     if not unpacker.eof:
         raise RefusedError(f"{path}: the {name} stream is cut short")
     if unpacker.unused_data:
@@ -202,13 +213,34 @@ def _fill(path: str, file: io.FileIO, held: mmap.mmap) -> None:
             at += count
 
 
+def _opened(path: str, flags: int) -> int:
+    # the open of a pipe that nobody writes to would wait for ever
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _check_regular(path: str, mode: int) -> None:
+    """Refuse what has no end, or cannot be read twice: it is read again in every worker."""
+    if not stat.S_ISREG(mode):
+        what = next((name for test, name in _NO_FILES if test(mode)), "no regular file")
+        raise RefusedError(
+            f"{path}: {what}, not a model file; write the model to a file, name that"
+        )
+
+
 def _read(path: str) -> Content:
     """Return the whole file; a large one in huge pages, which is three times as fast."""
     try:
-        with io.FileIO(path) as file:
-            size = os.fstat(file.fileno()).st_size
+        # what stands there is asked first: opening a device or a pipe may do something
+        _check_regular(path, Path(path).stat().st_mode)
+        with io.FileIO(path, opener=_opened) as file:
+            state = os.fstat(file.fileno())
+            size = state.st_size
+            _check_regular(path, state.st_mode)
             if size < _LARGE or not hasattr(mmap, "MADV_HUGEPAGE"):
-                return file.readall()
+                held = file.read(size + 1)
+                if held is None or len(held) > size:
+                    raise RefusedError(f"{path}: grew while it was read; try again")
+                return held
             held = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
             held.madvise(mmap.MADV_HUGEPAGE)
             _fill(path, file, held)
@@ -216,6 +248,11 @@ def _read(path: str) -> Content:
     except OSError as error:
         way = "; check the name" if isinstance(error, FileNotFoundError) else ""
         raise RefusedError(f"{path}: {(error.strerror or str(error)).lower()}{way}") from error
+
+
+def unpacked_cap(size: int, cap: int = LARGEST) -> int:
+    """Return to how many bytes a file of *size* bytes may unpack: models are never that dense."""
+    return min(cap, max(_PLAIN_SIZE, _DENSEST * size))
 
 
 def _digest(path: str, raw: Content) -> Digest:
@@ -267,7 +304,7 @@ def read_stored(path: str, sha256: str | None = None, cap: int = LARGEST) -> Mod
             f" into its module and export it: {EXPORT}"
         )
     packed = next((name for magic, name in _COMPRESSORS if head.startswith(magic)), None)
-    data = raw if packed is None else _unpack(path, packed, raw, cap)
+    data = raw if packed is None else _unpack(path, packed, raw, unpacked_cap(len(raw), cap))
     kind = _form(path, data)
     if packed is not None and kind != "pickle":
         raise RefusedError(f"{path}: a {packed} file that holds no pickle; unpack it first")

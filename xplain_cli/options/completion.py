@@ -12,7 +12,10 @@ from typing import Any
 
 from xplain_cli.options.declare import Option
 
-METHODS = ("lime", "kernel-shap", "permutation", "tree-shap", "occlusion", "rise")
+METHODS = (
+    *("lime", "kernel-shap", "permutation", "tree-shap", "occlusion", "rise"),
+    *("ig", "idgi", "saliency", "input-x-gradient", "smooth"),
+)
 SCALES = ("probability", "log-odds", "raw")
 TARGETS = ("predicted", "predicted:vs:runner-up", "top:3", "all")
 SEGMENTERS = ("slic", "quickshift", "felzenszwalb", "watershed", "grid", "file=")

@@ -24,8 +24,8 @@ ENDINGS = (
     " failed rows, 5 a bug (--debug shows the trace), 130 Ctrl-C, 141 closed pipe, 143 SIGTERM."
 )
 READ_ON = (
-    "Read on: README.md of the project; XPLAIN_NAME in the environment or NAME in xplain.toml sets"
-    " any option."
+    "Read on: xplain explain TERM says what a word of the output means; README.md has the rest."
+    " XPLAIN_NAME in the environment, or NAME in xplain.toml, sets any option."
 )
 
 

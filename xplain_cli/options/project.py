@@ -15,6 +15,9 @@ from xplain_cli.remote import is_remote
 PREFIX = "XPLAIN_"
 _TRUST = ("trust_model", "trusted")
 _CONSENT = ("accept",)
+_WALLS = ("confine", "allow_read", "allow_write", "allow_net", "allow_env", "open_timeout")
+# a folder before sys.path decides whose code a named callable is, and replaces any library
+_WHOSE_CODE = ("python_path",)
 _CODE = {"model": "MODEL on the command line", "unit": "--unit"}
 # which file it is, and whether errors in it show a trace, is known before it is read
 _NOT_IN_FILES = {"config", "debug"}
@@ -78,9 +81,19 @@ def _names(shown: str, table: Mapping[str, Any], allowed: Iterable[str]) -> dict
                 f"{shown}: {key}: a project file can never grant trust: pass --trust-model "
                 "or --trusted on the command line, or set XPLAIN_TRUST_MODEL or XPLAIN_TRUSTED"
             )
+        if name in _WALLS:
+            raise UsageError(
+                f"{shown}: {key}: a project file never says what a model may reach: pass"
+                f" --{name.replace('_', '-')} on the command line, or set {PREFIX}{name.upper()}"
+            )
         if name in _CONSENT:
             raise UsageError(
                 f"{shown}: {key}: a project file can never consent to numbers: pass"
+                f" --{name.replace('_', '-')} on the command line, or set {PREFIX}{name.upper()}"
+            )
+        if name in _WHOSE_CODE:
+            raise UsageError(
+                f"{shown}: {key}: a project file can never say whose code a model is: pass"
                 f" --{name.replace('_', '-')} on the command line, or set {PREFIX}{name.upper()}"
             )
         if name not in known:
@@ -206,11 +219,6 @@ def _place(words: tuple[str, ...], flags: Mapping[str, Any], *, configured: bool
     return placed | ({"data": data} if data else {})
 
 
-def _grants_trust(values: Mapping[str, Any]) -> bool:
-    model = values.get("model")
-    return any(values.get(name) for name in _TRUST) or (model is not None and names_code(model))
-
-
 def _strays(commands: Mapping[str, Command], environ: Mapping[str, str]) -> list[str]:
     every = _configurable(option for command in commands.values() for option in command.options)
     known = {PREFIX + name.upper(): name.upper() for name in (*every, "hash_salt")}
@@ -258,11 +266,6 @@ def resolve(
     flags |= _place(words, flags, configured=lone_is_data)
     named = configured | flags
     notes = [f"using {found[0]}"] if found else []
-    by_file_alone = "python_path" in from_file.keys() - from_environment.keys() - flags.keys()
-    if by_file_alone and not _grants_trust(named):
-        # a folder before sys.path replaces any module: that is trust as well
-        named["python_path"] = ()
-        notes.append("python_path of the project file is left out: the model needs no trust")
     return Options(
         values={option.name: option.default for option in own.options} | named,
         named=frozenset(named),

@@ -66,6 +66,7 @@ class Request:
     workers: runs.Workers
     batches: runs.Batches
     trust: runs.Trust
+    sandbox: runs.Sandbox
     talk: runs.Talk
 
     @property

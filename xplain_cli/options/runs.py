@@ -9,6 +9,7 @@ from xplain_cli.options.declare import Shape, option, some, worded
 
 OutputFormat = Literal["csv", "json", "jsonl", "parquet"]
 Response = Literal["predict_proba", "decision_function", "predict"]
+Confine = Literal["auto", "required", "off"]
 Backend = Literal["auto", "serial", "threads", "loky", "dask"]
 
 _ROWS = re.compile(r"(\d*):(\d*)")
@@ -100,7 +101,8 @@ class Explanation:
     panel: ClassVar = "Method and target"
     method: str = option(
         "-m --method NAME[:KEY=VALUE,...]",
-        "lime, kernel-shap, permutation, tree-shap, occlusion, rise, lime:space=baseline; or as"
+        "lime, kernel-shap, permutation, tree-shap, occlusion, rise, lime:space=baseline; by"
+        " gradients ig, idgi, saliency, smooth, input-x-gradient; or as"
         " lime:kernel_width=3,discretizer=decile. Default: lime.",
         "lime",
     )
@@ -112,7 +114,8 @@ class Explanation:
     output_scale: str | None = option(
         "--output-scale SCALE",
         "probability, raw (the margin of a classifier), log-odds or log-odds:eps=1e-6; of scores"
-        " probability:of=softmax or of=sigmoid. Default: probability if there is one.",
+        " probability:of=softmax or of=sigmoid. Default: probability if there is one; by gradients"
+        " log-odds.",
     )
     response: Response | None = option("--response", "What the model is asked. Default: probed.")
     model_output: str | None = option(
@@ -149,7 +152,8 @@ class References:
     )
     judge: str | None = option(
         "--judge MODEL",
-        "Another model that says whether a baseline of a class is of that class.",
+        "Another model that says whether a baseline of a class is of that class; FILE:NAME is a"
+        " member of a dict.",
         kind="path",
     )
 
@@ -332,6 +336,35 @@ class Trust:
         (),
         kind="names",
         shape=_ACCEPTED,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sandbox:
+    """What a model may reach while it runs; a project file never says it (see ``project``)."""
+
+    panel: ClassVar = "Trust"
+    confine: Confine = option(
+        "--confine",
+        "auto confines a model file as far as the system can; required a callable too, or nothing"
+        " runs; off neither. Default: auto.",
+        "auto",
+    )
+    allow_read: tuple[str, ...] = option(
+        "--allow-read PATH", "Let a confined model read this; repeatable.", (), kind="paths"
+    )
+    allow_write: tuple[str, ...] = option(
+        "--allow-write PATH", "Let a confined model write here; repeatable.", (), kind="paths"
+    )
+    allow_net: bool = option("--allow-net", "Let a confined model use the network.", default=False)
+    allow_env: tuple[str, ...] = option(
+        "--allow-env NAME", "Let a confined model see this variable; repeatable.", ()
+    )
+    open_timeout: float = option(
+        "--open-timeout SECONDS",
+        "How long opening a model, and its first answers, may take. Default: 60.",
+        60.0,
+        least=0,
     )
 
 

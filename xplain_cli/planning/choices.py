@@ -10,7 +10,13 @@ from xplain_cli.methods import METHODS, Method
 from xplain_cli.modalities import Neighbourhood
 from xplain_cli.options.request import Request
 from xplain_cli.planning.inputs import Inputs
-from xplain_cli.planning.needs import check_needs, check_perturbation, refusals_named
+from xplain_cli.planning.needs import (
+    check_gradient,
+    check_needs,
+    check_perturbation,
+    default_scale,
+    refusals_named,
+)
 from xplain_cli.quality.precision import Budget, PrecisionTarget
 from xplain_cli.remote import redact
 from xplain_cli.samples import default_most, least_samples, needed
@@ -127,9 +133,11 @@ def choose_method(request: Request, opened: Inputs) -> Choices:
         force=request.safety.force,
     )
     bounded = request.explanation.output_scale is not None and _is_bounded(opened)
-    scale = parse_scale(request.explanation.output_scale, signature.scale, bounded=bounded)
+    named = request.explanation.output_scale or default_scale(method, opened.model)
+    scale = parse_scale(named, signature.scale, bounded=bounded)
     with refusals_named(method, request.explanation.method):
         check_needs(method, opened.model.capabilities, scale)
+        check_gradient(method, opened.model, opened.modality.typical(), scale)
         neighbourhood = opened.modality.perturbation_for(method, opened.model, signature)
         check_perturbation(method, neighbourhood.perturbation)
     # what it names may be an address with a signature, which every line of the output would show
@@ -140,6 +148,9 @@ def choose_method(request: Request, opened: Inputs) -> Choices:
     )
     _check_foil(neighbourhood.perturbation, target)
     undrawn = Budget(request.sampling.seed, 0, 0)
+    if named != request.explanation.output_scale:
+        said = "explaining log-odds, the model's scores (--output-scale probability: its outputs)"
+        neighbourhood = replace(neighbourhood, notes=(said, *neighbourhood.notes))
     steady = not opened.unsteady
     return with_draws(
         request, Choices(method, neighbourhood, target, scale, undrawn, (), steady=steady)

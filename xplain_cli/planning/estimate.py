@@ -74,7 +74,7 @@ def _trial_pool(opened: Inputs, asked: Assignment, perturbation: Sampler) -> Poo
     kept = used_outputs(asked.target, len(asked.signature.outputs))
     some = predict_perturbed(opened.model, inputs.head(_at_once(opened, asked, inputs)), kept)
     outputs = checked_scale(some, asked.target, asked.scale)[np.arange(len(inputs)) % len(some)]
-    return Pool(draw, outputs, asked.budget.repeats, perturbation.levels)
+    return Pool(draw, outputs, asked.budget.repeats, perturbation.frequencies)
 
 
 def seconds_per_input(opened: Inputs, asked: Assignment) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import ModelDiedError, RefusedError, UsageError
 from xplain_cli.modalities import Modality, open_modality
 from xplain_cli.models import LoadedModel, Model, ModelRecipe, Signature, load_model
 from xplain_cli.models.batches import count, take
@@ -142,7 +142,7 @@ def _probe(modality: Modality, loaded: LoadedModel) -> tuple[Signature, Any, lis
     rows = modality.probe()
     try:
         return loaded.settle(rows), rows, []
-    except WrongLengthError:  # no bad row, but a model that does not answer each
+    except (WrongLengthError, ModelDiedError):  # no bad row, but a bad model
         raise
     except RefusedError:
         good: dict[int, Signature] = {}
@@ -185,11 +185,6 @@ def open_inputs(request: Request) -> Inputs:
             raise UsageError(
                 "--model-output names an output of an ONNX model; those of a"
                 f" {loaded.kind} model are chosen with --target"
-            )
-        if recipe.member is not None and loaded.kind != "scikit-learn":
-            raise UsageError(
-                f"--member {recipe.member}: takes one of several objects of a pickle; this is a"
-                f" {loaded.kind} model, leave it out"
             )
         return loaded
 

@@ -9,6 +9,7 @@ from xplain_cli.console import Console
 from xplain_cli.engine.explainer import Assignment
 from xplain_cli.engine.records import Labels
 from xplain_cli.errors import quoting, staying
+from xplain_cli.methods.defaults import own_columns
 from xplain_cli.options.request import Request
 from xplain_cli.output import Rendering, check_rendering
 from xplain_cli.plan import Plan
@@ -57,6 +58,7 @@ def assign(job: Job, pool_folder: Path | None, secret: str = "") -> Assignment:
     request, opened, chosen = job.request, job.opened, job.chosen
     # workers open the very bytes that were judged here
     recipe = replace(opened.recipe, sha256=opened.loaded.sha256)
+    further = own_columns(chosen.method)
     return Assignment(
         identity=job.plan.identity,
         recipe=recipe,
@@ -75,8 +77,8 @@ def assign(job: Job, pool_folder: Path | None, secret: str = "") -> Assignment:
             output_scale=chosen.scale.label,
             baseline=chosen.neighbourhood.baseline,
             steady=not opened.unsteady,
-            weight_columns=chosen.perturbation.weight_columns,
-            stability_columns=chosen.perturbation.stability_columns,
+            weight_columns=(*chosen.perturbation.weight_columns, *further[0]),
+            stability_columns=(*chosen.perturbation.stability_columns, *further[1]),
         ),
         pool_folder=None if pool_folder is None else str(pool_folder.resolve()),
         batch_rows=opened.modality.batch_rows,
@@ -110,7 +112,7 @@ def prepare(request: Request, console: Console) -> Job:
     return Job(request, opened, chosen, plan, rendering, gates, console, took)
 
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def method_label(request: Request, chosen: Choices) -> str:

@@ -80,21 +80,31 @@ def attribution_error(got: Attribution, predictions: FloatArray) -> FloatArray:
     """
     Return |base + sum of weights - prediction| / |prediction - base|, (b, t).
 
-    0 where nothing is missed; NaN where there is nothing to explain and weights are no zeros.
+    0 where nothing is missed, or where both are rounding; NaN where nothing is due and is missed.
     """
-    missed = np.abs(got.base + got.weights.sum(axis=-1) - predictions)
-    due = np.abs(predictions - got.base)
+    missed, due = _missed(got, predictions), np.abs(predictions - got.base)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(due > 0, missed / due, np.nan)
-    return np.where(missed == 0, 0.0, share)
+    nothing = np.maximum(missed, due) <= _rounding(got, predictions)
+    return np.where(nothing | (missed == 0), 0.0, share)
+
+
+def _missed(got: Attribution, predictions: FloatArray) -> FloatArray:
+    miss = got.base + got.weights.sum(axis=-1) - predictions
+    return np.asarray(np.abs(miss), dtype=np.float64)
+
+
+def _rounding(got: Attribution, predictions: FloatArray) -> FloatArray:
+    """Return what is rounding of the numbers of each row and target (b, t)."""
+    # an answer of exactly 0 rounds too, to the last digits of the numbers that cancel in it
+    largest = np.maximum(np.abs(predictions), np.abs(got.base))
+    return np.asarray(_ROUNDING * largest + _LAST_DIGITS, dtype=np.float64)
 
 
 def own_miss(got: Attribution, predictions: FloatArray) -> FloatArray:
     """Return the attribution error (b, t), with 0 for a miss that is rounding."""
-    missed = np.abs(got.base + got.weights.sum(axis=-1) - predictions)
-    # an answer of exactly 0 rounds too, to the last digits of the numbers that cancel in it
-    rounding = _ROUNDING * np.maximum(np.abs(predictions), np.abs(got.base)) + _LAST_DIGITS
-    return np.where(missed <= rounding, 0.0, attribution_error(got, predictions))
+    rounds = _missed(got, predictions) <= _rounding(got, predictions)
+    return np.where(rounds, 0.0, attribution_error(got, predictions))
 
 
 def _grade(value: float, good: float, fair: float) -> int:

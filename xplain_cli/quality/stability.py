@@ -97,11 +97,12 @@ def _reruns(
         rows = slice(start, start + step)
         spread = np.stack([*error_factors[:, rows], own_error[rows]], axis=2)
         sizes = _drawn_sizes(weights[rows], spread, normals)
-        tau[rows] = mean_tau(sizes[..., ::2, :])  # half of the reruns measure it well enough
+        # pairs of half of the reruns measure both means well enough
+        tau[rows] = mean_tau(sizes[..., ::2, :])
         if k < n:
             members = top_members(sizes, k)
             inside[rows] = members.mean(axis=-2)
-            jaccard[rows] = mean_jaccard(members, k)
+            jaccard[rows] = mean_jaccard(members[..., ::2, :], k)
     return inside, jaccard, tau
 
 

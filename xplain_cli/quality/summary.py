@@ -49,12 +49,45 @@ class FeatureLine:
 
 
 @dataclass(frozen=True)
+class Subject:
+    """
+    What was explained, and what it was compared with.
+
+    Attributes
+    ----------
+    targets : dict
+        How many explanations each target has, the most frequent first.
+    scale, baseline : str
+        As every line of the output says them.
+    prediction, base_value : float
+        Means over all explanations, in units of the target.
+    """
+
+    targets: dict[str, int]
+    scale: str
+    baseline: str
+    prediction: float
+    base_value: float
+
+    def named(self, limit: int = 5) -> str:
+        """Return the targets, at most *limit* of several with their counts, and the scale."""
+        names = list(self.targets)
+        if len(names) == 1:
+            return f"{names[0]} ({self.scale})"
+        shown = ", ".join(f"{name} in {self.targets[name]:,}" for name in names[:limit])
+        more = f", and {len(names) - limit} more" if len(names) > limit else ""
+        return f"{len(names)} targets ({self.scale}): {shown}{more}"
+
+
+@dataclass(frozen=True)
 class Summary:
     """
     A whole run in one screen.
 
     Attributes
     ----------
+    subject : Subject, optional
+        None where no row was explained.
     features : tuple of FeatureLine
         The strongest first.
     rows, failed, empty : int
@@ -91,6 +124,7 @@ class Summary:
     unmoved: int = 0
     largest_error: float | None = None
     empty: int = 0
+    subject: Subject | None = None
     failures: tuple[Failure, ...] = ()
 
 
@@ -117,6 +151,9 @@ class Tally:
         self._truncated = 0
         self._otherwise = self._decided = self._unmoved = 0
         self._errors = (0, 0.0)  # lines that have one and no R^2, and the largest
+        self._targets: dict[str, int] = {}
+        self._said = ("", "")  # scale and baseline
+        self._means = (0.0, 0.0)  # sums of predictions and base values
         self._sums: dict[str, list[float]] = {}
         self._values = {name: array("f") for name in _UNBOUNDED}
         self._counts = {name: [0] * (_BINS + 1) for name in _SHARES}
@@ -178,6 +215,25 @@ class Tally:
         top = float(errors[alone].max(initial=0.0))
         self._errors = (count + int(alone.sum()), max(largest_error, top))
 
+    def _add_subject(self, done: Any) -> None:
+        """Count the targets, and sum up what the model says of rows and of baselines."""
+        for target, count in done["target"].value_counts(sort=False).items():
+            self._targets[str(target)] = self._targets.get(str(target), 0) + int(count)
+        self._said = (str(done["output_scale"].iloc[0]), str(done["baseline"].iloc[0]))
+        prediction, base = self._means
+        self._means = (
+            prediction + float(done["prediction"].astype(float).sum()),
+            base + float(done["base_value"].astype(float).sum()),
+        )
+
+    def _subject(self) -> Subject | None:
+        if not self._targets:
+            return None
+        order = sorted(self._targets, key=lambda name: (-self._targets[name], name))
+        prediction, base = (total / self._pairs for total in self._means)
+        targets = {name: self._targets[name] for name in order}
+        return Subject(targets, *self._said, prediction, base)
+
     def _add_texts(self, rows: Any) -> None:
         """Count by which rule texts were split, and those that the model does not read whole."""
         for rule, count in rows["segmentation"].value_counts().items():
@@ -196,6 +252,7 @@ class Tally:
         self._pairs += len(done)
         if len(done):
             self._add_quality(done)
+            self._add_subject(done)
             self._add_decisions(records, done)
             if set(done) >= _TEXT_COLUMNS:  # a table may keep a column of one of these names
                 self._add_texts(done.drop_duplicates("row"))
@@ -210,6 +267,8 @@ class Tally:
             *("_otherwise", "_decided", "_unmoved", "_empty"),
         ):
             mine[name] += more[name]
+        mine["_said"] = more["_said"] if more["_targets"] else self._said
+        mine["_means"] = tuple(map(sum, zip(self._means, more["_means"], strict=True)))
         self._failures.merge(more["_failures"])
         (count, largest), (others, top) = self._errors, more["_errors"]
         self._errors = (count + others, max(largest, top))
@@ -219,8 +278,9 @@ class Tally:
             for name, found in theirs.items():
                 kept = ours.get(name, [0] * len(found))
                 ours[name] = [a + b for a, b in zip(kept, found, strict=True)]
-        words = {"rules": self._rules, **self._words}
-        for name, counts in {"rules": more["_rules"], **more["_words"]}.items():
+        words = {"rules": self._rules, "targets": self._targets, **self._words}
+        added = {"rules": more["_rules"], "targets": more["_targets"], **more["_words"]}
+        for name, counts in added.items():
             for word, count in counts.items():
                 words[name][word] = words[name].get(word, 0) + count
 
@@ -300,5 +360,6 @@ class Tally:
             unmoved=self._unmoved,
             largest_error=self._largest_error(),
             empty=self._empty,
+            subject=self._subject(),
             failures=self._failures.most(reasons),
         )

@@ -11,8 +11,17 @@ from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.modalities import story_of
 from xplain_cli.output.cells import cleaned
 from xplain_cli.quality.failures import Failure
-from xplain_cli.quality.summary import Summary, Tally
-from xplain_cli.report.overview import MOST_LETTERS, SUFFIXES, gates, provenance, verdicts, words
+from xplain_cli.quality.row_filter import ALL_ROWS, RowFilter
+from xplain_cli.quality.summary import Subject, Summary, Tally
+from xplain_cli.report.overview import (
+    MOST_LETTERS,
+    SUFFIXES,
+    gates,
+    glossary,
+    provenance,
+    verdicts,
+    words,
+)
 from xplain_cli.report.page import HEAD, MADE_BY, Card, FailureLine, Page, render_page
 from xplain_cli.report.selection import Album, Choice, PageScope, read_exhibits
 from xplain_cli.report.sentences import Wording, heading, sentences
@@ -21,9 +30,9 @@ from xplain_cli.runs.locks import lock
 from xplain_cli.runs.paths import RunPlace, parents_of, write_atomically
 
 _FEATURES = 20
+_MOST_IDS = 1000  # from which a hint may come
 _MOST_REASONS = 20  # of failed rows
 _TEXTS = "Texts are put together from their units; what stood between them is not kept in a run."
-_UNBASED = ("lime", "rise")  # their base value is the surrogate's, not the model's
 
 
 def check_page(page: str) -> None:
@@ -61,14 +70,17 @@ class _Pass:
     worst: float
 
 
-def _look(found: FinishedRun, top_k: int) -> _Pass:
+def _look(found: FinishedRun, top_k: int, wanted: RowFilter) -> _Pass:
     """Sum up a run and choose what is shown; one part is in memory at a time."""
-    tally, choice, worst = Tally(top_k), Choice(), -math.inf
+    tally, choice, worst = Tally(top_k), Choice(wanted), -math.inf
+    known: list[str] = []
     for number, records in enumerate(found.records()):
         tally.add(records)
+        known += records.stability["row_id"].astype(str).tolist()[: _MOST_IDS - len(known)]
         choice.add(number, records.stability)
         errors = records.stability["attribution_error"].to_numpy(dtype=float)
         worst = max(worst, float(pd.Series(errors).max(skipna=True)))
+    wanted.check_found(choice.found, known)
     return _Pass(tally.summary(_FEATURES, reasons=_MOST_REASONS), choice, worst)
 
 
@@ -87,25 +99,26 @@ def _answers(
     return tuple(answers)
 
 
+def _averaged(subject: Subject | None) -> str:
+    """Say over which targets means are taken, where there are several."""
+    if subject is None or len(subject.targets) < 2:
+        return ""
+    return f"They are averaged over {cleaned(subject.named(), MOST_LETTERS)}."
+
+
 def _told(failure: Failure) -> FailureLine:
     rows = ", ".join(map(cleaned, failure.rows))
     return FailureLine(cleaned(failure.reason, MOST_LETTERS), failure.count, rows)
 
 
-def _page(found: FinishedRun, path: Path) -> Page:
+def _page(found: FinishedRun, path: Path, wanted: RowFilter) -> Page:
     """Put together what the page of a run says."""
     facts = found.facts()
     numbers, selection = facts["plan"]["numbers"], facts["plan"]["selection"]
     story = story_of(numbers["modality"])
     shown = PageScope(story, selection["values"], found.marker.top_k)
-    manner = Wording(
-        story=story,
-        outputs=tuple(numbers["outputs"]),
-        scale=facts["output_scale"],
-        task=facts["task"],
-        based=numbers["method"]["name"] not in _UNBASED,
-    )
-    seen = _look(found, numbers["stability_k"])
+    manner = Wording.of(facts, story)
+    seen = _look(found, numbers["stability_k"], wanted)
     album = Album(found.place, path) if "maps" in facts else None
     names = [Path(path).name for path in (facts["model"]["source"], facts["data"]["paths"][0])]
     names[1] = "standard input" if names[1] == "-" else names[1]
@@ -122,12 +135,14 @@ def _page(found: FinishedRun, path: Path) -> Page:
         features=() if shown.unranked else seen.whole.features,
         top_k=seen.whole.top_k,
         no_features=shown.unranked,
+        averaged=_averaged(seen.whole.subject),
         selection=seen.choice.said(),
         answers=_answers(found, seen.choice, shown, manner, album),
         scale_note=f"Weights are in units of the target{unit}.",
         value_name=story.value_name,
         text_note=_TEXTS if shown.joins_texts else "",
         notes=tuple(cleaned(note, MOST_LETTERS) for note in (*seen.whole.notes, *facts["notes"])),
+        glossary=glossary(seen.whole),
         provenance=provenance(facts),
     )
 
@@ -138,7 +153,7 @@ def _is_of(place: RunPlace, path: Path) -> bool:
     return together and (place.file is None or path.name == place.report.name)
 
 
-def write_page(run: str | Path, page: str | None) -> Path:
+def write_page(run: str | Path, page: str | None, wanted: RowFilter = ALL_ROWS) -> Path:
     """
     Write the page of a finished run; the manifest names it where it lies in the run.
 
@@ -148,6 +163,8 @@ def write_page(run: str | Path, page: str | None) -> Path:
         A run folder, or any file of one; held by the caller.
     page
         Where to; None: ``report.html`` in the run folder, or beside the file that was named.
+    wanted
+        Whose explanations are shown.
 
     Returns
     -------
@@ -162,7 +179,7 @@ def write_page(run: str | Path, page: str | None) -> Path:
     place = found.place
     path = place.report if page is None else Path(page)
     check_page(str(path))
-    content = render_page(_page(found, path))
+    content = render_page(_page(found, path, wanted))
     with parents_of(path):
         write_atomically(path, content)
     if _is_of(place, path):
@@ -170,7 +187,7 @@ def write_page(run: str | Path, page: str | None) -> Path:
     return path
 
 
-def report_run(run: str, page: str | None) -> Path:
+def report_run(run: str, page: str | None, wanted: RowFilter) -> Path:
     """
     Write the page of a finished run, held against other processes; return its path.
 
@@ -180,4 +197,4 @@ def report_run(run: str, page: str | None) -> Path:
         There is no finished run, or what ``write_page`` raises.
     """
     with lock(find_run(run).folder):
-        return write_page(run, page)
+        return write_page(run, page, wanted)

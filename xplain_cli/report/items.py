@@ -43,6 +43,8 @@ class Reason:
         As they are shown; ``None`` where there is no value or none may be shown.
     weight, std_error, ci_low, ci_high
         In units of the target.
+    condition
+        The bin that the weight speaks of, in words, where there is one and it may be shown.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Reason:
     std_error: float
     ci_low: float
     ci_high: float
+    condition: str | None = None
 
     @property
     def is_unsure(self) -> bool:
@@ -132,6 +135,11 @@ class Item:
     def has_baseline(self) -> bool:
         """Whether values of a baseline stand beside those of the row."""
         return any(reason.baseline is not None for reason in self.reasons)
+
+    @property
+    def has_conditions(self) -> bool:
+        """Whether weights speak of bins."""
+        return any(reason.condition is not None for reason in self.reasons)
 
     @property
     def has_values(self) -> bool:

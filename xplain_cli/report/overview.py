@@ -8,6 +8,7 @@ from typing import Any
 
 from xplain_cli.modalities import Story
 from xplain_cli.output.cells import cleaned, listed
+from xplain_cli.quality.glossary import meanings, terms
 from xplain_cli.quality.summary import Summary
 from xplain_cli.quality.words import UNSTEADY
 from xplain_cli.report.items import number
@@ -17,23 +18,14 @@ SUFFIXES = (".html", ".htm")
 """How the names of pages end."""
 MOST_LETTERS = 400
 """Letters of a longer statement."""
-_MEANINGS = {
-    "precision": (
-        "How far the same explanation with another seed would lie from this one. exact: no sampling"
-        " error; stable: the largest error is at most 5 % of the largest weight; usable: at most"
-        " 15 %; unstable: more, so do not rank features by it."
-    ),
-    "fidelity": (
-        "Whether base and weights agree with the model, the worse of two grades. Near the row:"
-        " R\u00b2 on draws that were not fitted, good from 0.5, poor below 0.2. At the row: the"
-        " share of prediction less base that they miss, good up to 0.25, poor above 0.5, and poor"
-        " where they decide otherwise than the model. Weights of poor fidelity may be precise."
-    ),
-    "locality": (
-        "How much of the weights the features' own bins alone determine; at 1 nothing else of the"
-        " row matters to them."
-    ),
-}
+_LINES = ("precision", "fidelity", "locality")
+_PRINTED = (
+    *("target", "output_scale", "baseline", "prediction", "base_value", "weight", "std_error"),
+    *("95 % interval", "sign uncertain", "max_rel_se", "topk_jaccard", "sign_probability"),
+    *("local_r2", "attribution_error", "mean |weight|", "in top K", "raises", "median", "gate"),
+    *("feature", "feature_value", "condition", "row_id"),
+)
+"""What every page prints besides the words of precision and fidelity."""
 _UNSTEADY = (
     "The model does not answer the same rows alike, and was explained with the consent of the user:"
     " the errors are those of the draws alone, and the weights may be off by more."
@@ -85,9 +77,9 @@ def verdicts(whole: Summary, worst: float) -> tuple[Verdict, ...]:
     """
     said = {"precision": whole.precision, "fidelity": whole.fidelity, "locality": {}}
     lines = []
-    for name, usual in _MEANINGS.items():
+    for name in _LINES:
         counts = tuple((word, count) for word, count in said[name].items() if count)
-        meaning = _UNSTEADY if said[name].get(UNSTEADY) else usual
+        meaning = _UNSTEADY if said[name].get(UNSTEADY) else terms()[name]
         tails = _BAD_ENDS[name].items()
         figures = [_figure(whole, *pair) for pair in tails if pair[0] in whole.quantiles]
         if name == "fidelity" and whole.largest_error is not None:
@@ -107,6 +99,14 @@ def verdicts(whole: Summary, worst: float) -> tuple[Verdict, ...]:
                 )
         lines.append(Verdict(name, counts, tuple(figures), meaning))
     return tuple(lines)
+
+
+def glossary(whole: Summary) -> tuple[tuple[str, str], ...]:
+    """Return the terms that the page of a run prints, each with its meaning."""
+    said = [
+        word for held in (whole.precision, whole.fidelity) for word, count in held.items() if count
+    ]
+    return meanings([*_PRINTED, *said])
 
 
 def gates(folder: Path) -> tuple[GateLine, ...]:

@@ -88,6 +88,8 @@ class Page:
         How far to trust it.
     features, top_k, no_features
         The strongest features, the K of their share, and why there are none.
+    averaged
+        Over which targets their means are taken; empty where there is one.
     selection
         Which explanations are shown, and why.
     answers
@@ -97,6 +99,8 @@ class Page:
         text (empty: it is none).
     notes
         What was decided and told.
+    glossary
+        What the words of the page mean: (term, text).
     provenance
         What the run was made of: (term, text).
     """
@@ -112,12 +116,14 @@ class Page:
     features: tuple[FeatureLine, ...]
     top_k: int
     no_features: str
+    averaged: str
     selection: str
     answers: tuple[Card, ...]
     scale_note: str
     value_name: str
     text_note: str
     notes: tuple[str, ...]
+    glossary: tuple[tuple[str, str], ...]
     provenance: tuple[tuple[str, str], ...]
 
 

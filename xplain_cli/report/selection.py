@@ -16,6 +16,7 @@ import pandas as pd
 from xplain_cli.explanation import Records
 from xplain_cli.modalities import Story
 from xplain_cli.output.cells import cleaned
+from xplain_cli.quality.row_filter import ALL_ROWS, RowFilter
 from xplain_cli.quality.words import UNSTEADY
 from xplain_cli.remote import is_remote, redact
 from xplain_cli.report.items import Image, Item, Reason, cell, fragments, number
@@ -82,17 +83,25 @@ class PageScope:
 
 @dataclass
 class Choice:
-    """The first explanations of a run and the least stable of the others, part by part."""
+    """
+    The first explanations of a run and the least stable of the others, part by part.
 
+    ``wanted`` says of which rows; those that are named are all shown.
+    """
+
+    wanted: RowFilter = ALL_ROWS
     count: int = 0
     first: list[tuple[int, int]] = field(default_factory=list)
     others: list[tuple[float, int, int]] = field(default_factory=list)
+    found: set[str] = field(default_factory=set)
 
     def add(self, part: int, stability: pd.DataFrame) -> None:
         """Look at the explanations of the part with this number."""
-        lines = np.flatnonzero(stability["status"].eq("ok").to_numpy())
+        explained = stability["status"].eq("ok").to_numpy() & self.wanted.mask(stability)
+        lines = np.flatnonzero(explained)
         self.count += len(lines)
-        room = FIRST - len(self.first)
+        self.found |= set(stability["row_id"].astype(str)[explained])
+        room = len(lines) if self.wanted.rows else FIRST - len(self.first)
         self.first += [(part, int(line)) for line in lines[:room]]
         lines = lines[max(room, 0) :]
         errors = stability["max_rel_se"].to_numpy(dtype=float)[lines]
@@ -104,7 +113,7 @@ class Choice:
     @property
     def is_whole(self) -> bool:
         """Whether every explanation is shown."""
-        return self.count <= FIRST + LEAST_STABLE
+        return self.count <= FIRST + LEAST_STABLE or bool(self.wanted.rows)
 
     @property
     def _unstable(self) -> set[tuple[int, int]]:
@@ -124,13 +133,16 @@ class Choice:
 
     def said(self) -> str:
         """Return which explanations are shown, and why these."""
+        of = "" if self.wanted.is_open else f" of {cleaned(self.wanted.said, 400)}"
         if not self.count:
-            return "No row was explained."
+            return f"No explanation{of} is there to be shown." if of else "No row was explained."
         if self.is_whole:
-            return f"All {self.count} explanations are shown, in the order of the rows."
+            return f"All {self.count} explanations{of} are shown, in the order of the rows."
         unstable = len(self._unstable)
         first = FIRST + LEAST_STABLE - unstable
-        text = f"{FIRST + LEAST_STABLE} of {self.count} explanations are shown: the first {first}"
+        text = (
+            f"{FIRST + LEAST_STABLE} of {self.count} explanations{of} are shown: the first {first}"
+        )
         if not unstable:
             return f"{text}, in the order of the rows; none has a sampling error."
         return (
@@ -173,14 +185,19 @@ class Album:
             return None  # it was moved or removed since
         return Image(caption, link=link_to(path, self._page))
 
-    def of(self, row_id: str, number: int) -> tuple[Image, ...]:
-        """Return the pictures of a row's target with this number, from 0."""
-        found = []
+    def paths(self, row_id: str, number: int) -> dict[Path, str]:
+        """Return the files of a row's target with this number, from 0, and what each shows."""
+        found = {}
         for kind, caption in _KINDS:
             folder, index = self._folders.get(kind, (Path(), {}))
             names = index.get(row_id, [])
             if number < len(names):
-                found.append(self._image(folder / names[number], caption))
+                found[folder / names[number]] = caption
+        return found
+
+    def of(self, row_id: str, number: int) -> tuple[Image, ...]:
+        """Return the pictures of a row's target with this number, from 0."""
+        found = (self._image(*one) for one in self.paths(row_id, number).items())
         return tuple(image for image in found if image is not None)
 
 
@@ -189,6 +206,10 @@ def _has_baseline(lines: pd.DataFrame, shown: PageScope) -> bool:
     if not shown.values or "baseline_value" not in lines:
         return False
     return bool(lines["baseline_value"].notna().any())
+
+
+def _word(value: Any) -> str | None:
+    return cleaned(value) if isinstance(value, str) else None
 
 
 def _reason(line: Mapping[str, Any], shown: PageScope, *, has_baseline: bool) -> Reason:
@@ -200,6 +221,7 @@ def _reason(line: Mapping[str, Any], shown: PageScope, *, has_baseline: bool) ->
         std_error=float(line["std_error"]),
         ci_low=float(line["ci_low"]),
         ci_high=float(line["ci_high"]),
+        condition=_word(line.get("condition")) if shown.values else None,
     )
 
 
@@ -211,7 +233,9 @@ def _tags(said: Mapping[str, Any]) -> tuple[str, ...]:
         far = f" (largest error {error:.1%} of the largest weight)" if error > 0 else ""
         tags.append(f"Precision {said['precision']}{far}")
     if isinstance(said["fidelity"], str):
-        tags.append(f"fidelity {said['fidelity']} (R\u00b2 {number(said['local_r2'], 2)})")
+        fit = said["local_r2"]
+        fit = f" (R\u00b2 {number(fit, 2)})" if math.isfinite(fit) else ""
+        tags.append(f"fidelity {said['fidelity']}{fit}")
     elif math.isfinite(said["attribution_error"]):
         tags.append(f"attribution error {number(said['attribution_error'], 2)}")
     return tuple(tags)
@@ -231,10 +255,6 @@ def _rest(reasons: Sequence[Reason], n_features: int, shown: int) -> str:
 
 def _count(value: Any) -> int | None:
     return None if value is None or pd.isna(value) else int(value)
-
-
-def _word(value: Any) -> str | None:
-    return cleaned(value) if isinstance(value, str) else None
 
 
 def _exhibit(

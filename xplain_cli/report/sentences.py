@@ -1,7 +1,8 @@
 """An explanation in plain words: what the model says, what speaks for it and what against it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from xplain_cli.modalities import Story
 from xplain_cli.output.cells import cleaned
@@ -10,6 +11,7 @@ from xplain_cli.report.items import Item, Reason, number, signed
 REASONS = 3
 """How many reasons a sentence names."""
 _AGAINST = ":vs:"
+_UNBASED = ("lime", "rise")  # their base value is the surrogate's, not the model's
 _NOUNS = {"probability": "probability", "log-odds": "log-odds", "raw": "score"}
 _COUNTED = {"probability": "a probability", "log-odds": "log-odds", "score": "a score"}
 
@@ -31,6 +33,8 @@ class Wording:
         classification, regression, ...
     based
         Whether ``base_value`` is what the model says of the baseline.
+    baseline
+        What rows are compared with, as every line of the output says it.
     """
 
     story: Story
@@ -38,6 +42,20 @@ class Wording:
     scale: str
     task: str
     based: bool
+    baseline: str = ""
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any], story: Story) -> "Wording":
+        """Return the wording of the run that a manifest is of."""
+        numbers = facts["plan"]["numbers"]
+        return cls(
+            story=story,
+            outputs=tuple(numbers["outputs"]),
+            scale=facts["output_scale"],
+            task=facts["task"],
+            based=numbers["method"]["name"] not in _UNBASED,
+            baseline=cleaned(numbers["baseline"]),
+        )
 
     @property
     def classes(self) -> bool:
@@ -71,10 +89,17 @@ def _joined(words: Sequence[str]) -> str:
     return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)
 
 
+def spoken_reason(reason: Reason, story: Story) -> str:
+    """Return a feature with the bin that its weight speaks of, or with its value."""
+    if reason.condition is not None:
+        return reason.condition
+    return story.spoken(reason.name, reason.value, reason.baseline)
+
+
 def _said(reason: Reason, manner: Wording) -> str:
-    """Return one reason: a feature, its value, and its weight."""
+    """Return one reason: a feature, its bin or value, and its weight."""
     doubt = ", sign uncertain" if reason.is_unsure else ""
-    spoken = manner.story.spoken(reason.name, reason.value, reason.baseline)
+    spoken = spoken_reason(reason, manner.story)
     return f"{spoken} ({signed(reason.weight)}{doubt})"
 
 
@@ -142,4 +167,7 @@ def sentences(exhibit: Item, weights: Sequence[Reason], manner: Wording) -> tupl
         verdict = _verdict(exhibit, manner, exhibit.base_value)
         without = manner.story.removed(exhibit.n_features, exhibit.n_changed, exhibit.origin)
         said.append(f"{without} the model {verdict}.")
+    elif manner.baseline:
+        base = number(exhibit.base_value, 4)
+        said.append(f"Compared with {manner.baseline}, whose base value is {base}.")
     return tuple(said)

@@ -175,9 +175,9 @@ def is_whole(path: Path, identity: str) -> bool:
     return True
 
 
-def unpack(path: Path, identity: str) -> Records:
+def unpack(source: Path | BinaryIO, identity: str) -> Records:
     """
-    Return the records of a part.
+    Return the records of a part, from its file or its bytes.
 
     Raises
     ------
@@ -185,7 +185,10 @@ def unpack(path: Path, identity: str) -> Records:
         The part is missing, damaged, or of another plan.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with (
+            source.open("rb") if isinstance(source, Path) else source as file,
+            np.load(file, allow_pickle=False) as arrays,
+        ):
             _check_head(arrays, identity)
             named = [name for name in arrays.files if name.startswith("repeats.")]
             return Records(
@@ -195,7 +198,7 @@ def unpack(path: Path, identity: str) -> Records:
                 repeats={name.removeprefix("repeats."): arrays[name] for name in named},
             )
     except _DAMAGE as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{source if isinstance(source, Path) else 'a part'}: {error}") from error
 
 
 def _append(

@@ -1,16 +1,12 @@
-"""Spreads chunks over workers: here, threads, processes, a cluster; no number depends on it."""
+"""Spreads chunks over workers: a room, its threads, several, a cluster; no number depends on it."""
 
-import contextlib
 import itertools
-import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
-from xplain_cli.engine.chunk import explain_chunk
-from xplain_cli.engine.explainer import Assignment
 from xplain_cli.modalities import Piece
 from xplain_cli.workers.dask import explain_on_cluster
-from xplain_cli.workers.loky import ChunkResult, WorkerPool
+from xplain_cli.workers.worker_pool import ChunkResult, Crew, WorkerPool
 
 _SMALL_SECONDS = 5.0
 
@@ -29,7 +25,7 @@ class Parallelism:
     opening_seconds
         How long it took to import and open everything here: a worker process takes as long.
     row_timeout
-        Seconds that a model call may take; None for any.
+        Seconds that a model call may take; None for any: workers then may die from the first row.
     scheduler
         The address of a Dask scheduler.
     resumed
@@ -44,94 +40,43 @@ class Parallelism:
     resumed: bool = False
 
 
-def _explain(assignment: Assignment, task: Piece) -> ChunkResult:
-    return ChunkResult(task, *explain_chunk(assignment, task.batch, task.rows))
-
-
-def _serial(assignment: Assignment, tasks: Iterable[Piece]) -> Iterator[ChunkResult]:
-    for task in tasks:
-        yield _explain(assignment, task)
-
-
-def _threads(assignment: Assignment, tasks: Iterator[Piece], jobs: int) -> Iterator[ChunkResult]:
-    """Send waves of chunks to joblib: its own generator would read far ahead of a slow writer."""
-    import joblib
-
-    with (
-        joblib.parallel_config(backend="threading", n_jobs=jobs),
-        joblib.Parallel(return_as="generator") as pool,
-    ):
-        work = joblib.delayed(_explain)
-        while wave := list(itertools.islice(tasks, 2 * jobs)):
-            yield from pool(work(assignment, task) for task in wave)
-
-
-def _processes(
-    assignment: Assignment, tasks: Iterator[Piece], spread: Parallelism
-) -> Generator[ChunkResult, None, None]:
-    crew = WorkerPool(assignment, spread.jobs, spread.row_timeout)
+def _shared(crew: Crew, jobs: int, tasks: Iterator[Piece]) -> Iterator[ChunkResult]:
+    pool = WorkerPool(crew, jobs)
     try:
-        yield from crew.explain(tasks)
+        yield from pool.explain(tasks)
     finally:
-        crew.stop()
-
-
-class _OwnChunk(threading.Thread):
-    """A chunk that is explained here, aside."""
-
-    def __init__(self, assignment: Assignment, task: Piece) -> None:
-        super().__init__(daemon=True)
-        self._assignment, self._task = assignment, task
-        self._found: ChunkResult | BaseException | None = None
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self._found = _explain(self._assignment, self._task)
-        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
-            self._found = error
-
-    def result(self) -> ChunkResult:
-        """Wait for it."""
-        self.join()
-        if not isinstance(self._found, ChunkResult):
-            raise self._found or RuntimeError("a thread ended without a word")
-        return self._found
+        pool.stop()
 
 
 def _wherever(
-    assignment: Assignment,
+    crew: Crew,
     tasks: Iterator[Piece],
     spread: Parallelism,
     total: int,
     chosen: Callable[[str], None],
 ) -> Iterator[ChunkResult]:
-    """Explain the first chunk here, and the rest where it is worth it."""
+    """Explain the first chunk in the room that is open, and the rest where it is worth it."""
     task = next(tasks, None)
     if task is None:
         return
     rows = task.stop - task.start
     if spread.jobs < 2 or rows >= total:
         chosen("serial")
-        yield from _serial(assignment, itertools.chain([task], tasks))
+        yield from _shared(crew, 1, itertools.chain([task], tasks))
         return
-    first = _OwnChunk(assignment, task)
-    first.join(max(_SMALL_SECONDS, 2 * spread.opening_seconds) * rows / (total - rows))
-    if not first.is_alive():
-        chosen("serial")
-        yield first.result()
-        yield from _serial(assignment, tasks)
-        return
-    chosen("loky")
-    with contextlib.closing(_processes(assignment, tasks, spread)) as rest:
-        second = next(rest)  # workers begin before the first chunk is done
-        yield first.result()
-        yield second
-        yield from rest
+    pool = WorkerPool(crew, 1)
+    try:
+        patience = max(_SMALL_SECONDS, 2 * spread.opening_seconds) * rows / (total - rows)
+        quick = pool.is_quick(task, patience)
+        chosen("serial" if quick else "loky")
+        pool.grow(1 if quick else spread.jobs)  # workers begin before the first chunk is done
+        yield from pool.explain(tasks)
+    finally:
+        pool.stop()
 
 
 def explain_all(
-    assignment: Assignment,
+    crew: Crew,
     tasks: Iterator[Piece],
     spread: Parallelism,
     total: int,
@@ -140,15 +85,16 @@ def explain_all(
     """
     Explain chunks and return them in order.
 
-    ``auto`` explains the first chunk here. Once that has taken so long that the rest would take
-    more than 5 s, and more than twice what starting a worker takes, workers begin with the rest;
-    if it never does, the rest stays here. A run that was cut off, and one whose rows have a time
-    limit, goes to processes from its first row on: they may die, and it goes on.
+    All of it is done in rooms (see ``rooms``): ``serial`` in one, ``threads`` on several threads of
+    one, ``loky`` in several. ``auto`` explains the first chunk in one. Once that has taken so long
+    that the rest would take more than 5 s, and more than twice what starting a worker takes,
+    others begin with the rest; if it never does, the rest stays there. A run that was cut off, and
+    one whose rows have a time limit, has several from its first row on.
 
     Parameters
     ----------
-    assignment
-        What to do.
+    crew
+        What to do, and the rooms to do it in.
     tasks
         The chunks, in order.
     spread
@@ -162,14 +108,12 @@ def explain_all(
     if backend == "auto" and (spread.resumed or spread.row_timeout is not None):
         backend = "loky"
     if backend == "auto":
-        yield from _wherever(assignment, tasks, spread, total, chosen)
+        yield from _wherever(crew, tasks, spread, total, chosen)
         return
     chosen(backend)
     if backend == "dask":
-        yield from explain_on_cluster(assignment, tasks, spread.scheduler)
-    elif backend == "loky":
-        yield from _processes(assignment, tasks, spread)
-    elif backend == "threads" and spread.jobs > 1:
-        yield from _threads(assignment, tasks, spread.jobs)
+        yield from explain_on_cluster(crew, tasks, spread.scheduler)
+    elif backend == "threads":
+        yield from _shared(replace(crew, threads=spread.jobs), 1, tasks)
     else:
-        yield from _serial(assignment, tasks)
+        yield from _shared(crew, spread.jobs if backend == "loky" else 1, tasks)

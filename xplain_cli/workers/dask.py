@@ -1,9 +1,12 @@
 """A Dask cluster as workers: model and pool are sent once, versions compared, killed workers borne.
 
-Dask gives a chunk whose worker died to another one. A chunk that several workers died of is taken
-row by row, as in ``crew``.
+A worker of a cluster holds no model: each of its threads asks a room that is a process of its own
+(see ``rooms``), for confinement is for good. A chunk that its room dies of is taken row by row, as
+in ``worker_pool``. Dask gives a chunk whose worker died to another one; what several workers died
+of is taken row by row as well.
 """
 
+import atexit
 import platform
 import threading
 import warnings
@@ -14,12 +17,20 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from xplain_cli.engine.chunk import Effort, explain_chunk
+from xplain_cli.engine.chunk import Effort
 from xplain_cli.engine.explainer import Assignment
 from xplain_cli.errors import RefusedError, UsageError, require
 from xplain_cli.explanation import Records, join_records
 from xplain_cli.modalities import Piece
-from xplain_cli.workers.loky import ChunkResult, lost_row, one_row
+from xplain_cli.workers.rooms import Rooms, Walls
+from xplain_cli.workers.worker_pool import (
+    ChunkResult,
+    Crew,
+    WorkerPool,
+    lost_row,
+    one_row,
+    with_pool,
+)
 
 _SECONDS = 10.0
 _WINDOW = 4  # chunks in hand for each thread of the cluster
@@ -44,12 +55,15 @@ class Parcel:
         The files of the shared pool, by name.
     versions
         The packages that numbers depend on, as they are here.
+    walls
+        What rooms may do there.
     """
 
     assignment: Assignment
     model: bytes | None
     pool: Mapping[str, bytes] = field(repr=False)
     versions: Mapping[str, str]
+    walls: Walls
 
 
 def versions_here() -> dict[str, str]:
@@ -63,7 +77,7 @@ def versions_here() -> dict[str, str]:
     return found
 
 
-def make_parcel(assignment: Assignment) -> Parcel:
+def make_parcel(assignment: Assignment, walls: Walls) -> Parcel:
     """
     Return what workers of a cluster need.
 
@@ -79,7 +93,7 @@ def make_parcel(assignment: Assignment) -> Parcel:
         files = {path.name: path.read_bytes() for path in pool.iterdir()} if pool else {}
     except OSError as error:
         raise RefusedError(f"{error.filename}: cannot be read: {error.strerror}") from error
-    return Parcel(assignment, model, files, versions_here())
+    return Parcel(assignment, model, files, versions_here(), walls)
 
 
 _LOCK = threading.Lock()
@@ -118,6 +132,24 @@ def _keep(parcel: Parcel) -> Parcel:
     return parcel
 
 
+_POOLS: dict[tuple[str, int], tuple[Rooms, WorkerPool]] = {}
+
+
+def _pool(parcel: Parcel, assignment: Assignment) -> WorkerPool:
+    """Return the room of this thread for a run; that of another run is ended."""
+    thread = threading.get_ident()
+    key = (assignment.identity, thread)
+    with _LOCK:
+        if key not in _POOLS:
+            for other in [one for one in _POOLS if one[1] == thread]:
+                _POOLS.pop(other)[0].close()
+            sources = (assignment.recipe.source, *parcel.walls.sources[1:])
+            rooms = Rooms(replace(parcel.walls, sources=sources), fresh=True)
+            atexit.register(rooms.close)
+            _POOLS[key] = rooms, WorkerPool(Crew(with_pool(assignment, rooms), rooms), 1)
+        return _POOLS[key][1]
+
+
 def _explain(parcel: Parcel, task: Piece) -> tuple[Records, Effort]:
     from distributed import get_worker
 
@@ -127,8 +159,9 @@ def _explain(parcel: Parcel, task: Piece) -> tuple[Records, Effort]:
         raise UsageError(
             f"--scheduler: worker {worker.address} has {apart}; install the same there"
         )
-    assignment = unpack(parcel, Path(worker.local_directory))
-    return explain_chunk(assignment, task.batch, task.rows)
+    pool = _pool(parcel, unpack(parcel, Path(worker.local_directory)))
+    (found,) = pool.explain(iter([task]))
+    return found.records, found.effort
 
 
 def _connect(scheduler: str) -> Any:
@@ -148,13 +181,15 @@ def _connect(scheduler: str) -> Any:
 class _Cluster:
     """A connected cluster, with the parcel of one run."""
 
-    def __init__(self, client: Any, assignment: Assignment) -> None:
+    def __init__(self, client: Any, crew: Crew) -> None:
         self._client = client
-        self._assignment = assignment
+        self._crew = crew
         with warnings.catch_warnings():  # it is large, and sent once
             warnings.simplefilter("ignore", UserWarning)
             # a task, not scattered data: it is made again when all who held it have died
-            self._parcel = client.submit(_keep, make_parcel(assignment), pure=False)
+            self._parcel = client.submit(
+                _keep, make_parcel(crew.assignment, crew.rooms.walls), pure=False
+            )
 
     def submit(self, task: Piece) -> Any:
         return self._client.submit(_explain, self._parcel, task, pure=False)
@@ -166,9 +201,17 @@ class _Cluster:
             found: tuple[Records, Effort] = self.submit(task).result()
         except KilledWorker as error:
             reason = f"{error.allowed_failures + 1} workers of the cluster died of this row"
-            lost = lost_row(task, reason)
-            return explain_chunk(self._assignment, lost.batch, lost.rows)
+            return self._lost(lost_row(task, reason))
         return found
+
+    def _lost(self, task: Piece) -> tuple[Records, Effort]:
+        """Return the record of a lost row, made in a room here."""
+        pool = WorkerPool(self._crew, 1)
+        try:
+            (found,) = pool.explain(iter([task]))
+        finally:
+            pool.stop()
+        return found.records, found.effort
 
     def result(self, task: Piece, future: Any) -> ChunkResult:
         """Return a chunk's result; one that kills its workers is taken row by row."""
@@ -183,9 +226,7 @@ class _Cluster:
             return ChunkResult(task, records, sum((effort for _, effort in found), Effort()))
 
 
-def explain_on_cluster(
-    assignment: Assignment, tasks: Iterator[Piece], scheduler: str
-) -> Iterator[ChunkResult]:
+def explain_on_cluster(crew: Crew, tasks: Iterator[Piece], scheduler: str) -> Iterator[ChunkResult]:
     """
     Explain chunks on a Dask cluster and yield them in order.
 
@@ -196,7 +237,7 @@ def explain_on_cluster(
     """
     client = _connect(scheduler)
     try:
-        cluster = _Cluster(client, assignment)
+        cluster = _Cluster(client, crew)
         order: deque[tuple[Piece, Any]] = deque()
         for task in tasks:
             order.append((task, cluster.submit(task)))

@@ -26,8 +26,8 @@ def test_statistics_do_not_depend_on_row_order(rng):
     table = frame(rng)
     shuffled = table.sample(frac=1, random_state=1)
     groups = {"city": ("city_a", "city_b")}
-    draw, rows = law_of(table, groups=groups).draw(64, (1, 2))
-    again, same = law_of(shuffled, groups=groups).draw(64, (1, 2))
+    draw, rows = law_of(table, groups=groups).draw(64, [(1, 2)])
+    again, same = law_of(shuffled, groups=groups).draw(64, [(1, 2)])
     assert draw.codes.tobytes() == again.codes.tobytes()
     pd.testing.assert_frame_equal(rows, same)
 
@@ -35,7 +35,7 @@ def test_statistics_do_not_depend_on_row_order(rng):
 def test_a_group_is_drawn_from_background_rows_and_on_when_all_match(rng):
     table = frame(rng)
     perturbation = law_of(table, groups={"city": ("city_a", "city_b")})
-    draw, rows = perturbation.draw(256, (0, 0))
+    draw, rows = perturbation.draw(256, [(0, 0)])
     assert perturbation.names == ("x", "city", "kind")
     block = perturbation.split(table.head(1))
     coordinates, distances = perturbation.contrast(draw, block, 0)
@@ -47,15 +47,15 @@ def test_a_group_is_drawn_from_background_rows_and_on_when_all_match(rng):
 
 def test_draws_depend_on_seed_and_repeat_only(rng):
     perturbation = law_of(frame(rng))
-    first, _ = perturbation.draw(64, (5, 0))
-    assert first.codes.tobytes() == perturbation.draw(64, (5, 0))[0].codes.tobytes()
-    assert first.codes.tobytes() != perturbation.draw(64, (5, 1))[0].codes.tobytes()
+    first, _ = perturbation.draw(64, [(5, 0)])
+    assert first.codes.tobytes() == perturbation.draw(64, [(5, 0)])[0].codes.tobytes()
+    assert first.codes.tobytes() != perturbation.draw(64, [(5, 1)])[0].codes.tobytes()
 
 
 def test_without_bins_numbers_are_standardised_and_distances_euclidean(rng):
     table = frame(rng)
     perturbation = law_of(table, "none")
-    draw, rows = perturbation.draw(128, (0, 0))
+    draw, rows = perturbation.draw(128, [(0, 0)])
     block = perturbation.split(table.head(2))
     coordinates, distances = perturbation.contrast(draw, block, 1)
     x = (rows["x"] - table["x"].mean()) / table["x"].std(ddof=0)
@@ -67,7 +67,7 @@ def test_without_bins_numbers_are_standardised_and_distances_euclidean(rng):
 def test_around_centres_numbers_on_the_row(rng):
     table = frame(rng)
     row = table.head(1)
-    _, rows = law_of(table, "none").draw(4096, (0, 0), row)
+    _, rows = law_of(table, "none").draw(4096, [(0, 0)], row)
     assert rows["x"].mean() == pytest.approx(row["x"].iloc[0], abs=0.01)
     assert rows["x"].std() == pytest.approx(table["x"].std(ddof=0), rel=0.02)
 
@@ -75,7 +75,7 @@ def test_around_centres_numbers_on_the_row(rng):
 def test_many_features_are_counted_right(rng):
     table = pd.DataFrame(rng.normal(size=(50, 200))).rename(columns=str)
     perturbation = table_law(table, dict.fromkeys(table.columns, "number"), "quartile")
-    draw, _ = perturbation.draw(64, (0, 0))
+    draw, _ = perturbation.draw(64, [(0, 0)])
     coordinates, distances = perturbation.contrast(draw, perturbation.split(table), 3)
     assert distances.tolist() == (200 - coordinates.sum(axis=0)).tolist()
 

@@ -56,10 +56,11 @@ def test_native_models_keep_the_raw_scores_of_lightgbm(tmp_path):
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b'{"learner": 1}', r"xgboost \S+ cannot read it: "),
-        (b'{"learner": {"gradient_booster"', r"xgboost \S+ cannot read it: "),
-        (b"tree\nversion=v4\nnum_class=1\n", r"lightgbm \S+ cannot read it: "),
-        (b"CBM1\x10\x00\x00\x00garbage", r"catboost \S+ cannot read it: "),
+        (b'{"learner": 1}', "as a model of xgboost it holds no learner_model_param; "),
+        (b'{"learner": {"gradient_booster"', "as a model of xgboost it cannot be read "),
+        (b"tree\nversion=v4\nnum_class=1\n", "of lightgbm it states no sound max_feature_idx; "),
+        (b"CBM1\x10\x00\x00\x00garbage", "as a model of catboost it is cut short; "),
+        (b"CBM1\x07\x00\x00\x00garbage", r"catboost \S+ cannot read it: "),
     ],
 )
 def test_damaged_native_files_are_refused(tmp_path, data, says):

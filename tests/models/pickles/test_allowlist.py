@@ -17,8 +17,9 @@ from threadpoolctl import threadpool_limits
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models import ModelRecipe, load_model
-from xplain_cli.models.pickles.allowlist import allowed_names, judge
+from xplain_cli.models.pickles.allowlist import judge
 from xplain_cli.models.pickles.dry_run import dry_run
+from xplain_cli.models.pickles.records import allowed_names
 from xplain_cli.models.pickles.strict_unpickler import strict_load
 
 ROWS = np.random.default_rng(0).normal(size=(40, 3))

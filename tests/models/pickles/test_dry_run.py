@@ -31,8 +31,9 @@ from sklearn.ensemble import RandomForestClassifier
 WATCHED = """
 from xplain_cli.errors import RefusedError
 from xplain_cli.models import inspection
-from xplain_cli.models.pickles.allowlist import allowed_names, judge, stated_version
+from xplain_cli.models.pickles.allowlist import judge, stated_version
 from xplain_cli.models.pickles.dry_run import dry_run
+from xplain_cli.models.pickles.records import allowed_names
 from xplain_cli.models.stored import Digest, ModelContent
 
 warnings.simplefilter("ignore")

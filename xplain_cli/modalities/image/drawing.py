@@ -127,8 +127,8 @@ def draw_maps(
     """
     import joblib
 
-    folders.clear()
     names = map_names(data.found.ids)
+    folders.begin(data.found.ids, names)
     index: Index = {kind: {} for kind in folders.paths}
     lost: list[str] = []
 

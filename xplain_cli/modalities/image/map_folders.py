@@ -71,17 +71,30 @@ class MapFolders:
                     " --no-maps"
                 )
 
-    def clear(self) -> None:
-        """Remove what an earlier run left, and nothing else."""
+    def begin(self, ids: Sequence[str], names: Sequence[str]) -> None:
+        """
+        Remove what an earlier run left, and nothing else; claim the folders for this one.
+
+        A run that is cut off while it draws must know them again as its own.
+        """
         for path in self.paths.values():
-            for names in (_read_index(path) or {}).values():
-                for name in names:
+            for held in (_read_index(path) or {}).values():
+                for name in held:
                     (path / name).unlink(missing_ok=True)
+        ends = {kind: ".npz" if kind == "maps" else ".png" for kind in self.paths}
+        claimed = {
+            kind: {one: [f"{name}{end}"] for one, name in zip(ids, names, strict=True)}
+            for kind, end in ends.items()
+        }
+        self.keep(claimed)
 
     def keep(self, index: Index) -> None:
         """Write down which files belong to which picture."""
         for kind, path in self.paths.items():
-            path.mkdir(parents=True, exist_ok=True)
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise unwritable(error, path) from error
             write_json(path / _INDEX, index[kind])
 
 
@@ -111,7 +124,7 @@ def copy_maps(folders: MapFolders, slices: Sequence[RunPlace]) -> tuple[Index, l
     -------
     the files that are there now, and in words what a run does not have
     """
-    folders.clear()
+    folders.begin((), ())
     index: Index = {kind: {} for kind in folders.paths}
     lost: list[str] = []
     for place in slices:

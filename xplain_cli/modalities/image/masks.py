@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xplain_cli.baselines.assignment import Assigned, FittedBaseline
 from xplain_cli.baselines.fills import mean_colours
 from xplain_cli.errors import RefusedError, well_formed
-from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray, add_up
 from xplain_cli.features import (
     FeatureLabels,
     Inclusion,
@@ -138,6 +138,25 @@ class PictureRows:
         """Return the model inputs (m, ...) between the baseline and a picture."""
         return blend(self._read(row), shares)
 
+    def ends(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return what stands for hidden superpixels, and the pictures (``MaskedRows.ends``)."""
+        read = [self._read(row) for row in range(len(self))]
+        return np.stack([row.stand_in for row in read]), np.stack([row.seen for row in read])
+
+    def shifted(self) -> NDArray[Any]:
+        """Return the pictures, moved by the range of their values (``MaskedRows.shifted``)."""
+        seen = [self._read(row).seen for row in range(len(self))]
+        return np.stack([picture + (picture.max() - picture.min()) for picture in seen])
+
+    def pooled(self, rows: IntArray, parts: FloatArray) -> FloatArray:
+        """Return the sums (p, n) over the pixels of superpixels (``MaskedRows.pooled``)."""
+        found = []
+        for row, part in zip(rows.tolist(), parts, strict=True):
+            labels = self._read(row).labels.ravel()
+            by_pixel = np.ascontiguousarray(part.reshape(len(labels), -1).T)
+            found.append(np.bincount(labels, add_up(by_pixel), minlength=int(labels.max()) + 1))
+        return np.stack(found)
+
     def shown(self) -> FeatureLabels:
         """Return what the user sees of the superpixels."""
         return show(self.rows)
@@ -224,13 +243,20 @@ class PictureMasker:
     form: InputForm
     shape: tuple[int | None, int | None, int | None] = (None, None, None)
 
-    traits: ClassVar[Traits] = Traits()
     draws: ClassVar[None] = None
     inclusion: ClassVar[Inclusion] = "bernoulli"
     distance_unit: ClassVar[float] = 1.0
     weight_columns: ClassVar[tuple[str, ...]] = _PLACES
 
     salted = unsalted
+
+    @property
+    def traits(self) -> Traits:
+        """What planning and the engine must know of it."""
+        if np.dtype(self.form.dtype).kind == "f":
+            return Traits(no_path=None)
+        why = f"follows paths of numbers, and the model is handed pictures of {self.form.dtype}"
+        return Traits(no_path=f"{why} (--rescale hands it floats)")
 
     @property
     def stability_columns(self) -> tuple[str, ...]:

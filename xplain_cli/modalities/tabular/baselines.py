@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -163,6 +164,8 @@ def masked_drawing(
     discrete: frozenset[str],
     groups: Mapping[str, tuple[str, ...]],
     asked: tuple[Model, Signature],
+    *,
+    every: bool = False,
 ) -> Neighbourhood:
     """
     Fit the baseline that the user named on the background, and return the masker.
@@ -177,6 +180,8 @@ def masked_drawing(
         Columns that are categories, and features that are several columns.
     asked
         The model, and what its probe chose.
+    every
+        Whether features that equal the baseline are explained too.
 
     Raises
     ------
@@ -215,6 +220,7 @@ def masked_drawing(
         distance=reference.distance,
         outputs=signature.outputs,
         judged=files.request.references.judge is not None,
+        every=every,
     )
     notes = _notes(text, perturbation.giver)
     judge = _judge(files.request, perturbation, table, signature)
@@ -225,15 +231,35 @@ def masked_drawing(
     )
 
 
+def _judge_member(text: str) -> tuple[str, str | None]:
+    """Return the file of a judge, and of ``FILE:NAME`` the member of the dict that it holds."""
+    path, colon, name = text.rpartition(":")
+    named = colon and name and Path(path).is_file() and not Path(text).exists()
+    return (path, name) if named else (text, None)
+
+
 def judge_recipe(request: Request) -> ModelRecipe:
     """Return how the judge is opened: it is trusted as far as the model is."""
+    source, member = _judge_member(request.references.judge or "")
     return ModelRecipe(
-        source=request.references.judge or "",
+        source=source,
+        member=member,
+        member_option=f"--judge {source}:",
+        quotes=request.shows_values,
         trusted=request.trust.trusted,
         trust_all=request.trust.trust_model,
         python_path=request.trust.python_path,
         accept=request.trust.accept,
     )
+
+
+def judge_numbers(request: Request) -> dict[str, str]:
+    """Return what of the judge decides the numbers; the digest is that of the whole file."""
+    if not request.references.judge:
+        return {}
+    recipe = judge_recipe(request)
+    member = {"judge_member": recipe.member} if recipe.member else {}
+    return {"judge": load_model(recipe).sha256, **member}
 
 
 def _judge(

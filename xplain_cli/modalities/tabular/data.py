@@ -24,10 +24,11 @@ from xplain_cli.modalities.row_ids import (
 )
 from xplain_cli.modalities.tabular.baselines import (
     BaselineFiles,
-    judge_recipe,
+    judge_numbers,
     masked_drawing,
 )
 from xplain_cli.modalities.tabular.column_kinds import ModelColumns, read_kinds
+from xplain_cli.modalities.tabular.conditions import edges_said
 from xplain_cli.modalities.tabular.fit import parse_groups, table_law
 from xplain_cli.modalities.tabular.leaf_sums import check_leaves
 from xplain_cli.modalities.tabular.reading import (
@@ -35,7 +36,7 @@ from xplain_cli.modalities.tabular.reading import (
     read_rows,
     usable_background,
 )
-from xplain_cli.models import Model, Signature, load_model
+from xplain_cli.models import Model, Signature
 from xplain_cli.models.batches import BATCH_ROWS, predict_perturbed
 from xplain_cli.options.request import Request
 from xplain_cli.specs import split_spec
@@ -124,6 +125,12 @@ class Tabular:
         return "draws" if drawn or name not in METHODS["masks"] else "masks"
 
     @property
+    def reads_background(self) -> bool:
+        """Whether the method draws from the background, or the baseline is made of it."""
+        drawn = self.gives(self.request.explanation.method) == "draws"
+        return drawn or _reads_background(self._baseline, self.discrete)
+
+    @property
     def _baseline(self) -> Baseline:
         return open_baseline("tabular", self.request.first_baseline)
 
@@ -174,6 +181,7 @@ class Tabular:
                 self.discrete,
                 self.groups,
                 (model, signature),
+                every=method.wants.every,
             )
             return replace(
                 neighbourhood, facts={"background": facts}, notes=(*notes, *neighbourhood.notes)
@@ -190,13 +198,15 @@ class Tabular:
             groups=self.groups,
             labels=labels,
         )
+        shown = self.request.shows_values
+        edges = {"bin_edges": edges_said(perturbation.cells)} if shown else {}
         meaning = "background: absent features are drawn from the background's distribution"
         return Neighbourhood(
             perturbation,
             "background",
             meaning,
             features=len(perturbation.names),
-            facts={"background": facts},
+            facts={"background": facts, **edges},
             notes=tuple(notes),
         )
 
@@ -206,11 +216,7 @@ class Tabular:
         return {
             "background": self.background_sha,
             **self._baseline.numbers(self._files),
-            **(
-                {"judge": load_model(judge_recipe(request)).sha256}
-                if request.references.judge
-                else {}
-            ),
+            **judge_numbers(request),
             "columns": dict(self.kinds),
             "discrete": sorted(self.discrete),
             "groups": {name: list(members) for name, members in self.groups.items()},
@@ -256,18 +262,27 @@ def _discrete(request: Request, kinds: Mapping[str, str], known: ModelColumns) -
     return frozenset(found)
 
 
-def _background_table(request: Request, table: Table) -> tuple[Table, list[str]]:
+def _background_table(request: Request, table: Table) -> Table:
     if request.references.background is not None:
         options = read_options(request, of_data=False)
         held = datasets.open_table([request.references.background], replace(options, dtypes=()))
         # a column of DATA alone, such as the id, may have a type that the background cannot
-        return replace(held, dtypes={c: t for c, t in options.dtypes if c in held.columns}), []
+        return replace(held, dtypes={c: t for c, t in options.dtypes if c in held.columns})
+    return table
+
+
+def _background_notes(opened: Tabular) -> list[str]:
+    """Say that DATA is its own background; nothing where one is named, or nobody reads it."""
+    request = opened.request
+    if request.references.background is not None or not opened.reads_background:
+        return []
     if "-" in request.sources.data:
         raise UsageError(
             "rows from standard input need --background FILE: rows that stand for the training"
-            " distribution"
+            " distribution; -m kernel-shap with -b row=ID, file=PATH, or zero where no column is a"
+            " category, needs none"
         )
-    return table, ["background: the whole of DATA (--background FILE names another)"]
+    return ["background: the whole of DATA (--background FILE names another)"]
 
 
 def _integer_note(kinds: Mapping[str, str], discrete: frozenset[str]) -> list[str]:
@@ -299,7 +314,7 @@ def open_data(request: Request, load: Load) -> OpenedModality:
         where=table.paths[0],
     )
     check_carried(request, table)
-    source, notes = _background_table(request, table)
+    source = _background_table(request, table)
     kinds, known = read_kinds(table, source, matched.columns, loaded)
     background, places, found = read_background(table, source, kinds, known)
     discrete = _discrete(request, kinds, known)
@@ -314,6 +329,8 @@ def open_data(request: Request, load: Load) -> OpenedModality:
         background_sha=source.sha256,
         discrete=discrete,
         groups=parse_groups(request.columns.group, matched.columns),
-        notes=(*table.notes, *matched.notes, *notes, *found, *_integer_note(kinds, discrete)),
+        notes=(),
     )
-    return OpenedModality(opened, loaded)
+    notes = (*table.notes, *matched.notes, *_background_notes(opened), *found)
+    told = replace(opened, notes=(*notes, *_integer_note(kinds, discrete)))
+    return OpenedModality(told, loaded)

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.errors import UsageError
-from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+from xplain_cli.explanation import BoolArray, FloatArray
 from xplain_cli.features import Block, Draw, Traits, unsalted
 from xplain_cli.modalities.tabular.cells import Binned, Categories, Cell, Gaussian
+from xplain_cli.modalities.tabular.conditions import COLUMNS as CONDITION_COLUMNS
+from xplain_cli.modalities.tabular.conditions import conditions
 from xplain_cli.seeds import stream
 
 
@@ -38,7 +40,7 @@ class TableSampler:
     columns: tuple[str, ...]
     kinds: tuple[str, ...]
 
-    weight_columns: ClassVar[tuple[str, ...]] = ()
+    weight_columns: ClassVar[tuple[str, ...]] = CONDITION_COLUMNS
     stability_columns: ClassVar[tuple[str, ...]] = ()
 
     salted = unsalted
@@ -48,7 +50,7 @@ class TableSampler:
         """What planning and the engine must know of it."""
         grouped = any(len(cell.columns) > 1 for cell in self.cells)
         return Traits(
-            n_fitted=len(self.names),
+            n_fitted=0 if self.binned else len(self.names),
             no_closed_form="has no closed form for --group" if grouped else None,
         )
 
@@ -90,20 +92,24 @@ class TableSampler:
             inputs=table,
             keys=row_keys(table),
             names=self.names,
+            columns=conditions(self.cells, codes),
         )
 
     def draw(
-        self, count: int, key: tuple[int, ...], row: pd.DataFrame | None = None
+        self, count: int, keys: Sequence[tuple[int, ...]], row: pd.DataFrame | None = None
     ) -> tuple[Draw, pd.DataFrame]:
         """
-        Draw *count* rows by a scrambled Sobol sequence, one dimension a feature.
+        Draw *count* rows in each of several repeats, one after the other.
+
+        Each repeat is a scrambled Sobol sequence, one dimension a feature.
 
         Parameters
         ----------
         count
             Draws m; a power of two keeps the sequence balanced.
-        key
-            What seeds the scramble: purpose, the run's seed, the row's hash if any, the repeat.
+        keys
+            Of each repeat what seeds the scramble: purpose, the run's seed, the row's hash if any,
+            the repeat.
         row
             One row: numbers without bins are then centred on it (LIME's sample_around_instance).
 
@@ -111,12 +117,9 @@ class TableSampler:
         -------
         Draw, and the rows as a table with ``columns``.
         """
-        from scipy.stats import qmc
-
-        sobol = qmc.Sobol(d=len(self.cells), scramble=True, rng=stream(*key))
-        uniform = sobol.random_base2(int(np.ceil(np.log2(count))))[:count]
-        codes = np.empty((len(self.cells), count), dtype=np.int64)
-        positions = np.ones((0 if self.binned else len(self.cells), count))
+        uniform = np.concatenate([_uniform(len(self.cells), count, key) for key in keys])
+        codes = np.empty((len(self.cells), len(uniform)), dtype=_narrow(self.levels))
+        positions = np.ones((0 if self.binned else len(self.cells), len(uniform)))
         drawn: dict[str, Any] = {}
         for j, cell in enumerate(self.cells):
             codes[j], values = cell.draw(uniform[:, j])
@@ -127,8 +130,9 @@ class TableSampler:
                 positions[j] = (values[cell.name] - cell.mean) / cell.sd
             drawn |= values
         # as Series: the constructor would turn objects into another kind of text
-        series = {c: pd.Series(drawn[c], dtype=drawn[c].dtype) for c in self.columns}
-        return Draw(_narrow(codes), positions), pd.DataFrame(series)
+        ready = {c: drawn[c] for c in self.columns}
+        texts = {c: pd.Series(v, dtype=v.dtype) for c, v in ready.items() if v.dtype.kind == "O"}
+        return Draw(codes, positions), pd.DataFrame(ready | texts, columns=list(self.columns))
 
     def interval(
         self, feature: int, lower: FloatArray, upper: FloatArray, missing: BoolArray
@@ -172,9 +176,18 @@ class TableSampler:
         return coordinates, np.einsum("nm,nm->m", offsets, offsets)
 
 
-def _narrow(codes: IntArray) -> Any:
-    """Keep codes in one byte where they fit: matching is bound by memory."""
-    return codes.astype(np.int8 if codes.size and codes.max() <= 127 else np.int32)
+def _uniform(n: int, count: int, key: tuple[int, ...]) -> FloatArray:
+    """Return the first points (count, n) of a scrambled Sobol sequence."""
+    from scipy.stats import qmc
+
+    sobol = qmc.Sobol(d=n, scramble=True, rng=stream(*key))
+    points: FloatArray = sobol.random_base2(int(np.ceil(np.log2(count))))[:count]
+    return points
+
+
+def _narrow(levels: tuple[int, ...]) -> Any:
+    """Return one byte for codes where they fit: matching is bound by memory."""
+    return np.int8 if max(levels, default=0) <= 128 else np.int32
 
 
 def shown_cells(column: "pd.Series[Any]", kind: str) -> list[Any]:

@@ -45,6 +45,8 @@ class TableMasker:
         Names of the model's outputs.
     judged
         Whether an independent model judges the baselines.
+    every
+        Whether features that equal the baseline are explained too.
     """
 
     names: tuple[str, ...]
@@ -55,6 +57,7 @@ class TableMasker:
     distance: Distance
     outputs: tuple[str, ...]
     judged: bool = False
+    every: bool = False
 
     draws: ClassVar[None] = None
     inclusion: ClassVar[Inclusion] = "bernoulli"
@@ -73,7 +76,16 @@ class TableMasker:
             most_asked=giver.most_asked,
             needs_foil=giver.wanted is None,
             no_closed_form=None,
+            no_path=None,
+            no_slope=self._no_slope(),
+            drawn=getattr(giver, "drawn", False),  # a sample says so, most others say nothing
         )
+
+    def _no_slope(self) -> str | None:
+        """Return why a column has no slope: it is a category."""
+        spreads = zip(self.distance.columns, self.distance.spreads.tolist(), strict=True)
+        words = [column for column, spread in spreads if spread == 0]
+        return f"gives slopes of numbers, and {words[0]!r} holds categories" if words else None
 
     @property
     def owners(self) -> list[int]:
@@ -200,8 +212,9 @@ class TableRows:
         own = np.repeat(np.arange(b), self.copies)
         mine = repeated(self.inputs, own)
         apart = differ(mine, given.values, perturbation.members).reshape(b, self.copies, -1)
-        moves = np.asarray(apart.any(axis=1), dtype=np.bool_)
-        facts = self._facts(given, classes, moves, mine, ask)
+        changed = np.asarray(apart.any(axis=1), dtype=np.bool_)
+        moves = np.ones_like(changed) if perturbation.every else changed
+        facts = self._facts(given, classes, changed, mine, ask)
         asked = given.asked + (facts["baseline_in_class"] >= 0) * self.copies
         return replace(self, ground=_RowBaselines(given.values, moves, facts)), asked
 
@@ -333,6 +346,35 @@ class TableRows:
         return pd.DataFrame(
             made.reshape(-1, len(perturbation.columns)), columns=list(perturbation.columns)
         )
+
+    def ends(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the baselines of the rows, and the rows as often (``MaskedRows.ends``)."""
+        if self.ground is None:
+            raise ValueError("the rows have no baselines yet")
+        if self._numbers is None:
+            own = np.repeat(np.arange(len(self)), self.copies)
+            return self.ground.table, repeated(self.inputs, own)
+        columns = list(self.perturbation.columns)
+        mine, theirs = self._numbers
+        mine = np.repeat(mine, self.copies, axis=0)
+        return pd.DataFrame(theirs, columns=columns), pd.DataFrame(mine, columns=columns)
+
+    def shifted(self) -> pd.DataFrame:
+        """Return the rows, numbers moved by a standard deviation (``MaskedRows.shifted``)."""
+        distance = self.perturbation.distance
+        spreads = dict(zip(distance.columns, distance.spreads.tolist(), strict=True))
+        columns = {
+            c: self.inputs[c] + spreads[c] if spreads[c] > 0 else self.inputs[c]
+            for c in self.perturbation.columns
+        }
+        return pd.DataFrame(columns)
+
+    def pooled(self, rows: IntArray, parts: FloatArray) -> FloatArray:
+        """Return the sums (p, n) over the columns of each feature (``MaskedRows.pooled``)."""
+        whole = np.zeros((len(parts), self.n_all))
+        for column, owner in enumerate(self.perturbation.owners):
+            whole[:, owner] += parts[:, column]
+        return np.take_along_axis(whole, self.places[rows], axis=1)
 
     @cached_property
     def _cells(self) -> dict[str, tuple[Any, Any]]:

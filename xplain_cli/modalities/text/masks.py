@@ -18,7 +18,9 @@ from xplain_cli.features import (
     Subset,
     Traits,
     Weigh,
+    no_ends,
     not_judged,
+    not_pooled,
     not_refined,
     nothing_between,
     without_baselines,
@@ -185,6 +187,8 @@ class TextRows:
     subset: ClassVar[Subset | None] = None
 
     between = nothing_between
+    ends = shifted = no_ends
+    pooled = not_pooled
     with_baselines = without_baselines
     judged = not_judged
 

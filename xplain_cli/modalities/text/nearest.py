@@ -14,7 +14,9 @@ from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import (
     FeatureLabels,
     Subset,
+    no_ends,
     not_judged,
+    not_pooled,
     not_refined,
     nothing_between,
     without_baselines,
@@ -125,6 +127,8 @@ class AlignedRows:
     inputs_repeat: ClassVar[bool] = True
 
     between = nothing_between
+    ends = shifted = no_ends
+    pooled = not_pooled
     refined = not_refined
     with_baselines = without_baselines
     judged = not_judged

@@ -177,7 +177,7 @@ def fitted_width(estimator: Any) -> int | None:
         return fitted_width(steps[0]) if steps else None
 
 
-def _chosen(asked: Any, columns: Sequence[str]) -> list[str]:
+def chosen_columns(asked: Any, columns: Sequence[str]) -> list[str]:
     """Return the columns that a ColumnTransformer's selection names."""
     if isinstance(asked, str):
         return [asked]
@@ -196,7 +196,7 @@ def _chosen(asked: Any, columns: Sequence[str]) -> list[str]:
 def _of_transformer(transformer: Any, columns: Sequence[str]) -> Kinds:
     kinds = Kinds()
     for _, one, asked in transformer.transformers_:
-        chosen = _chosen(asked, columns)
+        chosen = chosen_columns(asked, columns)
         if not isinstance(one, str):
             kinds |= column_kinds(one, chosen)
     return kinds
@@ -264,7 +264,7 @@ def _passed_on(transformer: Any, columns: Sequence[str]) -> frozenset[str]:
     for _, one, asked in transformer.transformers_:
         plain = type(one).__name__ == "FunctionTransformer" and one.func is None
         if plain or (isinstance(one, str) and one == "passthrough"):
-            passed.update(_chosen(asked, columns))
+            passed.update(chosen_columns(asked, columns))
     return frozenset(passed)
 
 

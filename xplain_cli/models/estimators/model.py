@@ -39,6 +39,7 @@ from xplain_cli.models.estimators.columns import (
     moves_threshold,
     takes_texts,
 )
+from xplain_cli.models.estimators.networks import estimator_gradient
 from xplain_cli.models.estimators.trees import leaf_boxes, why_no_trees
 from xplain_cli.models.pickles.object_graph import held_by
 from xplain_cli.models.responses import Answer, expand, settle_answer
@@ -67,17 +68,20 @@ class EstimatorModel:
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
-        inputs = as_inputs(batch, self.categories, named=self.named, blanks=self.blanks)
-        answer = ask(self.estimator, self.signature.response, inputs)
+        answer = ask(self.estimator, self.signature.response, self._inputs(batch))
         return expand(answer, self.signature)
+
+    def _inputs(self, batch: Batch) -> Any:
+        return as_inputs(batch, self.categories, named=self.named, blanks=self.blanks)
 
     @property
     def capabilities(self) -> Capabilities:
-        """Leaves of tree models; trees and forests also add them up row by row."""
+        """Leaves of tree models, which trees and forests add up row by row; gradients of others."""
         kind, why = type(self.estimator), why_no_trees(self.estimator)
         alone = kind.__module__.startswith("sklearn.") and kind.__name__.startswith(_ROW_BY_ROW)
         return Capabilities(
             leaves=None if why else partial(leaf_boxes, self.estimator, self.signature),
+            gradient=partial(estimator_gradient, self.estimator, self.signature, self._inputs),
             row_by_row=alone,
             why_not={"leaves": why} if why else {},
         )

@@ -8,9 +8,9 @@ import importlib
 import re
 import sys
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
-_BLANKS = tuple(chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace())
 _BORDERS = frozenset({"AT_BOUNDARY", "AT_NON_BOUNDARY"})
 # a category of characters -> whether it takes blanks
 _CATEGORIES = {
@@ -21,6 +21,12 @@ _CATEGORIES = {
     "CATEGORY_WORD": False,
     "CATEGORY_NOT_WORD": True,
 }
+
+
+@cache
+def _blanks() -> tuple[str, ...]:
+    """Return all blanks there are, looked for once and only where a pattern is read."""
+    return tuple(chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace())
 
 
 def _takes(blank: str, items: Iterable[tuple[Any, Any]]) -> bool:
@@ -62,7 +68,7 @@ def _stays_between_blanks(parsed: Any) -> bool:
         if kind == "LITERAL":
             ok = not chr(value).isspace()
         elif kind == "IN":
-            ok = not any(_takes(blank, value) for blank in _BLANKS)
+            ok = not any(_takes(blank, value) for blank in _blanks())
         elif kind == "AT":
             ok = str(value) in _BORDERS
         else:

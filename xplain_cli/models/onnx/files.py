@@ -163,6 +163,22 @@ def _known_opsets() -> dict[str, int]:
     return newest
 
 
+def _check_limits(path: str, data: Content) -> None:
+    """Refuse a graph that makes more of its constants than any memory holds."""
+    from xplain_cli.models.onnx.limits import find_excess
+
+    folder = Path(path).resolve().parent
+    outside = sum((folder / name).stat().st_size for name in outside_files(path, data))
+    try:
+        excess = find_excess(data, outside)
+    except (IndexError, ValueError, OverflowError) as error:
+        raise RefusedError(f"{path}: a damaged ONNX file; export it again") from error
+    if excess is not None:
+        raise RefusedError(
+            f"{path}: refused, nothing of it was run: it holds {excess}; export it again without it"
+        )
+
+
 def check_file(path: str, data: Content) -> None:
     """
     Refuse a file that onnxruntime cannot open, before it is asked to.
@@ -170,7 +186,7 @@ def check_file(path: str, data: Content) -> None:
     Raises
     ------
     RefusedError
-        It is too large for its own format, or wants a newer opset.
+        It is too large for its own format, wants a newer opset, or allocates without end.
     """
     import onnxruntime
 
@@ -183,6 +199,7 @@ def check_file(path: str, data: Content) -> None:
         asked = opsets(data)
     except IndexError as error:
         raise RefusedError(f"{path}: a damaged ONNX file; export it again") from error
+    _check_limits(path, data)
     known = _known_opsets()
     for domain, version in asked.items():
         domain_known = known.get("" if domain == "ai.onnx" else domain)

@@ -88,6 +88,27 @@ def _node(data: Content, start: int, stop: int) -> Node:
     )
 
 
+def parse_nodes(data: Content, graphs: Sequence[tuple[int, int]]) -> Graph:
+    """
+    Return the operators of the graphs that start and end at some places.
+
+    Raises
+    ------
+    IndexError
+        The bytes are no ONNX model.
+    """
+    nodes: dict[str, Node] = {}
+    constants: dict[str, tuple[int, int]] = {}
+    for number, _, a, b in (part for graph in graphs for part in fields(data, *graph)):
+        if number == _NODE:
+            node = _node(data, a, b)
+            nodes |= dict.fromkeys(node.outputs, node)
+        elif number == _INITIALIZER:
+            names = [_text(data, c, d) for n, _, c, d in fields(data, a, b) if n == _TENSOR_NAME]
+            constants |= dict.fromkeys(names, (a, b))
+    return Graph(data, nodes, constants)
+
+
 def parse_graph(data: Content) -> Graph:
     """
     Return the operators of a model.
@@ -97,18 +118,10 @@ def parse_graph(data: Content) -> Graph:
     IndexError
         The bytes are no ONNX model.
     """
-    nodes: dict[str, Node] = {}
-    constants: dict[str, tuple[int, int]] = {}
     whole = fields(data, 0, len(data))
-    graphs = [(a, b) for number, wire, a, b in whole if (number, wire) == (_GRAPH, 2)]
-    for number, _, a, b in (part for graph in graphs for part in fields(data, *graph)):
-        if number == _NODE:
-            node = _node(data, a, b)
-            nodes |= dict.fromkeys(node.outputs, node)
-        elif number == _INITIALIZER:
-            names = [_text(data, c, d) for n, _, c, d in fields(data, a, b) if n == _TENSOR_NAME]
-            constants |= dict.fromkeys(names, (a, b))
-    return Graph(data, nodes, constants)
+    return parse_nodes(
+        data, [(a, b) for number, wire, a, b in whole if (number, wire) == (_GRAPH, 2)]
+    )
 
 
 def read_graph(path: str) -> Graph:

@@ -40,6 +40,7 @@ TYPES = {
     "tensor(uint8)": np.uint8,
 }
 _MISSING_TEXT = ""
+_IDS = ("input_ids", "token_ids", "input_word_ids")
 _LOCALE = re.compile(r"Failed to construct locale with name:([\w.@-]+?):")
 _NO_UTF8 = "a name or label in it is no UTF-8 text; export it again with plain names"
 
@@ -236,8 +237,17 @@ def is_matrix(inputs: Sequence[Slot]) -> bool:
     return len(inputs) == 1 and len(inputs[0].shape) == 2
 
 
+def refuse_ids(path: str, inputs: Sequence[Slot]) -> None:
+    """Refuse token ids by their name: as numbers of a table or a picture they mean nothing."""
+    for slot in inputs:
+        if "int" in slot.type and any(name in slot.name for name in _IDS):
+            said = f"{path}: input {slot.name!r} takes token ids"
+            raise OtherModalityError(said, "text")
+
+
 def _check_inputs(path: str, inputs: Sequence[Slot]) -> None:
     """Refuse inputs that are no table."""
+    refuse_ids(path, inputs)
     for slot in inputs:
         if slot.type not in TYPES:
             raise RefusedError(f"{path}: input {slot.name!r} is a {slot.type}, not a tensor")

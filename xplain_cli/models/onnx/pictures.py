@@ -14,6 +14,7 @@ from xplain_cli.models.contract import (
     Levels,
     LoadedModel,
     ModelRecipe,
+    OtherModalityError,
     PictureInput,
     Signature,
 )
@@ -24,12 +25,15 @@ from xplain_cli.models.onnx.model import (
     Slot,
     bound_outputs,
     open_onnx,
+    refuse_ids,
     settle_outputs,
 )
 from xplain_cli.models.onnx.outputs import read_answer
 from xplain_cli.models.pictures import LoadedFlatModel, fixed_batches, layout_of
 from xplain_cli.models.responses import expand
 from xplain_cli.models.stored import ModelContent
+
+_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -131,13 +135,18 @@ def open_onnx_pictures(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel
     check_file(recipe.source, stored.data)
     runner = Runner(recipe.source)
     inputs = runner.inputs()
+    refuse_ids(recipe.source, inputs)
     if len(inputs) == 1 and len(inputs[0].shape) == 2:
         return LoadedFlatModel(open_onnx(recipe, stored))
     if len(inputs) != 1 or len(inputs[0].shape) != 4:
-        listed = ", ".join(f"{one.name!r} {list(one.shape)}" for one in inputs)
+        listed = ", ".join(f"{one.name!r} {list(one.shape)}" for one in inputs[:_SHOWN])
+        if len(inputs) > 1 and all(one.width == 1 for one in inputs):
+            said = f"{recipe.source}: its {len(inputs)} inputs are columns of a table ({listed})"
+            raise OtherModalityError(said, "tabular")
         raise RefusedError(
             f"{recipe.source}: its inputs are {listed}; pictures need one input of four axes"
-            " (rows, channels, height, width), or one of rows of pixels: export it so"
+            " (rows, channels, height, width), or one of rows of pixels: export it so; rows of a"
+            " table: xplain tabular, texts: xplain text"
         )
     if TYPES.get(inputs[0].type, np.object_) in {np.object_, np.bool_}:
         raise RefusedError(f"{recipe.source}: its input is a {inputs[0].type}, not of pixels")

@@ -19,6 +19,7 @@ from xplain_cli.models.contract import (
     PictureInput,
     Signature,
 )
+from xplain_cli.models.onnx.files import check_file
 from xplain_cli.models.onnx.model import (
     TYPES,
     Runner,
@@ -333,6 +334,7 @@ def open_onnx_texts(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
     RefusedError
         onnxruntime cannot open it, its inputs are neither, or there is no tokenizer file.
     """
+    check_file(recipe.source, stored.data)
     runner = Runner(recipe.source)
     inputs = runner.inputs()
     listed = ", ".join(f"{one.name!r} {one.type}" for one in inputs)

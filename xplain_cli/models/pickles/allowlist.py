@@ -1,45 +1,21 @@
-"""The exact list of names that a pickle may ask for, and the verdict on a dry run."""
+"""The verdict on a dry run: which names it may ask for, and whether its parts mean no harm."""
 
-import json
-from collections.abc import Collection
-from functools import cache
-from importlib import resources
+from collections.abc import Collection, Iterator
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models.pickles.dry_run import DryRun
+from xplain_cli.models.pickles.kinds import CONTAINERS, SharedError
+from xplain_cli.models.pickles.meaning import Meaning
+from xplain_cli.models.pickles.native_parts import odd_native
+from xplain_cli.models.pickles.records import allow_list, allowed_names
 from xplain_cli.models.pickles.stand_ins import Global, Stub, attributes, walk
 
 _SHOWN = 5
-_CORES = ("numpy._core", "numpy.core")
-_ARROW = ("_restore_array", "chunked_array", "py_buffer", "type_for_alias")
-_TREES = ("metrics._dist_metrics", "neighbors._ball_tree", "neighbors._kd_tree")
-_PLAIN = (
-    *("bytearray", "bytes", "complex", "dict", "frozenset", "list", "object", "range", "set"),
-    *("slice", "tuple"),
-)
-_BUILDERS = frozenset({
-    *("_codecs:encode", "collections:defaultdict", "copyreg:_reconstructor", "functools:partial"),
-    *("numpy:dtype", "numpy.ma.core:_mareconstruct"),
-    *(f"numpy.random._pickle:__{name}_ctor" for name in ("bit_generator", "generator")),
-    "numpy.random._pickle:__randomstate_ctor",
-    *(f"{core}.multiarray:{name}" for core in _CORES for name in ("_reconstruct", "scalar")),
-    *(f"{core}.numeric:_frombuffer" for core in _CORES),
-    *("pandas._libs.internals:_unpickle_block", "pandas.core.indexes.base:_new_Index"),
-    *(f"pyarrow.lib:{name}" for name in _ARROW),
-    *(f"sklearn.{name}:newObj" for name in _TREES),
-    *(f"builtins:{name}" for name in _PLAIN),
-})
-"""Functions, and classes in lower case, that picklers call; all others are only held by models."""
+_FOLLOWED = frozenset({"array", "bytes", "bytearray", "dtype", "maker", "type"})
+_SPARE = 10**6
 
 SUBSTITUTED = frozenset({"functools:partial"})
 """Names that the strict load replaces by harmless ones of our own (see ``pickled``)."""
-
-
-@cache
-def allowed_names() -> frozenset[str]:
-    """Return the shipped list of ``module:name`` (.ci/make_allowlist.py makes it)."""
-    text = resources.files("xplain_cli.models.pickles").joinpath("allowed.json").read_text("utf-8")
-    return frozenset(json.loads(text))
 
 
 def is_allowed(module: str, name: str, trusted: Collection[str] = ()) -> bool:
@@ -64,13 +40,28 @@ def unknown_names(run: DryRun, trusted: Collection[str] = ()) -> tuple[tuple[str
 
 
 def _may_call(one: Global, trusted: Collection[str]) -> bool:
-    """Return whether a listed name may be called while a file loads: a class, or a builder."""
-    return (
-        one.name[:1].isupper()
-        or one.key in _BUILDERS
-        or one.name.startswith("__pyx_unpickle_")
-        or one.dotted in trusted
-    )
+    """Return whether a listed name may be called while a file loads: picklers do call it."""
+    record = allow_list().records.get(one.key)
+    made = record is not None and (bool(record.call) or record.role in _FOLLOWED)
+    return made or one.key in CONTAINERS | SUBSTITUTED or one.dotted in trusted
+
+
+def odd_parts(run: DryRun, trusted: Collection[str] = ()) -> Iterator[str]:
+    """
+    Yield what is wrong with the parts of a file, each with its place in the file.
+
+    Nothing of it is wrong with its names, which ``unknown_names`` tells.
+    """
+    meaning = Meaning(8 * run.size + _SPARE, trusted)
+    try:
+        for part, place in walk(run.root):
+            for name, wrong in meaning.odd(part):
+                yield f"{place}.{name}: {wrong}" if name else f"{place}: {wrong}"
+            broken = odd_native(part)
+            if broken is not None and not meaning.is_trusted(part):
+                yield f"{place}: {broken}"
+    except SharedError:
+        yield "its parts refer to each other more often than those of any model"
 
 
 def stated_version(run: DryRun) -> str | None:
@@ -84,7 +75,7 @@ def stated_version(run: DryRun) -> str | None:
 
 def judge(path: str, run: DryRun, trusted: Collection[str] = ()) -> None:
     """
-    Refuse a file whose dry run asks for more than the list grants.
+    Refuse a file whose dry run asks for more than the list grants, or whose parts mean harm.
 
     Raises
     ------
@@ -106,4 +97,10 @@ def judge(path: str, run: DryRun, trusted: Collection[str] = ()) -> None:
             f"{path}: refused, nothing of it was run: it asks for {listed}{more}; if you trust"
             f" {'these names' if len(unknown) > 1 else 'this name'}: {flags};"
             " the whole file: --trust-model; or export the model to ONNX"
+        )
+    odd = next(odd_parts(run, trusted), None)
+    if odd is not None:
+        raise RefusedError(
+            f"{path}: refused, nothing of it was run: {odd}; store the model again as it was"
+            " fitted, or export it to ONNX; if you made this file yourself: --trust-model"
         )

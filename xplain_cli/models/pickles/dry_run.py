@@ -45,12 +45,15 @@ class DryRun:
         What no list can allow, as phrases ("calls a computed value at byte 12").
     called
         The names that are called while it loads.
+    size
+        Bytes of the content.
     """
 
     root: Any
     globals: tuple[Global, ...]
     refusals: tuple[str, ...]
     called: tuple[Global, ...] = ()
+    size: int = 0
 
 
 def dry_run(data: Content, *, storages: bool = False) -> DryRun:
@@ -78,4 +81,6 @@ def dry_run(data: Content, *, storages: bool = False) -> DryRun:
         reason = str(error)[:_SHOWN] or type(error).__name__
         refusals.append(f"is no readable pickle ({reason}) at byte {engine.at}")
     called = tuple(engine.called.values())
-    return DryRun(None if refusals else root, tuple(names.values()), tuple(refusals), called)
+    return DryRun(
+        None if refusals else root, tuple(names.values()), tuple(refusals), called, len(data)
+    )

@@ -5,17 +5,23 @@ was removed between two releases the file loads without a word and may answer ot
 ``LogisticRegression(multi_class="ovr")`` of scikit-learn 1.6 answers by softmax from 1.8 on.
 """
 
+import ast
 import contextlib
 import dis
+import functools
+import importlib.util
 import inspect
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models.contract import LEFTOVERS, ModelRecipe
+from xplain_cli.models.pickles.dry_run import DryRun
 from xplain_cli.models.pickles.object_graph import held_by
 from xplain_cli.models.pickles.skew import bracketed, skew, way_out
+from xplain_cli.models.pickles.stand_ins import Global, array_values, attributes, walk
 
 _SHOWN = 5
 _LONGEST = 40
@@ -78,26 +84,31 @@ def _own_attributes(kind: type) -> set[str] | None:
     return names
 
 
-def _parameters(value: Any) -> set[str]:
-    """Return the parameters that the installed class takes, its parents' among them."""
+def _parameters(kind: type) -> set[str]:
+    """Return the parameters that an installed class takes, its parents' among them."""
     names: set[str] = set()
-    for one in type(value).__mro__:
+    for one in kind.__mro__:
         with contextlib.suppress(KeyError, TypeError, ValueError):  # no signature of its own
             names |= set(inspect.signature(vars(one)["__init__"]).parameters)
-    # an old file may lack a newer parameter, on which get_params fails in its own way
-    with contextlib.suppress(Exception):
-        names |= set(value.get_params(deep=False))
     return names
 
 
-def _is_default(owner: Any, name: str, value: Any) -> bool:
+def _own_parameters(value: Any) -> set[str]:
+    """Return the parameters that an estimator says it has."""
+    # an old file may lack a newer parameter, on which get_params fails in its own way
+    with contextlib.suppress(Exception):
+        return set(value.get_params(deep=False))
+    return set()
+
+
+def _is_default(owner: Mapping[Any, Any], name: str, value: Any) -> bool:
     """Return whether a leftover is a default under which the installed class answers alike."""
     if name in _NO_NUMBERS:
         return True
     if name == "multi_class":
         # by default liblinear meant one class against the rest, which softmax is not
-        several = len(getattr(owner, "classes_", ())) > 2
-        alike = not several or getattr(owner, "solver", "") != "liblinear"
+        several = len(owner.get("classes_", ())) > 2
+        alike = not several or owner.get("solver", "") != "liblinear"
         return isinstance(value, str) and value in {_UNSET, "auto"} and alike
     return isinstance(value, str) and value == _UNSET
 
@@ -108,17 +119,19 @@ def _shown(value: Any) -> str:
     return text if plain and len(text) <= _LONGEST else f"a {type(value).__name__}"
 
 
-def _leftovers_of(value: Any) -> Iterator[str]:
-    own = {name for name in vars(value) if isinstance(name, str)}
+def _leftovers_of(
+    kind: type, held: Mapping[Any, Any], parameters: Collection[str] = ()
+) -> Iterator[str]:
+    """Yield the leftovers among the attributes of an estimator of a class."""
+    own = {name for name in held if isinstance(name, str)}
     odd = {name for name in own if not name.startswith("_") and not name.endswith("_")}
-    odd -= _parameters(value)
-    known = _own_attributes(type(value)) if odd else None
+    odd -= _parameters(kind) | set(parameters)
+    known = _own_attributes(kind) if odd else None
     if known is None:
         return
     for name in sorted(odd - known):
-        held = vars(value)[name]
-        if not _is_default(value, name, held):
-            yield f"{type(value).__name__}.{name}={_shown(held)}"
+        if not _is_default(held, name, held[name]):
+            yield f"{kind.__name__}.{name}={_shown(held[name])}"
 
 
 def find_leftovers(root: Any) -> tuple[str, ...]:
@@ -133,9 +146,58 @@ def find_leftovers(root: Any) -> tuple[str, ...]:
         for value in held_by(root)
         if not isinstance(value, type) and hasattr(value, "get_params")
         if hasattr(value, "__dict__")
-        for one in _leftovers_of(value)
+        for one in _leftovers_of(type(value), vars(value), _own_parameters(value))
     ]
     return tuple(sorted(set(found)))
+
+
+@functools.cache
+def _written_parameters(module: str, name: str) -> frozenset[str]:
+    """Return the parameters of a class by the source of its package, which is not imported."""
+    package, *path = module.split(".")
+    spec = importlib.util.find_spec(package)
+    for folder in spec.submodule_search_locations or () if spec else ():
+        base = Path(folder, *path)
+        for file in (base.with_suffix(".py"), base / "__init__.py"):
+            if file.is_file():
+                return frozenset(_init_arguments(ast.parse(file.read_bytes()), name))
+    return frozenset()
+
+
+def _init_arguments(tree: ast.Module, name: str) -> Iterator[str]:
+    kinds = (one for one in tree.body if isinstance(one, ast.ClassDef) and one.name == name)
+    for part in (part for kind in kinds for part in kind.body):
+        if isinstance(part, ast.FunctionDef) and part.name == "__init__":
+            yield from (one.arg for one in (*part.args.args, *part.args.kwonlyargs))
+
+
+def _looks_odd(callee: Global, held: Mapping[Any, Any]) -> bool:
+    """Say whether an estimator states what may be no parameter of the installed class."""
+    own = {name for name in held if isinstance(name, str)}
+    public = {name for name in own if not name.startswith("_") and not name.endswith("_")}
+    return not public <= _written_parameters(callee.module, callee.name)
+
+
+def stated_leftovers(run: DryRun) -> tuple[str, ...]:
+    """
+    Return the leftovers that a pickle states of scikit-learn's classes, which nothing has loaded.
+
+    Only installed classes of scikit-learn are looked at; they are imported where a file states
+    more of them than the parameters in their source.
+    """
+    found: set[str] = set()
+    for value, _ in walk(run.root):
+        held = attributes(value)
+        if "_sklearn_version" not in held or not value.callee.module.startswith("sklearn."):
+            continue
+        if not _looks_odd(value.callee, held):
+            continue
+        with contextlib.suppress(ImportError, AttributeError):  # loading it will say that
+            kind = getattr(importlib.import_module(value.callee.module), value.callee.name)
+            classes = array_values(held.get("classes_")) or ()
+            if isinstance(kind, type):
+                found |= set(_leftovers_of(kind, {**held, "classes_": classes}))
+    return tuple(sorted(found))
 
 
 def check_leftovers(recipe: ModelRecipe, root: Any, version: str | None) -> tuple[str, ...]:

@@ -3,11 +3,12 @@
 import io
 from typing import Any
 
-from xplain_cli.errors import RefusedError, UsageError, nearest, shortened
+from xplain_cli.errors import RefusedError
 from xplain_cli.models.callables import extend_path
 from xplain_cli.models.contract import LoadedModel, ModelRecipe
 from xplain_cli.models.estimators.boosters import BOOSTERS
 from xplain_cli.models.estimators.model import Estimator
+from xplain_cli.models.members import stored_model
 from xplain_cli.models.pickles.allowlist import judge, stated_version
 from xplain_cli.models.pickles.dry_run import dry_run
 from xplain_cli.models.pickles.leftovers import check_leftovers, leftover_notes
@@ -58,9 +59,7 @@ def open_pickled(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
         raise RefusedError(
             f"{path}: cannot be loaded: {reason}{bracketed(version)}; {way}"
         ) from error
-    loaded = _member(path, loaded, recipe.member)
-    if isinstance(loaded, type) or not _predicts(loaded):
-        raise RefusedError(f"{path}: {_describe(loaded)}")
+    loaded = stored_model(recipe, loaded)
     if not recipe.trust_all:
         refuse_readers(path, loaded)
     leftovers = check_leftovers(recipe, loaded, version)
@@ -77,41 +76,3 @@ def open_pickled(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
         way_out=way_out(version),
         leftovers=leftovers,
     )
-
-
-def _predicts(value: Any) -> bool:
-    return any(callable(getattr(value, name, None)) for name in ("predict", "decision_function"))
-
-
-def _member(path: str, loaded: Any, name: str | None) -> Any:
-    """Return what a stored dict holds under a name; without a name, all that was stored."""
-    if name is None:
-        return loaded
-    if not isinstance(loaded, dict):
-        kind = type(loaded).__name__
-        raise UsageError(f"--member {name}: {path} holds a {kind}, not a dict; leave it out")
-    members = {str(key): value for key, value in loaded.items()}
-    if name not in members:
-        raise UsageError(
-            f"--member {name}: {path} holds {_listed(list(members))}{nearest(name, members)}"
-        )
-    return members[name]
-
-
-def _listed(names: list[str]) -> str:
-    return shortened(", ".join(names[:5]) + (", ..." if len(names) > 5 else ""))
-
-
-def _describe(loaded: Any) -> str:
-    kind = type(loaded).__name__
-    if isinstance(loaded, dict):
-        keys = _listed(list(map(str, loaded)))
-        models = [str(key) for key, value in loaded.items() if _predicts(value)]
-        ways = " or ".join(f"--member {shortened(name)}" for name in models[:3])
-        way = f"{ways} takes it" if models else "store the fitted model alone"
-        return f"holds a dict ({keys}), not a model; {way}"
-    if isinstance(loaded, type):
-        return f"holds the class {loaded.__name__}, not a fitted model; fit one, and store that"
-    if hasattr(loaded, "fit"):
-        return f"holds a {kind}, which does not predict; store the whole pipeline or the model"
-    return f"holds a {kind}, not a model; store the fitted model alone"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.models.pickles.stand_ins import Global, RawArray, Stub
+from xplain_cli.models.pickles.stand_ins import Global, OmittedBytes, RawArray, Stub
 from xplain_cli.models.pickles.unpickler import Engine
 
 DTYPE = "numpy:dtype"
@@ -163,7 +163,6 @@ def read_raw_array(made: Stub, engine: Engine) -> RawArray | None:
     if made.state.get("numpy_array_alignment_bytes") is not None:
         engine.skip(engine.read(1)[0])
     size = math.prod(shape) * dtype.itemsize
-    if size > KEPT_BYTES:
-        engine.skip(size)
-        return RawArray(shape, made.state["order"], dtype, None)
-    return RawArray(shape, made.state["order"], dtype, engine.read(size))
+    held = OmittedBytes(size, engine.data, engine.at)
+    engine.skip(size)
+    return RawArray(shape, made.state["order"], dtype, held)

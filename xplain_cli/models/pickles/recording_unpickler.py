@@ -17,6 +17,7 @@ from xplain_cli.models.pickles.guards import (
     reconstructed,
     unbuilt,
 )
+from xplain_cli.models.pickles.kinds import contents
 from xplain_cli.models.pickles.raw_arrays import (
     DTYPE,
     KEPT_BYTES,
@@ -36,6 +37,7 @@ from xplain_cli.models.pickles.unpickler import Content, Engine
 
 _SHOWN = 80
 _PLACES = 2**32
+_COPIES = frozenset({"numpy", "pandas", "pyarrow"})  # their states are copied whole
 
 
 def modern_name(module: str, name: str) -> tuple[str, str]:
@@ -68,6 +70,30 @@ class _Inert(Engine):
         super().__init__(data, at)
         self.names, self._inner, self.storages = names, inner, False
         self.called: dict[str, Global] = {}
+        self._taken: dict[int, Any] = {}
+
+    def _take(self, value: Any, *, deep: bool = False) -> None:
+        """
+        Note that a call or a state has copied from a list, dict or set; *deep*: from all within.
+
+        What is added to one later would be judged, and is not what was copied.
+        """
+        parts, seen = [value], set[int]()  # tuples may share tuples without end
+        while parts:
+            part = parts.pop()
+            if id(part) in seen:
+                continue
+            seen.add(id(part))
+            if isinstance(part, tuple):
+                parts.extend(one for one in part if isinstance(one, (tuple, list, dict, set)))
+            elif isinstance(part, (list, dict, set)):
+                self._taken[id(part)] = part
+                parts.extend(contents(part) or () if deep else ())
+
+    def _open(self, target: Any) -> Any:
+        if id(target) in self._taken:
+            raise RefusalError("adds items to a value that was copied before")
+        return target
 
     def nested(self) -> Self:
         """Return an engine for an array of objects, which holds no further one."""
@@ -105,7 +131,8 @@ class _Inert(Engine):
             callee, arguments, called = reconstructed(arguments)
         if called:
             self.called[callee.key] = callee
-        made = Stub(callee, arguments, keywords)
+        made = Stub(callee, arguments, keywords, called=called)
+        self._take(arguments)
         check_call(made, called=called)
         return made
 
@@ -136,6 +163,7 @@ class _Inert(Engine):
         if not isinstance(made, Stub) or made.built:
             raise RefusalError("sets the state of a finished value")
         check_state(state)
+        self._take(state, deep=made.callee.module.partition(".")[0] in _COPIES)
         made.state, made.built = state, True
         if made.callee.key == DTYPE:
             finish_dtype(made)
@@ -172,7 +200,7 @@ class _Inert(Engine):
     def _set_items(self, items: list[Any]) -> None:
         check_items(items)
         pairs = zip(items[::2], items[1::2], strict=True)
-        target = self.stack[-1]
+        target = self._open(self.stack[-1])
         if isinstance(target, dict):
             target.update(pairs)
         else:
@@ -187,12 +215,12 @@ class _Inert(Engine):
 
     def _extend(self, items: list[Any]) -> None:
         check_parts(items)
-        target = self.stack[-1]
+        target = self._open(self.stack[-1])
         (target if isinstance(target, list) else unbuilt(target).items).extend(items)
 
     def load_additems(self) -> None:
         items = self.pop_mark()
-        target = self.stack[-1]
+        target = self._open(self.stack[-1])
         check_parts(items)
         for item in items:
             check_key(item)
@@ -243,8 +271,8 @@ class _Inert(Engine):
 
     def _keep_bytes(self, size: int) -> None:
         if size > KEPT_BYTES:
+            self.append(OmittedBytes(size, self.data, self.at))
             self.skip(size)
-            self.append(OmittedBytes(size))
         else:
             self.append(self.read(size))
 

@@ -1,5 +1,6 @@
 """Stand-ins for what a pickle would build, and where in the whole each of them sits."""
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,17 +9,37 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xplain_cli.models.pickles.unpickler import Content
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class OmittedBytes:
-    """Bytes that are too many to keep."""
+    """
+    Bytes that are too many to copy.
+
+    Attributes
+    ----------
+    size
+        How many there are.
+    data, at
+        What they lie in, and where; None where they lie outside of the file.
+    """
 
     size: int
+    data: Content | None = None
+    at: int = 0
+
+    def view(self) -> memoryview:
+        """Return them where they lie, without a copy."""
+        whole = memoryview(b"" if self.data is None else self.data)
+        return whole[self.at : self.at + self.size]
 
 
 SCALARS = (str, bytes, bytearray, int, float, complex, bool, type(None), OmittedBytes)
 _LONGEST = 200
 _LARGE = 2**63
+_MANY = 2**14
+_BYTES = frozenset({"builtins:bytearray", "builtins:bytes"})
 RECONSTRUCTORS = frozenset({
     "numpy._core.multiarray:_reconstruct",
     "numpy.core.multiarray:_reconstruct",
@@ -52,6 +73,8 @@ class Stub:
     ----------
     callee
         The class or function that would have run.
+    called
+        Whether it would have been called; else only an instance would have been made.
     arguments, keywords
         What it would have been given.
     state
@@ -72,26 +95,28 @@ class Stub:
     items: list[Any] = field(default_factory=list)
     entries: list[tuple[Any, Any]] = field(default_factory=list)
     value: Any = None
+    called: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class RawArray:
-    """An array whose bytes follow the pickle; ``data`` is None where there are many."""
+    """An array whose bytes follow the pickle."""
 
     shape: tuple[int, ...]
     order: str
     dtype: np.dtype[Any]
-    data: bytes | None
+    data: OmittedBytes
 
-    def read(self) -> NDArray[Any] | None:
-        """Return the array, or None where its bytes were skipped."""
-        if self.data is None:
-            return None
-        return np.frombuffer(self.data, self.dtype).reshape(self.shape, order=_order(self.order))
+    def read(self) -> NDArray[Any]:
+        """Return the array, over the bytes of the file."""
+        return _shaped(self.data.view(), self.dtype, self.shape, self.order)
 
 
-def _order(order: str) -> Any:
-    return "F" if order == "F" else "C"
+def _shaped(data: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
+    if math.prod(shape) == 0:
+        return np.empty(shape, dtype)
+    fortran = order in ("F", True)
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
 def attributes(value: Any) -> dict[Any, Any]:
@@ -170,34 +195,52 @@ def walk(root: Any) -> Iterator[tuple[Any, str]]:
         queue.extend(_parts(value, place))
 
 
-def array_values(value: Any) -> list[Any] | None:
-    """Return the values of a small array of plain strings or numbers, or None."""
+def _object_array(items: list[Any], shape: Any) -> NDArray[Any]:
+    array = np.empty(len(items), dtype=object)
+    array[:] = items
+    return array.reshape(shape)
+
+
+def _pickled_array(shape: Any, dtype: Any, order: Any, data: Any) -> NDArray[Any]:
+    if isinstance(data, list):
+        return _object_array(data, shape)
+    return _shaped(raw_bytes(data), dtype.value, shape, order)
+
+
+def raw_bytes(value: Any) -> Any:
+    """Return the bytes that a value is, as something that holds a buffer."""
+    if isinstance(value, OmittedBytes):
+        return value.view()
+    if isinstance(value, Stub) and value.callee.key in _BYTES:
+        return raw_bytes(value.arguments[0]) if value.arguments else b""
+    return value
+
+
+def read_array(value: Any) -> NDArray[Any] | None:
+    """
+    Return the array that a stand-in is, over the bytes of the file; None where it is none.
+
+    An array of objects holds stand-ins.
+    """
     if not isinstance(value, Stub):
         return None
-    if isinstance(value.value, RawArray):
-        array = value.value.read() if len(value.value.shape) == 1 else None
-    elif value.callee.key in RECONSTRUCTORS and isinstance(value.state, tuple):
-        array = _pickled_array(value.state)
-    elif value.callee.key in FROM_BUFFER and len(value.arguments) == 4:
-        data, dtype, shape, _ = value.arguments
-        array = _pickled_array((1, shape, dtype, False, data))
-    else:
+    try:
+        if isinstance(value.value, RawArray):
+            return value.value.read()
+        if value.callee.key in RECONSTRUCTORS and isinstance(value.state, tuple):
+            return _pickled_array(*value.state[1:])
+        if value.callee.key in FROM_BUFFER and len(value.arguments) == 4:
+            data, dtype, shape, order = value.arguments
+            return _pickled_array(shape, dtype, order, data)
+    except (TypeError, ValueError, AttributeError):
         return None
-    if array is None or array.ndim != 1:
+    return None
+
+
+def array_values(value: Any) -> list[Any] | None:
+    """Return the values of an array of plain strings or numbers in a row, or None."""
+    array = read_array(value)
+    if array is None or array.ndim != 1 or array.size > _MANY:
         return None
     values: list[Any] = array.tolist()
     return values if all(isinstance(entry, SCALARS) for entry in values) else None
-
-
-def _pickled_array(state: tuple[Any, ...]) -> NDArray[Any] | None:
-    if len(state) != 5 or not isinstance(state[2], Stub):
-        return None
-    _, shape, dtype, _, data = state
-    try:
-        if isinstance(data, list):
-            array = np.empty(len(data), dtype=object)
-            array[:] = data
-            return array.reshape(shape)
-        return np.frombuffer(data, dtype.value).reshape(shape)
-    except (TypeError, ValueError):
-        return None

@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from xplain_cli.models.contract import (
 )
 from xplain_cli.models.pictures import LoadedFlatModel, layout_of
 from xplain_cli.models.responses import Answer, expand, settle_answer, to_matrix
-from xplain_cli.models.stored import LARGEST, ModelContent
+from xplain_cli.models.stored import ModelContent, unpacked_cap
 from xplain_cli.models.torch.archive import (
     EXPORT,
     REFUSED,
@@ -35,6 +36,7 @@ from xplain_cli.models.torch.archive import (
     refuse_pickle,
 )
 from xplain_cli.models.torch.export import Program, judge_export
+from xplain_cli.models.torch.gradients import Asked, torch_gradient
 from xplain_cli.models.torch.script import is_harmless, judge_code, judge_pickles
 
 _FORMS = {"export": "torch.export", "script": "TorchScript", "pickle": "a pickled module"}
@@ -95,11 +97,16 @@ class Network:
 class TorchModel:
     """A network that the probe has settled."""
 
-    capabilities = Capabilities()
-
-    def __init__(self, network: Network, signature: Signature) -> None:
-        self._network = network
+    def __init__(self, network: Network, signature: Signature, layout: str = "NCHW") -> None:
+        self._network, self._layout = network, layout
         self.signature = signature
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Derivatives by its input."""
+        network = self._network
+        asked = Asked(network.module, network.dtype, network.shape, self._layout, self.signature)
+        return Capabilities(gradient=partial(torch_gradient, asked))
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
@@ -156,7 +163,8 @@ class LoadedTorch:
 
     def bind(self, signature: Signature) -> Model:
         """Return the model that answers as *settled* says."""
-        return TorchModel(self._network, signature)
+        layout = self.takes.layout if self._recipe.modality == "image" else "NCHW"
+        return TorchModel(self._network, signature, layout)
 
 
 def _reason(error: Exception) -> str:
@@ -245,7 +253,7 @@ def open_torch(recipe: ModelRecipe, stored: ModelContent) -> LoadedTorch:
         torch is not installed.
     """
     path = recipe.source
-    archive = read_archive(path, stored.plain, LARGEST)
+    archive = read_archive(path, stored.plain, unpacked_cap(stored.size))
     program = None if recipe.trust_all else _judge(path, archive)
     if recipe.modality == "text":
         raise RefusedError(

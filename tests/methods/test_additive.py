@@ -1,0 +1,75 @@
+"""The additive stand-in: what it finds, what it leaves, and when there is none."""
+
+import numpy as np
+import pytest
+
+from xplain_cli.methods.additive import fit_additive, level_sums
+
+LEVELS = (4, 3, 1, 2)
+
+
+def drawn(rng, levels=LEVELS, total=2048):
+    return np.stack([rng.integers(0, count, total) for count in levels]).astype(np.int8)
+
+
+def contrasts(table, levels):
+    """Each feature's table less its mean: what a constant in it cannot change."""
+    parts = np.split(table, np.cumsum(levels)[:-1])
+    return np.concatenate([part - part.mean() for part in parts])
+
+
+@pytest.mark.parametrize("repeats", [1, 3, 8, 12])
+def test_a_sum_over_features_is_found_whole(repeats, rng):
+    codes = drawn(rng, total=repeats * 512)
+    effects = rng.normal(size=sum(LEVELS))
+    starts = np.cumsum((0, *LEVELS[:-1]))
+    outputs = sum(effects[start + codes[j]] for j, start in enumerate(starts))[:, None]
+    got = fit_additive(codes, LEVELS, outputs, repeats)
+    assert got.residuals.std() < 0.03 * outputs.std()
+    for table in got.tables[:, 0]:
+        assert contrasts(table, LEVELS) == pytest.approx(contrasts(effects, LEVELS), abs=0.1)
+
+
+def test_outputs_that_bins_do_not_explain_stay_as_they_are():
+    rng = np.random.default_rng(0)
+    levels = (4,) * 300
+    outputs = rng.normal(size=(1024, 1))
+    got = fit_additive(drawn(rng, levels, 1024), levels, outputs, 8)
+    assert got.residuals.var() < 1.2 * outputs.var()
+
+
+def test_with_more_bins_than_draws_what_is_left_is_less_and_not_more():
+    rng = np.random.default_rng(0)
+    levels = (4,) * 400
+    codes = drawn(rng, levels, 1024)
+    outputs = (codes[:5] >= 2).sum(axis=0)[:, None] + 0.1 * rng.normal(size=(1024, 1))
+    got = fit_additive(codes, levels, outputs, 8)
+    assert got.residuals.var() < 0.9 * outputs.var()
+
+
+def test_a_constant_output_has_a_stand_in_of_exactly_zero(rng):
+    outputs = np.column_stack([np.zeros(512), rng.normal(size=512)])
+    got = fit_additive(drawn(rng, total=512), LEVELS, outputs, 4)
+    assert not got.tables[:, 0].any()
+    assert not got.constants[:, 0].any()
+    assert not got.residuals[0].any()
+
+
+def test_a_level_without_draws_elsewhere_counts_nothing(rng):
+    codes = drawn(rng, (2, 2), 512)
+    levels = (2, 3)
+    codes[1, 0] = 2  # the one draw of its level
+    outputs = (codes[0] + 5 * (codes[1] == 2))[:, None] + 0.01 * rng.normal(size=(512, 1))
+    got = fit_additive(codes, levels, outputs, 8)
+    assert got.tables[0, 0, 4] == 0
+    assert got.residuals[0, 0] > 4
+
+
+def test_sums_by_level_are_sums_over_the_draws_that_have_it(rng):
+    codes, values = drawn(rng, total=50), rng.normal(size=(2, 50))
+    got = level_sums(codes, LEVELS, values)
+    at = 0
+    for j, count in enumerate(LEVELS):
+        for level in range(count):
+            assert got[:, at] == pytest.approx(values[:, codes[j] == level].sum(axis=1))
+            at += 1

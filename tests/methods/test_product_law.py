@@ -1,0 +1,58 @@
+"""The weighted law of binned draws against the draws themselves."""
+
+import numpy as np
+import pytest
+
+from xplain_cli.features import Draw
+from xplain_cli.methods.product_law import Draws, row_laws
+from xplain_cli.methods.requests import Pool
+
+WIDTH = 1.5
+
+
+def pool_of(rng, n=3, total=1 << 14, repeats=4):
+    shares = [rng.dirichlet(np.ones(3)) for _ in range(n)]
+    codes = np.stack([rng.choice(3, total, p=share) for share in shares]).astype(np.int8)
+    return Pool(Draw(codes, np.ones((0, total))), np.zeros((total, 1)), repeats, tuple(shares))
+
+
+def test_means_and_weight_are_those_of_weighted_draws(rng):
+    pool = pool_of(rng)
+    own = np.array([[0, 1, 2]])
+    laws = row_laws(own, pool, WIDTH)
+    match = pool.draw.codes == own[0][:, None]
+    weights = np.exp(-(~match).sum(axis=0) / (2 * WIDTH**2))
+    assert np.exp(laws.log_weight[0]) == pytest.approx(weights.mean(), rel=0.02)
+    assert laws.tilted[0] == pytest.approx(match @ weights / weights.sum(), abs=0.02)
+
+
+def test_a_level_that_no_draw_has_is_never_matched(rng):
+    laws = row_laws(np.array([[-1, 0, 0]]), pool_of(rng), WIDTH)
+    assert (laws.tilted[0, 0], laws.seen[0, 0], laws.contrasted[0, 0]) == (0, 0, False)
+
+
+def test_a_feature_with_one_level_is_always_matched(rng):
+    pool = pool_of(rng)
+    codes = pool.draw.codes.copy()
+    codes[1] = 0
+    shares = (pool.frequencies[0], np.ones(1), pool.frequencies[2])
+    laws = row_laws(np.array([[0, 0, 0]]), Pool(Draw(codes, None), pool.outputs, 4, shares), WIDTH)
+    assert (laws.tilted[0, 1], laws.contrasted[0, 1]) == (1, False)
+
+
+@pytest.mark.parametrize("n", [3, 70, 300])
+def test_a_pass_gives_the_sums_of_a_plain_loop(n, rng):
+    pool = pool_of(rng, n, total=512)
+    own = rng.integers(0, 3, n).astype(np.int8)
+    width = 0.75 * np.sqrt(n)
+    draws = Draws(pool, width)
+    laws = row_laws(own[None].astype(np.int64), pool, width)
+    weights = draws.weights(own, float(laws.log_weight[0]))
+    match = pool.draw.codes == own[:, None]
+    plain = np.exp(-(~match).sum(axis=0) / (2 * width**2) - laws.log_weight[0])
+    assert weights == pytest.approx(plain, rel=1e-5)
+    both = np.stack([weights, weights * rng.normal(size=512).astype(np.float32)])
+    got = draws.matched_sums(both)
+    for r in range(4):
+        at = slice(128 * r, 128 * (r + 1))
+        assert got[r] == pytest.approx(both[:, at] @ match[:, at].T / 128, abs=1e-5)

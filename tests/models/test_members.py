@@ -1,0 +1,79 @@
+"""The member of a stored dict that is the model: of pickles, skops files and judges."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.models import ModelRecipe, load_model
+from xplain_cli.models.inspection import inspect_file
+
+TABLE = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["a", "b"])
+LABELS = (TABLE["a"] + TABLE["b"] > 0).astype(int)
+
+
+def bundle():
+    model = LogisticRegression().fit(TABLE, LABELS)
+    return {"model": model, "scaler": StandardScaler().fit(TABLE), "columns": ["a", "b"]}
+
+
+@pytest.fixture(params=["pickle", "skops"])
+def path(request, tmp_path):
+    """Store a dict of a model and other things."""
+    if request.param == "pickle":
+        (tmp_path / "b.pkl").write_bytes(pickle.dumps(bundle()))
+        return str(tmp_path / "b.pkl")
+    pytest.importorskip("skops.io").dump(bundle(), tmp_path / "b.skops")
+    return str(tmp_path / "b.skops")
+
+
+def test_the_named_member_is_the_model(path):
+    loaded = load_model(ModelRecipe(path, member="model"))
+    found = loaded.bind(loaded.settle(TABLE)).predict(TABLE)
+    assert np.array_equal(found, bundle()["model"].predict_proba(TABLE))
+
+
+@pytest.mark.parametrize(
+    ("member", "kind", "said"),
+    [
+        (None, RefusedError, "holds a dict (model, scaler, columns), not a model; --member model"),
+        ("modle", UsageError, "--member modle: .*did you mean 'model'"),
+        ("scaler", RefusedError, "holds a StandardScaler, which does not predict"),
+    ],
+)
+def test_what_is_no_model_is_refused_with_the_way_out(path, member, kind, said):
+    with pytest.raises(kind, match=said.replace("(", r"\(").replace(")", r"\)")):
+        load_model(ModelRecipe(path, member=member))
+
+
+def test_a_file_without_members_refuses_a_name(tmp_path):
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(bundle()["model"]))
+    with pytest.raises(UsageError, match="holds a LogisticRegression, not a dict"):
+        load_model(ModelRecipe(str(tmp_path / "m.pkl"), member="model"))
+
+
+def test_inspect_names_the_members_and_takes_one(path):
+    if path.endswith(".pkl"):
+        found = inspect_file(path)
+        assert found.tree[0] == "dict of 3: 'model', 'scaler', 'columns'"
+        assert (
+            found.tree[1].strip() == "--member model: LogisticRegression (2 columns; classes 0, 1)"
+        )
+        assert "--member NAME" in found.refusals[0]
+    assert inspect_file(path, member="model").refusals == ()
+
+
+def test_a_judge_may_be_a_member(run, path, tmp_path):
+    TABLE.to_csv(tmp_path / "d.csv", index=False)
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(bundle()["model"]))
+    command = ("tabular", "m.pkl", "d.csv", "-m", "kernel-shap", "-b", "nearest", "--rows", "0:4")
+    done = run(*command, "--judge", path)
+    assert done.code == 3
+    assert f"--judge {path}:model takes it" in done.err
+    assert run(*command, "--judge", f"{path}:model").code == 0
+    judged = pd.read_csv(tmp_path / "xplain-out" / "stability.csv")
+    assert (judged["judge_in_class"] == judged["baseline_in_class"]).all()

@@ -1,0 +1,51 @@
+"""A baseline that needs no background asks for none: one row of DATA, or stdin, is enough."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from running import rows_of
+from sklearn.linear_model import LinearRegression
+
+TABLE = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 2)), columns=["a", "b"])
+METHOD = ("-m", "kernel-shap", "-o", "o", "-q")
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Store y = 2 a - b, one row, and a file of one other row."""
+    fitted = LinearRegression().fit(TABLE, 2 * TABLE["a"] - TABLE["b"])
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(fitted))
+    (tmp_path / "one.csv").write_text("a,b\n3,5\n")
+    (tmp_path / "other.csv").write_text("a,b\n1,1\n")
+    return "m.pkl"
+
+
+@pytest.mark.parametrize(
+    ("baseline", "weights"),
+    [("zero", [6, -5]), ("file=other.csv", [4, -4]), ("row=0", [0, 0])],
+)
+@pytest.mark.parametrize("data", ["one.csv", "-"])
+def test_one_row_or_a_pipe_is_enough(xplain, tmp_path, model, baseline, weights, data):
+    stdin = "a,b\n3,5\n" if data == "-" else None
+    done = xplain("tabular", model, data, *METHOD, "-b", baseline, stdin=stdin)
+    assert done.code == 0, done.err
+    assert "background" not in done.err
+    lines = sorted(rows_of(tmp_path / "o" / "weights.csv"), key=lambda line: line["feature"])
+    assert np.allclose([float(line["weight"]) for line in lines], weights)
+
+
+@pytest.mark.parametrize("more", [(), ("-m", "kernel-shap"), ("-m", "kernel-shap", "-b", "mean")])
+def test_what_reads_a_background_asks_a_pipe_for_one(xplain, model, more):
+    done = xplain("tabular", model, "-", *more, stdin="a,b\n3,5\n")
+    assert done.code == 2
+    assert "need --background FILE" in done.err
+    assert "-b row=ID, file=PATH" in done.err
+
+
+def test_several_baselines_refuse_a_pipe(xplain, model):
+    several = ("-b", "zero", "-b", "row=0")
+    done = xplain("tabular", model, "-", *METHOD, *several, stdin="a,b\n3,5\n")
+    assert done.code == 2
+    assert "save it to a file" in done.err

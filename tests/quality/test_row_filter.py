@@ -1,0 +1,66 @@
+"""Which rows a condition means, and what is refused."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.quality.row_filter import RowFilter
+
+FRAME = pd.DataFrame({
+    "row_id": [7, 8, 9],
+    "prediction": [0.2, 0.6, math.nan],
+    "residual": [-0.5, 0.1, 0.0],
+    "fidelity": ["good", "poor", None],
+    "mean radius": [1.0, 2.0, 3.0],
+})
+
+
+@pytest.mark.parametrize(
+    ("where", "rows"),
+    [
+        ("prediction>0.5", [8]),
+        ("prediction != 0.6", [7]),
+        ("0.1 < prediction <= 0.6", [7, 8]),
+        ('fidelity=="poor" or prediction<0.3', [7, 8]),
+        ('not fidelity=="poor"', [7, 9]),
+        ("abs(residual)>0.2", [7]),
+        ("residual<-0.2", [7]),
+        ("column('mean radius')>=2 and row_id==9", [9]),
+    ],
+)
+def test_a_condition_means_the_lines_that_meet_it(where, rows):
+    assert FRAME["row_id"][RowFilter.of((), where).mask(FRAME)].tolist() == rows
+
+
+def test_rows_are_meant_by_their_ids_as_they_are_printed():
+    assert RowFilter.of(("8", "9"), "residual>0").mask(FRAME).tolist() == [False, True, False]
+    assert RowFilter.of((), None).mask(FRAME).all()
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("prediction>", "cannot be read"),
+        ("predictions>1", "did you mean 'prediction'"),
+        ("fidelity>1", "a text and a number cannot be compared"),
+        ("prediction", "expected a comparison"),
+        ("prediction in (1, 2)", "expected"),
+        ("__import__('os').system('true')>1", "expected a column"),
+        ("open('/etc/passwd')>1", "expected a column"),
+        ("[1 for one in row_id]>1", "expected a column"),
+        ("1" * 2000 + ">1", "at most 1000 characters"),
+    ],
+)
+def test_what_is_no_condition_is_refused(where, said):
+    with pytest.raises(UsageError, match="--where") as caught:
+        RowFilter.of((), where).mask(FRAME)
+    assert said in str(caught.value)
+
+
+def test_a_row_that_is_not_there_is_named_with_one_that_is_like_it():
+    wanted = RowFilter.of(("patient-1", "b"), None)
+    with pytest.raises(RefusedError, match=r"row 'patient-1': no such row.*'patient-01'"):
+        wanted.check_found({"b"}, ["patient-01", "b"])
+    wanted.check_found({"patient-1", "b"}, [])

@@ -1,0 +1,333 @@
+"""Answers what methods ask of paths: where they bend, and sums of derivatives along them.
+
+Points of all paths of all blocks are asked together, in batches of one size that are never of one
+point alone. What is added up of a path is added in double precision, in the order of its nodes, so
+that no sum depends on the paths beside it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.methods import (
+    NeedPath,
+    NeedPieces,
+    NeedRoutes,
+    Noise,
+    PathSums,
+    Routes,
+    UnexplainedError,
+)
+from xplain_cli.models.batches import METER, metered
+from xplain_cli.models.gradients import Gradient, Readout, Slopes
+from xplain_cli.models.one_by_one import together_or_each
+from xplain_cli.seeds import NOISE, stream
+
+_ROUNDING = {False: 1e-12, True: 1e-5}
+
+Told: TypeAlias = Callable[[Exception, str], str]
+"""Says why a row failed: of what the model raised, and on what."""
+
+
+@dataclass(frozen=True)
+class PathModel:
+    """
+    How derivatives are asked.
+
+    Attributes
+    ----------
+    gradient
+        The model's.
+    scale
+        The scale on which its outputs are explained.
+    kept
+        The outputs that are needed, by which methods count.
+    told
+        Says why a row failed.
+    """
+
+    gradient: Gradient
+    scale: str
+    kept: IntArray
+    told: Told
+
+    def readout(self, pairs: IntArray, *, margin: bool) -> Readout:
+        """Return which number each path is about, by the outputs that methods know."""
+        own = np.where(pairs >= 0, self.kept[np.maximum(pairs, 0)], -1)
+        return Readout(own, self.gradient.link, self.scale, margin)
+
+
+def _route(asked: PathModel, block: Any, need: NeedRoutes) -> Routes | UnexplainedError:
+    gradient = asked.gradient
+
+    def enter(rows: Sequence[int]) -> tuple[FloatArray, FloatArray]:
+        theirs, mine = (block if len(rows) == len(block) else block.take(rows)).ends()
+        starts = gradient.enter(theirs)
+        return starts, gradient.enter(mine) - starts
+
+    found, errors = together_or_each(enter, range(len(block)))
+    lost = {row: asked.told(error, "this row or its baseline") for row, error in errors.items()}
+    if lost:
+        return UnexplainedError(lost)
+    starts, steps = found[0][1]
+    copies = len(starts) // len(block)
+    finite = np.isfinite(starts) & np.isfinite(steps)
+    bad = np.flatnonzero(~finite.reshape(len(block), -1).all(axis=1))
+    if len(bad):
+        why = "no path leads from the baseline to this row: one of them has a missing value"
+        return UnexplainedError(dict.fromkeys(bad.tolist(), why))
+    kinks: Sequence[Any] = [None] * len(starts)
+    if need.most and gradient.kinks is not None:
+        kinks = gradient.kinks(starts, steps, need.most)
+    shifts = None
+    if need.shifted:
+        own = np.repeat(gradient.enter(block.shifted()), copies, axis=0)
+        shifts = own - (starts + steps)
+    passed = np.array([0 if one is None else len(one.shares) for one in kinks], dtype=np.int64)
+    METER.inputs += int(passed.sum())
+    rounding = _ROUNDING[gradient.single]
+    return Routes(starts, steps, copies, kinks, gradient.smooth, rounding, passed, shifts)
+
+
+def answer_routes(
+    asked: PathModel, waiting: Sequence[tuple[Any, NeedRoutes]]
+) -> list[Routes | UnexplainedError]:
+    """Answer requests for the paths of blocks."""
+    answers = []
+    for block, need in waiting:
+        with metered(0):
+            answers.append(_route(asked, block, need))
+    return answers
+
+
+@dataclass(frozen=True)
+class _Nodes:
+    """
+    Nodes of many paths, those of one path side by side and in order.
+
+    Attributes
+    ----------
+    path : (m,) int
+        The path of each node, counted from 0, ascending.
+    share, weight : (m,)
+    slopes : (m, k), optional
+        Fixed derivatives by the scores; None: those of the readout at the node.
+    """
+
+    path: IntArray
+    share: FloatArray
+    weight: FloatArray
+    slopes: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class _PathLines:
+    """The straight lines (p, ...) on which nodes lie, what is read of each, and noise on them."""
+
+    starts: FloatArray
+    steps: FloatArray
+    readout: Readout
+    squared: bool = False
+    noise: Noise | None = None
+    shifts: FloatArray | None = None
+
+    def points(self, nodes: "_Nodes", batch: IntArray) -> FloatArray:
+        """Return the points of some nodes."""
+        path = nodes.path[batch]
+        shape = (-1, *[1] * (self.steps.ndim - 1))
+        points = self.steps[path]
+        points *= nodes.share[batch].reshape(shape)
+        points += self.starts[path]
+        if self.noise is None or self.shifts is None:
+            return np.asarray(points)
+        first = np.searchsorted(nodes.path, path)  # a node's draw goes by its number on the path
+        for at, (own, node) in enumerate(zip(path.tolist(), batch.tolist(), strict=True)):
+            source = stream(NOISE, *self.noise.seeds[own], node - int(first[at]))
+            points[at] += (
+                self.noise.size * source.standard_normal(points.shape[1:]) * self.shifts[own]
+            )
+        return np.asarray(points)
+
+
+def _filled(places: IntArray, size: int) -> IntArray:
+    """Fill places up to a batch with repeats of the last one."""
+    return places[np.minimum(np.arange(size), len(places) - 1)]
+
+
+def _squares(slopes: FloatArray, steps: FloatArray) -> FloatArray:
+    """Return squares over their sum, of the numbers that move; 0 where nothing slopes."""
+    squares = np.where(steps != 0, slopes, 0.0) ** 2
+    axes = tuple(range(1, squares.ndim))
+    total = np.array([one.sum() for one in squares]).reshape(-1, *[1] * len(axes))
+    return np.asarray(np.divide(squares, total, out=np.zeros(squares.shape), where=total > 0))
+
+
+def _add(sums: FloatArray, path: IntArray, parts: FloatArray) -> None:
+    """Add parts (m, ...) to the sums of their paths, one after the other."""
+    begins = np.flatnonzero(np.r_[True, path[1:] != path[:-1]])
+    counts = np.diff(np.r_[begins, len(path)])
+    for rank in range(int(counts.max())):
+        own = begins[counts > rank] + rank
+        sums[path[own]] += parts[own]
+
+
+_HELD_NUMBERS = 1 << 21
+"""Derivatives that are held before they are added up: many paths are added at a time."""
+
+
+@dataclass
+class _ScoreReading:
+    """Reads slopes off the scores at nodes, and keeps the explained number there."""
+
+    readout: Readout
+    values: FloatArray | None = None
+
+    def slopes(self, scores: FloatArray) -> FloatArray:
+        """Return the derivatives (m, k) by the scores."""
+        self.values, slopes = self.readout.read(scores)
+        return slopes
+
+
+def _walked(
+    gradient: Gradient, lines: _PathLines, nodes: _Nodes
+) -> tuple[FloatArray, FloatArray | None]:
+    """
+    Return the sums (p, ...) over the nodes of each path, and the explained number at each.
+
+    None in place of the numbers where the slopes of nodes are fixed: nobody asks then.
+    """
+    sums, size, count = np.zeros(lines.steps.shape), gradient.batch_rows, len(nodes.path)
+    values = np.empty(count) if nodes.slopes is None else None
+    held: list[FloatArray] = []
+    begun = 0
+    for at in range(0, count, size):
+        own = np.arange(at, min(at + size, count))
+        batch = _filled(own, size)
+        points = lines.points(nodes, batch)
+        reading = _ScoreReading(lines.readout.of(nodes.path[batch]))
+        fixed = None if nodes.slopes is None else nodes.slopes[batch]
+        with metered(size):
+            slopes, _ = gradient.derive(points, _read(reading, fixed))
+        slopes, path = slopes[: len(own)], nodes.path[own]
+        if values is not None and reading.values is not None:
+            values[own] = reading.values[: len(own)]
+        if lines.squared:
+            slopes = _squares(slopes, lines.steps[path])
+        held.append(slopes * nodes.weight[own].reshape(-1, *[1] * (slopes.ndim - 1)))
+        if own[-1] + 1 == count or (own[-1] + 1 - begun) * slopes[0].size > _HELD_NUMBERS:
+            _add(sums, nodes.path[begun : own[-1] + 1], np.concatenate(held))
+            held, begun = [], int(own[-1]) + 1
+    return sums, values
+
+
+def _read(reading: _ScoreReading, fixed: FloatArray | None) -> Slopes:
+    """Return what is read of the scores at nodes: fixed derivatives where there are some."""
+    return reading.slopes if fixed is None else lambda _: fixed
+
+
+def _lines(
+    asked: PathModel, waiting: Sequence[tuple[Any, NeedPath | NeedPieces]]
+) -> tuple[FloatArray, FloatArray, Readout]:
+    """Return the lines of the paths of all requests, (p, ...), and what is read of each."""
+    needs = [need for _, need in waiting]
+    starts = np.concatenate([need.routes.starts[need.places] for need in needs])
+    steps = np.concatenate([need.routes.steps[need.places] for need in needs])
+    pairs = np.concatenate([need.pairs for need in needs])
+    return starts, steps, asked.readout(pairs, margin=needs[0].margin)
+
+
+def _pooled(
+    asked: PathModel,
+    waiting: Sequence[tuple[Any, NeedPath | NeedPieces]],
+    sums: FloatArray,
+    values: Sequence[FloatArray],
+    counts: IntArray,
+) -> list[PathSums | UnexplainedError]:
+    """Give each request its own paths, added up over features."""
+    answers: list[PathSums | UnexplainedError] = []
+    at = 0
+    for block, need in waiting:
+        own = slice(at, at + len(need.places))
+        at = own.stop
+        rows = need.places // need.routes.copies
+        bad = ~np.isfinite(sums[own].reshape(len(rows), -1)).all(axis=1)
+        if bad.any():
+            why = "the model's derivatives between this row and its baseline are NaN or infinite"
+            answers.append(UnexplainedError(dict.fromkeys(np.unique(rows[bad]).tolist(), why)))
+            continue
+        parts = block.pooled(rows, asked.gradient.leave(sums[own]))
+        answers.append(PathSums(parts, values[own], counts[own]))
+    return answers
+
+
+def _kind(need: NeedPath) -> tuple[bool, bool, bool, float]:
+    """Return what requests must agree in to be added up together."""
+    return need.moved, need.squared, need.margin, 0.0 if need.noise is None else need.noise.size
+
+
+def _noise(needs: Sequence[NeedPath]) -> tuple[Noise | None, FloatArray | None]:
+    """Return the noise on the paths of all requests, and how far their numbers usually move."""
+    held = [(need.noise, need.routes.shifts, need.places) for need in needs]
+    noises = [noise for noise, _, _ in held if noise is not None]
+    if not noises:
+        return None, None
+    shifts = [moved[places] for _, moved, places in held if moved is not None]
+    seeds = [seed for noise in noises for seed in noise.seeds]
+    return Noise(seeds, noises[0].size), np.concatenate(shifts)
+
+
+def _added(
+    asked: PathModel, some: Sequence[tuple[Any, NeedPath]]
+) -> list[PathSums | UnexplainedError]:
+    """Answer requests that add up alike, together."""
+    starts, steps, readout = _lines(asked, some)
+    needs = [need for _, need in some]
+    noise, shifts = _noise(needs)
+    shares = [nodes for need in needs for nodes in need.nodes]
+    counts = np.array([len(one) for one in shares], dtype=np.int64)
+    nodes = _Nodes(
+        np.repeat(np.arange(len(counts)), counts),
+        np.concatenate(shares),
+        np.concatenate([part for need in needs for part in need.weights]),
+    )
+    lines = _PathLines(starts, steps, readout, needs[0].squared, noise, shifts)
+    sums, found = _walked(asked.gradient, lines, nodes)
+    values = np.zeros(len(nodes.path)) if found is None else found
+    if needs[0].moved and not needs[0].squared:
+        sums = sums * steps
+    return _pooled(asked, some, sums, np.split(values, np.cumsum(counts)[:-1]), counts)
+
+
+def answer_paths(
+    asked: PathModel, waiting: Sequence[tuple[Any, NeedPath]]
+) -> list[PathSums | UnexplainedError]:
+    """Answer requests for sums at nodes; those that add up alike go together."""
+    found: dict[int, PathSums | UnexplainedError] = {}
+    for kind in sorted({_kind(need) for _, need in waiting}):
+        places = [i for i, (_, need) in enumerate(waiting) if _kind(need) == kind]
+        found |= dict(zip(places, _added(asked, [waiting[i] for i in places]), strict=True))
+    return [found[i] for i in range(len(waiting))]
+
+
+def answer_pieces(
+    asked: PathModel, waiting: Sequence[tuple[Any, NeedPieces]]
+) -> list[PathSums | UnexplainedError]:
+    """Answer requests for integrals piece by piece: one derivative each, at its middle."""
+    starts, steps, readout = _lines(asked, waiting)
+    kinks = [need.routes.kinks[i] for _, need in waiting for i in need.places.tolist()]
+    counts = np.array([len(one.shares) - 1 for one in kinks], dtype=np.int64)
+    path = np.repeat(np.arange(len(kinks)), counts)
+    low = np.concatenate([one.shares[:-1] for one in kinks])
+    high = np.concatenate([one.shares[1:] for one in kinks])
+    before = np.concatenate([one.scores[:-1] for one in kinks])
+    after = np.concatenate([one.scores[1:] for one in kinks])
+    slopes = readout.of(path).mean_slopes(before, after)
+    nodes = _Nodes(path, (low + high) / 2, high - low, slopes)
+    sums, _ = _walked(asked.gradient, _PathLines(starts, steps, readout), nodes)
+    values = [
+        readout.of(np.full(len(one.scores), i)).read(one.scores)[0] for i, one in enumerate(kinks)
+    ]
+    return _pooled(asked, waiting, sums * steps, values, counts)

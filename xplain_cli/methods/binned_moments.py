@@ -1,0 +1,290 @@
+"""What draws in bins say at each row: moments of the targets under the row's weighted law.
+
+The additive stand-in g has known moments, from its tables. For what it leaves, f - g, means are
+taken over the draws, repeat by repeat, as ratios to the weight that the draws show.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray, add_up
+from xplain_cli.methods.additive import level_starts
+from xplain_cli.methods.product_law import Draws, RowLaws
+from xplain_cli.methods.requests import Pool
+from xplain_cli.targets import pair_values
+
+
+@dataclass(frozen=True)
+class Targets:
+    """
+    The explained numbers of t targets on the draws.
+
+    Attributes
+    ----------
+    offsets : (t,)
+        What was taken from all of them.
+    left : (t, N) float32
+        What the stand-in leaves of each.
+    moments : (r, 1 + 3 t, m) float32
+        Of each draw 1, what is left, its square, and its product with the stand-in.
+    tables : (r, t, levels), constants : (r, t)
+        The stand-ins, by repeat.
+    totals, squares : (r, t, n)
+        Their means over the levels of each feature, and those of their squares.
+    sums : (r, t, levels), means : (r, t)
+        Means over the draws of a repeat of what is left: where they have a level, and of all.
+    """
+
+    offsets: FloatArray
+    left: Any
+    moments: Any
+    tables: FloatArray
+    constants: FloatArray
+    totals: FloatArray
+    squares: FloatArray
+    sums: FloatArray
+    means: FloatArray
+
+
+def see_targets(pool: Pool, pairs: IntArray, *, margin: bool) -> Targets:
+    """Take what is known of the outputs together to what is explained, ``pairs`` (t, 2)."""
+
+    def paired(parts: FloatArray) -> FloatArray:
+        """Return (..., t, x) of outputs (..., k, x)."""
+        last = np.moveaxis(parts, -2, -1)
+        found = pair_values(last.reshape(-1, last.shape[-1]), pairs, margin=margin)
+        return np.ascontiguousarray(np.moveaxis(found.reshape(-1, *last.shape[:-1]), 0, -2))
+
+    level = pool.outputs - pool.outputs[0]
+    values = pair_values(level, pairs, margin=margin)
+    # of two outputs with a constant difference the stand-ins would leave rounding
+    some: BoolArray = np.asarray(values.any(axis=1))
+    left = np.where(some[:, None], paired(pool.stand_in.residuals), 0.0)
+    tables = np.where(some[:, None], paired(pool.stand_in.tables), 0.0)
+    constants = np.where(some, paired(pool.stand_in.constants[..., None])[..., 0], 0.0)
+    starts, frequency = level_starts(pool.levels)[:-1], np.concatenate(pool.frequencies)
+    moments = np.concatenate([np.ones((1, len(level))), left, left**2, left * (values - left)])
+    by_repeat = moments.reshape(len(moments), pool.repeats, -1).transpose(1, 0, 2)
+    return Targets(
+        offsets=pair_values(pool.outputs[:1], pairs, margin=margin)[:, 0],
+        left=left.astype(np.float32),
+        moments=np.ascontiguousarray(by_repeat, dtype=np.float32),
+        tables=tables,
+        constants=constants,
+        totals=np.add.reduceat(tables * frequency, starts, axis=-1),
+        squares=np.add.reduceat(tables**2 * frequency, starts, axis=-1),
+        sums=np.where(some[:, None], paired(pool.by_level[1]), 0.0),
+        means=by_repeat[:, 1 : 1 + len(left)].mean(axis=-1),
+    )
+
+
+@dataclass(frozen=True)
+class DrawSums:
+    """
+    What the draws say at b rows: means over the draws of each repeat, weighted or not.
+
+    Attributes
+    ----------
+    weight, left : (b, r), (b, r, t)
+        Mean weight, and weighted mean of what the stand-in leaves.
+    squares, products : (b, r, t)
+        Weighted means of its square, and of its product with the stand-in.
+    matched_weight, matched : (b, r, n), (b, r, t, n)
+        The same as the first two where draws are in the row's bin of a feature.
+    plain_share, plain : (b, r, n), (b, r, t, n)
+        The same without weights.
+    plain_left : (b, r, t)
+        Mean of what the stand-in leaves, without weights.
+    effective : (b,)
+        Effective share of the draws.
+    """
+
+    weight: FloatArray
+    left: FloatArray
+    squares: FloatArray
+    products: FloatArray
+    matched_weight: FloatArray
+    matched: FloatArray
+    plain_share: FloatArray
+    plain: FloatArray
+    plain_left: FloatArray
+    effective: FloatArray
+
+
+def pass_over(
+    draws: Draws, pool: Pool, laws: RowLaws, codes: IntArray, seen: Sequence[Targets]
+) -> DrawSums:
+    """Pass over the draws once for each row."""
+    r, t = pool.repeats, len(seen[0].offsets)
+    b, n = codes.shape
+    size = len(pool.outputs) // r
+    matched, sums = np.empty((b, r, 1 + t, n)), np.empty((b, r, 1 + 3 * t))
+    squared = np.empty(b)
+    own_codes = codes.astype(pool.draw.codes.dtype)
+    for i, target in enumerate(seen):
+        weights = draws.weights(own_codes[i], laws.log_weight[i])
+        weighted = np.empty((1 + t, len(weights)), dtype=np.float32)
+        weighted[0] = weights
+        np.multiply(target.left, weights, out=weighted[1:])
+        matched[i] = draws.matched_sums(weighted)
+        sums[i] = (target.moments @ weights.reshape(r, size, 1))[..., 0]
+        squared[i] = weights @ weights
+    sums /= size
+    total = add_up(np.moveaxis(sums[..., 0], 1, 0)) / r
+    shares = pool.by_level[0]
+    return DrawSums(
+        weight=sums[..., 0],
+        left=sums[..., 1 : 1 + t],
+        squares=sums[..., 1 + t : 1 + 2 * t],
+        products=sums[..., 1 + 2 * t :],
+        matched_weight=matched[:, :, 0],
+        matched=matched[:, :, 1:],
+        plain_share=np.stack([shares[:, own] for own in laws.places]),
+        plain=np.stack([part.sums[..., own] for part, own in zip(seen, laws.places, strict=True)]),
+        plain_left=np.stack([part.means for part in seen]),
+        effective=total**2 * len(pool.outputs) / np.maximum(squared, 1e-300),
+    )
+
+
+def over_repeats(parts: FloatArray) -> FloatArray:
+    """Return the mean over repeats of (b, r, ...), which keeps its place: (b, 1, ...)."""
+    return np.asarray(add_up(np.moveaxis(parts, 1, 0))[:, None] / parts.shape[1], dtype=np.float64)
+
+
+def over_features(parts: FloatArray) -> FloatArray:
+    """Sum over the features, the last axis; the order of a sum follows the memory."""
+    return np.asarray(np.ascontiguousarray(parts).sum(axis=-1))
+
+
+def _divided(above: FloatArray, below: FloatArray) -> FloatArray:
+    return np.asarray(above / np.where(below > 0, below, 1.0), dtype=np.float64)
+
+
+def _contrasts(
+    matched: FloatArray, matched_weight: FloatArray, every: FloatArray, weight: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """
+    Return the mean where draws match a row less the mean where not, and how repeats part from it.
+
+    Means are ratios, so repeats stand as their linear terms: the pooled ratio is their mean.
+
+    Parameters
+    ----------
+    matched : (b, r, t, n), matched_weight : (b, r, n), every : (b, r, t), weight : (b, r)
+
+    Returns
+    -------
+    difference : (b, 1, t, n), pooled
+    inside, outside : (b, r, t, n), what each repeat adds to either mean; 0 on average
+    """
+    inside_weight = matched_weight[:, :, None]
+    outside_weight = weight[:, :, None, None] - inside_weight
+    rest = every[..., None] - matched
+    above, below = over_repeats(inside_weight), over_repeats(outside_weight)
+    first, second = _divided(over_repeats(matched), above), _divided(over_repeats(rest), below)
+    inside = _divided(matched - first * inside_weight, above)
+    outside = _divided(rest - second * outside_weight, below)
+    return first - second, inside, outside
+
+
+def _widening(counts: IntArray) -> FloatArray:
+    """Return by how much deviations of a mean over few draws are widened: it takes one of them."""
+    known = np.maximum(counts, 2)
+    return np.asarray(np.sqrt(known / (known - 1)), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """
+    Moments of t targets under the weighted laws of b rows, by repeat.
+
+    Attributes
+    ----------
+    slopes : (b, r, t, n)
+        The slope of the target in each match indicator alone.
+    doubts : (b, r, t, n)
+        Further deviations of the slopes: what few draws leave open.
+    means, variances : (b, r, t)
+        Of the target.
+    gaps : (b, r, t, n)
+        The slopes less what the row's bins alone would give.
+    """
+
+    slopes: FloatArray
+    doubts: FloatArray
+    means: FloatArray
+    variances: FloatArray
+    gaps: FloatArray
+
+
+def _stand_in_moments(
+    laws: RowLaws, seen: Sequence[Targets]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return slopes (b, r, t, n), means and variances (b, r, t) of the stand-ins."""
+    plain, tilted = (part[:, None, None] for part in (laws.plain, laws.tilted))
+    own = np.stack([part.tables[..., at] for part, at in zip(seen, laws.places, strict=True)])
+    totals, squares = np.stack([p.totals for p in seen]), np.stack([p.squares for p in seen])
+    rest = _divided(totals - plain * own, 1 - plain)
+    squares = _divided(squares - plain * own**2, 1 - plain)
+    level = tilted * own + (1 - tilted) * rest
+    spread = tilted * own**2 + (1 - tilted) * squares - level**2
+    constants = np.stack([part.constants for part in seen])
+    return own - rest, constants + over_features(level), over_features(spread)
+
+
+def see_moments(pool: Pool, laws: RowLaws, seen: Sequence[Targets], sums: DrawSums) -> Moments:
+    """Put what is known of the stand-ins and what draws say of the rest together."""
+    slopes, means, variances = _stand_in_moments(laws, seen)
+    total = len(pool.outputs)
+    difference, inside, outside = _contrasts(
+        sums.matched, sums.matched_weight, sums.left, sums.weight
+    )
+    plain, plain_inside, plain_outside = _contrasts(
+        sums.plain, sums.plain_share, sums.plain_left, np.ones(sums.weight.shape)
+    )
+    left = inside - outside + difference
+    there = laws.contrasted[:, None, None]
+    widening = [_widening(counts)[:, None, None] - 1 for counts in (laws.seen, total - laws.seen)]
+    weight = sums.weight[..., None]
+    level = over_repeats(sums.left) / over_repeats(weight)
+    own = sums.left / weight
+    return Moments(
+        slopes=np.where(there, slopes + left, 0.0),
+        doubts=np.where(there, widening[0] * inside - widening[1] * outside, 0.0),
+        means=means + level + _divided(sums.left - level * weight, over_repeats(weight)),
+        variances=variances
+        + sums.squares / weight
+        - own**2
+        + 2 * (sums.products / weight - own * means),
+        gaps=np.where(there, left - (plain_inside - plain_outside + plain), 0.0),
+    )
+
+
+def influence(draws: Draws, own: Any, laws: RowLaws, row: int, left: Any) -> FloatArray:
+    """
+    Return the spread of the slopes of one repeat, its draws taken as independent.
+
+    Returns
+    -------
+    (n, t, n) factors: outer products of which sum to the covariance of the slopes (t, n)
+    """
+    weights = draws.weights(own, laws.log_weight[row]).astype(np.float64)
+    z = draws.matches(own)
+    there, total = laws.contrasted[row], len(weights)
+    widening = [_widening(counts[row]) for counts in (laws.seen, total - laws.seen)]
+    matched = (z @ weights, (~z) @ weights)
+    factors = np.zeros((len(own), len(left), len(own)))
+    for t, values in enumerate(left.astype(np.float64)):
+        weighted = weights * values
+        parts = []
+        for side, every, wide in zip((z, ~z), matched, widening, strict=True):
+            mean = _divided(side @ weighted, every)
+            part = side * (weighted - mean[:, None] * weights) * wide[:, None]
+            parts.append(_divided(part, every[:, None]))
+        scores = np.where(there[:, None], parts[0] - parts[1], 0.0)
+        spread, axes = np.linalg.eigh(scores @ scores.T)
+        factors[:, t] = (axes * np.sqrt(np.maximum(spread, 0.0))).T
+    return factors

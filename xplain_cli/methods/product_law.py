@@ -1,0 +1,145 @@
+"""LIME's weighted law of binned draws: a product over features, for each row another.
+
+A draw is weighted by kappa for each feature in which it is not in the row's bin. Features are
+drawn independently, so the weighted law Q is a product as well: a feature is in the row's bin with
+p' = p / (p + (1 - p) kappa), p being the frequency of that bin. So the Gram matrix of the match
+indicators is known: diagonal, with variances p' (1 - p') (Garreau and von Luxburg 2020,
+arXiv:2001.03447). What is not known, one pass over the draws measures.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+from xplain_cli.methods.additive import level_starts
+from xplain_cli.methods.requests import Pool
+
+_BLOCK_FEATURES, _BLOCK_NUMBERS = 64, 1 << 18  # about what caches hold
+
+
+@dataclass(frozen=True)
+class RowLaws:
+    """
+    The weighted laws of b rows with n features.
+
+    Attributes
+    ----------
+    places : (b, n) int
+        The row's own level among those of all features.
+    seen : (b, n) int
+        Draws that are in the row's bin.
+    contrasted : (b, n) bool
+        Where draws lie both inside and outside the row's bin.
+    plain, tilted : (b, n)
+        p and p': 0 where no draw is in the bin, 1 where all are.
+    log_weight : (b,)
+        Logarithm of the mean weight of a draw.
+    """
+
+    places: IntArray
+    seen: IntArray
+    contrasted: BoolArray
+    plain: FloatArray
+    tilted: FloatArray
+    log_weight: FloatArray
+
+    @property
+    def variances(self) -> FloatArray:
+        """Variances of the match indicators under the weighted law, (b, n)."""
+        return self.tilted * (1 - self.tilted)
+
+
+def row_laws(codes: IntArray, pool: Pool, width: float) -> RowLaws:
+    """
+    Return the weighted laws of rows with the levels *codes* (b, n), -1 for one that no draw has.
+
+    A level that the background has but no draw shows is taken as one that cannot be drawn.
+    """
+    starts = level_starts(pool.levels)
+    places = starts[:-1] + np.maximum(codes, 0)
+    total = len(pool.outputs)
+    counts = np.rint(pool.by_level[0].sum(axis=0) * total / pool.repeats)
+    seen = np.where(codes >= 0, counts[places], 0).astype(np.int64)
+    share = np.where(codes >= 0, np.concatenate(pool.frequencies)[places], 0.0)
+    apart = np.exp(-0.5 / width**2)
+    log_weight = np.log(share + (1 - share) * apart).sum(axis=-1)
+    contrasted = (seen > 0) & (seen < total)
+    plain = np.where(contrasted, share, (seen == total).astype(np.float64))
+    return RowLaws(
+        places, seen, contrasted, plain, plain / (plain + (1 - plain) * apart), log_weight
+    )
+
+
+class Draws:
+    """The draws of a pool, passed over row by row; nothing of a row depends on its neighbours."""
+
+    def __init__(self, pool: Pool, width: float) -> None:
+        self._codes = np.asarray(pool.draw.codes)
+        n, total = self._codes.shape
+        self._repeats, self._size = pool.repeats, total // pool.repeats
+        self._factor = -0.5 / width**2
+        self._match = np.empty((n, total), dtype=np.bool_)
+        self._kind = np.uint8 if n <= 255 else np.int32
+        features = min(n, _BLOCK_FEATURES)
+        some = min(pool.repeats, max(1, _BLOCK_NUMBERS // (features * self._size)))
+        self._numbers = np.empty(features * some * self._size, dtype=np.float32)
+        self._blocks = [
+            (slice(j, min(j + features, n)), slice(r, min(r + some, pool.repeats)))
+            for r in range(0, pool.repeats, some)
+            for j in range(0, n, features)
+        ]
+
+    def _draws(self, repeats: slice) -> slice:
+        """Return the places of the draws of some repeats."""
+        return slice(repeats.start * self._size, repeats.stop * self._size)
+
+    def matches(self, own: Any) -> BoolArray:
+        """Return where the draws have the levels (n,) of a row, (n, N)."""
+        return np.asarray(self._codes == own[:, None])
+
+    def weights(self, own: Any, log_weight: float) -> Any:
+        """
+        Return the weights of all draws at a row over their mean under the law, (N,), float32.
+
+        The row is then the one whose matches ``matched_sums`` sums up.
+
+        Parameters
+        ----------
+        own : (n,)
+            The row's levels, in the type of the draws.
+        log_weight
+            As of ``RowLaws``.
+        """
+        total: Any = np.zeros(self._codes.shape[1], dtype=self._kind)
+        for features, repeats in self._blocks:
+            at = self._draws(repeats)
+            found = self._match[features, at]
+            np.equal(self._codes[features, at], own[features, None], out=found)
+            total[at] += np.add.reduce(found.view(np.uint8), axis=0, dtype=self._kind)
+        apart = np.arange(len(own), -1, -1) * self._factor - log_weight
+        return np.exp(np.minimum(apart, 60.0)).astype(np.float32).take(total)
+
+    def matched_sums(self, weighted: Any) -> FloatArray:
+        """
+        Return the means over each repeat of values, where the draws match the last row.
+
+        Parameters
+        ----------
+        weighted : (c, N) float32
+
+        Returns
+        -------
+        (r, c, n)
+        """
+        by_repeat = weighted.reshape(len(weighted), self._repeats, -1).transpose(1, 0, 2)
+        found = np.empty((self._repeats, len(weighted), len(self._codes)))
+        for features, repeats in self._blocks:
+            matched = self._match[features, self._draws(repeats)].view(np.uint8)
+            numbers = self._numbers[: matched.size].reshape(matched.shape)
+            numbers[:] = matched  # faster than from bool
+            columns = numbers.reshape(len(numbers), -1, self._size).transpose(1, 2, 0)
+            found[repeats, :, features] = by_repeat[repeats] @ columns
+        found /= self._size
+        return found

@@ -1,0 +1,158 @@
+"""Refuses ONNX graphs whose constants alone make onnxruntime allocate without end.
+
+A graph of a hundred bytes may ask for a tensor of terabytes, which is made while the file is
+opened: constants are folded then. What a graph allocates by the rows it is asked is not seen here.
+The field numbers are those of onnx.proto, as in ``files``.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+
+from xplain_cli.models.onnx.files import fields
+from xplain_cli.models.onnx.graph import Graph, Node, constant, listed, parse_nodes
+from xplain_cli.models.pickles.unpickler import Content
+
+_MOST = 2**28
+"""Numbers of a tensor that a graph makes of its constants alone: a gigabyte of floats."""
+
+_REPEATS = 2**24
+_DIMS, _SPARSE_DIMS, _LOCATION = 1, 3, 14
+_WITHIN: dict[str, dict[int, str]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+}
+# trees keep millions of numbers and modes of nodes in attributes: fields 7, 8 and 9
+_RUN = re.compile(
+    rb"(?:\x3d.{4}|\x40[\x80-\xff]{0,9}[\x00-\x7f]|\x4a(?:\x0aBRANCH_[A-Z]{3}|\x04LEAF))++",
+    re.DOTALL,
+)
+_SHAPED = {"ConstantOfShape": 0, "Expand": 1, "Reshape": 1}
+_SIZED = frozenset({"RandomNormal", "RandomUniform"})
+
+
+def _parts(kind: str, data: Content, start: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the fields of a message; of an attribute without its runs of numbers."""
+    while start < stop:
+        run = _RUN.match(data, start, stop) if kind == "attribute" else None
+        if run is not None:
+            start = run.end()
+            continue
+        for number, wire, a, b in fields(data, start, stop):
+            yield number, wire, a, b
+            start = b
+            if kind == "attribute":
+                break
+        else:
+            return
+
+
+def _messages(data: Content) -> Iterator[tuple[str, int, int]]:
+    """Yield every message that may lead to a tensor or an operator, with its place."""
+    waiting = [("model", 0, len(data))]
+    while waiting:
+        kind, start, stop = waiting.pop()
+        yield kind, start, stop
+        within = _WITHIN.get(kind, {})
+        waiting.extend(
+            (within[number], a, b)
+            for number, wire, a, b in (_parts(kind, data, start, stop) if within else ())
+            if wire == 2 and number in within
+        )
+
+
+def _lengths(data: Content, start: int, stop: int, wanted: int) -> list[int]:
+    """Return the lengths of the axes of a tensor, packed or not."""
+    found: list[int] = []
+    for number, wire, a, b in fields(data, start, stop):
+        if number == wanted and wire == 0:
+            found.append(a)
+        elif number == wanted and wire == 2:
+            value = shift = 0
+            for byte in data[a:b]:
+                value |= (byte & 127) << shift
+                shift += 7
+                if byte < 128:
+                    found.append(value)
+                    value = shift = 0
+    return found
+
+
+def _odd_tensor(data: Content, start: int, stop: int, outside: int) -> str | None:
+    numbers = math.prod(_lengths(data, start, stop, _DIMS))
+    held = stop - start
+    if any(field == _LOCATION for field, *_ in fields(data, start, stop)):
+        held += outside
+    # two numbers of four bits lie in a byte
+    return None if numbers <= 2 * held else "a constant that states more numbers than it holds"
+
+
+def _product(graph: Graph, node: Node, place: int) -> int:
+    """Return how many numbers a constant shape asks for; 0 where it is no constant."""
+    if len(node.inputs) <= place:
+        return 0
+    lengths = constant(graph, node.inputs[place])
+    known = [one for one in lengths if isinstance(one, int)]
+    return math.prod(known) if known and all(one >= 0 for one in known) else 0
+
+
+def _numbers(graph: Graph, node: Node) -> list[float]:
+    found = [constant(graph, name) for name in node.inputs]
+    return [float(one) for values in found for one in values if not isinstance(one, str)]
+
+
+def _steps(graph: Graph, node: Node) -> float:
+    """Return how many numbers a range of constants has; 0 where they are none."""
+    ends = _numbers(graph, node)
+    if len(ends) != 3 or not ends[2] or not all(map(math.isfinite, ends)):
+        return 0
+    return (ends[1] - ends[0]) / ends[2]
+
+
+def _odd_node(graph: Graph, node: Node) -> str | None:
+    asked = f"a {node.op} of more than {_MOST} numbers"
+    if node.op in _SHAPED and _product(graph, node, _SHAPED[node.op]) > _MOST:
+        return asked
+    if node.op in _SIZED:
+        shape = [one for one in listed(graph, node, ("shape",)) if isinstance(one, int)]
+        return asked if math.prod(shape) > _MOST else None
+    if node.op == "Range" and _steps(graph, node) > _MOST:
+        return asked
+    if node.op in {"Tile", "Pad", "OneHot", "Upsample", "Resize", "Loop", "EyeLike"}:
+        most = max(_numbers(graph, node), default=0.0)
+        return f"a {node.op} by more than {_REPEATS}" if most > _REPEATS else None
+    return None
+
+
+def find_excess(data: Content, outside: int) -> str | None:
+    """
+    Return what of a model allocates without end, or None.
+
+    Parameters
+    ----------
+    outside
+        Bytes of the other files that its constants lie in.
+
+    Raises
+    ------
+    IndexError
+        The bytes are no ONNX model.
+    """
+    graphs = []
+    for kind, start, stop in _messages(data):
+        if kind == "tensor":
+            odd = _odd_tensor(data, start, stop, outside)
+            if odd is not None:
+                return odd
+        elif kind == "sparse" and math.prod(_lengths(data, start, stop, _SPARSE_DIMS)) > _MOST:
+            return f"a sparse constant of more than {_MOST} numbers"
+        elif kind in {"graph", "function"}:
+            graphs.append((start, stop))
+    graph = parse_nodes(data, graphs)
+    found = (_odd_node(graph, node) for node in dict.fromkeys(graph.nodes.values()))
+    return next((one for one in found if one is not None), None)

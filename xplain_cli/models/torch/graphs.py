@@ -1,0 +1,235 @@
+"""Graphs of torch.export as something that can be run node by node, in double precision.
+
+What a graph is made of says how paths through it are followed: piecewise linear, without any
+kink, or neither. Operators that write into their input are made such as do not; a softmax or a
+sigmoid at the end is left out, so that what is differentiated are the scores.
+"""
+
+import copy
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from xplain_cli.models.gradients import IDENTITY, SIGMOID, SOFTMAX
+
+LINEAR = frozenset({
+    *("_adaptive_avg_pool2d", "_unsafe_view", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "add"),
+    *("addmm", "alias", "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm", "bmm", "cat"),
+    *("clone", "constant_pad_nd", "contiguous", "conv1d", "conv2d", "conv3d", "convolution"),
+    *("detach_", "div", "dropout", "expand", "flatten", "linear", "matmul", "mean", "mm", "mul"),
+    *("neg", "pad", "permute", "reshape", "rsub", "select", "slice", "squeeze", "stack", "sub"),
+    *("sum", "t", "transpose", "unflatten", "unsqueeze", "upsample_bilinear2d"),
+    *("upsample_nearest2d", "view", "_to_copy", "to"),
+})
+"""Linear in each of their arguments; products and quotients only where one of them is fixed."""
+
+PRODUCTS = frozenset({"addmm", "bmm", "div", "matmul", "mm", "mul"})
+BENT = frozenset({
+    *("clamp", "clamp_max", "clamp_min", "hardtanh", "leaky_relu", "max_pool2d", "maximum"),
+    *("minimum", "relu", "relu6"),
+})
+"""Piecewise linear, with kinks that ``kinks`` finds."""
+
+SMOOTH = frozenset({
+    *("_softmax", "cos", "erf", "exp", "gelu", "group_norm", "instance_norm", "layer_norm"),
+    *("log_softmax", "mish", "native_layer_norm", "pow", "rsqrt", "scaled_dot_product_attention"),
+    *("sigmoid", "silu", "sin", "softmax", "softplus", "sqrt", "tanh", "chunk", "split"),
+    *("split_with_sizes", "reciprocal"),
+})
+
+
+def name_of(node: Any) -> str:
+    """Return the operator of a node: ``relu`` of torch.ops.aten.relu.default; empty for others."""
+    parts = str(node.target).split(".")
+    return parts[1] if node.op == "call_function" and parts[0] == "aten" else ""
+
+
+@dataclass(frozen=True)
+class ScoreGraph:
+    """
+    A graph that ends in scores.
+
+    Attributes
+    ----------
+    module
+        The ``torch.fx.GraphModule``, in double precision.
+    source, end
+        The node of the input, and that of the scores.
+    link
+        How the scores become what the module answers.
+    """
+
+    module: Any
+    source: Any
+    end: Any
+    link: str
+
+    @cached_property
+    def nodes(self) -> list[Any]:
+        """The nodes that the scores rest on, in order."""
+        needed, due = {self.end}, [self.end]
+        while due:
+            for one in due.pop().all_input_nodes:
+                if one not in needed:
+                    needed.add(one)
+                    due.append(one)
+        return [node for node in self.module.graph.nodes if node in needed]
+
+    @cached_property
+    def unneeded(self) -> dict[Any, list[Any]]:
+        """By node, the values that nobody needs behind it."""
+        return last_uses(self.nodes)
+
+    @cached_property
+    def moving(self) -> set[Any]:
+        """The nodes whose values depend on the input."""
+        found = {self.source}
+        for node in self.nodes:
+            if any(one in found for one in node.all_input_nodes) and name_of(node) != "sym_size":
+                found.add(node)
+        return found
+
+    def run(self, points: Any, given: Mapping[Any, Any] | None = None) -> Any:
+        """
+        Return the scores at points.
+
+        Parameters
+        ----------
+        given
+            Values in place of those of some nodes.
+        """
+        return self.values(points, self.end, given or {})
+
+    def values(self, points: Any, end: Any, given: Mapping[Any, Any]) -> Any:
+        """Return the value of a node at points."""
+        env: dict[Any, Any] = {}
+        for node in self.nodes:
+            env[node] = given[node] if node in given else self.step(node, env, points)
+            if node is end:
+                return env[node]
+            for old in self.unneeded[node]:
+                env.pop(old, None)
+        raise ValueError(f"no node {end}")
+
+    def step(self, node: Any, env: Mapping[Any, Any], points: Any) -> Any:
+        """Return the value of one node."""
+        if node is self.source:
+            return points
+        if node.op == "get_attr":
+            held = self.module
+            for part in node.target.split("."):
+                held = getattr(held, part)
+            return held
+        args, kwargs = fetched(node, env)
+        return node.target(*args, **kwargs)
+
+
+def fetched(node: Any, env: Mapping[Any, Any]) -> tuple[Any, Any]:
+    """Return the arguments of a node, with values in place of nodes."""
+    from torch.fx.node import map_arg
+
+    return map_arg(node.args, env.__getitem__), map_arg(node.kwargs, env.__getitem__)
+
+
+def last_uses(nodes: list[Any]) -> dict[Any, list[Any]]:
+    """Return by node which values nobody needs behind it."""
+    seen: set[Any] = set()
+    found: dict[Any, list[Any]] = {}
+    for node in reversed(nodes):
+        fresh = [one for one in node.all_input_nodes if one not in seen]
+        found[node] = fresh
+        seen.update(fresh)
+    return found
+
+
+def _functional(node: Any, torch: Any) -> None:
+    """Make an operator that writes into its input one that does not; who read it reads the new."""
+    name = name_of(node)
+    packet = getattr(torch.ops.aten, name[:-1], None) if name.endswith("_") else None
+    if packet is None or name.startswith("__"):
+        return
+    overload = str(node.target).rsplit(".", 1)[1]
+    found = getattr(packet, overload, None)
+    if found is None:
+        return
+    node.target, written = found, node.args[0]
+    after = False
+    for one in list(node.graph.nodes):
+        if after and written in one.all_input_nodes:
+            one.replace_input_with(written, node)
+        after = after or one is node
+
+
+def _widened(value: Any, torch: Any) -> Any:
+    """Return an argument with double precision in place of single."""
+    narrow = isinstance(value, torch.dtype) and value in {torch.float32, torch.float16}
+    return torch.float64 if narrow else value
+
+
+def _output(graph: Any) -> Any:
+    """Return the node of the one tensor that a graph answers."""
+    (last,) = (node for node in graph.nodes if node.op == "output")
+    found = last.args[0]
+    return found[0] if isinstance(found, (tuple, list)) and len(found) == 1 else found
+
+
+def _cut(end: Any, *, probabilities: bool) -> tuple[Any, str]:
+    """Return the node of the scores, and the link that is left out behind it."""
+    name = name_of(end)
+    if not probabilities:
+        return end, IDENTITY
+    if name == "sigmoid":
+        return end.args[0], SIGMOID
+    if name in {"softmax", "_softmax"} and end.args[1] in {1, -1}:
+        return end.args[0], SOFTMAX
+    return end, IDENTITY
+
+
+def read_graph(module: Any, *, probabilities: bool) -> ScoreGraph:
+    """
+    Return a copy of a module of torch.export as a graph that ends in scores.
+
+    Parameters
+    ----------
+    probabilities
+        Whether its answers are probabilities: then a softmax or sigmoid at its end is left out.
+    """
+    import torch
+    from torch.fx.node import map_aggregate
+
+    with warnings.catch_warnings():  # torch's own copies call what torch has deprecated
+        warnings.simplefilter("ignore")
+        held = copy.deepcopy(module).double()
+    for parameter in held.parameters():
+        parameter.requires_grad = False
+    for node in list(held.graph.nodes):
+        node.args = map_aggregate(node.args, lambda one: _widened(one, torch))
+        node.kwargs = map_aggregate(node.kwargs, lambda one: _widened(one, torch))
+        _functional(node, torch)
+    (source,) = (node for node in held.graph.nodes if node.op == "placeholder")
+    end, link = _cut(_output(held.graph), probabilities=probabilities)
+    return ScoreGraph(held, source, end, link)
+
+
+def _is_linear(node: Any, moving: set[Any]) -> bool:
+    """Return whether a node is linear in what moves."""
+    name = name_of(node)
+    mine = [one for one in node.all_input_nodes if one in moving]
+    if name in PRODUCTS and name != "addmm":
+        return len(mine) == 1 and not (name == "div" and node.args[1] in moving)
+    return name in LINEAR and (name != "addmm" or len(mine) == 1)
+
+
+def kind_of(graph: ScoreGraph) -> tuple[bool, bool]:
+    """Return whether the scores are piecewise linear, and whether they have no kinks."""
+    moving = graph.moving
+    names = {node: name_of(node) for node in graph.nodes if node in moving}
+    names.pop(graph.source, None)
+    pieces = all(_is_linear(node, moving) or name in BENT for node, name in names.items())
+    smooth = all(
+        name in LINEAR | SMOOTH or (not name and str(node.target) == "<built-in function getitem>")
+        for node, name in names.items()
+    )
+    return pieces, smooth

@@ -1,0 +1,277 @@
+"""Kinks of paths through a piecewise-linear graph, node by node, for several paths at once.
+
+After Sotoudeh and Thakur 2019 (arXiv:1908.06214), for any graph without loops: every value that is
+still needed is kept at all points of the paths, and is linear between neighbours. Where a node
+bends between two of them, a point is put there, and all kept values get theirs by interpolation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.explanation import FloatArray
+from xplain_cli.models.gradients import Kinks
+from xplain_cli.models.torch.graphs import BENT, ScoreGraph, fetched, name_of
+
+_APART = 1e-12
+_BLOCK = 64
+"""Points of each call: an operator's last digits depend on how many it is given."""
+_BYTES = 1 << 26
+"""Of the values of one path at one node."""
+
+
+class _TooManyError(Exception):
+    """No path is left."""
+
+
+@dataclass
+class _PathWalk:
+    """Points on paths, in order, and the values of the nodes there."""
+
+    graph: ScoreGraph
+    path: Any
+    share: Any
+    points: Any
+    most: int
+    env: dict[Any, Any] = field(default_factory=dict)
+    moving: set[Any] = field(default_factory=set)
+
+    def insert(self, left: Any, at: Any) -> bool:
+        """Put points between neighbours: behind *left*, the share *at* of the way to the next."""
+        import torch
+
+        gap = self.share[left + 1] - self.share[left]
+        own = torch.minimum(at, 1 - at) * gap > _APART
+        left, at, gap = left[own], at[own], gap[own]
+        order = np.lexsort((at.numpy(), left.numpy()))
+        left, at, gap = left[order], at[order], gap[order]
+        apart = torch.ones(len(left), dtype=torch.bool)
+        apart[1:] = (left[1:] != left[:-1]) | ((at[1:] - at[:-1]) * gap[1:] > _APART)
+        left, at, gap = left[apart], at[apart], gap[apart]
+        if not len(left):
+            return False
+        count = len(self.share)
+        before = torch.cat([torch.arange(count), left])
+        way = torch.cat([torch.zeros(count, dtype=at.dtype), at])
+        order = np.lexsort((way.numpy(), before.numpy()))
+        self._spread(before[order], way[order])
+        return True
+
+    def _spread(self, before: Any, way: Any) -> None:
+        """Take points behind *before*, the share *way* of the way to the next, in all values."""
+        after = (before + 1).clamp(max=len(self.share) - 1)
+
+        def between(value: Any) -> Any:
+            part = way.view(-1, *[1] * (value.dim() - 1))
+            return value[before] + part * (value[after] - value[before])
+
+        self.share = between(self.share)
+        self.path = self.path[before]
+        self.points = between(self.points)
+        for node, value in self.env.items():
+            if node in self.moving:
+                self.env[node] = between(value)
+        self._drop_long()
+
+    def _drop_long(self) -> None:
+        """Leave out the paths of too many pieces."""
+        import torch
+
+        counts = torch.bincount(self.path)
+        if int(counts.max()) <= self.most + 1:
+            return
+        kept = (counts[self.path] <= self.most + 1).nonzero(as_tuple=True)[0]
+        if not len(kept):
+            raise _TooManyError
+        self.share, self.path, self.points = self.share[kept], self.path[kept], self.points[kept]
+        for node in self.moving & set(self.env):
+            self.env[node] = self.env[node][kept]
+
+    def cut(self, node: Any, low: Any) -> None:
+        """Put points where the value of a node, less *low*, changes its sign."""
+        value = (self.env[node] - low).flatten(1)
+        crossed = ((value[:-1] > 0) & (value[1:] < 0)) | ((value[:-1] < 0) & (value[1:] > 0))
+        crossed &= (self.path[1:] == self.path[:-1])[:, None]
+        left, unit = crossed.nonzero(as_tuple=True)
+        if len(left):
+            first, second = value[left, unit], value[left + 1, unit]
+            self.insert(left, first / (first - second))
+
+    def cut_pool(self, node: Any, unfold: Any) -> None:
+        """Put points where another number of a window becomes the greatest, until none does."""
+        while True:
+            seen = unfold(self.env[node])  # (points, ..., window)
+            best = seen.argmax(-1, keepdim=True)
+            here = (seen[:-1].gather(-1, best[1:]) - seen[:-1].gather(-1, best[:-1])).flatten(1)
+            there = (seen[1:].gather(-1, best[1:]) - seen[1:].gather(-1, best[:-1])).flatten(1)
+            crossed = (here < -1e-13) & (there > 1e-13)
+            crossed &= (self.path[1:] == self.path[:-1])[:, None]
+            left, unit = crossed.nonzero(as_tuple=True)
+            if not len(left):
+                return
+            first, second = here[left, unit], there[left, unit]
+            if not self.insert(left, first / (first - second)):
+                return
+
+
+def _windows(node: Any) -> Any:
+    """Return what lays out the windows of a pooling: (p, c, h, w) -> (p, c, places, window)."""
+    import torch
+
+    sizes = [node.args[i] if len(node.args) > i and node.args[i] else None for i in range(1, 5)]
+    kernel = sizes[0]
+    stride, padding, dilation = sizes[1] or kernel, sizes[2] or [0, 0], sizes[3] or [1, 1]
+    if len(node.args) > 5 and node.args[5]:
+        raise _TooManyError
+
+    def pair(value: Any) -> list[int]:
+        return [value, value] if isinstance(value, int) else list(value) * (2 // len(value))
+
+    kernel, stride, padding, dilation = map(pair, (kernel, stride, padding, dilation))
+
+    def unfold(value: Any) -> Any:
+        down, right = padding
+        wide = torch.nn.functional.pad(value, (right, right, down, down), value=-1e300)
+        made = torch.nn.functional.unfold(wide, kernel, dilation=dilation, stride=stride)
+        window = kernel[0] * kernel[1]
+        return made.view(len(value), value.shape[1], window, -1).transpose(2, 3)
+
+    return unfold
+
+
+def _bounds(node: Any) -> list[float]:
+    """Return where an operator of one input bends."""
+    name, args = name_of(node), (*node.args[1:], *node.kwargs.values())
+    if name in {"relu", "leaky_relu"}:
+        return [0.0]
+    if name == "relu6":
+        return [0.0, 6.0]
+    low, high = (-1.0, 1.0) if name == "hardtanh" else (None, None)
+    given = [one for one in args if one is None or isinstance(one, (int, float))]
+    if name == "clamp_max":
+        given = [None, *given]
+    bounds = (given + [low, high][len(given) :])[:2]
+    return [float(one) for one in bounds if one is not None]
+
+
+def _bend(walk: _PathWalk, node: Any) -> None:
+    """Put points where a node bends."""
+    name, first = name_of(node), node.args[0]
+    if name == "max_pool2d":
+        walk.cut_pool(first, _windows(node))
+    elif name in {"maximum", "minimum"}:
+        import torch
+
+        one, other = (walk.env[part] for part in node.args[:2])
+        marker = object()
+        walk.env[marker] = torch.broadcast_tensors(one - other)[0]
+        walk.moving.add(marker)
+        walk.cut(marker, 0.0)
+        del walk.env[marker]
+    else:
+        for low in _bounds(node):
+            walk.cut(first, low)
+
+
+def _applied(walk: _PathWalk, node: Any, fixed: dict[Any, Any]) -> Any:
+    """Return what a node makes of its moving inputs, in blocks of one size."""
+    import torch
+
+    mine = [one for one in node.all_input_nodes if one in walk.moving]
+    count = len(walk.share)
+    places = torch.arange(-(-count // _BLOCK) * _BLOCK).clamp(max=count - 1)
+    made = []
+    for block in places.split(_BLOCK):
+        env = fixed | {one: walk.env[one][block] for one in mine}
+        args, kwargs = fetched(node, env)
+        made.append(node.target(*args, **kwargs))
+    return torch.cat(made)[:count]
+
+
+def _follow(walk: _PathWalk) -> None:
+    """Run the graph node by node on the points, which grow."""
+    graph, fixed = walk.graph, dict[Any, Any]()
+    nodes = graph.nodes
+    moving, last = graph.moving, graph.unneeded
+    for node in nodes:
+        if node is graph.source:
+            walk.env[node] = walk.points
+            walk.moving.add(node)
+        elif name_of(node) == "sym_size":
+            # a block is asked at a time; other lengths do not change along a path
+            fixed[node] = (
+                _BLOCK if node.args[1] == 0 else walk.env[node.args[0]].shape[node.args[1]]
+            )
+        elif node not in moving:
+            fixed[node] = graph.step(node, fixed, None)
+        else:
+            if name_of(node) in BENT:
+                _bend(walk, node)
+            walk.env[node] = _applied(walk, node, fixed)
+            walk.moving.add(node)
+        for old in last.get(node, ()):
+            if old is not graph.end:
+                walk.env.pop(old, None)
+
+
+def _walk(graph: ScoreGraph, starts: Any, steps: Any, most: int) -> dict[int, Kinks]:
+    """Follow paths (q, ...) through a graph; those that are given up are left out."""
+    import torch
+
+    q = len(starts)
+    points = torch.stack([starts, starts + steps], dim=1).flatten(0, 1)
+    path, share = torch.arange(q).repeat_interleave(2), torch.tensor([0.0, 1.0]).double().repeat(q)
+    walk = _PathWalk(graph, path, share, points, most)
+    _follow(walk)
+    scores = walk.env[graph.end]
+    found: dict[int, Kinks] = {}
+    for one in walk.path.unique().tolist():
+        own = walk.path == one
+        found[one] = Kinks(walk.share[own].numpy(), scores[own].flatten(1).numpy())
+    return found
+
+
+def _largest(graph: ScoreGraph, point: Any) -> int:
+    """Return how many numbers the largest value of a graph holds for one point."""
+    env: dict[Any, Any] = {}
+    most = 1
+    for node in graph.nodes:
+        env[node] = graph.step(node, env, point)
+        if hasattr(env[node], "numel") and node in graph.moving:
+            most = max(most, env[node].numel() // len(point))
+    return most
+
+
+def graph_kinks(
+    graph: ScoreGraph, starts: FloatArray, steps: FloatArray, most: int
+) -> Sequence[Kinks | None]:
+    """
+    Return where paths bend in the scores.
+
+    Parameters
+    ----------
+    graph
+        A piecewise-linear graph.
+    starts, steps : (q, ...)
+    most
+        A path with more pieces is given up; so is one whose values take too much memory.
+    """
+    import torch
+
+    with torch.no_grad():
+        first = torch.from_numpy(np.ascontiguousarray(starts[:1])).repeat_interleave(_BLOCK, 0)
+        largest = _largest(graph, first)
+        pieces = max(1, min(most, _BYTES // (8 * largest)))
+        size = max(1, (_BYTES * 4) // (8 * largest * pieces))
+        found: list[Kinks | None] = []
+        for at in range(0, len(starts), size):
+            part = slice(at, at + size)
+            some = [torch.from_numpy(np.ascontiguousarray(one[part])) for one in (starts, steps)]
+            try:
+                known = _walk(graph, some[0], some[1], pieces)
+            except _TooManyError:
+                known = {}
+            found += [known.get(i) for i in range(len(some[0]))]
+    return found

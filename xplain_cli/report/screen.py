@@ -1,0 +1,102 @@
+"""One explanation as a terminal shows it: words, a waterfall of bars, a text, a picture."""
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from xplain_cli.console import Canvas, Line, Span
+from xplain_cli.report.items import Fragment
+from xplain_cli.report.waterfall import Step, span
+
+_NAMES, _FIGURES, _SUMS = 34, 20, 9
+_LEAST_BAR, _MOST_BAR = 20, 60
+_MOST_PICTURE = 64  # cells of a picture in a row
+
+
+def _cells(text: str, width: int, *, right: bool = False) -> str:
+    """Return a text cut or filled to a number of cells; some letters are two cells wide."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) > width:
+        text = set_cell_size(text, width - 3) + "..."
+    blanks = " " * (width - cell_len(text))
+    return blanks + text if right else text + blanks
+
+
+def _bar(line: Step, low: float, high: float, width: int, canvas: Canvas) -> Line:
+    """Return the bar of a step: full up to the nearer end of its interval, light within it."""
+
+    def at(value: float) -> int:
+        return round(max(0.0, min(1.0, (value - low) / (high - low))) * (width - 1))
+
+    if line.is_sum:
+        return (Span(" " * at(line.end)), Span(canvas.mark))
+    first, last = sorted((at(line.start), at(line.end)))
+    unsure = at(line.low), at(line.high)
+    cells = [" "] * width
+    for place in range(first, last + 1):
+        cells[place] = canvas.block
+    if unsure[0] < unsure[1]:  # else the interval is narrower than a cell
+        for place in range(unsure[0], unsure[1] + 1):
+            cells[place] = canvas.shade
+    style = "up" if line.end >= line.start else "down"
+    return (Span("".join(cells).rstrip(), style),)
+
+
+def bars(lines: Sequence[Step], canvas: Canvas) -> list[Line]:
+    """Return a waterfall: name, weight with its error, bar, and the sum after it."""
+    low, high = span(lines)
+    room = canvas.columns - _NAMES - _FIGURES - _SUMS - 5
+    width = max(_LEAST_BAR, min(_MOST_BAR, room))
+    names = max(10, min(_NAMES, canvas.columns - _FIGURES - _SUMS - width - 5))
+    found = []
+    for line in lines:
+        style = "bold" if line.is_sum else ""
+        figure = "" if line.is_sum else line.figure
+        total = _cells(f"{line.end:.4g}", _SUMS, right=True)
+        head = Span(f"{_cells(line.label, names)}  {_cells(figure, _FIGURES)} {total}  ", style)
+        found.append((head, *_bar(line, low, high, width, canvas)))
+    return found
+
+
+def words(sentences: Sequence[str], canvas: Canvas) -> list[Line]:
+    """Return sentences in lines as wide as the terminal."""
+    found = textwrap.wrap(" ".join(sentences), canvas.columns, break_on_hyphens=False)
+    return [(Span(line),) for line in found]
+
+
+def text_lines(fragments: Sequence[Fragment], canvas: Canvas) -> list[Line]:
+    """Return a text in lines, its units coloured by how much they move the target."""
+    lines: list[list[Span]] = [[]]
+    used = 0
+    for fragment in fragments:
+        style = "" if not fragment.level else "raises" if fragment.level > 0 else "lowers"
+        if used + len(fragment.text) > canvas.columns and used:
+            lines.append([])
+            used = 0
+        text = fragment.text if used else fragment.text.lstrip()
+        lines[-1].append(Span(text, style))
+        used += len(text)
+    return [tuple(line) for line in lines]
+
+
+def picture(path: Path, canvas: Canvas) -> list[Line]:
+    """Return a picture in half blocks, two pixels a cell; nothing where no colour is shown."""
+    from PIL import Image
+
+    if not (canvas.colour and canvas.blocks):
+        return []
+    with Image.open(path) as opened:
+        image = opened.convert("RGB")
+    width = min(_MOST_PICTURE, canvas.columns, image.width)
+    height = max(2, round(image.height * width / image.width))
+    small = image.resize((width, height + height % 2))
+    lines = []
+    for y in range(0, small.height, 2):
+        pairs = [(small.getpixel((x, y)), small.getpixel((x, y + 1))) for x in range(width)]
+        lines.append(tuple(Span("\u2580", f"{_hex(top)}{_hex(low)}") for top, low in pairs))
+    return lines
+
+
+def _hex(pixel: object) -> str:
+    return "#" + "".join(f"{part:02x}" for part in pixel)  # type: ignore[attr-defined]
