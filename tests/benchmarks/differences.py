@@ -164,23 +164,62 @@ def planted(folder, seeds):
         print(f"{method:<12} 20 changed rows of 300: {counts}", flush=True)
 
 
-def size(folder, rows):
-    """Compare two runs of many rows; say seconds and memory."""
-    from sklearn.tree import DecisionTreeRegressor
+def made_run(folder, name, rows, seed, step=2000):
+    """Make a finished run of 30 columns without asking any model: its parts are drawn."""
+    from xplain_cli.engine.records import _blank
+    from xplain_cli.explanation import STABILITY_COLUMNS, WEIGHT_COLUMNS, Records
+    from xplain_cli.plan import Plan
+    from xplain_cli.runs.folder import open_run
+    from xplain_cli.runs.paths import RunPlace
 
-    rng = np.random.default_rng(0)
-    columns = [f"c{i:02}" for i in range(30)]
-    table = pd.DataFrame(rng.normal(size=(rows, 30)).round(4), columns=columns)
-    table.insert(0, "id", [f"p{i}" for i in range(rows)])
-    table.to_csv(folder / "d.csv", index=False)
-    for name, depth in (("a.pkl", 6), ("b.pkl", 7)):
-        head = table.loc[:999, columns]
-        model = DecisionTreeRegressor(max_depth=depth).fit(head, head.to_numpy().sum(axis=1))
-        (folder / name).write_bytes(pickle.dumps(model))
-    for side in ("a", "b"):
-        words = ("tabular", f"{side}.pkl", "d.csv", "--id-column", "id", "-k", "10", "-q")
-        spent, peak = xplain(*words, "-o", side, cwd=folder)
-        print(f"explained {rows:,} rows of {side}: {spent:.0f} s of processor time", flush=True)
+    numbers = {
+        "modality": "tabular",
+        "model": name * 8,
+        "data": "d",
+        "background": "d",
+        "outputs": ["y"],
+        "target": "y",
+        "output_scale": "raw",
+        "baseline": "background",
+        "method": {"name": "lime", "features": None},
+        "samples": 1024,
+        "repeats": 8,
+        "seed": seed,
+        "stability_k": 5,
+    }
+    plan = Plan(numbers, {"rows": [0, rows], "id_column": "id", "values": True}, {"top_k": 10})
+    run = open_run(RunPlace(folder / name, "csv"), plan, explicit=True, force=True, chunk_rows=step)
+    rng = np.random.default_rng(seed)
+    columns = np.array([f"c{i:02}" for i in range(30)], dtype=object)
+    centre = np.random.default_rng(99).normal(size=(rows, 30))
+    for start in range(0, rows, step):
+        own = centre[start : start + step] + rng.normal(size=(step, 30)) * 0.05
+        order = np.argsort(-np.abs(own), axis=1)
+        ids = np.array([f"p{i}" for i in range(start, start + step)], dtype=object)
+        weights = pd.DataFrame({column: _blank(column, step * 30) for column in WEIGHT_COLUMNS})
+        weights["row_id"], weights["target"] = np.repeat(ids, 30), "y"
+        weights["feature"] = columns[order].ravel()
+        weights["feature_index"] = order.ravel()
+        weights["rank"] = np.tile(np.arange(1, 31), step)
+        weights["feature_value"] = np.take_along_axis(
+            centre[start : start + step], order, axis=1
+        ).ravel()
+        weights["weight"] = np.take_along_axis(own, order, axis=1).ravel()
+        weights["std_error"] = 0.05
+        said = pd.DataFrame({column: _blank(column, step) for column in STABILITY_COLUMNS})
+        said["row_id"], said["target"], said["status"] = ids, "y", "ok"
+        said["row"], said["n_repeats"] = np.arange(start, start + step), 8
+        said["prediction"], said["precision"] = own.sum(axis=1), "stable"
+        run.write_part(start, start + step, Records(weights, said, np.full(step, 30), {}))
+    for path in run.files:
+        path.write_bytes(b"")
+    run.finish({}, {}, n_parts=rows // step)
+
+
+def size(folder, rows):
+    """Compare two made runs of many rows; say seconds and memory."""
+    for seed, name in enumerate(("a", "b")):
+        made_run(folder, name, rows, seed)
     began = time.perf_counter()
     spent, peak = xplain("diff", "a", "b", "-q", cwd=folder)
     print(

@@ -3,10 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from linear_runs import doubled, store, table, words
 
+from xplain_cli.errors import RefusedError
 from xplain_cli.jobs import manifest
+from xplain_cli.runs.finished import find_run
+from xplain_cli.runs.seal import broken_seals, marker_flaws
 
 
 @pytest.fixture
@@ -38,18 +42,28 @@ def test_a_run_on_several_workers_holds(run, honest):
     assert run("verify", "two").code == 0
 
 
-def test_one_changed_byte_of_any_file_is_found(run, honest):
-    """Without rows, for the hashes alone must find it; in the middle and at the end."""
+def holds(folder):
+    """Say whether the files of a run are those that were written, without explaining anything."""
+    try:
+        found = find_run(str(folder))
+        facts = found.facts()
+    except RefusedError:
+        return False
+    flaws = broken_seals(found.place, found.marker, facts)
+    return not [*flaws, *marker_flaws(found.place, found.marker, facts)]
+
+
+def test_one_changed_byte_of_any_file_is_found(honest):
     files = [path for path in sorted(honest.rglob("*")) if path.is_file()]
     assert len(files) >= 10
+    assert holds(honest)
     for path in files:
         size = path.stat().st_size
-        for at in {size // 2, size - 1}:
+        for at in {0, *np.random.default_rng(size).integers(0, size, 5).tolist(), size - 1}:
             flip(path, at)
-            done = run("verify", "out", "--check-rows", "0", "-q")
-            assert done.code == 1, (path, at)
+            assert not holds(honest), (path, at)
             flip(path, at)
-    assert run("verify", "out", "--check-rows", "0", "-q").code == 0
+    assert holds(honest)
 
 
 def test_a_file_that_is_gone_or_new_is_named(run, honest):
@@ -81,7 +95,6 @@ def test_another_data_row_is_found(run, honest, tmp_path):
 def test_rows_that_were_made_up_are_found_though_every_hash_is_right(run, honest):
     """Whoever can write weights can write hashes: only explaining again finds them."""
     from xplain_cli.runs import parts
-    from xplain_cli.runs.finished import find_run
     from xplain_cli.runs.paths import sha256, write_json
 
     found = find_run(str(honest))

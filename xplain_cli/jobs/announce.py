@@ -11,7 +11,7 @@ from xplain_cli.quality.checks import Check
 from xplain_cli.remote import redact
 from xplain_cli.report.github import annotations, job_summary
 from xplain_cli.report.junit import render_junit
-from xplain_cli.runs.paths import write_atomically
+from xplain_cli.runs.paths import parents_of, write_atomically
 
 
 def _wants_github(asked: runs.Gates, console: Console) -> bool:
@@ -51,7 +51,9 @@ def announce(checks: Sequence[Check], asked: runs.Gates, command: str, console: 
         for check in checks
     ]
     if asked.junit:
-        write_atomically(Path(asked.junit), render_junit(f"xplain {command}", told))
+        path = Path(asked.junit)
+        with parents_of(path):
+            write_atomically(path, render_junit(f"xplain {command}", told))
     if _wants_github(asked, console) and told:
         for line in annotations(command, told):
             console.annotate(line)

@@ -360,7 +360,7 @@ def _check_folder(folder: Path) -> None:
             f"{folder}: holds other things than a difference; name another folder with --output"
         )
     try:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(error, folder) from error
 
