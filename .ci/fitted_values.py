@@ -167,7 +167,9 @@ def _kernels() -> Iterator[Any]:
         gaussian_process.kernels.RBF() + gaussian_process.kernels.WhiteKernel(),
         gaussian_process.kernels.ConstantKernel() * gaussian_process.kernels.Matern(),
         gaussian_process.kernels.RationalQuadratic() ** 2,
-        gaussian_process.kernels.DotProduct() + gaussian_process.kernels.ExpSineSquared(),
+        # the noise keeps the matrix of the fit positive definite
+        gaussian_process.kernels.DotProduct() + gaussian_process.kernels.WhiteKernel(),
+        gaussian_process.kernels.ExpSineSquared() + gaussian_process.kernels.WhiteKernel(),
     ):
         yield gaussian_process.GaussianProcessRegressor(kernel)
     for one in (svm.SVC(), svm.SVC(probability=True), svm.SVR(kernel="poly"), svm.LinearSVC()):
@@ -327,6 +329,10 @@ def _tables() -> Iterator[Any]:
         kept = table.drop(columns=["level"]) if selection is selections[0] else table
         model = ensemble.RandomForestClassifier(n_estimators=2)
         yield pipeline.make_pipeline(columns, model).fit(kept, _LABELS)
+    scaled = pipeline.make_pipeline(impute.SimpleImputer(), preprocessing.StandardScaler())
+    for rest in (preprocessing.StandardScaler(), scaled):
+        columns = compose.ColumnTransformer([("text", encoders[0], ["text"])], remainder=rest)
+        yield columns.fit(table[["text", "a"]])
     boosting = ensemble.HistGradientBoostingClassifier(categorical_features=[0], max_iter=2)
     yield boosting.fit(np.column_stack([_LABELS, _ROWS]), _LABELS)
     yield ensemble.HistGradientBoostingClassifier(

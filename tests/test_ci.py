@@ -21,7 +21,7 @@ def test_the_workflow_runs_all_checks_under_every_python_that_is_promised():
     promised = [
         text.removeprefix(CLASSIFIER)
         for text in project["classifiers"]
-        if text.startswith(CLASSIFIER)
+        if text.startswith(CLASSIFIER) and "." in text
     ]
     assert job["strategy"]["matrix"]["python"] == promised
     assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]

@@ -113,7 +113,7 @@ WRONG = [
     (3, "tabular dict.pkl d.csv", ["a dict (model, columns)", "--member model"]),
     (3, "tabular bare.pkl d.csv", ["a dict (columns, threshold)", "store the fitted model"]),
     (2, "tabular dict.pkl d.csv --member modle", ["model, columns", "did you mean 'model'"]),
-    (2, "tabular m.pkl d.csv --member model", ["not a dict", "leave it out"]),
+    (2, "tabular m.pkl d.csv --member model", ["not a dict", "leave the name out"]),
     (3, "tabular dict.pkl d.csv --member columns", ["holds a list", "store the fitted model"]),
     (3, "tabular list.pkl d.csv", ["holds a list", "store the fitted model"]),
     (3, "tabular scaler.pkl d.csv", ["StandardScaler", "store the whole pipeline"]),
@@ -163,8 +163,8 @@ WRONG = [
     (3, "tabular m.pkl d.csv --background nowhere.csv", ["no such file", "check the name"]),
     # what is wanted of them
     (2, "tabular m.pkl d.csv -m shap", ["'shap'", "lime", "rise", "did you mean 'kernel-shap'"]),
-    (2, "tabular m.pkl d.csv -m kernelshap", ["there is kernel-shap", "mean 'kernel-shap'"]),
-    (2, "tabular m.pkl d.csv -m tree_shap", ["there is kernel-shap", "mean 'tree-shap'"]),
+    (2, "tabular m.pkl d.csv -m kernelshap", ["there is idgi", "lime", "mean 'kernel-shap'"]),
+    (2, "tabular m.pkl d.csv -m tree_shap", ["there is idgi", "lime", "mean 'tree-shap'"]),
     (2, "tabular m.pkl d.csv -m KernelSHAP", ["did you mean 'kernel-shap'"]),
     (2, "text text.pkl t.txt -m lmie", ["occlusion", "did you mean 'lime'"]),
     (2, "inspect m.pkl d.csv -m shap", ["did you mean 'kernel-shap'"]),
@@ -198,7 +198,8 @@ WRONG = [
     (2, "merge a -o whole", ["at least two runs", "xplain merge a b -o whole"]),
     (3, "report nowhere", ["no such run", "name a run folder"]),
     (3, "gate nowhere --fail-on 'count(failed)>0'", ["no such run", "name a run folder"]),
-    (2, "explain m.pkl d.csv", ["No such command 'explain'", "xplain -h"]),
+    (2, "explain m.pkl d.csv", ["is no term", "xplain explain lists all"]),
+    (2, "tabulate m.pkl d.csv", ["No such command 'tabulate'", "xplain -h"]),
 ]
 
 

@@ -272,6 +272,10 @@ def _table_cases(ground: _Ground) -> Iterator[Case]:
         lambda at: _code_truth(ground, at),
         tolerance=_FITTED,
     )
+
+
+def _sampled_cases(ground: _Ground) -> Iterator[Case]:
+    """Yield the cases of tables with too many features to ask all masks."""
     for method in ("kernel-shap", "permutation"):
         yield Case(
             *(f"table {method}, sampled", "tabular", f"{_MODULE}:pairwise", "many.csv"),
@@ -325,7 +329,12 @@ def _picture_cases(ground: _Ground) -> Iterator[Case]:
 
 def all_cases(ground: _Ground) -> tuple[Case, ...]:
     """Return every case: the methods on tables, texts and pictures."""
-    return (*_table_cases(ground), *_text_cases(ground), *_picture_cases(ground))
+    return (
+        *_table_cases(ground),
+        *_sampled_cases(ground),
+        *_text_cases(ground),
+        *_picture_cases(ground),
+    )
 
 
 def _explained(case: Case, folder: Path) -> Iterator[Records]:

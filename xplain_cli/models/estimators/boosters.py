@@ -223,8 +223,14 @@ def raw_margin(model: Any, rows: Any, package: str) -> Any:
 
 
 def pin_thread(model: Any) -> None:
-    """Make a boosted model predict on one thread; CatBoost takes the number with each question."""
+    """
+    Make a boosted model predict on one thread; CatBoost takes the number with each question.
+
+    A search holds the model that it began with, which was never fitted and is never asked.
+    """
     if package_of(model) == "xgboost" and hasattr(model, "get_booster"):
+        if not model.__sklearn_is_fitted__():
+            return
         model.get_booster().set_param({"nthread": 1})
 
 
