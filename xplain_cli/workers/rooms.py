@@ -29,6 +29,12 @@ from xplain_cli.workers.template import RoomSource, SpawnedRooms, Template, can_
 FOLDER_BYTES = 1 << 30
 """What a confined model may write into its folder for temporary files, altogether."""
 
+DATA_IS_READ = (
+    "tables, parquet, npy and other DATA are parsed by the program itself, not in a confined"
+    " process; files of pictures are decoded in the model's"
+)
+"""What the manifest says of DATA, which native code parses as well."""
+
 _MOST_BYTES = 1 << 31  # of an answer
 _AT_ONCE = 1 << 20  # bytes
 _TICK = 0.25  # seconds between looks at the clock and at the folder
@@ -403,6 +409,7 @@ def facts_of(rooms: Rooms) -> dict[str, Any]:
         "landlock": held.landlock,
         "holds": list(held.holds),
         "missing": list(held.missing),
+        "data": DATA_IS_READ,
         "allowed": {
             "read": list(walls.readable),
             "write": list(walls.writable),

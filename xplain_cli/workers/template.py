@@ -192,8 +192,9 @@ class Template:
         other.close()
 
     def _begin(self, other: socket.socket, folder: str) -> int:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # it was closed before Python began
+                stream.flush()
         process = fork()
         if process:
             return process
