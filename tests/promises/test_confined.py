@@ -44,6 +44,7 @@ def test_what_holds_is_said_and_in_the_manifest(run, cancer, tmp_path, options, 
     assert ("the model is confined" in done.err) is confined
     said = json.loads((tmp_path / "xplain-out" / "manifest.json").read_text())["confinement"]
     assert (said["asked"], said["confined"]) == (asked, confined)
+    assert "parquet, npy and other DATA are parsed by the program itself" in said["data"]
     assert said["holds"] == (["files", "network", "programs"] if confined else [])
 
 

@@ -100,6 +100,24 @@ def test_a_model_that_ends_the_program_when_it_is_opened_is_refused(run, cancer,
     assert not (tmp_path / "xplain-out").exists()
 
 
+UNITS = {
+    "on_import": "import os\nos._exit(0)\n",
+    "by_exit_on_import": "import sys\nsys.exit(0)\n",
+    "at_the_first_text": "import os\ndef split(text):\n    os._exit(0)\n",
+}
+
+
+@pytest.mark.parametrize("way", UNITS)
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_unit_that_ends_the_program_is_no_success(run, comments, tmp_path, way, dry):
+    (tmp_path / f"unit_{way}.py").write_text(UNITS[way])
+    data = (comments / "model.pkl", comments / "comments.csv", "--rows", "0:3")
+    own = ("--text-column", "CONTENT", "--python-path", tmp_path, *dry, *SMALL)
+    done = run("text", *data, *own, "--unit", f"unit_{way}:split")
+    assert (done.code, done.out) == (3, "")
+    assert not (tmp_path / "xplain-out").exists()
+
+
 @pytest.mark.parametrize("backend", ["serial", "threads", "loky"])
 def test_rows_on_which_a_model_ends_the_program_are_failed_records(run, cancer, tmp_path, backend):
     name = f"leaving_{backend}"
@@ -132,3 +150,15 @@ def test_a_file_that_is_not_what_was_written_is_no_success(run, cancer, tmp_path
     done = run("tabular", cancer.model, cancer.data, *SMALL, "-o", "out")
     assert (done.code, done.out) == (3, "")
     assert "is not the one that was written" in done.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+@pytest.mark.parametrize(("out", "code"), [("out", 0), ("-", 3)])
+def test_closed_streams_are_no_bug(cancer, tmp_path, out, code):
+    words = [sys.executable, "-m", "xplain_cli", "tabular", str(cancer.model), str(cancer.data)]
+    own = [*SMALL, "--rows", "0:2", "-o", out]
+    command = ["sh", "-c", 'exec "$@" <&- >&-', "sh", *words, *own]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, check=False
+    )
+    assert done.returncode == code, done.stderr

@@ -88,6 +88,7 @@ REFUSED = {
     "handle": lambda _: os.pidfd_open(os.getppid()),
     "memory of the parent": lambda _: Path(f"/proc/{os.getppid()}/mem").read_bytes(),
     "environment of the parent": lambda _: Path(f"/proc/{os.getppid()}/environ").read_bytes(),
+    "point from its own folder": lambda _: Path(os.environ["OWN"], "link").symlink_to("/"),
     "other root": os.chroot,
     "a large file": lambda _: Path(os.environ["OWN"], "large").write_bytes(b"x" * (1 << 21)),
     "memory": lambda _: bytearray(4 << 30),

@@ -252,3 +252,51 @@ def test_a_fresh_template_is_a_program_of_its_own(stored):
     finally:
         rooms.close()
     assert not rooms.folder.exists()
+
+
+def opened_callable(folder, name, code):
+    """Return what opening a callable of some code ends in, the rooms' processes still there."""
+    (folder / f"{name}.py").write_text(code)
+    walls = Walls(sources=(f"{name}:predict",), python_path=(str(folder),), open_seconds=20.0)
+    recipe = ModelRecipe(f"{name}:predict", python_path=(str(folder),))
+    with open_rooms(walls) as rooms, pytest.raises(ModelDiedError) as died:
+        load_in(rooms, recipe)
+    return died.value.reason
+
+
+FIND_PIPE = (
+    "import os, stat, time\n"
+    "for pipe in range(3, 64):\n"
+    "    try:\n        if stat.S_ISSOCK(os.fstat(pipe).st_mode): break\n"
+    "    except OSError: pass\n"
+)
+
+
+def test_a_room_that_closes_its_pipe_and_lives_on_is_ended(tmp_path):
+    began = time.monotonic()
+    opened_callable(tmp_path, "closes_its_pipe", f"{FIND_PIPE}os.close(pipe)\ntime.sleep(600)\n")
+    assert time.monotonic() - began < 30
+
+
+def test_a_room_whose_child_holds_its_pipe_has_ended(tmp_path):
+    code = "import os, time\nif os.fork():\n    os._exit(7)\ntime.sleep(600)\n"
+    assert opened_callable(tmp_path, "leaves_a_child", code) == "died (exit EXIT 7)"
+
+
+def test_what_a_room_began_and_left_ends_with_the_job(tmp_path):
+    mark = tmp_path / "pid"
+    code = (
+        "import os, pathlib, time\n"
+        "if not os.fork():\n"
+        "    os.setsid()\n"
+        "    if os.fork():\n        os._exit(0)\n"
+        f"    pathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\n"
+        "    os.closerange(0, 64)\n"
+        "    time.sleep(600)\n"
+        "os.wait()\n"
+        f"while not os.path.exists({str(mark)!r}) or not os.path.getsize({str(mark)!r}):\n"
+        "    time.sleep(0.01)\n"
+        "os._exit(7)\n"
+    )
+    opened_callable(tmp_path, "leaves_a_service", code)
+    assert not Path(f"/proc/{mark.read_text()}").exists()

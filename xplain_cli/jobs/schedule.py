@@ -13,6 +13,7 @@ from xplain_cli.explanation import Records
 from xplain_cli.jobs.manifest import Course
 from xplain_cli.modalities import Piece, import_modality
 from xplain_cli.models import open_models_by
+from xplain_cli.models.user_code import run_user_code_by
 from xplain_cli.options.project import names_code
 from xplain_cli.options.request import Request
 from xplain_cli.options.runs import Sandbox, Trust
@@ -21,7 +22,7 @@ from xplain_cli.remote import is_remote, spool
 from xplain_cli.runs.folder import Run
 from xplain_cli.targets import used_outputs
 from xplain_cli.workers import Parallelism, explain_all
-from xplain_cli.workers.room_models import load_in
+from xplain_cli.workers.room_models import load_in, run_in
 from xplain_cli.workers.rooms import Rooms, Walls, open_rooms
 from xplain_cli.workers.worker_pool import Crew, added_pools, with_pool
 
@@ -61,9 +62,13 @@ def rooms_for(request: Request) -> Iterator[Rooms]:
     import_modality(request.modality)
     for package in ("joblib", "scipy.stats"):
         importlib.import_module(package)  # once, and not again in every room
-    if names_code(request.texts.unit):  # its code is imported where texts are split
+    if names_code(request.texts.unit):  # its code is imported in the rooms
         walls = replace(walls, trusted=True)
-    with open_rooms(walls) as rooms, open_models_by(partial(load_in, rooms)):
+    with (
+        open_rooms(walls) as rooms,
+        open_models_by(partial(load_in, rooms)),
+        run_user_code_by(partial(run_in, rooms)),
+    ):
         yield rooms
 
 

@@ -93,6 +93,7 @@ def _check_member(recipe: ModelRecipe, kind: str) -> None:
 
 
 def _load(recipe: ModelRecipe) -> LoadedModel:
+    callables.extend_path(recipe.python_path)  # --unit may name code there, whatever the model is
     if callables.names_callable(recipe.source):
         _check_member(recipe, "callable")
         return callables.open_callable(recipe)

@@ -27,6 +27,7 @@ _CREATE, _ADD, _RESTRICT = 444, 445, 446  # the same numbers on every processor
 _ASK_VERSION, _RULE_OF_PATH = 1, 1
 _SET_NO_NEW_PRIVS = 38
 _WRITE_FILE, _READ_FILE, _READ_DIR, _TRUNCATE = 1 << 1, 1 << 2, 1 << 3, 1 << 14
+_MAKE_OTHERS = sum(1 << bit for bit in (6, 9, 10, 11, 12))  # devices, sockets, pipes, links
 _ALL_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 _NO_TCP, _NO_ABSTRACT_SOCKETS, _NO_SIGNALS = 0b11, 0b01, 0b10
 _TCP_SINCE, _SCOPES_SINCE = 4, 6
@@ -46,7 +47,7 @@ class Allowance:
     readable
         Files, and folders with all below them, that it may read.
     writable
-        Folders in which it may do anything, and files that it may write.
+        Folders in which it may make and change files and folders, and files that it may write.
     network
         Whether it may open sockets.
     memory
@@ -153,7 +154,8 @@ def _restrict(allowed: Allowance) -> int:
         for path in allowed.readable:
             _grant(libc, rules, path, _READ_FILE | _READ_DIR)
         for path in allowed.writable:
-            _grant(libc, rules, path, _file_rights(version))
+            # a link would lead whoever reads or writes there later out of it
+            _grant(libc, rules, path, _file_rights(version) & ~_MAKE_OTHERS)
         libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         if libc.syscall(_RESTRICT, rules, 0) != 0:
             raise OSError(ctypes.get_errno(), "Landlock does not hold")

@@ -28,6 +28,7 @@ from xplain_cli.models.batches import limit_calls
 from xplain_cli.models.contract import Batch, Capabilities, LoadedModel, Signature
 from xplain_cli.models.gradients import Gradient
 from xplain_cli.models.inspection import Inspection, inspect_file
+from xplain_cli.models.user_code import run_user_code_by
 from xplain_cli.runs.parts import pack
 from xplain_cli.workers.confine import (
     Allowance,
@@ -180,10 +181,14 @@ class _Desk:
         """Say what a model file holds."""
         return inspect_file(path, python_path, member)
 
+    def run(self, work: Callable[..., Any], *values: Any) -> Any:
+        """Call a function of this program that calls code of the user."""
+        return work(*values)
+
 
 QUESTIONS = (
     *("open", "settle", "bind", "predict", "ability", "masked_rows", "predict_rows"),
-    *("gradient", "along", "begin", "explain", "versions", "inspect"),
+    *("gradient", "along", "begin", "explain", "versions", "inspect", "run"),
 )
 """What a room can be asked."""
 
@@ -283,7 +288,7 @@ def serve(pipe: "Connection[Any, Any]", rules: RoomRules) -> NoReturn:
         from threadpoolctl import threadpool_limits
 
         desk = _Desk()
-        with open_models_by(None), threadpool_limits(limits=1):
+        with open_models_by(None), run_user_code_by(None), threadpool_limits(limits=1):
             for question, values in _requests(pipe):
                 if question not in QUESTIONS:
                     raise ValueError(f"no question {question!r}")

@@ -212,6 +212,20 @@ def load_in(rooms: Rooms, recipe: ModelRecipe) -> LoadedModel:
     return LoadedRoomModel(room=room, number=number, source=recipe.source, seconds=seconds, **said)
 
 
+def run_in(rooms: Rooms, work: Callable[..., Any], *values: Any) -> Any:
+    """
+    Call a function of this program in a room, since it calls code of the user.
+
+    Raises
+    ------
+    ModelDiedError
+        The room ended, or took too long.
+    """
+    room = rooms.first
+    with slits_told(room):
+        return room.ask("run", work, *values, limit=rooms.walls.open_seconds)
+
+
 def place_of(model: Model) -> tuple[Room, int] | None:
     """Return the room that holds a model, and its number there; None for a model held here."""
     return (model.room, model.number) if isinstance(model, RoomModel) else None

@@ -4,7 +4,6 @@ import contextlib
 import os
 import pickle
 import re
-import shutil
 import signal
 import struct
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 from xplain_cli.errors import ModelDiedError, RefusedError
 from xplain_cli.models.callables import names_callable
 from xplain_cli.workers.confine import Allowance, Confinement
+from xplain_cli.workers.folders import remove_tree, takes_too_much
 from xplain_cli.workers.plain import MessageError, decode
 from xplain_cli.workers.relay import raise_told
 from xplain_cli.workers.room import RoomRules
@@ -28,6 +28,12 @@ from xplain_cli.workers.template import RoomSource, SpawnedRooms, Template, can_
 
 FOLDER_BYTES = 1 << 30
 """What a confined model may write into its folder for temporary files, altogether."""
+
+DATA_IS_READ = (
+    "tables, parquet, npy and other DATA are parsed by the program itself, not in a confined"
+    " process; files of pictures are decoded in the model's"
+)
+"""What the manifest says of DATA, which native code parses as well."""
 
 _MOST_BYTES = 1 << 31  # of an answer
 _AT_ONCE = 1 << 20  # bytes
@@ -173,19 +179,13 @@ def ending(status: int) -> str:
     return f"exit {name} {status}{likely}"
 
 
-def _bytes_in(folder: str) -> int:
-    total = 0
-    for at, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += (Path(at) / name).lstat().st_size
-    return total
-
-
 def _kill(process: int) -> None:
     """End a process that no room's keeper has waited for yet."""
+    number = getattr(signal, "SIGKILL", signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError, PermissionError, AttributeError):
+        os.killpg(process, number)  # a room leads a group: of what it began, where it may
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(process, getattr(signal, "SIGKILL", signal.SIGTERM))
+        os.kill(process, number)
 
 
 class Room:
@@ -215,8 +215,7 @@ class Room:
     def _died(self) -> ModelDiedError:
         if self._ended is None:
             self._pipe.close()
-            if self._killed:
-                _kill(self.process)
+            _kill(self.process)  # its pipe may be closed and it not; one that ended keeps its code
             self._ended = self._killed or f"died ({ending(self._source.ended(self.process))})"
         return ModelDiedError(f"the process of the model {self._ended}", self._ended)
 
@@ -253,8 +252,10 @@ class Room:
         while not self._pipe.poll(_TICK):
             if until is not None and time.monotonic() > until:
                 raise self._stopped(f"took more than {limit:g} s")
-            if self._folder is not None and _bytes_in(self._folder) > self._allowed_bytes:
+            if self._folder is not None and takes_too_much(self._folder, self._allowed_bytes):
                 raise self._stopped("wrote too much into its temporary folder")
+            if self._source.has_ended(self.process) and not self._pipe.poll(0):
+                raise EOFError  # who else holds its pipe is not the room
 
     def _stopped(self, reason: str) -> ModelDiedError:
         self._killed = reason
@@ -381,7 +382,7 @@ class Rooms:
             with contextlib.suppress(Exception):  # every one of them must be told
                 room.end()
         self._source.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_tree(self.folder)
 
 
 def described(walls: Walls, held: Confinement) -> str:
@@ -408,6 +409,7 @@ def facts_of(rooms: Rooms) -> dict[str, Any]:
         "landlock": held.landlock,
         "holds": list(held.holds),
         "missing": list(held.missing),
+        "data": DATA_IS_READ,
         "allowed": {
             "read": list(walls.readable),
             "write": list(walls.writable),

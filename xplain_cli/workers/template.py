@@ -10,7 +10,6 @@ import importlib
 import json
 import os
 import pickle
-import shutil
 import signal
 import socket
 import struct
@@ -18,12 +17,14 @@ import sys
 import threading
 import warnings
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
+from xplain_cli.workers.folders import remove_tree
 from xplain_cli.workers.room import RoomRules, begin_process, serve
 
 _LENGTH = struct.Struct("=Q")
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _MOST = 1 << 20
 _JOIN_SECONDS = 1.0
 
@@ -37,6 +38,10 @@ class RoomSource(Protocol):
 
     def ended(self, process: int) -> int:
         """Wait for a room that ends; return its exit code, or minus the signal that ended it."""
+        ...
+
+    def has_ended(self, process: int) -> bool:
+        """Say whether a room has ended, without waiting for it."""
         ...
 
     def stop(self) -> None:
@@ -72,6 +77,34 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
+def _adopt_orphans() -> None:
+    """Let the system give this process what its children leave behind: it ends those too."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _children() -> list[int]:
+    """Return the children of this process, adopted ones too."""
+    me = os.getpid()
+    with contextlib.suppress(OSError):
+        listed = Path(f"/proc/self/task/{me}/children").read_text(encoding="ascii")
+        return [int(number) for number in listed.split()]
+    return []
+
+
+def _end_children(rooms: set[int]) -> None:
+    """End every room, and what code in one began and left: nothing outlives a job."""
+    ending = {*rooms, *_children()}
+    while ending:
+        for process in ending:
+            with contextlib.suppress(OSError):
+                os.kill(process, signal.SIGKILL)
+                os.waitpid(process, 0)
+        ending = set(_children())
+
+
 def fork() -> int:
     """Return the number of a forked process; 0 in it."""
     with warnings.catch_warnings():  # of threads of libraries, which a fork leaves behind
@@ -104,6 +137,9 @@ def _answer(channel: socket.socket, rooms: set[int], data: bytes, descriptors: l
     if question == "start":
         found = _fork_room(channel, descriptors[0], value)
         rooms.add(found)
+    elif question == "has ended":
+        look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        found = int(value not in rooms or os.waitid(os.P_PID, value, look) is not None)
     else:
         found = _status(value)
         rooms.discard(value)
@@ -113,6 +149,7 @@ def _answer(channel: socket.socket, rooms: set[int], data: bytes, descriptors: l
 def run(channel: socket.socket, folder: str) -> NoReturn:
     """Be a template until the tool is gone; then end every room and remove their folder."""
     rooms: set[int] = set()
+    _adopt_orphans()
     try:
         importlib.import_module("joblib")  # it looks for locks that no room may have
         while True:
@@ -121,11 +158,8 @@ def run(channel: socket.socket, folder: str) -> NoReturn:
                 break
             _answer(channel, rooms, data, descriptors)
     finally:
-        for process in rooms:
-            with contextlib.suppress(OSError):
-                os.kill(process, signal.SIGKILL)
-                os.waitpid(process, 0)
-        shutil.rmtree(folder, ignore_errors=True)
+        _end_children(rooms)
+        remove_tree(Path(folder))
         os._exit(0)
 
 
@@ -158,8 +192,9 @@ class Template:
         other.close()
 
     def _begin(self, other: socket.socket, folder: str) -> int:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # it was closed before Python began
+                stream.flush()
         process = fork()
         if process:
             return process
@@ -210,6 +245,10 @@ class Template:
         """Wait for a room that ends; return its exit code, or minus the signal that ended it."""
         return self._ask("ended", process)
 
+    def has_ended(self, process: int) -> bool:
+        """Say whether a room has ended, without waiting for it."""
+        return bool(self._ask("has ended", process))
+
     def stop(self) -> None:
         """End the template, which ends its rooms."""
         self._channel.close()
@@ -240,6 +279,11 @@ class SpawnedRooms:
         held = self._processes.pop(process)
         held.join()
         return int(held.exitcode or 0)
+
+    def has_ended(self, process: int) -> bool:
+        """Say whether a room has ended, without waiting for it."""
+        held = self._processes.get(process)
+        return held is None or held.exitcode is not None
 
     def stop(self) -> None:
         """End every room."""

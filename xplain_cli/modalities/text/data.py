@@ -36,7 +36,6 @@ from xplain_cli.modalities.text.masks import TextMasker, text_key
 from xplain_cli.modalities.text.segmentation import check_unit, has_dictionary
 from xplain_cli.models import MaskedText, Model, Signature
 from xplain_cli.models.batches import BATCH_ROWS
-from xplain_cli.models.callables import extend_path
 from xplain_cli.options.request import Request
 
 SALT = "XPLAIN_HASH_SALT"
@@ -320,8 +319,7 @@ def open_data(request: Request, load: Load) -> OpenedModality:
     column = _text_column(request, table)
     check_carried(request, table)
     baseline = _baseline(request)
-    extend_path(request.trust.python_path)
-    check_unit(request.texts.unit)
+    check_unit(request.texts.unit, request.trust.python_path)
     loaded = load()
     held = held_columns(request, loaded, table, column)
     first = _first(table, column, held)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xplain_cli.baselines.assignment import FittedBaseline
-from xplain_cli.errors import summed_up
+from xplain_cli.errors import ModelDiedError, summed_up
 from xplain_cli.explanation import BoolArray, IntArray
 from xplain_cli.features import (
     FeatureLabels,
@@ -135,6 +135,8 @@ class TextMasker:
         """Return the features of a text, by first appearance, or why it cannot be split."""
         try:
             spans = split_units(text, self.unit, dictionary=self.dictionary)
+        except ModelDiedError:  # who asks holds no process any more that could go on
+            raise
         except Exception as error:  # noqa: BLE001 - a user's callable may raise anything
             return (), summed_up(error, quotes=self.quotes)
         if self.merged:

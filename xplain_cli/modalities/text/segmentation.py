@@ -11,7 +11,9 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from xplain_cli.errors import RefusedError, UsageError, nearest
+from xplain_cli.errors import ModelDiedError, RefusedError, UsageError, nearest
+from xplain_cli.models.callables import extend_path
+from xplain_cli.models.user_code import run_user_code
 
 Span: TypeAlias = tuple[int, int]
 
@@ -111,8 +113,27 @@ def _function(name: str) -> Callable[[str], Sequence[Span]]:
     return found  # type: ignore[no-any-return]  # the user's own; what it returns is checked
 
 
+def _run(name: str, work: Callable[..., Any], *values: Any) -> Any:
+    """Call a function that calls the user's, where that may end the process."""
+    try:
+        return run_user_code(work, name, *values)
+    except ModelDiedError as error:
+        raise ModelDiedError(
+            f"--unit {name}: the process that runs it {error.reason}", error.reason
+        ) from error
+
+
+def _import_function(name: str, folders: Sequence[str]) -> None:
+    extend_path(folders)
+    _function(name)
+
+
+def _spans(name: str, text: str) -> list[Span]:
+    return [(int(low), int(high)) for low, high in _function(name)(text)]
+
+
 def _called(name: str, text: str) -> list[Span]:
-    spans = [(int(low), int(high)) for low, high in _function(name)(text)]
+    spans: list[Span] = _run(name, _spans, text)
     at = 0
     for low, high in spans:
         if not at <= low < high <= len(text):
@@ -124,9 +145,16 @@ def _called(name: str, text: str) -> list[Span]:
     return spans
 
 
-def check_unit(unit: str) -> None:
+def check_unit(unit: str, python_path: Sequence[str] = ()) -> None:
     """
     Check what ``--unit`` asks for, before the first text.
+
+    Parameters
+    ----------
+    unit
+        What it names.
+    python_path
+        Folders that a callable's module may lie in.
 
     Raises
     ------
@@ -143,7 +171,7 @@ def check_unit(unit: str) -> None:
         except regex.error as error:
             raise UsageError(f"--unit {unit}: not a pattern: {error}") from error
     elif ":" in unit:
-        _function(unit)
+        _run(unit, _import_function, tuple(python_path))
     elif unit not in UNITS:
         raise UsageError(
             f"--unit {unit!r} is not one of {', '.join(UNITS)}, regex=PATTERN,"
