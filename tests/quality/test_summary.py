@@ -64,7 +64,5 @@ def test_where_nothing_moves_the_answer_only_what_can_be_typed_is_advised(scale,
     tally, records = Tally(), some_records([0])
     said = records.stability.assign(output_scale=scale, baseline=baseline)
     tally.add(replace(records, weights=records.weights.assign(weight=0.0), stability=said))
-    assert tally.summary().notes == (
-        "warning: in 1 of 1 rows no weight is above rounding: nothing moves the answer;"
-        f" try {advice}",
-    )
+    (note,) = tally.summary().notes
+    assert note.endswith(f"no weight is above rounding: nothing moves the answer; try {advice}")
