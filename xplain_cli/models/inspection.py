@@ -182,7 +182,7 @@ def _taken(root: Any, member: str | None) -> Any:
     return {str(key): value for key, value in root.items()}.get(member, root)
 
 
-def _inspect_pickle(stored: ModelContent, member: str | None) -> Inspection:
+def _inspect_pickle(stored: ModelContent, member: str | None = None) -> Inspection:
     run = dry_run(stored.data)
     root = _taken(run.root, member)
     version, unknown = stated_version(run), unknown_names(run)
