@@ -73,3 +73,15 @@ def test_sums_by_level_are_sums_over_the_draws_that_have_it(rng):
         for level in range(count):
             assert got[:, at] == pytest.approx(values[:, codes[j] == level].sum(axis=1))
             at += 1
+
+
+@pytest.mark.parametrize("unit", [2.0**-200, 2.0**-80, 2.0**80, 2.0**200])
+def test_the_unit_of_an_output_scales_its_stand_in_and_nothing_else(unit, rng):
+    codes, outputs = drawn(rng, total=1024), rng.normal(size=(1024, 1))
+    plain = fit_additive(codes, LEVELS, outputs, 4)
+    got = fit_additive(codes, LEVELS, np.column_stack([outputs, outputs * unit]), 4)
+    for name in ("tables", "constants"):
+        both, wanted = getattr(got, name), getattr(plain, name)[:, 0]
+        assert both[:, 0] == pytest.approx(wanted, abs=1e-5)
+        assert np.array_equal(both[:, 1], both[:, 0] * unit)
+    assert np.array_equal(got.residuals[1], got.residuals[0] * unit)

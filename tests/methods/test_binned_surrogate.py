@@ -150,3 +150,19 @@ def test_an_interaction_has_the_weights_of_the_weighted_fit_of_many_draws(rng):
         weights = np.exp(-(~match).sum(axis=0) / (2 * 0.6**2))
         slopes, _ = weighted_ridge(match.T, model(rows), weights, 0)
         assert got.weights[i, 0] == pytest.approx(slopes, abs=0.01)
+
+
+@pytest.mark.parametrize("unit", [2.0**-80, 2.0**80])
+@pytest.mark.parametrize("repeats", [1, 4])
+def test_the_unit_of_the_model_scales_weights_and_errors_and_no_quality(unit, repeats, rng):
+    table = frame(rng)
+    law = law_of(table, Lime())
+    model = lambda t: np.column_stack([np.exp(t["x0"]) * np.sin(t["x1"]), t["x2"] ** 2])  # noqa: E731
+    plain, got = (
+        explain(Lime(), law, table.head(3), ask, repeats=repeats, pairs=[[0, -1], [0, 1]])
+        for ask in (model, lambda t: model(t) * unit)
+    )
+    for name in ("weights", "base", "error_factors", "own_error", "repeats"):
+        assert np.array_equal(getattr(got, name), getattr(plain, name) * unit)
+    assert np.array_equal(got.local_r2, plain.local_r2)
+    assert np.array_equal(got.locality, plain.locality)

@@ -50,3 +50,19 @@ def test_a_table_may_keep_a_column_that_texts_have():
     tally, records = Tally(), some_records([0, 1])
     tally.add(replace(records, stability=records.stability.assign(segmentation="manual")))
     assert tally.summary().notes == ()
+
+
+@pytest.mark.parametrize(
+    ("scale", "baseline", "advice"),
+    [
+        ("probability", "mean", "--output-scale log-odds, or another baseline (-b)"),
+        ("raw", "mean", "another baseline (-b)"),
+        ("raw", "background", "other rows as --background, or a larger lime:kernel_width"),
+    ],
+)
+def test_where_nothing_moves_the_answer_only_what_can_be_typed_is_advised(scale, baseline, advice):
+    tally, records = Tally(), some_records([0])
+    said = records.stability.assign(output_scale=scale, baseline=baseline)
+    tally.add(replace(records, weights=records.weights.assign(weight=0.0), stability=said))
+    (note,) = tally.summary().notes
+    assert note.endswith(f"no weight is above rounding: nothing moves the answer; try {advice}")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray, add_up
-from xplain_cli.methods.additive import level_starts
+from xplain_cli.methods.additive import level_starts, units_of
 from xplain_cli.methods.product_law import Draws, RowLaws
 from xplain_cli.methods.requests import Pool
 from xplain_cli.targets import pair_values
@@ -20,12 +20,12 @@ from xplain_cli.targets import pair_values
 @dataclass(frozen=True)
 class Targets:
     """
-    The explained numbers of t targets on the draws.
+    The explained numbers of t targets on the draws, less an offset, in units of their own.
 
     Attributes
     ----------
-    offsets : (t,)
-        What was taken from all of them.
+    offsets, units : (t,)
+        What was taken from all of them, and what they were then divided by.
     left : (t, N) float32
         What the stand-in leaves of each.
     moments : (r, 1 + 3 t, m) float32
@@ -39,6 +39,7 @@ class Targets:
     """
 
     offsets: FloatArray
+    units: FloatArray
     left: Any
     moments: Any
     tables: FloatArray
@@ -58,25 +59,31 @@ def see_targets(pool: Pool, pairs: IntArray, *, margin: bool) -> Targets:
         found = pair_values(last.reshape(-1, last.shape[-1]), pairs, margin=margin)
         return np.ascontiguousarray(np.moveaxis(found.reshape(-1, *last.shape[:-1]), 0, -2))
 
-    level = pool.outputs - pool.outputs[0]
-    values = pair_values(level, pairs, margin=margin)
+    values = pair_values(pool.outputs - pool.outputs[0], pairs, margin=margin)
+    units = units_of(values)
     # of two outputs with a constant difference the stand-ins would leave rounding
     some: BoolArray = np.asarray(values.any(axis=1))
-    left = np.where(some[:, None], paired(pool.stand_in.residuals), 0.0)
-    tables = np.where(some[:, None], paired(pool.stand_in.tables), 0.0)
-    constants = np.where(some, paired(pool.stand_in.constants[..., None])[..., 0], 0.0)
+
+    def measured(parts: FloatArray) -> FloatArray:
+        """Return (..., t, x) of outputs (..., k, x), in units of the targets."""
+        return np.where(some[:, None], paired(parts) / units[:, None], 0.0)
+
+    left, tables = measured(pool.stand_in.residuals), measured(pool.stand_in.tables)
+    constants = measured(pool.stand_in.constants[..., None])[..., 0]
     starts, frequency = level_starts(pool.levels)[:-1], np.concatenate(pool.frequencies)
-    moments = np.concatenate([np.ones((1, len(level))), left, left**2, left * (values - left)])
+    others = values / units[:, None] - left
+    moments = np.concatenate([np.ones((1, values.shape[1])), left, left**2, left * others])
     by_repeat = moments.reshape(len(moments), pool.repeats, -1).transpose(1, 0, 2)
     return Targets(
         offsets=pair_values(pool.outputs[:1], pairs, margin=margin)[:, 0],
+        units=units,
         left=left.astype(np.float32),
         moments=np.ascontiguousarray(by_repeat, dtype=np.float32),
         tables=tables,
         constants=constants,
         totals=np.add.reduceat(tables * frequency, starts, axis=-1),
         squares=np.add.reduceat(tables**2 * frequency, starts, axis=-1),
-        sums=np.where(some[:, None], paired(pool.by_level[1]), 0.0),
+        sums=measured(pool.by_level[1]),
         means=by_repeat[:, 1 : 1 + len(left)].mean(axis=-1),
     )
 

@@ -121,8 +121,8 @@ class _Seen:
         The target at the row less its mean under the law.
     effective, shown : (b,)
         Effective share of the draws, and the share of the law's weight that they show.
-    offsets : (b, t)
-        What was taken from the targets.
+    offsets, units : (b, t)
+        What was taken from the targets, and what they were then divided by.
     spreads : (n, b, t, n)
         For a single repeat: factors of the covariance of the slopes; else none.
     total : int
@@ -137,6 +137,7 @@ class _Seen:
     effective: FloatArray
     shown: FloatArray
     offsets: FloatArray
+    units: FloatArray
     spreads: FloatArray
     total: int
 
@@ -181,13 +182,14 @@ def _attribute(
         optimism = 2 * over_features(add_up(factors**2) * seen.laws.variances[:, None])
     r2 = _explained(seen, left_out, left_bases, optimism)
     selected = np.ones(weights.shape, dtype=np.bool_) if chosen is None else chosen
+    units = seen.units[..., None]
     return Attribution(
-        weights=weights,
-        base=base + seen.offsets,
-        error_factors=np.ascontiguousarray(factors),
-        own_error=_unsupported(seen, weights),
+        weights=weights * units,
+        base=base * seen.units + seen.offsets,
+        error_factors=np.ascontiguousarray(factors * units),
+        own_error=_unsupported(seen, weights) * units,
         degrees=float(count - 1) if count > 1 else np.inf,
-        repeats=np.ascontiguousarray(np.moveaxis(repeats, 1, 0)),
+        repeats=np.ascontiguousarray(np.moveaxis(repeats, 1, 0) * units),
         local_r2=r2 if len(task.perturbation.names) > 1 else np.full(r2.shape, np.nan),
         locality=determined_share(moments.gaps, weights, selected),
         effective_share=seen.effective,
@@ -241,7 +243,8 @@ def _look(task: TableTask, pool: Pool, width: float, ridge: float, rows: Sequenc
     moments = see_moments(pool, laws, targets, sums)
     equations = _equations(laws, len(pool.outputs), ridge)
     offsets = np.stack([target.offsets for target in targets])
-    missed = (task.predictions[list(rows)] - offsets)[:, None] - moments.means
+    units = np.stack([target.units for target in targets])
+    missed = ((task.predictions[list(rows)] - offsets) / units)[:, None] - moments.means
     spreads = np.empty((0, *moments.slopes.shape[::2], codes.shape[1]))
     if pool.repeats == 1:
         own = codes.astype(pool.draw.codes.dtype)
@@ -256,6 +259,7 @@ def _look(task: TableTask, pool: Pool, width: float, ridge: float, rows: Sequenc
         effective=sums.effective,
         shown=shown,
         offsets=offsets,
+        units=units,
         spreads=spreads,
         total=len(pool.outputs),
     )

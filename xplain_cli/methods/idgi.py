@@ -19,19 +19,20 @@ from xplain_cli.methods.integrated_gradients import attribute, paths_of
 from xplain_cli.methods.quadrature import MOST_NODES, Integrals, Paths
 from xplain_cli.methods.requests import Explaining, MaskTask, NeedPath, NeedRoutes, PathSums, Routes
 
-_FIRST = 8
+_FIRST = 32
 WAY = "steps"
 
 
 @dataclass(frozen=True)
 class ImportantDirections:
     """
-    IDGI, its steps halved until that moves the weights by little.
+    IDGI, its steps halved until that moves the weights by little, twice in a row.
 
     Attributes
     ----------
     tol
-        What halving the steps may still move, as a share of the sum of sizes of a row's weights.
+        What each of the last two halvings may move, as a share of the sum of sizes of a row's
+        weights.
     """
 
     tol: float = 1e-2
@@ -105,10 +106,13 @@ def _stepped(paths: Paths, n: int, tolerance: float) -> Generator[object, Any, I
         np.full(p, WAY, dtype=object),
     )
     live: IntArray = np.arange(p)
+    before = np.full((p, n), np.inf)  # what the halving before moved
     while len(live):
         some = paths.take(live)
         sums: PathSums = yield _shared(some, values)
-        found.errors[live] = np.abs(sums.sums - found.weights[live]) if steps > _FIRST else np.inf
+        last = np.abs(sums.sums - found.weights[live]) if steps > _FIRST else np.inf
+        # a step with a kink in its second half does not move when it is halved: once may be chance
+        found.errors[live], before[live] = np.maximum(last, before[live]), last
         found.weights[live] = sums.sums
         found.asked[live] += steps
         moved, size = found.errors[live].sum(axis=1), np.abs(sums.sums).sum(axis=1)

@@ -261,7 +261,7 @@ def fit(seen: Sums, surrogate: Surrogate) -> Attribution:
             own_error=np.zeros(found.beta.shape) if seen.exact else _unsupported(seen, found.beta),
             degrees=float(count - 1) if count > 1 else np.inf,
             repeats=found.repeats,
-            local_r2=1 - explained,
+            local_r2=np.minimum(1 - explained, 1.0),  # sums of squares round
             locality=np.full(found.intercept.shape, np.nan),
             effective_share=seen.shares,
             selected=np.ones(found.beta.shape, dtype=bool) if chosen is None else chosen,

@@ -17,6 +17,7 @@ _UNBOUNDED = {"max_rel_se": 0.95, "local_r2": 0.05}
 _SHARES = {"topk_jaccard": 0.05, "sign_probability": 0.05, "locality": 0.95}
 _BINS = 1000
 _ROUNDING = 1e-9  # of the prediction: weights below it are none
+_DRAWN = "background"  # the baseline of runs whose rows are compared with draws
 _ADDS_UP = 1e-6  # attribution error: below it base and weights are the prediction
 _REASONS = 3  # of failed rows
 _FALLBACK = "characters"
@@ -126,6 +127,14 @@ class Summary:
     empty: int = 0
     subject: Subject | None = None
     failures: tuple[Failure, ...] = ()
+
+
+def _other_questions(scale: str, baseline: str) -> str:
+    """Return what may show weights where none are: only options that the run can take."""
+    drawn = baseline == _DRAWN
+    other = "other rows as --background, or a larger lime:kernel_width"
+    other = other if drawn else "another baseline (-b)"
+    return f"--output-scale log-odds, or {other}" if scale == "probability" else other
 
 
 class Tally:
@@ -311,7 +320,7 @@ class Tally:
         if self._unmoved:
             notes.append(
                 f"warning: in {self._unmoved:,} of {self._rows:,} rows no weight is above rounding:"
-                " nothing moves the answer; try --output-scale log-odds, or another baseline (-b)"
+                f" nothing moves the answer; try {_other_questions(*self._said)}"
             )
         return notes
 
