@@ -3,6 +3,8 @@
 import pandas as pd
 import pytest
 
+from xplain_cli.jobs.summary import _label
+
 
 def groups(text):
     """Return the first word and the number of rows of each group."""
@@ -67,3 +69,16 @@ def test_values_that_a_run_hides_make_no_groups(run, cancer, tmp_path):
     done = run("summary", tmp_path / "xplain-out", "--by", "worst area")
     assert done.code == 2
     assert "values of features are hidden" in done.err
+
+
+def test_a_condition_that_no_row_meets_is_said(run, looked_at):
+    for more in ((), ("--by", "fidelity")):
+        done = run("summary", looked_at, "--where", "prediction>5", *more)
+        assert done.code == 0
+        assert "warning: no row of the run is among rows where prediction>5" in done.err
+
+
+def test_quartiles_that_lie_close_are_groups_of_their_own():
+    edges = [1_000_000.5, 1_000_001.0, 1_000_001.5]
+    labels = {_label(value, edges) for value in (1e6, 1_000_000.7, 1_000_001.2, 1_000_002.0)}
+    assert len(labels) == 4

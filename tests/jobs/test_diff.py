@@ -1,11 +1,13 @@
 """Two runs compared: what changed, why, and what is only noise."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
 from linear_runs import NAMES, SLOPES, doubled, store, table, words
 from running import rows_of
+from sklearn.linear_model import LogisticRegression
 
 EXACT = ("-m", "occlusion", "-b", "zero")
 ROWS = 24
@@ -119,6 +121,23 @@ def test_another_question_is_refused_and_compared_across(differ, run):
     assert json.loads(done.out)["summary"]["verdicts"]["question"] == ROWS
 
 
+def test_settings_of_another_method_are_no_changes_of_this_one(differ):
+    done, *_ = differ(("m.pkl", "d.csv", *EXACT), ("m.pkl", "d.csv", "-m", "lime", *NOISY))
+    assert done.code == 2
+    assert "method occlusion -> lime" in done.err
+    assert "method ridge" not in done.err
+
+
+def test_runs_that_share_no_target_are_told_to_share_one(differ, place):
+    model = LogisticRegression().fit(table(ROWS)[list(NAMES)], np.arange(ROWS) % 3)
+    (place / "c.pkl").write_bytes(pickle.dumps(model))
+    done, *_ = differ(
+        ("c.pkl", "d.csv", *EXACT, "-t", "0"), ("c.pkl", "d.csv", *EXACT, "-t", "1"), "--across"
+    )
+    assert done.code == 2
+    assert "explain both for the same --target" in done.err
+
+
 def test_rows_and_features_that_one_run_lacks_are_said(differ, place):
     other = table(ROWS).rename(columns={"zone": "area"}).iloc[5:]
     other.to_csv(place / "d3.csv", index=False)
@@ -132,8 +151,6 @@ def test_rows_and_features_that_one_run_lacks_are_said(differ, place):
 
 def store_named(path, names):
     """Store the linear model under other names of columns."""
-    import pickle
-
     store(path)
     model = pickle.loads(path.read_bytes())
     model.feature_names_in_ = np.array(names, dtype=object)
@@ -170,6 +187,7 @@ def test_a_folder_of_other_things_is_not_touched(differ, place):
     done, *_ = differ(("m.pkl", "d.csv", *EXACT), ("m.pkl", "d.csv", *EXACT))
     assert done.code == 3
     assert [path.name for path in (place / "xplain-diff").iterdir()] == ["mine.txt"]
+    assert "the model is the same" not in done.err  # it is refused before the runs are read
 
 
 def test_selected_features_are_not_called_changed(differ):

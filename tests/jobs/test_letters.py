@@ -41,7 +41,12 @@ def test_a_letter_stays_in_its_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "template", ["{{ ().__class__.__subclasses__() }}", "{{ reasons.append(1) }}", "{{ nothing }}"]
+    "template",
+    [
+        *("{{ ().__class__.__subclasses__() }}", "{{ reasons.append(1) }}", "{{ nothing }}"),
+        *("{% include '/etc/passwd' %}", "{% for i in range(10 ** 9) %}{% endfor %}"),
+        *("{{ 'x' * 10 ** 15 }}", "{{ row_id + 1 }}", "{{ 1 / 0 }}"),
+    ],
 )
 def test_a_template_that_reaches_further_is_refused(tmp_path, template):
     with pytest.raises(UsageError, match="the letter cannot be made"):

@@ -1,13 +1,16 @@
-"""The pipelines of the documentation say the same four commands; the action hands them over."""
+"""The pipelines of the documentation say the same four commands, which run; the action too."""
 
+import json
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
+from linear_runs import doubled, store, table
 from running import environment
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +53,27 @@ def commands():
     """Return the commands of the script, word by word."""
     lines = (PIPELINES / "pipeline.sh").read_text().splitlines()
     return [spelled(shlex.split(line)) for line in lines if line.startswith("xplain")]
+
+
+def test_the_script_fails_where_the_reasons_changed_and_only_there(shell, tmp_path):
+    table(24).to_csv(tmp_path / "d.csv", index=False)
+    store(tmp_path / "old.pkl")
+    store(tmp_path / "new.pkl", doubled("income"))
+    done = shell(PIPELINES / "pipeline.sh", "old.pkl", "new.pkl", "d.csv")
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.splitlines() == ["runs/old", "runs/new", "runs/new: holds", "runs/diff"]
+    failures = {
+        path.stem: ET.parse(path).getroot().get("failures")
+        for path in (tmp_path / "reports").iterdir()
+    }
+    assert failures == {"quality": "0", "verify": "0", "drift": "1"}
+    found = json.loads((tmp_path / "runs" / "diff" / "diff.json").read_text())["summary"]
+    assert found["first_reason_changed"] > 0.05 * found["explanations"]
+    assert (found["model_changed"], found["data_changed"]) == (True, False)
+
+
+def test_a_reader_that_leaves_is_told_as_141(shell):
+    assert shell("-c", "set -o pipefail; xplain explain | true").returncode == 141
 
 
 @pytest.mark.parametrize("name", ["dvc.yaml", "Snakefile", "workflow.yml"])

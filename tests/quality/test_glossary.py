@@ -14,11 +14,12 @@ from xplain_cli.commands import app
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import STABILITY_COLUMNS, WEIGHT_COLUMNS
 from xplain_cli.jobs.evaluate import MEASURES
+from xplain_cli.jobs.reasons import CODE_COLUMNS
 from xplain_cli.methods import METHODS
 from xplain_cli.modalities.text.vocabulary import COLUMNS as VOCABULARY
 from xplain_cli.options.help import ENDINGS
 from xplain_cli.quality.glossary import as_markdown, find_term, meanings, terms
-from xplain_cli.quality.named_gates import DIFF_COLUMNS, VERDICTS
+from xplain_cli.quality.named_gates import DIFF_COLUMNS, REASON_COLUMNS, VERDICTS
 from xplain_cli.quality.words import FIDELITY, PRECISION, UNSTEADY
 from xplain_cli.scales import SCALES
 
@@ -42,7 +43,7 @@ def columns_of(folder):
 
 def test_the_columns_of_every_run_are_explained():
     assert unknown([*WEIGHT_COLUMNS, *STABILITY_COLUMNS, *MEASURES, *VOCABULARY]) == []
-    assert unknown([*DIFF_COLUMNS, *VERDICTS]) == []
+    assert unknown([*DIFF_COLUMNS, *VERDICTS, *CODE_COLUMNS, *REASON_COLUMNS]) == []
 
 
 @pytest.mark.parametrize(

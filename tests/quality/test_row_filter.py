@@ -64,3 +64,9 @@ def test_a_row_that_is_not_there_is_named_with_one_that_is_like_it():
     with pytest.raises(RefusedError, match=r"row 'patient-1': no such row.*'patient-01'"):
         wanted.check_found({"b"}, ["patient-01", "b"])
     wanted.check_found({"patient-1", "b"}, [])
+
+
+def test_a_row_that_does_not_meet_the_condition_is_not_called_missing():
+    wanted = RowFilter.of(("a",), "prediction>5")
+    with pytest.raises(RefusedError, match=r"row 'a': does not meet --where 'prediction>5'"):
+        wanted.check_found(set(), ["a", "b"])

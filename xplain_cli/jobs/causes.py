@@ -34,11 +34,17 @@ class Causes:
     estimate: tuple[tuple[str, Any, Any], ...]
 
 
+def _named(value: Mapping[str, Any]) -> Any:
+    return value.get("name", dict(value))
+
+
 def _apart(old: Any, new: Any, name: str) -> list[tuple[str, Any, Any]]:
     """Return what differs in two values; of settings only those that do."""
     if old == new:
         return []
     if isinstance(old, Mapping) and isinstance(new, Mapping) and name not in _DATA:
+        if old.get("name") != new.get("name"):  # the settings of one are none of the other
+            return [(name, _named(old), _named(new))]
         keys = dict.fromkeys((*old, *new))
         return [
             (f"{name} {key}", old.get(key), new.get(key))

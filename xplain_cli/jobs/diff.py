@@ -182,10 +182,12 @@ def _check_joined(joined: Joined, said: list[str]) -> None:
     if joined.count:
         return
     missing = "; ".join(said) or "both are empty"
-    raise UsageError(
-        f"no row is explained in both runs for the same target; {missing}; rows are"
-        " joined by their ids: explain both with the same --id-column"
+    mend = (
+        "explain both for the same --target"
+        if len(joined.pairs.retargeted)
+        else "rows are joined by their ids: explain both with the same --id-column"
     )
+    raise UsageError(f"no row is explained in both runs for the same target; {missing}; {mend}")
 
 
 def _counted(rows: pd.DataFrame) -> dict[str, int]:
@@ -359,14 +361,14 @@ def _check_folder(folder: Path) -> None:
         raise RefusedError(
             f"{folder}: holds other things than a difference; name another folder with --output"
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(error, folder) from error
 
 
 def _write(folder: Path, found: _Tables, *, guarded: bool) -> None:
     """Write the files of a difference, all or none of the tables."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(error, folder) from error
     with writing(*(folder / name for name in _FILES)) as files:
         frames: tuple[Iterator[pd.DataFrame], ...] = (
             weight_frames(found.joined),
@@ -426,6 +428,8 @@ def diff_runs(request: DiffRequest, console: Console) -> int:
     for note in notes:
         console.note(note)
     output = request.difference.diff_folder
+    if output != "-":
+        _check_folder(Path(output))
     with contextlib.ExitStack() as held:
         sides = _open(request, held)
         found = _tables(request, sides)
@@ -438,7 +442,6 @@ def diff_runs(request: DiffRequest, console: Console) -> int:
         console.stream().flush()
     else:
         folder = Path(output)
-        _check_folder(folder)
         _write(folder, found, guarded=request.csv_guard)
         console.line(str(folder))
     return conclude(judged, Lost(), request.gates, "diff", console)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError, UsageError, summed_up
 from xplain_cli.output.cells import cleaned
 from xplain_cli.runs.paths import unwritable, write_atomically, write_json
 
@@ -42,14 +42,14 @@ class Letters:
         Raises
         ------
         UsageError
-            The template asks for what there is not.
+            The template asks for what there is not, or fails in another way.
         """
-        import jinja2
-
         try:
             text = self.template.render(_inert(values))
-        except jinja2.TemplateError as error:
-            raise UsageError(f"{self.named}: the letter cannot be made: {error}") from error
+        except Exception as error:  # a template is a program of the user: it may fail in any way
+            raise UsageError(
+                f"{self.named}: the letter cannot be made: {summed_up(error)}; mend the template"
+            ) from error
         row_id = str(values["row_id"])
         slug = _NOT_IN_NAMES.sub("-", row_id).strip("-")[:60]
         name = f"{number:06d}{'-' if slug else ''}{slug}{self.suffix}"
@@ -110,6 +110,7 @@ def open_letters(template: str | None, folder: str | None) -> Letters | None:
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
+        loader=jinja2.DictLoader({}),  # so that {% include %} says that nothing can be included
     )
     try:
         opened = environment.from_string(path.read_text(encoding="utf-8"))

@@ -30,10 +30,11 @@ from xplain_cli.runs.delivery import brought_here
 from xplain_cli.runs.finished import FinishedRun, find_run
 from xplain_cli.runs.paths import write_atomically
 
-_COLUMNS = (
+CODE_COLUMNS = (
     *("row_id", "target", "position", "code", "text", "feature", "weight", "margin"),
     *("abstained", "why"),
 )
+"""Columns of reasons.csv."""
 
 
 @dataclass(frozen=True)
@@ -264,7 +265,9 @@ def _lines_of(row: RowReasons) -> Iterator[dict[str, Any]]:
 
 
 def _csv(rows: list[RowReasons], *, guarded: bool) -> bytes:
-    frame = pd.DataFrame([line for row in rows for line in _lines_of(row)], columns=list(_COLUMNS))
+    frame = pd.DataFrame(
+        [line for row in rows for line in _lines_of(row)], columns=list(CODE_COLUMNS)
+    )
     # missing cells must not make numbers of codes, nor fractions of positions
     frame["position"] = pd.Series(
         [None if pd.isna(value) else int(value) for value in frame["position"]], dtype=object
@@ -286,7 +289,7 @@ def _object(row: RowReasons) -> dict[str, Any]:
         "margin": row.found.margin if row.found is not None else None,
         "n_forbidden": row.n_forbidden,
         "reasons": [
-            {name: plain(line[name]) for name in _COLUMNS[2:8]}
+            {name: plain(line[name]) for name in CODE_COLUMNS[2:8]}
             for line in ([] if row.why else _lines_of(row))
         ],
     }

@@ -77,15 +77,24 @@ def _edges(found: FinishedRun, by: str, wanted: RowFilter, *, shown: bool) -> li
     return [float(edge) for edge in edges]
 
 
+def _words(edges: list[float]) -> list[str]:
+    """Return the edges with as many digits as tell them apart: equal words would join groups."""
+    for digits in range(6, 17):
+        words = [f"{edge:.{digits}g}" for edge in edges]
+        if len(set(words)) == len(words):
+            return words
+    return [repr(edge) for edge in edges]
+
+
 def _label(value: Any, edges: list[float] | None) -> str:
     if value is None or pd.isna(value):
         return "missing"
     if edges is None:
         return f"{value:.6g}" if isinstance(value, float) else str(value)
-    at = int(np.searchsorted(edges, float(value)))
+    at, words = int(np.searchsorted(edges, float(value))), _words(edges)
     if at == 0:
-        return f"<= {edges[0]:.4g}"
-    return f"> {edges[-1]:.4g}" if at == len(edges) else f"{edges[at - 1]:.4g} to {edges[at]:.4g}"
+        return f"<= {words[0]}"
+    return f"> {words[-1]}" if at == len(words) else f"{words[at - 1]} to {words[at]}"
 
 
 def _grouped(
@@ -111,9 +120,14 @@ def _grouped(
             tallies.setdefault(label, Tally(top_k)).add(_part_of(records, met))
     names = sorted(tallies, key=lambda label: (-sizes[label], label))
     if edges is not None:
-        order = [_label(edge, edges) for edge in edges] + [f"> {edges[-1]:.4g}", "missing"]
+        order = [_label(edge, edges) for edge in edges] + [f"> {_words(edges)[-1]}", "missing"]
         names = [name for name in order if name in tallies]
     return {name: tallies[name] for name in names}
+
+
+def _warn_of_none(count: int, wanted: RowFilter, console: Console) -> None:
+    if not count and not wanted.is_open:
+        console.warn(f"no row of the run is among {wanted.said}")
 
 
 def sum_up(run: str, by: str | None, wanted: RowFilter, console: Console) -> int:
@@ -141,10 +155,13 @@ def sum_up(run: str, by: str | None, wanted: RowFilter, console: Console) -> int
             tally = Tally(top_k)
             for records in _records(found, wanted):
                 tally.add(records)
-            console.table(across_rows(tally.summary(), story, values=selection["values"]))
+            whole = tally.summary()
+            _warn_of_none(whole.rows + whole.failed + whole.empty, wanted, console)
+            console.table(across_rows(whole, story, values=selection["values"]))
             return 0
         values = selection["values"]
         tallies = _grouped(found, by, wanted, top_k, shown=values)
+        _warn_of_none(len(tallies), wanted, console)
         groups = {
             name: across_rows(tally.summary(3), story, values=values)
             for name, tally in tallies.items()

@@ -175,6 +175,8 @@ class RowFilter:
         missing = next((one for one in self.rows if one not in found), None)
         if missing is None:
             return
+        if self.where and missing in known:
+            raise RefusedError(f"row {missing!r}: does not meet --where {self.where!r}")
         hint = nearest(missing, known) or (f"; its first row is {known[0]!r}" if known else "")
         raise RefusedError(f"row {missing!r}: no such row in this run{hint}")
 
