@@ -36,13 +36,13 @@ ARRAYS = [
 ]
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("value", VALUES)
 def test_a_value_comes_back(value):
     found = decode(encode(value))
     assert (found, type(found)) == (value, type(value))
 
 
-@pytest.mark.parametrize("array", ARRAYS, ids=repr)
+@pytest.mark.parametrize("array", ARRAYS)
 def test_an_array_comes_back(array):
     found = decode(encode({"of": array}))["of"]
     assert found.dtype == array.dtype
