@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 from confined import LINUX
 from payloads import ENDS, PAYLOADS, harmful_pickle
+from running import environment
 
 from xplain_cli.errors import ModelDiedError, RefusedError
 from xplain_cli.models import ModelRecipe
@@ -300,3 +303,26 @@ def test_what_a_room_began_and_left_ends_with_the_job(tmp_path):
     )
     opened_callable(tmp_path, "leaves_a_service", code)
     assert not Path(f"/proc/{mark.read_text()}").exists()
+
+
+def test_a_killed_tool_leaves_no_process_and_no_folder(tmp_path):
+    code = (
+        "import sys, time\n"
+        "from xplain_cli.workers.rooms import Rooms, Walls\n"
+        "rooms = Rooms(Walls())\n"
+        "print(rooms.first.process, rooms.folder, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(TMPDIR=str(tmp_path)),
+    ) as tool:
+        process, folder = tool.stdout.readline().split()
+        tool.kill()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and Path(folder).exists():
+        time.sleep(0.05)
+    assert not Path(folder).exists()
+    assert not Path(f"/proc/{process}").exists()

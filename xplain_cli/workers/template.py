@@ -199,8 +199,7 @@ class Template:
         if process:
             return process
         try:
-            begin_process({other.fileno()})
-            _die_with_parent()
+            begin_process({other.fileno()})  # the channel ends with the tool, however that ends
             run(other, folder)
         finally:
             os._exit(1)
