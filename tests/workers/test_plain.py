@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,6 +83,9 @@ FORGED = {
     "too long": encode(ARRAYS[0]) + b"x",
     "no text": b"\xff" * 64,
     "another class": encode(SIGNATURE).replace(b'"Signature"', b'"NoSuchSig"'),
+    "outputs that are none": encode(replace(SIGNATURE, outputs=3)),
+    "outputs of numbers": encode(replace(SIGNATURE, outputs=(1, 2))),
+    "a place that is a text": encode(replace(SIGNATURE, positive="0")),
     "another field": encode(SIGNATURE).replace(b'"response"', b'"resp0nse"'),
     "objects as numbers": encode(ARRAYS[0]).replace(b'"<f8"', b'"|O8"'),
     "a structure": encode(ARRAYS[0]).replace(b'"<f8"', b'"f,f"'),

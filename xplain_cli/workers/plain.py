@@ -6,6 +6,8 @@ and the few values of ours that stand in a table; whatever else arrives is refus
 
 import json
 import struct
+import types
+import typing
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
@@ -31,6 +33,45 @@ _LENGTH = struct.Struct("=Q")
 
 class MessageError(Exception):
     """Bytes that are no message, or a value that none can hold."""
+
+
+def _fits_container(value: Any, home: Any, parts: tuple[Any, ...]) -> bool:
+    """Say whether a container holds what its type says, such as ``tuple[str, ...]``."""
+    if not isinstance(value, home):
+        return False
+    if isinstance(value, Mapping):
+        key, held = parts
+        return all(fits(name, key) and fits(one, held) for name, one in value.items())
+    if home is tuple and parts[-1] is not ...:
+        return len(value) == len(parts) and all(map(fits, value, parts))
+    return home is np.ndarray or all(fits(one, parts[0]) for one in value)
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Say whether a value is what a type says, through unions and containers."""
+    home, parts = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return True
+    if home in {typing.Union, types.UnionType}:
+        return any(fits(value, part) for part in parts)
+    if home is typing.Literal:
+        return value in parts
+    if home is not None:
+        return _fits_container(value, home, parts)
+    return value is None if kind is type(None) else isinstance(value, _WIDER.get(kind, kind))
+
+
+# whole numbers stand where any number may, and NumPy's where Python's do
+_WIDER: Mapping[Any, Any] = {
+    bool: (bool, np.bool_),
+    int: (int, np.integer),
+    float: (float, int, np.floating, np.integer),
+}
+
+
+def kinds_of(made: type[Any]) -> Mapping[str, Any]:
+    """Return the types of the fields of a value."""
+    return typing.get_type_hints(made)
 
 
 class _Writer:
@@ -114,7 +155,12 @@ class _ValueReader:
         return array.reshape(shape)
 
     def _value(self, name: str, parts: dict[str, Any]) -> Any:
-        return VALUES[name](**{part: self.value(one) for part, one in parts.items()})
+        held = {part: self.value(one) for part, one in parts.items()}
+        kinds = kinds_of(VALUES[name])
+        strange = [part for part, one in held.items() if not fits(one, kinds[part])]
+        if strange:
+            raise MessageError(f"a {name} whose {strange[0]} is of another kind")
+        return VALUES[name](**held)
 
     def _dict(self, pairs: list[list[Any]]) -> dict[Any, Any]:
         return {self.value(key): self.value(held) for key, held in pairs}

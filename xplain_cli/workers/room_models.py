@@ -1,7 +1,7 @@
 """A model in a room, as a value here: it satisfies the contract of models by messages."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from xplain_cli.models import Capabilities, LoadedModel, MaskedText, Model, Mode
 from xplain_cli.models.batches import count
 from xplain_cli.models.contract import Batch
 from xplain_cli.models.gradients import Gradient, Slopes
+from xplain_cli.workers.plain import fits, kinds_of
 from xplain_cli.workers.room import FACTS, GRADIENT_FACTS
 from xplain_cli.workers.rooms import Room, Rooms
 
@@ -156,7 +157,9 @@ class LoadedRoomModel:
         """Ask for one prediction on a few rows and choose the response."""
         try:
             with slits_told(self.room):
-                found: Signature = self.room.ask("settle", self.number, batch, limit=self.seconds)
+                found = self.room.ask("settle", self.number, batch, limit=self.seconds)
+            if not isinstance(found, Signature):
+                raise self.room.spoiled()
         except ModelDiedError as error:
             raise _refused(self.source, error, "was first asked") from error
         return found
@@ -164,8 +167,21 @@ class LoadedRoomModel:
     def bind(self, signature: Signature) -> Model:
         """Return the model that answers as *settled* says."""
         bound = self.room.ask("bind", self.number, signature, limit=self.seconds)
+        if not has_form(bound, _BOUND):
+            raise _refused(self.source, self.room.spoiled(), "was first asked")
         capabilities = _capabilities(self.room, bound)
         return RoomModel(self.room, bound["number"], signature, capabilities, self.seconds)
+
+
+_BOUND = {"number": int, "has": tuple[str, ...], "row_by_row": bool, "why_not": dict[str, str]}
+"""What a room says of a bound model."""
+
+
+def has_form(said: Any, kinds: Mapping[str, Any]) -> bool:
+    """Say whether a dict has some keys, with values of these types."""
+    return isinstance(said, Mapping) and all(
+        name in said and fits(said[name], kind) for name, kind in kinds.items()
+    )
 
 
 def _refused(source: str, error: ModelDiedError, when: str) -> ModelDiedError:
@@ -205,6 +221,9 @@ def load_in(rooms: Rooms, recipe: ModelRecipe) -> LoadedModel:
     try:
         with staying(recipe.source), slits_told(room):
             facts = room.ask("open", recipe, limit=seconds)
+            kinds = kinds_of(LoadedRoomModel)
+            if not has_form(facts, {name: kinds[name] for name in ("number", *FACTS)}):
+                raise room.spoiled()
     except ModelDiedError as error:
         raise _refused(recipe.source, error, "was opened") from error
     number = facts["number"]
