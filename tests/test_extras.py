@@ -47,7 +47,8 @@ def test_every_extra_that_the_code_requires_exists():
 
 
 def test_every_extra_that_a_text_names_exists():
-    texts = [*SOURCES, (ROOT / "README.md").read_text(encoding="utf-8")]
+    pages = [ROOT / "README.md", *(ROOT / ".github" / "docs").glob("*.md")]
+    texts = [*SOURCES, *(page.read_text(encoding="utf-8") for page in pages)]
     named = {name for text in texts for name in re.findall(r"(?:cli|\.)\[([a-z0-9]+)\]'", text)}
     assert {"xgboost", "dask", "remote", "intl"} <= named
     assert named <= set(EXTRAS)

@@ -259,7 +259,7 @@ def test_what_fails_each_time_is_refused_and_what_is_forbidden_at_once():
 def test_names_that_lead_out_of_a_folder_are_refused(bucket, monkeypatch):
     place = remote.open_place("memory://b")
     with pytest.raises(RefusedError, match="leads out of it"):
-        remote._copied(place, "/b", ["/b/../x"], remote._spool())
+        remote._copied(place, "/b", ["/b/../x"], remote.spool())
 
 
 def test_judges_and_label_maps_are_read_here_only(run, cancer):

@@ -26,6 +26,7 @@ KEYS = {
     *("crop", "channels", "rescale", "mean", "std", "layout", "max_pixels", "maps"),
     *("write_maps", "trust_model", "trusted", "model_sha256", "python_path", "fail_on"),
     *("named_gates", "junit", "github"),
+    *("confine", "allow_read", "allow_write", "allow_net", "allow_env", "open_timeout"),
     *("max_failed", "force", "dry_run", "quiet", "verbose", "debug", "progress", "argv"),
     "project_file",
 }

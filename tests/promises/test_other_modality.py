@@ -50,7 +50,7 @@ def test_models_of_texts_are_no_models_of_tables(run, remarks, tmp_path, name):
 def test_models_of_token_ids_are_no_models_of_tables(run, remarks, tmp_path):
     make_token_model(tmp_path)
     done = run("tabular", "m.onnx", remarks)
-    assert (done.code, "that of token ids; xplain text explains it" in done.err) == (3, True)
+    assert (done.code, "takes token ids; xplain text explains it" in done.err) == (3, True)
 
 
 def test_models_of_pictures_are_no_models_of_tables(run, remarks, tmp_path):

@@ -128,4 +128,6 @@ def test_remaking_writes_every_file(remade):
         "README.md",
         "make.py",
         "make_comments.py",
+        "loans_codes.toml",
+        "loans_letter.txt",
     }

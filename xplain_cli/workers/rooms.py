@@ -148,7 +148,8 @@ def _machine_bytes() -> int | None:
 
 def allowance(walls: Walls, folder: str) -> Allowance:
     """Return what a confined room may do, *folder* being its own."""
-    models = {_beside(source) for source in walls.sources if not names_callable(source)}
+    files = [source for source in walls.sources if not names_callable(source)]
+    models = {_beside(_there(source)) for source in files}
     memory = _machine_bytes()
     asked = {str(Path(path).resolve()) for path in (*walls.readable, *map(_there, walls.inputs))}
     return Allowance(

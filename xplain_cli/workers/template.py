@@ -211,8 +211,8 @@ class Template:
             "import socket, sys; from xplain_cli.workers import template;"
             " template.run(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])"
         )
-        words = [sys.executable, "-c", code, str(other.fileno()), folder]
-        paths = os.pathsep.join(path for path in sys.path if path)
+        words = [sys.executable, "-P", "-c", code, str(other.fileno()), folder]
+        paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
         begun = subprocess.Popen(  # noqa: S603 - this program itself
             words,
             pass_fds=[other.fileno()],

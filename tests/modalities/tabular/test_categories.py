@@ -108,7 +108,8 @@ def test_boosters_name_their_unknown_categories(explained, package):
     booster = pytest.importorskip(package)
     table = people().drop(columns="zip").replace("Troms\u00f8", "Alta")  # XGBoost cuts its bytes
     table = table.astype({"city": "category"})
-    options = {"n_estimators": 3}
+    # no threads of OpenMP here: a process that has some must not be forked, as rooms are
+    options = {"n_estimators": 3, "n_jobs": 1}
     made = {"xgboost": "XGBClassifier", "lightgbm": "LGBMClassifier"}[package]
     options |= {"enable_categorical": True} if package == "xgboost" else {"verbose": -1}
     model = getattr(booster, made)(**options).fit(table, table["age"] > 40)

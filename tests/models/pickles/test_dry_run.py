@@ -16,7 +16,7 @@ START = """
 import io, os, pickle, resource, signal, sys, time
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 sys.path.insert(0, sys.argv[1])
-import importlib, string, warnings
+import importlib, importlib.util, string, warnings
 import joblib, numpy as np
 """
 
@@ -40,10 +40,19 @@ warnings.simplefilter("ignore")
 FORBIDDEN = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "exec",
              "compile", "import", "open", "socket.connect", "shutil.rmtree", "os.remove",
              "ctypes.dlopen", "pickle.find_class", "marshal.loads")
+LIBRARY = os.path.dirname(importlib.util.find_spec("sklearn").origin)
 watching = False
 
+def is_reading(event, arguments):
+    "Say whether it is only the sources of scikit-learn that are read, or parsed."
+    if event == "open":
+        return str(arguments[0]).startswith(LIBRARY) and arguments[1] == "r"
+    if event == "import":
+        return str(arguments[0]).startswith("sklearn.")
+    return event == "compile" and arguments[1] == "<unknown>"  # ast.parse: it is never run
+
 def watch(event, arguments):
-    if watching and event in FORBIDDEN:
+    if watching and event in FORBIDDEN and not is_reading(event, arguments):
         os.write(2, f"{event} {arguments!r:.200}".encode())
         os._exit(9)
 
