@@ -158,11 +158,12 @@ class LoadedRoomModel:
         try:
             with slits_told(self.room):
                 found = self.room.ask("settle", self.number, batch, limit=self.seconds)
-            if not isinstance(found, Signature):
+            if not fits(found, Signature):
                 raise self.room.spoiled()
         except ModelDiedError as error:
             raise _refused(self.source, error, "was first asked") from error
-        return found
+        signature: Signature = found
+        return signature
 
     def bind(self, signature: Signature) -> Model:
         """Return the model that answers as *settled* says."""
