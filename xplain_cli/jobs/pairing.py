@@ -83,7 +83,7 @@ def _hashes(frame: pd.DataFrame, columns: tuple[str, ...]) -> IntArray:
             continue
         values = frame[column].tolist()
         # a missing number is no object of its own, and is equal to no other
-        own = [hash(v if v == v else None) for v in map(_hashable, values)]  # noqa: PLR0124
+        own = [hash(v if v == v else None) for v in map(_hashable, values)]  # noqa: PLR0124 - NaN
         total = total * 1_000_003 ^ np.array(own, dtype=np.int64)
     return total
 

@@ -236,7 +236,7 @@ class Readout:
         found = np.empty(low.shape)
         for count in np.unique(panels).tolist():
             rows = np.flatnonzero(panels == count)
-            found[rows] = self.of(rows)._panelled(low[rows], change[rows], min(count, 1 << 10))  # noqa: SLF001
+            found[rows] = self.of(rows)._panelled(low[rows], change[rows], min(count, 1 << 10))  # noqa: SLF001 - own class
         return found
 
     def _panelled(self, low: FloatArray, change: FloatArray, panels: int) -> FloatArray:

@@ -15,8 +15,7 @@ LARGEST = 2**31 - 1
 
 _MODEL_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
 _OPSET = 8
-# which fields of a message hold messages that may lead to a tensor
-_WITHIN: dict[str, dict[int, str]] = {
+MESSAGES: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
     "node": {5: "attribute"},
@@ -24,8 +23,10 @@ _WITHIN: dict[str, dict[int, str]] = {
     "sparse": {1: "tensor", 2: "tensor"},
     "training": {1: "graph", 2: "graph"},
     "function": {7: "node", 11: "attribute"},
-    "tensor": {13: "entry"},
 }
+"""Which fields of a message, by its kind, hold messages that may lead to a tensor."""
+
+_WITHIN = MESSAGES | {"tensor": {13: "entry"}}
 _KEY, _VALUE = 1, 2
 _FIXED = {1: 8, 5: 4}
 

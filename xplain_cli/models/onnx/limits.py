@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Iterator
 
-from xplain_cli.models.onnx.files import fields
+from xplain_cli.models.onnx.files import MESSAGES, fields
 from xplain_cli.models.onnx.graph import Graph, Node, constant, listed, parse_nodes
 from xplain_cli.models.pickles.unpickler import Content
 
@@ -18,15 +18,6 @@ _MOST = 2**28
 
 _REPEATS = 2**24
 _DIMS, _SPARSE_DIMS, _LOCATION = 1, 3, 14
-_WITHIN: dict[str, dict[int, str]] = {
-    "model": {7: "graph", 20: "training", 25: "function"},
-    "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "node": {5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
-    "sparse": {1: "tensor", 2: "tensor"},
-    "training": {1: "graph", 2: "graph"},
-    "function": {7: "node", 11: "attribute"},
-}
 # trees keep millions of numbers and modes of nodes in attributes: fields 7, 8 and 9
 _RUN = re.compile(
     rb"(?:\x3d.{4}|\x40[\x80-\xff]{0,9}[\x00-\x7f]|\x4a(?:\x0aBRANCH_[A-Z]{3}|\x04LEAF))++",
@@ -58,7 +49,7 @@ def _messages(data: Content) -> Iterator[tuple[str, int, int]]:
     while waiting:
         kind, start, stop = waiting.pop()
         yield kind, start, stop
-        within = _WITHIN.get(kind, {})
+        within = MESSAGES.get(kind, {})
         waiting.extend(
             (within[number], a, b)
             for number, wire, a, b in (_parts(kind, data, start, stop) if within else ())
