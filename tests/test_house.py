@@ -84,6 +84,7 @@ TESTED_BY = {
     "modalities/tabular/data.py": "commands/test_tabular.py",
     "modalities/tabular/leaf_sums.py": "models/estimators/test_boosted_trees.py",
     "modalities/tabular/story.py": "promises/test_finishing.py",
+    "modalities/text/originals.py": "commands/test_report.py",
     "modalities/text/story.py": "promises/test_finishing.py",
     "models/__init__.py": "test_house.py",
     "models/estimators/coordinates.py": "models/estimators/test_networks.py",

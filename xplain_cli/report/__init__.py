@@ -2,15 +2,18 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.output.cells import cleaned
 from xplain_cli.quality.row_filter import ALL_ROWS, RowFilter
-from xplain_cli.report.cards import cards
+from xplain_cli.report.cards import single_explanations
 from xplain_cli.report.overview import MOST_LETTERS, SUFFIXES, origin, trust, words, words_used
 from xplain_cli.report.page import HEAD, MADE_BY, Page, Section, render_page
-from xplain_cli.report.ranking import ranking
+from xplain_cli.report.plots import write_plots
+from xplain_cli.report.ranking import ranked_features
+from xplain_cli.report.row_list import listed_rows
 from xplain_cli.report.source import PageSource, look_at
 from xplain_cli.runs.finished import find_run
 from xplain_cli.runs.locks import lock
@@ -45,8 +48,9 @@ def check_page(page: str) -> None:
 
 SECTIONS: tuple[Callable[[PageSource], Section | None], ...] = (
     trust,
-    ranking,
-    cards,
+    ranked_features,
+    listed_rows,
+    single_explanations,
     words_used,
     origin,
 )
@@ -72,7 +76,27 @@ def _is_of(place: RunPlace, path: Path) -> bool:
     return together and (place.file is None or path.name == place.report.name)
 
 
-def write_page(run: str | Path, page: str | None, wanted: RowFilter = ALL_ROWS) -> Path:
+@dataclass(frozen=True)
+class Report:
+    """
+    What was written of a run.
+
+    Attributes
+    ----------
+    page, plots
+        The page, and the figures that stand in files of their own.
+    count
+        How many explanations were meant.
+    """
+
+    page: Path
+    plots: tuple[Path, ...]
+    count: int
+
+
+def write_page(
+    run: str | Path, page: str | None, wanted: RowFilter = ALL_ROWS, plots: str | None = None
+) -> Report:
     """
     Write the page of a finished run; the manifest names it where it lies in the run.
 
@@ -84,10 +108,8 @@ def write_page(run: str | Path, page: str | None, wanted: RowFilter = ALL_ROWS) 
         Where to; None: ``report.html`` in the run folder, or beside the file that was named.
     wanted
         Whose explanations are shown.
-
-    Returns
-    -------
-    its path
+    plots
+        A folder for its figures; None: they stand in the page alone.
 
     Raises
     ------
@@ -98,17 +120,19 @@ def write_page(run: str | Path, page: str | None, wanted: RowFilter = ALL_ROWS) 
     place = found.place
     path = place.report if page is None else Path(page)
     check_page(str(path))
-    content = render_page(_page(look_at(found, path, wanted)))
+    source = look_at(found, path, wanted)
+    content = render_page(_page(source))
     with parents_of(path):
         write_atomically(path, content)
     if _is_of(place, path):
         found.keep(path)
-    return path
+    drawn = write_plots(source, Path(plots)) if plots is not None else []
+    return Report(path, tuple(drawn), source.choice.count)
 
 
-def report_run(run: str, page: str | None, wanted: RowFilter) -> Path:
+def report_run(run: str, page: str | None, wanted: RowFilter, plots: str | None) -> Report:
     """
-    Write the page of a finished run, held against other processes; return its path.
+    Write the page of a finished run, held against other processes.
 
     Raises
     ------
@@ -116,4 +140,4 @@ def report_run(run: str, page: str | None, wanted: RowFilter) -> Path:
         There is no finished run, or what ``write_page`` raises.
     """
     with lock(find_run(run).folder):
-        return write_page(run, page, wanted)
+        return write_page(run, page, wanted, plots)

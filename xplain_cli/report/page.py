@@ -1,7 +1,10 @@
 """The page of a run: one HTML file that needs nothing else, and nothing from elsewhere."""
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
 from xplain_cli.output.cells import cleaned
@@ -54,6 +57,15 @@ class Page:
     sections: tuple[Section, ...]
 
 
+def _digest(text: str) -> str:
+    """Return the SHA-256 of a script or a style as a Content-Security-Policy names it."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+
+
+def _own(name: str) -> str:
+    return (files("xplain_cli.report") / name).read_text(encoding="utf-8").strip()
+
+
 def fill(template: str, values: Mapping[str, Any]) -> bytes:
     """Return a template of this folder with its values, every text of them escaped."""
     import jinja2
@@ -67,6 +79,8 @@ def fill(template: str, values: Mapping[str, Any]) -> bytes:
         keep_trailing_newline=True,
     )
     environment.filters |= {"cleaned": cleaned, "number": number, "signed": signed}
+    environment.filters["digest"] = _digest
+    environment.globals["style"] = _own("page.css")
     return environment.get_template(template).render(values).encode("utf-8", "backslashreplace")
 
 
@@ -74,6 +88,7 @@ def render_page(page: Page) -> bytes:
     """Return a page as HTML; equal pages give equal bytes."""
     values = {
         "title": page.title,
+        "script": _own("page.js"),
         "page": page,
         "width": WIDTH,
         "height": HEIGHT,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 from xplain_cli.modalities import Story, story_of
 from xplain_cli.quality.row_filter import RowFilter
 from xplain_cli.quality.summary import Summary, Tally
+from xplain_cli.report.cloud import Cloud, gather
 from xplain_cli.report.selection import Choice, PageScope
 from xplain_cli.report.sentences import Wording
 from xplain_cli.runs.finished import FinishedRun
@@ -60,6 +62,19 @@ class PageSource:
     def story(self) -> Story:
         """How the features of the run are spoken of."""
         return self.scope.story
+
+    @cached_property
+    def cloud(self) -> Cloud | None:
+        """The explanations behind the ranking of features; None where there is no ranking."""
+        subject = self.whole.subject
+        if self.scope.unranked or subject is None or not self.whole.features:
+            return None
+        count, target = sum(subject.targets.values()), ""
+        if count > self.whole.rows:  # rows have several, which must not lie in one figure
+            target, count = next(iter(subject.targets.items()))
+        names = [line.feature for line in self.whole.features]
+        shown = self.scope.values and not self.story.named_by_value
+        return gather(self.found.records(), names, count, target, values=shown)
 
 
 def look_at(found: FinishedRun, path: Path, wanted: RowFilter) -> PageSource:
