@@ -77,11 +77,11 @@ def mixed_csv(rows, sep=","):
 
 def make(tmp_path, form, rows, name="data"):
     path = tmp_path / f"{name}.{form}"
-    if form == "parquet":
+    if form in {"parquet", "arrow"}:
         pytest.importorskip("pyarrow")
         frame = pd.DataFrame(rows)
         frame["i"] = frame["i"].astype("Int64")
-        frame.to_parquet(path, index=False)
+        frame.to_parquet(path, index=False) if form == "parquet" else frame.to_feather(path)
     elif form in {"npy", "npz"}:
         fields = [("id", "U4"), ("f", "f8"), ("i", "f8"), ("b", "?"), ("t", "U4")]
         array = np.array([tuple(row.values()) for row in rows], dtype=fields)

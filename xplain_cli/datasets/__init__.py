@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from xplain_cli.datasets.arrays import open_array
+from xplain_cli.datasets.arrow import open_arrow
 from xplain_cli.datasets.cells import LONG
 from xplain_cli.datasets.columns import ColumnMatch, duplicate_ids, match_columns
 from xplain_cli.datasets.delimited import open_delimited
@@ -60,6 +61,7 @@ FORMATS: Mapping[str, Callable[[DataFile, ReadOptions], Source]] = {
     "tsv": _open_tsv,
     "jsonl": open_jsonl,
     "parquet": open_parquet,
+    "arrow": open_arrow,
     "text": open_lines,
     "npy": open_array,
     "npz": open_array,
@@ -72,6 +74,8 @@ _SUFFIXES = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
     ".txt": "text",
     ".npy": "npy",
     ".npz": "npz",

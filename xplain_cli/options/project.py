@@ -120,6 +120,11 @@ def _configurable(options: Iterable[Option]) -> dict[str, Option]:
 def _gates_as_pairs(place: str, table: dict[str, Any]) -> dict[str, Any]:
     """Return a table whose ``[[gate]]``, each with name and condition, are NAME=CONDITION texts."""
     gates = table.get("gate")
+    if isinstance(gates, dict) and {"name", "condition"} & set(gates):
+        raise UsageError(
+            f"{place}: [gate] is the table of the command xplain gate; a gate with a name and a"
+            " condition is written under [[gate]], in double brackets"
+        )
     if not isinstance(gates, list):
         return table
     pairs = []
