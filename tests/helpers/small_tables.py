@@ -76,7 +76,7 @@ def mixed_csv(rows, sep=","):
 
 
 def make(tmp_path, form, rows, name="data"):
-    path = tmp_path / f"{name}.{form}"
+    path = tmp_path / f"{name}.{'json' if form == 'split' else form}"
     if form in {"parquet", "arrow"}:
         pytest.importorskip("pyarrow")
         frame = pd.DataFrame(rows)
@@ -86,6 +86,11 @@ def make(tmp_path, form, rows, name="data"):
         fields = [("id", "U4"), ("f", "f8"), ("i", "f8"), ("b", "?"), ("t", "U4")]
         array = np.array([tuple(row.values()) for row in rows], dtype=fields)
         np.save(path, array) if form == "npy" else np.savez(path, array)
+    elif form == "split":
+        names = list(rows[0])
+        write(
+            path, json.dumps({"columns": names, "data": [[row[n] for n in names] for row in rows]})
+        )
     elif form == "jsonl":
         write(path, "".join(json.dumps(row) + "\n" for row in rows))
     else:

@@ -9,6 +9,7 @@ from typing import Any
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.options.command import Command, Options
 from xplain_cli.options.declare import Option
+from xplain_cli.options.model_folders import in_folder
 from xplain_cli.options.values import check, parse, split, typed
 from xplain_cli.remote import is_remote
 
@@ -271,10 +272,11 @@ def resolve(
     flags |= _place(words, flags, configured=lone_is_data)
     named = configured | flags
     notes = [f"using {found[0]}"] if found else []
-    return Options(
+    options = Options(
         values={option.name: option.default for option in own.options} | named,
         named=frozenset(named),
         typed=frozenset(flags),
         project_file=found[0] if found else None,
         notes=(*notes, *_strays(commands, environ)),
     )
+    return in_folder(options, command)
