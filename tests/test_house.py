@@ -40,6 +40,8 @@ BLIND = ("engine", "planning", "jobs", "methods", "report")
 TESTED_BY = {
     "__init__.py": "runs/test_loaded.py",
     "baselines/candidates.py": "modalities/image/test_candidates.py",
+    "baselines/kept.py": "baselines/test_held_cells.py",
+    "baselines/members.py": "baselines/test_classes.py",
     "baselines/texts.py": "promises/test_new_baseline.py",
     "commands/__init__.py": "test_main.py",
     "commands/explain.py": "quality/test_glossary.py",
