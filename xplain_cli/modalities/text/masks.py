@@ -23,6 +23,7 @@ from xplain_cli.features import (
     not_pooled,
     not_refined,
     nothing_between,
+    uncharted,
     without_baselines,
 )
 from xplain_cli.modalities.text.held_cells import HeldCells
@@ -191,6 +192,7 @@ class TextRows:
     between = nothing_between
     ends = shifted = no_ends
     pooled = not_pooled
+    charted = uncharted
     with_baselines = without_baselines
     judged = not_judged
 
