@@ -103,6 +103,7 @@ TESTED_BY = {
     "models/torch/archive.py": "models/torch/test_model.py",
     "models/torch/export.py": "models/torch/test_model.py",
     "models/torch/graphs.py": "models/torch/test_gradients.py",
+    "models/torch/layer_names.py": "models/torch/test_layers.py",
     "models/torch/script.py": "models/torch/test_model.py",
     "options/audits.py": "options/test_values.py",
     "options/looking.py": "options/test_values.py",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from xplain_cli.errors import RefusedError
-from xplain_cli.explanation import Records, Rows
+from xplain_cli.explanation import FloatArray, Records, Rows
 from xplain_cli.features import Perturbation
 from xplain_cli.methods import Method
 from xplain_cli.models import LoadedModel, Model, Signature
@@ -67,6 +67,10 @@ class Neighbourhood:
         What else the manifest says of it.
     notes
         What was decided, for the user.
+    masked
+        What stands for "absent" where features are taken away after all, if it is not *baseline*.
+    layer_mean
+        The mean of a layer's value over rows, where paths begin there.
     """
 
     perturbation: Perturbation
@@ -77,6 +81,8 @@ class Neighbourhood:
     judge: Judge | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    masked: str = ""
+    layer_mean: FloatArray | None = None
 
 
 class Modality(Protocol):
@@ -114,6 +120,9 @@ class Modality(Protocol):
 
     def typical(self) -> Any:
         """Return rows that stand for what the model sees, as it takes them."""
+
+    def reference(self) -> Any:
+        """Return the rows that a mean is taken over, as the model takes them."""
 
     def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
         """Yield rows start..stop in pieces of *size*."""

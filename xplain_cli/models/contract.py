@@ -206,8 +206,8 @@ class Capabilities:
     read_length
         Returns up to which code point a text is read.
     gradient
-        Returns how its scores change with its inputs; raises ``UnableError`` where this model
-        cannot be differentiated.
+        Returns how its scores change with its inputs, or with what a layer makes of them, by its
+        name; raises ``UnableError`` where this model cannot be differentiated, or has no layers.
     row_by_row
         Whether each row is answered alike to the last digit, whatever stands beside it.
     why_not
@@ -217,7 +217,7 @@ class Capabilities:
     leaves: Callable[[], LeafBoxes] | None = None
     masked_text: MaskedText | None = None
     read_length: Callable[[str], int] | None = None
-    gradient: Callable[[], Gradient] | None = None
+    gradient: Callable[..., Gradient] | None = None
     row_by_row: bool = False
     why_not: Mapping[str, str] = field(default_factory=dict)
 

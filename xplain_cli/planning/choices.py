@@ -10,6 +10,7 @@ from xplain_cli.methods import METHODS, Method
 from xplain_cli.modalities import Neighbourhood
 from xplain_cli.options.request import Request
 from xplain_cli.planning.inputs import Inputs
+from xplain_cli.planning.layers import at_layer, check_layer
 from xplain_cli.planning.needs import (
     check_gradient,
     check_needs,
@@ -159,6 +160,7 @@ def choose_method(request: Request, opened: Inputs) -> Choices:
     method: Method = build(
         request.explanation.method, METHODS[opened.modality.gives(request.explanation.method)]
     )
+    check_layer(method, request.explanation.method)
     signature = opened.signature
     target = parse_target(
         request.explanation.target,
@@ -176,6 +178,7 @@ def choose_method(request: Request, opened: Inputs) -> Choices:
         check_gradient(method, opened.model, opened.modality.typical(), scale)
         method, neighbourhood = _perturbed(method, request.explanation.method, opened)
         check_perturbation(method, neighbourhood.perturbation)
+        neighbourhood = at_layer(method, opened.model, opened.modality, neighbourhood)
     # what it names may be an address with a signature, which every line of the output would show
     neighbourhood = replace(
         neighbourhood,

@@ -46,7 +46,7 @@ def _explained(records: Records) -> dict[int, list[_Explained]]:
         scale = "" if line["output_scale"] == "raw" else f" {line['output_scale']}"
         caption = (
             f"{line['row_id']}: {line['target']}{scale} {line['prediction']:.3g};"
-            f" hidden: {line['baseline']}"
+            f" {'baseline' if 'layer=' in line['method'] else 'hidden'}: {line['baseline']}"
         )
         one = _Explained(caption, str(line["target"]), weights)
         found.setdefault(int(line["row"]), []).append(one)
@@ -56,7 +56,7 @@ def _explained(records: Records) -> dict[int, list[_Explained]]:
 def _pictures(row: PictureRow, explained: Sequence[_Explained]) -> Iterator[tuple[str, int, bytes]]:
     """Draw everything of one picture: (kind, number of the target, bytes)."""
     yield "segments", 1, draw_segments(row.labels)
-    ground = Backdrop(row.labels)
+    ground = Backdrop(row.labels, row.by_pixel)
     for number, one in enumerate(explained, start=1):
         yield "heatmaps", number, draw_heatmap(ground, one.weights, one.caption)
         yield "overlays", number, draw_overlay(row.values, ground, one.weights, one.caption)

@@ -34,6 +34,7 @@ class Backdrop:
     """Superpixels as they are drawn; what all pictures of one row share is found once."""
 
     labels: NDArray[Any]
+    by_pixel: bool = False
 
     @cached_property
     def taken(self) -> tuple[IntArray, IntArray]:
@@ -107,7 +108,8 @@ def _with_edges(made: Any, ground: Backdrop, most: float) -> Any:
     """Return an image of what was blended, with the edges of the superpixels."""
     from PIL import Image
 
-    made[ground.edges] = made[ground.edges] * 0.35 + 255 * 0.65 * (most < 1)
+    if not ground.by_pixel:
+        made[ground.edges] = made[ground.edges] * 0.35 + 255 * 0.65 * (most < 1)
     return Image.fromarray(np.rint(made).astype(np.uint8))
 
 
@@ -126,6 +128,8 @@ def _inner_points(labels: NDArray[Any]) -> list[tuple[int, int, float]]:
 
 def _write_numbers(image: Any, ground: Backdrop, weights: FloatArray) -> None:
     """Print each weight inside its superpixel: the number, or where it is too small the sign."""
+    if ground.by_pixel:
+        return
     from PIL import ImageDraw, ImageFont
 
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(_FONT)

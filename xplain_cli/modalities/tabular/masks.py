@@ -16,11 +16,13 @@ from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import (
     NOT_EMPTY,
     FeatureLabels,
+    Grid,
     Inclusion,
     Subset,
     Traits,
     not_refined,
     read_whole,
+    uncharted,
     unsalted,
 )
 from xplain_cli.modalities.tabular.draws import feature_values, row_keys, shown_cells
@@ -144,6 +146,7 @@ class TableRows:
 
     read_to = read_whole
     refined = not_refined
+    charted = uncharted
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -383,7 +386,7 @@ class TableRows:
         }
         return pd.DataFrame(columns)
 
-    def pooled(self, rows: IntArray, parts: FloatArray) -> FloatArray:
+    def pooled(self, rows: IntArray, parts: FloatArray, _grid: Grid = None) -> FloatArray:
         """Return the sums (p, n) over the columns of each feature (``MaskedRows.pooled``)."""
         whole = np.zeros((len(parts), self.n_all + 1))  # the last are those of what is held
         for column, owner in enumerate(self.perturbation.owners):
