@@ -103,7 +103,7 @@ ODD = {
 @pytest.mark.parametrize("name", ODD)
 def test_trees_that_are_not_whole_are_refused(tmp_path, name):
     data = spoiled(*ODD[name]).SerializeToString()
-    with pytest.raises(RefusedError, match="it holds a TreeEnsemble.* that .*; export it again"):
+    with pytest.raises(RefusedError, match=r"it holds a TreeEnsemble.* that .*; export it again"):
         check_file(str(tmp_path / "m.onnx"), data)
 
 
