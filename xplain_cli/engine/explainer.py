@@ -130,7 +130,7 @@ class Explainer:
             len(outputs),
             assignment.scale.name,
             margin=signature.margin,
-            exclusive=not of_several(outputs),
+            exclusive=signature.decides and not of_several(outputs),
         )
         judge = assignment.judge
         self._judge = None if judge is None else judge.opened(load_model)

@@ -299,6 +299,6 @@ def finish(
         run.keep_gates(gates)
     run.check_finished()  # before the page, which is one more output where it lies in the run
     if wanted.page is not None:
-        console.note(f"report: {write_page(run.folder, wanted.page)}")
+        console.note(f"report: {write_page(run.folder, wanted.page).page}")
     console.line(run.place.name)
     return Conclusion(whole.failed, gates)
