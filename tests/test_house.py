@@ -90,6 +90,7 @@ TESTED_BY = {
     "modalities/text/story.py": "promises/test_finishing.py",
     "models/__init__.py": "test_house.py",
     "models/estimators/coordinates.py": "models/estimators/test_networks.py",
+    "models/estimators/flatbuffer.py": "models/estimators/test_catboost_trees.py",
     "models/estimators/masked_terms.py": "models/estimators/test_bag_of_words.py",
     "models/one_by_one.py": "engine/test_model_calls.py",
     "models/skops_schema.py": "models/test_skops.py",
