@@ -92,6 +92,7 @@ TESTED_BY = {
     "models/estimators/coordinates.py": "models/estimators/test_networks.py",
     "models/estimators/flatbuffer.py": "models/estimators/test_catboost_trees.py",
     "models/estimators/masked_terms.py": "models/estimators/test_bag_of_words.py",
+    "models/mlflow.py": "options/test_model_folders.py",
     "models/one_by_one.py": "engine/test_model_calls.py",
     "models/skops_schema.py": "models/test_skops.py",
     "models/soundness.py": "models/estimators/test_booster_trees.py",

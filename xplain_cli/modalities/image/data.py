@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from xplain_cli.baselines import Baseline, label_of, open_baseline
 from xplain_cli.baselines.assignment import check_unasked
@@ -186,6 +187,18 @@ class PictureData:
         """
         picture = self.found.take(number, number + 1, self.preparation.reading)[0]
         return self._plain.read(picture)
+
+    def original(self, number: int) -> NDArray[Any]:
+        """
+        Return a picture (h, w, c) at its own size, upright, to draw on.
+
+        Raises
+        ------
+        RefusedError
+            It cannot be read.
+        """
+        whole = replace(self.preparation.reading, resize=None, short=None, crop=None)
+        return self.found.take(number, number + 1, whole)[0].read().values
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading and the splitting decides the numbers."""
