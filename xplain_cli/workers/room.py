@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from xplain_cli.engine.chunk import Effort, explain_chunk, open_explainer
 from xplain_cli.engine.explainer import Assignment
-from xplain_cli.errors import RefusedError, exits_caught
+from xplain_cli.errors import RefusedError, exits_caught, words_of
 from xplain_cli.modalities import Piece
 from xplain_cli.models import Model, ModelRecipe, load_model, open_models_by
 from xplain_cli.models.batches import limit_calls
@@ -198,13 +198,13 @@ def _error(error: Exception) -> dict[str, Any]:
     cause = error.__cause__
     return {
         "kind": type(error).__name__,
-        "text": str(error),
+        "text": words_of(error),
         "details": {
-            name: str(getattr(error, name))
+            name: value
             for name in ("modality", "reason", "instead")
-            if hasattr(error, name)
+            if isinstance(value := vars(error).get(name), str)
         },
-        "cause": None if cause is None else (type(cause).__name__, str(cause)),
+        "cause": None if cause is None else (type(cause).__name__, words_of(cause)),
         "trace": "".join(traceback.format_exception(error)),
     }
 
@@ -214,7 +214,8 @@ def _answered(desk: _Desk, question: str, values: tuple[Any, ...]) -> bytes:
     heard: list[tuple[str, str]] = []
 
     def keep(message: Any, category: type[Warning], *_: Any) -> None:
-        heard.append((category.__name__, str(message)))
+        text = words_of(message) if isinstance(message, Warning) else str(message)
+        heard.append((category.__name__, text))
 
     warnings.showwarning = keep  # type: ignore[assignment]  # it takes fewer names
     said: dict[str, Any]
