@@ -318,7 +318,7 @@ def serve(pipe: "Connection[Any, Any]", rules: RoomRules) -> NoReturn:
                     raise ValueError(f"no question {question!r}")
                 data = _answered(desk, question, values)
                 if os.getpid() != process:
-                    return  # a copy of the room that the model forked off: one of them answers
+                    break  # a copy of the room that the model forked off: one of them answers
                 pipe.send_bytes(data)
         code = _ENDED_BY_PARENT
     finally:
