@@ -157,6 +157,8 @@ def make_plan(request: Request, opened: Inputs, chosen: Choices) -> Plan:
         numbers["unsteady"] = True  # parts of such a run carry another word for their precision
     if opened.recipe.member is not None:  # the digest is that of the whole file
         numbers["member"] = opened.recipe.member
+    if request.redrawn is not None:  # another model than its file
+        numbers["redrawn"] = list(request.redrawn)
     goal = chosen.budget.goal
     if goal is not None:
         numbers |= {"max_rel_se": goal.max_rel_se, "max_samples": goal.max_samples}
