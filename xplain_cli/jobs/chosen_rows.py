@@ -68,9 +68,11 @@ def _said(run: FinishedRun, wanted: set[int]) -> dict[int, tuple[list[TargetLine
     for records in run.records():
         lines, told = said_of(records), records.stability
         known = [name for name in _FACTS if name in told]
-        first = told.drop_duplicates("row").set_index("row")[known]
+        first = told.drop_duplicates("row")
+        places = {int(row): at for at, row in enumerate(first["row"])}
         for row in wanted & lines.keys():
-            facts = {name: float(first.loc[row, name]) for name in known}
+            at = places[row]
+            facts = {name: float(first[name].to_numpy(dtype=np.float64)[at]) for name in known}
             found[row] = (lines[row], facts)
     return found
 

@@ -22,20 +22,11 @@ from xplain_cli.options.tables import Ids
 from xplain_cli.planning.prepare import Job, prepare
 from xplain_cli.quality.precision import Budget
 from xplain_cli.quality.sanity import gini, inside
+from xplain_cli.report.sanity import Exhibit
 from xplain_cli.runs.finished import FinishedRun
 
 EXHIBITS = 10
 _READ = 4096
-
-
-@dataclass(frozen=True)
-class Exhibit:
-    """One row as a picture, and the map of its weights under each baseline."""
-
-    row_id: str
-    target: str
-    picture: FloatArray
-    maps: tuple[FloatArray, ...]
 
 
 @dataclass(frozen=True)
@@ -161,7 +152,7 @@ def _keys(job: Job, path: str, console: Console) -> list[bytes]:
         slices=replace(job.request.slices, rows=None, shard=None),
     )  # fmt: skip
     held = prepare(request, console)
-    split, found = job.chosen.perturbation.split, []
+    split, found = job.chosen.perturbation.split, list[bytes]()
     for piece in held.opened.modality.pieces(_READ, held.opened.start, held.opened.stop):
         found += split(piece.batch).keys
     return found
@@ -245,7 +236,8 @@ def measure_curves(
     the lines of curves.csv, and the first rows as pictures, where they are some
     """
     _check_names(work.region, chosen)
-    lines, exhibits = [], []
+    lines, exhibits, told = [], list[Exhibit](), set[Any]()
+    shows = work.job.request.shows_values
     names = [labelled(run) for run in work.runs]
     for piece, places, numbers in pieces_with(work.job, chosen):
         rows = [chosen[number] for number in numbers]
@@ -254,19 +246,28 @@ def measure_curves(
             identity = {"run_id": work.runs[run].marker.run_id, "row_id": row_id}
             replacement = work.job.chosen.neighbourhood.baseline
             lines.append(identity | {"baseline": names[run], "replacement": replacement} | line)
-            shown = [(one.row_id, one.target) for one in exhibits]
-            key = (str(row_id), rows[d].said[0][0].target)
-            if seen is not None and key not in shown and len(exhibits) < EXHIBITS:
-                exhibits.append(_exhibit(key, rows[d], seen))
+            if run == 0 and len(exhibits) < EXHIBITS and row_id not in told:
+                told.add(row_id)
+                exhibits.append(_exhibit(str(row_id), rows[d], seen if shows else None))
     if not lines:
         raise RefusedError("--curves: no row differs from what would replace its features")
     return pd.DataFrame(lines), exhibits
 
 
-def _exhibit(key: tuple[str, str], row: ChosenRow, seen: Pictured) -> Exhibit:
-    n = int(seen.owners.max()) + 1
-    maps = [seen.spread(_weights([row], run, n)[0, 0]) for run in range(len(row.said))]
-    return Exhibit(*key, seen.values, tuple(maps))
+def _exhibit(row_id: str, row: ChosenRow, seen: Pictured | None) -> Exhibit:
+    """Return a row as the page shows it."""
+    lines = [said[0] for said in row.said]
+    n = max(len(line.weights) for line in lines)
+    n = n if seen is None else max(n, int(seen.owners.max()) + 1)
+    weights = tuple(whole_weights([[line]], n)[0, 0] for line in lines)
+    return Exhibit(
+        row_id,
+        lines[0].target,
+        tuple(line.names for line in lines),
+        weights,
+        None if seen is None else seen.values,
+        () if seen is None else tuple(map(seen.spread, weights)),
+    )
 
 
 def labelled(run: FinishedRun) -> str:

@@ -1,16 +1,16 @@
 """Sanity checks of finished runs: curves under one replacement, and randomised models."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from xplain_cli.console import Console
-from xplain_cli.jobs.chosen_rows import check_alike, choose_rows
+from xplain_cli.jobs.chosen_rows import ChosenRow, check_alike, choose_rows
 from xplain_cli.jobs.curves import (
     CurveJob,
-    Exhibit,
+    Region,
     labelled,
     measure_curves,
     read_region,
@@ -22,14 +22,14 @@ from xplain_cli.jobs.rerun import asked_again, check_same
 from xplain_cli.options.audits import Sanity
 from xplain_cli.options.request import Request
 from xplain_cli.output import csv_bytes
-from xplain_cli.planning.prepare import Job, prepare
+from xplain_cli.planning.prepare import Job, method_label, prepare
 from xplain_cli.quality.sanity_summary import (
     CURVE_MEASURES,
     sum_up_curves,
     sum_up_randomised,
 )
 from xplain_cli.report import check_page
-from xplain_cli.report.sanity import SanityFacts, render_sanity
+from xplain_cli.report.sanity import Exhibit, SanityFacts, render_sanity
 from xplain_cli.runs.finished import FinishedRun
 from xplain_cli.runs.paths import parents_of, write_atomically
 
@@ -85,6 +85,50 @@ def _jobs(
     return jobs
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What is checked: runs with their jobs, and which rows."""
+
+    found: Sequence[FinishedRun]
+    jobs: Sequence[Job]
+    sanity: Sanity
+    chosen: Mapping[int, ChosenRow]
+
+
+def _curves(
+    work: _Work, region: Region | None, console: Console
+) -> tuple[pd.DataFrame, list[Exhibit]]:
+    job = replacing_job(work.jobs[0], work.sanity, console)
+    warn_of_seen(work.jobs[0], job, console)
+    curves, exhibits = measure_curves(
+        CurveJob(work.found, job, region, work.sanity.grid), work.chosen
+    )
+    _tell_curves(curves, console)
+    return curves, exhibits
+
+
+def _randomised(work: _Work, console: Console) -> pd.DataFrame:
+    parts = [
+        randomise(RandomisedRun(run, own, at, work.chosen, work.sanity.grid), console)
+        for at, (run, own) in enumerate(zip(work.found, work.jobs, strict=True))
+    ]
+    randomised = pd.concat(parts, ignore_index=True)
+    _tell_randomised(randomised, console)
+    return randomised
+
+
+def _facts(work: _Work) -> SanityFacts:
+    """Return what the page says was checked."""
+    job = work.jobs[0]
+    return SanityFacts(
+        model=Path(job.request.sources.model).name,
+        rows=", ".join(Path(name).name for name in job.request.sources.data),
+        target=job.chosen.target.spec,
+        method=method_label(job.request, job.chosen),
+        baselines=tuple(map(labelled, work.found)),
+    )
+
+
 def check_sanity(
     found: Sequence[FinishedRun],
     request: Request,
@@ -115,35 +159,20 @@ def check_sanity(
     jobs = _jobs(found, request, named, console)
     if sanity.randomize:
         layers_of(jobs[0])
-    chosen = choose_rows(found, sanity.most_rows, named)
+    work = _Work(found, jobs, sanity, choose_rows(found, sanity.most_rows, named))
     home = found[0].folder if len(found) == 1 else folder
     guarded, paths = request.result.csv_guard, []
     curves = randomised = None
     exhibits: list[Exhibit] = []
     if sanity.curves:
-        job = replacing_job(jobs[0], sanity, console)
-        warn_of_seen(jobs[0], job, console)
-        work = CurveJob(found, job, region, sanity.grid)
-        curves, exhibits = measure_curves(work, chosen)
-        _tell_curves(curves, console)
+        curves, exhibits = _curves(work, region, console)
         paths.append(_write(home / CURVES_FILE, curves, found, guarded=guarded))
     if sanity.randomize:
-        parts = [
-            randomise(RandomisedRun(run, own, at, chosen, sanity.grid), console)
-            for at, (run, own) in enumerate(zip(found, jobs, strict=True))
-        ]
-        randomised = pd.concat(parts, ignore_index=True)
-        _tell_randomised(randomised, console)
+        randomised = _randomised(work, console)
         paths.append(_write(home / RANDOMISED_FILE, randomised, found, guarded=guarded))
     if sanity.sanity_page is not None:
         page = Path(sanity.sanity_page)
-        facts = SanityFacts(
-            model=request.sources.model,
-            rows=", ".join(request.sources.data),
-            method=jobs[0].chosen.target.spec,
-            baselines=tuple(map(labelled, found)),
-        )
         with parents_of(page):
-            write_atomically(page, render_sanity(facts, curves, randomised, exhibits))
+            write_atomically(page, render_sanity(_facts(work), curves, randomised, exhibits))
         paths.append(page)
     return paths

@@ -47,4 +47,5 @@ def redrawn_shifts(source: np.random.Generator, learned: FloatArray) -> FloatArr
     wide = np.asarray(learned, dtype=np.float64)
     if not wide.size:
         return wide
-    return wide.mean() + wide.std() * source.standard_normal(wide.shape)
+    drawn: FloatArray = wide.mean() + wide.std() * source.standard_normal(wide.shape)
+    return drawn

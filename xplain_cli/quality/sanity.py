@@ -51,10 +51,7 @@ def ssim(first: FloatArray, second: FloatArray) -> float:
     side = _SMALL_WINDOW if min(a.shape) < _SMALL_SIDE else _WINDOW
     if min(a.shape) < side:
         return np.nan
-    x, y = (
-        sliding_window_view(one, (side, side)).reshape(-1, side * side)  # type: ignore[call-overload]
-        for one in (a, b)
-    )
+    x, y = (sliding_window_view(one, (side, side)).reshape(-1, side * side) for one in (a, b))
     mean_x, mean_y = x.mean(axis=1), y.mean(axis=1)
     spread_x, spread_y = x.var(axis=1, ddof=1), y.var(axis=1, ddof=1)
     common = ((x - mean_x[:, None]) * (y - mean_y[:, None])).sum(axis=1) / (side * side - 1)

@@ -8,7 +8,7 @@ from xplain_cli.models.redrawing import Redraw, redrawn_shifts, redrawn_weights
 def _used(module: Any) -> list[str]:
     """Return the names of a module's parameters in the order in which they are first used."""
     known = dict(module.named_parameters())
-    graph = getattr(module, "graph", None)
+    graph: Any = getattr(module, "graph", None)
     if not hasattr(graph, "nodes") or not hasattr(graph, "find_nodes"):  # TorchScript
         return list(known)
     asked = [str(node.target) for node in graph.nodes if node.op == "get_attr"]
