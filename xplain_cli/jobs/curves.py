@@ -233,12 +233,16 @@ def measure_curves(
 
     Returns
     -------
-    the lines of curves.csv, and the first rows as pictures, where they are some
+    the lines of curves.csv, and some rows as the page shows them, evenly spread
     """
     _check_names(work.region, chosen)
-    lines, exhibits, told = [], list[Exhibit](), set[Any]()
+    lines: list[dict[str, Any]] = []
+    exhibits: dict[int, Exhibit] = {}
+    names, due = [labelled(run) for run in work.runs], list(chosen)
+    due = [
+        due[i] for i in np.linspace(0, len(due) - 1, min(EXHIBITS, len(due))).round().astype(int)
+    ]
     shows = work.job.request.shows_values
-    names = [labelled(run) for run in work.runs]
     for piece, places, numbers in pieces_with(work.job, chosen):
         rows = [chosen[number] for number in numbers]
         for d, run, line, seen in _measured(work, piece.batch, places, rows):
@@ -246,12 +250,12 @@ def measure_curves(
             identity = {"run_id": work.runs[run].marker.run_id, "row_id": row_id}
             replacement = work.job.chosen.neighbourhood.baseline
             lines.append(identity | {"baseline": names[run], "replacement": replacement} | line)
-            if run == 0 and len(exhibits) < EXHIBITS and row_id not in told:
-                told.add(row_id)
-                exhibits.append(_exhibit(str(row_id), rows[d], seen if shows else None))
+            if numbers[d] in due and numbers[d] not in exhibits:
+                shown = _exhibit(str(row_id), rows[d], seen if shows else None)
+                exhibits[numbers[d]] = shown
     if not lines:
         raise RefusedError("--curves: no row differs from what would replace its features")
-    return pd.DataFrame(lines), exhibits
+    return pd.DataFrame(lines), [exhibits[number] for number in sorted(exhibits)]
 
 
 def _exhibit(row_id: str, row: ChosenRow, seen: Pictured | None) -> Exhibit:

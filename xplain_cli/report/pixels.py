@@ -42,5 +42,6 @@ def weights_address(weights: FloatArray) -> str:
     colours = np.where(shares[..., None] > 0, _RAISES, _LOWERS)
     made = 255 * (1 - strength) + colours * strength
     y, x = np.arange(shares.shape[0])[:, None], np.arange(shares.shape[1])
-    made[((x + y) % _STRIPE == 0) & (shares < -_FAINTEST)] *= 0.6
+    stripes = ((x + y) % _STRIPE == 0) & (shares < -_FAINTEST)
+    made[stripes] *= 1 - strength[stripes] / 2
     return _data(made)
