@@ -23,12 +23,12 @@ UNITS = ("word", "char", "sentence")
 BASELINES: Mapping[str, tuple[str, ...]] = {
     "tabular": (
         *("zero", "mean", "median", "mode", "row=", "file="),
-        *("sample", "medoid", "nearest", "revert"),
+        *("sample", "medoid", "nearest", "revert", "ganmex="),
     ),
     "text": ("nearest",),
     "image": (
         *("mean", "grey", "black", "white", "colour=", "blur", "inpaint", "file="),
-        "nearest",
+        *("nearest", "ganmex="),
     ),
 }
 _WORDS = {

@@ -10,15 +10,24 @@ import pandas as pd
 from xplain_cli.baselines import Baseline, label_of, open_baseline
 from xplain_cli.baselines.assignment import check_unasked
 from xplain_cli.baselines.fills import MeanColour
+from xplain_cli.baselines.lessons import Examples, picture_examples
 from xplain_cli.datasets.pictures import Pictures, find_pictures
 from xplain_cli.datasets.pixels import Pixels
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import Rows
 from xplain_cli.methods import Method
 from xplain_cli.methods.linear_codes import code_size
-from xplain_cli.modalities import Load, Neighbourhood, OpenedModality, Piece, classes_named
+from xplain_cli.modalities import (
+    Load,
+    Neighbourhood,
+    OpenedModality,
+    Piece,
+    classes_named,
+    model_id,
+)
 from xplain_cli.modalities.image.candidates import OtherPictures, PictureReference
 from xplain_cli.modalities.image.compose import PictureRow
+from xplain_cli.modalities.image.foils import asks_late
 from xplain_cli.modalities.image.masks import PictureMasker
 from xplain_cli.modalities.image.preparation import Preparation, prepare_pictures
 from xplain_cli.modalities.image.superpixels import (
@@ -59,6 +68,8 @@ class PictureData:
         The first pictures as the model takes them, all of one shape.
     largest
         Bytes of the largest picture as the model takes it.
+    model_id
+        SHA-256 (hex) of the model, and its member.
     """
 
     request: Request
@@ -70,6 +81,7 @@ class PictureData:
     takes: PictureInput
     first: Any
     largest: int
+    model_id: str = ""
 
     columns: tuple[str, ...] = ()
 
@@ -126,7 +138,9 @@ class PictureData:
     def perturbation_for(self, method: Method, model: Model, signature: Signature) -> Neighbourhood:
         """Return the masker, and say where the masks are too few for a code."""
         label = label_of("image", self.baseline, self.request.first_baseline)
-        fitted = check_unasked(self.baseline.fit(self._reference(model, signature)), label)
+        fitted = self.baseline.fit(self._reference(model, signature))
+        if not asks_late(fitted):
+            check_unasked(fitted, label)
         perturbation, notes = replace(self._plain, hidden=fitted), list(fitted.notes)
         count = self.cut.most
         asked = self.request.sampling.samples or method.default_budget(perturbation)[0]
@@ -144,7 +158,7 @@ class PictureData:
         """Return what baselines are fitted on."""
         classes = classes_named(signature)
         return PictureReference(
-            self.others, self.found, self._plain, model, self.batch_rows, classes
+            self.others, self.found, self._plain, model, self.batch_rows, classes, self.model_id
         )
 
     @property
@@ -164,6 +178,13 @@ class PictureData:
         """
         picture = self.found.take(number, number + 1, self.preparation.reading)[0]
         return self._plain.read(picture)
+
+    def examples(self, model: Model) -> Examples:
+        """Return pictures of one size (``Modality.examples``)."""
+        source = self._reference(model, model.signature).readable()
+        return picture_examples(
+            source, self.preparation.form.apply, self.preparation.form.numbers()
+        )
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading and the splitting decides the numbers."""
@@ -261,5 +282,6 @@ def open_data(request: Request, load: Load) -> OpenedModality:
     others = OtherPictures(preparation.reading)
     inputs = np.stack([preparation.form.apply(pixels.values) for pixels in first])
     largest = _largest(request, found, preparation, inputs)
-    data = PictureData(request, found, preparation, cut, baseline, others, takes, inputs, largest)
+    held = (request, found, preparation, cut, baseline, others, takes, inputs, largest)
+    data = PictureData(*held, model_id=model_id(request, loaded))
     return OpenedModality(data, loaded)

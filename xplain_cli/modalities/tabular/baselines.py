@@ -38,6 +38,7 @@ class BaselineFiles:
     source: Table
     kinds: Mapping[str, str]
     known: ModelColumns
+    model_id: str = ""
 
     def row(self, name: str) -> pd.DataFrame:
         """
@@ -210,6 +211,7 @@ def masked_drawing(
         members=members,
         seed=files.request.sampling.seed,
         files=files,
+        model_id=files.model_id,
     )
     perturbation = TableMasker(
         names=names,
@@ -222,10 +224,9 @@ def masked_drawing(
         judged=files.request.references.judge is not None,
         every=every,
     )
-    notes = _notes(text, perturbation.giver)
     judge = _judge(files.request, perturbation, table, signature)
     label = label_of("tabular", baseline, text)
-    notes = (*notes, *(judge.notes if judge is not None else ()))
+    notes = (*_notes(text, perturbation.giver), *(judge.notes if judge is not None else ()))
     return Neighbourhood(
         perturbation, label, baseline.sentence, features=len(names), judge=judge, notes=notes
     )

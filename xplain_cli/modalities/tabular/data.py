@@ -9,12 +9,20 @@ import pandas as pd
 
 from xplain_cli import datasets
 from xplain_cli.baselines import Baseline, open_baseline
+from xplain_cli.baselines.lessons import Examples, table_examples
 from xplain_cli.datasets import Table
 from xplain_cli.datasets.columns import match_columns
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import IntArray
 from xplain_cli.methods import METHODS, Method
-from xplain_cli.modalities import PROBE_ROWS, Load, Neighbourhood, OpenedModality, Piece
+from xplain_cli.modalities import (
+    PROBE_ROWS,
+    Load,
+    Neighbourhood,
+    OpenedModality,
+    Piece,
+    model_id,
+)
 from xplain_cli.modalities.row_ids import (
     carried_columns,
     check_carried,
@@ -77,6 +85,8 @@ class Tabular:
         Features that stand for several columns.
     notes
         What was decided, for the user.
+    model_id
+        SHA-256 (hex) of the model, and its member.
     """
 
     request: Request
@@ -90,6 +100,7 @@ class Tabular:
     discrete: frozenset[str]
     groups: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...]
+    model_id: str = ""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -136,7 +147,8 @@ class Tabular:
 
     @property
     def _files(self) -> BaselineFiles:
-        return BaselineFiles(self.request, self.table, self.source, self.kinds, self.known)
+        held = (self.request, self.table, self.source, self.kinds, self.known)
+        return BaselineFiles(*held, self.model_id)
 
     def probe(self) -> pd.DataFrame:
         """Return the first rows."""
@@ -209,6 +221,12 @@ class Tabular:
             facts={"background": facts, **edges},
             notes=tuple(notes),
         )
+
+    def examples(self, model: Model) -> Examples:
+        """Return rows of the background (``Modality.examples``)."""
+        kept, notes = usable_background(self.background, model, self.source.paths[0])
+        rows = self.background.iloc[kept].reset_index(drop=True)
+        return table_examples(rows, self.discrete, tuple(notes))
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading decides the numbers."""
@@ -330,6 +348,7 @@ def open_data(request: Request, load: Load) -> OpenedModality:
         discrete=discrete,
         groups=parse_groups(request.columns.group, matched.columns),
         notes=(),
+        model_id=model_id(request, loaded),
     )
     notes = (*table.notes, *matched.notes, *_background_notes(opened), *found)
     told = replace(opened, notes=(*notes, *_integer_note(kinds, discrete)))
