@@ -6,8 +6,10 @@ a method that multiplies by the way from it looks as if it never changed.
 """
 
 import contextlib
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,9 +24,10 @@ from xplain_cli.features import Split
 from xplain_cli.jobs.chosen_rows import ChosenRow, pairs_of, pieces_with
 from xplain_cli.jobs.curves import labelled
 from xplain_cli.jobs.measuring import Asker, given_rows, split_again, whole_weights
+from xplain_cli.jobs.relearning import Relearning
 from xplain_cli.modalities import story_of
 from xplain_cli.models.contract import UnableError
-from xplain_cli.options.request import Request
+from xplain_cli.options.audits import Sanity
 from xplain_cli.planning.prepare import Job, prepare
 from xplain_cli.quality.sanity import spearman, ssim
 from xplain_cli.quality.sanity_summary import CONTROL, FIXED, REFITTED
@@ -73,25 +76,21 @@ def _said(layers: Sequence[str], depth: int) -> str:
     return layers[0] if depth == 1 else f"{layers[0]} down to {layers[depth - 1]}"
 
 
-def _again(request: Request, redrawn: tuple[int, int] | None, *, seed: int) -> Asker:
-    """Prepare a request anew, everything that is learned from the model with it."""
-    sampling = replace(request.sampling, seed=seed)
-    return Asker.of(
-        prepare(replace(request, redrawn=redrawn, sampling=sampling), Console(quiet=True))
-    )
+def _again(having: Relearning, redrawn: tuple[int, int] | None, *, seed: int) -> Asker:
+    """Prepare a run anew, everything that is learned from the model with it."""
+    return Asker.of(prepare(having.request_for(redrawn, seed=seed), Console(quiet=True)))
 
 
-def states_of(own: Job) -> Iterator[State]:
+def states_of(own: Job, having: Relearning, most: int | None) -> Iterator[State]:
     """Yield the control, then the model with more and more layers drawn anew."""
-    layers, request = layers_of(own), own.request
-    seed = request.sampling.seed
+    layers, seed = layers_of(own)[:most], own.request.sampling.seed
     first = Asker.of(own)
-    control = _again(request, None, seed=seed + 1)
+    control = _again(having, None, seed=seed + 1)
     yield State(CONTROL, "", 0, control, control)
     for depth in _depths(len(layers)):
         said = _said(layers, depth)
         try:
-            drawn = _again(request, (depth, seed), seed=seed)
+            drawn = _again(having, (depth, seed), seed=seed)
         except XplainError as error:  # a class that the randomised model never says, and the like
             yield State(REFITTED, said, depth, None, None, str(error))
             continue
@@ -166,7 +165,7 @@ class RandomisedRun:
     own: Job
     at: int
     chosen: Mapping[int, ChosenRow]
-    grid: tuple[int, int] | None
+    sanity: Sanity
 
 
 def _lines(work: RandomisedRun, state: State, seen: dict[int, Any]) -> Iterator[dict[str, Any]]:
@@ -175,10 +174,13 @@ def _lines(work: RandomisedRun, state: State, seen: dict[int, Any]) -> Iterator[
     pictured = story_of(work.own.request.modality).pictured
     for piece, places, numbers in pieces_with(work.own, work.chosen):
         rows = [work.chosen[number] for number in numbers]
-        split = split_again(state.giver.job if state.giver else work.own, piece.batch, places)
+        giver = state.giver.job if state.giver else work.own
+        split = split_again(giver, piece.batch, places)
         found = _explained(state, split, pairs_of(rows, outputs))
         if state.name == CONTROL:
-            seen |= {number: pictured(split, d, work.grid) for d, number in enumerate(numbers)}
+            seen |= {
+                number: pictured(split, d, work.sanity.grid) for d, number in enumerate(numbers)
+            }
         for d, number in enumerate(numbers):
             row_id = piece.rows.ids[places[d]]
             for j, line in enumerate(rows[d].said[work.at]):
@@ -225,12 +227,13 @@ def randomise(work: RandomisedRun, console: Console) -> pd.DataFrame:
     """
     parts: list[pd.DataFrame] = []
     seen: dict[int, Any] = {}
-    for state in states_of(work.own):
-        if state.reason:
-            console.warn(f"{labelled(work.run)}, {state.layers}: {state.reason}")
-        part = pd.DataFrame(_lines(work, state, seen))
-        before = parts[-1] if parts else None
-        if state.name == FIXED and before is not None and part[_LIKENESS].equals(before[_LIKENESS]):
-            continue
-        parts.append(part)
+    with tempfile.TemporaryDirectory(prefix="xplain-") as folder:
+        having = Relearning(work.own.request, work.sanity.trained_on, Path(folder), console)
+        for state in states_of(work.own, having, work.sanity.most_layers):
+            if state.reason:
+                console.warn(f"{labelled(work.run)}, {state.layers}: {state.reason}")
+            part = pd.DataFrame(_lines(work, state, seen))
+            if state.name == FIXED and part[_LIKENESS].equals(parts[-1][_LIKENESS]):
+                continue
+            parts.append(part)
     return pd.concat(parts, ignore_index=True)

@@ -109,7 +109,7 @@ def _curves(
 
 def _randomised(work: _Work, console: Console) -> pd.DataFrame:
     parts = [
-        randomise(RandomisedRun(run, own, at, work.chosen, work.sanity.grid), console)
+        randomise(RandomisedRun(run, own, at, work.chosen, work.sanity), console)
         for at, (run, own) in enumerate(zip(work.found, work.jobs, strict=True))
     ]
     randomised = pd.concat(parts, ignore_index=True)

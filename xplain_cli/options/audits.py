@@ -93,6 +93,17 @@ class Sanity:
     most_rows: int = option(
         "--most-rows N", "Rows that are looked at, evenly spread. Default: 100.", 100, least=1
     )
+    most_layers: int | None = option(
+        "--most-layers N",
+        "--randomize: so many layers at most, from the top. Default: all, in at most 8 steps.",
+        least=1,
+    )
+    trained_on: str | None = option(
+        "--trained-on FILE",
+        "--randomize: the rows that the baseline ganmex was trained on, which is trained anew."
+        " Default: the runs' background, else DATA.",
+        kind="path",
+    )
     sanity_page: str | None = option(
         "--report PAGE.html", "Also write what came out as one HTML page.", kind="path", shape=PAGE
     )
