@@ -46,7 +46,8 @@ def _tell_curves(frame: pd.DataFrame, console: Console) -> None:
     for line in sum_up_curves(frame):
         console.note(f"{line.baseline}: {line.verdict}")
         for name, mean in line.means.items():
-            console.note(f"  {name:<18} {mean}  ({CURVE_MEASURES[name]})")
+            word = f": {line.words[name]}" if name in line.words else ""
+            console.note(f"  {name:<18} {mean}  ({CURVE_MEASURES[name]}{word})")
 
 
 def _tell_randomised(frame: pd.DataFrame, console: Console) -> None:

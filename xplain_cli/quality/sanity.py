@@ -102,7 +102,7 @@ def mean_of(values: Sequence[float] | Any) -> Mean:
     return Mean(float(known.mean()), error, len(known))
 
 
-def _beyond(apart: Mean) -> bool:
+def beyond(apart: Mean) -> bool:
     """Say whether a mean difference is more than these rows may show by chance."""
     return bool(apart.count > 1 and abs(apart.value) > _SURE * apart.error)
 
@@ -122,12 +122,12 @@ def drop_verdict(own: Mean, over_random: Mean, best: str | None, behind: Mean) -
     """
     if not own.count:
         return "unknown: the replacement changes nothing"
-    if not _beyond(over_random) or over_random.value <= 0:
+    if not beyond(over_random) or over_random.value <= 0:
         return "no better than a random order"
     found = f"{over_random.value:.2f} above a random order"
     if best is None:
         return f"{found}; the best of these"
-    if not _beyond(behind):
+    if not beyond(behind):
         return f"{found}; as good as {best}, as far as these rows show"
     return f"{found}; {abs(behind.value):.2f} behind {best}"
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from xplain_cli.quality.sanity import (
     Mean,
+    beyond,
     control_holds,
     drop_verdict,
     mean_of,
@@ -25,6 +26,13 @@ CURVE_MEASURES: Mapping[str, str] = {
 }
 """The columns of curves.csv that are summed up, and in which direction each is read."""
 
+_WORDS: Mapping[str, tuple[str, str]] = {
+    "gini": ("sparsest", "less sparse"),
+    "baseline_distance": ("nearest", "farther"),
+    "n_changed": ("fewest", "more"),
+}
+_BEST, _LEVEL, _BEHIND = "best", "level with the best", "behind"
+
 LIKENESS = ("ssim", "spearman", "spearman_signed")
 """The columns of randomization.csv that say how alike explanations are, the first known decides."""
 
@@ -33,12 +41,51 @@ CONTROL, FIXED, REFITTED = "control", "fixed", "refitted"
 
 @dataclass(frozen=True)
 class CurveLine:
-    """What curves.csv says of one baseline."""
+    """
+    What curves.csv says of one baseline.
+
+    Attributes
+    ----------
+    baseline
+        Its name.
+    means
+        By measure.
+    words
+        Of each measure how it stands among the baselines; empty where there is one alone.
+    random
+        Share of the drop in random orders.
+    verdict
+        What the share of the drop tells.
+    """
 
     baseline: str
     means: Mapping[str, Mean]
+    words: Mapping[str, str]
     random: Mean
     verdict: str
+
+
+def _behind(best: pd.DataFrame, own: pd.DataFrame, measure: str) -> Mean:
+    """Return how far a baseline is behind the best one, row by row."""
+    if len(best) == len(own):
+        return mean_of(best[measure].to_numpy() - own[measure].to_numpy())
+    return mean_of([mean_of(best[measure]).value - mean_of(own[measure]).value])
+
+
+def _standings(parts: Mapping[str, pd.DataFrame], measure: str) -> dict[str, str]:
+    """Say of each baseline how it stands in one measure."""
+    known = {name: mean_of(part[measure]) for name, part in parts.items() if measure in part}
+    known = {name: mean for name, mean in known.items() if mean.count}
+    if len(known) < 2:
+        return {}
+    lowest = CURVE_MEASURES[measure].startswith("lower")
+    best = (min if lowest else max)(known, key=lambda name: known[name].value)
+    first, last = _WORDS.get(measure, (_BEST, _BEHIND))
+    found = {}
+    for name in known:
+        apart = beyond(_behind(parts[best], parts[name], measure))
+        found[name] = first if name == best else last if apart else _LEVEL
+    return found
 
 
 def sum_up_curves(frame: pd.DataFrame) -> list[CurveLine]:
@@ -49,18 +96,16 @@ def sum_up_curves(frame: pd.DataFrame) -> list[CurveLine]:
     drops = {name: mean_of(part["share_of_drop"]) for name, part in parts.items()}
     known = [name for name in names if drops[name].count]
     best = max(known, key=lambda name: drops[name].value) if known else names[0]
+    standings = {measure: _standings(parts, measure) for measure in CURVE_MEASURES}
     lines = []
     for name, part in parts.items():
         above = mean_of(part["share_of_drop"] - part["share_random"])
-        behind = mean_of(
-            (parts[best]["share_of_drop"].to_numpy() - part["share_of_drop"].to_numpy())
-            if len(part) == len(parts[best])
-            else [drops[best].value - drops[name].value]
-        )
+        behind = _behind(parts[best], part, "share_of_drop")
         verdict = drop_verdict(drops[name], above, None if name == best else best, behind)
         means = {one: mean_of(part[one]) for one in CURVE_MEASURES if one in part}
         shown = {one: mean for one, mean in means.items() if mean.count}
-        lines.append(CurveLine(name, shown, mean_of(part["share_random"]), verdict))
+        words = {one: said[name] for one, said in standings.items() if name in said}
+        lines.append(CurveLine(name, shown, words, mean_of(part["share_random"]), verdict))
     return lines
 
 

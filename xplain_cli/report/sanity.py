@@ -115,9 +115,11 @@ class CurveTable:
     columns: tuple[tuple[str, str], ...]
     lines: tuple[CurveLine, ...]
 
-    def cells(self, line: CurveLine) -> list[str]:
-        """Return the figures of a line."""
-        return [_figure(line.means.get(name)) for name, _ in self.columns]
+    def cells(self, line: CurveLine) -> list[tuple[str, str]]:
+        """Return the figures of a line, each with its word."""
+        return [
+            (_figure(line.means.get(name)), line.words.get(name, "")) for name, _ in self.columns
+        ]
 
 
 def _curve_table(frame: pd.DataFrame) -> CurveTable:
