@@ -6,7 +6,7 @@ from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
 
 from xplain_cli.quality.sanity import (
-    Mean,
+    Average,
     drop_verdict,
     gini,
     inside,
@@ -58,16 +58,16 @@ def test_means_leave_out_what_is_unknown():
 @pytest.mark.parametrize(
     ("above", "best", "behind", "word"),
     [
-        (Mean(0.01, 0.02, 50), None, Mean(0, 0, 50), "no better than a random order"),
-        (Mean(-0.5, 0.02, 50), "b", Mean(0.9, 0.01, 50), "no better than a random order"),
-        (Mean(0.4, 0.02, 50), None, Mean(0, 0, 50), "the best of these"),
-        (Mean(0.4, 0.02, 50), "b", Mean(0.03, 0.02, 50), "as good as b"),
-        (Mean(0.4, 0.02, 50), "b", Mean(0.2, 0.02, 50), "0.20 behind b"),
+        (Average(0.01, 0.02, 50), None, Average(0, 0, 50), "no better than a random order"),
+        (Average(-0.5, 0.02, 50), "b", Average(0.9, 0.01, 50), "no better than a random order"),
+        (Average(0.4, 0.02, 50), None, Average(0, 0, 50), "the best of these"),
+        (Average(0.4, 0.02, 50), "b", Average(0.03, 0.02, 50), "as good as b"),
+        (Average(0.4, 0.02, 50), "b", Average(0.2, 0.02, 50), "0.20 behind b"),
     ],
     ids=["noise", "worse", "best", "level", "behind"],
 )
 def test_the_verdict_on_a_drop_follows_from_its_numbers(above, best, behind, word):
-    assert word in drop_verdict(Mean(0.5, 0.02, 50), above, best, behind)
+    assert word in drop_verdict(Average(0.5, 0.02, 50), above, best, behind)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ class Relearning:
     def _baseline(self) -> Any:
         """The baseline of the run, where a file of it was trained; else None."""
         text = self.request.first_baseline
-        if text is None or self.request.modality == "text":
+        if text is None:
             return None
         found: Any = open_baseline(self.request.modality, text)
         return found if getattr(found, "trained", False) else None

@@ -87,7 +87,7 @@ def _jobs(
 
 
 @dataclass(frozen=True)
-class _Work:
+class _Checked:
     """What is checked: runs with their jobs, and which rows."""
 
     found: Sequence[FinishedRun]
@@ -97,7 +97,7 @@ class _Work:
 
 
 def _curves(
-    work: _Work, region: Region | None, console: Console
+    work: _Checked, region: Region | None, console: Console
 ) -> tuple[pd.DataFrame, list[Exhibit]]:
     job = replacing_job(work.jobs[0], work.sanity, console)
     warn_of_seen(work.jobs[0], job, console)
@@ -108,7 +108,7 @@ def _curves(
     return curves, exhibits
 
 
-def _randomised(work: _Work, console: Console) -> pd.DataFrame:
+def _randomised(work: _Checked, console: Console) -> pd.DataFrame:
     parts = [
         randomise(RandomisedRun(run, own, at, work.chosen, work.sanity), console)
         for at, (run, own) in enumerate(zip(work.found, work.jobs, strict=True))
@@ -118,7 +118,7 @@ def _randomised(work: _Work, console: Console) -> pd.DataFrame:
     return randomised
 
 
-def _facts(work: _Work) -> SanityFacts:
+def _facts(work: _Checked) -> SanityFacts:
     """Return what the page says was checked."""
     job = work.jobs[0]
     return SanityFacts(
@@ -160,7 +160,7 @@ def check_sanity(
     jobs = _jobs(found, request, named, console)
     if sanity.randomize:
         layers_of(jobs[0])
-    work = _Work(found, jobs, sanity, choose_rows(found, sanity.most_rows, named))
+    work = _Checked(found, jobs, sanity, choose_rows(found, sanity.most_rows, named))
     home = found[0].folder if len(found) == 1 else folder
     guarded, paths = request.result.csv_guard, []
     curves = randomised = None

@@ -56,6 +56,15 @@ def _kept(order: IntArray, sizes: IntArray, places: IntArray) -> BoolArray:
     return np.asarray(order.argsort()[places][None, :] >= sizes[:, None])
 
 
+def _ranked(weights: FloatArray, drop: FloatArray) -> list[IntArray]:
+    """Return the order of the features in each of some weights (a, t, n): first what drops most."""
+    return [
+        np.argsort(-own[j] * (np.sign(drop[j]) or 1.0), kind="stable")
+        for own in weights
+        for j in range(len(drop))
+    ]
+
+
 def follow(
     task: MaskTask, weights: FloatArray
 ) -> Generator[NeedMasks, MaskOutputs, ReplacementCurves]:
@@ -70,37 +79,30 @@ def follow(
         What each explanation says of all their features.
     """
     a, b, t, n = weights.shape
-    count = replaced_count(n)
+    count, subset = replaced_count(n), task.block.subset
     sizes = np.unique(np.linspace(1, count, min(count, _STEPS)).round().astype(np.int64))
-    subset = task.block.subset
     places = [np.arange(n) if subset is None else subset.places[i] for i in range(b)]
     gone = yield NeedMasks(range(b), [np.zeros((1, len(own)), dtype=bool) for own in places])
-    ends = np.stack([
+    drop = task.predictions - np.stack([
         pair_values(gone.outputs[i], task.pairs[i], margin=task.margin)[:, 0] for i in range(b)
     ])
-    drop = task.predictions - ends
     source = stream(CURVES, task.seed, n)
     orders = [source.permutation(n) for _ in range(_ORDERS)]
     masks = []
     for i in range(b):
-        ranked = [
-            np.argsort(-weights[k, i, j] * (np.sign(drop[i, j]) or 1.0), kind="stable")
-            for k in range(a)
-            for j in range(t)
-        ]
+        ranked = _ranked(weights[:, i], drop[i])
         masks.append(np.concatenate([_kept(one, sizes, places[i]) for one in [*orders, *ranked]]))
     answer = yield NeedMasks(range(b), masks)
     shares, turned = np.full((a, b, t), np.nan), np.full((a, b, t), np.nan)
-    random, s = np.full((b, t), np.nan), len(sizes)
+    random = np.full((b, t), np.nan)
     for i in range(b):
         values = pair_values(answer.outputs[i], task.pairs[i], margin=task.margin)
-        values = values.reshape(t, _ORDERS + a * t, s)
+        values = values.reshape(t, _ORDERS + a * t, len(sizes))
         for j in np.flatnonzero(drop[i]).tolist():
             way = (task.predictions[i, j] - values[j]) / drop[i, j]
             random[i, j] = way[:_ORDERS].mean()
-            own = way[_ORDERS:].reshape(a, t, s)[:, j]
-            shares[:, i, j] = own.mean(axis=1)
+            shares[:, i, j] = way[_ORDERS:].reshape(a, t, -1)[:, j].mean(axis=1)
             if task.pairs[i, j, 1] >= 0:
-                last = values[j, _ORDERS:].reshape(a, t, s)[:, j, -1]
+                last = values[j, _ORDERS:, -1].reshape(a, t)[:, j]
                 turned[:, i, j] = np.sign(last) != np.sign(task.predictions[i, j])
     return ReplacementCurves(shares, random, turned, count, gone.asked + answer.asked)

@@ -77,7 +77,7 @@ def inside(sizes: FloatArray, region: BoolArray) -> float:
 
 
 @dataclass(frozen=True)
-class Mean:
+class Average:
     """A mean over explanations with its standard error, of those in which it is known."""
 
     value: float
@@ -92,22 +92,22 @@ class Mean:
         return f"{self.value:.3f} +- {self.error:.3f}"
 
 
-def mean_of(values: Sequence[float] | Any) -> Mean:
+def mean_of(values: Sequence[float] | Any) -> Average:
     """Return the mean of the finite ones among some values, and its standard error."""
     known = np.asarray(values, dtype=np.float64)
     known = known[np.isfinite(known)]
     if not len(known):
-        return Mean(np.nan, np.nan, 0)
+        return Average(np.nan, np.nan, 0)
     error = float(known.std(ddof=1) / np.sqrt(len(known))) if len(known) > 1 else np.nan
-    return Mean(float(known.mean()), error, len(known))
+    return Average(float(known.mean()), error, len(known))
 
 
-def beyond(apart: Mean) -> bool:
+def beyond(apart: Average) -> bool:
     """Say whether a mean difference is more than these rows may show by chance."""
     return bool(apart.count > 1 and abs(apart.value) > _SURE * apart.error)
 
 
-def drop_verdict(own: Mean, over_random: Mean, best: str | None, behind: Mean) -> str:
+def drop_verdict(own: Average, over_random: Average, best: str | None, behind: Average) -> str:
     """
     Say what the drop under a common replacement tells of an explanation.
 
@@ -144,7 +144,7 @@ def randomised_verdict(likeness: float, control: float) -> str:
     Parameters
     ----------
     likeness
-        Mean likeness to the explanations of the model itself.
+        Average likeness to the explanations of the model itself.
     control
         The same of the model itself with another seed.
     """

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.quality.sanity import (
-    Mean,
+    Average,
     beyond,
     control_holds,
     drop_verdict,
@@ -59,13 +59,13 @@ class CurveLine:
     """
 
     baseline: str
-    means: Mapping[str, Mean]
+    means: Mapping[str, Average]
     words: Mapping[str, str]
-    random: Mean
+    random: Average
     verdict: str
 
 
-def _behind(best: pd.DataFrame, own: pd.DataFrame, measure: str) -> Mean:
+def _behind(best: pd.DataFrame, own: pd.DataFrame, measure: str) -> Average:
     """Return how far a baseline is behind the best one, row by row."""
     if len(best) == len(own):
         return mean_of(best[measure].to_numpy() - own[measure].to_numpy())
@@ -133,7 +133,7 @@ class RandomisedLine:
     baseline: str
     state: str
     layers: str
-    means: Mapping[str, Mean]
+    means: Mapping[str, Average]
     explained: int
     asked: int
     verdict: str

@@ -9,7 +9,7 @@ import pandas as pd
 from xplain_cli.explanation import FloatArray
 from xplain_cli.output.cells import cleaned
 from xplain_cli.quality.glossary import terms
-from xplain_cli.quality.sanity import Mean
+from xplain_cli.quality.sanity import Average
 from xplain_cli.quality.sanity_summary import (
     CONTROL,
     CURVE_MEASURES,
@@ -98,7 +98,7 @@ class SanityFacts:
     baselines: tuple[str, ...]
 
 
-def _figure(mean: Mean | None) -> str:
+def _figure(mean: Average | None) -> str:
     if mean is None or not mean.count:
         return "\u2013"
     error = f" \u00b1 {number(mean.error, 2)}" if mean.count > 1 else ""
