@@ -39,22 +39,11 @@ class FeatureLabels:
 
 @dataclass
 class RoughWeights:
-    """
-    What a rough explanation says of rows.
+    """What a rough explanation says of rows, by their places."""
 
-    Attributes
-    ----------
-    sizes
-        Row -> how strong each of its features is, (n,).
-    asked
-        Row -> the model inputs that it took.
-    lost
-        Row -> why it could not be explained.
-    """
-
-    sizes: dict[int, FloatArray] = field(default_factory=dict)
-    asked: dict[int, int] = field(default_factory=dict)
-    lost: dict[int, str] = field(default_factory=dict)
+    sizes: dict[int, FloatArray] = field(default_factory=dict)  # how strong features are, (n,)
+    asked: dict[int, int] = field(default_factory=dict)  # the model inputs that it took
+    lost: dict[int, str] = field(default_factory=dict)  # why it could not be explained
 
 
 Weigh: TypeAlias = Callable[[Any, Sequence[int]], RoughWeights]
@@ -62,19 +51,10 @@ Weigh: TypeAlias = Callable[[Any, Sequence[int]], RoughWeights]
 
 @dataclass(frozen=True)
 class Subset:
-    """
-    Of rows with equally many features, those that are explained: the others weigh 0.
+    """Of rows with equally many features, those that are explained: the others weigh 0."""
 
-    Attributes
-    ----------
-    of : int
-        All features of a row.
-    places : (b, n) int
-        Which of them are explained.
-    """
-
-    of: int
-    places: IntArray
+    of: int  # all features of a row
+    places: IntArray  # (b, n): which of them are explained
 
 
 class Split(Protocol):
@@ -84,7 +64,7 @@ class Split(Protocol):
     What only some rows can do has a default that the others borrow, by assignment in the class
     body: ``read_to = read_whole``, ``refined = not_refined``, ``grounded = not_grounded``,
     ``judged = not_judged``, and the values ``copies = 1``, ``most_asked = 0``, ``subset = None``,
-    ``inputs_repeat = False``, ``empty = NOT_EMPTY``.
+    ``inputs_repeat = False``, ``empty = NOT_EMPTY``, ``pool_of = None``.
     """
 
     @property
@@ -145,6 +125,10 @@ class Split(Protocol):
     @property
     def inputs_repeat(self) -> bool:
         """Whether masks of a row may make equal inputs, as with texts: each is asked once."""
+
+    @property
+    def pool_of(self) -> IntArray | None:
+        """Which of the shared pools serves each row, (b,); None: there is one for all."""
 
 
 NOT_EMPTY: Mapping[int, str] = MappingProxyType({})
@@ -276,6 +260,8 @@ class Traits:
         Why no path leads from a baseline to a row, or why a feature has no slope; None: it is so.
     drawn
         Whether the baselines of a row are a sample, so that their mean has an error.
+    pools
+        Shared pools of draws: one for each combination of values that rows keep as their own.
     """
 
     n_fitted: int = 0
@@ -290,6 +276,7 @@ class Traits:
     no_path: str | None = "follows paths of numbers, and these features are none"
     no_slope: str | None = None
     drawn: bool = False
+    pools: int = 1
 
     @property
     def fixed_inputs(self) -> int:
@@ -424,6 +411,7 @@ class Block:
     names: tuple[str, ...]
     columns: Mapping[str, Any] = field(default_factory=dict)
     reasons: Mapping[int, str] = field(default_factory=dict)
+    pool_of: IntArray | None = None
 
     copies: ClassVar[int] = 1
     most_asked: ClassVar[int] = 0
@@ -456,6 +444,7 @@ class Block:
             keys=tuple(self.keys[i] for i in chosen),
             names=self.names,
             columns={name: known[chosen] for name, known in self.columns.items()},
+            pool_of=None if self.pool_of is None else self.pool_of[chosen],
         )
 
     def shown(self) -> FeatureLabels:
@@ -485,10 +474,14 @@ class Sampler(Perturbation, Protocol):
     def binned(self) -> bool:
         """Whether every feature has bins or categories."""
 
+    @property
+    def owners(self) -> tuple[int, ...]:
+        """The feature that each column of a row belongs to; -1 for one that stays its own."""
+
     def draw(
         self, count: int, keys: Sequence[tuple[int, ...]], row: Any = None
     ) -> tuple[Draw, Any]:
-        """Draw *count* rows for each of *keys*, around *row* if given, and their model inputs."""
+        """Draw *count* rows for each of *keys*, around *row* if given; inputs of every pool."""
 
     def contrast(self, draw: Draw, block: Block, row: int) -> tuple[Any, Any]:
         """Return coordinates (n, m) of the draws as row *row* sees them, and squared distances."""

@@ -111,6 +111,21 @@ def test_rows_of_tables_are_too_and_what_is_put_back_stays(run, tmp_path, writte
     assert sum(changed[",revert=yes"]) < sum(changed[""])
 
 
+def test_held_columns_stay_the_rows_own(run, tmp_path, written):
+    write, _, table = written
+    write(measured_space(table, frozenset()))
+    for more in ("", ",revert=yes"):
+        done = run(
+            *("tabular", "d.pkl", "d.csv", "-m", "occlusion", "-t", "0:vs:1", "-q", "-j", "1"),
+            *("-b", f"ganmex=G.xplain{more}", "--hold", "p2?", "-o", f"out{more}"),
+        )
+        assert done.code == 0, done.err
+        weights = rows_of(tmp_path / f"out{more}" / "weights.csv")
+        assert {line["feature"] for line in weights}.isdisjoint(f"p2{i}" for i in range(10))
+        for line in rows_of(tmp_path / f"out{more}" / "stability.csv"):
+            assert 0 <= int(line["n_changed"]) <= 54
+
+
 def test_small_changes_of_a_picture_are_put_back_while_the_class_holds(rng):
     space = PictureSpace((4, 4, 1), 0.0, 1.0, FORM)
     learned = random_learned(space, ("a", "b"))

@@ -43,6 +43,8 @@ def reference(rows):
 
 
 class Files:
+    model_id = ""
+
     def __init__(self, rows):
         self.rows = rows
 

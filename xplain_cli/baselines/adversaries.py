@@ -51,10 +51,10 @@ class TrainingRecipe:
     batch: int = 64
     hidden: int = 256
     critic_steps: int = 2
-    rate: float = 3e-4
+    rate: float = 5e-4
     penalty: float = 10.0
     class_weight: float = 5.0
-    similarity: float = 10.0
+    similarity: float = 12.0
     reconstruction: float = 5.0
     noise: float = 0.5
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from xplain_cli.baselines.assignment import SHORT, Ask, Assigned
 from xplain_cli.baselines.candidates import check_classes, class_index
-from xplain_cli.baselines.classes import of_whom
 from xplain_cli.baselines.generators import Generator, warnings_of
 from xplain_cli.baselines.learned_file import LearnedFile, read_learned
+from xplain_cli.baselines.members import of_whom
 from xplain_cli.baselines.revert import give_back, most_given_back
 from xplain_cli.baselines.tables import TableReference
 from xplain_cli.baselines.vectors import PictureSpace, TableSpace
@@ -190,12 +190,29 @@ class Ganmex(_Named):
             )
         members = reference.members if self.revert else ()
         notes = _notes(self.path, learned)
-        return MadeRows(learned.generator, space, learned.outputs, wanted, notes, members)
+        return MadeRows(
+            learned.generator, space, learned.outputs, wanted, notes, members, reference.held
+        )
 
 
 @dataclass(frozen=True)
 class MadeRows:
-    """Assigns each row of a table what a generator makes of it (``FittedBaseline``)."""
+    """
+    Assigns each row of a table what a generator makes of it (``FittedBaseline``).
+
+    Attributes
+    ----------
+    generator, space, outputs
+        What makes it, and how rows and vectors become each other; the model's classes.
+    wanted
+        The class; None: the one against which each row is explained.
+    notes
+        For the user.
+    members
+        Features whose own values are given back; none: nothing is.
+    held
+        Columns that stay the row's own.
+    """
 
     generator: Generator
     space: TableSpace
@@ -203,6 +220,7 @@ class MadeRows:
     wanted: int | None
     notes: tuple[str, ...]
     members: tuple[tuple[str, ...], ...] = ()
+    held: tuple[str, ...] = ()
 
     k: ClassVar[int] = 1
     has_origins: ClassVar[bool] = True
@@ -223,7 +241,8 @@ class MadeRows:
             Training has seen no row of a class.
         """
         _checked(self.generator, self.outputs, classes)
-        vectors, fixed = self.space.vectors(rows)
+        vectors, missing = self.space.vectors(rows)
+        fixed = missing | self.space.places(self.held)
         made = self.space.rows(self.generator.made(vectors, fixed, classes), rows)
         asked = np.zeros(len(rows), dtype=np.int64)
         if self.members:

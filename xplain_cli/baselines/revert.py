@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.baselines.assignment import Ask, Assigned, reads_nothing
-from xplain_cli.baselines.candidates import nearest_members
-from xplain_cli.baselines.classes import TableMembers, class_named, of_whom, table_members
+from xplain_cli.baselines.kept import most_tried, nearest_kept
+from xplain_cli.baselines.members import TableMembers, class_named, of_whom, table_members
 from xplain_cli.baselines.tables import TableReference, differ
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.models.batches import repeated
@@ -71,15 +71,15 @@ class RevertedMember:
     @property
     def most_asked(self) -> int:
         """Model inputs of a row that differs in all features, and gets back all but one."""
-        return most_given_back(len(self.members))
+        return most_given_back(len(self.members)) + most_tried(self.found)
 
     def assign(self, rows: pd.DataFrame, classes: IntArray, ask: Ask) -> Assigned:
         """Give back features, one a round, all candidates of all rows asked together."""
-        best, _ = nearest_members(self.found, rows, classes)
+        best, _, asked = nearest_kept(self.found, rows, classes, ask)
         base = repeated(self.found.table, best)
-        table, asked = give_back(rows, base, self.members, classes, ask)
+        table, more = give_back(rows, base, self.members, classes, ask)
         names = [f"{self.found.origins[i]}, reverted" for i in best.tolist()]
-        return Assigned(table, names, asked)
+        return Assigned(table, names, asked + more)
 
 
 def most_given_back(features: int) -> int:
@@ -102,7 +102,7 @@ def give_back(
     rows, base
         b rows and their baselines.
     members
-        The columns of each feature.
+        The columns of each feature; all others stay the row's own.
     classes : (b,)
         The class of each baseline.
     ask
@@ -140,7 +140,8 @@ def _mixed(
     theirs = changed[owner]
     some = np.flatnonzero(back >= 0)
     theirs[some, back[some]] = False
-    b, columns = len(rows), {}
+    b, free = len(rows), {c for own in members for c in own}
+    columns = {c: rows[c].take(owner).reset_index(drop=True) for c in rows if c not in free}
     for j, own in enumerate(members):
         for c in own:
             both = pd.concat([rows[c], base[c].astype(rows[c].dtype)], ignore_index=True)

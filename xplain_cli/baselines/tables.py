@@ -18,6 +18,10 @@ NO_LABEL, OTHER_LABEL = -1, -2
 class TableFiles(Protocol):
     """Reads rows as the model takes them."""
 
+    @property
+    def model_id(self) -> str:
+        """SHA-256 (hex) of the model, and its member."""
+
     def row(self, name: str) -> pd.DataFrame:
         """Return the one row of DATA with this id, or this number where there are no ids."""
 
@@ -129,8 +133,8 @@ class TableReference:
         Reads rows that settings name.
     labels
         The column of the labels, if the user named one.
-    model_id
-        SHA-256 (hex) of the model, and its member.
+    held
+        Columns that stay the own ones of each row.
     """
 
     rows: pd.DataFrame
@@ -143,12 +147,22 @@ class TableReference:
     seed: int
     files: TableFiles
     labels: str | None = None
-    model_id: str = ""
+    held: tuple[str, ...] = ()
+
+    @property
+    def model_id(self) -> str:
+        """SHA-256 (hex) of the model, and its member."""
+        return self.files.model_id
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """The columns that a baseline may change."""
+        return tuple(c for c in self.rows.columns if c not in self.held)
 
     @cached_property
     def distance(self) -> Distance:
-        """How rows compare."""
-        return measure_distance(self.rows, self.discrete)
+        """How rows compare: in what a baseline may change."""
+        return measure_distance(self.rows[list(self.free)], self.discrete)
 
     @cached_property
     def coded(self) -> FloatArray:

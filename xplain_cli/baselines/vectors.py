@@ -5,7 +5,7 @@ zeros. What a vector cannot hold, a missing cell or a category that nobody has s
 row has it: its places are *fixed*.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -193,6 +193,12 @@ class TableSpace:
     def stays(self) -> BoolArray:
         """Places (D,) that never move: those of columns with one value."""
         return ~_moving(self)
+
+    def places(self, names: Collection[str]) -> BoolArray:
+        """Return the places (D,) that some columns take."""
+        return np.repeat(
+            [one.name in names for one in self.columns], [one.width for one in self.columns]
+        )
 
     def vectors(self, rows: pd.DataFrame) -> tuple[FloatArray, BoolArray]:
         """Return the vectors (m, D) of rows, and which of their places are fixed."""
