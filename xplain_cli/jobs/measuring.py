@@ -9,13 +9,13 @@ import numpy as np
 from xplain_cli.engine.baseline_rows import assign_baselines, widened
 from xplain_cli.engine.explainer import model_calls_of
 from xplain_cli.engine.model_calls import ModelCalls, run_together
-from xplain_cli.engine.pool import draw_pool
+from xplain_cli.engine.pool import draw_pool, share_draws
 from xplain_cli.engine.row_predictions import Answers, answer_rows
 from xplain_cli.engine.tasks import by_features, make_task, split_rows
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.features import RoughWeights, Split
-from xplain_cli.methods import Pool, UnexplainedError
+from xplain_cli.methods import UnexplainedError
 from xplain_cli.models.batches import OWN_ROWS, predict_perturbed
 from xplain_cli.planning.prepare import Job, assign
 from xplain_cli.quality.precision import Budget
@@ -137,8 +137,7 @@ class Asker:
             draw, inputs = draw_pool(drawing, budget)
             outputs = predict_perturbed(job.opened.model, inputs, asked.kept)
             scaled = checked_scale(outputs, chosen.target, chosen.scale)
-            pool = Pool(draw, scaled, budget.repeats, drawing.frequencies)
-            asked = replace(asked, pool=pool)
+            asked = replace(asked, pools=share_draws(draw, scaled, budget.repeats, drawing))
         return cls(job, asked, budget)
 
     def answered(self, given: GivenRows, pairs: IntArray) -> GivenRows:

@@ -60,7 +60,7 @@ def _tell_randomised(frame: pd.DataFrame, console: Console) -> None:
             baseline = line.baseline
             console.note(f"{baseline}:")
         what = "same model, other seed" if not line.layers else f"{line.layers} ({line.state})"
-        alike = ", ".join(f"{name} {mean.value:.2f}" for name, mean in line.means.items())
+        alike = ", ".join(f"{name} {mean.value:.3f}" for name, mean in line.means.items())
         some = "" if line.explained == line.asked else f"; {line.explained} of {line.asked} rows"
         console.note(f"  {what}: {alike}{some}: {line.verdict}")
 

@@ -151,7 +151,7 @@ def randomised_verdict(likeness: float, control: float) -> str:
     if not np.isfinite(likeness):
         return "unknown: nothing was explained"
     if not control_holds(control):
-        said = "unknown" if not np.isfinite(control) else f"{control:.2f}"
+        said = "unknown" if not np.isfinite(control) else f"{control:.3f}"
         return f"proves nothing: the control is {said}, and must be {CONTROL:g} or more"
     if likeness <= FALLS:
         return "falls: the explanation depends on what was randomised"
