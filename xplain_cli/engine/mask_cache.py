@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.methods import MaskOutputs, NeedMasks, UnexplainedError
+from xplain_cli.methods.cache import Cache
 
 Need: TypeAlias = tuple[Any, NeedMasks]
 Answer: TypeAlias = MaskOutputs | UnexplainedError
@@ -56,21 +57,21 @@ class DistinctMasks:
     inverse: IntArray
 
 
-class UniqueMasks:
-    """The distinct masks of a request: a design that rows share is looked at once."""
+# with the arrays whose ids are the keys, or others might get these
+_DISTINCT: Cache[tuple[Any, DistinctMasks]] = Cache(
+    lambda held: 2 * held[1].masks.size + 16 * len(held[1].inverse), 1 << 26
+)
 
-    def __init__(self) -> None:
-        self._seen: dict[tuple[int, int], tuple[Any, DistinctMasks]] = {}
 
-    def of(self, masks: BoolArray, baselines: IntArray | None) -> DistinctMasks:
-        """Return the distinct ones of masks (m, n), each on its baseline."""
-        key = id(masks), id(baselines)
-        if key not in self._seen:
-            places, inverse = distinct_masks(masks, baselines)
-            own = None if baselines is None else baselines[places]
-            held = (masks, baselines)  # or another array may get the same id
-            self._seen[key] = held, DistinctMasks(masks[places], own, inverse)
-        return self._seen[key][1]
+def unique_masks(masks: BoolArray, baselines: IntArray | None) -> DistinctMasks:
+    """Return the distinct ones of masks (m, n), each on its baseline, found once."""
+
+    def make() -> tuple[Any, DistinctMasks]:
+        places, inverse = distinct_masks(masks, baselines)
+        own = None if baselines is None else baselines[places]
+        return (masks, baselines), DistinctMasks(masks[places], own, inverse)
+
+    return _DISTINCT.get((id(masks), id(baselines)), make)[1]
 
 
 def _keys(masks: BoolArray, baselines: IntArray | None) -> list[bytes]:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from xplain_cli.engine.mask_cache import DistinctMasks, MaskCache, UniqueMasks
+from xplain_cli.engine.mask_cache import DistinctMasks, MaskCache, unique_masks
 from xplain_cli.engine.path_calls import PathModel, answer_paths, answer_pieces, answer_routes
 from xplain_cli.errors import summed_up
 from xplain_cli.explanation import FloatArray, IntArray
@@ -224,9 +224,8 @@ def _ask_masks(
     asked: ModelCalls, needs: Sequence[tuple[MaskedRows, NeedMasks]]
 ) -> list[MaskOutputs | UnexplainedError]:
     """Ask the model on the masks of several blocks together."""
-    seen = UniqueMasks()
     questions = [
-        _question(asked, block, row, seen.of(masks, dealt))
+        _question(asked, block, row, unique_masks(masks, dealt))
         for block, need in needs
         for row, masks, dealt in need.lines()
     ]
