@@ -134,7 +134,7 @@ def find_excess(data: Content, outside: int) -> str | None:
     IndexError
         The bytes are no ONNX model.
     """
-    graphs = []
+    graphs: dict[str, list[tuple[int, int]]] = {"graph": [], "function": []}
     for kind, start, stop in _messages(data):
         if kind == "tensor":
             odd = _odd_tensor(data, start, stop, outside)
@@ -142,8 +142,8 @@ def find_excess(data: Content, outside: int) -> str | None:
                 return odd
         elif kind == "sparse" and math.prod(_lengths(data, start, stop, _SPARSE_DIMS)) > _MOST:
             return f"a sparse constant of more than {_MOST} numbers"
-        elif kind in {"graph", "function"}:
-            graphs.append((start, stop))
-    graph = parse_nodes(data, graphs)
+        elif kind in graphs:
+            graphs[kind].append((start, stop))
+    graph = parse_nodes(data, graphs["graph"], graphs["function"])
     found = (_odd_node(graph, node) for node in dict.fromkeys(graph.nodes.values()))
     return next((one for one in found if one is not None), None)
