@@ -59,15 +59,24 @@ class Differentiable:
         What makes scores of outputs of these.
     dtype
         The torch type that it takes.
+    rows
+        The one number of points that it takes; None: any.
     """
 
     run: Callable[[Any], Any]
     columns: ScoreColumns
     dtype: Any
+    rows: int | None = None
 
     def _own(self, points: Any) -> Any:
-        made = self.run(points)
-        return made.reshape(len(points), -1)
+        import torch
+
+        count = len(points)
+        if self.rows is None or count == self.rows:
+            return self.run(points).reshape(count, -1)
+        filled = torch.arange(-(-count // self.rows) * self.rows).clamp(max=count - 1)
+        parts = [self.run(points[some]) for some in filled.split(self.rows)]
+        return torch.cat([one.reshape(self.rows, -1) for one in parts])[:count]
 
     def scores(self, points: FloatArray) -> FloatArray:
         """Return the scores (m, k)."""
@@ -123,13 +132,31 @@ def _left(layout: str) -> Callable[[FloatArray], FloatArray]:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is known of a module when its gradient is opened."""
+    """
+    What is known of a module when its gradient is opened.
+
+    Attributes
+    ----------
+    module
+        What torch loaded, or a graph that was translated.
+    dtype, shape
+        What it takes.
+    layout
+        How it takes pictures.
+    signature
+        What the probe chose.
+    enter, leave
+        How a batch becomes points, and what belongs to which column (see ``Gradient``), where that
+        is not as the module takes it.
+    """
 
     module: Any
     dtype: str
     shape: tuple[int | None, ...]
     layout: str
     signature: Signature
+    enter: Callable[[Any], FloatArray] | None = None
+    leave: Callable[[FloatArray], FloatArray] | None = None
 
 
 def _opened(asked: Asked) -> tuple[Callable[[Any], Any], str, ScoreGraph | None, Any]:
@@ -173,11 +200,12 @@ def torch_gradient(asked: Asked) -> Gradient:
     run, link, graph, dtype = _opened(asked)
     shape = tuple(int(length or 1) for length in asked.shape[1:])
     rows = _batch_rows(shape, asked.shape[0] if asked.shape else None)
-    enter, leave = _entered(asked.dtype), _left(asked.layout)
+    enter = asked.enter or _entered(asked.dtype)
+    leave = asked.leave or _left(asked.layout)
     columns = ScoreColumns(
         len(asked.signature.outputs), asked.signature.margin, logit=link == SIGMOID
     )
-    module = Differentiable(run, columns, dtype)
+    module = Differentiable(run, columns, dtype, asked.shape[0] if asked.shape else None)
     if link == SIGMOID and _own_outputs(module, rows, shape) != columns.outputs:
         link = SOFTMAX
     pieces, smooth = (False, False) if graph is None else kind_of(graph)
