@@ -1,0 +1,178 @@
+"""The gradient of ONNX files: translated into a torch graph, and compared with onnxruntime."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xplain_cli.errors import require
+from xplain_cli.models.contract import UnableError
+from xplain_cli.models.gradients import IDENTITY, Gradient
+from xplain_cli.models.onnx.conversion import convert
+from xplain_cli.models.onnx.entries import (
+    Entry,
+    OnnxAsked,
+    enter_values,
+    left_by,
+    points_of,
+    probe_of,
+)
+from xplain_cli.models.onnx.programs import read_program
+from xplain_cli.models.operators.tracing import ROWS, Tracer
+from xplain_cli.models.torch.gradients import Asked, torch_gradient
+from xplain_cli.models.torch.graphs import ScoreGraph
+
+_CLOSE = 1e-5
+"""How far a translated graph may be from onnxruntime, by the largest answer."""
+
+
+class TranslatedGraph:
+    """A graph of torch with its constants, as ``models.torch.graphs`` reads one."""
+
+    def __init__(self, graph: Any, held: Mapping[str, Any]) -> None:
+        self.graph, self.held = graph, held
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["held"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __deepcopy__(self, memo: Any) -> "TranslatedGraph":
+        return TranslatedGraph(copy.deepcopy(self.graph, memo), self.held)
+
+    def parameters(self) -> Iterator[Any]:
+        """Return what could be trained: nothing."""
+        return iter(())
+
+    def double(self) -> "TranslatedGraph":
+        """Return itself: it is in double precision."""
+        return self
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A graph, and what columns of a table become in it."""
+
+    module: TranslatedGraph
+    entry: Entry
+
+
+def translate(asked: OnnxAsked, rows: int | None = None) -> Translation:
+    """
+    Return an ONNX model as a torch graph.
+
+    Parameters
+    ----------
+    rows
+        The one number of rows that the graph shall take; None: any, whatever the file says.
+
+    Raises
+    ------
+    UnableError
+        It cannot be translated.
+    """
+    path = Path(asked.path)
+    try:
+        program = read_program(path.read_bytes(), path.resolve().parent)
+    except (IndexError, OSError) as error:
+        raise UnableError("cannot read this file once more") from error
+    tracer = Tracer(ROWS if rows is None else (rows,), asked.rows if rows is None else None)
+    values = convert(program, tracer, enter_values(asked, tracer), asked.outputs)
+    if len(values) > 1:
+        flat = [tracer.reshape(one, [tracer.shape(one)[0], 1]) for one in values]
+        values = [tracer.one("cat", flat, 1)]
+    (end,) = values
+    if not end.moves:
+        raise UnableError("follows scores, and this model answers all rows alike")
+    tracer.graph.output(end.node)
+    entry = Entry(tuple(tracer.encodings.values()), tracer.fills, tracer.width)
+    return Translation(TranslatedGraph(tracer.graph, tracer.held), entry)
+
+
+def compare(asked: OnnxAsked, found: Translation, rows: int | None) -> None:
+    """
+    Compare a graph with onnxruntime, on rows that are drawn.
+
+    Raises
+    ------
+    UnableError
+        Its answers are others.
+    """
+    import torch
+
+    fed = probe_of(asked, found.entry)
+    expected = asked.answer(fed)
+    nodes = list(found.module.graph.nodes)
+    graph = ScoreGraph(found.module, nodes[0], nodes[-1].args[0], IDENTITY)
+    points = torch.from_numpy(points_of(asked, fed, found.entry))
+    with torch.no_grad():
+        parts = [graph.run(one) for one in points.split(rows or len(points))]
+    made = torch.cat([one.double().flatten() for one in parts]).reshape(len(points), -1).numpy()
+    if made.shape != expected.shape:
+        raise UnableError(
+            f"follows a translated graph, and it answers {made.shape[1]} numbers where onnxruntime"
+            f" answers {expected.shape[1]}"
+        )
+    known = np.isfinite(expected)
+    size = float(np.abs(expected[known]).max(initial=0.0))
+    far = float(np.abs(made - expected)[known].max(initial=0.0))
+    if not far <= _CLOSE * size:
+        raise UnableError(
+            f"follows a translated graph, and its answers are {far:.2g} from those of onnxruntime,"
+            f" more than {_CLOSE:g} of {size:.2g}"
+        )
+
+
+def _settled(asked: OnnxAsked) -> tuple[Translation, int | None]:
+    """Return a translation that answers as onnxruntime does, and the number of rows it takes."""
+    try:
+        free = translate(asked)
+        compare(asked, free, None)
+    except (UnableError, RuntimeError) as error:
+        if asked.rows is None:
+            raise UnableError(_reason(error)) from error
+    else:
+        return free, None
+    # shapes that hold the number of rows where nobody can tell which
+    fixed = translate(asked, asked.rows)
+    compare(asked, fixed, asked.rows)
+    return fixed, asked.rows
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnableError):
+        return error.reason
+    return f"cannot follow this graph ({' '.join(str(error).split())[:120]})"
+
+
+def onnx_gradient(asked: OnnxAsked) -> Gradient:
+    """
+    Return the gradient of an ONNX model, in double precision.
+
+    Raises
+    ------
+    UnableError
+        It holds operators that are not known; or it takes texts that are no categories; or its
+        translation answers otherwise than onnxruntime.
+    UsageError
+        torch is not installed.
+    """
+    torch: Any = require("torch", "torch")
+    torch.set_num_threads(1)
+    found, rows = _settled(asked)
+    tabular = len(asked.lengths) == 1
+    return torch_gradient(
+        Asked(
+            found.module,
+            "float64",
+            (rows, *((found.entry.width,) if tabular else asked.lengths)),
+            asked.layout,
+            asked.signature,
+            lambda batch: points_of(asked, asked.feed(batch), found.entry),
+            left_by(asked.lengths[0], found.entry) if tabular else None,
+        )
+    )
