@@ -93,6 +93,25 @@ def _missing(program: OnnxProgram, operators: Sequence[Operator]) -> list[str]:
     return sorted(names)
 
 
+def unknown_operators(program: OnnxProgram, output: str) -> list[str]:
+    """Return the operators on the way to an output that have no derivatives here, sorted."""
+    found: set[str] = set()
+    waiting = [replace(program.graph, outputs=(output,))]
+    seen: set[int] = set()
+    while waiting:
+        block = waiting.pop()
+        if id(block) in seen:
+            continue
+        seen.add(id(block))
+        operators = _needed(program, block)
+        found.update(_missing(program, operators))
+        for one in operators:
+            waiting += _branches(program, one).values()
+            own = program.functions.get((one.domain, one.op))
+            waiting += [] if own is None else [own]
+    return sorted(found)
+
+
 def _refuse_missing(program: OnnxProgram, operators: Sequence[Operator]) -> None:
     missing = _missing(program, operators)
     trees = [one for one in missing if one.rsplit(".", 1)[-1] in _TREES]
