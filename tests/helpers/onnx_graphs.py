@@ -3,11 +3,11 @@
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from xplain_cli.models import ModelRecipe, load_model
+from xplain_cli.models.contract import Signature
 from xplain_cli.models.onnx.entries import OnnxAsked, points_of
 from xplain_cli.models.onnx.gradients import translate
 from xplain_cli.models.onnx.model import open_session
-from xplain_cli.models.torch.graphs import kind_of, read_graph
+from xplain_cli.models.torch.graphs import read_graph
 
 FLOAT, INT64, TEXT = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
 
@@ -60,7 +60,7 @@ def asked_of(path, exported, shape):
         outputs=("y",),
         rows=None,
         layout="NCHW",
-        signature=None,
+        signature=Signature("y", "regression", "raw", (), None, margin=False, note=""),
         feed=None,
         answer=answer,
     )
@@ -77,6 +77,3 @@ def translated(path, exported, shape):
     with torch.no_grad():
         made = graph.run(torch.from_numpy(points_of(asked, fed, found.entry)))
     return asked.answer(fed), made.double().reshape(4, -1).numpy(), graph
-
-
-__all__ = ["ModelRecipe", "kind_of", "load_model"]
