@@ -116,6 +116,12 @@ def _measured(
                 }
 
 
+def _masked_by(job: Job) -> str:
+    """Return what stands in for features that are taken away."""
+    near = job.chosen.neighbourhood
+    return near.masked or near.baseline
+
+
 def _by_masks(job: Job, baseline: str | None, console: Console) -> Job:
     """Return the job under a masker: its own, or that of a baseline."""
     if baseline is not None and not story_of(job.request.modality).any_baseline:
@@ -143,14 +149,14 @@ def _lines(job: Job, found: FinishedRun) -> Iterator[dict[str, Any]]:
         said = {row - piece.start: lines for row, lines in said_of(records).items()}
         for line in _measured(job, piece.batch, said) if said else ():
             identity = {"run_id": found.marker.run_id, "row_id": piece.rows.ids[line.pop("place")]}
-            yield identity | {"baseline": job.chosen.neighbourhood.baseline} | line
+            yield identity | {"baseline": _masked_by(job)} | line
 
 
 def _tell(frame: pd.DataFrame, job: Job, console: Console) -> None:
     rows = frame.drop_duplicates("row_id")
     inputs = int(rows["n_model_inputs"].sum())
     console.note(
-        f"baseline {job.chosen.neighbourhood.baseline}: {len(rows)} rows, {inputs} model inputs"
+        f"baseline {_masked_by(job)}: {len(rows)} rows, {inputs} model inputs"
         f" ({inputs / max(len(rows), 1):.0f} a row)"
     )
     for name in MEASURES:
@@ -172,6 +178,11 @@ def _write(
     """Measure a run under each baseline (None: its own), and return the file of the measures."""
     own = prepare(request, console)
     _check_same(found, own, named)
+    if own.chosen.perturbation.traits.units:
+        raise UsageError(
+            f"{named}: its features are units of a layer, and no row of DATA lacks one: there is"
+            " nothing to evaluate; the same method without layer= can be"
+        )
     parts = []
     for baseline in baselines:
         job = _by_masks(own, baseline, console)

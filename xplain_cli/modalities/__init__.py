@@ -8,13 +8,14 @@ What can be said of its runs without opening DATA is its story.
 import hashlib
 import importlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+from xplain_cli.baselines.lessons import Examples
 from xplain_cli.errors import RefusedError
-from xplain_cli.explanation import Records, Rows
+from xplain_cli.explanation import FloatArray, Records, Rows
 from xplain_cli.features import Perturbation
 from xplain_cli.methods import Method
 from xplain_cli.models import LoadedModel, Model, Signature
@@ -67,6 +68,10 @@ class Neighbourhood:
         What else the manifest says of it.
     notes
         What was decided, for the user.
+    masked
+        What stands for "absent" where features are taken away after all, if it is not *baseline*.
+    layer_mean
+        The mean of a layer's value over rows, where paths begin there.
     """
 
     perturbation: Perturbation
@@ -77,6 +82,8 @@ class Neighbourhood:
     judge: Judge | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    masked: str = ""
+    layer_mean: FloatArray | None = None
 
 
 class Modality(Protocol):
@@ -115,6 +122,9 @@ class Modality(Protocol):
     def typical(self) -> Any:
         """Return rows that stand for what the model sees, as it takes them."""
 
+    def reference(self) -> Any:
+        """Return the rows that a mean is taken over, as the model takes them."""
+
     def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
         """Yield rows start..stop in pieces of *size*."""
 
@@ -129,6 +139,16 @@ class Modality(Protocol):
         ------
         UsageError
             The method cannot explain such rows.
+        """
+
+    def examples(self, model: Model) -> Examples:
+        """
+        Return rows of DATA that a generator of baselines can learn from.
+
+        Raises
+        ------
+        UsageError
+            None can be learned of such rows, with what to take instead.
         """
 
     def numbers(self) -> Mapping[str, Any]:
@@ -157,6 +177,12 @@ def classes_named(signature: Signature) -> tuple[str, ...]:
     """Return the names of the model's classes; none for a model without."""
     some = signature.task == "classification" and len(signature.outputs) > 1
     return signature.outputs if some else ()
+
+
+def model_id(request: Request, loaded: LoadedModel) -> str:
+    """Return what tells a model from others: the SHA-256 (hex) of its file, and its member."""
+    member = request.explanation.member
+    return loaded.sha256 if member is None else f"{loaded.sha256}:{member}"
 
 
 def content_sha256(name: str) -> str:
@@ -311,6 +337,30 @@ def _called_alike(old: RunPlace, new: RunPlace) -> tuple[Counterparts | None, Co
     return None, None
 
 
+class Originals(Protocol):
+    """What rows were before they were split into features, from DATA."""
+
+    def __call__(
+        self, request: Request, numbers: Mapping[str, Any], rows: Collection[int]
+    ) -> Mapping[int, str]:
+        """
+        Return the texts of some rows, by their numbers in DATA.
+
+        Parameters
+        ----------
+        request
+            What the run was asked.
+        numbers
+            What of its plan decides the numbers, the SHA-256 of DATA among it.
+
+        Raises
+        ------
+        XplainError
+            DATA is not there, or is another now.
+        """
+        ...
+
+
 class PlaceCheck(Protocol):
     """A look at where extra files go."""
 
@@ -351,6 +401,8 @@ class Story:
         (weights of a part, how many belong to each line) -> what tells the features of a row apart.
     value_columns
         Columns of the weights that tell whether a row is the same in two runs.
+    originals
+        What reads from DATA the texts whose units are features; None: there are none.
     counterparts
         What renames the features of OLD and of NEW, given their places, so that two runs can be
         joined; None: they are called alike.
@@ -374,6 +426,7 @@ class Story:
     counterparts: Callable[
         [RunPlace, RunPlace], tuple[Counterparts | None, Counterparts | None]
     ] = _called_alike
+    originals: Originals | None = None
 
     @property
     def ranks_over_rows(self) -> bool:

@@ -109,6 +109,10 @@ class Signature:
     labels
         The model's own names of its outputs, where its answers are read by name; empty: by
         position.
+    decides
+        Whether the model chooses the class of its largest answer, and of two the one above the
+        middle: labels that do not exclude each other choose none, and some models decide at a
+        threshold of their own.
     """
 
     response: str
@@ -121,6 +125,7 @@ class Signature:
     frame: bool = False
     single: bool = field(default=False, compare=False)
     labels: tuple[str, ...] = ()
+    decides: bool = field(default=True, compare=False)
 
 
 class WrongLengthError(RefusedError):
@@ -201,8 +206,8 @@ class Capabilities:
     read_length
         Returns up to which code point a text is read.
     gradient
-        Returns how its scores change with its inputs; raises ``UnableError`` where this model
-        cannot be differentiated.
+        Returns how its scores change with its inputs, or with what a layer makes of them, by its
+        name; raises ``UnableError`` where this model cannot be differentiated, or has no layers.
     row_by_row
         Whether each row is answered alike to the last digit, whatever stands beside it.
     why_not
@@ -212,7 +217,7 @@ class Capabilities:
     leaves: Callable[[], LeafBoxes] | None = None
     masked_text: MaskedText | None = None
     read_length: Callable[[str], int] | None = None
-    gradient: Callable[[], Gradient] | None = None
+    gradient: Callable[..., Gradient] | None = None
     row_by_row: bool = False
     why_not: Mapping[str, str] = field(default_factory=dict)
 

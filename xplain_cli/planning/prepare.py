@@ -1,7 +1,7 @@
 """Prepares a job: everything opened and chosen, its plan, and the work of a worker."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,7 @@ def assign(job: Job, pool_folder: Path | None, secret: str = "") -> Assignment:
             weight_columns=(*chosen.perturbation.weight_columns, *further[0]),
             stability_columns=(*chosen.perturbation.stability_columns, *further[1]),
         ),
+        layer_mean=chosen.neighbourhood.layer_mean,
         pool_folder=None if pool_folder is None else str(pool_folder.resolve()),
         batch_rows=opened.modality.batch_rows,
         sparse=chosen.neighbourhood.sparse,
@@ -120,7 +121,8 @@ def method_label(request: Request, chosen: Choices) -> str:
     method = chosen.method
     name = request.explanation.method.partition(":")[0].strip()
     plain = settings_of(type(method)())
-    changed = {k: v for k, v in settings_of(method).items() if v != plain[k]}
+    keys = {part.name: str(part.metadata.get("key", part.name)) for part in fields(method)}  # type: ignore[arg-type]  # every method is a dataclass
+    changed = {keys[k]: v for k, v in settings_of(method).items() if v != plain.get(k)}
     if not method.pooled:
         changed.pop("discretizer", None)  # it follows
     words = {True: "yes", False: "no"}

@@ -30,6 +30,7 @@ from xplain_cli.methods import METHODS  # noqa: E402
 from xplain_cli.models import ModelRecipe, UnableError, load_model  # noqa: E402
 from xplain_cli.models.estimators.networks import estimator_gradient  # noqa: E402
 from xplain_cli.models.gradients import Readout  # noqa: E402
+from xplain_cli.models.inspection import inspect_file  # noqa: E402
 from xplain_cli.models.scored import missed  # noqa: E402
 from xplain_cli.specs import build  # noqa: E402
 
@@ -70,7 +71,7 @@ class Pictures(Rows):
     def counts(self):
         return np.full(len(self), self.rows[0].size)
 
-    def pooled(self, rows, parts):
+    def pooled(self, rows, parts, _grid=None):
         return parts.reshape(len(rows), -1)
 
 
@@ -369,3 +370,39 @@ def test_a_matrix_of_whole_columns_is_followed(tmp_path):
     table = (TABLE * 3).round().head(5)
     found = opened(path, table)
     assert not missed(found, found.capabilities.gradient(), table)
+
+
+def test_a_layer_is_followed_as_that_of_the_same_net_as_pt2(tmp_path):
+    net, shape = NETS["residual softmax"]
+    (tmp_path / "net.pt2").write_bytes(file_of(net, shape))
+    onnx_file(tmp_path / "net.onnx", net, shape)
+    batch = batch_of(shape)
+    results = []
+    for end, layer in (("pt2", "branch"), ("onnx", "branch.Conv")):
+        gradient = opened(tmp_path / f"net.{end}", batch).capabilities.gradient(layer)
+        one = Readout(np.tile([1, -1], (6, 1)), gradient.link, "log-odds")
+        points = gradient.enter(batch)
+        results.append((gradient.shape, gradient.held, points, gradient.derive(points, one.slopes)))
+    (shape_a, held_a, points_a, derived_a), (shape_b, held_b, points_b, derived_b) = results
+    assert (shape_a, held_a) == (shape_b, held_b)
+    assert points_b == pytest.approx(points_a, abs=1e-12)
+    assert derived_b[0] == pytest.approx(derived_a[0], abs=1e-12)
+
+
+def test_layers_are_listed_by_the_names_in_the_file(tmp_path):
+    net, shape = NETS["residual softmax"]
+    found = inspect_file(str(onnx_file(tmp_path / "net.onnx", net, shape)))
+    assert "gradients of y: all operators known" in found.tree
+    assert found.layers[:2] == (
+        ("stem.stem.0.Conv", "4 x 6 x 6"),
+        ("stem.stem.1.Relu", "4 x 6 x 6"),
+    )
+
+
+def test_trees_are_named_where_a_file_is_looked_at(tmp_path):
+    forest = RandomForestClassifier(5, random_state=0).fit(TABLE.to_numpy(), THREE)
+    path = tmp_path / "m.onnx"
+    path.write_bytes(exported(forest, MATRIX).SerializeToString())
+    found = inspect_file(str(path))
+    assert found.tree[-1].endswith("none, through ai.onnx.ml.TreeEnsembleClassifier")
+    assert found.layers == ()

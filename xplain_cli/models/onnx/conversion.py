@@ -164,7 +164,7 @@ class _Conversion:
                 raise UntranslatableError(f"this {one.op[:40]} ({said})") from error
             for name, value in zip(one.outputs, made, strict=False):
                 scope.values[name] = _LABELS if value is None else value
-                if value is not None and value.node is not None:
+                if value is not None and _is_layer(value, self.tracer.rows):
                     value.node.meta.setdefault(LAYER, name)
         return [self.value(scope, name) for name in scope.block.outputs]
 
@@ -204,6 +204,14 @@ class _Conversion:
             raise UntranslatableError("an If that depends on how many rows there are")
         taken = _BLOCKS[one.op][0 if ways.pop() else 1]
         return self.run(scope.inside(_branches(self.program, one)[taken]))
+
+
+def _is_layer(value: Value, rows: Sequence[int]) -> bool:
+    """Return whether a value holds numbers of each row, of a shape that no other row changes."""
+    shapes = [tuple(one.shape) for one in value.seen]
+    alike = all(one[1:] == shapes[0][1:] for one in shapes)
+    own = [one[:1] for one in shapes] == [(count,) for count in rows]
+    return value.node is not None and value.is_float and alike and own and len(shapes[0]) > 1
 
 
 def _is_reference(found: Any) -> bool:

@@ -1,6 +1,7 @@
 """The gradient of ONNX files: translated into a torch graph, and compared with onnxruntime."""
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from xplain_cli.errors import require
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import UnableError
-from xplain_cli.models.gradients import IDENTITY, Gradient
+from xplain_cli.models.gradients import IDENTITY, INPUT, Gradient
 from xplain_cli.models.onnx.conversion import convert
 from xplain_cli.models.onnx.entries import (
     Entry,
@@ -22,13 +23,15 @@ from xplain_cli.models.onnx.entries import (
     probe_of,
 )
 from xplain_cli.models.onnx.programs import read_program
-from xplain_cli.models.operators.tracing import ROWS, Tracer
+from xplain_cli.models.operators.tracing import LAYER, ROWS, Tracer
 from xplain_cli.models.torch.gradients import Asked, torch_gradient
-from xplain_cli.models.torch.graphs import ScoreGraph
+from xplain_cli.models.torch.graphs import SHAPE, ScoreGraph
+from xplain_cli.models.torch.layer_names import StoredLayer
 
 _CLOSE = 1e-5
 """How far a translated graph may be from onnxruntime, by the largest answer."""
 
+_LONGEST = 200
 _ROUNDINGS = 4.0
 """How far it may be where single precision loses more than that, by what that loses."""
 
@@ -183,9 +186,25 @@ def _reason(error: Exception) -> str:
     return f"cannot follow this graph ({' '.join(str(error).split())[:120]})"
 
 
-def onnx_gradient(asked: OnnxAsked) -> Gradient:
+def layers_of(found: Translation) -> dict[str, StoredLayer]:
     """
-    Return the gradient of an ONNX model, in double precision.
+    Return what layers may be called, in their order.
+
+    They go by the names of the values in the file, without what a setting cannot hold:
+    ``/stem/stem.0/Conv_output_0`` is ``stem.stem.0.Conv``.
+    """
+    layers: dict[str, StoredLayer] = {}
+    for node in found.module.graph.nodes:
+        name = ".".join(re.findall(r"\w+", node.meta.get(LAYER, ""), re.ASCII))
+        name = name.removesuffix("_output_0")[:_LONGEST]
+        if name and name not in layers:
+            layers[name] = StoredLayer(node.name, node.meta[SHAPE][1:])
+    return layers
+
+
+def onnx_gradient(asked: OnnxAsked, layer: str = INPUT) -> Gradient:
+    """
+    Return the gradient of an ONNX model, in double precision, by its input or a layer's value.
 
     Raises
     ------
@@ -193,7 +212,7 @@ def onnx_gradient(asked: OnnxAsked) -> Gradient:
         It holds operators that are not known; or it takes texts that are no categories; or its
         translation answers otherwise than onnxruntime.
     UsageError
-        torch is not installed.
+        torch is not installed, or there is no such layer.
     """
     torch: Any = require("torch", "torch")
     torch.set_num_threads(1)
@@ -206,7 +225,9 @@ def onnx_gradient(asked: OnnxAsked) -> Gradient:
             (rows, *((found.entry.width,) if tabular else asked.lengths)),
             asked.layout,
             asked.signature,
+            layers_of(found) if layer != INPUT else {},
             lambda batch: points_of(asked, asked.feed(batch), found.entry),
             left_by(asked.lengths[0], found.entry) if tabular else None,
-        )
+        ),
+        layer,
     )

@@ -4,8 +4,8 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -37,6 +37,7 @@ from xplain_cli.models.torch.archive import (
 )
 from xplain_cli.models.torch.export import Program, judge_export
 from xplain_cli.models.torch.gradients import Asked, torch_gradient
+from xplain_cli.models.torch.layer_names import StoredLayer
 from xplain_cli.models.torch.script import is_harmless, judge_code, judge_pickles
 
 _FORMS = {"export": "torch.export", "script": "TorchScript", "pickle": "a pickled module"}
@@ -55,11 +56,14 @@ class Network:
         The numpy type that it takes.
     shape
         The lengths of its input; None: any. Empty: unknown.
+    layers
+        What its file calls its layers.
     """
 
     module: Any
     dtype: str = "float32"
     shape: tuple[int | None, ...] = ()
+    layers: Mapping[str, StoredLayer] = field(default_factory=dict)
 
     def ask(self, batch: Batch) -> FloatArray:
         """
@@ -105,7 +109,14 @@ class TorchModel:
     def capabilities(self) -> Capabilities:
         """Derivatives by its input."""
         network = self._network
-        asked = Asked(network.module, network.dtype, network.shape, self._layout, self.signature)
+        asked = Asked(
+            network.module,
+            network.dtype,
+            network.shape,
+            self._layout,
+            self.signature,
+            network.layers,
+        )
         return Capabilities(gradient=partial(torch_gradient, asked))
 
     def predict(self, batch: Batch) -> FloatArray:
@@ -226,7 +237,7 @@ def _judged(path: str, archive: Archive, program: Program | None, torch: Any) ->
         return Network(torch.jit.load(packed(archive.members), map_location="cpu").eval())
     _check_operators(path, program)
     module = torch.export.load(packed(program.members)).module()
-    return Network(module, program.dtype, program.shape)
+    return Network(module, program.dtype, program.shape, program.layers)
 
 
 def _unjudged(path: str, archive: Archive, data: bytes, torch: Any) -> Network:
