@@ -47,7 +47,7 @@ FACTS = (
 )
 """What a loaded model says of itself (see ``models.LoadedModel``)."""
 
-GRADIENT_FACTS = ("link", "smooth", "single", "batch_rows")
+GRADIENT_FACTS = ("link", "smooth", "single", "batch_rows", "shape", "held")
 """What a gradient says of itself (see ``models.gradients.Gradient``)."""
 
 _NOT_CALLED = ("row_by_row", "why_not", "masked_text")
@@ -109,7 +109,7 @@ class _Desk:
         self._loaded: list[LoadedModel] = []
         self._recipes: list[ModelRecipe] = []
         self._models: list[Model] = []
-        self._gradients: dict[int, Gradient] = {}
+        self._gradients: dict[tuple[int, str], Gradient] = {}
         self._assignment: Assignment | None = None
 
     def open(self, recipe: ModelRecipe) -> dict[str, Any]:
@@ -142,16 +142,16 @@ class _Desk:
         """Return what a capability of a bound model returns."""
         return getattr(self._models[number].capabilities, name)(*values)
 
-    def gradient(self, number: int) -> dict[str, Any]:
-        """Open the gradient of a bound model; return its facts."""
+    def gradient(self, number: int, layer: str) -> dict[str, Any]:
+        """Open the gradient of a bound model by its input, or by a layer; return its facts."""
         opened: Any = self._models[number].capabilities.gradient
-        found = self._gradients[number] = opened()
+        found = self._gradients[number, layer] = opened(layer)
         facts = {name: getattr(found, name) for name in GRADIENT_FACTS}
         return facts | {"has_kinks": found.kinks is not None}
 
-    def along(self, number: int, name: str, *values: Any) -> Any:
+    def along(self, number: int, layer: str, name: str, *values: Any) -> Any:
         """Return what a part of the gradient of a bound model returns."""
-        return getattr(self._gradients[number], name)(*values)
+        return getattr(self._gradients[number, layer], name)(*values)
 
     def masked_rows(self, number: int, *values: Any) -> Any:
         """Return the sparse rows of a masked text as the arrays they are made of."""
@@ -318,7 +318,7 @@ def serve(pipe: "Connection[Any, Any]", rules: RoomRules) -> NoReturn:
                     raise ValueError(f"no question {question!r}")
                 data = _answered(desk, question, values)
                 if os.getpid() != process:
-                    return  # a copy of the room that the model forked off: one of them answers
+                    break  # a copy of the room that the model forked off: one of them answers
                 pipe.send_bytes(data)
         code = _ENDED_BY_PARENT
     finally:

@@ -60,7 +60,7 @@ def test_native_models_keep_the_raw_scores_of_lightgbm(tmp_path):
         (b'{"learner": {"gradient_booster"', "as a model of xgboost it cannot be read "),
         (b"tree\nversion=v4\nnum_class=1\n", "of lightgbm it states no sound max_feature_idx; "),
         (b"CBM1\x10\x00\x00\x00garbage", "as a model of catboost it is cut short; "),
-        (b"CBM1\x07\x00\x00\x00garbage", r"catboost \S+ cannot read it: "),
+        (b"CBM1\x07\x00\x00\x00garbage", "of catboost it has an offset that leads out of it; "),
     ],
 )
 def test_damaged_native_files_are_refused(tmp_path, data, says):

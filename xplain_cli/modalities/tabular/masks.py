@@ -1,5 +1,6 @@
 """Tables by masks: an absent feature takes its value in the row's baseline."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,17 +10,20 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.baselines.assignment import NO_CLASS, Ask, Assigned, FittedBaseline, foils
+from xplain_cli.baselines.held_cells import HeldCells
 from xplain_cli.baselines.tables import Distance, differ
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import (
     NOT_EMPTY,
     FeatureLabels,
+    Grid,
     Inclusion,
     Subset,
     Traits,
     not_refined,
     read_whole,
+    uncharted,
     unsalted,
 )
 from xplain_cli.modalities.tabular.draws import feature_values, row_keys, shown_cells
@@ -47,6 +51,8 @@ class TableMasker:
         Whether an independent model judges the baselines.
     every
         Whether features that equal the baseline are explained too.
+    held
+        The columns that stay the row's own: they belong to no feature.
     """
 
     names: tuple[str, ...]
@@ -58,6 +64,7 @@ class TableMasker:
     outputs: tuple[str, ...]
     judged: bool = False
     every: bool = False
+    held: tuple[str, ...] = ()
 
     draws: ClassVar[None] = None
     inclusion: ClassVar[Inclusion] = "bernoulli"
@@ -89,19 +96,35 @@ class TableMasker:
 
     @property
     def owners(self) -> list[int]:
-        """The feature that each column belongs to."""
+        """The feature that each column belongs to; -1 for one that is held."""
         owner = {c: j for j, members in enumerate(self.members) for c in members}
-        return [owner[c] for c in self.columns]
+        return [owner.get(c, -1) for c in self.columns]
+
+    def kept(self, rows: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataFrame:
+        """Return baselines with the held cells of their rows, which stand side by side."""
+        if not self.held:
+            return baselines
+        free = tuple(c for c in self.columns if c not in self.held)
+        return HeldCells(rows, free).with_cells(baselines)
 
     @property
     def stability_columns(self) -> tuple[str, ...]:
         """Further columns of stability.csv."""
-        judged = ("judge_in_class",) if self.judged else ()
+        by_itself = getattr(self.giver, "judges", False)  # of the few that bring a judge
+        judged = ("judge_in_class",) if self.judged or by_itself else ()
         return ("baseline_origin", "baseline_class", "baseline_in_class", *judged, "n_changed")
 
     def split(self, table: pd.DataFrame) -> "TableRows":
         """Split aligned rows into features; their baselines come with ``grounded``."""
         return TableRows(self, table, row_keys(table))
+
+
+def _as_numbers(cells: Any) -> FloatArray:
+    """Return cells (k,) as numbers: of categories how many of the cells are of the same one."""
+    if cells.dtype.kind in "fiub":
+        return np.asarray(cells, dtype=np.float64)
+    counts = Counter(map(str, cells.tolist()))
+    return np.array([counts[str(cell)] for cell in cells.tolist()], dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -128,10 +151,12 @@ class TableRows:
     reasons: Mapping[int, str] = field(default_factory=dict)
 
     inputs_repeat: ClassVar[bool] = False
+    pool_of: ClassVar[None] = None
     empty: ClassVar[Mapping[int, str]] = NOT_EMPTY
 
     read_to = read_whole
     refined = not_refined
+    charted = uncharted
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -211,6 +236,7 @@ class TableRows:
         given = perturbation.giver.assign(self.inputs, classes, ask)
         own = np.repeat(np.arange(b), self.copies)
         mine = repeated(self.inputs, own)
+        given = replace(given, values=perturbation.kept(mine, given.values))
         apart = differ(mine, given.values, perturbation.members).reshape(b, self.copies, -1)
         changed = np.asarray(apart.any(axis=1), dtype=np.bool_)
         moves = np.ones_like(changed) if perturbation.every else changed
@@ -231,7 +257,8 @@ class TableRows:
             found = ask(given.values).argmax(axis=1).reshape(b, self.copies)
             inside = (found == classes[:, None]).mean(axis=1)
             names[:] = [perturbation.outputs[c] for c in classes.tolist()]
-        return {
+        judged = {} if given.judged is None else {"judge_in_class": given.judged.astype(float)}
+        return judged | {
             "baseline_origin": np.array(given.origins, dtype=object),
             "baseline_class": names,
             "baseline_in_class": inside,
@@ -284,7 +311,8 @@ class TableRows:
         if self.ground is None:
             raise ValueError("the rows have no baselines yet")
         moves = self.ground.moves[row]
-        owners = np.where(moves, np.cumsum(moves) - 1, -1)[self.perturbation.owners]
+        # what is held has the owner -1, which is the last one here
+        owners = np.append(np.where(moves, np.cumsum(moves) - 1, -1), -1)[self.perturbation.owners]
         k = self.copies
         theirs = self.ground.table.iloc[row * k : (row + 1) * k]
         mine = self.inputs.iloc[row].to_numpy(dtype=np.float64)
@@ -301,23 +329,57 @@ class TableRows:
         """
         if self.ground is None:
             raise ValueError("the rows have no baselines yet")
-        perturbation, k = self.perturbation, self.copies
-        stays = np.ones((len(masks), len(perturbation.names)), dtype=bool)
-        stays[:, self.ground.moves[row]] = masks
-        kept = stays[:, perturbation.owners]
+        k = self.copies
+        kept = self._kept(row, masks)
         own = slice(row * k, (row + 1) * k)
         if self._numbers is not None:
             mine, theirs = self._numbers
-            made = np.where(kept[:, None], mine[row], theirs[None, own])
-            return pd.DataFrame(
-                made.reshape(-1, len(perturbation.columns)), columns=list(perturbation.columns)
-            )
+            made = np.empty((len(masks), k, kept.shape[1]))  # row by row, as models read it
+            made[:] = theirs[own]
+            np.copyto(made, mine[row], where=kept[:, None])
+            flat = made.reshape(-1, made.shape[-1])
+            return pd.DataFrame(flat, columns=self._header, copy=False)
         columns = {}
         for j, (c, (mine, theirs)) in enumerate(self._cells.items()):
             both = np.concatenate([mine[row : row + 1], theirs[own]])
             places = np.where(kept[:, j, None], 0, 1 + np.arange(k)).ravel()
             columns[c] = pd.Series(both[places], dtype=mine.dtype, copy=False)
         return pd.DataFrame(columns)
+
+    def masked_on(self, row: int, masks: BoolArray, baselines: IntArray) -> pd.DataFrame:
+        """Return the inputs (m,) of masks (m, n), each on one baseline (``DealtRows``)."""
+        kept, own = self._kept(row, masks), row * self.copies + baselines
+        if self._numbers is not None:
+            mine, theirs = self._numbers
+            made = theirs[own]
+            np.copyto(made, mine[row], where=kept)
+            return pd.DataFrame(made, columns=self._header, copy=False)
+        cells = {}
+        for j, (c, (mine, theirs)) in enumerate(self._cells.items()):
+            both = theirs[own]
+            both[kept[:, j]] = mine[row]
+            cells[c] = pd.Series(both, dtype=mine.dtype, copy=False)
+        return pd.DataFrame(cells)
+
+    def _kept(self, row: int, masks: BoolArray) -> BoolArray:
+        """Return where each column keeps the row's own cell (m, c), of masks (m, n)."""
+        moves, owners = self.moves[row], self.perturbation.owners
+        if moves.all() and owners == list(range(len(moves))):
+            return masks
+        stays = np.ones((len(masks), self.n_all + 1), dtype=bool)  # the last is held
+        stays[:, :-1][:, moves] = masks
+        return stays[:, owners]
+
+    def baseline_numbers(self, row: int) -> tuple[FloatArray, IntArray]:
+        """Return what tells the baselines of a row from each other (``DealtRows``)."""
+        k, moves = self.copies, self.moves[row]
+        owners = np.append(np.where(moves, np.cumsum(moves) - 1, -1), -1)[self.perturbation.owners]
+        if self._numbers is not None:
+            made = self._numbers[1][row * k : (row + 1) * k]
+        else:
+            cells = [theirs[row * k : (row + 1) * k] for _, theirs in self._cells.values()]
+            made = np.column_stack([_as_numbers(part) for part in cells])
+        return made[:, owners >= 0], owners[owners >= 0]
 
     def between(self, row: int, shares: FloatArray) -> pd.DataFrame:
         """
@@ -336,8 +398,8 @@ class TableRows:
             )
             raise UsageError(f"nothing lies between two values of a column of words: {words}")
         perturbation, k = self.perturbation, self.copies
-        whole = np.ones((len(shares), len(perturbation.names)))
-        whole[:, self.ground.moves[row]] = shares
+        whole = np.ones((len(shares), len(perturbation.names) + 1))  # the last is what is held
+        whole[:, :-1][:, self.ground.moves[row]] = shares
         share = whole[:, None, perturbation.owners]
         mine, theirs = self._numbers[0][row], self._numbers[1][None, row * k : (row + 1) * k]
         with np.errstate(invalid="ignore"):  # infinity times 0, or less itself: the ends are exact
@@ -364,17 +426,22 @@ class TableRows:
         distance = self.perturbation.distance
         spreads = dict(zip(distance.columns, distance.spreads.tolist(), strict=True))
         columns = {
-            c: self.inputs[c] + spreads[c] if spreads[c] > 0 else self.inputs[c]
+            c: self.inputs[c] + spreads[c] if spreads.get(c, 0) > 0 else self.inputs[c]
             for c in self.perturbation.columns
         }
         return pd.DataFrame(columns)
 
-    def pooled(self, rows: IntArray, parts: FloatArray) -> FloatArray:
+    def pooled(self, rows: IntArray, parts: FloatArray, _grid: Grid = None) -> FloatArray:
         """Return the sums (p, n) over the columns of each feature (``MaskedRows.pooled``)."""
-        whole = np.zeros((len(parts), self.n_all))
+        whole = np.zeros((len(parts), self.n_all + 1))  # the last are those of what is held
         for column, owner in enumerate(self.perturbation.owners):
             whole[:, owner] += parts[:, column]
         return np.take_along_axis(whole, self.places[rows], axis=1)
+
+    @cached_property
+    def _header(self) -> "pd.Index[Any]":
+        """The columns, as a table has them: made once, for it takes longer than small tables."""
+        return pd.Index(list(self.perturbation.columns))
 
     @cached_property
     def _cells(self) -> dict[str, tuple[Any, Any]]:
