@@ -180,8 +180,8 @@ def train_baseline(request: Request, training: Training, console: Console) -> in
     ):
         opened = open_inputs(request)
         check_trainable(len(classes_named(opened.signature)))
-        gradient = _gradient(opened)
         examples = opened.modality.examples(opened.model)
+        gradient = _gradient(opened)
         for note in (*opened.notes, *examples.notes):
             console.note(note)
         recipe = _recipe(training, examples)
