@@ -29,7 +29,10 @@ from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.models.gradients import IDENTITY, SOFTMAX, Gradient, Readout, linked
 from xplain_cli.seeds import TRAINING, stream
 
-_HELD_SHARE, _MOST_HELD, _MOST_PAIRS = 5, 400, 2000
+_HELD_SHARE, _MOST_HELD = 5, 400
+_MOST_PAIRS, _MOST_DRAWN = 2000, 400
+"""Pairs that a generator is measured on at most; one that draws pictures."""
+
 _WAVES, _RIDGE = 1024, 1e-2
 _LEAST_ROWS = 20
 _SHOWN = 10
@@ -188,15 +191,16 @@ def measured_rates(lesson: Lesson, head: ClassHead, generator: Generator, seed: 
     Parameters
     ----------
     lesson
-        Rows; of more than 2,000 pairs some are drawn.
+        Rows; of very many pairs some are drawn.
     """
     classes = head.classes(lesson.points)
     wanted = np.flatnonzero(generator.known)
     pairs = np.array([(i, k) for i, own in enumerate(classes.tolist()) for k in wanted if k != own])
     if not len(pairs):
         raise RefusedError("ganmex: the model puts all rows in one class, and there is no other")
-    if len(pairs) > _MOST_PAIRS:
-        order = stream(TRAINING, seed, 0, PAIRS).permutation(len(pairs))[:_MOST_PAIRS]
+    most = _MOST_DRAWN if generator.is_convolutional else _MOST_PAIRS
+    if len(pairs) > most:
+        order = stream(TRAINING, seed, 0, PAIRS).permutation(len(pairs))[:most]
         pairs = pairs[np.sort(order)]
     some, targets = lesson.of(pairs[:, 0]), pairs[:, 1]
     made = generator.made(some.vectors, some.fixed, targets)

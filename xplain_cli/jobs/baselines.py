@@ -223,7 +223,7 @@ def _fact_lines(learned: LearnedFile) -> Iterator[str]:
     facts, form = learned.facts, learned.space.form
     recipe = facts["recipe"]
     shape = f"{form.width} numbers" if form.shape is None else " x ".join(map(str, form.shape))
-    kind = "convolutional" if learned.generator.weights[0].ndim == 4 else "three hidden layers"
+    kind = "convolutional" if learned.generator.is_convolutional else "three hidden layers"
     known = zip(learned.outputs, learned.generator.known, strict=True)
     yield "kind      ganmex: a generator that moves a row to another class"
     yield f"model     SHA-256 {learned.model_sha256}"
