@@ -51,7 +51,14 @@ class ClassHead:
         return np.asarray(outputs.argmax(axis=1), dtype=np.int64)
 
     def loss(self, points: FloatArray, classes: IntArray) -> tuple[float, FloatArray]:
-        """Return the mean of -log p of the classes, and its derivatives (m, ...) by the points."""
+        """
+        Return the mean of -log p of the classes, and its derivatives (m, ...) by the points.
+
+        Raises
+        ------
+        RefusedError
+            The model answers what is no number.
+        """
         pairs = np.column_stack([classes, np.full(len(classes), -1)])
         readout = Readout(pairs, self.link, "log-odds")
 
@@ -61,7 +68,13 @@ class ClassHead:
             return np.asarray(-less[:, None] * by_scores / len(scores))
 
         derivatives, scores = self.gradient.derive(points, slopes)
-        return float(np.logaddexp(0.0, -readout.read(scores)[0]).mean()), derivatives
+        loss = float(np.logaddexp(0.0, -readout.read(scores)[0]).mean())
+        if not (np.isfinite(loss) and np.isfinite(derivatives).all()):
+            raise RefusedError(
+                "ganmex: the model's scores, or their derivatives, are no numbers between two rows"
+                " that it answers; take -b nearest"
+            )
+        return loss, derivatives
 
 
 def class_head(gradient: Gradient, points: FloatArray) -> ClassHead:
