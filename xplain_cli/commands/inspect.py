@@ -31,6 +31,9 @@ def _lines(found: "Inspection") -> Iterator[str]:
         yield f"{'' if index else 'model':<9} {line}"
     if found.columns:
         yield f"columns   {len(found.columns)}: {', '.join(map(str, found.columns))}"
+    width = max((len(name) for name, _ in found.layers), default=0)
+    for index, (name, lengths) in enumerate(found.layers):
+        yield f"{'' if index else 'layers':<9} {name:<{width}}  {lengths}"
     yield f"globals   {len(found.globals)}"
     for name, place in found.unknown:
         yield f"unknown   {name} (at {place})" if place else f"unknown   {name}"

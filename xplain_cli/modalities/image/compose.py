@@ -76,6 +76,7 @@ class PictureRow:
     form: InputForm
     hidden: FittedBaseline
     notes: tuple[str, ...] = ()
+    by_pixel: bool = False
 
     @property
     def count(self) -> int:

@@ -15,6 +15,7 @@ from xplain_cli.errors import RefusedError, well_formed
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray, add_up
 from xplain_cli.features import (
     FeatureLabels,
+    Grid,
     Inclusion,
     Subset,
     Traits,
@@ -30,6 +31,7 @@ from xplain_cli.modalities.image.foils import (
     foil_facts,
     given_pictures,
 )
+from xplain_cli.modalities.image.spreading import spread
 from xplain_cli.modalities.image.superpixels import Cut, Scene
 
 
@@ -161,13 +163,23 @@ class PictureRows:
         seen = [self._read(row).seen for row in range(len(self))]
         return np.stack([picture + (picture.max() - picture.min()) for picture in seen])
 
-    def pooled(self, rows: IntArray, parts: FloatArray) -> FloatArray:
+    def pooled(self, rows: IntArray, parts: FloatArray, grid: Grid = None) -> FloatArray:
         """Return the sums (p, n) over the pixels of superpixels (``MaskedRows.pooled``)."""
         found = []
+        for row, cells in zip(rows.tolist(), self.charted(rows, parts, grid), strict=True):
+            labels = self._read(row).labels
+            by_pixel = cells if grid is None else spread(cells, *labels.shape)
+            flat = labels.ravel()
+            found.append(np.bincount(flat, by_pixel.ravel(), minlength=int(flat.max()) + 1))
+        return np.stack(found)
+
+    def charted(self, rows: IntArray, parts: FloatArray, grid: Grid = None) -> FloatArray:
+        """Return maps (p, h, w) of pixels, or of a layer's cells (``MaskedRows.charted``)."""
+        found = []
         for row, part in zip(rows.tolist(), parts, strict=True):
-            labels = self._read(row).labels.ravel()
-            by_pixel = np.ascontiguousarray(part.reshape(len(labels), -1).T)
-            found.append(np.bincount(labels, add_up(by_pixel), minlength=int(labels.max()) + 1))
+            height, width = self._read(row).labels.shape if grid is None else grid
+            by_channel = np.ascontiguousarray(part.reshape(height * width, -1).T)
+            found.append(add_up(by_channel).reshape(height, width))
         return np.stack(found)
 
     def shown(self) -> FeatureLabels:
@@ -189,6 +201,14 @@ def _colour_names(row: PictureRow) -> list[str]:
         return [" ".join(f"{part:.4g}" for part in mean) for mean in means]
     means = np.repeat(means, 3, axis=1) if means.shape[1] == 1 else means[:, :3]
     return ["#" + "".join(f"{round(part):02x}" for part in mean) for mean in means.tolist()]
+
+
+def _names(row: PictureRow) -> list[str]:
+    """Return what features are called: superpixels by number, pixels by x and y."""
+    if row.by_pixel:
+        height, width = row.labels.shape
+        return [f"pixel {x},{y}" for y in range(height) for x in range(width)]
+    return [f"superpixel {s}" for s in range(row.count)]
 
 
 def _places_of(row: PictureRow) -> NDArray[Any]:
@@ -219,7 +239,7 @@ def show(rows: Sequence[PictureRow | None]) -> FeatureLabels:
     places = np.full((*shape, len(_PLACES)), np.nan)
     for i, row in enumerate(rows):
         if row:
-            names[i, : counts[i]] = [f"superpixel {s}" for s in range(counts[i])]
+            names[i, : counts[i]] = _names(row)
             values[i, : counts[i]] = _colour_names(row)
             places[i, : counts[i]] = _places_of(row)
     whole = places if np.isnan(places).any() else places.astype(np.int64)
@@ -250,12 +270,15 @@ class PictureMasker:
         How the model takes pictures.
     shape
         (height, width, channels) that the model takes; None where it takes any.
+    by_pixel
+        Whether every pixel is a feature.
     """
 
     cut: Cut
     hidden: FittedBaseline
     form: InputForm
     shape: tuple[int | None, int | None, int | None] = (None, None, None)
+    by_pixel: bool = False
 
     draws: ClassVar[None] = None
     inclusion: ClassVar[Inclusion] = "bernoulli"
@@ -273,6 +296,7 @@ class PictureMasker:
             most_asked=hidden.most_asked if late else 0,
             needs_foil=late and hidden.wanted is None,
             no_path=None,
+            maps=True,
         )
         if np.dtype(self.form.dtype).kind == "f":
             return known
@@ -349,4 +373,5 @@ class PictureMasker:
             self.form,
             self.hidden,
             pixels.notes,
+            self.by_pixel,
         )

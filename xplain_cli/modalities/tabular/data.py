@@ -53,8 +53,9 @@ from xplain_cli.specs import split_spec
 
 _CHUNK_ROWS, _AROUND_CHUNK_ROWS, _MANY_CHUNK_ROWS = 512, 32, 4
 _WIDE_BATCH = 8192
-_READ_ROWS = 65536
 _DRAWN = "background: absent features are drawn from the background's distribution"
+_READ_ROWS = 65536
+_REFERENCE_ROWS = 512
 
 
 def _check_draws(request: Request) -> None:
@@ -164,6 +165,10 @@ class Tabular:
     def typical(self) -> pd.DataFrame:
         """Return rows of the background."""
         return self.background.head(PROBE_ROWS)
+
+    def reference(self) -> pd.DataFrame:
+        """Return the background, at most 512 rows of it."""
+        return self.background.head(_REFERENCE_ROWS)
 
     def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
         """Yield rows start..stop in pieces of *size*."""

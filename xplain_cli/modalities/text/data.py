@@ -130,6 +130,10 @@ class Text:
         """Return the first texts."""
         return self.first
 
+    def reference(self) -> Any:
+        """Return typical texts."""
+        return self.typical()
+
     def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
         """Yield texts start..stop in pieces of *size*."""
         carried = carried_columns(self.request)

@@ -49,9 +49,10 @@ from xplain_cli.models.estimators.columns import (
     takes_texts,
 )
 from xplain_cli.models.estimators.networks import estimator_gradient
+from xplain_cli.models.estimators.redrawing import layers_of, redraw_estimator, why_no_layers
 from xplain_cli.models.estimators.trees import leaf_boxes, why_no_trees
 from xplain_cli.models.pickles.object_graph import held_by
-from xplain_cli.models.responses import Answer, expand, settle_answer
+from xplain_cli.models.responses import Answer, are_labels, expand, settle_answer
 from xplain_cli.targets import of_several
 
 _T = TypeVar("_T")
@@ -90,11 +91,14 @@ class EstimatorModel:
         """Leaves of tree models, which trees and forests add up row by row; gradients of others."""
         kind, why = type(self.estimator), why_no_trees(self.estimator)
         alone = kind.__module__.startswith("sklearn.") and kind.__name__.startswith(_ROW_BY_ROW)
+        fixed = why_no_layers(self.estimator)
+        lacking = {"leaves": why, "redrawable": fixed}
         return Capabilities(
             leaves=None if why else partial(leaf_boxes, self.estimator, self.signature),
             gradient=partial(estimator_gradient, self.estimator, self.signature, self._inputs),
+            redrawable=None if fixed else partial(layers_of, self.estimator),
             row_by_row=alone,
-            why_not={"leaves": why} if why else {},
+            why_not={name: reason for name, reason in lacking.items() if reason},
         )
 
 
@@ -152,6 +156,8 @@ class Estimator:
                 f"{self.source}: its first step splits texts into words", "text"
             )
         single_threaded(self.estimator)
+        if self.recipe.redraw is not None:
+            redraw_estimator(self.estimator, self.recipe.redraw)
         self.columns = fitted_names(self.estimator)
         self.n_columns = fitted_width(self.estimator)
         places = self.columns or tuple(map(str, range(self.n_columns or 0)))
@@ -282,7 +288,7 @@ class Estimator:
         if task == "classification":
             names = self._class_names(response, columns)
             named = names is not None and of_several(names)
-            if chosen is not None and chosen.shape == matrix.shape and columns > 1 and not named:
+            if chosen is not None and are_labels(chosen, matrix) and not named:
                 # a column of yes and no for each label, of which several may hold
                 labels = names or tuple(map(str, range(columns)))
                 names = tuple(f"output_{label}=1" for label in labels)
