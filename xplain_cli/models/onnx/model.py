@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,9 @@ from xplain_cli.models.contract import (
     PictureInput,
     Signature,
 )
+from xplain_cli.models.onnx.entries import OnnxAsked
 from xplain_cli.models.onnx.files import check_file
+from xplain_cli.models.onnx.gradients import onnx_gradient
 from xplain_cli.models.onnx.graph import read_graph
 from xplain_cli.models.onnx.outputs import choose_answer, read_answer
 from xplain_cli.models.pictures import fixed_batches
@@ -276,8 +279,24 @@ class OnnxModel:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Nothing but answers."""
-        return Capabilities()
+        """Derivatives by its columns."""
+
+        def answer(fed: dict[str, Any]) -> FloatArray:
+            rows = len(next(iter(fed.values())))
+            return read_answer(self.runner.run(self.outputs, fed, self.rows), rows)
+
+        asked = OnnxAsked(
+            path=self.runner.path,
+            kinds={one.name: np.dtype(TYPES[one.type]).name for one in self.inputs},
+            shapes={one.name: one.shape for one in self.inputs},
+            outputs=self.outputs,
+            rows=self.rows,
+            layout="NCHW",
+            signature=self.signature,
+            feed=lambda batch: feed_of(pd.DataFrame(batch, copy=False), self.inputs),
+            answer=answer,
+        )
+        return Capabilities(gradient=partial(onnx_gradient, asked))
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""

@@ -1,6 +1,7 @@
 """ONNX models of pictures: layout, type and batch size are read off the graph."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from xplain_cli.models.contract import (
     PictureInput,
     Signature,
 )
+from xplain_cli.models.onnx.entries import OnnxAsked
 from xplain_cli.models.onnx.files import check_file
+from xplain_cli.models.onnx.gradients import onnx_gradient
 from xplain_cli.models.onnx.model import (
     TYPES,
     Runner,
@@ -48,17 +51,34 @@ class OnnxPictures:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Nothing but answers."""
-        return Capabilities()
+        """Derivatives by its pixels."""
+        takes = self.takes
+        height, width, channels = takes.height, takes.width, takes.channels
+        sides = (channels, height, width) if takes.layout == "NCHW" else (height, width, channels)
+        asked = OnnxAsked(
+            path=self.runner.path,
+            kinds={self.input: takes.dtype},
+            shapes={self.input: (takes.rows, *sides)},
+            outputs=self.outputs,
+            rows=takes.rows,
+            layout=takes.layout,
+            signature=self.signature,
+            feed=lambda batch: {self.input: np.asarray(batch, dtype=takes.dtype)},
+            answer=lambda fed: self._answers(fed[self.input]),
+        )
+        return Capabilities(gradient=partial(onnx_gradient, asked))
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers to pictures in the model's own layout."""
-        inputs = np.asarray(batch)
+        return expand(self._answers(np.asarray(batch)), self.signature)
+
+    def _answers(self, inputs: NDArray[Any]) -> FloatArray:
+        """Return what onnxruntime answers (rows, own outputs)."""
         answers = [
             read_answer(self.runner.run(self.outputs, {self.input: part}), len(part))
             for part in fixed_batches(inputs, self.takes.rows)
         ]
-        return expand(np.concatenate(answers)[: len(inputs)], self.signature)
+        return np.asarray(np.concatenate(answers)[: len(inputs)])
 
 
 class LoadedOnnxPictures:
