@@ -22,6 +22,8 @@ class OnnxAsked:
     ----------
     path
         The file, which the door has judged.
+    content
+        What stands in its place where layers were drawn anew; None: the file as it is.
     kinds
         By input, its numpy type; a text's is ``object``.
     shapes
@@ -49,6 +51,7 @@ class OnnxAsked:
     signature: Signature
     feed: Callable[[Any], dict[str, Any]]
     answer: Callable[[dict[str, Any]], FloatArray]
+    content: bytes | None = None
 
     @property
     def is_matrix(self) -> bool:

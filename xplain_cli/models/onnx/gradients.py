@@ -84,7 +84,8 @@ def translate(asked: OnnxAsked, rows: int | None = None) -> Translation:
     """
     path = Path(asked.path)
     try:
-        program = read_program(path.read_bytes(), path.resolve().parent)
+        data = path.read_bytes() if asked.content is None else asked.content
+        program = read_program(data, path.resolve().parent)
     except (IndexError, OSError) as error:
         raise UnableError("cannot read this file once more") from error
     tracer = Tracer(ROWS if rows is None else (rows,), asked.rows if rows is None else None)

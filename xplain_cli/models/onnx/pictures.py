@@ -1,6 +1,6 @@
 """ONNX models of pictures: layout, type and batch size are read off the graph."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -29,6 +29,7 @@ from xplain_cli.models.onnx.model import (
     bound_outputs,
     open_onnx,
     refuse_ids,
+    runner_of,
     settle_outputs,
 )
 from xplain_cli.models.onnx.outputs import read_answer
@@ -51,12 +52,13 @@ class OnnxPictures:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Derivatives by its pixels."""
+        """Derivatives by its pixels, and layers that can be drawn anew."""
         takes = self.takes
         height, width, channels = takes.height, takes.width, takes.channels
         sides = (channels, height, width) if takes.layout == "NCHW" else (height, width, channels)
         asked = OnnxAsked(
             path=self.runner.path,
+            content=self.runner.content,
             kinds={self.input: takes.dtype},
             shapes={self.input: (takes.rows, *sides)},
             outputs=self.outputs,
@@ -66,7 +68,7 @@ class OnnxPictures:
             feed=lambda batch: {self.input: np.asarray(batch, dtype=takes.dtype)},
             answer=lambda fed: self._answers(fed[self.input]),
         )
-        return Capabilities(gradient=partial(onnx_gradient, asked))
+        return replace(self.runner.capabilities, gradient=partial(onnx_gradient, asked))
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers to pictures in the model's own layout."""
@@ -153,7 +155,7 @@ def open_onnx_pictures(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel
         Its layout cannot be read off.
     """
     check_file(recipe.source, stored.data)
-    runner = Runner(recipe.source)
+    runner = runner_of(recipe, stored)
     inputs = runner.inputs()
     refuse_ids(recipe.source, inputs)
     if len(inputs) == 1 and len(inputs[0].shape) == 2:
