@@ -4,7 +4,8 @@ import numpy as np
 
 POOL, AROUND, RERUNS, MASKS, FREE_MASKS, COALITIONS, ORDERS, BACKGROUND, CURVES, NOISE = range(10)
 RULE = (
-    "numpy SeedSequence of: (0, seed, repeat) for the shared pool; (1, seed, SHA-256 of the row's"
+    "numpy SeedSequence of: (0, seed, repeat) for the shared pool, and with the first of each further 32"
+    " columns or more; (1, seed, SHA-256 of the row's"
     " values, repeat) for draws around a row; (2, seed, number of error factors) for predicted"
     " reruns, (2, seed) for weights that rest on the row alone;"
     " (3, seed, number of features, repeat) for masks, which rows with as many features share;"
