@@ -3,6 +3,7 @@
 import numpy as np
 
 POOL, AROUND, RERUNS, MASKS, FREE_MASKS, COALITIONS, ORDERS, BACKGROUND, CURVES, NOISE = range(10)
+TRAINING, REDRAWN = 10, 11
 RULE = (
     "numpy SeedSequence of: (0, seed, repeat) for the shared pool, and with the first of each further 32"
     " columns or more; (1, seed, SHA-256 of the row's"
@@ -13,7 +14,9 @@ RULE = (
     " (5, ..., number of baselines) where they are dealt among these;"
     " (6, ...) for orders in which features are put back; (7, seed, number of rows) for a sample of"
     " the background as baselines; (8, seed, number of features) for random orders to compare with;"
-    " (9, seed, SHA-256 of the row's values, repeat, draw) for noise on a row"
+    " (9, seed, SHA-256 of the row's values, repeat, draw) for noise on a row;"
+    " (10, seed, step) for a step of training a generator of baselines, (10, seed, 0, purpose) for"
+    " what is drawn before the first; (11, seed, layer) for weights of a model that are drawn anew"
 )
 
 

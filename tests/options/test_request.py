@@ -28,7 +28,7 @@ KEYS = {
     *("named_gates", "junit", "github"),
     *("confine", "allow_read", "allow_write", "allow_net", "allow_env", "open_timeout"),
     *("max_failed", "force", "dry_run", "quiet", "verbose", "debug", "progress", "argv"),
-    "project_file",
+    *("project_file", "hold"),
 }
 
 

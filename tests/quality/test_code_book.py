@@ -52,6 +52,8 @@ def test_what_has_no_code_of_its_own_has_the_common_one(tmp_path):
         ("[codes.a]\ncode = '1'", "needs a code and a text"),
         ("[codes.a]\ncode = '1'\ntext = 'x'\nwhen = 'big'", "must be low, high or LOW:HIGH"),
         ("[codes.a]\ncode = '1'\ntext = 'x'\nwhen = '5:2'", "holds no value"),
+        ("[codes.a]\ncode = 3\ntext = 'x'", "code is 3; it must be a text, in quotes"),
+        ("[codes.a]\ncode = '1'\ntext = 'x'\nwhen = 5", "when is 5; it must be a text"),
         ("forbiden = []\n[codes.a]\ncode = '1'\ntext = 'x'", "did you mean 'forbidden'"),
         ("forbidden = ['a']\n[codes.a]\ncode = '1'\ntext = 'x'", "needs no code"),
         ("merge = {g = ['a']}\n[codes.a]\ncode = '1'\ntext = 'x'", "is in the group 'g'"),
@@ -70,3 +72,10 @@ def test_a_file_that_contradicts_itself_is_refused(tmp_path, text, said):
 def test_a_name_that_is_no_feature_is_refused_with_the_nearest(tmp_path):
     with pytest.raises(UsageError, match="did you mean 'incom'"):
         check_features(read(tmp_path, WHOLE), ["incom", "loans", "cards", "zip"], "codes.toml")
+
+
+def test_what_a_run_held_may_be_protected_and_has_no_code(tmp_path):
+    book = read(tmp_path, "protected = ['sex']\n[codes.a]\ncode = '1'\ntext = 'x'")
+    check_features(book, ["a", "b"], "codes.toml", held=["sex"])
+    with pytest.raises(UsageError, match="'a' was held by the run"):
+        check_features(book, ["b"], "codes.toml", held=["a", "sex"])

@@ -15,6 +15,7 @@ from xplain_cli.explanation import (
     IntArray,
     Records,
     Rows,
+    coarser,
     side_by_side,
 )
 from xplain_cli.features import NOT_EMPTY, FeatureLabels
@@ -148,7 +149,11 @@ def _stability_columns(found: ExplainedRows, *, steady: bool) -> dict[str, Any]:
 
 def _integrated(got: Attribution) -> dict[str, Any]:
     """Return what stability.csv says of weights that are integrals along a path."""
-    said = {"converged": got.converged, "quadrature": got.quadrature}
+    said = {
+        "converged": got.converged,
+        "quadrature": got.quadrature,
+        "rectified_error": got.rectified_error,
+    }
     return {name: part.ravel() for name, part in said.items() if part is not None}
 
 
@@ -238,6 +243,28 @@ def _weight_lines(
     return columns, counts, own
 
 
+def _maps(explained: Sequence[ExplainedRows], place: IntArray) -> FloatArray | None:
+    """
+    Return the maps of the lines of rows *place*, in order (lines, h, w); None where there are none.
+
+    Large ones are made coarser, cells added up: they are drawn, and weights do not rest on them.
+    """
+    found = []
+    for group in explained:
+        lines, rows = group.lines
+        maps = group.attribution.maps
+        if maps is not None:
+            flat = coarser(maps.reshape(-1, *maps.shape[2:]))
+            found.append((rows, flat[lines]))
+    if not found or len({maps.shape[1:] for _, maps in found}) > 1:
+        return None
+    whole = np.full((len(place), *found[0][1].shape[1:]), np.nan)
+    for rows, maps in found:
+        for row in np.unique(rows).tolist():
+            whole[place == row] = maps[rows == row]
+    return whole
+
+
 def _in_order(
     parts: Sequence[Mapping[str, Any]], rows: IntArray, alike: Mapping[str, str], names: list[str]
 ) -> tuple[pd.DataFrame, IntArray]:
@@ -320,6 +347,7 @@ def to_records(
         stability=said,
         lines=np.concatenate(numbers)[order],
         repeats={"weights": side_by_side(repeats)[:, weight_order]} if with_repeats else {},
+        maps=_maps(explained, place[order]),
     )
     _name_rows(records, rows, place[order], owner[weight_order])
     if not with_values:

@@ -32,6 +32,21 @@ def follows_scores(method: Any) -> bool:
     return "gradient" in method.needs
 
 
+def layer_of(method: Any) -> str:
+    """Return the layer whose value a method follows; empty for the input."""
+    return str(getattr(method, "layer", ""))
+
+
+def origin_of(method: Any) -> str:
+    """Return where the paths of a method begin (``requests.NeedRoutes.origin``)."""
+    return str(getattr(method, "origin", ""))
+
+
+def needs_layer(method: Any) -> bool:
+    """Tell whether a method exists at layers alone."""
+    return bool(getattr(method, "needs_layer", False))
+
+
 def own_columns(method: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the further columns of weights.csv and stability.csv; most methods have none."""
     weights: tuple[str, ...] = getattr(method, "weight_columns", ())

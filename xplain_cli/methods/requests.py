@@ -82,6 +82,13 @@ class MaskOutputs:
     asked: IntArray
 
 
+OWN, ZERO, MEAN = "", "zero", "mean"
+"""Where paths begin: at the rows' baselines; or at a layer, at 0, or at the mean over rows."""
+
+PLAIN, SQUARED, POSITIVE, AVERAGED = "", "squared", "positive", "averaged"
+"""How derivatives are read; see ``NeedPath.reading``."""
+
+
 @dataclass(frozen=True)
 class NeedRoutes:
     """
@@ -89,6 +96,8 @@ class NeedRoutes:
 
     Attributes
     ----------
+    origin
+        Where they begin: ``OWN``, ``ZERO`` or ``MEAN``. Of the last two there is one for each row.
     most
         Where paths bend is wanted of those with so many pieces at most; 0: it is not wanted.
     shifted
@@ -99,6 +108,7 @@ class NeedRoutes:
 
     most: int = 0
     shifted: bool = False
+    origin: str = OWN
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,8 @@ class Routes:
         Model inputs that finding kinks took.
     shifts : (b * k, ...), optional
         How far each number usually moves.
+    entered
+        Model inputs that both ends of a path took: at a layer they are what the model makes there.
     """
 
     starts: FloatArray
@@ -132,6 +144,7 @@ class Routes:
     rounding: float
     asked: IntArray
     shifts: FloatArray | None = None
+    entered: int = 0
 
 
 @dataclass(frozen=True)
@@ -164,11 +177,14 @@ class PathSums:
         The explained number at its nodes, or at its kinks.
     asked : (p,) int
         Model inputs: one forward and one backward pass are one, and so is one forward pass.
+    maps : (p, h, w), optional
+        The same sums before they were added up over features, as maps that lie over pictures.
     """
 
     sums: FloatArray
     values: Sequence[FloatArray]
     asked: IntArray
+    maps: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -190,9 +206,10 @@ class NeedPath:
         Shares of the way, 0 the baseline, 1 the row; and their weights.
     moved
         Whether derivatives are multiplied by the way that each number goes.
-    squared
-        Take, in place of the derivatives g, their squares over the sum of squares of all numbers
-        that move.
+    reading
+        What is taken in place of the derivatives: ``PLAIN``, themselves; ``SQUARED``, their squares
+        over the sum of squares of all numbers that move; ``POSITIVE``, 0 for those below 0;
+        ``AVERAGED``, of each channel of a layer their mean over its places.
     noise
         What is added to the points; None: nothing.
 
@@ -206,7 +223,7 @@ class NeedPath:
     nodes: Sequence[FloatArray]
     weights: Sequence[FloatArray]
     moved: bool = True
-    squared: bool = False
+    reading: str = PLAIN
     noise: Noise | None = None
 
 

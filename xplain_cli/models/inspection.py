@@ -47,6 +47,8 @@ class Inspection:
         (name, place) of those that are not on the allowlist.
     refusals
         What no list can allow.
+    layers
+        (name, lengths for one row) of the layers that methods by gradients can follow.
     """
 
     kind: str
@@ -58,6 +60,7 @@ class Inspection:
     globals: tuple[str, ...] = ()
     unknown: tuple[tuple[str, str], ...] = ()
     refusals: tuple[str, ...] = ()
+    layers: tuple[tuple[str, str], ...] = ()
 
 
 def _is_estimator(value: Any) -> bool:
@@ -140,6 +143,23 @@ def _fitted_columns(run: DryRun) -> tuple[str, ...] | None:
     return None
 
 
+def _hidden_layers(run: DryRun) -> Iterator[tuple[str, str]]:
+    """Yield the hidden layers of a pickle's one network of scikit-learn, with their lengths."""
+    networks = [
+        attributes(value)
+        for value, _ in walk(run.root)
+        if isinstance(value, Stub) and value.callee.name in {"MLPClassifier", "MLPRegressor"}
+    ]
+    state = networks[0] if len(networks) == 1 else {}
+    shifts = state.get("intercepts_")
+    if not isinstance(shifts, list) or state.get("activation") == "identity":
+        return
+    for number, shift in enumerate(shifts[:-1], start=1):
+        values = array_values(shift)
+        if values is not None:
+            yield f"hidden_{number}", str(len(values))
+
+
 def _unknown_parameters(found: tuple[str, ...]) -> tuple[str, ...]:
     """Return the refusals of leftovers."""
     return tuple(
@@ -198,6 +218,7 @@ def _inspect_pickle(stored: ModelContent, member: str | None = None) -> Inspecti
         unknown=unknown,
         refusals=(*run.refusals, *islice(odd_parts(run), _REFUSALS_SHOWN))
         or (*_no_model(root), *_unknown_parameters(leftovers)),
+        layers=() if run.refusals else tuple(_hidden_layers(run)),
     )
 
 
@@ -260,6 +281,7 @@ def _inspect_torch(path: str, stored: ModelContent) -> Inspection:
     archive = read_archive(path, stored.plain, unpacked_cap(stored.size))
     form = {"export": "torch.export program", "script": "TorchScript program"}
     lines, refusals = [form.get(archive.form, "torch.save file")], []
+    layers: tuple[tuple[str, str], ...] = ()
     run = dry_run(archive.members.get("data.pkl", b""), storages=True)
     try:
         if archive.form == "pickle":
@@ -268,6 +290,7 @@ def _inspect_torch(path: str, stored: ModelContent) -> Inspection:
             program = judge_export(path, archive.members)
             shape = ["any" if length is None else length for length in program.shape]
             lines += [f"{program.input}: {program.dtype} {shape}", *program.operators]
+            layers = tuple((name, one.lengths) for name, one in program.layers.items())
         else:
             judge_pickles(path, archive.members)
     except RefusedError as error:
@@ -279,6 +302,7 @@ def _inspect_torch(path: str, stored: ModelContent) -> Inspection:
         tree=tuple(lines),
         globals=tuple(sorted(foreign_names(run))),
         refusals=tuple(refusals),
+        layers=layers,
     )
 
 

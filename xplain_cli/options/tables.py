@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from xplain_cli.options.declare import Shape, option
 
-InputFormat = Literal["csv", "tsv", "parquet", "jsonl", "text", "npy", "npz"]
+InputFormat = Literal["csv", "tsv", "parquet", "arrow", "jsonl", "split", "text", "npy", "npz"]
 Quoting = Literal["double", "none"]
 Decimal = Literal[".", ","]
 
@@ -47,6 +47,12 @@ class Columns:
         kind="pairs",
         shape=Shape(_PAIR, "city=city_* (NAME=GLOB)"),
         stored="groups",
+    )
+    hold: tuple[str, ...] = option(
+        "--hold COL,GLOB",
+        "Features that stay the row's own in every baseline and draw, and get no weight.",
+        (),
+        kind="names",
     )
 
 

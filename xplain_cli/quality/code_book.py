@@ -96,13 +96,20 @@ def _number(text: str, fallback: float, where: str) -> float:
         ) from error
 
 
+def _check_texts(entry: Mapping[str, Any], where: str) -> None:
+    for name, value in entry.items():
+        if not isinstance(value, str):
+            raise UsageError(f"{where}: {name} is {value!r}; it must be a text, in quotes")
+
+
 def _code(entry: Any, where: str) -> ReasonCode:
     if not isinstance(entry, Mapping) or not {"code", "text"} <= set(entry):
         raise UsageError(f"{where}: needs a code and a text, such as code = 'R1', text = '...'")
     strange = sorted(set(entry) - _KEYS)
     if strange:
         raise UsageError(f"{where}: unknown key {strange[0]!r}{nearest(strange[0], _KEYS)}")
-    code, text, when = (str(entry.get(name, "")) for name in ("code", "text", "when"))
+    _check_texts(entry, where)
+    code, text, when = (entry.get(name, "") for name in ("code", "text", "when"))
     if not code.strip() or not text.strip():
         raise UsageError(f"{where}: code and text must not be empty")
     if when in {"", "low", "high"}:
@@ -198,16 +205,29 @@ def read_code_book(path: str) -> CodeBook:
     return book
 
 
-def check_features(book: CodeBook, features: Sequence[str], named: str) -> None:
+def check_features(
+    book: CodeBook, features: Sequence[str], named: str, held: Sequence[str] = ()
+) -> None:
     """
     Refuse names of a file of codes that are no features of a run.
+
+    Parameters
+    ----------
+    held
+        What the run held: it has no weight, may be forbidden or protected, and needs no code.
 
     Raises
     ------
     UsageError
         A code, a group or a list names what is none.
     """
-    known = {*features, *book.members, ANY}
+    coded = [name for name in (*book.codes, *book.owners) if name in held]
+    if coded:
+        raise UsageError(
+            f"{named}: {coded[0]!r} was held by the run (--hold), and is never a reason; leave its"
+            " code out"
+        )
+    known = {*features, *book.members, ANY, *held}
     asked = [*book.codes, *book.forbidden, *book.protected, *book.owners]
     strange = [name for name in asked if name not in known]
     if strange:

@@ -1,14 +1,10 @@
 """Selects the explanations that the page of a run shows, and their lines."""
 
-import base64
-import json
+import itertools
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -18,17 +14,21 @@ from xplain_cli.modalities import Story
 from xplain_cli.output.cells import cleaned
 from xplain_cli.quality.row_filter import ALL_ROWS, RowFilter
 from xplain_cli.quality.words import UNSTEADY
-from xplain_cli.remote import is_remote, redact
-from xplain_cli.report.items import Image, Item, Reason, cell, fragments, number
-from xplain_cli.runs.paths import RunPlace
+from xplain_cli.report.album import Album
+from xplain_cli.report.items import (
+    Fragment,
+    Item,
+    Reason,
+    cell,
+    joined_units,
+    marked_text,
+    number,
+)
 
 FIRST, LEAST_STABLE = 80, 20
 """Explanations of the first rows, and those with the largest errors of all others."""
 MOST_REASONS = 8
 """Features in the table of one explanation."""
-MOST_IMAGE_BYTES = 6_000_000
-"""Bytes of pictures in a page, about 8 MB as text; pictures above that are linked."""
-_KINDS = (("overlays", "weights on the picture"), ("heatmaps", "weights on white"))
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,14 @@ class Choice:
             found.setdefault(part, []).append((line, why))
         return found
 
+    def numbered(self) -> dict[int, dict[int, int]]:
+        """Return the place of each explanation that is shown, from 1, by part and line."""
+        places = itertools.count(1)
+        return {
+            part: {line: next(places) for line, _ in lines}
+            for part, lines in self.by_part().items()
+        }
+
     def said(self) -> str:
         """Return which explanations are shown, and why these."""
         of = "" if self.wanted.is_open else f" of {cleaned(self.wanted.said, 400)}"
@@ -151,56 +159,6 @@ class Choice:
         )
 
 
-def link_to(path: Path, page: Path) -> str:
-    """Return the relative link from a page to a file; to one of another machine, its address."""
-    address = redact(str(path))
-    if is_remote(address) and not is_remote(redact(str(page))):
-        return quote(address, safe=":/")  # the copy of the run goes when the command ends
-    return quote(Path(os.path.relpath(path, page.parent)).as_posix())
-
-
-class Album:
-    """The pictures that a run drew, embedded as long as there is room."""
-
-    def __init__(self, place: RunPlace, page: Path) -> None:
-        self._page = page
-        self._room = MOST_IMAGE_BYTES
-        self._folders: dict[str, tuple[Path, dict[str, list[str]]]] = {}
-        for kind, _ in _KINDS:
-            folder = place.beside(kind, "")
-            try:
-                index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                continue
-            self._folders[kind] = (folder, index)
-
-    def _image(self, path: Path, caption: str) -> Image | None:
-        try:
-            size = path.stat().st_size
-            if size <= self._room:
-                data = base64.b64encode(path.read_bytes()).decode("ascii")
-                self._room -= size
-                return Image(caption, data=f"data:image/png;base64,{data}")
-        except OSError:
-            return None  # it was moved or removed since
-        return Image(caption, link=link_to(path, self._page))
-
-    def paths(self, row_id: str, number: int) -> dict[Path, str]:
-        """Return the files of a row's target with this number, from 0, and what each shows."""
-        found = {}
-        for kind, caption in _KINDS:
-            folder, index = self._folders.get(kind, (Path(), {}))
-            names = index.get(row_id, [])
-            if number < len(names):
-                found[folder / names[number]] = caption
-        return found
-
-    def of(self, row_id: str, number: int) -> tuple[Image, ...]:
-        """Return the pictures of a row's target with this number, from 0."""
-        found = (self._image(*one) for one in self.paths(row_id, number).items())
-        return tuple(image for image in found if image is not None)
-
-
 def _has_baseline(lines: pd.DataFrame, shown: PageScope) -> bool:
     """Say whether a row has one baseline, whose values may be shown: of many, none is written."""
     if not shown.values or "baseline_value" not in lines:
@@ -212,7 +170,8 @@ def _word(value: Any) -> str | None:
     return cleaned(value) if isinstance(value, str) else None
 
 
-def _reason(line: Mapping[str, Any], shown: PageScope, *, has_baseline: bool) -> Reason:
+def reason_of(line: Mapping[str, Any], shown: PageScope, *, has_baseline: bool) -> Reason:
+    """Return a line of weights as a reason, with what of it may be shown."""
     return Reason(
         name=shown.name(line),
         value=cell(line["feature_value"]) if shown.values else None,
@@ -257,8 +216,14 @@ def _count(value: Any) -> int | None:
     return None if value is None or pd.isna(value) else int(value)
 
 
+def _fragments(
+    units: Sequence[Mapping[str, Any]], lost: int, text: str | None
+) -> tuple[Fragment, ...]:
+    return joined_units(units, lost) if text is None else marked_text(text, units, lost)
+
+
 def _exhibit(
-    said: Mapping[str, Any], weights: pd.DataFrame, shown: PageScope
+    said: Mapping[str, Any], weights: pd.DataFrame, shown: PageScope, text: str | None
 ) -> tuple[Item, list[Reason]]:
     """Return an explanation and all its reasons of weight other than 0."""
     lines = weights.to_dict("records")
@@ -267,7 +232,7 @@ def _exhibit(
         own = [line | {"std_error": line["std_error"] or math.nan} for line in own]
     has_baseline = _has_baseline(weights, shown)
     moving = [line for line in own if line["weight"] != 0]
-    reasons = [_reason(line, shown, has_baseline=has_baseline) for line in moving]
+    reasons = [reason_of(line, shown, has_baseline=has_baseline) for line in moving]
     exhibit = Item(
         row_id=cleaned(said["row_id"]),
         target=str(said["target"]),
@@ -279,14 +244,23 @@ def _exhibit(
         n_features=len(own),
         n_changed=_count(said.get("n_changed")),
         origin=_word(said.get("baseline_origin")),
-        fragments=fragments(own, _count(said.get("n_truncated")) or 0) if shown.joins_texts else (),
+        fragments=_fragments(own, _count(said.get("n_truncated")) or 0, text)
+        if shown.joins_texts
+        else (),
         rest=_rest(reasons, len(own), shown.most_reasons),
+        words=tuple(
+            said[name] for name in ("precision", "fidelity") if isinstance(said[name], str)
+        ),
     )
     return exhibit, reasons
 
 
 def read_exhibits(
-    records: Records, chosen: Sequence[tuple[int, str]], shown: PageScope, album: Album | None
+    records: Records,
+    chosen: Sequence[tuple[int, str]],
+    shown: PageScope,
+    album: Album | None = None,
+    texts: Mapping[int, str] | None = None,
 ) -> Iterator[tuple[Item, list[Reason]]]:
     """
     Yield the chosen explanations of a part, each with all its reasons.
@@ -297,13 +271,16 @@ def read_exhibits(
         The numbers of their lines of stability, and why they are shown.
     album
         The pictures of the run, if it has some.
+    texts
+        The texts of DATA, by the numbers of their rows; without one it is made of its units.
     """
     ends = np.cumsum(records.lines)
     rows = records.stability["row"].to_numpy()
     for line, why in chosen:
         said = {str(key): value for key, value in records.stability.iloc[line].items()}
         own = records.weights.iloc[ends[line] - records.lines[line] : ends[line]]
-        exhibit, reasons = _exhibit(said, own, shown)
+        text = (texts or {}).get(int(rows[line]))
+        exhibit, reasons = _exhibit(said, own, shown, text)
         place = int((rows[:line] == rows[line]).sum())
         images = album.of(str(said["row_id"]), place) if album is not None else ()
         yield replace(exhibit, why=why, images=images), reasons

@@ -1,5 +1,6 @@
 """Finds a finished run again: from its folder, or from any file of it."""
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -160,6 +161,14 @@ def _candidates(path: Path) -> Iterator[Path]:
     yield from path.parents
 
 
+def _from_here(folder: Path) -> Path:
+    """Return the folder of a run that was named from here as it is seen from here."""
+    with contextlib.suppress(ValueError):
+        seen = folder.relative_to(Path.cwd())
+        return seen if seen.name else folder
+    return folder
+
+
 def find_run(named: str) -> FinishedRun:
     """
     Return the finished run that *named* is the folder, or a file, of.
@@ -175,7 +184,13 @@ def find_run(named: str) -> FinishedRun:
     if not path.exists():
         raise RefusedError(f"{named}: no such run; name a run folder, or a file of one")
     folder = next((c for c in _candidates(path) if (c / MARKER).is_file()), None)
-    marker = read_marker(folder) if folder is not None else None
+    folder = folder if folder is None or path.is_absolute() else _from_here(folder)
+    try:
+        marker = read_marker(folder) if folder is not None else None
+    except RefusedError as error:
+        raise RefusedError(
+            f"{named}: {MARKER} cannot be read: it is damaged, or of another version of xplain"
+        ) from error
     if folder is None or marker is None:
         raise RefusedError(f"{named}: is neither a run folder nor a file of a run")
     found = sorted((folder / "parts").glob("part-*.npz"), key=lambda p: (len(p.name), p.name))
@@ -185,3 +200,29 @@ def find_run(named: str) -> FinishedRun:
             f"{named}: the run {marker.run_id} is not finished; the same command continues it"
         )
     return FinishedRun(folder, marker, whole)
+
+
+def find_runs(named: str) -> tuple[FinishedRun, ...]:
+    """
+    Return the run that *named* is, or the runs of a comparison: those in its folder.
+
+    Raises
+    ------
+    RefusedError
+        There is no run, or one of them is not finished.
+    """
+    path = Path(named)
+    inner = [] if (path / MARKER).is_file() or not path.is_dir() else list(path.glob(f"*/{MARKER}"))
+    if not inner:
+        return (find_run(named),)
+    runs = [find_run(str(one.parent)) for one in sorted(inner)]
+    return tuple(sorted(runs, key=_place_among))
+
+
+def _place_among(run: FinishedRun) -> tuple[int, str]:
+    """Return where a run stands among those of its comparison: as its baselines were typed."""
+    asked: dict[str, Any] = run.results().get("request") or {}
+    typed = [*map(str, asked.get("argv") or ())]
+    own = str((asked.get("baselines") or [""])[0])
+    words = [word.removeprefix("--baseline=") for word in typed]
+    return (words.index(own) if own in words else len(words)), run.folder.name

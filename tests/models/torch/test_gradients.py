@@ -97,7 +97,7 @@ class Pictures(Rows):
     def counts(self):
         return np.full(len(self), self.rows[0].size)
 
-    def pooled(self, rows, parts):
+    def pooled(self, rows, parts, _grid=None):
         return parts.reshape(len(rows), -1)
 
 

@@ -9,12 +9,20 @@ import pandas as pd
 
 from xplain_cli import datasets
 from xplain_cli.baselines import Baseline, open_baseline
+from xplain_cli.baselines.lessons import Examples, table_examples
 from xplain_cli.datasets import Table
 from xplain_cli.datasets.columns import match_columns
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import IntArray
 from xplain_cli.methods import METHODS, Method
-from xplain_cli.modalities import PROBE_ROWS, Load, Neighbourhood, OpenedModality, Piece
+from xplain_cli.modalities import (
+    PROBE_ROWS,
+    Load,
+    Neighbourhood,
+    OpenedModality,
+    Piece,
+    model_id,
+)
 from xplain_cli.modalities.row_ids import (
     carried_columns,
     check_carried,
@@ -29,7 +37,9 @@ from xplain_cli.modalities.tabular.baselines import (
 )
 from xplain_cli.modalities.tabular.column_kinds import ModelColumns, read_kinds
 from xplain_cli.modalities.tabular.conditions import edges_said
+from xplain_cli.modalities.tabular.draws import row_keys
 from xplain_cli.modalities.tabular.fit import parse_groups, table_law
+from xplain_cli.modalities.tabular.held_values import HeldValues, find_combinations, parse_held
 from xplain_cli.modalities.tabular.leaf_sums import check_leaves
 from xplain_cli.modalities.tabular.reading import (
     read_background,
@@ -43,6 +53,9 @@ from xplain_cli.specs import split_spec
 
 _CHUNK_ROWS, _AROUND_CHUNK_ROWS, _MANY_CHUNK_ROWS = 512, 32, 4
 _WIDE_BATCH = 8192
+_DRAWN = "background: absent features are drawn from the background's distribution"
+_READ_ROWS = 65536
+_REFERENCE_ROWS = 512
 
 
 def _check_draws(request: Request) -> None:
@@ -75,8 +88,12 @@ class Tabular:
         Columns taken as categories.
     groups
         Features that stand for several columns.
+    held
+        Columns that stay the row's own.
     notes
         What was decided, for the user.
+    model_id
+        SHA-256 (hex) of the model, and its member.
     """
 
     request: Request
@@ -89,7 +106,9 @@ class Tabular:
     background_sha: str
     discrete: frozenset[str]
     groups: Mapping[str, tuple[str, ...]]
+    held: tuple[str, ...]
     notes: tuple[str, ...]
+    model_id: str = ""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -136,7 +155,8 @@ class Tabular:
 
     @property
     def _files(self) -> BaselineFiles:
-        return BaselineFiles(self.request, self.table, self.source, self.kinds, self.known)
+        held = (self.request, self.table, self.source, self.kinds, self.known)
+        return BaselineFiles(*held, self.model_id)
 
     def probe(self) -> pd.DataFrame:
         """Return the first rows."""
@@ -145,6 +165,10 @@ class Tabular:
     def typical(self) -> pd.DataFrame:
         """Return rows of the background."""
         return self.background.head(PROBE_ROWS)
+
+    def reference(self) -> pd.DataFrame:
+        """Return the background, at most 512 rows of it."""
+        return self.background.head(_REFERENCE_ROWS)
 
     def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
         """Yield rows start..stop in pieces of *size*."""
@@ -182,33 +206,41 @@ class Tabular:
                 self.groups,
                 (model, signature),
                 every=method.wants.every,
+                held=self.held,
             )
             return replace(
-                neighbourhood, facts={"background": facts}, notes=(*notes, *neighbourhood.notes)
+                neighbourhood,
+                meaning=neighbourhood.meaning + self._held_said,
+                facts={"background": facts},
+                notes=(*notes, *neighbourhood.notes),
             )
         _check_draws(self.request)
-        labels = None
-        if method.wants.discretizer == "entropy":
-            labels = _labels(background, model, signature)
+        by_class = method.wants.discretizer == "entropy"
         perturbation = table_law(
             background,
             self.kinds,
             method.wants.discretizer,
             discrete=self.discrete,
             groups=self.groups,
-            labels=labels,
+            labels=_labels(background, model, signature) if by_class else None,
+            held=self._held_values(pooled=method.pooled),
         )
         shown = self.request.shows_values
         edges = {"bin_edges": edges_said(perturbation.cells)} if shown else {}
-        meaning = "background: absent features are drawn from the background's distribution"
         return Neighbourhood(
             perturbation,
             "background",
-            meaning,
+            _DRAWN + self._held_said,
             features=len(perturbation.names),
             facts={"background": facts, **edges},
             notes=tuple(notes),
         )
+
+    def examples(self, model: Model) -> Examples:
+        """Return rows of the background (``Modality.examples``)."""
+        kept, notes = usable_background(self.background, model, self.source.paths[0])
+        rows = self.background.iloc[kept].reset_index(drop=True)
+        return table_examples(rows, self.discrete, tuple(notes))
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading decides the numbers."""
@@ -220,6 +252,7 @@ class Tabular:
             "columns": dict(self.kinds),
             "discrete": sorted(self.discrete),
             "groups": {name: list(members) for name, members in self.groups.items()},
+            **({"hold": list(self.held)} if self.held else {}),
             "reading": reading_numbers(request),
         }
 
@@ -230,9 +263,25 @@ class Tabular:
     def described(self) -> str:
         """Return the model's inputs in a line."""
         return ", ".join(
-            f"{column} ({'category' if column in self.discrete else kind})"
+            f"{column} ({'category' if column in self.discrete else kind}"
+            f"{', held' if column in self.held else ''})"
             for column, kind in self.kinds.items()
         )
+
+    @property
+    def _held_said(self) -> str:
+        """What stays as it is, as the end of a sentence."""
+        return f"; held, as the row's own: {', '.join(self.held)}" if self.held else ""
+
+    def _held_values(self, *, pooled: bool) -> HeldValues:
+        """Return what is held, with the combinations of its values in DATA if pools need them."""
+        if not self.held or not pooled:
+            return HeldValues(self.held)
+        kinds = {c: self.kinds[c] for c in self.held}
+        levels = {c: one for c, one in self.known.levels.items() if c in kinds}
+        pieces = read_rows(self.table, kinds, replace(self.known, levels=levels), _READ_ROWS)
+        tables = (piece.readable for piece in pieces)
+        return find_combinations(self.held, ((rows, row_keys(rows)) for rows in tables))
 
 
 def _reads_background(baseline: Baseline, discrete: frozenset[str]) -> bool:
@@ -293,6 +342,11 @@ def _integer_note(kinds: Mapping[str, str], discrete: frozenset[str]) -> list[st
     return [f"integer columns are taken as numbers: {shown} (--categorical NAME makes categories)"]
 
 
+def _held_notes(held: tuple[str, ...]) -> list[str]:
+    names = ", ".join(held)
+    return [f"held: {names} (the row's own in every baseline and draw; no weight)"] if held else []
+
+
 def open_data(request: Request, load: Load) -> OpenedModality:
     """
     Open a table, its background and the model.
@@ -318,6 +372,7 @@ def open_data(request: Request, load: Load) -> OpenedModality:
     kinds, known = read_kinds(table, source, matched.columns, loaded)
     background, places, found = read_background(table, source, kinds, known)
     discrete = _discrete(request, kinds, known)
+    groups = parse_groups(request.columns.group, matched.columns)
     opened = Tabular(
         request=request,
         known=known,
@@ -328,9 +383,12 @@ def open_data(request: Request, load: Load) -> OpenedModality:
         background_rows=places,
         background_sha=source.sha256,
         discrete=discrete,
-        groups=parse_groups(request.columns.group, matched.columns),
+        groups=groups,
+        held=parse_held(request.columns.hold, matched.columns, groups),
         notes=(),
+        model_id=model_id(request, loaded),
     )
     notes = (*table.notes, *matched.notes, *_background_notes(opened), *found)
+    notes = (*notes, *_held_notes(opened.held))
     told = replace(opened, notes=(*notes, *_integer_note(kinds, discrete)))
     return OpenedModality(told, loaded)

@@ -10,17 +10,20 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.baselines.assignment import NO_CLASS, Ask, Assigned, FittedBaseline, foils
+from xplain_cli.baselines.held_cells import HeldCells
 from xplain_cli.baselines.tables import Distance, differ
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import (
     NOT_EMPTY,
     FeatureLabels,
+    Grid,
     Inclusion,
     Subset,
     Traits,
     not_refined,
     read_whole,
+    uncharted,
     unsalted,
 )
 from xplain_cli.modalities.tabular.draws import feature_values, row_keys, shown_cells
@@ -48,6 +51,8 @@ class TableMasker:
         Whether an independent model judges the baselines.
     every
         Whether features that equal the baseline are explained too.
+    held
+        The columns that stay the row's own: they belong to no feature.
     """
 
     names: tuple[str, ...]
@@ -59,6 +64,7 @@ class TableMasker:
     outputs: tuple[str, ...]
     judged: bool = False
     every: bool = False
+    held: tuple[str, ...] = ()
 
     draws: ClassVar[None] = None
     inclusion: ClassVar[Inclusion] = "bernoulli"
@@ -90,14 +96,22 @@ class TableMasker:
 
     @property
     def owners(self) -> list[int]:
-        """The feature that each column belongs to."""
+        """The feature that each column belongs to; -1 for one that is held."""
         owner = {c: j for j, members in enumerate(self.members) for c in members}
-        return [owner[c] for c in self.columns]
+        return [owner.get(c, -1) for c in self.columns]
+
+    def kept(self, rows: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataFrame:
+        """Return baselines with the held cells of their rows, which stand side by side."""
+        if not self.held:
+            return baselines
+        free = tuple(c for c in self.columns if c not in self.held)
+        return HeldCells(rows, free).with_cells(baselines)
 
     @property
     def stability_columns(self) -> tuple[str, ...]:
         """Further columns of stability.csv."""
-        judged = ("judge_in_class",) if self.judged else ()
+        by_itself = getattr(self.giver, "judges", False)  # of the few that bring a judge
+        judged = ("judge_in_class",) if self.judged or by_itself else ()
         return ("baseline_origin", "baseline_class", "baseline_in_class", *judged, "n_changed")
 
     def split(self, table: pd.DataFrame) -> "TableRows":
@@ -137,10 +151,12 @@ class TableRows:
     reasons: Mapping[int, str] = field(default_factory=dict)
 
     inputs_repeat: ClassVar[bool] = False
+    pool_of: ClassVar[None] = None
     empty: ClassVar[Mapping[int, str]] = NOT_EMPTY
 
     read_to = read_whole
     refined = not_refined
+    charted = uncharted
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -220,6 +236,7 @@ class TableRows:
         given = perturbation.giver.assign(self.inputs, classes, ask)
         own = np.repeat(np.arange(b), self.copies)
         mine = repeated(self.inputs, own)
+        given = replace(given, values=perturbation.kept(mine, given.values))
         apart = differ(mine, given.values, perturbation.members).reshape(b, self.copies, -1)
         changed = np.asarray(apart.any(axis=1), dtype=np.bool_)
         moves = np.ones_like(changed) if perturbation.every else changed
@@ -240,7 +257,8 @@ class TableRows:
             found = ask(given.values).argmax(axis=1).reshape(b, self.copies)
             inside = (found == classes[:, None]).mean(axis=1)
             names[:] = [perturbation.outputs[c] for c in classes.tolist()]
-        return {
+        judged = {} if given.judged is None else {"judge_in_class": given.judged.astype(float)}
+        return judged | {
             "baseline_origin": np.array(given.origins, dtype=object),
             "baseline_class": names,
             "baseline_in_class": inside,
@@ -293,7 +311,8 @@ class TableRows:
         if self.ground is None:
             raise ValueError("the rows have no baselines yet")
         moves = self.ground.moves[row]
-        owners = np.where(moves, np.cumsum(moves) - 1, -1)[self.perturbation.owners]
+        # what is held has the owner -1, which is the last one here
+        owners = np.append(np.where(moves, np.cumsum(moves) - 1, -1), -1)[self.perturbation.owners]
         k = self.copies
         theirs = self.ground.table.iloc[row * k : (row + 1) * k]
         mine = self.inputs.iloc[row].to_numpy(dtype=np.float64)
@@ -347,14 +366,14 @@ class TableRows:
         moves, owners = self.moves[row], self.perturbation.owners
         if moves.all() and owners == list(range(len(moves))):
             return masks
-        stays = np.ones((len(masks), self.n_all), dtype=bool)
-        stays[:, moves] = masks
+        stays = np.ones((len(masks), self.n_all + 1), dtype=bool)  # the last is held
+        stays[:, :-1][:, moves] = masks
         return stays[:, owners]
 
     def baseline_numbers(self, row: int) -> tuple[FloatArray, IntArray]:
         """Return what tells the baselines of a row from each other (``DealtRows``)."""
         k, moves = self.copies, self.moves[row]
-        owners = np.where(moves, np.cumsum(moves) - 1, -1)[self.perturbation.owners]
+        owners = np.append(np.where(moves, np.cumsum(moves) - 1, -1), -1)[self.perturbation.owners]
         if self._numbers is not None:
             made = self._numbers[1][row * k : (row + 1) * k]
         else:
@@ -379,8 +398,8 @@ class TableRows:
             )
             raise UsageError(f"nothing lies between two values of a column of words: {words}")
         perturbation, k = self.perturbation, self.copies
-        whole = np.ones((len(shares), len(perturbation.names)))
-        whole[:, self.ground.moves[row]] = shares
+        whole = np.ones((len(shares), len(perturbation.names) + 1))  # the last is what is held
+        whole[:, :-1][:, self.ground.moves[row]] = shares
         share = whole[:, None, perturbation.owners]
         mine, theirs = self._numbers[0][row], self._numbers[1][None, row * k : (row + 1) * k]
         with np.errstate(invalid="ignore"):  # infinity times 0, or less itself: the ends are exact
@@ -407,14 +426,14 @@ class TableRows:
         distance = self.perturbation.distance
         spreads = dict(zip(distance.columns, distance.spreads.tolist(), strict=True))
         columns = {
-            c: self.inputs[c] + spreads[c] if spreads[c] > 0 else self.inputs[c]
+            c: self.inputs[c] + spreads[c] if spreads.get(c, 0) > 0 else self.inputs[c]
             for c in self.perturbation.columns
         }
         return pd.DataFrame(columns)
 
-    def pooled(self, rows: IntArray, parts: FloatArray) -> FloatArray:
+    def pooled(self, rows: IntArray, parts: FloatArray, _grid: Grid = None) -> FloatArray:
         """Return the sums (p, n) over the columns of each feature (``MaskedRows.pooled``)."""
-        whole = np.zeros((len(parts), self.n_all))
+        whole = np.zeros((len(parts), self.n_all + 1))  # the last are those of what is held
         for column, owner in enumerate(self.perturbation.owners):
             whole[:, owner] += parts[:, column]
         return np.take_along_axis(whole, self.places[rows], axis=1)

@@ -59,12 +59,15 @@ class ScoreGraph:
         The node of the input, and that of the scores.
     link
         How the scores become what the module answers.
+    mover
+        The node that alone moves on a path, and what rests on it; None: the input.
     """
 
     module: Any
     source: Any
     end: Any
     link: str
+    mover: Any = None
 
     @cached_property
     def nodes(self) -> list[Any]:
@@ -85,10 +88,19 @@ class ScoreGraph:
     @cached_property
     def moving(self) -> set[Any]:
         """The nodes whose values depend on the input."""
-        found = {self.source}
-        for node in self.nodes:
-            if any(one in found for one in node.all_input_nodes) and name_of(node) != "sym_size":
-                found.add(node)
+        return self.resting_on(self.source)
+
+    @property
+    def moved(self) -> set[Any]:
+        """The nodes whose values change along a path."""
+        return self.moving if self.mover is None else self.resting_on(self.mover)
+
+    def resting_on(self, node: Any) -> set[Any]:
+        """Return a node and those whose values depend on its value."""
+        found = {node}
+        for one in self.nodes:
+            if any(part in found for part in one.all_input_nodes) and name_of(one) != "sym_size":
+                found.add(one)
         return found
 
     def run(self, points: Any, given: Mapping[Any, Any] | None = None) -> Any:
@@ -224,10 +236,10 @@ def _is_linear(node: Any, moving: set[Any]) -> bool:
 
 def kind_of(graph: ScoreGraph) -> tuple[bool, bool]:
     """Return whether the scores are piecewise linear, and whether they have no kinks."""
-    moving = graph.moving
-    names = {node: name_of(node) for node in graph.nodes if node in moving}
-    names.pop(graph.source, None)
-    pieces = all(_is_linear(node, moving) or name in BENT for node, name in names.items())
+    moved = graph.moved
+    names = {node: name_of(node) for node in graph.nodes if node in moved}
+    names.pop(graph.source if graph.mover is None else graph.mover, None)
+    pieces = all(_is_linear(node, moved) or name in BENT for node, name in names.items())
     smooth = all(
         name in LINEAR | SMOOTH or (not name and str(node.target) == "<built-in function getitem>")
         for node, name in names.items()
