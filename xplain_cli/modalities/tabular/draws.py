@@ -208,22 +208,22 @@ class TableSampler:
         return coordinates, np.einsum("nm,nm->m", offsets, offsets)
 
 
-_LEAST_BALANCED, _POINTS_A_COLUMN = 32, 32
+_LEAST_BALANCED, _POINTS_A_COLUMN = 31, 32
 
 
 def _uniform(n: int, count: int, key: tuple[int, ...]) -> FloatArray:
     """
     Return points (count, n) of scrambled Sobol sequences, as many columns of each as are balanced.
 
-    Of 1,024 points the quarters of a column fill the eighths of another one evenly up to 32 columns
-    (the quarters up to 75). Of further ones some stand in a fixed relation to columns before,
+    Of 1,024 points the quarters of a column fill the eighths of another one evenly up to 31 columns
+    (of 2,048 up to 63). Of further ones some stand in a fixed relation to columns before,
     whatever the scramble, and take over their effects: so they have a sequence of their own, in an
     order of its own.
     """
     from scipy.stats import qmc
 
     level = int(np.ceil(np.log2(count)))
-    width = max(_LEAST_BALANCED, (1 << level) // _POINTS_A_COLUMN)
+    width = max(_LEAST_BALANCED, (1 << level) // _POINTS_A_COLUMN - 1)
     parts = []
     for start in range(0, n, width):
         source = stream(*key) if start == 0 else stream(*key, start)
