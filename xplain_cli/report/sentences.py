@@ -35,6 +35,8 @@ class Wording:
         Whether ``base_value`` is what the model says of the baseline.
     baseline
         What rows are compared with, as every line of the output says it.
+    layer
+        The layer whose value is compared; empty: the input.
     """
 
     story: Story
@@ -43,6 +45,7 @@ class Wording:
     task: str
     based: bool
     baseline: str = ""
+    layer: str = ""
 
     @classmethod
     def of(cls, facts: Mapping[str, Any], story: Story) -> "Wording":
@@ -55,6 +58,7 @@ class Wording:
             task=facts["task"],
             based=numbers["method"]["name"] not in _UNBASED,
             baseline=cleaned(numbers["baseline"]),
+            layer=cleaned(numbers["method"].get("layer", "")),
         )
 
     @property
@@ -166,6 +170,8 @@ def sentences(exhibit: Item, weights: Sequence[Reason], manner: Wording) -> tupl
     if manner.based:
         verdict = _verdict(exhibit, manner, exhibit.base_value)
         without = manner.story.removed(exhibit.n_features, exhibit.n_changed, exhibit.origin)
+        if manner.layer:
+            without = f"With the layer {manner.layer} at its baseline ({manner.baseline})"
         said.append(f"{without} the model {verdict}.")
     elif manner.baseline:
         base = number(exhibit.base_value, 4)

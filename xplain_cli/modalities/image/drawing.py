@@ -77,7 +77,7 @@ def _explained(records: Records) -> dict[int, list[_Explained]]:
         scale = "" if line["output_scale"] == "raw" else f" {line['output_scale']}"
         caption = (
             f"{line['row_id']}: {line['target']}{scale} {line['prediction']:.3g};"
-            f" hidden: {line['baseline']}"
+            f" {'baseline' if 'layer=' in line['method'] else 'hidden'}: {line['baseline']}"
         )
         floor = _floor(line, part["std_error"].to_numpy(dtype=np.float64))
         one = _Explained(caption, str(line["target"]), weights, floor)
@@ -90,7 +90,7 @@ def _pictures(
 ) -> Iterator[tuple[str, int, bytes]]:
     """Draw everything of one picture: (kind, number of the target, bytes)."""
     yield "segments", 1, draw_segments(row.labels)
-    ground = Backdrop(row.labels, row.size, row.box)
+    ground = Backdrop(row.labels, row.size, row.box, by_pixel=row.by_pixel)
     for number, one in enumerate(explained, start=1):
         yield "heatmaps", number, draw_heatmap(ground, one.weights, one.caption, one.floor)
         overlay = draw_overlay(original, ground, one.weights, one.caption, one.floor)

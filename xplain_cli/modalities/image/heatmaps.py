@@ -43,11 +43,14 @@ class Backdrop:
         (width, height) of the original, in whose shape they are drawn; None: that of the labels.
     box
         (left, top, right, bottom): the part of the original that the labels cover; None: all.
+    by_pixel
+        Whether each pixel is a feature of its own: no edges and no numbers are drawn then.
     """
 
     labels: NDArray[Any]
     size: tuple[int, int] | None = None
     box: tuple[float, float, float, float] | None = None
+    by_pixel: bool = False
 
     @cached_property
     def shape(self) -> tuple[int, int]:
@@ -145,7 +148,8 @@ def _with_edges(made: Any, ground: Backdrop, most: float) -> Any:
     """Return an image of what was blended, with the edges of the superpixels."""
     from PIL import Image
 
-    made[ground.edges] = made[ground.edges] * 0.35 + 255 * 0.65 * (most < 1)
+    if not ground.by_pixel:
+        made[ground.edges] = made[ground.edges] * 0.35 + 255 * 0.65 * (most < 1)
     unseen = ground.drawn == ground.count
     made[unseen] = made[unseen] * 0.35 + 235 * 0.65
     return Image.fromarray(np.rint(made).astype(np.uint8))
@@ -172,6 +176,8 @@ def _write(pen: Any, x: float, y: float, text: str, font: Any) -> None:
 
 def _write_weights(image: Any, ground: Backdrop, weights: FloatArray) -> None:
     """Print each weight inside its superpixel: the number, or where it is too small the sign."""
+    if ground.by_pixel:
+        return
     from PIL import ImageDraw, ImageFont
 
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(_FONT)
