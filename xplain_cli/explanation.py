@@ -129,6 +129,10 @@ class Attribution:
         1 where they are integrated as well as was asked, 0 where not.
     quadrature : (b, k) object, optional
         In which way they were integrated.
+    maps : (b, k, h, w), optional
+        The weights before they were added up over features, as maps that lie over pictures.
+    rectified_error : (b, k), optional
+        The attribution error of the map whose parts below 0 are left out, as some draw it.
     """
 
     weights: FloatArray
@@ -151,6 +155,8 @@ class Attribution:
     quadrature_error: FloatArray | None = None
     converged: FloatArray | None = None
     quadrature: Any = None
+    maps: FloatArray | None = None
+    rectified_error: FloatArray | None = None
 
 
 def exact_attribution(
@@ -215,12 +221,41 @@ class Records:
     repeats : dict of arrays
         Each repeat's weights when ``--write-repeats`` asks for them, else empty: "weights"
         (r, lines of weights).
+    maps : (len(stability), h, w), optional
+        Of pictures, weights before they were added up over features; NaN of rows without any.
     """
 
     weights: pd.DataFrame
     stability: pd.DataFrame
     lines: IntArray
     repeats: dict[str, FloatArray]
+    maps: FloatArray | None = None
+
+
+MOST_CELLS = 64
+"""Cells of a side of a map that is kept."""
+
+
+def coarser(maps: FloatArray) -> FloatArray:
+    """Return maps (m, h, w) of at most 64 cells a side: whole cells are added up."""
+    for axis in (1, 2):
+        length = maps.shape[axis]
+        starts = np.unique(np.arange(MOST_CELLS) * length // MOST_CELLS)
+        if length > MOST_CELLS:
+            maps = np.add.reduceat(maps, starts, axis=axis)
+    return maps
+
+
+def _joined_maps(parts: Sequence[Records]) -> FloatArray | None:
+    """Join the maps of consecutive pieces of a chunk; None where sizes differ."""
+    known = [part.maps for part in parts if part.maps is not None]
+    if not known or len({one.shape[1:] for one in known}) > 1:
+        return None
+    shape = known[0].shape[1:]
+    return np.concatenate([
+        np.full((len(part.stability), *shape), np.nan) if part.maps is None else part.maps
+        for part in parts
+    ])
 
 
 def side_by_side(parts: Sequence[FloatArray]) -> FloatArray:
@@ -244,6 +279,7 @@ def join_records(parts: Sequence[Records]) -> Records:
         stability=pd.concat([part.stability for part in parts], ignore_index=True),
         lines=np.concatenate([part.lines for part in parts]),
         repeats={"weights": side_by_side(repeats)} if repeats else {},
+        maps=_joined_maps(parts),
     )
 
 
@@ -261,6 +297,7 @@ def rows_between(records: Records, start: int, stop: int | None) -> Records:
         stability=records.stability.iloc[low:high].reset_index(drop=True),
         lines=records.lines[low:high],
         repeats={name: array[:, first:last] for name, array in records.repeats.items()},
+        maps=None if records.maps is None else records.maps[low:high],
     )
 
 

@@ -61,10 +61,10 @@ class Split(Protocol):
     """
     Rows of one chunk, split into features.
 
-    What only some rows can do has a default that the others borrow, by assignment in the class
-    body: ``read_to = read_whole``, ``refined = not_refined``, ``grounded = not_grounded``,
-    ``judged = not_judged``, and the values ``copies = 1``, ``most_asked = 0``, ``subset = None``,
-    ``inputs_repeat = False``, ``empty = NOT_EMPTY``, ``pool_of = None``.
+    What only some rows can do has a default that others borrow in their class body: ``read_whole``,
+    ``not_refined``, ``without_baselines``, ``not_judged``, and the values ``copies = 1``,
+    ``most_asked = 0``, ``subset = None``, ``inputs_repeat = False``, ``empty = NOT_EMPTY``,
+    ``pool_of = None``.
     """
 
     @property
@@ -159,6 +159,10 @@ def not_judged(rows: SplitT, _classes_of: Any) -> SplitT:
     return rows
 
 
+Grid: TypeAlias = tuple[int, int] | None
+"""Height and width of a layer that lies over a picture."""
+
+
 class MaskedRows(Split, Protocol):
     """Rows whose features can be taken away, one row at a time."""
 
@@ -169,37 +173,27 @@ class MaskedRows(Split, Protocol):
         """
         Return the model inputs (m, ...) on the way from the baseline to a row.
 
-        Parameters
-        ----------
-        shares : (m, n), in [0, 1]
-            How far each feature has come: 0 is its baseline, 1 its own value. So a mask is the
-            case of 0 and 1 alone, and there it gives the same inputs as ``masked``.
-
-        Raises
-        ------
-        UsageError
-            The features are words or whole numbers: such rows borrow ``between =
-            nothing_between``, or say so of the columns that are.
+        *shares* (m, n) say how far each feature has come: 0 is its baseline, 1 its own value, and
+        with these alone inputs are those of ``masked``. Features that are words or whole numbers
+        have nothing between: rows of such borrow ``nothing_between``, or raise its UsageError.
         """
 
     def ends(self) -> tuple[Any, Any]:
-        """
-        Return the k baselines of each row, side by side, and the row as often: inputs (b * k) each.
-
-        They are the ends of straight paths. Rows without such borrow ``ends = shifted = no_ends``.
-        """
+        """Return the k baselines of each row, and the row as often: (b * k) inputs; ``no_ends``."""
 
     def shifted(self) -> Any:
         """Return the rows, numbers moved by what is usual for them (a standard deviation)."""
 
-    def pooled(self, rows: IntArray, parts: FloatArray) -> FloatArray:
+    def pooled(self, rows: IntArray, parts: FloatArray, grid: Grid = None) -> FloatArray:
         """
-        Return the sums (p, n) over what each feature owns of a row.
+        Return the sums (p, n) over what each feature owns; who owns none borrows ``not_pooled``.
 
         Line i of *parts* (p, columns) speaks of row ``rows[i]``: a number for each column, or for
-        each number of a pixel (``models.Gradient.leave``); all rows have equally many features.
-        Rows whose features own none borrow ``pooled = not_pooled``.
+        each number of a pixel (``models.Gradient.leave``), or of a cell of a layer's *grid*.
         """
+
+    def charted(self, rows: IntArray, parts: FloatArray, grid: Grid = None) -> FloatArray | None:
+        """Return *parts* as maps (p, h, w); rows that are no pictures borrow ``uncharted``."""
 
 
 def nothing_between(_rows: object, _row: int, _shares: FloatArray) -> Any:
@@ -212,7 +206,12 @@ def no_ends(_rows: object) -> Any:
     raise UsageError("no path leads from a baseline to these rows: their features are no numbers")
 
 
-def not_pooled(_rows: object, _chosen: IntArray, _parts: FloatArray) -> FloatArray:
+def uncharted(_rows: object, _chosen: IntArray, _parts: FloatArray, _grid: Grid = None) -> None:
+    """Return no maps, of rows that are no pictures."""
+    return
+
+
+def not_pooled(_r: object, _chosen: IntArray, _parts: FloatArray, _grid: Grid = None) -> FloatArray:
     """Refuse, by UsageError, to add numbers up over features that own none."""
     raise UsageError("no numbers of these rows belong to their features")
 
@@ -245,7 +244,7 @@ class Traits:
     most_features
         A row with more features than this is not explained; None: no limit.
     has_baselines
-        Whether rows get a baseline each, once the model has answered (``Split.with_baselines``).
+        Whether rows get baselines once the model has answered (``Split.with_baselines``).
     copies, most_asked
         As of ``Split``.
     needs_foil
@@ -254,14 +253,15 @@ class Traits:
         Whether rows can be explained roughly first, and then only where it matters.
     needs_secret
         Whether a secret of the run is wanted (``Perturbation.salted``).
-    no_closed_form
-        Why weights cannot be read off the leaves of a model; None where they can.
-    no_path, no_slope
-        Why no path leads from a baseline to a row, or why a feature has no slope; None: it is so.
+    no_closed_form, no_path, no_slope
+        Why weights cannot be read off the leaves of a model, why no path leads from a baseline to a
+        row, or why a feature has no slope; None: it is so.
     drawn
         Whether the baselines of a row are a sample, so that their mean has an error.
     pools
         Shared pools of draws: one for each combination of values that rows keep as their own.
+    maps, units
+        Whether a layer's map lies over a row; whether features are units of one, that none lacks.
     """
 
     n_fitted: int = 0
@@ -277,6 +277,8 @@ class Traits:
     no_slope: str | None = None
     drawn: bool = False
     pools: int = 1
+    maps: bool = False
+    units: bool = False
 
     @property
     def fixed_inputs(self) -> int:

@@ -101,5 +101,13 @@ def build(text: str, shelf: Mapping[str, type[T]]) -> T:
 
 
 def settings_of(thing: object) -> dict[str, Any]:
-    """Return the settings of a shelf object as plain JSON values, for the plan."""
-    return dataclasses.asdict(thing)  # type: ignore[call-overload,no-any-return]  # every shelf entry is a dataclass
+    """
+    Return the settings of a shelf object as plain JSON values, for the plan.
+
+    Those whose ``metadata["unsaid"]`` is true stand there only where they are not the default.
+    """
+    found: dict[str, Any] = dataclasses.asdict(thing)  # type: ignore[call-overload]  # every shelf entry is a dataclass
+    for part in dataclasses.fields(thing):  # type: ignore[arg-type]  # the same
+        if part.metadata.get("unsaid") and found[part.name] == part.default:
+            del found[part.name]
+    return found

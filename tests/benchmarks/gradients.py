@@ -72,7 +72,7 @@ class Pixels(Rows):
     def counts(self):
         return np.full(len(self), self.rows[0].size)
 
-    def pooled(self, rows, parts):
+    def pooled(self, rows, parts, _grid=None):
         return parts.reshape(len(rows), -1)
 
 

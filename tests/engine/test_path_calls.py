@@ -6,6 +6,7 @@ from paths import Rows, plain, relu_net
 
 from xplain_cli.engine.path_calls import PathModel, answer_paths, answer_pieces, answer_routes
 from xplain_cli.methods import NeedPath, NeedPieces, NeedRoutes, UnexplainedError
+from xplain_cli.methods.requests import SQUARED
 from xplain_cli.models.batches import METER
 from xplain_cli.models.gradients import Readout
 
@@ -67,7 +68,7 @@ def test_unmoved_sums_are_derivatives_alone():
 def test_squares_share_their_weight_among_the_numbers_that_move():
     block = Rows([[1.0, 2, 3, 4]], [[0.0, 2, 0, 0]])
     (routes,) = answer_routes(path_model(), [(block, NeedRoutes())])
-    one = need(routes, [6], squared=True)
+    one = need(routes, [6], reading=SQUARED)
     (found,) = answer_paths(path_model(), [(block, one)])
     assert found.sums[0].sum() == pytest.approx(one.weights[0].sum())
     assert found.sums[0, 1] == 0

@@ -8,7 +8,7 @@ import numpy as np
 
 from xplain_cli.engine.model_calls import ModelCalls, run_together
 from xplain_cli.engine.path_calls import PathModel
-from xplain_cli.features import Traits
+from xplain_cli.features import Traits, uncharted
 from xplain_cli.methods import Task
 from xplain_cli.models.estimators.chains import Affine, Chain, Relu
 from xplain_cli.models.gradients import Gradient, Readout
@@ -45,9 +45,11 @@ class Rows:
     def shifted(self):
         return self.rows + 2.0
 
-    def pooled(self, rows, parts):
+    def pooled(self, rows, parts, _grid=None):
         assert len(rows) == len(parts)
         return parts
+
+    charted = uncharted
 
 
 def plain(chain, link="identity", **more):
@@ -90,7 +92,7 @@ def explain(
     b = len(block)
     every = pairs[:, None] if own else np.tile(pairs, (b, 1, 1))
     t = every.shape[1]
-    scores = gradient.scores(np.asarray(rows, float))
+    scores = gradient.scores(gradient.enter(rows))
     values = [Readout(every[:, j], gradient.link, scale).read(scores)[0] for j in range(t)]
     law = SimpleNamespace(traits=Traits(drawn=drawn))
     stacked = np.stack(values, axis=1)

@@ -34,7 +34,10 @@ SETTINGS = [
 
 
 # their contracts are in test_tree_shap.py, test_integrated_gradients.py, test_slopes.py, ...
-WITHOUT_MASKS = ["tree-shap", "ig", "idgi", "input-x-gradient", "saliency", "smooth"]
+WITHOUT_MASKS = [
+    *("tree-shap", "ig", "idgi", "input-x-gradient", "saliency", "smooth"),
+    *("layer-cam", "grad-cam", "odam"),
+]
 SIZES = ["uniform-size", "bernoulli"]
 
 

@@ -3,7 +3,7 @@
 import sys
 
 from xplain_cli.console import open_console
-from xplain_cli.options import pictures, runs
+from xplain_cli.options import pictures, runs, texts
 from xplain_cli.options.command import Options, takes
 from xplain_cli.options.declare import worded
 from xplain_cli.options.request import to_request
@@ -18,6 +18,13 @@ _BASELINE = worded(
     panel="Superpixels",
 )
 
+_UNIT = worded(
+    texts.Texts,
+    "unit",
+    "superpixel, or pixel: every pixel is a feature (methods by gradients). Default: superpixel.",
+    panel="Superpixels",
+)
+
 
 @takes(
     runs.Words,
@@ -25,6 +32,7 @@ _BASELINE = worded(
     runs.Explanation,
     _BASELINE,
     pictures.Segmentation,
+    _UNIT,
     runs.Sampling,
     runs.Gates,
     runs.Slices,

@@ -16,14 +16,14 @@ from xplain_cli.engine.baseline_rows import (
 )
 from xplain_cli.engine.mask_cache import MaskCache
 from xplain_cli.engine.model_calls import ModelCalls, failure_text, run_together
-from xplain_cli.engine.path_calls import PathModel
+from xplain_cli.engine.path_calls import PathModel, unit_values
 from xplain_cli.engine.records import ExplainedRows, Labels, to_records
 from xplain_cli.engine.row_predictions import Answers, answer_rows
 from xplain_cli.engine.tasks import by_features, make_task, split_rows
 from xplain_cli.explanation import Attribution, BoolArray, FloatArray, Records, Rows
-from xplain_cli.features import Perturbation, RoughWeights, Split
+from xplain_cli.features import FeatureLabels, Perturbation, RoughWeights, Split
 from xplain_cli.methods import Method, Pool, Task, UnexplainedError
-from xplain_cli.methods.defaults import follows_scores
+from xplain_cli.methods.defaults import follows_scores, layer_of
 from xplain_cli.models import Model, ModelRecipe, Signature, load_model
 from xplain_cli.models.batches import BATCH_ROWS, OWN_ROWS
 from xplain_cli.models.gradients import Gradient
@@ -64,6 +64,8 @@ class Assignment:
         Whether masked texts are asked as sparse rows.
     with_values, with_repeats
         What is recorded.
+    layer_mean
+        The mean of a layer's value over rows, where paths begin there.
     """
 
     identity: str
@@ -82,6 +84,7 @@ class Assignment:
     sparse: bool = False
     with_values: bool = True
     with_repeats: bool = False
+    layer_mean: FloatArray | None = None
 
 
 def _scored(assignment: Assignment, model: Model, gradient: Gradient | None) -> tuple[Model, Scale]:
@@ -96,6 +99,8 @@ def model_calls_of(assignment: Assignment, model: Model) -> ModelCalls:
     kept = used_outputs(assignment.target, len(assignment.signature.outputs))
     opened = model.capabilities.gradient if follows_scores(assignment.method) else None
     gradient = None if opened is None else opened()
+    layer = layer_of(assignment.method)
+    followed = opened(layer) if opened is not None and layer else gradient
     asked, scale = _scored(assignment, model, gradient)
     told = partial(failure_text, shown=assignment.with_values)
     return ModelCalls(
@@ -103,7 +108,9 @@ def model_calls_of(assignment: Assignment, model: Model) -> ModelCalls:
         target=assignment.target,
         scale=scale,
         kept=kept,
-        paths=None if gradient is None else PathModel(gradient, assignment.scale.name, kept, told),
+        paths=None
+        if followed is None
+        else PathModel(followed, assignment.scale.name, kept, told, assignment.layer_mean),
         batch_rows=assignment.batch_rows,
         # rows that share a pool ask nothing else: chunks of them fill whole batches
         own_rows=assignment.batch_rows if assignment.method.pooled else OWN_ROWS,
@@ -293,11 +300,18 @@ class Explainer:
             place=np.arange(len(task.block)),
             attribution=whole,
             stability=assess(whole, asked.stability_k, asked.budget.seed),
-            shown=task.block.shown(),
+            shown=self._shown(task.block),
             targets=[target_names(pair, outputs) for pair in task.pairs],
             predictions=task.predictions,
             same_decision=self._decide(whole, task),
         )
+
+    def _shown(self, block: Split) -> FeatureLabels:
+        """Return how rows are named; units of a layer are worth what the model makes of a row."""
+        shown, paths = block.shown(), self._asked.paths
+        if paths is None or not self.assignment.perturbation.traits.units:
+            return shown
+        return replace(shown, values=unit_values(paths, block.inputs))
 
     def _decide(self, whole: Attribution, task: Task[Any, Any]) -> FloatArray:
         """Say of each target whether base and weights decide as the model does."""

@@ -12,7 +12,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from xplain_cli.explanation import FloatArray, IntArray
-from xplain_cli.methods import (
+from xplain_cli.methods.requests import (
+    AVERAGED,
+    MEAN,
+    OWN,
+    PLAIN,
+    POSITIVE,
+    SQUARED,
     NeedPath,
     NeedPieces,
     NeedRoutes,
@@ -21,7 +27,7 @@ from xplain_cli.methods import (
     Routes,
     UnexplainedError,
 )
-from xplain_cli.models.batches import METER, metered
+from xplain_cli.models.batches import METER, metered, take
 from xplain_cli.models.gradients import Gradient, Readout, Slopes
 from xplain_cli.models.one_by_one import together_or_each
 from xplain_cli.seeds import NOISE, stream
@@ -47,12 +53,15 @@ class PathModel:
         The outputs that are needed, by which methods count.
     told
         Says why a row failed.
+    mean
+        At a layer: the mean of its value over rows, where paths begin there.
     """
 
     gradient: Gradient
     scale: str
     kept: IntArray
     told: Told
+    mean: FloatArray | None = None
 
     def readout(self, pairs: IntArray, *, margin: bool) -> Readout:
         """Return which number each path is about, by the outputs that methods know."""
@@ -60,13 +69,36 @@ class PathModel:
         return Readout(own, self.gradient.link, self.scale, margin)
 
 
+def unit_values(asked: PathModel, inputs: Any) -> Any:
+    """Return what the units of a layer are worth on rows, (b, n) object."""
+    gradient = asked.gradient
+    values = gradient.enter(inputs)
+    own = values.reshape(len(values), -1)[:, : int(np.prod(gradient.shape))]
+    return gradient.leave(own).astype(object)
+
+
+def _ends(asked: PathModel, block: Any, origin: str) -> tuple[FloatArray, FloatArray]:
+    """Return where the paths of a block begin, and the ways from there to the rows."""
+    gradient = asked.gradient
+    theirs, mine = block.ends()
+    if origin == OWN:
+        starts, stops = gradient.enter(theirs), gradient.enter(mine)
+    else:
+        copies = len(mine) // len(block)
+        stops = gradient.enter(take(mine, range(0, len(mine), copies)))
+        starts = np.zeros(stops.shape)
+        if origin == MEAN and asked.mean is not None:
+            starts.reshape(len(starts), -1)[:, : asked.mean.size] = asked.mean.ravel()
+    if gradient.held:  # what passes by the layer stays the row's own
+        starts[:, -gradient.held :] = stops[:, -gradient.held :]
+    return starts, stops - starts
+
+
 def _route(asked: PathModel, block: Any, need: NeedRoutes) -> Routes | UnexplainedError:
     gradient = asked.gradient
 
     def enter(rows: Sequence[int]) -> tuple[FloatArray, FloatArray]:
-        theirs, mine = (block if len(rows) == len(block) else block.take(rows)).ends()
-        starts = gradient.enter(theirs)
-        return starts, gradient.enter(mine) - starts
+        return _ends(asked, block if len(rows) == len(block) else block.take(rows), need.origin)
 
     found, errors = together_or_each(enter, range(len(block)))
     lost = {row: asked.told(error, "this row or its baseline") for row, error in errors.items()}
@@ -87,9 +119,10 @@ def _route(asked: PathModel, block: Any, need: NeedRoutes) -> Routes | Unexplain
         own = np.repeat(gradient.enter(block.shifted()), copies, axis=0)
         shifts = own - (starts + steps)
     passed = np.array([0 if one is None else len(one.shares) for one in kinks], dtype=np.int64)
-    METER.inputs += int(passed.sum())
+    entered = (2 if need.origin == OWN else 1) if gradient.shape else 0
+    METER.inputs += int(passed.sum()) + entered * len(starts)
     rounding = _ROUNDING[gradient.single]
-    return Routes(starts, steps, copies, kinks, gradient.smooth, rounding, passed, shifts)
+    return Routes(starts, steps, copies, kinks, gradient.smooth, rounding, passed, shifts, entered)
 
 
 def answer_routes(
@@ -130,7 +163,7 @@ class _PathLines:
     starts: FloatArray
     steps: FloatArray
     readout: Readout
-    squared: bool = False
+    reading: str = PLAIN
     noise: Noise | None = None
     shifts: FloatArray | None = None
 
@@ -163,6 +196,25 @@ def _squares(slopes: FloatArray, steps: FloatArray) -> FloatArray:
     axes = tuple(range(1, squares.ndim))
     total = np.array([one.sum() for one in squares]).reshape(-1, *[1] * len(axes))
     return np.asarray(np.divide(squares, total, out=np.zeros(squares.shape), where=total > 0))
+
+
+def _read_as(
+    reading: str, slopes: FloatArray, steps: FloatArray, shape: tuple[int, ...]
+) -> FloatArray:
+    """Return what is taken in place of derivatives (m, ...); see ``NeedPath.reading``."""
+    if reading == SQUARED:
+        return _squares(slopes, steps)
+    if reading == POSITIVE:
+        return np.asarray(np.maximum(slopes, 0.0))
+    if reading == AVERAGED and len(shape) > 1:
+        flat = slopes.reshape(len(slopes), -1)
+        count = int(np.prod(shape))
+        own = flat[:, :count].reshape(len(slopes), shape[0], -1)
+        means = own.mean(axis=2)
+        made = np.zeros(flat.shape)
+        made[:, :count] = np.repeat(means, own.shape[2], axis=1)
+        return made.reshape(slopes.shape)
+    return slopes
 
 
 def _add(sums: FloatArray, path: IntArray, parts: FloatArray) -> None:
@@ -214,8 +266,7 @@ def _walked(
         slopes, path = slopes[: len(own)], nodes.path[own]
         if values is not None and reading.values is not None:
             values[own] = reading.values[: len(own)]
-        if lines.squared:
-            slopes = _squares(slopes, lines.steps[path])
+        slopes = _read_as(lines.reading, slopes, lines.steps[path], gradient.shape)
         held.append(slopes * nodes.weight[own].reshape(-1, *[1] * (slopes.ndim - 1)))
         if own[-1] + 1 == count or (own[-1] + 1 - begun) * slopes[0].size > _HELD_NUMBERS:
             _add(sums, nodes.path[begun : own[-1] + 1], np.concatenate(held))
@@ -258,14 +309,15 @@ def _pooled(
             why = "the model's derivatives between this row and its baseline are NaN or infinite"
             answers.append(UnexplainedError(dict.fromkeys(np.unique(rows[bad]).tolist(), why)))
             continue
-        parts = block.pooled(rows, asked.gradient.leave(sums[own]))
-        answers.append(PathSums(parts, values[own], counts[own]))
+        left, grid = asked.gradient.leave(sums[own]), asked.gradient.grid
+        maps = block.charted(rows, left, grid)
+        answers.append(PathSums(block.pooled(rows, left, grid), values[own], counts[own], maps))
     return answers
 
 
-def _kind(need: NeedPath) -> tuple[bool, bool, bool, float]:
+def _kind(need: NeedPath) -> tuple[bool, str, bool, float]:
     """Return what requests must agree in to be added up together."""
-    return need.moved, need.squared, need.margin, 0.0 if need.noise is None else need.noise.size
+    return need.moved, need.reading, need.margin, 0.0 if need.noise is None else need.noise.size
 
 
 def _noise(needs: Sequence[NeedPath]) -> tuple[Noise | None, FloatArray | None]:
@@ -293,10 +345,10 @@ def _added(
         np.concatenate(shares),
         np.concatenate([part for need in needs for part in need.weights]),
     )
-    lines = _PathLines(starts, steps, readout, needs[0].squared, noise, shifts)
+    lines = _PathLines(starts, steps, readout, needs[0].reading, noise, shifts)
     sums, found = _walked(asked.gradient, lines, nodes)
     values = np.zeros(len(nodes.path)) if found is None else found
-    if needs[0].moved and not needs[0].squared:
+    if needs[0].moved and needs[0].reading != SQUARED:
         sums = sums * steps
     return _pooled(asked, some, sums, np.split(values, np.cumsum(counts)[:-1]), counts)
 

@@ -8,6 +8,7 @@ the block. So rows ask the model together, in full batches.
 from typing import Any, Protocol
 
 from xplain_cli.features import Wants
+from xplain_cli.methods.class_maps import METHODS_AT_LAYERS
 from xplain_cli.methods.idgi import ImportantDirections
 from xplain_cli.methods.integrated_gradients import IntegratedGradients
 from xplain_cli.methods.kernel_shap import KernelShap
@@ -102,6 +103,7 @@ class Method(Protocol):
 METHODS: dict[str, dict[str, type[Method]]] = {
     "draws": {"lime": Lime},
     "masks": {
+        **METHODS_AT_LAYERS,
         "idgi": ImportantDirections,
         "ig": IntegratedGradients,
         "input-x-gradient": InputTimesGradient,

@@ -16,8 +16,16 @@ from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.features import Masker, Wants
 from xplain_cli.methods.defaults import nothing_sampled
 from xplain_cli.methods.integrated_gradients import attribute, paths_of
-from xplain_cli.methods.quadrature import MOST_NODES, Integrals, Paths
-from xplain_cli.methods.requests import Explaining, MaskTask, NeedPath, NeedRoutes, PathSums, Routes
+from xplain_cli.methods.quadrature import MOST_NODES, Integrals, Paths, blank_maps
+from xplain_cli.methods.requests import (
+    SQUARED,
+    Explaining,
+    MaskTask,
+    NeedPath,
+    NeedRoutes,
+    PathSums,
+    Routes,
+)
 
 _FIRST = 32
 WAY = "steps"
@@ -79,7 +87,7 @@ def _shared(paths: Paths, values: FloatArray) -> NeedPath:
         paths.margin,
         [shares] * p,
         list(np.diff(values, axis=1)),
-        squared=True,
+        reading=SQUARED,
     )
 
 
@@ -104,6 +112,7 @@ def _stepped(paths: Paths, n: int, tolerance: float) -> Generator[object, Any, I
         np.full(p, steps + 1),
         np.zeros(p, dtype=bool),
         np.full(p, WAY, dtype=object),
+        blank_maps(ends, p),
     )
     live: IntArray = np.arange(p)
     before = np.full((p, n), np.inf)  # what the halving before moved
@@ -114,6 +123,7 @@ def _stepped(paths: Paths, n: int, tolerance: float) -> Generator[object, Any, I
         # a step with a kink in its second half does not move when it is halved: once may be chance
         found.errors[live], before[live] = np.maximum(last, before[live]), last
         found.weights[live] = sums.sums
+        found.keep_maps(live, sums.maps)
         found.asked[live] += steps
         moved, size = found.errors[live].sum(axis=1), np.abs(sums.sums).sum(axis=1)
         found.converged[live] = moved <= tolerance * size

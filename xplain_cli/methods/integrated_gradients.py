@@ -5,7 +5,7 @@ Sundararajan, Taly and Yan 2017 (arXiv:1703.01365); over several baselines Expec
 Sotoudeh and Thakur 2019 (arXiv:1908.06214).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from xplain_cli.explanation import Attribution, FloatArray, add_up, exact_attrib
 from xplain_cli.features import Masker, Wants
 from xplain_cli.methods.defaults import nothing_sampled
 from xplain_cli.methods.quadrature import MOST_NODES, Integrals, Paths, integrate
-from xplain_cli.methods.requests import Explaining, MaskTask, NeedRoutes, Routes
+from xplain_cli.methods.requests import MEAN, ZERO, Explaining, MaskTask, NeedRoutes, Routes
 
 MOST_PIECES = 1024
 """Pieces of a path that is followed exactly; of more, a quadrature is cheaper."""
@@ -75,6 +75,7 @@ def attribute(task: MaskTask, found: Integrals, k: int) -> Attribution:
         quadrature_error=mean_over(by_baseline(found.errors, task, k)),
         converged=by_baseline(found.converged, task, k).all(axis=0).astype(np.float64),
         quadrature=ways.max(axis=0),  # the least exact one: the words stand in that order
+        maps=None if found.maps is None else mean_over(by_baseline(found.maps, task, k)),
     )
     return drawn(said, each, task)
 
@@ -89,9 +90,19 @@ class IntegratedGradients:
     tol
         The L1 error of a row's weights, as a share of the sum of their sizes: what a quadrature
         has to reach.
+    layer
+        Follow the value of this layer, not the input: explicit-baseline layer Integrated Gradients,
+        after Cui and Fan 2026 (arXiv:2605.22417, of which the abstract alone is public).
+    layer_baseline
+        ``zero`` or ``mean`` (over rows): what the layer's value is compared with; empty: what the
+        net makes there of the row's baseline.
     """
 
     tol: float = 1e-3
+    layer: str = field(default="", metadata={"unsaid": True})
+    layer_baseline: str = field(
+        default="", metadata={"key": "layer-baseline", "choices": (ZERO, MEAN), "unsaid": True}
+    )
 
     needs: ClassVar[frozenset[str]] = frozenset({"gradient"})
     instead: ClassVar[str] = "kernel-shap"
@@ -108,6 +119,13 @@ class IntegratedGradients:
         """Refuse a tolerance that is none."""
         if not 1e-9 <= self.tol < 1:
             raise UsageError(f"ig:tol={self.tol:g}: lies between 1e-9 and 1")
+        if self.layer_baseline and not self.layer:
+            raise UsageError(f"ig:layer-baseline={self.layer_baseline}: of which layer=?")
+
+    @property
+    def origin(self) -> str:
+        """Where paths begin (``NeedRoutes.origin``)."""
+        return self.layer_baseline
 
     def row_inputs(self, _law: Masker, _n: int, _budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a path takes at most."""
@@ -119,9 +137,11 @@ class IntegratedGradients:
 
     def explain(self, task: MaskTask) -> Explaining:
         """Explain a block of rows, all with equally many features."""
-        routes: Routes = yield NeedRoutes(MOST_PIECES)
+        routes: Routes = yield NeedRoutes(MOST_PIECES, origin=self.origin)
         found = yield from integrate(paths_of(task, routes), task.n, self.tol)
-        return attribute(task, found, routes.copies)
+        said = attribute(task, found, routes.copies)
+        entered = task.pairs.shape[1] * routes.copies * routes.entered
+        return replace(said, n_inputs=said.n_inputs + entered) if entered else said
 
 
 _FACTS = {

@@ -40,6 +40,8 @@ class Integrals:
         weights is what the number changes by.
     way : (p,) str
         ``exact``, ``gauss-legendre`` or ``trapezoid``.
+    maps : (p, h, w), optional
+        The integrals before they were added up over features (``PathSums.maps``).
     """
 
     weights: FloatArray
@@ -50,15 +52,32 @@ class Integrals:
     asked: IntArray
     converged: BoolArray
     way: Any
+    maps: FloatArray | None = None
+
+    def keep_maps(self, rows: IntArray, maps: FloatArray | None) -> None:
+        """Put in the maps of some of the paths, where there are any."""
+        if self.maps is not None and maps is not None:
+            self.maps[rows] = maps
 
     def put(self, rows: IntArray, other: "Integrals") -> "Integrals":
         """Return them with some of the paths replaced."""
+        if other.maps is not None:
+            maps = self.maps
+            if maps is None:
+                maps = np.zeros((len(self.weights), *other.maps.shape[1:]))
+            maps[rows] = other.maps
+            self = replace(self, maps=maps)  # noqa: PLW0642 - the same integrals
         for name in ("weights", "errors", "start", "stop", "nodes", "asked", "converged", "way"):
             getattr(self, name)[rows] = getattr(other, name)
         return self
 
 
 Integrating = Generator[object, Any, Integrals]
+
+
+def blank_maps(sums: PathSums, paths: int) -> FloatArray | None:
+    """Return maps of zeros (p, h, w) of the size of those that were answered; None for none."""
+    return None if sums.maps is None else np.zeros((paths, *sums.maps.shape[1:]))
 
 
 def _blank(paths: int, n: int) -> Integrals:
@@ -134,6 +153,7 @@ def _exact(paths: Paths) -> Integrating:
         sums.asked + kinks,
         np.ones(len(kinks), dtype=bool),
         np.full(len(kinks), EXACT, dtype=object),
+        sums.maps,
     )
     # rounding alone can part them; more means that the pieces are not those of the model
     return replace(made, converged=_settled(made, 1e-9, 1e3 * paths.routes.rounding))
@@ -145,7 +165,8 @@ def _gauss(paths: Paths, tolerance: float) -> Integrating:
     n = ends.sums.shape[1]
     found = _blank(len(paths.places), n)
     values = np.array(ends.values).reshape(-1, 2)
-    found = replace(found, start=values[:, 0], stop=values[:, 1])
+    maps = blank_maps(ends, len(values))
+    found = replace(found, start=values[:, 0], stop=values[:, 1], maps=maps)
     found.asked[:] += 2
     live = np.arange(len(paths.places))
     for count in _GAUSS:
@@ -157,6 +178,7 @@ def _gauss(paths: Paths, tolerance: float) -> Integrating:
             np.abs(sums.sums - found.weights[live]) if count > _GAUSS[0] else np.inf
         )
         found.weights[live] = sums.sums
+        found.keep_maps(live, sums.maps)
         found.nodes[live] += count
         found.asked[live] += count
         found.way[live] = GAUSS
@@ -184,7 +206,7 @@ def _trapezoid(paths: Paths, tolerance: float, most: int) -> Integrating:
     weights = np.full(panels + 1, 1 / panels)
     weights[[0, -1]] /= 2
     first: PathSums = yield paths.at(np.linspace(0, 1, panels + 1), weights)
-    found = _blank(len(paths.places), first.sums.shape[1])
+    found = replace(_blank(len(paths.places), first.sums.shape[1]), maps=first.maps)
     found.weights[:] = first.sums
     found.start[:] = [values[0] for values in first.values]
     found.stop[:] = [values[-1] for values in first.values]
@@ -197,6 +219,8 @@ def _trapezoid(paths: Paths, tolerance: float, most: int) -> Integrating:
         found.errors[live] = moved if panels == _FIRST else np.maximum(moved, before[live] / 2)
         before[live] = moved
         found.weights[live] = (found.weights[live] + sums.sums) / 2
+        if found.maps is not None and sums.maps is not None:
+            found.maps[live] = (found.maps[live] + sums.maps) / 2
         found.nodes[live] += panels
         found.asked[live] += panels
         if panels > _FIRST:

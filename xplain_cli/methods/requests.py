@@ -1,9 +1,9 @@
 """The task that a method is handed, the requests that it may yield, and their answers."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -41,12 +41,37 @@ class NeedMasks:
     ----------
     rows : places of rows in the task's block
     masks : (m, n) bool for each of these rows, True where a feature stays
+    baselines : (m,) int for each of these rows
+        The one of the row's baselines on which each mask is asked; None: the mean over all.
 
     The answer is ``MaskOutputs``.
     """
 
     rows: Sequence[int]
     masks: Sequence[BoolArray]
+    baselines: Sequence[IntArray] | None = None
+
+    def lines(self) -> "Iterator[tuple[int, BoolArray, IntArray | None]]":
+        """Yield each row with its masks and their baselines."""
+        dealt: Sequence[IntArray | None] = self.baselines or [None] * len(self.masks)
+        return zip(self.rows, self.masks, dealt, strict=True)
+
+
+class DealtRows(MaskedRows, Protocol):
+    """Rows with several baselines each (``copies``), on one of which a mask can be asked."""
+
+    def masked_on(self, row: int, masks: BoolArray, baselines: IntArray) -> Any:
+        """Return the model inputs (m, ...) of masks (m, n), each on one baseline, (m,)."""
+
+    def baseline_numbers(self, row: int) -> tuple[FloatArray, IntArray]:
+        """
+        Return what tells the baselines of a row from each other.
+
+        Returns
+        -------
+        numbers (k, q): cells, column by column, and how frequent a category is; NaN for missing
+        ones; owners (q,): the feature that each column belongs to, of those that differ
+        """
 
 
 @dataclass(frozen=True)
@@ -57,6 +82,13 @@ class MaskOutputs:
     asked: IntArray
 
 
+OWN, ZERO, MEAN = "", "zero", "mean"
+"""Where paths begin: at the rows' baselines; or at a layer, at 0, or at the mean over rows."""
+
+PLAIN, SQUARED, POSITIVE, AVERAGED = "", "squared", "positive", "averaged"
+"""How derivatives are read; see ``NeedPath.reading``."""
+
+
 @dataclass(frozen=True)
 class NeedRoutes:
     """
@@ -64,6 +96,8 @@ class NeedRoutes:
 
     Attributes
     ----------
+    origin
+        Where they begin: ``OWN``, ``ZERO`` or ``MEAN``. Of the last two there is one for each row.
     most
         Where paths bend is wanted of those with so many pieces at most; 0: it is not wanted.
     shifted
@@ -74,6 +108,7 @@ class NeedRoutes:
 
     most: int = 0
     shifted: bool = False
+    origin: str = OWN
 
 
 @dataclass(frozen=True)
@@ -97,6 +132,8 @@ class Routes:
         Model inputs that finding kinks took.
     shifts : (b * k, ...), optional
         How far each number usually moves.
+    entered
+        Model inputs that both ends of a path took: at a layer they are what the model makes there.
     """
 
     starts: FloatArray
@@ -107,6 +144,7 @@ class Routes:
     rounding: float
     asked: IntArray
     shifts: FloatArray | None = None
+    entered: int = 0
 
 
 @dataclass(frozen=True)
@@ -139,11 +177,14 @@ class PathSums:
         The explained number at its nodes, or at its kinks.
     asked : (p,) int
         Model inputs: one forward and one backward pass are one, and so is one forward pass.
+    maps : (p, h, w), optional
+        The same sums before they were added up over features, as maps that lie over pictures.
     """
 
     sums: FloatArray
     values: Sequence[FloatArray]
     asked: IntArray
+    maps: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -165,9 +206,10 @@ class NeedPath:
         Shares of the way, 0 the baseline, 1 the row; and their weights.
     moved
         Whether derivatives are multiplied by the way that each number goes.
-    squared
-        Take, in place of the derivatives g, their squares over the sum of squares of all numbers
-        that move.
+    reading
+        What is taken in place of the derivatives: ``PLAIN``, themselves; ``SQUARED``, their squares
+        over the sum of squares of all numbers that move; ``POSITIVE``, 0 for those below 0;
+        ``AVERAGED``, of each channel of a layer their mean over its places.
     noise
         What is added to the points; None: nothing.
 
@@ -181,7 +223,7 @@ class NeedPath:
     nodes: Sequence[FloatArray]
     weights: Sequence[FloatArray]
     moved: bool = True
-    squared: bool = False
+    reading: str = PLAIN
     noise: Noise | None = None
 
 

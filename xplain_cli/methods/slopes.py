@@ -37,6 +37,8 @@ def _said(task: MaskTask, sums: PathSums, k: int) -> Attribution:
     asked = np.asarray(by_baseline(sums.asked, task, k).sum(axis=(0, 2)))
     each = by_baseline(sums.sums, task, k)
     said = exact_attribution(mean_over(each), base, samples=1, asked=asked, sums=False)
+    if sums.maps is not None:
+        said = replace(said, maps=mean_over(by_baseline(sums.maps, task, k)))
     return drawn(said, each, task)
 
 

@@ -13,9 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+import numpy as np
+
+from xplain_cli.baselines.lessons import Examples
 from xplain_cli.errors import RefusedError
-from xplain_cli.explanation import Records, Rows
-from xplain_cli.features import Perturbation
+from xplain_cli.explanation import FloatArray, IntArray, Records, Rows
+from xplain_cli.features import Perturbation, Split
 from xplain_cli.methods import Method
 from xplain_cli.models import LoadedModel, Model, Signature
 from xplain_cli.models.judges import Judge
@@ -67,6 +70,10 @@ class Neighbourhood:
         What else the manifest says of it.
     notes
         What was decided, for the user.
+    masked
+        What stands for "absent" where features are taken away after all, if it is not *baseline*.
+    layer_mean
+        The mean of a layer's value over rows, where paths begin there.
     """
 
     perturbation: Perturbation
@@ -77,6 +84,8 @@ class Neighbourhood:
     judge: Judge | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    masked: str = ""
+    layer_mean: FloatArray | None = None
 
 
 class Modality(Protocol):
@@ -115,6 +124,9 @@ class Modality(Protocol):
     def typical(self) -> Any:
         """Return rows that stand for what the model sees, as it takes them."""
 
+    def reference(self) -> Any:
+        """Return the rows that a mean is taken over, as the model takes them."""
+
     def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
         """Yield rows start..stop in pieces of *size*."""
 
@@ -129,6 +141,16 @@ class Modality(Protocol):
         ------
         UsageError
             The method cannot explain such rows.
+        """
+
+    def examples(self, model: Model) -> Examples:
+        """
+        Return rows of DATA that a generator of baselines can learn from.
+
+        Raises
+        ------
+        UsageError
+            None can be learned of such rows, with what to take instead.
         """
 
     def numbers(self) -> Mapping[str, Any]:
@@ -157,6 +179,12 @@ def classes_named(signature: Signature) -> tuple[str, ...]:
     """Return the names of the model's classes; none for a model without."""
     some = signature.task == "classification" and len(signature.outputs) > 1
     return signature.outputs if some else ()
+
+
+def model_id(request: Request, loaded: LoadedModel) -> str:
+    """Return what tells a model from others: the SHA-256 (hex) of its file, and its member."""
+    member = request.explanation.member
+    return loaded.sha256 if member is None else f"{loaded.sha256}:{member}"
 
 
 def content_sha256(name: str) -> str:
@@ -296,6 +324,37 @@ class AbsenceWords(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Pictured:
+    """
+    A row as a picture, and where its features are in it.
+
+    Attributes
+    ----------
+    values : (h, w)
+        From the least to the greatest of the row.
+    owners : (h, w) int
+        The feature that each pixel belongs to.
+    """
+
+    values: FloatArray
+    owners: IntArray
+
+    def spread(self, weights: FloatArray) -> FloatArray:
+        """Return the weight (h, w) of the feature that each pixel belongs to."""
+        return np.asarray(weights[self.owners], dtype=np.float64)
+
+    def shared_out(self, weights: FloatArray) -> FloatArray:
+        """Return weights (h, w) shared out over the pixels of each feature: the sum stays."""
+        areas = np.bincount(self.owners.ravel(), minlength=len(weights))
+        return self.spread(weights / np.maximum(areas, 1))
+
+
+def _no_picture(rows: Split, place: int, grid: tuple[int, int] | None) -> Pictured | None:  # noqa: ARG001 - a default of ``Story``
+    """See no picture in a row."""
+    return None
+
+
 Counterparts: TypeAlias = Callable[[Any, Any], Any]
 """Takes the weights of a part, and the names (L,) of their features; returns the names under which
 the features of two runs are the same."""
@@ -375,6 +434,9 @@ class Story:
         (weights of a part, how many belong to each line) -> what tells the features of a row apart.
     value_columns
         Columns of the weights that tell whether a row is the same in two runs.
+    pictured
+        (rows, place, grid) -> a row as a picture; None where rows are none. The grid (height,
+        width) says how the columns of a table lie.
     originals
         What reads from DATA the texts whose units are features; None: there are none.
     counterparts
@@ -397,6 +459,7 @@ class Story:
     extra_files: Callable[[WholeRun], ExtraFiles] = _no_files
     feature_keys: Callable[[Any, Any], Any] = _by_name
     value_columns: tuple[str, ...] = ("feature_value",)
+    pictured: Callable[[Any, int, tuple[int, int] | None], Pictured | None] = _no_picture
     counterparts: Callable[
         [RunPlace, RunPlace], tuple[Counterparts | None, Counterparts | None]
     ] = _called_alike

@@ -20,6 +20,9 @@ divided by their sum."""
 _PANEL = 4.0
 """Change of the scores over which 16 Gauss-Legendre nodes integrate a sigmoid to 1e-16."""
 
+INPUT = ""
+"""In place of the name of a layer: the input itself."""
+
 Slopes: TypeAlias = Callable[[FloatArray], FloatArray]
 """Of scores (m, k): the derivatives (m, k) of what is explained by them."""
 
@@ -69,6 +72,11 @@ class Gradient:
         Whether it computes in single precision.
     batch_rows
         How many points it is asked together.
+    shape
+        At a layer: the lengths of its value for one row; then derivatives are taken by that value.
+    held
+        How many of the last numbers of a point do not move on a path: the row's own, which scores
+        rest on past the layer.
     """
 
     enter: Callable[[Any], FloatArray]
@@ -80,6 +88,13 @@ class Gradient:
     smooth: bool = False
     single: bool = False
     batch_rows: int = 512
+    shape: tuple[int, ...] = ()
+    held: int = 0
+
+    @property
+    def grid(self) -> tuple[int, int] | None:
+        """The lengths (height, width) of a layer that lies over a picture; else None."""
+        return (self.shape[1], self.shape[2]) if len(self.shape) == 3 else None
 
 
 def _softplus(x: FloatArray) -> FloatArray:

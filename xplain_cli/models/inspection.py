@@ -1,9 +1,10 @@
 """Says what a model file holds, importing nothing that it names (``xplain inspect``)."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from xplain_cli.errors import RefusedError
@@ -47,6 +48,8 @@ class Inspection:
         (name, place) of those that are not on the allowlist.
     refusals
         What no list can allow.
+    layers
+        (name, lengths for one row) of the layers that methods by gradients can follow.
     """
 
     kind: str
@@ -58,6 +61,7 @@ class Inspection:
     globals: tuple[str, ...] = ()
     unknown: tuple[tuple[str, str], ...] = ()
     refusals: tuple[str, ...] = ()
+    layers: tuple[tuple[str, str], ...] = ()
 
 
 def _is_estimator(value: Any) -> bool:
@@ -140,6 +144,23 @@ def _fitted_columns(run: DryRun) -> tuple[str, ...] | None:
     return None
 
 
+def _hidden_layers(run: DryRun) -> Iterator[tuple[str, str]]:
+    """Yield the hidden layers of a pickle's one network of scikit-learn, with their lengths."""
+    networks = [
+        attributes(value)
+        for value, _ in walk(run.root)
+        if isinstance(value, Stub) and value.callee.name in {"MLPClassifier", "MLPRegressor"}
+    ]
+    state = networks[0] if len(networks) == 1 else {}
+    shifts = state.get("intercepts_")
+    if not isinstance(shifts, list) or state.get("activation") == "identity":
+        return
+    for number, shift in enumerate(shifts[:-1], start=1):
+        values = array_values(shift)
+        if values is not None:
+            yield f"hidden_{number}", str(len(values))
+
+
 def _unknown_parameters(found: tuple[str, ...]) -> tuple[str, ...]:
     """Return the refusals of leftovers."""
     return tuple(
@@ -198,11 +219,31 @@ def _inspect_pickle(stored: ModelContent, member: str | None = None) -> Inspecti
         unknown=unknown,
         refusals=(*run.refusals, *islice(odd_parts(run), _REFUSALS_SHOWN))
         or (*_no_model(root), *_unknown_parameters(leftovers)),
+        layers=() if run.refusals else tuple(_hidden_layers(run)),
     )
+
+
+def _derivatives(path: str, stored: ModelContent, outputs: Sequence[str]) -> Iterator[str]:
+    """Yield which outputs of an ONNX model have gradients, by the names of its operators alone."""
+    from xplain_cli.models.onnx.conversion import unknown_operators
+    from xplain_cli.models.onnx.programs import DamagedError, read_program
+
+    try:
+        program = read_program(stored.data, Path(path).resolve().parent)
+        for name in outputs:
+            unknown = unknown_operators(program, name)
+            listed = ", ".join(map(_shown, unknown[:_CLASSES_SHOWN]))
+            more = ", ..." if len(unknown) > _CLASSES_SHOWN else ""
+            yield f"gradients of {name}: " + (
+                f"none, through {listed}{more}" if unknown else "all operators known"
+            )
+    except (DamagedError, IndexError):
+        yield "gradients: none, its graph has an odd form"
 
 
 def _inspect_onnx(path: str, stored: ModelContent) -> Inspection:
     from xplain_cli.models.onnx.files import check_file
+    from xplain_cli.models.onnx.layers import file_layers
     from xplain_cli.models.onnx.model import Runner, is_matrix
 
     check_file(path, stored.data)
@@ -213,8 +254,17 @@ def _inspect_onnx(path: str, stored: ModelContent) -> Inspection:
         for word, slots in (("input", inputs), ("output", outputs))
         for one in slots
     ]
+    scores = [one.name for one in outputs if "float" in one.type or "map" in one.type]
+    lines += _derivatives(path, stored, scores)
     columns = None if is_matrix(inputs) else tuple(one.name for one in inputs)
-    return Inspection("onnx", stored.sha256, stored.size, tree=tuple(lines), columns=columns)
+    return Inspection(
+        "onnx",
+        stored.sha256,
+        stored.size,
+        tree=tuple(lines),
+        columns=columns,
+        layers=file_layers(path, inputs, scores),
+    )
 
 
 def _inspect_data(path: str, stored: ModelContent, member: str | None) -> Inspection:
@@ -260,6 +310,7 @@ def _inspect_torch(path: str, stored: ModelContent) -> Inspection:
     archive = read_archive(path, stored.plain, unpacked_cap(stored.size))
     form = {"export": "torch.export program", "script": "TorchScript program"}
     lines, refusals = [form.get(archive.form, "torch.save file")], []
+    layers: tuple[tuple[str, str], ...] = ()
     run = dry_run(archive.members.get("data.pkl", b""), storages=True)
     try:
         if archive.form == "pickle":
@@ -268,6 +319,7 @@ def _inspect_torch(path: str, stored: ModelContent) -> Inspection:
             program = judge_export(path, archive.members)
             shape = ["any" if length is None else length for length in program.shape]
             lines += [f"{program.input}: {program.dtype} {shape}", *program.operators]
+            layers = tuple((name, one.lengths) for name, one in program.layers.items())
         else:
             judge_pickles(path, archive.members)
     except RefusedError as error:
@@ -279,6 +331,7 @@ def _inspect_torch(path: str, stored: ModelContent) -> Inspection:
         tree=tuple(lines),
         globals=tuple(sorted(foreign_names(run))),
         refusals=tuple(refusals),
+        layers=layers,
     )
 
 

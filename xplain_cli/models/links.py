@@ -16,7 +16,7 @@ from xplain_cli.models.contract import (
     Model,
     Signature,
 )
-from xplain_cli.models.gradients import Gradient
+from xplain_cli.models.gradients import INPUT, Gradient
 from xplain_cli.models.responses import default_names
 from xplain_cli.targets import position_names
 
@@ -57,9 +57,9 @@ class LinkedModel:
 
         return replace(masked, predict_rows=predict_rows)
 
-    def _relinked(self, opened: Callable[[], Gradient]) -> Callable[[], Gradient]:
+    def _relinked(self, opened: Callable[..., Gradient]) -> Callable[..., Gradient]:
         """Return the derivatives of the same scores, which become probabilities by the link."""
-        return lambda: replace(opened(), link=self._link)
+        return lambda layer=INPUT: replace(opened(layer), link=self._link)
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 probabilities, C-contiguous."""

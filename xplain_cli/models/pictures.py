@@ -19,7 +19,7 @@ from xplain_cli.models.contract import (
     PictureInput,
     Signature,
 )
-from xplain_cli.models.gradients import Gradient
+from xplain_cli.models.gradients import INPUT, Gradient
 
 LAYOUTS = ("NCHW", "NHWC")
 
@@ -63,11 +63,11 @@ class FlatModel:
             why_not=inner.reasons_without(("leaves",), "is for tables, and pixels are no columns"),
         )
 
-    def _by_pixel(self, opened: Callable[[], Gradient]) -> Callable[[], Gradient]:
+    def _by_pixel(self, opened: Callable[..., Gradient]) -> Callable[..., Gradient]:
         """Return derivatives by columns as those by pixels, which stand in the same order."""
 
-        def by_pixel() -> Gradient:
-            inner = opened()
+        def by_pixel(layer: str = INPUT) -> Gradient:
+            inner = opened(layer)
             return replace(
                 inner, enter=lambda batch: inner.enter(_table(batch, self.columns, self.flat))
             )

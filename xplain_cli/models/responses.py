@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from xplain_cli.errors import RefusedError, UsageError, well_formed
 from xplain_cli.explanation import FloatArray
@@ -69,8 +70,10 @@ def to_matrix(answer: Any) -> FloatArray:
     Raises
     ------
     ValueError
-        It is not numeric, or has more than two axes.
+        It is not numeric, of complex numbers, or has more than two axes.
     """
+    if np.iscomplexobj(answer):  # NumPy would warn, and leave a part of each number out
+        raise ValueError("answers complex numbers")
     matrix = np.asarray(answer, dtype=np.float64)
     if matrix.ndim > 2:
         matrix = matrix.reshape([len(matrix), *(n for n in matrix.shape[1:] if n != 1)])
@@ -103,6 +106,13 @@ def sums_to_one(matrix: FloatArray) -> bool:
         and is_bounded(matrix)
         and bool((np.abs(matrix.sum(axis=1) - 1) <= _ROUNDING).all())
     )
+
+
+def are_labels(chosen: npt.NDArray[Any], matrix: FloatArray) -> bool:
+    """Return whether what is chosen is yes or no for each column, of which several may hold."""
+    if matrix.shape[1] < 2 or chosen.shape != matrix.shape or chosen.dtype.kind not in "biuf":
+        return False
+    return bool(np.isin(chosen, (0, 1)).all()) and not sums_to_one(matrix)
 
 
 def _is_single(matrix: FloatArray) -> bool:

@@ -15,20 +15,22 @@ from xplain_cli.options.declare import Option
 METHODS = (
     *("lime", "kernel-shap", "permutation", "tree-shap", "occlusion", "rise"),
     *("ig", "idgi", "saliency", "input-x-gradient", "smooth"),
+    *("layer-cam", "grad-cam", "odam"),
 )
 SCALES = ("probability", "log-odds", "raw")
 TARGETS = ("predicted", "predicted:vs:runner-up", "top:3", "all")
 SEGMENTERS = ("slic", "quickshift", "felzenszwalb", "watershed", "grid", "file=")
 UNITS = ("word", "char", "sentence")
+PICTURE_UNITS = ("superpixel", "pixel")
 BASELINES: Mapping[str, tuple[str, ...]] = {
     "tabular": (
         *("zero", "mean", "median", "mode", "row=", "file="),
-        *("sample", "medoid", "nearest", "revert"),
+        *("sample", "medoid", "nearest", "revert", "ganmex="),
     ),
     "text": ("nearest",),
     "image": (
         *("mean", "grey", "black", "white", "colour=", "blur", "inpaint", "file="),
-        "nearest",
+        *("nearest", "ganmex="),
     ),
 }
 _WORDS = {
@@ -73,6 +75,8 @@ def _offered(option: Option, context: Any) -> Sequence[str]:
         return BASELINES.get(str(context.info_name), BASELINES["tabular"])
     if option.metavar.startswith("COL"):
         return _columns(data)
+    if option.name == "unit" and context.info_name == "image":
+        return PICTURE_UNITS
     return _WORDS[option.name]
 
 

@@ -41,6 +41,8 @@ class Request:
         The command line.
     project_file : str or None
         The project file that was read.
+    redrawn : (int, int) or None
+        Layers of the model that are drawn anew, from the top, and the seed of that.
     """
 
     modality: str
@@ -48,6 +50,7 @@ class Request:
     progress: bool = True
     argv: tuple[str, ...] = ()
     project_file: str | None = None
+    redrawn: tuple[int, int] | None = None
     sources: runs.Sources
     explanation: runs.Explanation
     references: runs.References
@@ -85,7 +88,10 @@ _GROUPS: dict[str, type] = {
     for field in fields(Request)
     if isinstance(field.type, type) and hasattr(field.type, "panel")
 }
-_FACTS = tuple(field.name for field in fields(Request) if field.name not in _GROUPS)
+_NEVER_KEPT = {"redrawn"}  # no run is kept of a model whose layers were drawn anew
+_FACTS = tuple(
+    field.name for field in fields(Request) if field.name not in _GROUPS.keys() | _NEVER_KEPT
+)
 
 
 def stored_form(request: Request) -> dict[str, Any]:

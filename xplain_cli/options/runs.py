@@ -14,7 +14,7 @@ Backend = Literal["auto", "serial", "threads", "loky", "dask"]
 
 _ROWS = re.compile(r"(\d*):(\d*)")
 _SHARD = re.compile(r"(\d+)/(\d+)")
-_PAGE = Shape(re.compile(r"(?is).*\.html?"), "page.html")
+PAGE = Shape(re.compile(r"(?is).*\.html?"), "page.html")
 _SHA256 = Shape(re.compile(r"[0-9a-fA-F]{64}"), "64 hexadecimal digits")
 _ADDRESS = Shape(re.compile(r"[a-z]+://.+"), "tcp://HOST:8786")
 _TOLERATED = Shape(re.compile(r"\d+|\d+(\.\d+)?%"), "10 (rows) or 2.5%")
@@ -145,7 +145,8 @@ class References:
         "-b --baseline NAME[:KEY=VALUE]",
         "What a row is compared with: zero, mean, median, mode, row=ID, file=PATH,"
         " sample:k=50, or, of the class it is explained against (or class=NAME), medoid, nearest,"
-        " revert, of rows that labels=COLUMN of the background says to be of it too."
+        " revert, of rows that labels=COLUMN of the background says to be of it too; or"
+        " ganmex=G.xplain, what a generator that 'xplain baselines train' learned makes of it."
         " Default: median; lime draws from the background instead. Repeat it to compare several.",
         (),
         stored="baselines",
@@ -273,7 +274,7 @@ class Result:
         "--write-repeats", "Also write each repeat's weights.", default=False
     )
     report: str | None = option(
-        "--report PAGE.html", "Also write one HTML page of the run.", kind="path", shape=_PAGE
+        "--report PAGE.html", "Also write one HTML page of the run.", kind="path", shape=PAGE
     )
 
 

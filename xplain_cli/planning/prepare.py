@@ -1,7 +1,7 @@
 """Prepares a job: everything opened and chosen, its plan, and the work of a worker."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,7 @@ def assign(job: Job, pool_folder: Path | None, secret: str = "") -> Assignment:
             weight_columns=(*chosen.perturbation.weight_columns, *further[0]),
             stability_columns=(*chosen.perturbation.stability_columns, *further[1]),
         ),
+        layer_mean=chosen.neighbourhood.layer_mean,
         pool_folder=None if pool_folder is None else str(pool_folder.resolve()),
         batch_rows=opened.modality.batch_rows,
         sparse=chosen.neighbourhood.sparse,
@@ -120,12 +121,25 @@ def method_label(request: Request, chosen: Choices) -> str:
     method = chosen.method
     name = request.explanation.method.partition(":")[0].strip()
     plain = settings_of(type(method)())
-    changed = {k: v for k, v in settings_of(method).items() if v != plain[k]}
+    keys = {part.name: str(part.metadata.get("key", part.name)) for part in fields(method)}  # type: ignore[arg-type]  # every method is a dataclass
+    changed = {keys[k]: v for k, v in settings_of(method).items() if v != plain.get(k)}
     if not method.pooled:
         changed.pop("discretizer", None)  # it follows
     words = {True: "yes", False: "no"}
     pairs = [f"{k}={words.get(v, v) if isinstance(v, bool) else v}" for k, v in changed.items()]
     return name + (":" + ",".join(pairs) if pairs else "")
+
+
+def _of_this_model(request: Request, opened: Inputs) -> dict[str, Any]:
+    """Return what decides the numbers where the digest of the file does not say all."""
+    found: dict[str, Any] = {}
+    if opened.unsteady:
+        found["unsteady"] = True  # parts of such a run carry another word for their precision
+    if opened.recipe.member is not None:  # the digest is that of the whole file
+        found["member"] = opened.recipe.member
+    if request.redrawn is not None:  # another model than its file
+        found["redrawn"] = list(request.redrawn)
+    return found
 
 
 def make_plan(request: Request, opened: Inputs, chosen: Choices) -> Plan:
@@ -153,17 +167,14 @@ def make_plan(request: Request, opened: Inputs, chosen: Choices) -> Plan:
         "stability_k": request.sampling.stability_k,
         "model_batch_rows": opened.modality.batch_rows,
     }
-    if opened.unsteady:
-        numbers["unsteady"] = True  # parts of such a run carry another word for their precision
-    if opened.recipe.member is not None:  # the digest is that of the whole file
-        numbers["member"] = opened.recipe.member
+    numbers |= _of_this_model(request, opened)
     goal = chosen.budget.goal
     if goal is not None:
         numbers |= {"max_rel_se": goal.max_rel_se, "max_samples": goal.max_samples}
     selection: dict[str, Any] = {
         "rows": [opened.start, opened.stop],
         "id_column": request.ids.id_column,
-        "keep": list(request.ids.keep),
+        "keep": list(dict.fromkeys(request.ids.keep)),
         "values": not request.result.no_values,
         "repeats": request.result.write_repeats,
     }

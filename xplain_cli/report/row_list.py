@@ -1,4 +1,10 @@
-"""The section that finds rows: one line for each explanation, searched and sorted in the page."""
+"""The section that finds rows: one line for each explanation, searched and sorted in the page.
+
+A script does that, by measure (``tests/benchmarks/page_of_many.py``): the page of 10,000 rows has
+1.5 MB and opens in 0.3 s of processor time, for lines are made when they are looked at. The same
+lines as plain HTML make 2.7 MB and 3 s; folded away they open as fast, and can be neither searched
+nor sorted.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,7 +21,7 @@ from xplain_cli.report.selection import PageScope, reason_of
 from xplain_cli.report.sentences import spoken_reason
 from xplain_cli.report.source import PageSource
 
-MOST_BYTES = 1_000_000
+MOST_BYTES = 800_000
 """Bytes of the list in a page; explanations beyond are left out, and that is said."""
 _REASONS = 3  # that a line names
 _FEWEST = 4  # explanations: fewer need no list

@@ -6,7 +6,7 @@ from typing import Any
 
 from xplain_cli.modalities import Story
 from xplain_cli.output.cells import cleaned
-from xplain_cli.report.items import Item, Reason, number, signed
+from xplain_cli.report.items import Item, Reason, isolated, number, signed
 
 REASONS = 3
 """How many reasons a sentence names."""
@@ -35,6 +35,8 @@ class Wording:
         Whether ``base_value`` is what the model says of the baseline.
     baseline
         What rows are compared with, as every line of the output says it.
+    layer
+        The layer whose value is compared; empty: the input.
     """
 
     story: Story
@@ -43,6 +45,7 @@ class Wording:
     task: str
     based: bool
     baseline: str = ""
+    layer: str = ""
 
     @classmethod
     def of(cls, facts: Mapping[str, Any], story: Story) -> "Wording":
@@ -55,6 +58,7 @@ class Wording:
             task=facts["task"],
             based=numbers["method"]["name"] not in _UNBASED,
             baseline=cleaned(numbers["baseline"]),
+            layer=cleaned(numbers["method"].get("layer", "")),
         )
 
     @property
@@ -92,8 +96,8 @@ def _joined(words: Sequence[str]) -> str:
 def spoken_reason(reason: Reason, story: Story) -> str:
     """Return a feature with the bin that its weight speaks of, or with its value."""
     if reason.condition is not None:
-        return reason.condition
-    return story.spoken(reason.name, reason.value, reason.baseline)
+        return isolated(reason.condition)
+    return isolated(story.spoken(reason.name, reason.value, reason.baseline))
 
 
 def _said(reason: Reason, manner: Wording) -> str:
@@ -166,6 +170,8 @@ def sentences(exhibit: Item, weights: Sequence[Reason], manner: Wording) -> tupl
     if manner.based:
         verdict = _verdict(exhibit, manner, exhibit.base_value)
         without = manner.story.removed(exhibit.n_features, exhibit.n_changed, exhibit.origin)
+        if manner.layer:
+            without = f"With the layer {manner.layer} at its baseline ({manner.baseline})"
         said.append(f"{without} the model {verdict}.")
     elif manner.baseline:
         base = number(exhibit.base_value, 4)

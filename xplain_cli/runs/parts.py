@@ -157,6 +157,8 @@ def pack(records: Records, identity: str) -> bytes:
             sheet.add(str(name), frame.iloc[:, at])
         arrays |= sheet.arrays(prefix)
     arrays |= {f"repeats.{name}": array for name, array in records.repeats.items()}
+    if records.maps is not None:
+        arrays["maps"] = records.maps
     buffer = io.BytesIO()
     _write_arrays(buffer, {"head": _head(identity, arrays), **arrays})
     return buffer.getvalue()
@@ -196,6 +198,7 @@ def unpack(source: Path | BinaryIO, identity: str) -> Records:
                 stability=_frame(arrays, "stability"),
                 lines=arrays["lines"],
                 repeats={name.removeprefix("repeats."): arrays[name] for name in named},
+                maps=arrays["maps"] if "maps" in arrays.files else None,
             )
     except _DAMAGE as error:
         raise ValueError(f"{source if isinstance(source, Path) else 'a part'}: {error}") from error

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,14 @@ from xplain_cli.modalities import PROBE_ROWS
 from xplain_cli.models import Capabilities, LoadedModel, MaskedText, Model, ModelRecipe, Signature
 from xplain_cli.models.batches import count
 from xplain_cli.models.contract import Batch
-from xplain_cli.models.gradients import Gradient, Slopes
+from xplain_cli.models.gradients import INPUT, Gradient, Slopes
 from xplain_cli.workers.plain import fits, kinds_of
 from xplain_cli.workers.room import FACTS, GRADIENT_FACTS
 from xplain_cli.workers.rooms import Room, Rooms
 
 _FIRST_QUESTIONS = 32  # of a room: opening, settling, and whether the model answers alike twice
 _OF_CONFINEMENT = {"PermissionError", "gaierror"}
-_CALLED = ("leaves", "read_length")
+_CALLED = ("leaves", "read_length", "redrawable")
 
 
 def _masked_text(room: Room, number: int) -> MaskedText:
@@ -69,17 +70,19 @@ class FixedSlopes:
         return self.found
 
 
-def _gradient(room: Room, number: int) -> Gradient:
-    """Return the gradient of a model in a room."""
-    facts = room.ask("gradient", number)
+def _gradient(room: Room, number: int, layer: str = INPUT) -> Gradient:
+    """Return the gradient of a model in a room, by its input or by a layer."""
+    facts = room.ask("gradient", number, layer)
+    if not has_form(facts, _GRADIENT):
+        raise room.spoiled()
 
     def along(name: str) -> Callable[..., Any]:
-        return lambda *values: room.ask("along", number, name, *values)
+        return lambda *values: room.ask("along", number, layer, name, *values)
 
     def derive(points: FloatArray, slopes: Slopes) -> tuple[FloatArray, FloatArray]:
         # what a target reads of the scores is known here alone, and goes there as numbers
-        fixed = FixedSlopes(slopes(_matrix(room.ask("along", number, "scores", points))))
-        derivatives, scores = room.ask("along", number, "derive", points, fixed)
+        fixed = FixedSlopes(slopes(_matrix(room.ask("along", number, layer, "scores", points))))
+        derivatives, scores = room.ask("along", number, layer, "derive", points, fixed)
         return derivatives, scores
 
     return Gradient(
@@ -97,7 +100,7 @@ def _capabilities(room: Room, bound: dict[str, Any]) -> Capabilities:
     number, has = bound["number"], set(bound["has"])
     called: dict[str, Any] = {name: _ability(room, number, name) for name in _CALLED if name in has}
     if "gradient" in has:
-        called["gradient"] = lambda: _gradient(room, number)
+        called["gradient"] = partial(_gradient, room, number)
     if "masked_text" in has:
         called["masked_text"] = _masked_text(room, number)
     return Capabilities(row_by_row=bound["row_by_row"], why_not=bound["why_not"], **called)
@@ -176,6 +179,17 @@ class LoadedRoomModel:
 
 _BOUND = {"number": int, "has": tuple[str, ...], "row_by_row": bool, "why_not": dict[str, str]}
 """What a room says of a bound model."""
+
+_GRADIENT = {
+    "link": str,
+    "smooth": bool,
+    "single": bool,
+    "batch_rows": int,
+    "has_kinks": bool,
+    "shape": tuple[int, ...],
+    "held": int,
+}
+"""What a room says of a gradient."""
 
 
 def has_form(said: Any, kinds: Mapping[str, Any]) -> bool:

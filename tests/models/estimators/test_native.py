@@ -118,6 +118,18 @@ def test_scores_that_xgboost_calls_probabilities_are_margins(tmp_path, objective
         explained(tmp_path, content, response="predict_proba")
 
 
+@pytest.mark.parametrize("loss", ["Poisson", "Tweedie:variance_power=1.5", "RMSEWithUncertainty"])
+def test_catboost_answers_as_its_own_reader_does(tmp_path, loss):
+    kind = pytest.importorskip("catboost").CatBoostRegressor
+    model = kind(iterations=3, verbose=0, loss_function=loss, allow_writing_files=False)
+    model.fit(X, np.exp(X[:, 0])).save_model(tmp_path / "own.cbm")
+    own = kind().load_model(tmp_path / "own.cbm").predict(X).reshape(len(X), -1)
+    for content in ((tmp_path / "own.cbm").read_bytes(), pickle.dumps(model)):
+        signature, answers = explained(tmp_path, content)
+        assert signature.task == "regression"
+        assert np.array_equal(answers, own)
+
+
 def test_labels_beside_each_other_in_xgboost_are_several_outputs(tmp_path):
     yes = np.column_stack([TWO, X[:, 1] > 1]).astype(int)
     model = xgboost.XGBClassifier(**SMALL).fit(X, yes)

@@ -1,30 +1,42 @@
 """Pictures: files, folders and stacks; their superpixels are features."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from xplain_cli.baselines import Baseline, label_of, open_baseline
 from xplain_cli.baselines.assignment import check_unasked
 from xplain_cli.baselines.fills import MeanColour
+from xplain_cli.baselines.lessons import Examples, picture_examples
 from xplain_cli.datasets.pictures import Pictures, find_pictures
 from xplain_cli.datasets.pixels import Pixels
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import Rows
 from xplain_cli.methods import Method
+from xplain_cli.methods.defaults import follows_scores
 from xplain_cli.methods.linear_codes import code_size
-from xplain_cli.modalities import Load, Neighbourhood, OpenedModality, Piece, classes_named
+from xplain_cli.modalities import (
+    Load,
+    Neighbourhood,
+    OpenedModality,
+    Piece,
+    classes_named,
+    model_id,
+)
 from xplain_cli.modalities.image.candidates import OtherPictures, PictureReference
 from xplain_cli.modalities.image.compose import PictureRow
+from xplain_cli.modalities.image.foils import asks_late
 from xplain_cli.modalities.image.masks import PictureMasker
 from xplain_cli.modalities.image.preparation import Preparation, prepare_pictures
 from xplain_cli.modalities.image.superpixels import (
     DEFAULT_SEGMENTS,
     Cut,
-    open_superpixels,
+    open_cut,
 )
 from xplain_cli.models import LoadedModel, Model, PictureInput, Signature
 from xplain_cli.options.request import Request
@@ -32,6 +44,7 @@ from xplain_cli.options.request import Request
 _TRIED, _PROBED = 64, 4
 _BATCH, _BATCH_BYTES = 32, 48_000_000
 _CHUNK_ROWS = 4
+_REFERENCE = 256
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,8 @@ class PictureData:
         The first pictures as the model takes them, all of one shape.
     largest
         Bytes of the largest picture as the model takes it.
+    model_id
+        SHA-256 (hex) of the model, and its member.
     """
 
     request: Request
@@ -70,6 +85,7 @@ class PictureData:
     takes: PictureInput
     first: Any
     largest: int
+    model_id: str = ""
 
     columns: tuple[str, ...] = ()
 
@@ -112,6 +128,14 @@ class PictureData:
         """Return the first pictures."""
         return self.first
 
+    def reference(self) -> Any:
+        """Return the first pictures that can be read, at most 256, as the model takes them."""
+        read = []
+        for picture in self.found.take(0, min(self.n_rows, _REFERENCE), self.preparation.reading):
+            with contextlib.suppress(RefusedError):
+                read.append(self.preparation.form.apply(self._plain.pixels(picture).values))
+        return np.stack(read)
+
     def pieces(self, size: int, start: int, stop: int) -> Iterator[Piece]:
         """Yield references to the pictures start..stop in pieces of *size*."""
         for at in range(start, stop, size):
@@ -125,8 +149,15 @@ class PictureData:
 
     def perturbation_for(self, method: Method, model: Model, signature: Signature) -> Neighbourhood:
         """Return the masker, and say where the masks are too few for a code."""
+        if self._by_pixel and not follows_scores(method):
+            raise UsageError(
+                "--unit pixel: a picture has too many pixels to be masked one by one; take -m ig or"
+                " another method by gradients, or leave it out"
+            )
         label = label_of("image", self.baseline, self.request.first_baseline)
-        fitted = check_unasked(self.baseline.fit(self._reference(model, signature)), label)
+        fitted = self.baseline.fit(self._reference(model, signature))
+        if not asks_late(fitted):
+            check_unasked(fitted, label)
         perturbation, notes = replace(self._plain, hidden=fitted), list(fitted.notes)
         count = self.cut.most
         asked = self.request.sampling.samples or method.default_budget(perturbation)[0]
@@ -144,14 +175,20 @@ class PictureData:
         """Return what baselines are fitted on."""
         classes = classes_named(signature)
         return PictureReference(
-            self.others, self.found, self._plain, model, self.batch_rows, classes
+            self.others, self.found, self._plain, model, self.batch_rows, classes, self.model_id
         )
+
+    @property
+    def _by_pixel(self) -> bool:
+        """Whether every pixel is a feature."""
+        return self.request.texts.unit == "pixel"
 
     @property
     def _plain(self) -> PictureMasker:
         """The masker that reads and cuts pictures, whatever hides their superpixels."""
         shape = (self.takes.height, self.takes.width, self.takes.channels)
-        return PictureMasker(self.cut, MeanColour(), self.preparation.form, shape)
+        form = self.preparation.form
+        return PictureMasker(self.cut, MeanColour(), form, shape, by_pixel=self._by_pixel)
 
     def read(self, number: int) -> PictureRow:
         """
@@ -165,6 +202,25 @@ class PictureData:
         picture = self.found.take(number, number + 1, self.preparation.reading)[0]
         return self._plain.read(picture)
 
+    def original(self, number: int) -> NDArray[Any]:
+        """
+        Return a picture (h, w, c) at its own size, upright, to draw on.
+
+        Raises
+        ------
+        RefusedError
+            It cannot be read.
+        """
+        whole = replace(self.preparation.reading, resize=None, short=None, crop=None)
+        return self.found.take(number, number + 1, whole)[0].read().values
+
+    def examples(self, model: Model) -> Examples:
+        """Return pictures of one size (``Modality.examples``)."""
+        source = self._reference(model, model.signature).readable()
+        return picture_examples(
+            source, self.preparation.form.apply, self.preparation.form.numbers()
+        )
+
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading and the splitting decides the numbers."""
         return {
@@ -176,7 +232,8 @@ class PictureData:
 
     def facts(self) -> dict[str, Any]:
         """Return what the manifest says of the pictures."""
-        return {"pictures": len(self.found), "segmenter": self.request.segmentation.segmenter}
+        cut = "every pixel" if self._by_pixel else self.request.segmentation.segmenter
+        return {"pictures": len(self.found), "segmenter": cut}
 
     def described(self) -> str:
         """Return the model's inputs in a line."""
@@ -251,7 +308,8 @@ def open_data(request: Request, load: Load) -> OpenedModality:
         With the file, the place and the way out.
     """
     found = find_pictures(request.sources.data)
-    cut = open_superpixels(request.segmentation.segmenter, request.segmentation.segments)
+    asked = request.segmentation
+    cut = open_cut(asked.segmenter, asked.segments, request.texts.unit)
     loaded = load()
     takes = _takes(request, loaded)
     preparation = prepare_pictures(request, takes)
@@ -261,5 +319,6 @@ def open_data(request: Request, load: Load) -> OpenedModality:
     others = OtherPictures(preparation.reading)
     inputs = np.stack([preparation.form.apply(pixels.values) for pixels in first])
     largest = _largest(request, found, preparation, inputs)
-    data = PictureData(request, found, preparation, cut, baseline, others, takes, inputs, largest)
+    held = (request, found, preparation, cut, baseline, others, takes, inputs, largest)
+    data = PictureData(*held, model_id=model_id(request, loaded))
     return OpenedModality(data, loaded)

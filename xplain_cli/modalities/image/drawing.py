@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray, Records
@@ -21,14 +22,44 @@ from xplain_cli.modalities.image.map_folders import Index, MapFolders
 from xplain_cli.modalities.image.map_names import map_names
 from xplain_cli.runs.paths import unwritable, write_atomically
 
+_LEAST = {"probability": 0.05, "log-odds": 0.2}
+_SHARE = 0.05  # of the model's own number
+_ERRORS = 2.0  # standard errors: less is noise
+
 
 @dataclass(frozen=True)
 class _Explained:
-    """One target of one picture: what is written below it, and the weight of each superpixel."""
+    """
+    One target of one picture.
+
+    Attributes
+    ----------
+    caption
+        What is written below it.
+    target, weights
+        What was explained, and the weight of each superpixel.
+    floor
+        The least weight whose colour may be full.
+    """
 
     caption: str
     target: str
     weights: FloatArray
+    floor: float
+
+
+def _floor(line: Any, errors: FloatArray) -> float:
+    """
+    Return the least weight that counts as one: colours are full from there on.
+
+    A picture in which nothing moves the target must look like it, so weights of a few thousandths
+    of a probability are not drawn as strong as any, nor are those that are noise.
+    """
+    least = _LEAST.get(str(line["output_scale"]).partition(":")[0])
+    if least is None:  # raw: the unit is the model's own
+        least = _SHARE * max(abs(float(line["prediction"])), abs(float(line["base_value"])))
+    noise = float(np.nanmax(errors, initial=0.0))
+    return max(least, _ERRORS * noise)
 
 
 def _explained(records: Records) -> dict[int, list[_Explained]]:
@@ -46,20 +77,24 @@ def _explained(records: Records) -> dict[int, list[_Explained]]:
         scale = "" if line["output_scale"] == "raw" else f" {line['output_scale']}"
         caption = (
             f"{line['row_id']}: {line['target']}{scale} {line['prediction']:.3g};"
-            f" hidden: {line['baseline']}"
+            f" {'baseline' if 'layer=' in line['method'] else 'hidden'}: {line['baseline']}"
         )
-        one = _Explained(caption, str(line["target"]), weights)
+        floor = _floor(line, part["std_error"].to_numpy(dtype=np.float64))
+        one = _Explained(caption, str(line["target"]), weights, floor)
         found.setdefault(int(line["row"]), []).append(one)
     return found
 
 
-def _pictures(row: PictureRow, explained: Sequence[_Explained]) -> Iterator[tuple[str, int, bytes]]:
+def _pictures(
+    row: PictureRow, original: NDArray[Any], explained: Sequence[_Explained]
+) -> Iterator[tuple[str, int, bytes]]:
     """Draw everything of one picture: (kind, number of the target, bytes)."""
     yield "segments", 1, draw_segments(row.labels)
-    ground = Backdrop(row.labels)
+    ground = Backdrop(row.labels, row.size, row.box, by_pixel=row.by_pixel)
     for number, one in enumerate(explained, start=1):
-        yield "heatmaps", number, draw_heatmap(ground, one.weights, one.caption)
-        yield "overlays", number, draw_overlay(row.values, ground, one.weights, one.caption)
+        yield "heatmaps", number, draw_heatmap(ground, one.weights, one.caption, one.floor)
+        overlay = draw_overlay(original, ground, one.weights, one.caption, one.floor)
+        yield "overlays", number, overlay
 
 
 def _arrays(row: PictureRow, explained: Sequence[_Explained]) -> Callable[[Any], None]:
@@ -73,7 +108,11 @@ def _arrays(row: PictureRow, explained: Sequence[_Explained]) -> Callable[[Any],
 
 
 def _draw_row(
-    folders: MapFolders, name: str, row: PictureRow, explained: Sequence[_Explained]
+    folders: MapFolders,
+    name: str,
+    row: PictureRow,
+    original: NDArray[Any],
+    explained: Sequence[_Explained],
 ) -> list[tuple[str, str]]:
     """Write the files of one picture; return (kind, name) of each."""
     written: list[tuple[str, str]] = []
@@ -88,7 +127,7 @@ def _draw_row(
         written.append((kind, file))
 
     if folders.paths.keys() & {"heatmaps", "segments", "overlays"}:
-        for kind, number, data in _pictures(row, explained):
+        for kind, number, data in _pictures(row, original, explained):
             if kind in folders.paths:
                 keep(kind, f"{name}.png" if number == 1 else f"{name}.{number}.png", data)
     if "maps" in folders.paths:
@@ -138,11 +177,11 @@ def draw_maps(
         drawn = []
         for number in wanted:
             try:
-                row = data.read(number)
+                row, original = data.read(number), data.original(number)
             except RefusedError:
                 lost.append(f"{data.found.ids[number]}: can no longer be read, and has no map")
                 continue
-            files = _draw_row(folders, names[number], row, explained[number])
+            files = _draw_row(folders, names[number], row, original, explained[number])
             drawn += [(kind, row.id, name) for kind, name in files]
         return drawn
 

@@ -2,19 +2,20 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xplain_cli.baselines.assignment import Assigned, FittedBaseline
+from xplain_cli.baselines.assignment import Ask, Assigned, FittedBaseline
 from xplain_cli.baselines.fills import mean_colours
 from xplain_cli.errors import RefusedError, well_formed
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray, add_up
 from xplain_cli.features import (
     FeatureLabels,
+    Grid,
     Inclusion,
     Subset,
     Traits,
@@ -22,9 +23,15 @@ from xplain_cli.features import (
     not_refined,
     read_whole,
     unsalted,
-    without_baselines,
 )
 from xplain_cli.modalities.image.compose import InputForm, PictureRow, blend, compose
+from xplain_cli.modalities.image.foils import (
+    FOIL_COLUMNS,
+    asks_late,
+    foil_facts,
+    given_pictures,
+)
+from xplain_cli.modalities.image.spreading import spread
 from xplain_cli.modalities.image.superpixels import Cut, Scene
 
 
@@ -93,7 +100,6 @@ class PictureRows:
 
     read_to = read_whole
     refined = not_refined
-    with_baselines = without_baselines
     judged = not_judged
 
     def __len__(self) -> int:
@@ -125,6 +131,14 @@ class PictureRows:
             {at: self.empty[i] for at, i in enumerate(rows) if i in self.empty},
         )
 
+    def with_baselines(
+        self, pairs: IntArray, outputs: FloatArray, ask: Ask
+    ) -> tuple["PictureRows", IntArray]:
+        """Give the pictures baselines of the classes that they are explained against."""
+        read = [self._read(row) for row in range(len(self))]
+        made, asked = given_pictures(read, pairs, outputs, ask)
+        return replace(self, rows=tuple(made)), asked
+
     def _read(self, row: int) -> PictureRow:
         picture = self.rows[row]
         if picture is None:
@@ -149,13 +163,23 @@ class PictureRows:
         seen = [self._read(row).seen for row in range(len(self))]
         return np.stack([picture + (picture.max() - picture.min()) for picture in seen])
 
-    def pooled(self, rows: IntArray, parts: FloatArray) -> FloatArray:
+    def pooled(self, rows: IntArray, parts: FloatArray, grid: Grid = None) -> FloatArray:
         """Return the sums (p, n) over the pixels of superpixels (``MaskedRows.pooled``)."""
         found = []
+        for row, cells in zip(rows.tolist(), self.charted(rows, parts, grid), strict=True):
+            labels = self._read(row).labels
+            by_pixel = cells if grid is None else spread(cells, *labels.shape)
+            flat = labels.ravel()
+            found.append(np.bincount(flat, by_pixel.ravel(), minlength=int(flat.max()) + 1))
+        return np.stack(found)
+
+    def charted(self, rows: IntArray, parts: FloatArray, grid: Grid = None) -> FloatArray:
+        """Return maps (p, h, w) of pixels, or of a layer's cells (``MaskedRows.charted``)."""
+        found = []
         for row, part in zip(rows.tolist(), parts, strict=True):
-            labels = self._read(row).labels.ravel()
-            by_pixel = np.ascontiguousarray(part.reshape(len(labels), -1).T)
-            found.append(np.bincount(labels, add_up(by_pixel), minlength=int(labels.max()) + 1))
+            height, width = self._read(row).labels.shape if grid is None else grid
+            by_channel = np.ascontiguousarray(part.reshape(height * width, -1).T)
+            found.append(add_up(by_channel).reshape(height, width))
         return np.stack(found)
 
     def shown(self) -> FeatureLabels:
@@ -177,6 +201,14 @@ def _colour_names(row: PictureRow) -> list[str]:
         return [" ".join(f"{part:.4g}" for part in mean) for mean in means]
     means = np.repeat(means, 3, axis=1) if means.shape[1] == 1 else means[:, :3]
     return ["#" + "".join(f"{round(part):02x}" for part in mean) for mean in means.tolist()]
+
+
+def _names(row: PictureRow) -> list[str]:
+    """Return what features are called: superpixels by number, pixels by x and y."""
+    if row.by_pixel:
+        height, width = row.labels.shape
+        return [f"pixel {x},{y}" for y in range(height) for x in range(width)]
+    return [f"superpixel {s}" for s in range(row.count)]
 
 
 def _places_of(row: PictureRow) -> NDArray[Any]:
@@ -207,7 +239,7 @@ def show(rows: Sequence[PictureRow | None]) -> FeatureLabels:
     places = np.full((*shape, len(_PLACES)), np.nan)
     for i, row in enumerate(rows):
         if row:
-            names[i, : counts[i]] = [f"superpixel {s}" for s in range(counts[i])]
+            names[i, : counts[i]] = _names(row)
             values[i, : counts[i]] = _colour_names(row)
             places[i, : counts[i]] = _places_of(row)
     whole = places if np.isnan(places).any() else places.astype(np.int64)
@@ -218,6 +250,7 @@ def show(rows: Sequence[PictureRow | None]) -> FeatureLabels:
         "conversions": np.array(said, dtype=object),
         "baseline_origin": np.array([one and one.origins[0] for one in given], dtype=object),
         "baseline_distance": np.array([_distance(one) for one in given]),
+        **foil_facts(rows),
     }
     return FeatureLabels(names, values, columns, facts)
 
@@ -237,12 +270,15 @@ class PictureMasker:
         How the model takes pictures.
     shape
         (height, width, channels) that the model takes; None where it takes any.
+    by_pixel
+        Whether every pixel is a feature.
     """
 
     cut: Cut
     hidden: FittedBaseline
     form: InputForm
     shape: tuple[int | None, int | None, int | None] = (None, None, None)
+    by_pixel: bool = False
 
     draws: ClassVar[None] = None
     inclusion: ClassVar[Inclusion] = "bernoulli"
@@ -254,16 +290,25 @@ class PictureMasker:
     @property
     def traits(self) -> Traits:
         """What planning and the engine must know of it."""
+        late, hidden = asks_late(self.hidden), self.hidden
+        known = Traits(
+            has_baselines=late,
+            most_asked=hidden.most_asked if late else 0,
+            needs_foil=late and hidden.wanted is None,
+            no_path=None,
+            maps=True,
+        )
         if np.dtype(self.form.dtype).kind == "f":
-            return Traits(no_path=None)
+            return known
         why = f"follows paths of numbers, and the model is handed pictures of {self.form.dtype}"
-        return Traits(no_path=f"{why} (--rescale hands it floats)")
+        return replace(known, no_path=f"{why} (--rescale hands it floats)")
 
     @property
     def stability_columns(self) -> tuple[str, ...]:
         """What was converted, and where the baseline is a picture of its own, which."""
         named = ("baseline_origin",) if self.hidden.has_origins else ()
-        return ("conversions", *named)
+        said = FOIL_COLUMNS if asks_late(self.hidden) else ()
+        return ("conversions", *named, *said)
 
     def split(self, batch: Sequence[LazyPicture]) -> PictureRows:
         """Read and cut pictures, one after the other; what cannot be read has its reason."""
@@ -272,7 +317,8 @@ class PictureMasker:
         for i, picture in enumerate(batch):
             try:
                 row = self.read(picture)
-                if np.array_equal(row.seen, row.stand_in):  # what has no baseline fails here
+                known = not asks_late(self.hidden)
+                if known and np.array_equal(row.seen, row.stand_in):  # without one it fails here
                     empty[i] = _NOTHING
                 rows.append(row)
                 keys.append(row.key())
@@ -327,4 +373,5 @@ class PictureMasker:
             self.form,
             self.hidden,
             pixels.notes,
+            self.by_pixel,
         )

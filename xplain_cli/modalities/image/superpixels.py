@@ -18,6 +18,7 @@ from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.modalities import content_sha256
 from xplain_cli.modalities.image.segmenters import SEGMENTERS, Grid, Segmenter
 from xplain_cli.modalities.image.small_copies import places, similarity, small_copy, unit
+from xplain_cli.options.texts import Texts
 from xplain_cli.remote import is_remote
 from xplain_cli.specs import build, settings_of
 
@@ -168,6 +169,22 @@ class Superpixels:
 
 
 @dataclass(frozen=True)
+class PixelCut:
+    """Every pixel is a feature: nothing is cut."""
+
+    most: ClassVar[None] = None
+
+    def numbers(self) -> dict[str, Any]:
+        """Return what of it decides the numbers."""
+        return {"kind": "Pixels"}
+
+    def split(self, values: NDArray[Any], scene: Scene) -> Labels:  # noqa: ARG002 - the protocol's
+        """Return the number of each pixel, row by row."""
+        height, width = values.shape[:2]
+        return np.arange(height * width, dtype=np.int32).reshape(height, width)
+
+
+@dataclass(frozen=True)
 class LabelMaps:
     """
     The user's own superpixels.
@@ -288,3 +305,22 @@ def open_superpixels(text: str, segments: int | None) -> Cut:
     if segments is None and segmenter.sized:
         segments = DEFAULT_SEGMENTS
     return Superpixels(segmenter, segments)
+
+
+def open_cut(text: str, segments: int | None, unit: str) -> Cut:
+    """
+    Build what ``--unit`` says: pixels, or the superpixels of ``open_superpixels``.
+
+    Raises
+    ------
+    UsageError, RefusedError
+        What ``open_superpixels`` raises; another unit; a number of superpixels where nothing is
+        cut.
+    """
+    if unit not in {"superpixel", "pixel", Texts().unit}:  # the last is what nobody named
+        raise UsageError(f"--unit {unit}: pictures have the units superpixel and pixel")
+    if unit != "pixel":
+        return open_superpixels(text, segments)
+    if segments is not None:
+        raise UsageError("--segments: --unit pixel cuts no superpixels; leave one out")
+    return PixelCut()

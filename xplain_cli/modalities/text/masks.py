@@ -24,6 +24,7 @@ from xplain_cli.features import (
     not_pooled,
     not_refined,
     nothing_between,
+    uncharted,
     without_baselines,
 )
 from xplain_cli.modalities.tabular.draws import row_keys
@@ -194,6 +195,7 @@ class TextRows:
     between = nothing_between
     ends = shifted = no_ends
     pooled = not_pooled
+    charted = uncharted
     with_baselines = without_baselines
     judged = not_judged
 

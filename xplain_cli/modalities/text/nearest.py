@@ -19,6 +19,7 @@ from xplain_cli.features import (
     not_pooled,
     not_refined,
     nothing_between,
+    uncharted,
     without_baselines,
 )
 from xplain_cli.modalities.text.alignment import ABSENT, Change, align
@@ -130,6 +131,7 @@ class AlignedRows:
     between = nothing_between
     ends = shifted = no_ends
     pooled = not_pooled
+    charted = uncharted
     refined = not_refined
     with_baselines = without_baselines
     judged = not_judged

@@ -143,6 +143,12 @@ class Chain:
             points = stage.forward(points)
         return points
 
+    def in_blocks(self, points: FloatArray) -> FloatArray:
+        """Return what the last stage makes of points, in blocks of one size."""
+        for stage in self.stages:
+            points = _in_blocks(stage, points)
+        return points
+
     def derive(self, points: FloatArray, slopes: Slopes) -> tuple[FloatArray, FloatArray]:
         """Return the derivatives (m, d) of what is read of the last stage, and that (m, k)."""
         made = [points]

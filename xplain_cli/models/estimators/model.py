@@ -1,6 +1,7 @@
 """Fitted scikit-learn estimators and whatever predicts as they do."""
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import (
     Batch,
     Capabilities,
+    Levels,
     Model,
     ModelRecipe,
     OtherModalityError,
@@ -49,13 +51,15 @@ from xplain_cli.models.estimators.columns import (
     takes_texts,
 )
 from xplain_cli.models.estimators.networks import estimator_gradient
+from xplain_cli.models.estimators.redrawing import layers_of, redraw_estimator, why_no_layers
 from xplain_cli.models.estimators.trees import leaf_boxes, why_no_trees
 from xplain_cli.models.pickles.object_graph import held_by
-from xplain_cli.models.responses import Answer, expand, settle_answer
+from xplain_cli.models.responses import Answer, are_labels, expand, settle_answer
 from xplain_cli.targets import of_several
 
 _T = TypeVar("_T")
 _ROW_BY_ROW = ("DecisionTree", "ExtraTree", "RandomForestC", "RandomForestR")
+_CELLS = (str, int, float, np.bool_, np.integer, np.floating, type(None))
 RESPONSES = ("predict_proba", "decision_function", "predict")
 
 
@@ -90,11 +94,14 @@ class EstimatorModel:
         """Leaves of tree models, which trees and forests add up row by row; gradients of others."""
         kind, why = type(self.estimator), why_no_trees(self.estimator)
         alone = kind.__module__.startswith("sklearn.") and kind.__name__.startswith(_ROW_BY_ROW)
+        fixed = why_no_layers(self.estimator)
+        lacking = {"leaves": why, "redrawable": fixed}
         return Capabilities(
             leaves=None if why else partial(leaf_boxes, self.estimator, self.signature),
             gradient=partial(estimator_gradient, self.estimator, self.signature, self._inputs),
+            redrawable=None if fixed else partial(layers_of, self.estimator),
             row_by_row=alone,
-            why_not={"leaves": why} if why else {},
+            why_not={name: reason for name, reason in lacking.items() if reason},
         )
 
 
@@ -129,6 +136,17 @@ def _by_position(batch: pd.DataFrame) -> bool:
     return list(batch.columns) == list(map(str, range(batch.shape[1])))
 
 
+def _check_levels(source: str, levels: Mapping[str, Levels]) -> None:
+    """Refuse categories that no cell of a table is: dates, intervals, pairs."""
+    for column, known in levels.items():
+        odd = {type(one).__name__ for one in known.values or () if not isinstance(one, _CELLS)}
+        if odd:
+            raise RefusedError(
+                f"{source}: column {column!r}: its categories are of the type {min(odd)}, which"
+                " no cell of a table is; fit the model with texts instead (astype(str))"
+            )
+
+
 @dataclass
 class Estimator:
     """A judged and loaded estimator, its own ``n_jobs`` set to 1."""
@@ -152,6 +170,8 @@ class Estimator:
                 f"{self.source}: its first step splits texts into words", "text"
             )
         single_threaded(self.estimator)
+        if self.recipe.redraw is not None:
+            redraw_estimator(self.estimator, self.recipe.redraw)
         self.columns = fitted_names(self.estimator)
         self.n_columns = fitted_width(self.estimator)
         places = self.columns or tuple(map(str, range(self.n_columns or 0)))
@@ -164,6 +184,7 @@ class Estimator:
         kinds |= boosted_kinds(self.estimator, self.categories, places)
         self.all_numeric = bool(places) and kinds.numeric == frozenset(places)
         self.discrete, self.numeric, self.levels = kinds.discrete, kinds.numeric, kinds.levels
+        _check_levels(self.source, kinds.levels)
         self.blanks = frozenset(
             i for i, c in enumerate(places) if c in kinds.levels and kinds.levels[c].missing is None
         )
@@ -268,10 +289,13 @@ class Estimator:
         """Return what a classifier predicts of the first rows; None where it does not say."""
         if task != "classification" or not callable(getattr(self.estimator, "predict", None)):
             return None
-        try:
-            return self._first(lambda inputs: np.asarray(self.estimator.predict(inputs)), batch)[0]
-        except Exception:  # noqa: BLE001 - it is asked something else, and answers that
-            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # nothing of this answer is explained
+            try:
+                asked = self._first(lambda rows: np.asarray(self.estimator.predict(rows)), batch)
+            except Exception:  # noqa: BLE001 - it is asked something else, and answers that
+                return None
+        return asked[0]
 
     def _answer(
         self, response: str, task: str, matrix: FloatArray, chosen: npt.NDArray[Any] | None
@@ -282,7 +306,7 @@ class Estimator:
         if task == "classification":
             names = self._class_names(response, columns)
             named = names is not None and of_several(names)
-            if chosen is not None and chosen.shape == matrix.shape and columns > 1 and not named:
+            if chosen is not None and are_labels(chosen, matrix) and not named:
                 # a column of yes and no for each label, of which several may hold
                 labels = names or tuple(map(str, range(columns)))
                 names = tuple(f"output_{label}=1" for label in labels)

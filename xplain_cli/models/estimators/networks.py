@@ -4,11 +4,12 @@ Pipelines, searches and calibrations around them are followed; what cannot be is
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from xplain_cli.errors import UsageError
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import Signature, UnableError
 from xplain_cli.models.estimators.chains import (
@@ -23,9 +24,9 @@ from xplain_cli.models.estimators.chains import (
 )
 from xplain_cli.models.estimators.columns import fitted_names, fitted_width, inner, steps_of
 from xplain_cli.models.estimators.coordinates import Coordinates, behind, beside, coordinates_of
-from xplain_cli.models.gradients import IDENTITY, SHARES, SIGMOID, SOFTMAX, Gradient
+from xplain_cli.models.gradients import IDENTITY, INPUT, SHARES, SIGMOID, SOFTMAX, Gradient
 
-_NETWORKS = frozenset({"MLPClassifier", "MLPRegressor"})
+NETWORKS = frozenset({"MLPClassifier", "MLPRegressor"})
 _LINEAR = frozenset({
     *("ARDRegression", "BayesianRidge", "ElasticNet", "ElasticNetCV", "HuberRegressor", "Lars"),
     *("LarsCV", "Lasso", "LassoCV", "LassoLars", "LassoLarsCV", "LassoLarsIC", "LinearRegression"),
@@ -40,6 +41,9 @@ _CLASSIFIERS = frozenset({
     "SGDClassifier",
 })
 _LOG_LINKS = frozenset({"GammaRegressor", "PoissonRegressor", "TweedieRegressor"})
+LINEAR_MODELS = _LINEAR | _CLASSIFIERS | _LOG_LINKS
+HIDDEN = "hidden_"
+"""What the name of a hidden layer begins with; its number follows, counted from 1."""
 _FOLLOWED = "needs a network or a linear model that NumPy can follow"
 
 
@@ -217,9 +221,9 @@ def _read(estimator: Any, names: Sequence[str], outputs: int, response: str) -> 
         return _voted(model, names, outputs, response)
     if not type(model).__module__.startswith("sklearn."):
         raise UnableError(f"{_FOLLOWED}, and {name} is no estimator of scikit-learn's own")
-    if name in _NETWORKS:
+    if name in NETWORKS:
         found = _network(model, outputs, response)
-    elif name in _LINEAR | _CLASSIFIERS | _LOG_LINKS:
+    elif name in LINEAR_MODELS:
         found = _linear(model, outputs, response)
     else:
         raise UnableError(f"{_FOLLOWED}, not {name}")
@@ -240,8 +244,45 @@ def _leave(owners: Sequence[int], columns: int) -> Callable[[FloatArray], FloatA
     return leave
 
 
+def _hidden(stages: Sequence[Stage]) -> dict[str, int]:
+    """Return behind how many stages each hidden layer of a network ends, by its name."""
+    last = max((i for i, stage in enumerate(stages) if isinstance(stage, Affine)), default=0)
+    ends = [i + 1 for i, stage in enumerate(stages[:last]) if isinstance(stage, Relu | Bend)]
+    return {f"{HIDDEN}{number}": end for number, end in enumerate(ends, start=1)}
+
+
+def _at_hidden(whole: Gradient, stages: tuple[Stage, ...], name: str) -> Gradient:
+    """Return the gradient by what a hidden layer makes; *whole* is that by the input."""
+    known = {} if any(isinstance(stage, Blend) for stage in stages) else _hidden(stages)
+    if not known:
+        raise UnableError("follows hidden layers of a network, and this model names none")
+    if name not in known:
+        raise UsageError(f"no layer {name!r} in this model; it has {', '.join(known)}")
+    before, after = Chain(stages[: known[name]]), Chain(stages[known[name] :])
+
+    def enter(batch: Any) -> FloatArray:
+        return before.in_blocks(whole.enter(batch))
+
+    width = before.in_blocks(np.zeros((1, _width(stages)))).shape[1]
+    return replace(
+        whole,
+        enter=enter,
+        leave=np.asarray,
+        scores=after.scores,
+        derive=after.derive,
+        kinks=after.kinks if after.pieces else None,
+        smooth=after.smooth,
+        shape=(width,),
+    )
+
+
+def _width(stages: Sequence[Stage]) -> int:
+    """Return how many numbers the first matrix takes."""
+    return next(len(stage.matrix) for stage in stages if isinstance(stage, Affine))
+
+
 def estimator_gradient(
-    estimator: Any, signature: Signature, inputs: Callable[[Any], Any]
+    estimator: Any, signature: Signature, inputs: Callable[[Any], Any], layer: str = INPUT
 ) -> Gradient:
     """
     Return the gradient of a fitted estimator, in double precision.
@@ -250,11 +291,16 @@ def estimator_gradient(
     ----------
     inputs
         Returns a batch as the first step of the estimator takes it.
+    layer
+        ``hidden_1``, ``hidden_2``, ...: by what that layer of a network makes.
 
     Raises
     ------
     UnableError
-        It is no network and no linear model, or stands behind steps that cannot be followed.
+        It is no network and no linear model, or stands behind steps that cannot be followed; or it
+        has no hidden layer.
+    UsageError
+        It has no such layer.
     """
     width = fitted_width(estimator)
     names = fitted_names(estimator) or tuple(map(str, range(width or 0)))
@@ -262,7 +308,7 @@ def estimator_gradient(
         raise UnableError("needs a model that knows how many columns it takes")
     net = _read(estimator, names, len(signature.outputs), signature.response)
     chain, coordinates = Chain(net.stages), net.coordinates
-    return Gradient(
+    whole = Gradient(
         enter=lambda batch: np.ascontiguousarray(coordinates.enter(inputs(batch))),
         leave=_leave(coordinates.owners, len(names)),
         scores=chain.scores,
@@ -271,3 +317,4 @@ def estimator_gradient(
         kinks=chain.kinks if chain.pieces else None,
         smooth=chain.smooth,
     )
+    return whole if layer == INPUT else _at_hidden(whole, net.stages, layer)

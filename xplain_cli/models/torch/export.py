@@ -15,6 +15,7 @@ from typing import Any
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models.torch.archive import EXPORT, REFUSED
+from xplain_cli.models.torch.layer_names import StoredLayer, stored_layers
 
 _NAME = re.compile(r"[\w.]*", re.ASCII)
 _PLAIN = re.compile(r"[\w.,:+\-> ]*", re.ASCII)
@@ -72,6 +73,8 @@ class Program:
         The input's lengths; None: any.
     outputs
         How many values it returns.
+    layers
+        What it calls its layers, in their order.
     """
 
     members: Mapping[str, bytes]
@@ -80,6 +83,7 @@ class Program:
     dtype: str
     shape: tuple[int | None, ...]
     outputs: int
+    layers: Mapping[str, StoredLayer]
 
 
 class _OddError(Exception):
@@ -227,6 +231,7 @@ def _judged(members: dict[str, bytes]) -> Program:
         _DTYPES[meta["dtype"]],
         tuple(_length(size) for size in meta["sizes"]),
         len(signature["output_specs"]),
+        stored_layers(members),
     )
 
 

@@ -1,8 +1,8 @@
 """The gradient of torch modules: exported graphs in double precision, TorchScript as is."""
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,20 @@ import pandas as pd
 
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import Signature, UnableError
-from xplain_cli.models.gradients import IDENTITY, SIGMOID, SOFTMAX, Gradient, Kinks, Slopes
+from xplain_cli.models.gradients import (
+    IDENTITY,
+    INPUT,
+    SIGMOID,
+    SOFTMAX,
+    Gradient,
+    Kinks,
+    Slopes,
+)
+from xplain_cli.models.torch.archive import EXPORT
 from xplain_cli.models.torch.graphs import ScoreGraph, kind_of, read_graph
 from xplain_cli.models.torch.kinks import graph_kinks
+from xplain_cli.models.torch.layer_names import StoredLayer
+from xplain_cli.models.torch.layers import cut_graph, find_layer
 
 _MOST_ROWS, _MOST_PICTURES, _BATCH_NUMBERS = 512, 64, 1 << 22
 """Points of a batch: of rows of a table, of pictures, and numbers in it."""
@@ -59,15 +70,24 @@ class Differentiable:
         What makes scores of outputs of these.
     dtype
         The torch type that it takes.
+    rows
+        The one number of points that it takes; None: any.
     """
 
     run: Callable[[Any], Any]
     columns: ScoreColumns
     dtype: Any
+    rows: int | None = None
 
     def _own(self, points: Any) -> Any:
-        made = self.run(points)
-        return made.reshape(len(points), -1)
+        import torch
+
+        count = len(points)
+        if self.rows is None or count == self.rows:
+            return self.run(points).reshape(count, -1)
+        filled = torch.arange(-(-count // self.rows) * self.rows).clamp(max=count - 1)
+        parts = [self.run(points[some]) for some in filled.split(self.rows)]
+        return torch.cat([one.reshape(self.rows, -1) for one in parts])[:count]
 
     def scores(self, points: FloatArray) -> FloatArray:
         """Return the scores (m, k)."""
@@ -123,13 +143,32 @@ def _left(layout: str) -> Callable[[FloatArray], FloatArray]:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is known of a module when its gradient is opened."""
+    """
+    What is known of a module when its gradient is opened.
+
+    Attributes
+    ----------
+    module
+        What torch loaded, or a graph that was translated.
+    dtype, shape
+        What it takes.
+    layout
+        How it takes pictures.
+    signature
+        What the probe chose.
+    enter, leave
+        How a batch becomes points, and what belongs to which column (see ``Gradient``), where that
+        is not as the module takes it.
+    """
 
     module: Any
     dtype: str
     shape: tuple[int | None, ...]
     layout: str
     signature: Signature
+    layers: Mapping[str, StoredLayer] = field(default_factory=dict)
+    enter: Callable[[Any], FloatArray] | None = None
+    leave: Callable[[FloatArray], FloatArray] | None = None
 
 
 def _opened(asked: Asked) -> tuple[Callable[[Any], Any], str, ScoreGraph | None, Any]:
@@ -155,14 +194,98 @@ def _own_outputs(module: Differentiable, rows: int, shape: tuple[int, ...]) -> i
     return int(made.reshape(rows, -1).shape[1])
 
 
-def torch_gradient(asked: Asked) -> Gradient:
+def _columns(asked: Asked, link: str) -> ScoreColumns:
+    signature = asked.signature
+    return ScoreColumns(len(signature.outputs), signature.margin, logit=link == SIGMOID)
+
+
+def _followed(asked: Asked, known: Gradient, graph: ScoreGraph) -> Gradient:
+    """Return a gradient whose scores are those of a graph, with what is known of its kinks."""
+    import torch
+
+    columns = _columns(asked, graph.link)
+    module = Differentiable(graph.run, columns, torch.float64, asked.shape[0])
+    pieces, smooth = kind_of(graph)
+
+    def kinks(starts: FloatArray, steps: FloatArray, most: int) -> list[Kinks | None]:
+        return [
+            None if one is None else Kinks(one.shares, module.widened(one.scores))
+            for one in graph_kinks(graph, starts, steps, most)
+        ]
+
+    return replace(
+        known,
+        scores=module.scores,
+        derive=module.derive,
+        kinks=kinks if pieces and asked.shape[0] is None else None,
+        smooth=smooth,
+    )
+
+
+def _in_batches(run: Callable[[Any], Any], points: FloatArray, rows: int) -> FloatArray:
+    """Return what a graph makes of points (m, ...), asked in batches of one size."""
+    import torch
+
+    places = np.minimum(np.arange(-(-len(points) // rows) * rows), len(points) - 1)
+    with torch.no_grad():
+        made = [
+            run(torch.from_numpy(points[places[at : at + rows]])).numpy()
+            for at in range(0, len(places), rows)
+        ]
+    return np.concatenate(made)[: len(points)]
+
+
+def _layer_left(shape: tuple[int, ...]) -> Callable[[FloatArray], FloatArray]:
+    def leave(parts: FloatArray) -> FloatArray:
+        own = parts.reshape(len(parts), -1)[:, : int(np.prod(shape))].reshape(-1, *shape)
+        placed = np.moveaxis(own, 1, 3) if own.ndim == 4 else own
+        return placed.reshape(len(parts), -1)
+
+    return leave
+
+
+def _at_layer(asked: Asked, name: str, whole: Gradient) -> Gradient:
+    """Return the gradient by the value of a layer; *whole* is that by the input."""
+    import torch
+
+    probabilities = asked.signature.scale == "probability"
+    before = read_graph(asked.module, probabilities=probabilities)
+    node = find_layer(before, asked.layers, name)
+    source = tuple(int(length or 1) for length in asked.shape[1:])
+    rows = whole.batch_rows
+
+    def value(points: Any) -> Any:
+        return before.values(points, node, {})
+
+    tried = value(torch.zeros((rows, *source), dtype=torch.float64))
+    shape = tuple(int(length) for length in tried.shape[1:])
+    if len(tried) != rows or not shape:
+        raise UnableError(f"follows the numbers of each row, and {name!r} has rows of its own")
+    after = read_graph(asked.module, probabilities=probabilities)
+    cut = cut_graph(after, find_layer(after, asked.layers, name), shape, source)
+
+    def enter(batch: Any) -> FloatArray:
+        points = np.ascontiguousarray(whole.enter(batch))
+        made = _in_batches(value, points, rows)
+        if not cut.held:
+            return made
+        return np.concatenate([made.reshape(len(made), -1), points.reshape(len(made), -1)], axis=1)
+
+    made = replace(whole, enter=enter, leave=_layer_left(shape), shape=shape, held=cut.held)
+    return _followed(asked, made, cut.graph)
+
+
+def torch_gradient(asked: Asked, layer: str = INPUT) -> Gradient:
     """
-    Return the gradient of a module.
+    Return the gradient of a module, by its input or by the value of a layer.
 
     Raises
     ------
     UnableError
-        It takes whole numbers, or answers otherwise than one score for each output.
+        It takes whole numbers, or answers otherwise than one score for each output; or it is asked
+        for a layer and shows none.
+    UsageError
+        It has no such layer.
     """
     import torch
 
@@ -173,29 +296,23 @@ def torch_gradient(asked: Asked) -> Gradient:
     run, link, graph, dtype = _opened(asked)
     shape = tuple(int(length or 1) for length in asked.shape[1:])
     rows = _batch_rows(shape, asked.shape[0] if asked.shape else None)
-    enter, leave = _entered(asked.dtype), _left(asked.layout)
-    columns = ScoreColumns(
-        len(asked.signature.outputs), asked.signature.margin, logit=link == SIGMOID
-    )
-    module = Differentiable(run, columns, dtype)
-    if link == SIGMOID and _own_outputs(module, rows, shape) != columns.outputs:
+    enter = asked.enter or _entered(asked.dtype)
+    leave = asked.leave or _left(asked.layout)
+    fixed = asked.shape[0] if asked.shape else None
+    module = Differentiable(run, _columns(asked, link), dtype, fixed)
+    if link == SIGMOID and _own_outputs(module, rows, shape) != module.columns.outputs:
         link = SOFTMAX
-    pieces, smooth = (False, False) if graph is None else kind_of(graph)
-
-    def kinks(starts: FloatArray, steps: FloatArray, most: int) -> list[Kinks | None]:
-        found = graph_kinks(graph, starts, steps, most) if graph is not None else []
-        return [
-            None if one is None else Kinks(one.shares, module.widened(one.scores)) for one in found
-        ]
-
-    return Gradient(
+    whole = Gradient(
         enter=enter,
         leave=leave,
         scores=module.scores,
         derive=module.derive,
         link=link,
-        kinks=kinks if pieces and asked.shape[0] is None else None,
-        smooth=smooth,
         single=dtype != torch.float64,
         batch_rows=rows,
     )
+    if graph is None:
+        if layer != INPUT:
+            raise UnableError(f"follows layers of files of torch.export: export it so: {EXPORT}")
+        return whole
+    return _followed(asked, whole, graph) if layer == INPUT else _at_layer(asked, layer, whole)

@@ -4,8 +4,8 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -37,8 +37,11 @@ from xplain_cli.models.torch.archive import (
 )
 from xplain_cli.models.torch.export import Program, judge_export
 from xplain_cli.models.torch.gradients import Asked, torch_gradient
+from xplain_cli.models.torch.layer_names import StoredLayer
+from xplain_cli.models.torch.redrawing import module_layers, redraw_module
 from xplain_cli.models.torch.script import is_harmless, judge_code, judge_pickles
 
+_NO_LAYERS = "needs layers of weights to draw anew, and this module has no parameters (frozen?)"
 _FORMS = {"export": "torch.export", "script": "TorchScript", "pickle": "a pickled module"}
 
 
@@ -55,11 +58,14 @@ class Network:
         The numpy type that it takes.
     shape
         The lengths of its input; None: any. Empty: unknown.
+    layers
+        What its file calls its layers.
     """
 
     module: Any
     dtype: str = "float32"
     shape: tuple[int | None, ...] = ()
+    layers: Mapping[str, StoredLayer] = field(default_factory=dict)
 
     def ask(self, batch: Batch) -> FloatArray:
         """
@@ -105,8 +111,20 @@ class TorchModel:
     def capabilities(self) -> Capabilities:
         """Derivatives by its input."""
         network = self._network
-        asked = Asked(network.module, network.dtype, network.shape, self._layout, self.signature)
-        return Capabilities(gradient=partial(torch_gradient, asked))
+        asked = Asked(
+            network.module,
+            network.dtype,
+            network.shape,
+            self._layout,
+            self.signature,
+            network.layers,
+        )
+        layered = bool(module_layers(network.module))
+        return Capabilities(
+            gradient=partial(torch_gradient, asked),
+            redrawable=partial(module_layers, network.module) if layered else None,
+            why_not={} if layered else {"redrawable": _NO_LAYERS},
+        )
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
@@ -226,7 +244,7 @@ def _judged(path: str, archive: Archive, program: Program | None, torch: Any) ->
         return Network(torch.jit.load(packed(archive.members), map_location="cpu").eval())
     _check_operators(path, program)
     module = torch.export.load(packed(program.members)).module()
-    return Network(module, program.dtype, program.shape)
+    return Network(module, program.dtype, program.shape, program.layers)
 
 
 def _unjudged(path: str, archive: Archive, data: bytes, torch: Any) -> Network:
@@ -275,6 +293,8 @@ def open_torch(recipe: ModelRecipe, stored: ModelContent) -> LoadedTorch:
             f"{path}: torch {torch.__version__} cannot open this file of {_FORMS[archive.form]}:"
             f" {_reason(error)}; export it again with that version"
         ) from error
+    if recipe.redraw is not None:
+        redraw_module(network.module, recipe.redraw)
     return LoadedTorch(recipe, stored.sha256, network)
 
 
