@@ -140,6 +140,9 @@ class Modality(Protocol):
             The method cannot explain such rows.
         """
 
+    def drawn_by(self, perturbation: Perturbation) -> "Modality":
+        """Return the same, as it is drawn when rows were explained by a perturbation."""
+
     def numbers(self) -> Mapping[str, Any]:
         """Return what of the reading and the splitting decides the numbers, as JSON values."""
 

@@ -28,7 +28,11 @@ MOST_REASONS = 8
 """Features in the table of one explanation."""
 MOST_IMAGE_BYTES = 6_000_000
 """Bytes of pictures in a page, about 8 MB as text; pictures above that are linked."""
-_KINDS = (("overlays", "weights on the picture"), ("heatmaps", "weights on white"))
+_KINDS = (
+    ("panels", "input, baseline, raw map, weights"),
+    ("overlays", "weights on the picture"),
+    ("heatmaps", "weights on white"),
+)
 
 
 @dataclass(frozen=True)
@@ -162,9 +166,9 @@ def link_to(path: Path, page: Path) -> str:
 class Album:
     """The pictures that a run drew, embedded as long as there is room."""
 
-    def __init__(self, place: RunPlace, page: Path) -> None:
+    def __init__(self, place: RunPlace, page: Path, room: int = MOST_IMAGE_BYTES) -> None:
         self._page = page
-        self._room = MOST_IMAGE_BYTES
+        self._room = room
         self._folders: dict[str, tuple[Path, dict[str, list[str]]]] = {}
         for kind, _ in _KINDS:
             folder = place.beside(kind, "")
@@ -180,7 +184,8 @@ class Album:
             if size <= self._room:
                 data = base64.b64encode(path.read_bytes()).decode("ascii")
                 self._room -= size
-                return Image(caption, data=f"data:image/png;base64,{data}")
+                wide = caption == _KINDS[0][1]
+                return Image(caption, data=f"data:image/png;base64,{data}", wide=wide)
         except OSError:
             return None  # it was moved or removed since
         return Image(caption, link=link_to(path, self._page))
@@ -194,6 +199,12 @@ class Album:
             if number < len(names):
                 found[folder / names[number]] = caption
         return found
+
+    def panel(self, row_id: str, number: int, caption: str) -> Image | None:
+        """Return input, baseline and maps of a row's target with this number, from 0."""
+        folder, index = self._folders.get(_KINDS[0][0], (Path(), {}))
+        names = index.get(row_id, [])
+        return self._image(folder / names[number], caption) if number < len(names) else None
 
     def of(self, row_id: str, number: int) -> tuple[Image, ...]:
         """Return the pictures of a row's target with this number, from 0."""

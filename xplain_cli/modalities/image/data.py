@@ -15,6 +15,7 @@ from xplain_cli.datasets.pictures import Pictures, find_pictures
 from xplain_cli.datasets.pixels import Pixels
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import Rows
+from xplain_cli.features import Perturbation
 from xplain_cli.methods import Method
 from xplain_cli.methods.defaults import follows_scores
 from xplain_cli.methods.linear_codes import code_size
@@ -62,6 +63,8 @@ class PictureData:
         The first pictures as the model takes them, all of one shape.
     largest
         Bytes of the largest picture as the model takes it.
+    masker
+        How the pictures of the run are split and masked; None before that is chosen.
     """
 
     request: Request
@@ -73,6 +76,7 @@ class PictureData:
     takes: PictureInput
     first: Any
     largest: int
+    masker: Any = None
 
     columns: tuple[str, ...] = ()
 
@@ -185,7 +189,12 @@ class PictureData:
             It cannot be read.
         """
         picture = self.found.take(number, number + 1, self.preparation.reading)[0]
-        return self._plain.read(picture)
+        masker: PictureMasker = self.masker or self._plain
+        return masker.read(picture)
+
+    def drawn_by(self, perturbation: Perturbation) -> "PictureData":
+        """Return the pictures with what hides their superpixels, to draw that too."""
+        return replace(self, masker=perturbation)
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading and the splitting decides the numbers."""

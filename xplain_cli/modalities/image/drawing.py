@@ -19,16 +19,40 @@ from xplain_cli.modalities.image.heatmaps import (
 )
 from xplain_cli.modalities.image.map_folders import Index, MapFolders
 from xplain_cli.modalities.image.map_names import map_names
+from xplain_cli.modalities.image.panels import Panel, draw_panel
 from xplain_cli.runs.paths import unwritable, write_atomically
+
+_AT_LAYERS = ("zero at ", "mean at ")
 
 
 @dataclass(frozen=True)
 class _Explained:
-    """One target of one picture: what is written below it, and the weight of each superpixel."""
+    """
+    One target of one picture.
+
+    Attributes
+    ----------
+    caption, target
+        What is written below it.
+    weights
+        Of each superpixel.
+    raw
+        Before they were added up over superpixels; None where nobody knows.
+    baseline
+        What the picture was compared with.
+    at_layer
+        Whether that is a value at a layer, and no picture.
+    rectified
+        Whether the method leaves out what is below 0.
+    """
 
     caption: str
     target: str
     weights: FloatArray
+    raw: FloatArray | None = None
+    baseline: str = ""
+    at_layer: bool = False
+    rectified: bool = False
 
 
 def _explained(records: Records) -> dict[int, list[_Explained]]:
@@ -48,7 +72,16 @@ def _explained(records: Records) -> dict[int, list[_Explained]]:
             f"{line['row_id']}: {line['target']}{scale} {line['prediction']:.3g};"
             f" {'baseline' if 'layer=' in line['method'] else 'hidden'}: {line['baseline']}"
         )
-        one = _Explained(caption, str(line["target"]), weights)
+        raw = None if records.maps is None else records.maps[at]
+        one = _Explained(
+            caption,
+            str(line["target"]),
+            weights,
+            raw if raw is not None and np.isfinite(raw).all() else None,
+            str(line["baseline"]),
+            at_layer=str(line["baseline"]).startswith(_AT_LAYERS),
+            rectified="rectified_error" in line,
+        )
         found.setdefault(int(line["row"]), []).append(one)
     return found
 
@@ -60,14 +93,27 @@ def _pictures(row: PictureRow, explained: Sequence[_Explained]) -> Iterator[tupl
     for number, one in enumerate(explained, start=1):
         yield "heatmaps", number, draw_heatmap(ground, one.weights, one.caption)
         yield "overlays", number, draw_overlay(row.values, ground, one.weights, one.caption)
+        if one.raw is not None:
+            yield "panels", number, draw_panel(_panel(row, one, one.raw))
+
+
+def _panel(row: PictureRow, one: _Explained, raw: FloatArray) -> Panel:
+    """Return what is drawn side by side of one target of a picture."""
+    pooled = np.asarray(weight_map(row.labels, one.weights), dtype=np.float64)
+    against = None if one.at_layer else row.assigned_values
+    return Panel(row.values, against, raw, pooled, one.baseline, one.rectified, one.caption)
 
 
 def _arrays(row: PictureRow, explained: Sequence[_Explained]) -> Callable[[Any], None]:
     weights = np.stack([weight_map(row.labels, one.weights) for one in explained])
     targets = np.array([one.target for one in explained])
+    arrays: dict[str, Any] = {"weights": weights, "targets": targets, "labels": row.labels}
+    raw = [one.raw for one in explained if one.raw is not None]
+    if len(raw) == len(explained):
+        arrays["raw"] = np.stack(raw)
 
     def write(file: Any) -> None:
-        np.savez_compressed(file, weights=weights, targets=targets, labels=row.labels)
+        np.savez_compressed(file, **arrays)
 
     return write
 
@@ -87,7 +133,7 @@ def _draw_row(
         write_atomically(path, data)
         written.append((kind, file))
 
-    if folders.paths.keys() & {"heatmaps", "segments", "overlays"}:
+    if folders.paths.keys() & {"heatmaps", "segments", "overlays", "panels"}:
         for kind, number, data in _pictures(row, explained):
             if kind in folders.paths:
                 keep(kind, f"{name}.png" if number == 1 else f"{name}.{number}.png", data)

@@ -175,7 +175,8 @@ def _with_caption(image: Any, caption: str, weights: FloatArray) -> Any:
     return whole
 
 
-def _png(image: Any) -> bytes:
+def as_png(image: Any) -> bytes:
+    """Return a picture as the bytes of a PNG."""
     file = io.BytesIO()
     image.save(file, format="PNG", compress_level=2)
     return file.getvalue()
@@ -195,7 +196,7 @@ def draw_heatmap(ground: Backdrop, weights: FloatArray, caption: str) -> bytes:
     """
     image = _with_edges(_blend(np.float32(255), ground.drawn, weights, 1.0), ground, 1.0)
     _write_numbers(image, ground, weights)
-    return _png(_with_caption(image, caption, weights))
+    return as_png(_with_caption(image, caption, weights))
 
 
 def draw_overlay(
@@ -214,7 +215,7 @@ def draw_overlay(
     made = _blend(grey[..., None], ground.drawn, weights, _STRONGEST)
     image = _with_edges(made, ground, _STRONGEST)
     _write_numbers(image, ground, weights)
-    return _png(_with_caption(image, caption, weights))
+    return as_png(_with_caption(image, caption, weights))
 
 
 def _grey(picture: NDArray[Any]) -> NDArray[np.float32]:
@@ -236,9 +237,9 @@ def draw_segments(labels: NDArray[Any]) -> bytes:
     from PIL import Image
 
     if labels.max() > 255:
-        return _png(Image.fromarray(labels.astype(np.uint16)))
+        return as_png(Image.fromarray(labels.astype(np.uint16)))
     image = Image.fromarray(labels.astype(np.uint8), mode="P")
     turns = np.arange(256) * 0.618034 % 1.0  # the golden ratio keeps neighbours apart
     angles = 2 * np.pi * (turns[:, None] + np.array([0.0, 1 / 3, 2 / 3]))
     image.putpalette((150 + 90 * np.cos(angles)).round().astype(np.uint8).ravel().tolist())
-    return _png(image)
+    return as_png(image)

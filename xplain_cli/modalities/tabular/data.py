@@ -13,6 +13,7 @@ from xplain_cli.datasets import Table
 from xplain_cli.datasets.columns import match_columns
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import IntArray
+from xplain_cli.features import Perturbation
 from xplain_cli.methods import METHODS, Method
 from xplain_cli.modalities import PROBE_ROWS, Load, Neighbourhood, OpenedModality, Piece
 from xplain_cli.modalities.row_ids import (
@@ -115,7 +116,7 @@ class Tabular:
     @property
     def batch_rows(self) -> int:
         """Rows of every model batch: more where each mask is asked on many baselines."""
-        if self.gives(self.request.explanation.method) == "draws":
+        if self.gives(self.request.method) == "draws":
             return BATCH_ROWS
         return _WIDE_BATCH if self._baseline.many else BATCH_ROWS
 
@@ -128,7 +129,7 @@ class Tabular:
     @property
     def reads_background(self) -> bool:
         """Whether the method draws from the background, or the baseline is made of it."""
-        drawn = self.gives(self.request.explanation.method) == "draws"
+        drawn = self.gives(self.request.method) == "draws"
         return drawn or _reads_background(self._baseline, self.discrete)
 
     @property
@@ -214,6 +215,10 @@ class Tabular:
             facts={"background": facts, **edges},
             notes=tuple(notes),
         )
+
+    def drawn_by(self, _perturbation: Perturbation) -> "Tabular":
+        """Return the same: nothing is drawn."""
+        return self
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading decides the numbers."""
