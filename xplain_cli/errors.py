@@ -129,9 +129,18 @@ def quoting(*, shown: bool) -> Iterator[None]:
         said = _bounded(str(error), error.__cause__, shown=shown)
         if said != str(error):
             error.args = (said,)
+        vars(error)["quotable"] = shown
+        raise
+    except Exception as error:
+        vars(error)["quotable"] = shown
         raise
     finally:
         _QUOTED.reset(before)
+
+
+def is_quotable(error: Exception) -> bool:
+    """Return whether a trace may quote what an error, and its causes, say; see ``quoting``."""
+    return bool(vars(error).get("quotable", True))
 
 
 class Terminated(SystemExit):

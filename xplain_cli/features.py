@@ -39,19 +39,11 @@ class FeatureLabels:
 
 @dataclass
 class RoughWeights:
-    """
-    What a rough explanation says of rows.
+    """What a rough explanation says of rows, by their places."""
 
-    Attributes
-    ----------
-    sizes, asked, lost
-        By row: how strong each of its features is, (n,); the model inputs that it took; why it
-        could not be explained.
-    """
-
-    sizes: dict[int, FloatArray] = field(default_factory=dict)
-    asked: dict[int, int] = field(default_factory=dict)
-    lost: dict[int, str] = field(default_factory=dict)
+    sizes: dict[int, FloatArray] = field(default_factory=dict)  # how strong features are, (n,)
+    asked: dict[int, int] = field(default_factory=dict)  # the model inputs that it took
+    lost: dict[int, str] = field(default_factory=dict)  # why it could not be explained
 
 
 Weigh: TypeAlias = Callable[[Any, Sequence[int]], RoughWeights]
@@ -59,19 +51,10 @@ Weigh: TypeAlias = Callable[[Any, Sequence[int]], RoughWeights]
 
 @dataclass(frozen=True)
 class Subset:
-    """
-    Of rows with equally many features, those that are explained: the others weigh 0.
+    """Of rows with equally many features, those that are explained: the others weigh 0."""
 
-    Attributes
-    ----------
-    of : int
-        All features of a row.
-    places : (b, n) int
-        Which of them are explained.
-    """
-
-    of: int
-    places: IntArray
+    of: int  # all features of a row
+    places: IntArray  # (b, n): which of them are explained
 
 
 class Split(Protocol):
@@ -80,7 +63,8 @@ class Split(Protocol):
 
     What only some rows can do has a default that others borrow in their class body: ``read_whole``,
     ``not_refined``, ``without_baselines``, ``not_judged``, and the values ``copies = 1``,
-    ``most_asked = 0``, ``subset = None``, ``inputs_repeat = False``, ``empty = NOT_EMPTY``.
+    ``most_asked = 0``, ``subset = None``, ``inputs_repeat = False``, ``empty = NOT_EMPTY``,
+    ``pool_of = None``.
     """
 
     @property
@@ -141,6 +125,10 @@ class Split(Protocol):
     @property
     def inputs_repeat(self) -> bool:
         """Whether masks of a row may make equal inputs, as with texts: each is asked once."""
+
+    @property
+    def pool_of(self) -> IntArray | None:
+        """Which of the shared pools serves each row, (b,); None: there is one for all."""
 
 
 NOT_EMPTY: Mapping[int, str] = MappingProxyType({})
@@ -272,6 +260,8 @@ class Traits:
         Whether the baselines of a row are a sample, so that their mean has an error.
     maps, units
         Whether a layer's map lies over a row; whether features are units of one, that none lacks.
+    pools
+        Shared pools of draws: one for each combination of values that rows keep as their own.
     """
 
     n_fitted: int = 0
@@ -288,6 +278,7 @@ class Traits:
     drawn: bool = False
     maps: bool = False
     units: bool = False
+    pools: int = 1
 
     @property
     def fixed_inputs(self) -> int:
@@ -422,6 +413,7 @@ class Block:
     names: tuple[str, ...]
     columns: Mapping[str, Any] = field(default_factory=dict)
     reasons: Mapping[int, str] = field(default_factory=dict)
+    pool_of: IntArray | None = None
 
     copies: ClassVar[int] = 1
     most_asked: ClassVar[int] = 0
@@ -454,6 +446,7 @@ class Block:
             keys=tuple(self.keys[i] for i in chosen),
             names=self.names,
             columns={name: known[chosen] for name, known in self.columns.items()},
+            pool_of=None if self.pool_of is None else self.pool_of[chosen],
         )
 
     def shown(self) -> FeatureLabels:
@@ -483,10 +476,14 @@ class Sampler(Perturbation, Protocol):
     def binned(self) -> bool:
         """Whether every feature has bins or categories."""
 
+    @property
+    def owners(self) -> tuple[int, ...]:
+        """The feature that each column of a row belongs to; -1 for one that stays its own."""
+
     def draw(
         self, count: int, keys: Sequence[tuple[int, ...]], row: Any = None
     ) -> tuple[Draw, Any]:
-        """Draw *count* rows for each of *keys*, around *row* if given, and their model inputs."""
+        """Draw *count* rows for each of *keys*, around *row* if given; inputs of every pool."""
 
     def contrast(self, draw: Draw, block: Block, row: int) -> tuple[Any, Any]:
         """Return coordinates (n, m) of the draws as row *row* sees them, and squared distances."""

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import NoReturn, TextIO
 
 from xplain_cli.console import Console
-from xplain_cli.errors import Terminated, XplainError, summed_up
+from xplain_cli.errors import Terminated, XplainError, is_quotable, summed_up
 
 INTERRUPTED = 130
 CLOSED_PIPE = 141
@@ -126,7 +126,9 @@ def _guarded(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         return CLOSED_PIPE
     except Exception as error:  # noqa: BLE001  the boundary: nothing may pass it
-        quotes = not any(_asked(argv, flag) for flag in ("--no-values", "--hash-units"))
+        # flags speak before options are read; who has read them, a project file too, marks errors
+        secret = any(_asked(argv, flag) for flag in ("--no-values", "--hash-units"))
+        quotes = is_quotable(error) and not secret
         return _explain(error, console, debug=debug, quotes=quotes)
     return code
 

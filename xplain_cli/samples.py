@@ -10,6 +10,9 @@ POOL_BUDGET = (1024, 8)
 """Draws that all rows share: many, for they are asked once."""
 OWN_POOL_BUDGET = (128, 8)
 """Draws of each row's own."""
+MOST_POOLS = 32
+"""Pools at most, where rows hold values of their own and each combination of them needs one; with
+more each row has draws of its own: 32 pools cost what own draws of 256 rows do."""
 FIT_BUDGET = (8192, 1)
 """Draws on which a closed form only measures its fit."""
 MASK_BUDGETS = {"uniform-size": (512, 4), "bernoulli": (512, 2)}

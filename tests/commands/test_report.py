@@ -1,6 +1,7 @@
 """``xplain report``: what the page of a run shows, where it goes, and what it never gives away."""
 
 import hashlib
+import html
 import json
 import re
 from pathlib import Path
@@ -28,7 +29,7 @@ DIGITS = (SAMPLES / "pictures" / "digits.pkl", SAMPLES / "pictures" / "digits.np
 def test_the_page_of_a_finished_run_goes_into_its_folder(run, finished):
     done = run("report")
     assert done.code == 0
-    assert Path(done.out.strip()) == finished.absolute() / "report.html"
+    assert done.out.strip() == "xplain-out/report.html"  # as it was named, from here
     assert shown_rows(finished / "report.html") == ["p0", "p1", "p2", "p3", "p4"]
 
 
@@ -163,20 +164,44 @@ def test_no_word_of_a_text_shows_where_words_are_hidden(run, option):
     texts = pd.read_csv(SAMPLES / "comments.csv")["CONTENT"].head(40)
     words = {word for text in texts for word in re.findall(r"[^\W\d_]{6,}", text)}
     assert {word for word in words - {"weights"} if word in said} == set()
-    names = re.findall(r'<th scope="row"><bdi>(.*?)</bdi>', Path("page.html").read_text("utf-8"))
+    names = re.findall(
+        r'<tr><th scope="row"><bdi>(.*?)</bdi>', Path("page.html").read_text("utf-8")
+    )
+    sums = r"\d+ more units?|not explained"
     assert len(names) > 100
-    assert [name for name in names if not re.fullmatch(r"unit \d+|[0-9a-f]{16}", name)] == []
+    assert [
+        name for name in names if not re.fullmatch(rf"unit \d+|[0-9a-f]{{16}}|{sums}", name)
+    ] == []
 
 
-def test_a_text_is_put_together_from_its_units(run):
-    Path("t.txt").write_text("Free cash, free cash! (now)\n" * 2, encoding="utf-8")
-    options = ("-n", "64", "-r", "1", "--report", "page.html")
+def running_text(page):
+    return re.search(r'<p class="text" dir="auto">(.*?)</p>', page.read_text("utf-8"), re.DOTALL)[1]
+
+
+def test_a_text_keeps_every_character_as_long_as_data_is_what_was_explained(run):
+    text, page = "Free  cash,\u00a0free <b>cash</b>! \u202e(now)", Path("page.html")
+    Path("t.txt").write_text(f"{text}\n{text}\n", encoding="utf-8")
+    options = ("-n", "64", "-r", "1", "--report", page)
     assert run("text", SAMPLES / "comments.pkl", "t.txt", *options).code == 0
-    text = Path("page.html").read_text(encoding="utf-8")
-    running = re.search(r'<p class="text" dir="auto">(.*?)</p>', text)[1]
-    assert re.sub("<.*?>", "", running) == "Free cash free cash now"
+    running = running_text(page)
+    assert html.unescape(re.sub("<.*?>", "", running)) == text.replace("\u202e", "\\u202e")
+    assert "whose SHA-256 is still that of the run" in page.read_text("utf-8")
     marks = re.findall(r'<mark class="(\w)\S* ?\S*" title="(.)', running)
     assert all({"u": "+", "d": "\u2212"}.get(kind, sign) == sign for kind, sign in marks)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"), [("other", "its SHA-256 is another"), ("gone", "t.txt")]
+)
+def test_a_text_is_put_together_from_its_units_where_data_is_another(run, change, why):
+    page = Path("page.html")
+    Path("t.txt").write_text("Free cash, free cash! (now)\n" * 2, encoding="utf-8")
+    assert run("text", SAMPLES / "comments.pkl", "t.txt", "-n", "64", "-r", "1").code == 0
+    Path("t.txt").write_text("other\nother\n") if change == "other" else Path("t.txt").unlink()
+    assert run("report", "-o", page).code == 0
+    assert re.sub("<.*?>", "", running_text(page)) == "Free cash free cash now"
+    said = re.search(r"Texts are put together from their units.*?</p>", page.read_text("utf-8"))[0]
+    assert why in said
 
 
 def test_pictures_that_were_not_drawn_leave_the_weights(run):
@@ -210,3 +235,9 @@ def test_a_row_that_is_not_there_makes_no_page(run, looked_at):
     done = run("report", looked_at, "--row", "p77", "-o", "none.html")
     assert (done.code, Path("none.html").exists()) == (3, False)
     assert "row 'p77': no such row" in done.err
+
+
+def test_a_condition_that_nothing_meets_is_told(run, looked_at):
+    done = run("report", looked_at, "--where", "prediction>5", "-o", "none.html")
+    assert done.code == 0
+    assert "no explanation is of rows where prediction>5" in done.err

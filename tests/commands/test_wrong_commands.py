@@ -251,6 +251,17 @@ def test_no_message_quotes_a_text_that_must_not_be_shown(at_desk, option):
     assert "film" not in done.err
 
 
+@pytest.mark.parametrize("option", ["no-values", "hash-units"])
+def test_a_trace_quotes_no_text_that_a_project_file_hides(at_desk, tmp_path, option):
+    (tmp_path / "mine.toml").write_text(f"{option} = true\n")
+    config = shlex.quote(str(tmp_path / "mine.toml"))
+    done = at_desk(f"text calls:echo t.txt --python-path . --config {config} --debug")
+    assert done.code == 3
+    assert "Traceback" not in done.err
+    assert "  File " in done.err
+    assert "film" not in done.err
+
+
 def test_a_model_that_answers_fewer_rows_later_is_found_out(at_desk, tmp_path):
     out = shlex.quote(str(tmp_path / "out.csv"))
     done = at_desk(f"tabular calls:short d.csv --python-path . -m kernel-shap -b zero -o {out}")

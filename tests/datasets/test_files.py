@@ -93,6 +93,22 @@ def test_a_folder_or_glob_without_tables_is_refused(tmp_path, path, message):
         open_table([f"{tmp_path}/{path}"], PLAIN)
 
 
+@pytest.mark.parametrize("path", ["", "*", "one.PNG"])
+def test_where_pictures_are_is_said_what_explains_them(tmp_path, path):
+    (tmp_path / "one.PNG").write_bytes(b"\x89PNG")
+    named = str(tmp_path / path)
+    with pytest.raises(RefusedError) as refused:
+        open_table([named], PLAIN)
+    assert str(refused.value).endswith(f"xplain image MODEL {named}")
+
+
+def test_a_folder_of_folders_of_pictures_is_one_of_pictures(tmp_path):
+    (tmp_path / "cats").mkdir()
+    (tmp_path / "cats" / "one.jpg").write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(RefusedError, match="xplain image MODEL"):
+        open_table([str(tmp_path)], PLAIN)
+
+
 def test_a_folder_with_other_columns_names_the_file(tmp_path):
     folder(tmp_path, a_csv="x,y\n1,2\n", b_csv="x,z\n1,2\n")
     with pytest.raises(RefusedError, match=r"b\.csv: no column 'y', which .*a\.csv has"):

@@ -22,6 +22,34 @@ def test_more_than_half_bad_cells_refuse_the_file(tmp_path):
         judge_columns(opened, {"x": "number"}, ())
 
 
+def test_texts_that_read_as_numbers_fit_a_column_of_numbers(tmp_path):
+    path = tmp_path / "d.jsonl"
+    path.write_text(
+        '{"x": "1.5", "b": "true"}\n' * 3 + '{"x": 2, "b": "1"}\n{"x": "y", "b": "0"}\n'
+    )
+    opened = open_table([str(path)], PLAIN)
+    (note,) = judge_columns(opened, {"x": "number", "b": "bool"}, ())
+    assert "'x' 1 of 5" in note
+    assert "'b'" not in note
+    assert read_columns(opened, {"x": "number"}).table["x"].tolist()[:4] == [1.5, 1.5, 1.5, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "bare"),
+    [
+        ("$1.5", "1.5"),
+        ("13 550", "13550"),
+        ("\N{MINUS SIGN}2", "-2"),
+        ("5 %", "5, or as a share of one"),
+    ],
+)
+def test_a_dressed_number_is_shown_without_its_dress(tmp_path, cell, bare):
+    opened = table(tmp_path, f"x,t\n{cell},w\n{cell},w\n")
+    with pytest.raises(RefusedError) as refused:
+        judge_columns(opened, {"x": "number"}, ())
+    assert f"is not a number; write it as {bare} (2 of 2" in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("bad", "words", "expected"),
     [(1, (), "integer"), (2, (), "text"), (1, ("x",), "text"), (2, ("x",), "text")],

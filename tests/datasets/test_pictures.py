@@ -84,11 +84,15 @@ def test_rows_of_one_stack_among_others_have_its_name(tmp_path):
         (["scan.dcm"], RefusedError, "apply_voi_lut"),
         (["."], RefusedError, "holds no pictures"),
         (["a.png", "a.png"], RefusedError, "a.png: is named twice"),
+        (["tables"], RefusedError, "xplain tabular MODEL tables"),
+        (["tables/d.csv"], RefusedError, "xplain tabular MODEL tables/d.csv"),
     ],
 )
 def test_data_that_names_no_picture_is_refused(tmp_path, monkeypatch, paths, error, says):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sub").mkdir()
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "d.csv").write_text("x\n1\n")
     if "." not in paths:
         (tmp_path / "scan.dcm").write_bytes(b"\0" * 128 + b"DICM")
         rgb().save(tmp_path / "a.png")

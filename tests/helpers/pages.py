@@ -12,7 +12,7 @@ def reason(name, weight, error=0.0, value=None, baseline=None):
     return Reason(name, value, baseline, weight, error, weight - 2 * error, weight + 2 * error)
 
 
-_VOID = {"meta", "img", "br", "rect", "path", "line"}
+_VOID = {"meta", "img", "br", "input", "rect", "path", "line"}
 
 
 class Outline(HTMLParser):

@@ -225,3 +225,23 @@ def test_superpixels_are_joined_by_their_maps(run, photos, watching, tmp_path):
     lines = rows_of(tmp_path / "xplain-diff" / "diff.csv")
     assert {line["changed"] for line in lines} == {"0"}
     assert {line["weight_old"] == "" or line["weight_new"] == "" for line in lines} == {False}
+
+
+def test_merged_and_distant_runs_are_compared_as_any_other(run, place):
+    """The same tables to the byte, whether NEW was explained whole, in slices, or stands far."""
+    pytest.importorskip("fsspec")
+    far = f"file://{place}/far/new"
+    explained = [("m.pkl", "old"), ("m2.pkl", "new"), ("m2.pkl", far)]
+    slices = [("m2.pkl", "low", "--rows", "0:10"), ("m2.pkl", "high", "--rows", "10:")]
+    for model, output, *rows in (*explained, *slices):
+        assert run(*words(model, "d.csv", output, *EXACT, *rows)).code == 0
+    assert run("merge", "high", "low", "-o", "merged", "-q").code == 0
+    found = {}
+    for i, new in enumerate(("new", "merged", far)):
+        done = run("diff", "old", new, "-o", f"apart-{i}")
+        assert done.code == 0, done.err
+        assert "the model changed" in done.err
+        tables = (f"{name}.csv" for name in ("diff", "diff_rows", "diff_features"))
+        found[new] = [(place / f"apart-{i}" / name).read_bytes() for name in tables]
+    assert found["merged"] == found["new"] == found[far]
+    assert named(rows_of(place / "apart-1" / "diff_features.csv")) == {"income"}

@@ -48,6 +48,7 @@ def test_columns_are_those_of_the_data_that_was_typed(tmp_path):
     path.write_text('id,"a, b",c\n1,2,3\n', encoding="utf-8")
     assert offered("tabular", "m", str(path), "--id-column", "i") == ["id"]
     assert offered("tabular", "m", str(path), "--keep", "a") == ["a, b"]
+    assert offered("tabular", "m", str(path), "--hold", "c") == ["c"]
     assert offered("tabular", "m", str(tmp_path / "no.csv"), "--keep", "a") == []
 
 

@@ -141,6 +141,7 @@ class SeriesRows:
     most_asked: ClassVar = 0
     subset: ClassVar = None
     inputs_repeat: ClassVar = False
+    pool_of: ClassVar = None
     empty: ClassVar = NOT_EMPTY
     read_to = read_whole
     refined = not_refined

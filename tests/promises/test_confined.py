@@ -81,6 +81,11 @@ def test_a_trusted_file_is_confined_too(run, cancer, nosy, tmp_path, monkeypatch
     assert refused.code == 3
     assert "Permission denied" in refused.err
     assert "the model is confined: --allow-read PATH" in refused.err
+    (tmp_path / "judges").mkdir()
+    (tmp_path / "judges" / "judging.py").write_text("def classes(table):\n    return table\n")
+    judge = ("--judge", "judging:classes", "--python-path", tmp_path / "judges")
+    beside = run(*command, "-m", "occlusion", "-b", "nearest", *judge)
+    assert (beside.code, "Permission denied" in beside.err) == (3, True)
     assert run(*command, "--allow-read", secret, "-o", "allowed").code == 0
     assert run(*command, "--confine", "off", "-o", "off").code == 0
 

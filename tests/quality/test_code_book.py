@@ -70,3 +70,10 @@ def test_a_file_that_contradicts_itself_is_refused(tmp_path, text, said):
 def test_a_name_that_is_no_feature_is_refused_with_the_nearest(tmp_path):
     with pytest.raises(UsageError, match="did you mean 'incom'"):
         check_features(read(tmp_path, WHOLE), ["incom", "loans", "cards", "zip"], "codes.toml")
+
+
+def test_what_a_run_held_may_be_protected_and_has_no_code(tmp_path):
+    book = read(tmp_path, "protected = ['sex']\n[codes.a]\ncode = '1'\ntext = 'x'")
+    check_features(book, ["a", "b"], "codes.toml", held=["sex"])
+    with pytest.raises(UsageError, match="'a' was held by the run"):
+        check_features(book, ["b"], "codes.toml", held=["a", "sex"])

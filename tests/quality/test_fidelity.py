@@ -101,9 +101,19 @@ def test_no_row_that_is_decided_otherwise_is_called_good_or_fair(run, cancer, tm
 
 
 def test_an_answer_of_zero_that_rounding_misses_is_good():
-    weights = np.array([[[1e-17, -3e-17]]])
+    weights = np.array([[[0.1, -0.1 + 3e-17]]])
     got = exact_attribution(weights, np.zeros((1, 1)), samples=1, asked=np.zeros(1, dtype=int))
     assert own_miss(got, np.zeros((1, 1))).tolist() == [[0.0]]
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-20, 1e20])
+def test_the_unit_of_the_answer_is_no_rounding(unit):
+    got = exact_attribution(
+        np.array([[[0.3, 0.2]]]) * unit, np.zeros((1, 1)), samples=1, asked=np.zeros(1, dtype=int)
+    )
+    found = attribution_error(got, np.array([[1.0]]) * unit)
+    assert np.allclose(found, [[0.5]])
+    assert np.array_equal(own_miss(got, np.array([[1.0]]) * unit), found)
 
 
 def test_a_gate_counts_what_is_decided_otherwise(run, cancer):

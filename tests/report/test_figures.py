@@ -11,7 +11,7 @@ from xplain_cli.errors import UsageError
 from xplain_cli.report.figures import (
     PAGE,
     Box,
-    Dot,
+    Dots,
     Figure,
     Label,
     Stroke,
@@ -25,7 +25,7 @@ FIGURE = Figure(
     50,
     (
         Box(10, 10, 30, 20, "up"),
-        Dot(70, 25, 8, "#00ff00"),
+        Dots(((70, 25),), 8, "#00ff00"),
         Stroke(((5, 45), (95, 45)), "ink", 2),
         Label(50, 8, '<script>&"', "middle", 6),
     ),
@@ -36,7 +36,7 @@ FIGURE = Figure(
 def test_the_svg_holds_every_mark_and_texts_as_texts():
     root = ET.fromstring(content(FIGURE, Path("f.svg")))
     tags = [one.tag.rpartition("}")[2] for one in root]
-    assert tags == ["rect", "rect", "circle", "path", "text"]
+    assert tags == ["rect", "rect", "path", "path", "text"]
     assert root[-1].text == '<script>&"'
     assert root.get("aria-label") == "a < b"
 

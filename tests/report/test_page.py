@@ -1,12 +1,15 @@
 """A page needs nothing else, runs nothing, and can be read."""
 
+import base64
+import hashlib
+import json
 import pickle
 import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from pages import Outline, page_of
+from pages import Outline
 from running import SMALL
 
 from xplain_cli import report
@@ -36,14 +39,54 @@ def test_all_that_is_written_stands_out_from_its_ground(scheme):
 EVIL = "<script>alert(1)</script>"
 
 
-def test_a_page_needs_nothing_else_and_runs_nothing(run, finished):
+def policy(text):
+    """Return the directives of a page's Content-Security-Policy."""
+    (held,) = re.findall(r'http-equiv="Content-Security-Policy" content="(.*?)">', text)
+    return dict(part.strip().partition(" ")[::2] for part in held.split(";"))
+
+
+def named(text):
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def test_a_page_needs_nothing_else_and_runs_its_own_script_alone(run, finished):
     run("report")
-    outline = page_of(finished / "report.html")
+    text = (finished / "report.html").read_text(encoding="utf-8")
+    outline = Outline(text)
     assert outline.broken == []
-    assert {"script", "link", "iframe", "object"} & {tag for tag, _ in outline.tags} == set()
-    assert not any("src" in attrs or "style" in attrs for _, attrs in outline.tags)
+    tags = {tag for tag, _ in outline.tags}
+    assert tags & {"link", "iframe", "object", "embed", "form", "base"} == set()
+    assert not any({"src", "style"} & attrs.keys() for _, attrs in outline.tags)
+    assert not any(name.startswith("on") for _, attrs in outline.tags for name in attrs)
     assert all(attrs["href"].startswith("#") for tag, attrs in outline.tags if tag == "a")
-    assert "://" not in (finished / "report.html").read_text(encoding="utf-8")
+    assert "://" not in text.replace("http://www.w3.org/2000/svg", "")
+    allowed = policy(text)
+    (script,), (style,) = (
+        re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL) for tag in ("script", "style")
+    )
+    assert allowed == {
+        "default-src": "'none'",
+        "style-src": named(style),
+        "script-src": named(script),
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    assert [attrs for tag, attrs in outline.tags if tag == "script"] == [
+        {"type": "application/json", "id": "lines"},
+        {},
+    ]
+
+
+def test_the_script_of_a_page_writes_texts_and_asks_nothing():
+    script = (Path(report.__file__).parent / "page.js").read_text(encoding="utf-8")
+    risky = (
+        r"innerHTML|outerHTML|insertAdjacent|document\.write|eval|Function|fetch|XMLHttp|import|"
+    )
+    assert (
+        re.findall(risky + r"WebSocket|sendBeacon|localStorage|cookie|location|https?:", script)
+        == []
+    )
 
 
 def test_names_ids_values_and_classes_are_escaped(run, tmp_path):
@@ -59,6 +102,11 @@ def test_names_ids_values_and_classes_are_escaped(run, tmp_path):
     run("report")
     text = Path("xplain-out/report.html").read_text(encoding="utf-8")
     assert Outline(text).broken == []
-    assert {tag for tag, _ in Outline(text).tags} & {"script", "i", "b"} == set()
+    assert {tag for tag, _ in Outline(text).tags} & {"i", "b"} == set()
+    assert text.count("<script") == text.count("</script>") == 2
+    assert (
+        json.loads(re.search(r'id="lines">(.*?)</script>', text, re.DOTALL)[1])["lines"][0][0]
+        == f"{EVIL}0"
+    )
     assert f"Row {EVIL}0" in Outline(text).articles[0]
     assert "\u202e" not in text

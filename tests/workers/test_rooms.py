@@ -17,9 +17,9 @@ from running import environment
 from xplain_cli.errors import ModelDiedError, RefusedError
 from xplain_cli.models import ModelRecipe
 from xplain_cli.workers import rooms as own_rooms
-from xplain_cli.workers.confine import landlock_version
+from xplain_cli.workers.confine import ALL_RIGHTS, Confinement, landlock_version
 from xplain_cli.workers.room_models import load_in
-from xplain_cli.workers.rooms import Walls, ending, open_rooms
+from xplain_cli.workers.rooms import Walls, described, ending, open_rooms
 
 pytestmark = pytest.mark.skipif(
     not LINUX or not landlock_version(), reason="needs a kernel with Landlock"
@@ -197,6 +197,16 @@ def test_a_callable_is_confined_where_that_is_required():
     assert not Walls(sources=("a:b",)).confined
     assert not Walls(confine="off", sources=("a.pkl",)).confined
     assert Walls(sources=("a.pkl",)).confined
+
+
+@pytest.mark.parametrize("sources", [("a.pkl", "a:b"), ("a:b", "a.pkl")], ids="-".join)
+def test_no_file_runs_unconfined_for_the_callable_beside_it(sources):
+    """A model and its judge share a room: one of them being code frees neither."""
+    walls = Walls(sources=sources)
+    assert walls.confined
+    assert not Walls(confine="off", sources=sources).confined
+    held = Confinement("Linux", 7, ALL_RIGHTS)
+    assert described(walls, held).startswith("the model file, and the callable beside it, are")
 
 
 def test_a_model_in_a_home_does_not_open_the_home(tmp_path):

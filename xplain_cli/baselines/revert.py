@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.baselines.assignment import Ask, Assigned, reads_nothing
-from xplain_cli.baselines.candidates import nearest_members
-from xplain_cli.baselines.classes import TableMembers, class_named, of_whom, table_members
+from xplain_cli.baselines.kept import most_tried, nearest_kept
+from xplain_cli.baselines.members import TableMembers, class_named, of_whom, table_members
 from xplain_cli.baselines.tables import TableReference, differ
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.models.batches import repeated
@@ -71,14 +71,13 @@ class RevertedMember:
     def most_asked(self) -> int:
         """Model inputs of a row that differs in all features, and gets back all but one."""
         n = len(self.members)
-        return n * (n + 1) // 2
+        return n * (n + 1) // 2 + most_tried(self.found)
 
     def assign(self, rows: pd.DataFrame, classes: IntArray, ask: Ask) -> Assigned:
         """Give back features, one a round, all candidates of all rows asked together."""
-        best, _ = nearest_members(self.found, rows, classes)
+        best, _, asked = nearest_kept(self.found, rows, classes, ask)
         base = repeated(self.found.table, best)
         changed = differ(rows, base, self.members)
-        asked = np.zeros(len(rows), dtype=np.int64)
         going = np.asarray(changed.any(axis=1), dtype=np.bool_)
         while going.any():
             owner, feature = np.nonzero(changed & going[:, None])
@@ -106,7 +105,8 @@ class RevertedMember:
         theirs = changed[owner]
         some = np.flatnonzero(back >= 0)
         theirs[some, back[some]] = False
-        b, columns = len(rows), {}
+        b = len(rows)
+        columns = {c: rows[c].take(owner).reset_index(drop=True) for c in self.found.held}
         for j, members in enumerate(self.members):
             for c in members:
                 both = pd.concat([rows[c], base[c].astype(rows[c].dtype)], ignore_index=True)

@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from xplain_cli.baselines.assignment import NO_CLASS, reads_nothing
-from xplain_cli.baselines.classes import class_named, of_whom, rows_by_class
 from xplain_cli.baselines.fixed import Fixed
+from xplain_cli.baselines.members import class_named, of_whom, rows_by_class
 from xplain_cli.baselines.tables import TableReference
 from xplain_cli.errors import UsageError
 from xplain_cli.models.batches import repeated

@@ -129,6 +129,8 @@ class TableReference:
         Reads rows that settings name.
     labels
         The column of the labels, if the user named one.
+    held
+        Columns that stay the own ones of each row.
     """
 
     rows: pd.DataFrame
@@ -141,11 +143,17 @@ class TableReference:
     seed: int
     files: TableFiles
     labels: str | None = None
+    held: tuple[str, ...] = ()
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """The columns that a baseline may change."""
+        return tuple(c for c in self.rows.columns if c not in self.held)
 
     @cached_property
     def distance(self) -> Distance:
-        """How rows compare."""
-        return measure_distance(self.rows, self.discrete)
+        """How rows compare: in what a baseline may change."""
+        return measure_distance(self.rows[list(self.free)], self.discrete)
 
     @cached_property
     def coded(self) -> FloatArray:

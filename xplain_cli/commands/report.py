@@ -14,13 +14,13 @@ _PAGE = worded(
 )
 
 
-@takes(runs.RUN, _PAGE, some(looking.Look, "row", "where"), runs.ProjectFile, runs.BRIEF)
+@takes(runs.RUN, _PAGE, some(looking.Look, "row", "where", "plots"), runs.ProjectFile, runs.BRIEF)
 def report(options: Options) -> int:
     """
     Write one HTML page of a finished run: what was explained, how far to trust it, and why.
 
     Example: xplain report xplain-out -o page.html
-    Example: xplain report
+    Example: xplain report --plots figures
     Example: xplain report --where 'prediction>0.5 and fidelity=="poor"' -o poor.html
     """
     run = finished_run(options)
@@ -31,4 +31,4 @@ def report(options: Options) -> int:
 
     look = options.group(looking.Look)
     wanted = RowFilter.of(look.row, look.where)
-    return write(run, options.group(runs.Result).report, wanted, console)
+    return write(run, options.group(runs.Result).report, wanted, look.plots, console)

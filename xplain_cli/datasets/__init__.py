@@ -6,7 +6,7 @@ from xplain_cli.datasets.arrays import open_array
 from xplain_cli.datasets.cells import LONG
 from xplain_cli.datasets.columns import ColumnMatch, duplicate_ids, match_columns
 from xplain_cli.datasets.delimited import open_delimited
-from xplain_cli.datasets.files import digest_files, find_files
+from xplain_cli.datasets.files import PICTURES, PICTURES_GO_TO, digest_files, find_files
 from xplain_cli.datasets.jsonl import open_jsonl
 from xplain_cli.datasets.lines import open_lines
 from xplain_cli.datasets.misfits import file_of, first_readable, judge_columns
@@ -89,6 +89,8 @@ def _format_of(file: DataFile, options: ReadOptions) -> str:
     if file.is_piped:
         return "csv"
     suffix = file.suffix
+    if suffix in PICTURES:
+        raise RefusedError(f"{file.name}: is a picture; {PICTURES_GO_TO} {file.name}")
     if suffix not in _SUFFIXES:
         raise RefusedError(
             f"{file.name}: unknown kind of table {suffix!r}; one of {' '.join(_SUFFIXES)}, "

@@ -26,6 +26,7 @@ _DATE = re.compile(
 )
 _BOOLS = {"true": True, "false": False}
 _SWITCHES = {**_BOOLS, "1": True, "0": False}
+_DRESS = re.compile(r"[\s_%$\u20ac\u00a3\u00a5]")
 _TIMES = (date, datetime, time, timedelta, np.datetime64)
 NESTED = "nested"
 _RARE = 0.05
@@ -194,6 +195,13 @@ def shorten(cell: Any) -> str:
     return shown if len(shown) <= 40 else f"{shown[:36]}...{shown[-1]}"
 
 
+def _bare(cell: str) -> str:
+    """Return the number that a cell with a sign of money, per cent or spaces shows; "" if none."""
+    bare = _DRESS.sub("", cell).replace("\N{MINUS SIGN}", "-")
+    share = cell.rstrip().endswith("%")
+    return (f"{bare}, or as a share of one" if share else bare) if is_number(bare) else ""
+
+
 def _not_a(what: str, cell: Any, column: str, *, shown: bool) -> str:
     """Return the words that refuse a cell, with the ways out."""
     if isinstance(cell, list | dict):
@@ -208,6 +216,8 @@ def _not_a(what: str, cell: Any, column: str, *, shown: bool) -> str:
             f"column {column!r}: {shorten(cell)} is not {what}; "
             "write a decimal point (or --decimal ,), and nothing between thousands"
         )
+    if what == "a number" and (bare := _bare(str(cell))):
+        return f"column {column!r}: {shorten(cell)} is not {what}; write it as {bare}"
     return (
         f"column {column!r}: {shorten(cell)} is not {what}; "
         f"if it means missing, --na-values {shorten(str(cell))}; "

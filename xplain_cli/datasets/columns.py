@@ -85,9 +85,15 @@ def _check_present(available: Sequence[str], wanted: Sequence[str], where: str) 
         for c in missing
     ]
     more = f", ... ({len(missing)} in all)" if len(missing) > _SHOWN else ""
+    places = tuple(available) == tuple(map(str, range(len(available))))
+    way_out = (
+        "an array has no names: write it as csv or parquet with them"
+        if places and len(available) >= len(wanted)
+        else "rename them in the table"
+    )
     raise RefusedError(
         f"{where}: the model needs columns that are not there: {', '.join(hints[:_SHOWN])}{more}; "
-        f"it has {_listed(available)}; rename them in the table"
+        f"it has {_listed(available)}; {way_out}"
     )
 
 

@@ -19,6 +19,12 @@ from xplain_cli.datasets.sources import DataFile
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.remote import local, redact
 
+PICTURES = frozenset({
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif"),
+})
+"""Lower-case endings of the files that are pictures."""
+PICTURES_GO_TO = "pictures are explained by: xplain image MODEL"
 _FOREIGN = (
     (b"PAR1", "a parquet file", "say so with --input-format parquet"),
     (b"\x93NUMPY", "a NumPy array", "say so with --input-format npy"),
@@ -30,8 +36,8 @@ _FOREIGN = (
     (b"\x28\xb5\x2f\xfd", "compressed by zstd, twice", "unpack it first"),
     (b"\x80\x04\x95", "a pickle", "export it as csv"),
     (b"\x80\x05\x95", "a pickle", "export it as csv"),
-    (b"\x89PNG", "a picture", "name a table"),
-    (b"\xff\xd8\xff", "a picture", "name a table"),
+    (b"\x89PNG", "a picture", "name a table, or explain it by: xplain image MODEL FILE"),
+    (b"\xff\xd8\xff", "a picture", "name a table, or explain it by: xplain image MODEL FILE"),
     (b"%PDF", "a PDF document", "export it as csv"),
 )
 
@@ -143,6 +149,15 @@ def _open_path(path: str, member: str) -> DataFile:
         raise RefusedError(f"{path}: cannot be read: {error}") from error
 
 
+def _is_picture(path: str) -> bool:
+    return PurePath(path).suffix.lower() in PICTURES
+
+
+def _below(folder: str) -> Iterator[str]:
+    """Yield the names of the files in a folder and its folders."""
+    return (name for _, _, names in os.walk(folder) for name in names)
+
+
 def _expand(path: str, suffixes: Collection[str]) -> tuple[list[str], list[str]]:
     """Return the sorted files that a folder or glob stands for, and notes; a file as it is."""
     is_folder = path != "-" and Path(path).is_dir()
@@ -152,6 +167,8 @@ def _expand(path: str, suffixes: Collection[str]) -> tuple[list[str], list[str]]
     files = [one for one in found if Path(one).is_file()]
     taken = [one for one in files if not suffixes or suffix_of(one) in suffixes]
     if not taken:
+        if suffixes and any(map(_is_picture, _below(path) if is_folder else files)):
+            raise RefusedError(f"{path}: holds no rows; {PICTURES_GO_TO} {path}")
         kinds = f" ({' '.join(suffixes)})" if suffixes else ""
         what = "is a folder without" if is_folder else "matches no"
         raise RefusedError(f"{path}: {what} files of DATA{kinds}; name its files one by one")

@@ -12,12 +12,18 @@ _SHOWN = 5
 _BLOCK = 65536
 
 
-def _refuse(table: Table, column: str, kind: str, share: str) -> RefusedError:
-    """Return the refusal of a column, with the place of its first cell that does not fit."""
+def _unfit(table: Table, column: str, kind: str) -> tuple[int, str]:
+    """
+    Return how many cells of a column do not fit a kind, and the reason of the first.
+
+    Forms alone cannot tell: a text of a format with types may well read as a number.
+    """
+    bad, first = 0, ""
     for piece in chunks(table, {column: kind}, [], _BLOCK):
-        for why in (why for i, why in sorted(piece.reasons.items()) if f"{column!r}" in why):
-            return RefusedError(f"{why} ({share} cells of the column are like that)")
-    raise ValueError(f"every cell of {column!r} fits")
+        for _, why in sorted(piece.reasons.items()):
+            if f"{column!r}" in why:
+                bad, first = bad + 1, first or why
+    return bad, first
 
 
 def _listed(parts: list[str]) -> str:
@@ -65,8 +71,10 @@ def judge_columns(table: Table, kinds: Mapping[str, str], words: Collection[str]
     for column, kind in kinds.items():
         forms = facts[column].forms
         bad, known = misfits(facts[column], kind), sum(forms.values())
-        if 2 * bad > known:
-            raise _refuse(table, column, kind, f"{bad} of {known}")
+        if bad:
+            bad, first = _unfit(table, column, kind)
+            if 2 * bad > known:
+                raise RefusedError(f"{first} ({bad} of {known} cells of the column are like that)")
         if bad:
             slips.append(f"{column!r} {bad} of {known}")
         elif kind == "text" and column not in words and table.dtypes.get(column) != kind:

@@ -12,17 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xplain_cli.datasets.files import split_member
+from xplain_cli.datasets.files import PICTURES, split_member
 from xplain_cli.datasets.pixels import DICOM_WAY_OUT, Pixels, Reading, instruct_pillow, read_pixels
 from xplain_cli.datasets.stacks import open_stack
 from xplain_cli.errors import RefusedError, UsageError, well_formed
 from xplain_cli.remote import local, redact
 
-_PICTURES = frozenset({
-    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
-    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif"),
-})
 _STACKS = frozenset({".npy", ".npz"})
+_TABLES = frozenset({".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".pq"})
+_TABLES_GO_TO = "tables are explained by: xplain tabular MODEL"
 _DICOM = frozenset({".dcm", ".dicom"})
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _MOST_PAGES = 100_000
@@ -150,10 +148,11 @@ def _in_folder(folder: str, notes: list[str]) -> list[str]:
     """Return the pictures below a folder."""
     files = _walk(folder)
     kinds = Counter(PurePath(path).suffix.lower() for path in files)
-    pictures = [path for path in files if PurePath(path).suffix.lower() in _PICTURES | _DICOM]
-    others = {kind: n for kind, n in kinds.items() if kind not in _PICTURES | _DICOM}
+    pictures = [path for path in files if PurePath(path).suffix.lower() in PICTURES | _DICOM]
+    others = {kind: n for kind, n in kinds.items() if kind not in PICTURES | _DICOM}
     if not pictures:
-        raise RefusedError(f"{folder}: holds no pictures ({' '.join(sorted(_PICTURES))})")
+        said = f"{folder}: holds no pictures ({' '.join(sorted(PICTURES))})"
+        raise RefusedError(f"{said}; {_TABLES_GO_TO} {folder}" if _TABLES & set(kinds) else said)
     if others:
         listed = ", ".join(f"{n} {kind or 'without suffix'}" for kind, n in sorted(others.items()))
         notes.append(f"{folder}: files that are no pictures were left out: {listed}")
@@ -166,6 +165,8 @@ def _named(path: str, notes: list[str]) -> list[str]:
         raise UsageError("pictures are not read from stdin; name files or a folder")
     if Path(path).is_dir():
         return _in_folder(path, notes)
+    if Path(path).is_file() and PurePath(path).suffix.lower() in _TABLES:
+        raise RefusedError(f"{path}: is no picture; {_TABLES_GO_TO} {path}")
     if Path(path).exists() or Path(split_member(path)[0]).is_file():
         return [path]
     if glob.has_magic(path):
@@ -229,7 +230,7 @@ def holds_pictures(path: str) -> bool:
     """Return whether DATA looks like pictures, by suffixes and by the axes of a stack."""
     files = _walk(path) if Path(path).is_dir() else [path]
     suffixes = {PurePath(file).suffix.lower() for file in files}
-    if suffixes & (_PICTURES | _DICOM):
+    if suffixes & (PICTURES | _DICOM):
         return True
     if not suffixes & _STACKS or len(files) > 1:
         return False

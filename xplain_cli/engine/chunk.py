@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xplain_cli.engine.explainer import Assignment, Explainer
-from xplain_cli.engine.pool import longer_pools
+from xplain_cli.engine.pool import longer_pools, share_draws
 from xplain_cli.errors import quoting
 from xplain_cli.explanation import Records, Rows
 from xplain_cli.methods import Pool
@@ -17,8 +17,8 @@ from xplain_cli.scales import checked_scale
 from xplain_cli.targets import used_outputs
 
 
-def _pools(assignment: Assignment, model: Model) -> Iterator[Pool]:
-    """Yield the shared pool as the run begins with it, then ever longer ones."""
+def _pools(assignment: Assignment, model: Model) -> Iterator[tuple[Pool, ...]]:
+    """Yield the shared pools as the run begins with them, then ever longer ones."""
     perturbation = assignment.perturbation.draws
     if assignment.pool_folder is None or perturbation is None:
         return
@@ -26,7 +26,7 @@ def _pools(assignment: Assignment, model: Model) -> Iterator[Pool]:
     found = longer_pools(Path(assignment.pool_folder), perturbation, model, assignment.budget, kept)
     for repeats, draw, outputs in found:
         scaled = checked_scale(outputs, assignment.target, assignment.scale)
-        yield Pool(draw, scaled, repeats, perturbation.frequencies)
+        yield share_draws(draw, scaled, repeats, perturbation)
 
 
 _OPEN: dict[tuple[str, str], Explainer] = {}

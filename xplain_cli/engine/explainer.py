@@ -122,10 +122,12 @@ def model_calls_of(assignment: Assignment, model: Model) -> ModelCalls:
 class Explainer:
     """An opened model with its pool, kept for all chunks that one process explains."""
 
-    def __init__(self, assignment: Assignment, model: Model, pools: Iterator[Pool]) -> None:
+    def __init__(
+        self, assignment: Assignment, model: Model, pools: Iterator[tuple[Pool, ...]]
+    ) -> None:
         self.assignment = assignment
         self._longer = pools
-        self._pools = {pool.repeats: pool for pool in itertools.islice(pools, 1)}
+        self._pools = {first[0].repeats: first for first in itertools.islice(pools, 1)}
         self.model = model
         self._leaves: Any = None
         self._asked = model_calls_of(assignment, model)
@@ -135,7 +137,7 @@ class Explainer:
             len(outputs),
             assignment.scale.name,
             margin=signature.margin,
-            exclusive=not of_several(outputs),
+            exclusive=signature.decides and not of_several(outputs),
         )
         judge = assignment.judge
         self._judge = None if judge is None else judge.opened(load_model)
@@ -230,12 +232,12 @@ class Explainer:
         met = budget.goal.reached(found.stability.max_rel_se, repeats)
         return np.asarray(met.all(axis=1), dtype=np.bool_)
 
-    def _pool(self, repeats: int) -> Pool | None:
-        """Return the shared pool with so many repeats, made longer if need be."""
+    def _shared(self, repeats: int) -> tuple[Pool, ...]:
+        """Return the shared pools with so many repeats, made longer if need be."""
         while self._pools and repeats not in self._pools:
-            pool = next(self._longer)
-            self._pools[pool.repeats] = pool
-        return self._pools.get(repeats)
+            longer = next(self._longer)
+            self._pools[longer[0].repeats] = longer
+        return self._pools.get(repeats, ())
 
     def _weigh(self, answers: Answers, rows: Split, due: Sequence[int]) -> RoughWeights:
         """Explain some rows roughly, with one repeat."""
@@ -255,7 +257,7 @@ class Explainer:
         groups = by_features(rows, good)
         waiting = [groups[n] for n in sorted(groups)]
         attributed, lost = [], dict[int, str]()
-        asked = replace(asked, pool=self._pool(budget.repeats))
+        asked = replace(asked, pools=self._shared(budget.repeats))
         while waiting:
             tasks = [self._task(rows, answers, chosen, budget) for chosen in waiting]
             method = self.assignment.method

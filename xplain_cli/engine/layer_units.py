@@ -97,6 +97,7 @@ class UnitRows:
     names: tuple[str, ...]
 
     subset: ClassVar[Subset | None] = None
+    pool_of: ClassVar[None] = None
     inputs_repeat: ClassVar[bool] = False
 
     read_to = read_whole

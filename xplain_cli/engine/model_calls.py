@@ -57,8 +57,8 @@ class ModelCalls:
         Rows of every model batch of the rows themselves, and of the rows they are compared with.
     sparse
         How masked texts are asked as sparse rows; None: they are not.
-    pool
-        The shared pool, for methods that ask for it.
+    pools
+        The shared pools, for methods that ask for one: that of each combination of held values.
     show_values
         Whether reasons may quote what the model says of a row.
     memory
@@ -73,7 +73,7 @@ class ModelCalls:
     kept: IntArray
     batch_rows: int
     sparse: MaskedText | None = None
-    pool: Pool | None = None
+    pools: Sequence[Pool] = ()
     show_values: bool = True
     memory: MaskCache | None = None
     own_rows: int = OWN_ROWS
@@ -255,9 +255,10 @@ def _answer_outputs(
     return np.split(scaled, np.cumsum(sizes)[:-1])
 
 
-def _answer_pool(asked: ModelCalls, waiting: Sequence[tuple[Any, NeedPool]]) -> list[Pool | None]:
-    """Answer requests for the shared pool."""
-    return [asked.pool] * len(waiting)
+def _answer_pool(asked: ModelCalls, waiting: Sequence[tuple[Any, NeedPool]]) -> list[Pool]:
+    """Answer requests for the shared pool: all rows of a block have the same one."""
+    pools = [block.pool_of for block, _ in waiting]
+    return [asked.pools[0 if own is None else int(own[0])] for own in pools]
 
 
 def _by_path(answer: Callable[[PathModel, Any], list[Any]]) -> Callable[..., list[Any]]:

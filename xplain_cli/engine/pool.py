@@ -12,6 +12,7 @@ import pandas as pd
 
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.features import Draw, Sampler
+from xplain_cli.methods import Pool
 from xplain_cli.models import Model
 from xplain_cli.models.batches import padded, predict_perturbed
 from xplain_cli.quality.precision import Budget
@@ -28,6 +29,14 @@ def draw_pool(
     return perturbation.draw(budget.samples, [(POOL, budget.seed, r) for r in wanted])
 
 
+def share_draws(
+    draw: Draw, outputs: FloatArray, repeats: int, perturbation: Sampler
+) -> tuple[Pool, ...]:
+    """Return the pools of the same draws: outputs (c * m, k) are those of c pools, in order."""
+    own = np.split(outputs, len(outputs) // draw.codes.shape[1])
+    return tuple(Pool(draw, part, repeats, perturbation.frequencies) for part in own)
+
+
 def save_pool(folder: Path, draw: Draw, outputs: FloatArray) -> None:
     """Write the pool as arrays that workers map into memory."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -37,7 +46,7 @@ def save_pool(folder: Path, draw: Draw, outputs: FloatArray) -> None:
 
 
 def load_pool(folder: Path) -> tuple[Draw, FloatArray]:
-    """Map the draws and the model's outputs (m, k) on them from *folder* into memory."""
+    """Map the draws and the model's outputs (c * m, k) on them from *folder* into memory."""
     codes, positions, outputs = (
         np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
         for name in ("codes", "positions", "outputs")
@@ -73,11 +82,11 @@ def make_pool(
     """
     Draw the shared pool, or some repeats of it, predict it once and keep it in *folder*.
 
-    Only its *kept* outputs are.
+    Only its *kept* outputs are. Where values are held it is predicted with each combination.
 
     Returns
     -------
-    its facts: rows, model inputs, SHA-256 of its arrays.
+    its facts: rows, how many pools, model inputs, SHA-256 of its arrays.
 
     Raises
     ------
@@ -88,8 +97,10 @@ def make_pool(
     outputs = predict_perturbed(model, inputs, kept)
     try:
         save_pool(folder, draw, outputs)
+        pools = perturbation.traits.pools
         facts = {
-            "rows": len(inputs),
+            "rows": len(inputs) // pools,
+            **({"pools": pools} if pools > 1 else {}),
             "model_inputs": padded(len(inputs)),
             "sha256": _digest(folder),
         }
@@ -103,7 +114,7 @@ def longer_pools(
     folder: Path, perturbation: Sampler, model: Model, budget: Budget, kept: IntArray
 ) -> Iterator[tuple[int, Draw, FloatArray]]:
     """
-    Yield the pool of each look: its repeats, its draws and the model's outputs (m, k) on them.
+    Yield the pool of each look: its repeats, its draws, the model's outputs (c * m, k) on them.
 
     Each look adds repeats to those before. What is added is predicted once, by the first process
     that needs it, and kept beside the shared pool for the others and for a resumed run.
@@ -120,15 +131,22 @@ def longer_pools(
             np.concatenate([draw.codes, more.codes], axis=1),
             np.concatenate([draw.positions, more.positions], axis=1),
         )
-        outputs = np.concatenate([outputs, answers])
+        outputs = _joined(outputs, answers, perturbation.traits.pools)
         yield repeats, draw, outputs
+
+
+def _joined(first: FloatArray, more: FloatArray, pools: int) -> FloatArray:
+    """Return outputs (c * m, k) of c pools with those of further draws, pool by pool."""
+    kept = first.shape[1]
+    parts = [part.reshape(pools, -1, kept) for part in (first, more)]
+    return np.ascontiguousarray(np.concatenate(parts, axis=1)).reshape(-1, kept)
 
 
 def grown(facts: dict[str, Any], budget: Budget, precise: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of a pool with what longer looks added, as far as a row needed them."""
     if not facts or not precise:
         return facts
-    most = precise["precision_goal"]["most_repeats"]
+    most, pools = precise["precision_goal"]["most_repeats"], facts.get("pools", 1)
     added = [
         budget.samples * (after - before)
         for before, after in itertools.pairwise(budget.stages)
@@ -137,5 +155,5 @@ def grown(facts: dict[str, Any], budget: Budget, precise: Mapping[str, Any]) -> 
     return {
         **facts,
         "rows": facts["rows"] + sum(added),
-        "model_inputs": facts["model_inputs"] + sum(map(padded, added)),
+        "model_inputs": facts["model_inputs"] + sum(padded(pools * count) for count in added),
     }

@@ -22,12 +22,13 @@ def split_rows(perturbation: Perturbation, model: Model, batch: Any) -> Split:
     return rows.read_to([read_length(text) for text in rows.inputs])
 
 
-def by_features(rows: Split, chosen: Sequence[int]) -> dict[int, list[int]]:
-    """Group some of the rows by how many features they have."""
-    counts = rows.counts.tolist()
-    groups: dict[int, list[int]] = {}
+def by_features(rows: Split, chosen: Sequence[int]) -> dict[tuple[int, int], list[int]]:
+    """Group some of the rows by how many features they have, and by the pool that serves them."""
+    pools = np.zeros(len(rows), dtype=np.int64) if rows.pool_of is None else rows.pool_of
+    kinds = list(zip(rows.counts.tolist(), pools.tolist(), strict=True))
+    groups: dict[tuple[int, int], list[int]] = {}
     for row in chosen:
-        groups.setdefault(counts[row], []).append(row)
+        groups.setdefault(kinds[row], []).append(row)
     return groups
 
 

@@ -36,7 +36,7 @@ def _named(output: str, name: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Sides:
+class _RunVariants:
     """
     What the runs of one job differ in.
 
@@ -63,7 +63,7 @@ class _Sides:
         return replace(request, references=replace(request.references, baseline=(text,)))
 
 
-def _sides(request: Request) -> _Sides | None:
+def _sides(request: Request) -> _RunVariants | None:
     """
     Return what the runs of a job differ in; None where it is one run.
 
@@ -79,8 +79,8 @@ def _sides(request: Request) -> _Sides | None:
             " thing; name one baseline, or one method"
         )
     if len(methods) > 1:
-        return _Sides("method", methods)
-    return _Sides("baseline", baselines) if len(baselines) > 1 else None
+        return _RunVariants("method", methods)
+    return _RunVariants("baseline", baselines) if len(baselines) > 1 else None
 
 
 def _check_streams(request: Request, noun: str) -> None:
@@ -94,7 +94,7 @@ def _check_streams(request: Request, noun: str) -> None:
         raise UsageError(f"several {noun}s are several runs: name a folder or a file by --output")
 
 
-def _check(request: Request, sides: _Sides) -> None:
+def _check(request: Request, sides: _RunVariants) -> None:
     """Refuse runs that cannot stand side by side."""
     story, noun = story_of(request.modality), sides.noun
     if noun == "baseline" and not story.several_baselines:
@@ -191,7 +191,7 @@ def _page(request: Request) -> Path:
 
 
 def _write_page(
-    request: Request, sides: _Sides, outputs: Sequence[str], frame: pd.DataFrame
+    request: Request, sides: _RunVariants, outputs: Sequence[str], frame: pd.DataFrame
 ) -> None:
     """Write the page that leads to the page of each run."""
     page = Path(str(request.result.report))
@@ -204,7 +204,7 @@ def _write_page(
         write_atomically(page, render_comparison(sides.noun, sides.texts, links, frame, places))
 
 
-def _under(request: Request, sides: _Sides, text: str, output: str) -> Request:
+def _under(request: Request, sides: _RunVariants, text: str, output: str) -> Request:
     """Return what one of several runs is asked: its baseline or method, its place, its share."""
     own = replace(
         sides.one(request, text),

@@ -139,7 +139,7 @@ def _explain_to_stdout(job: Job, run: Run, rooms: Rooms, course: Course) -> int:
     stream.flush()
     whole = tally.summary()
     story, values = story_of(job.request.modality), job.plan.selection["values"]
-    job.console.summary(across_rows(whole, story, values=values))
+    job.console.summary(across_rows(whole, story, job.plan.numbers, values=values))
     gates = judge_gates(job.gates, frames, job.console)
     lost = Lost(whole.failed, job.tolerated)
     return conclude(gates, lost, job.request.gates, job.request.modality, job.console)

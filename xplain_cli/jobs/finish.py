@@ -121,14 +121,17 @@ def check_free(place: RunPlace, plan: Plan) -> None:
     story.check_place(place, plan.rendering, values=plan.selection["values"])
 
 
-def across_rows(whole: Summary, story: Story, *, values: bool) -> Summary:
+def across_rows(
+    whole: Summary, story: Story, numbers: Mapping[str, Any], *, values: bool
+) -> Summary:
     """
-    Return what is told of a run.
+    Return what is told of a run by the numbers of its plan.
 
     Features are ranked only where rows have the same ones, and named only where values of DATA may
     be shown or their names are none.
     """
     told = story.ranks_over_rows and (values or not story.named_by_value)
+    whole = replace(whole, held=tuple(numbers.get("hold", ())))
     return whole if told else replace(whole, features=())
 
 
@@ -286,7 +289,7 @@ def finish(
     else:
         files = _write_files(parts, plan, account.facts, wanted, course)
         whole = files.whole
-    console.summary(across_rows(whole, story, values=plan.selection["values"]))
+    console.summary(across_rows(whole, story, plan.numbers, values=plan.selection["values"]))
     lines = (written(records, plan.rendering["top_k"]) for records in parts)
     gates = judge_gates(wanted.gates, lines, console)
     if files is not None:
@@ -296,6 +299,6 @@ def finish(
         run.keep_gates(gates)
     run.check_finished()  # before the page, which is one more output where it lies in the run
     if wanted.page is not None:
-        console.note(f"report: {write_page(run.folder, wanted.page)}")
+        console.note(f"report: {write_page(run.folder, wanted.page).page}")
     console.line(run.place.name)
     return Conclusion(whole.failed, gates)

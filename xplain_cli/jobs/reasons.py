@@ -332,7 +332,8 @@ def _teller(found: FinishedRun, request: ReasonsRequest) -> _Teller:
     check_class(str(asked.against), numbers["outputs"])
     story = story_of(numbers["modality"])
     if not (story.named_by_value or not story.ranks_over_rows):
-        check_features(book, _features_of(found, of_all=False), str(asked.codes))
+        known, held = _features_of(found, of_all=False), numbers.get("hold", [])
+        check_features(book, known, str(asked.codes), held)
     values = found.marker.plan["selection"].get("values", True)
     if not values and any(code.needs_value for codes in book.codes.values() for code in codes):
         raise UsageError(
@@ -383,6 +384,7 @@ def _tell(rows: list[RowReasons], teller: _Teller, console: Console) -> None:
         kind = "forbidden" if name in teller.book.forbidden else "protected"
         console.warn(
             f"{kind} {cleaned(name)!r} moved {count:,} of these rows; it is named as no reason"
+            " (explained with --hold it would move none)"
         )
 
 

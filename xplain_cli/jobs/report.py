@@ -1,4 +1,4 @@
-"""``xplain report``: the HTML page of a finished run, wherever that run is."""
+"""``xplain report``: the HTML page of a finished run and its figures, wherever that run is."""
 
 from xplain_cli.console import Console
 from xplain_cli.quality.row_filter import RowFilter
@@ -6,7 +6,9 @@ from xplain_cli.report import report_run
 from xplain_cli.runs.delivery import brought_here
 
 
-def report(run: str, page: str | None, wanted: RowFilter, console: Console) -> int:
+def report(
+    run: str, page: str | None, wanted: RowFilter, plots: str | None, console: Console
+) -> int:
     """
     Write the page of a finished run, and return the exit code 0.
 
@@ -18,6 +20,8 @@ def report(run: str, page: str | None, wanted: RowFilter, console: Console) -> i
         Where to; None: into the run.
     wanted
         Whose explanations are shown.
+    plots
+        A folder for the figures as SVG and PNG; None: they stand in the page alone.
 
     Raises
     ------
@@ -25,5 +29,10 @@ def report(run: str, page: str | None, wanted: RowFilter, console: Console) -> i
         There is no finished run, or the page cannot be written.
     """
     with brought_here(run) as folder:
-        console.line(str(report_run(folder, page, wanted)))
+        made = report_run(folder, page, wanted, plots)
+        if not made.count and not wanted.is_open:
+            console.warn(f"no explanation is of {wanted.said}: the page shows none")
+        if made.plots:
+            console.note(f"{len(made.plots)} figures: {made.plots[0].parent}")
+        console.line(str(made.page))
     return 0

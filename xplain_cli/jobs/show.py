@@ -54,7 +54,7 @@ def _of_part(
             continue
         place = int((told["row"].to_numpy()[:line] == said["row"]).sum())
         pictures = tuple(album.paths(str(said["row_id"]), place))
-        for item, reasons in read_exhibits(records, [(int(line), "")], scope, None):
+        for item, reasons in read_exhibits(records, [(int(line), "")], scope):
             yield _Shown(item, reasons, pictures)
 
 

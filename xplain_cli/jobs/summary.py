@@ -157,13 +157,13 @@ def sum_up(run: str, by: str | None, wanted: RowFilter, console: Console) -> int
                 tally.add(records)
             whole = tally.summary()
             _warn_of_none(whole.rows + whole.failed + whole.empty, wanted, console)
-            console.table(across_rows(whole, story, values=selection["values"]))
+            console.table(across_rows(whole, story, numbers, values=selection["values"]))
             return 0
         values = selection["values"]
         tallies = _grouped(found, by, wanted, top_k, shown=values)
         _warn_of_none(len(tallies), wanted, console)
         groups = {
-            name: across_rows(tally.summary(3), story, values=values)
+            name: across_rows(tally.summary(3), story, numbers, values=values)
             for name, tally in tallies.items()
         }
         for line in group_lines(by, groups):

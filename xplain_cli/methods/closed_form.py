@@ -16,7 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.explanation import Attribution, FloatArray, IntArray, exact_attribution
+from xplain_cli.explanation import (
+    Attribution,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    exact_attribution,
+)
 from xplain_cli.features import Sampler
 from xplain_cli.methods.locality import share_determined
 from xplain_cli.methods.requests import Pool, TableTask, kernel_weights
@@ -35,6 +41,8 @@ class Leaves:
     feature : (leaves, depth) int; -1 where a path is shorter
     inside : (leaves, depth, codes) P(the condition holds | code of that feature)
     overall : (leaves, depth) P(the condition holds) under the background law
+    held : conditions on columns that stay the row's own, one an entry: the leaf, the column, and
+        between which numbers it lies
     """
 
     values: FloatArray
@@ -42,6 +50,41 @@ class Leaves:
     feature: IntArray
     inside: FloatArray
     overall: FloatArray
+    held: "HeldConditions"
+
+    def at(self, row: FloatArray) -> "Leaves":
+        """Return the leaves as a row (columns,) sees them: those that its own cells miss give 0."""
+        missed = self.held.missed(row)
+        if not len(missed):
+            return self
+        values = self.values.copy()
+        values[missed] = 0.0
+        return replace(self, values=values)
+
+
+@dataclass(frozen=True)
+class HeldConditions:
+    """
+    Conditions (e,) on columns that stay the row's own.
+
+    Attributes
+    ----------
+    leaf, column : int
+    lower, upper : float, missing : bool
+        The condition holds where lower < x <= upper, or x is missing and may be.
+    """
+
+    leaf: IntArray
+    column: IntArray
+    lower: FloatArray
+    upper: FloatArray
+    missing: BoolArray
+
+    def missed(self, row: FloatArray) -> IntArray:
+        """Return the leaves that a row (columns,) cannot be in."""
+        x = row[self.column]
+        inside = ((self.lower < x) & (x <= self.upper)) | (np.isnan(x) & self.missing)
+        return np.unique(self.leaf[~inside])
 
 
 def see_leaves(boxes: Any, perturbation: Sampler, kept: IntArray) -> Leaves:
@@ -64,16 +107,19 @@ def see_leaves(boxes: Any, perturbation: Sampler, kept: IntArray) -> Leaves:
     feature = np.full((n_leaves, depth), -1, dtype=np.int64)
     inside = np.ones((n_leaves, depth, levels))
     overall = np.ones((n_leaves, depth))
-    column = boxes.column[order]
+    owner = np.array(perturbation.owners)[boxes.column[order]]
     for j, frequency in enumerate(perturbation.frequencies):
-        at = column == j
+        at = owner == j
         part = order[at]
         share = perturbation.interval(j, boxes.lower[part], boxes.upper[part], boxes.missing[part])
         where = (leaf[at], place[at])
         feature[where] = j
         inside[where[0], where[1], : len(frequency)] = share
         overall[where] = share @ frequency
-    return Leaves(boxes.values[:, kept], boxes.base[kept], feature, inside, overall)
+    own = order[owner < 0]
+    parts = (boxes.leaf, boxes.column, boxes.lower, boxes.upper, boxes.missing)
+    held = HeldConditions(*(part[own] for part in parts))
+    return Leaves(boxes.values[:, kept], boxes.base[kept], feature, inside, overall, held)
 
 
 def _leave_one_out(error_factors: FloatArray) -> FloatArray:
@@ -137,7 +183,10 @@ def explain_exactly(task: TableTask, pool: Pool, width: float) -> Attribution:
     r2, shares = np.empty((b, t)), np.empty(b)
     for i in range(b):
         codes = task.block.codes[i]
-        found = _explain_row(task.leaves, codes, task.perturbation.frequencies, kappa)
+        leaves = task.leaves
+        if len(leaves.held.leaf):
+            leaves = leaves.at(task.block.inputs.iloc[i].to_numpy(dtype=np.float64))
+        found = _explain_row(leaves, codes, task.perturbation.frequencies, kappa)
         weights[i], own[i] = (
             pair_values(part.T, task.pairs[i], margin=task.margin) for part in (found[0], found[2])
         )

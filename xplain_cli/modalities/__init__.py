@@ -8,7 +8,7 @@ What can be said of its runs without opening DATA is its story.
 import hashlib
 import importlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -323,6 +323,30 @@ def _called_alike(old: RunPlace, new: RunPlace) -> tuple[Counterparts | None, Co
     return None, None
 
 
+class Originals(Protocol):
+    """What rows were before they were split into features, from DATA."""
+
+    def __call__(
+        self, request: Request, numbers: Mapping[str, Any], rows: Collection[int]
+    ) -> Mapping[int, str]:
+        """
+        Return the texts of some rows, by their numbers in DATA.
+
+        Parameters
+        ----------
+        request
+            What the run was asked.
+        numbers
+            What of its plan decides the numbers, the SHA-256 of DATA among it.
+
+        Raises
+        ------
+        XplainError
+            DATA is not there, or is another now.
+        """
+        ...
+
+
 class PlaceCheck(Protocol):
     """A look at where extra files go."""
 
@@ -363,6 +387,8 @@ class Story:
         (weights of a part, how many belong to each line) -> what tells the features of a row apart.
     value_columns
         Columns of the weights that tell whether a row is the same in two runs.
+    originals
+        What reads from DATA the texts whose units are features; None: there are none.
     counterparts
         What renames the features of OLD and of NEW, given their places, so that two runs can be
         joined; None: they are called alike.
@@ -386,6 +412,7 @@ class Story:
     counterparts: Callable[
         [RunPlace, RunPlace], tuple[Counterparts | None, Counterparts | None]
     ] = _called_alike
+    originals: Originals | None = None
 
     @property
     def ranks_over_rows(self) -> bool:

@@ -109,6 +109,10 @@ class Signature:
     labels
         The model's own names of its outputs, where its answers are read by name; empty: by
         position.
+    decides
+        Whether the model chooses the class of its largest answer, and of two the one above the
+        middle: labels that do not exclude each other choose none, and some models decide at a
+        threshold of their own.
     """
 
     response: str
@@ -121,6 +125,7 @@ class Signature:
     frame: bool = False
     single: bool = field(default=False, compare=False)
     labels: tuple[str, ...] = ()
+    decides: bool = field(default=True, compare=False)
 
 
 class WrongLengthError(RefusedError):

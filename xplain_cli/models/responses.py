@@ -43,6 +43,8 @@ class Answer:
         many are many depends on it.
     labels
         The names by which every later answer is read; empty: it is read by position.
+    decides
+        Whether the model chooses the class of its largest answer, as far as it says.
     """
 
     source: str
@@ -55,6 +57,7 @@ class Answer:
     way_out: str = "choose another response, or mend the model"
     modality: str = "tabular"
     labels: tuple[str, ...] = ()
+    decides: bool = True
 
 
 def to_matrix(answer: Any) -> FloatArray:
@@ -165,7 +168,7 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def _note(signature: Signature, *, hard: bool) -> str:
+def _note(signature: Signature, *, hard: bool, decides: bool) -> str:
     count = len(signature.outputs)
     listed = _listed(signature.outputs)
     nameless = "" if not is_unnamed(signature.outputs) else " that the model does not name"
@@ -182,6 +185,8 @@ def _note(signature: Signature, *, hard: bool) -> str:
     else:
         number = "probability" if signature.scale == "probability" else "raw score"
         what = f"{number} of {count} {classes}{nameless}: {listed}"
+    if not decides:
+        what += "; it decides at a threshold of its own, predicted is the class of the largest"
     return f"explaining {signature.response} ({what})"
 
 
@@ -223,5 +228,11 @@ def settle_answer(answer: Answer, rows: int, class_names: tuple[str, ...] | None
     margin = lone and not sigmoid
     scale = "probability" if sigmoid else scale
     bare = Signature(answer.response, task, scale, outputs, positive, margin, "")
-    note = _note(bare, hard=answer.hard)
-    return replace(bare, note=note, single=_is_single(answer.matrix), labels=answer.labels)
+    return replace(
+        bare,
+        note=_note(bare, hard=answer.hard, decides=answer.decides),
+        single=_is_single(answer.matrix),
+        labels=answer.labels,
+        # probabilities that do not sum to one are of labels, of which several may hold
+        decides=answer.decides and (exclusive or lone or scale != "probability"),
+    )

@@ -25,6 +25,12 @@ class Look:
     plot: str | None = option(
         "--plot FIGURE", "Also write the waterfall as .svg or .png.", kind="path"
     )
+    plots: str | None = option(
+        "--plots DIR",
+        "Also write its figures as SVG and PNG: strongest features, beeswarm, dependence, and the"
+        " waterfalls of the first 3 rows, or of those that --row and --where name.",
+        kind="path",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

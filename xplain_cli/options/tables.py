@@ -48,6 +48,12 @@ class Columns:
         shape=Shape(_PAIR, "city=city_* (NAME=GLOB)"),
         stored="groups",
     )
+    hold: tuple[str, ...] = option(
+        "--hold COL,GLOB",
+        "Features that stay the row's own in every baseline and draw, and get no weight.",
+        (),
+        kind="names",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

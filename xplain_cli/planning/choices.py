@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xplain_cli.errors import UsageError, nearest
+from xplain_cli.errors import UsageError, XplainError, nearest
 from xplain_cli.features import Perturbation
 from xplain_cli.methods import METHODS, Method
 from xplain_cli.modalities import Neighbourhood
@@ -20,7 +20,7 @@ from xplain_cli.planning.needs import (
 )
 from xplain_cli.quality.precision import Budget, PrecisionTarget
 from xplain_cli.remote import redact
-from xplain_cli.samples import default_most, least_samples, needed
+from xplain_cli.samples import MOST_POOLS, default_most, least_samples, needed
 from xplain_cli.scales import Scale, parse_scale
 from xplain_cli.specs import build, split_spec
 from xplain_cli.targets import Target, parse_target
@@ -110,6 +110,42 @@ def _check_foil(perturbation: Perturbation, target: Target) -> None:
         )
 
 
+def _perturbed(method: Method, typed: str, opened: Inputs) -> tuple[Method, Neighbourhood]:
+    """
+    Open the perturbation of a method; rows get draws of their own where pools would be too many.
+
+    Raises
+    ------
+    UsageError
+        They would be, and the settings of the method speak of what pools alone have.
+    """
+    found = opened.modality.perturbation_for(method, opened.model, opened.signature)
+    if not method.pooled or found.perturbation.traits.pools <= MOST_POOLS:
+        return method, found
+    why = f"held values have more than {MOST_POOLS} combinations in DATA"
+    settings = split_spec(typed)[1]
+    bound = [name for name in ("sample", "discretizer", "exact") if name in settings]
+    if bound:
+        raise UsageError(
+            f"{typed}: {bound[0]}={settings[bound[0]]} needs a pool of draws for each combination"
+            f" of held values, and {why}; leave it out (then sample=around), hold less, or take"
+            " -m kernel-shap"
+        )
+    own: Method = replace(method, sample="around", discretizer=None)  # type: ignore[type-var]  # a dataclass, as every method
+    try:
+        around = opened.modality.perturbation_for(own, opened.model, opened.signature)
+    except XplainError as error:
+        raise UsageError(
+            f"--hold: {why}, so each row needs draws of its own, without bins, which are not to be"
+            f" had ({error}); take -m kernel-shap or -m lime:space=baseline, or hold less"
+        ) from error
+    note = (
+        f"sample=around: {why}, so each row has draws of its own around it, and numbers no bins"
+        " (-m kernel-shap, or -m lime:space=baseline, need neither)"
+    )
+    return own, replace(around, notes=(*around.notes, note))
+
+
 def choose_method(request: Request, opened: Inputs) -> Choices:
     """
     Turn method, target and scale into objects and open the perturbation of the method.
@@ -137,7 +173,7 @@ def choose_method(request: Request, opened: Inputs) -> Choices:
     with refusals_named(method, request.method):
         check_needs(method, opened.model.capabilities, scale)
         check_gradient(method, opened.model, opened.modality.typical(), scale)
-        neighbourhood = opened.modality.perturbation_for(method, opened.model, signature)
+        method, neighbourhood = _perturbed(method, request.method, opened)
         check_perturbation(method, neighbourhood.perturbation)
         neighbourhood = at_layer(method, opened.model, opened.modality, neighbourhood)
     # what it names may be an address with a signature, which every line of the output would show
@@ -145,6 +181,7 @@ def choose_method(request: Request, opened: Inputs) -> Choices:
         neighbourhood,
         baseline=redact(neighbourhood.baseline),
         meaning=redact(neighbourhood.meaning),
+        masked=redact(neighbourhood.masked),
     )
     _check_foil(neighbourhood.perturbation, target)
     undrawn = Budget(request.sampling.seed, 0, 0)

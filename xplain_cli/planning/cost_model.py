@@ -41,8 +41,10 @@ class CostModel:
         return sum(self.features.values())
 
     def pool(self, samples: int) -> int:
-        """Return the model inputs of the pool that all rows share."""
-        return samples * self.repeats if self.method.pooled else 0
+        """Return the model inputs of the pools that rows share."""
+        if not self.method.pooled:
+            return 0
+        return self.perturbation.traits.pools * samples * self.repeats
 
     def one(self, n: int, samples: int) -> int:
         """Return the model inputs of a row with n features."""

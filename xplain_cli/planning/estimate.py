@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.engine.explainer import Assignment, Explainer
-from xplain_cli.engine.pool import draw_pool
+from xplain_cli.engine.pool import draw_pool, share_draws
 from xplain_cli.explanation import FloatArray, Records
 from xplain_cli.features import Sampler
 from xplain_cli.methods import Pool
@@ -68,13 +68,13 @@ def _at_once(opened: Inputs, asked: Assignment, inputs: Any) -> int:
     return rows_at_once(inputs, size) if takes_many(opened.model) else size
 
 
-def _trial_pool(opened: Inputs, asked: Assignment, perturbation: Sampler) -> Pool:
-    """Draw the whole pool but predict one batch of it, or as many as go at once."""
+def _trial_pool(opened: Inputs, asked: Assignment, perturbation: Sampler) -> tuple[Pool, ...]:
+    """Draw all shared pools but predict one batch of them, or as many as go at once."""
     draw, inputs = draw_pool(perturbation, asked.budget)
     kept = used_outputs(asked.target, len(asked.signature.outputs))
     some = predict_perturbed(opened.model, inputs.head(_at_once(opened, asked, inputs)), kept)
     outputs = checked_scale(some, asked.target, asked.scale)[np.arange(len(inputs)) % len(some)]
-    return Pool(draw, outputs, asked.budget.repeats, perturbation.frequencies)
+    return share_draws(draw, outputs, asked.budget.repeats, perturbation)
 
 
 def seconds_per_input(opened: Inputs, asked: Assignment) -> float:
@@ -155,7 +155,8 @@ def try_rows(opened: Inputs, asked: Assignment, rows: int) -> Trial:
     before, began, pools, pool_inputs = _model_time(), time.perf_counter(), [], 0
     if asked.method.pooled and asked.perturbation.draws is not None:
         pools.append(_trial_pool(opened, asked, asked.perturbation.draws))
-        pool_inputs = padded(asked.budget.samples * asked.budget.repeats, asked.batch_rows)
+        each = asked.perturbation.traits.pools * asked.budget.samples
+        pool_inputs = padded(each * asked.budget.repeats, asked.batch_rows)
     drawing = time.perf_counter() - began - (_model_time() - before)[0]
     worker = Explainer(asked, opened.model, iter(pools))
     piece = _warmed(worker, opened, rows, twice=asked.method.pooled)

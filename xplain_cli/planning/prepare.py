@@ -130,6 +130,21 @@ def method_label(request: Request, chosen: Choices) -> str:
     return name + (":" + ",".join(pairs) if pairs else "")
 
 
+def _rendering(request: Request, chosen: Choices) -> dict[str, Any]:
+    """Return how results are shown."""
+    rendering = {
+        "format": request.result.output_format,
+        "top_k": request.result.top_k,
+        "csv_guard": request.result.csv_guard,
+        "wide": request.result.wide,
+        "maps": request.heatmaps.maps,
+        "write_maps": request.heatmaps.write_maps,
+    }
+    if request.heatmaps.maps and chosen.perturbation.traits.maps and follows_scores(chosen.method):
+        rendering["panels"] = True
+    return rendering
+
+
 def make_plan(request: Request, opened: Inputs, chosen: Choices) -> Plan:
     """Collect everything that decides the numbers, what parts hold, and how they are shown."""
     signature = opened.signature
@@ -172,17 +187,7 @@ def make_plan(request: Request, opened: Inputs, chosen: Choices) -> Plan:
     if request.slices.shard is not None:
         number, count = request.slices.shard
         selection["shard"] = {"number": number, "of": count, "of_rows": list(opened.whole)}
-    rendering = {
-        "format": request.result.output_format,
-        "top_k": request.result.top_k,
-        "csv_guard": request.result.csv_guard,
-        "wide": request.result.wide,
-        "maps": request.heatmaps.maps,
-        "write_maps": request.heatmaps.write_maps,
-    }
-    if request.heatmaps.maps and chosen.perturbation.traits.maps and follows_scores(chosen.method):
-        rendering["panels"] = True
-    return Plan(numbers, selection, rendering, request.sampling.budget)
+    return Plan(numbers, selection, _rendering(request, chosen), request.sampling.budget)
 
 
 _CHUNKS_OF_EACH = 16  # units of work for each worker, in a job that has so many rows

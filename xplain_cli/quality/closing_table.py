@@ -1,12 +1,13 @@
 """The closing table of a run in lines: what was explained, its features, how far to trust them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from xplain_cli.quality.failures import Failure
 from xplain_cli.quality.summary import FeatureLine, Subject, Summary
 
 _HALF_BAR = 12  # characters
 _NAME = 32  # characters of a feature name
+_HELD = 8  # held features that are named
 _REASON = 400  # characters of why rows failed
 RED, BLUE, RESET = "\x1b[31m", "\x1b[34m", "\x1b[0m"
 # the bad end of a column, in the words of --fail-on
@@ -63,15 +64,17 @@ def _verdict(
     return f"{name:<31} " + f"\n{'':<32}".join(parts or ["unknown"])
 
 
-def _explained(subject: Subject | None) -> list[str]:
+def _explained(subject: Subject | None, held: Sequence[str]) -> list[str]:
     """Return the lines on what the numbers are about."""
     if subject is None:
         return []
     what, against = printable(subject.named()), printable(subject.baseline)
     averaged = [f"{'Averaged over':<15} all {len(subject.targets)} targets"]
+    kept = printable(", ".join(held[:_HELD]) + (", ..." if len(held) > _HELD else ""))
     return [
         f"{'Explained':<15} {what}, mean prediction {subject.prediction:.4g}",
         f"{'Compared with':<15} {against}, mean base value {subject.base_value:.4g}",
+        *([f"{'Held':<15} {kept}: the row's own, with no weight"] if held else []),
         *(averaged if len(subject.targets) > 1 else []),
         "",
     ]
@@ -102,7 +105,7 @@ def table_lines(summary: Summary, block: str, *, color: bool) -> list[str]:
     color
         Whether bars are coloured.
     """
-    lines = _explained(summary.subject)
+    lines = _explained(summary.subject, summary.held)
     if summary.features:
         lines += [*_feature_table(summary, block, color=color), ""]
     lines += [

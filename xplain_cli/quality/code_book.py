@@ -198,16 +198,29 @@ def read_code_book(path: str) -> CodeBook:
     return book
 
 
-def check_features(book: CodeBook, features: Sequence[str], named: str) -> None:
+def check_features(
+    book: CodeBook, features: Sequence[str], named: str, held: Sequence[str] = ()
+) -> None:
     """
     Refuse names of a file of codes that are no features of a run.
+
+    Parameters
+    ----------
+    held
+        What the run held: it has no weight, may be forbidden or protected, and needs no code.
 
     Raises
     ------
     UsageError
         A code, a group or a list names what is none.
     """
-    known = {*features, *book.members, ANY}
+    coded = [name for name in (*book.codes, *book.owners) if name in held]
+    if coded:
+        raise UsageError(
+            f"{named}: {coded[0]!r} was held by the run (--hold), and is never a reason; leave its"
+            " code out"
+        )
+    known = {*features, *book.members, ANY, *held}
     asked = [*book.codes, *book.forbidden, *book.protected, *book.owners]
     strange = [name for name in asked if name not in known]
     if strange:

@@ -11,6 +11,7 @@ _GOOD_MISS, _FAIR_MISS = 0.25, 0.5
 _ROUNDING = 1e-9
 """Of the prediction or the base value: a miss below it is rounding."""
 _LAST_DIGITS = 1e-15
+"""Of the sum of the weights' sizes: numbers that cancel miss 0 by as much."""
 _THRESHOLDS = {"probability": 0.5, "log-odds": 0.0}
 
 
@@ -96,9 +97,11 @@ def _missed(got: Attribution, predictions: FloatArray) -> FloatArray:
 
 def _rounding(got: Attribution, predictions: FloatArray) -> FloatArray:
     """Return what is rounding of the numbers of each row and target (b, t)."""
-    # an answer of exactly 0 rounds too, to the last digits of the numbers that cancel in it
+    # an answer of exactly 0 rounds too, to the last digits of the weights that cancel in it;
+    # nothing here is absolute, for a model may answer in units of any size
     largest = np.maximum(np.abs(predictions), np.abs(got.base))
-    return np.asarray(_ROUNDING * largest + _LAST_DIGITS, dtype=np.float64)
+    cancelled = np.abs(got.weights).sum(axis=-1)
+    return np.asarray(_ROUNDING * largest + _LAST_DIGITS * cancelled, dtype=np.float64)
 
 
 def own_miss(got: Attribution, predictions: FloatArray) -> FloatArray:

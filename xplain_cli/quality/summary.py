@@ -110,6 +110,8 @@ class Summary:
         The largest attribution error, where no row has an R^2 and all add up; else None.
     failures : tuple of Failure
         The most frequent reasons of failed rows, what is left as one.
+    held : tuple of str
+        Features that stay the row's own, and have no weight.
     """
 
     features: tuple[FeatureLine, ...]
@@ -127,6 +129,7 @@ class Summary:
     empty: int = 0
     subject: Subject | None = None
     failures: tuple[Failure, ...] = ()
+    held: tuple[str, ...] = ()
 
 
 def _other_questions(scale: str, baseline: str) -> str:

@@ -1,76 +1,85 @@
-"""Bars of weights as figures for inline SVG: left of the middle lowers, right of it raises."""
+"""Bars as figures for inline SVG: sums of a waterfall, and what lowers beside what raises."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xplain_cli.report.items import Reason
+from xplain_cli.report.waterfall import Step, span
 
 WIDTH, HEIGHT = 240, 14
 _MIDDLE = WIDTH / 2
-_REACH = _MIDDLE - 2
-_ROOM = 1.5  # whiskers may be this much longer than the longest bar before they are cut
+_EDGE = 2
+_ROOM = 0.25  # of all sums: how far beyond them whiskers may lead before they are cut
+_REACH = _MIDDLE - _EDGE
 
 
 @dataclass(frozen=True)
-class SignedBar:
-    """
-    A bar with its whisker, in units of the view box.
-
-    Attributes
-    ----------
-    x, width
-        Of the bar.
-    falls
-        Whether it lies left of the middle.
-    low, high
-        Ends of the whisker; equal where the weight is exact.
-    caps
-        Which ends of the whisker are within the frame: (low, high).
-    """
+class HalfBar:
+    """A bar from the middle to one side, in units of the view box."""
 
     x: float
     width: float
     falls: bool
+
+
+@dataclass(frozen=True)
+class Lane:
+    """
+    One line of a waterfall, in units of the view box.
+
+    Attributes
+    ----------
+    step
+        What it shows.
+    x, width, falls
+        Of the bar, and whether it leads to the left.
+    start, end
+        Where the sum stands before and after.
+    low, high
+        Ends of the whisker; equal where the sum is exact, or not known better.
+    """
+
+    step: Step
+    x: float
+    width: float
+    falls: bool
+    start: float
+    end: float
     low: float
     high: float
-    caps: tuple[bool, bool] = (True, True)
 
 
-def _span(reasons: Sequence[Reason]) -> float:
-    """Return the weight that reaches the edge."""
-    longest = max((abs(one.weight) for one in reasons), default=0.0)
-    ends = [abs(one.ci_low) for one in reasons] + [abs(one.ci_high) for one in reasons]
-    ends = [end for end in ends if math.isfinite(end)]
-    return min(max(longest, *ends, 0.0), _ROOM * longest) or 1.0
-
-
-def _bar(reason: Reason, span: float) -> SignedBar:
-    end = _MIDDLE + _REACH * reason.weight / span
-    known = math.isfinite(reason.ci_low) and math.isfinite(reason.ci_high)
-    low, high = (reason.ci_low, reason.ci_high) if known else (reason.weight, reason.weight)
-    places = [_MIDDLE + _REACH * max(-span, min(span, at)) / span for at in (low, high)]
-    return SignedBar(
-        x=round(min(_MIDDLE, end), 1),
-        width=round(abs(end - _MIDDLE), 1),
-        falls=reason.weight < 0,
-        low=round(places[0], 1),
-        high=round(places[1], 1),
-        caps=(low >= -span, high <= span),
-    )
-
-
-def two_sided(falling: float, rising: float, longest: float) -> tuple[SignedBar, SignedBar]:
+def two_sided(falling: float, rising: float, longest: float) -> tuple[HalfBar, HalfBar]:
     """Return the two halves of a bar: what lowers the target, and what raises it."""
     scale = _REACH / (longest or 1.0)
     left, right = round(falling * scale, 1), round(rising * scale, 1)
-    return (
-        SignedBar(round(_MIDDLE - left, 1), left, falls=True, low=0, high=0),
-        SignedBar(_MIDDLE, right, falls=False, low=0, high=0),
-    )
+    return HalfBar(round(_MIDDLE - left, 1), left, falls=True), HalfBar(_MIDDLE, right, falls=False)
 
 
-def bars(reasons: Sequence[Reason]) -> list[SignedBar]:
-    """Return a bar for each weight of one explanation, all on one scale."""
-    span = _span(reasons)
-    return [_bar(reason, span) for reason in reasons]
+def lanes(steps: Sequence[Step]) -> list[Lane]:
+    """
+    Return a lane for each step of one explanation, all on one scale.
+
+    Whiskers that lead far beyond all sums are cut, for they would leave no room for the bars.
+    """
+    least, most = span(steps)
+    room = _ROOM * (most - least)
+    lows, highs = [step.low for step in steps], [step.high for step in steps]
+    least, most = max(least - room, min(least, *lows)), min(most + room, max(most, *highs))
+
+    def at(value: float) -> float:
+        share = max(0.0, min(1.0, (value - least) / (most - least)))
+        return round(_EDGE + share * (WIDTH - 2 * _EDGE), 1)
+
+    return [
+        Lane(
+            step=step,
+            x=min(at(step.start), at(step.end)),
+            width=round(max(abs(at(step.end) - at(step.start)), 0.5), 1),
+            falls=step.end < step.start,
+            start=at(step.start),
+            end=at(step.end),
+            low=at(step.low),
+            high=at(step.high),
+        )
+        for step in steps
+    ]

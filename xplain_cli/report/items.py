@@ -10,6 +10,8 @@ from xplain_cli.output.cells import cleaned, plain
 _MOST_UNITS, _MOST_TEXT, _MOST_UNIT = 400, 6000, 400  # units, letters of a text, of a unit
 _NEAR = 3  # letters between two units that are taken for a space and punctuation
 _LEVELS = 4  # shades of a unit
+_KEPT = "\n\t\u200c\u200d"
+_BREAKS = "\r\v\f\x1c\x1d\x1e\x1f\x85\u2028\u2029"  # they would break or hide a line
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -101,8 +103,8 @@ class Item:
         Of what.
     prediction, base_value, total
         The explained number, the base, and the sum of all weights.
-    tags
-        Precision and fidelity in words and figures.
+    tags, words
+        Precision and fidelity in words and figures, and their words alone.
     reasons
         The features of greatest weight, none of weight 0.
     n_features, n_changed
@@ -131,6 +133,7 @@ class Item:
     fragments: tuple[Fragment, ...] = ()
     images: tuple[Image, ...] = ()
     rest: str = ""
+    words: tuple[str, ...] = ()
 
     @property
     def has_baseline(self) -> bool:
@@ -148,7 +151,35 @@ class Item:
         return any(reason.value is not None for reason in self.reasons)
 
 
-def fragments(units: Sequence[Mapping[str, Any]], lost: int = 0) -> tuple[Fragment, ...]:
+def visible(text: str) -> str:
+    """Return a text whose control characters are spelled out, but for line ends and tabs."""
+    return "".join(
+        c if c.isprintable() or c in _KEPT or (c.isspace() and c not in _BREAKS) else repr(c)[1:-1]
+        for c in text
+    )
+
+
+def _title(unit: Mapping[str, Any]) -> str:
+    return f"{signed(unit['weight'])} \u00b1 {number(unit['std_error'], 2)}"
+
+
+def _levels(units: Sequence[Mapping[str, Any]]) -> list[int]:
+    strongest = max((abs(unit["weight"]) for unit in units), default=0.0) or 1.0
+    return [round(_LEVELS * unit["weight"] / strongest) for unit in units]
+
+
+def _places(units: Sequence[Mapping[str, Any]]) -> list[tuple[int, int, int]]:
+    """Return where units stand: (start, end, which)."""
+    return sorted((*span, at) for at, unit in enumerate(units) for span in unit["spans"])
+
+
+def _ends(left: int, lost: int) -> list[Fragment]:
+    said = [f" \u2026 and {left} more units"] if left else []
+    said += [f" \u2026 and {lost} units that the model does not read"] if lost else []
+    return [Fragment(text) for text in said]
+
+
+def joined_units(units: Sequence[Mapping[str, Any]], lost: int = 0) -> tuple[Fragment, ...]:
     """
     Put a text together from its units; what stood between them is a space, or three dots.
 
@@ -159,24 +190,51 @@ def fragments(units: Sequence[Mapping[str, Any]], lost: int = 0) -> tuple[Fragme
     lost
         How many units the model does not read.
     """
-    strongest = max((abs(unit["weight"]) for unit in units), default=0.0) or 1.0
-    places = sorted((*span, at) for at, unit in enumerate(units) for span in unit["spans"])
+    places, levels = _places(units), _levels(units)
     out: list[Fragment] = []
     end = shown = letters = 0
     for low, high, at in places[:_MOST_UNITS]:
-        unit = units[at]
         if letters > _MOST_TEXT:
             break
         if low > end:
             out.append(Fragment(" " if low - end <= _NEAR else " \u2026 "))
-        weight = unit["weight"]
-        level = round(_LEVELS * weight / strongest)
-        title = f"{signed(weight)} \u00b1 {number(unit['std_error'], 2)}"
-        out.append(Fragment(cleaned(unit["feature"], _MOST_UNIT), level, title))
-        letters += len(out[-1].text)
+        text = cleaned(units[at]["feature"], _MOST_UNIT)
+        out.append(Fragment(text, levels[at], _title(units[at])))
+        letters += len(text)
         end, shown = high, shown + 1
-    if len(places) > shown:
-        out.append(Fragment(f" \u2026 and {len(places) - shown} more units"))
-    if lost:
-        out.append(Fragment(f" \u2026 and {lost} units that the model does not read"))
-    return tuple(out)
+    return (*out, *_ends(len(places) - shown, lost))
+
+
+def marked_text(
+    text: str, units: Sequence[Mapping[str, Any]], lost: int = 0
+) -> tuple[Fragment, ...]:
+    """
+    Mark the units of a text in the text itself, every character of which stays.
+
+    Parameters
+    ----------
+    text
+        As it was explained.
+    units, lost
+        As for ``joined_units``.
+    """
+    places, levels = _places(units), _levels(units)
+    out: list[Fragment] = []
+    end = shown = 0
+    for low, high, at in places:
+        if high > _MOST_TEXT:
+            break
+        shown += 1
+        if low > end:
+            out.append(Fragment(visible(text[end:low])))
+            end = low
+        if high > end:
+            out.append(Fragment(visible(text[end:high]), levels[at], _title(units[at])))
+            end = high
+    left = len(places) - shown
+    rest = text[end:] if not left else ""
+    out.append(Fragment(visible(rest[:_MOST_TEXT])))
+    cut = len(rest) - _MOST_TEXT
+    if cut > 0:
+        out.append(Fragment(f" \u2026 and {cut} more characters"))
+    return (*(one for one in out if one.text), *_ends(left, lost))

@@ -3,16 +3,19 @@
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xplain_cli.modalities import Story
 from xplain_cli.output.cells import cleaned, listed
+from xplain_cli.quality.failures import Failure
 from xplain_cli.quality.glossary import meanings, terms
 from xplain_cli.quality.summary import Summary
 from xplain_cli.quality.words import UNSTEADY
 from xplain_cli.report.items import number
-from xplain_cli.report.page import GateLine, Verdict
+from xplain_cli.report.page import Section
+from xplain_cli.report.source import PageSource
 
 SUFFIXES = (".html", ".htm")
 """How the names of pages end."""
@@ -35,6 +38,77 @@ _BAD_ENDS = {
     "fidelity": {"local_r2": "p5"},
     "locality": {"locality": "p95"},
 }
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """
+    One of the three lines.
+
+    Attributes
+    ----------
+    name
+        precision, fidelity or locality.
+    counts
+        How many explanations have each word.
+    figures
+        Medians and bad ends, in words.
+    meaning
+        What it says, in a sentence.
+    """
+
+    name: str
+    counts: tuple[tuple[str, int], ...]
+    figures: tuple[str, ...]
+    meaning: str
+
+
+@dataclass(frozen=True)
+class GateLine:
+    """A gate and how it was judged."""
+
+    text: str
+    observed: str
+    worst: str
+    missed: bool
+
+
+@dataclass(frozen=True)
+class FailureLine:
+    """A reason for which rows failed."""
+
+    reason: str
+    count: int
+    rows: str
+
+
+@dataclass(frozen=True)
+class TrustLines:
+    """
+    How far to trust a run.
+
+    Attributes
+    ----------
+    rows, empty, failed
+        How many rows were explained, in how many there is nothing to explain, how many failed.
+    verdicts, gates, failures
+        The three lines, how gates were judged, and why rows failed.
+    """
+
+    rows: int
+    empty: int
+    failed: int
+    verdicts: tuple[Verdict, ...]
+    gates: tuple[GateLine, ...]
+    failures: tuple[FailureLine, ...]
+
+
+@dataclass(frozen=True)
+class OriginLines:
+    """What was decided and told, and what the run was made of: (term, text)."""
+
+    notes: tuple[str, ...]
+    provenance: tuple[tuple[str, str], ...]
 
 
 def _method(numbers: Mapping[str, Any], label: str) -> str:
@@ -66,7 +140,7 @@ def _figure(whole: Summary, column: str, tail: str) -> str:
     return f"{column}: median {number(middle)}, {tail} {number(end)}"
 
 
-def verdicts(whole: Summary, worst: float) -> tuple[Verdict, ...]:
+def _verdicts(whole: Summary, worst: float) -> tuple[Verdict, ...]:
     """
     Return the three lines.
 
@@ -101,7 +175,7 @@ def verdicts(whole: Summary, worst: float) -> tuple[Verdict, ...]:
     return tuple(lines)
 
 
-def glossary(whole: Summary) -> tuple[tuple[str, str], ...]:
+def _glossary(whole: Summary) -> tuple[tuple[str, str], ...]:
     """Return the terms that the page of a run prints, each with its meaning."""
     said = [
         word for held in (whole.precision, whole.fidelity) for word, count in held.items() if count
@@ -109,7 +183,7 @@ def glossary(whole: Summary) -> tuple[tuple[str, str], ...]:
     return meanings([*_PRINTED, *said])
 
 
-def gates(folder: Path) -> tuple[GateLine, ...]:
+def _gates(folder: Path) -> tuple[GateLine, ...]:
     """Return the gates that the run was judged by last."""
     try:
         held = json.loads((folder / "run_results.json").read_text(encoding="utf-8"))
@@ -126,7 +200,7 @@ def gates(folder: Path) -> tuple[GateLine, ...]:
     )
 
 
-def provenance(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def _provenance(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return what the run was made of; outputs that are pages are left out, for this is one."""
     hashes = {"model": facts["model"]["sha256"], "data": facts["data"]["sha256"]}
     if facts.get("background", {}).get("sha256"):
@@ -144,3 +218,37 @@ def provenance(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         ("platform", facts["platform"]),
         ("seeds", cleaned(facts["seed_rule"], 2000)),
     )
+
+
+def _told(failure: Failure) -> FailureLine:
+    rows = ", ".join(map(cleaned, failure.rows))
+    return FailureLine(cleaned(failure.reason, MOST_LETTERS), failure.count, rows)
+
+
+def trust(source: PageSource) -> Section:
+    """Return the section on how far the run can be trusted."""
+    whole = source.whole
+    view = TrustLines(
+        rows=whole.rows,
+        empty=whole.empty,
+        failed=whole.failed,
+        verdicts=_verdicts(whole, source.worst),
+        gates=_gates(source.found.folder),
+        failures=tuple(map(_told, whole.failures)),
+    )
+    return Section("trust", "How far to trust it", "trust.html", view)
+
+
+def words_used(source: PageSource) -> Section:
+    """Return the section on what the words of the page mean."""
+    return Section("glossary", "What the words mean", "glossary.html", _glossary(source.whole))
+
+
+def origin(source: PageSource) -> Section:
+    """Return the section on where the run comes from."""
+    notes = (*source.whole.notes, *source.facts["notes"])
+    view = OriginLines(
+        notes=tuple(cleaned(note, MOST_LETTERS) for note in notes),
+        provenance=_provenance(source.facts),
+    )
+    return Section("origin", "Where it comes from", "origin.html", view)

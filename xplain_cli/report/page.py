@@ -1,13 +1,15 @@
-"""The page of a run: one HTML file that needs nothing else, no scripts, nothing from elsewhere."""
+"""The page of a run: one HTML file that needs nothing else, and nothing from elsewhere."""
 
-from collections.abc import Mapping, Sequence
+import base64
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
 from xplain_cli.output.cells import cleaned
-from xplain_cli.quality.summary import FeatureLine
-from xplain_cli.report.bars import HEIGHT, WIDTH, SignedBar, bars, two_sided
-from xplain_cli.report.items import Item, Reason, number, signed
+from xplain_cli.report.bars import HEIGHT, WIDTH
+from xplain_cli.report.items import number, signed
 
 MADE_BY = '<meta name="generator" content="xplain">'
 """What a page of ours holds within its first ``HEAD`` bytes."""
@@ -15,60 +17,24 @@ HEAD = 512
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Section:
     """
-    One of the three lines.
+    A section of a page.
 
     Attributes
     ----------
-    name
-        precision, fidelity or locality.
-    counts
-        How many explanations have each word.
-    figures
-        Medians and bad ends, in words.
-    meaning
-        What it says, in a sentence.
+    anchor, title
+        Its name within the page, and its heading.
+    template
+        The file of this folder that shows it; there it is ``view``.
+    view
+        What is shown.
     """
 
-    name: str
-    counts: tuple[tuple[str, int], ...]
-    figures: tuple[str, ...]
-    meaning: str
-
-
-@dataclass(frozen=True)
-class GateLine:
-    """A gate and how it was judged."""
-
-    text: str
-    observed: str
-    worst: str
-    missed: bool
-
-
-@dataclass(frozen=True)
-class FailureLine:
-    """A reason for which rows failed."""
-
-    reason: str
-    count: int
-    rows: str
-
-
-@dataclass(frozen=True)
-class Card:
-    """An explanation with its question and its answer in words, and what links to it say."""
-
-    exhibit: Item
-    heading: str
-    sentences: tuple[str, ...]
-    label: str
-
-    @property
-    def drawn(self) -> list[tuple[Reason, SignedBar]]:
-        """The reasons, each with its bar."""
-        return list(zip(self.exhibit.reasons, bars(self.exhibit.reasons), strict=True))
+    anchor: str
+    title: str
+    template: str
+    view: Any
 
 
 @dataclass(frozen=True)
@@ -82,57 +48,22 @@ class Page:
         The heading.
     facts
         The words of the explanation: (term, text) of model, input, target, baseline, ...
-    rows, empty, failed
-        How many rows were explained, in how many there is nothing to explain, how many failed.
-    verdicts, gates, failures
-        How far to trust it.
-    features, top_k, no_features
-        The strongest features, the K of their share, and why there are none.
-    averaged
-        Over which targets their means are taken; empty where there is one.
-    selection
-        Which explanations are shown, and why.
-    answers
-        These explanations.
-    scale_note, value_name, text_note
-        What the weights of an explanation are, what its values are, and what is to be known of its
-        text (empty: it is none).
-    notes
-        What was decided and told.
-    glossary
-        What the words of the page mean: (term, text).
-    provenance
-        What the run was made of: (term, text).
+    sections
+        All that follows.
     """
 
     title: str
     facts: tuple[tuple[str, str], ...]
-    rows: int
-    empty: int
-    failed: int
-    verdicts: tuple[Verdict, ...]
-    gates: tuple[GateLine, ...]
-    failures: tuple[FailureLine, ...]
-    features: tuple[FeatureLine, ...]
-    top_k: int
-    no_features: str
-    averaged: str
-    selection: str
-    answers: tuple[Card, ...]
-    scale_note: str
-    value_name: str
-    text_note: str
-    notes: tuple[str, ...]
-    glossary: tuple[tuple[str, str], ...]
-    provenance: tuple[tuple[str, str], ...]
+    sections: tuple[Section, ...]
 
 
-def _feature_bars(
-    features: Sequence[FeatureLine],
-) -> list[tuple[FeatureLine, tuple[SignedBar, SignedBar]]]:
-    """Return the strongest features, each with what lowers and what raises."""
-    longest = max((max(f.rising, f.weight - f.rising) for f in features), default=0.0)
-    return [(f, two_sided(f.weight - f.rising, f.rising, longest)) for f in features]
+def _digest(text: str) -> str:
+    """Return the SHA-256 of a script or a style as a Content-Security-Policy names it."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+
+
+def _own(name: str) -> str:
+    return (files("xplain_cli.report") / name).read_text(encoding="utf-8").strip()
 
 
 def fill(template: str, values: Mapping[str, Any]) -> bytes:
@@ -148,6 +79,8 @@ def fill(template: str, values: Mapping[str, Any]) -> bytes:
         keep_trailing_newline=True,
     )
     environment.filters |= {"cleaned": cleaned, "number": number, "signed": signed}
+    environment.filters["digest"] = _digest
+    environment.globals["style"] = _own("page.css")
     return environment.get_template(template).render(values).encode("utf-8", "backslashreplace")
 
 
@@ -155,8 +88,8 @@ def render_page(page: Page) -> bytes:
     """Return a page as HTML; equal pages give equal bytes."""
     values = {
         "title": page.title,
+        "script": _own("page.js"),
         "page": page,
-        "features": _feature_bars(page.features),
         "width": WIDTH,
         "height": HEIGHT,
         "middle": WIDTH // 2,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xplain_cli.console import Canvas, Line, Span
-from xplain_cli.report.items import Fragment
+from xplain_cli.report.items import Fragment, number
 from xplain_cli.report.waterfall import Step, span
 
 _NAMES, _FIGURES, _SUMS = 34, 20, 9
@@ -53,7 +53,7 @@ def bars(lines: Sequence[Step], canvas: Canvas) -> list[Line]:
     for line in lines:
         style = "bold" if line.is_sum else ""
         figure = "" if line.is_sum else line.figure
-        total = _cells(f"{line.end:.4g}", _SUMS, right=True)
+        total = _cells(number(line.end, 4), _SUMS, right=True)
         head = Span(f"{_cells(line.label, names)}  {_cells(figure, _FIGURES)} {total}  ", style)
         found.append((head, *_bar(line, low, high, width, canvas)))
     return found

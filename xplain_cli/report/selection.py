@@ -1,6 +1,7 @@
 """Selects the explanations that the page of a run shows, and their lines."""
 
 import base64
+import itertools
 import json
 import math
 import os
@@ -19,7 +20,16 @@ from xplain_cli.output.cells import cleaned
 from xplain_cli.quality.row_filter import ALL_ROWS, RowFilter
 from xplain_cli.quality.words import UNSTEADY
 from xplain_cli.remote import is_remote, redact
-from xplain_cli.report.items import Image, Item, Reason, cell, fragments, number
+from xplain_cli.report.items import (
+    Fragment,
+    Image,
+    Item,
+    Reason,
+    cell,
+    joined_units,
+    marked_text,
+    number,
+)
 from xplain_cli.runs.paths import RunPlace
 
 FIRST, LEAST_STABLE = 80, 20
@@ -135,6 +145,14 @@ class Choice:
             found.setdefault(part, []).append((line, why))
         return found
 
+    def numbered(self) -> dict[int, dict[int, int]]:
+        """Return the place of each explanation that is shown, from 1, by part and line."""
+        places = itertools.count(1)
+        return {
+            part: {line: next(places) for line, _ in lines}
+            for part, lines in self.by_part().items()
+        }
+
     def said(self) -> str:
         """Return which explanations are shown, and why these."""
         of = "" if self.wanted.is_open else f" of {cleaned(self.wanted.said, 400)}"
@@ -166,9 +184,9 @@ def link_to(path: Path, page: Path) -> str:
 class Album:
     """The pictures that a run drew, embedded as long as there is room."""
 
-    def __init__(self, place: RunPlace, page: Path, room: int = MOST_IMAGE_BYTES) -> None:
+    def __init__(self, place: RunPlace, page: Path, room: int | None = None) -> None:
         self._page = page
-        self._room = room
+        self._room = MOST_IMAGE_BYTES if room is None else room
         self._folders: dict[str, tuple[Path, dict[str, list[str]]]] = {}
         for kind, _ in _KINDS:
             folder = place.beside(kind, "")
@@ -223,7 +241,8 @@ def _word(value: Any) -> str | None:
     return cleaned(value) if isinstance(value, str) else None
 
 
-def _reason(line: Mapping[str, Any], shown: PageScope, *, has_baseline: bool) -> Reason:
+def reason_of(line: Mapping[str, Any], shown: PageScope, *, has_baseline: bool) -> Reason:
+    """Return a line of weights as a reason, with what of it may be shown."""
     return Reason(
         name=shown.name(line),
         value=cell(line["feature_value"]) if shown.values else None,
@@ -268,8 +287,14 @@ def _count(value: Any) -> int | None:
     return None if value is None or pd.isna(value) else int(value)
 
 
+def _fragments(
+    units: Sequence[Mapping[str, Any]], lost: int, text: str | None
+) -> tuple[Fragment, ...]:
+    return joined_units(units, lost) if text is None else marked_text(text, units, lost)
+
+
 def _exhibit(
-    said: Mapping[str, Any], weights: pd.DataFrame, shown: PageScope
+    said: Mapping[str, Any], weights: pd.DataFrame, shown: PageScope, text: str | None
 ) -> tuple[Item, list[Reason]]:
     """Return an explanation and all its reasons of weight other than 0."""
     lines = weights.to_dict("records")
@@ -278,7 +303,7 @@ def _exhibit(
         own = [line | {"std_error": line["std_error"] or math.nan} for line in own]
     has_baseline = _has_baseline(weights, shown)
     moving = [line for line in own if line["weight"] != 0]
-    reasons = [_reason(line, shown, has_baseline=has_baseline) for line in moving]
+    reasons = [reason_of(line, shown, has_baseline=has_baseline) for line in moving]
     exhibit = Item(
         row_id=cleaned(said["row_id"]),
         target=str(said["target"]),
@@ -290,14 +315,23 @@ def _exhibit(
         n_features=len(own),
         n_changed=_count(said.get("n_changed")),
         origin=_word(said.get("baseline_origin")),
-        fragments=fragments(own, _count(said.get("n_truncated")) or 0) if shown.joins_texts else (),
+        fragments=_fragments(own, _count(said.get("n_truncated")) or 0, text)
+        if shown.joins_texts
+        else (),
         rest=_rest(reasons, len(own), shown.most_reasons),
+        words=tuple(
+            said[name] for name in ("precision", "fidelity") if isinstance(said[name], str)
+        ),
     )
     return exhibit, reasons
 
 
 def read_exhibits(
-    records: Records, chosen: Sequence[tuple[int, str]], shown: PageScope, album: Album | None
+    records: Records,
+    chosen: Sequence[tuple[int, str]],
+    shown: PageScope,
+    album: Album | None = None,
+    texts: Mapping[int, str] | None = None,
 ) -> Iterator[tuple[Item, list[Reason]]]:
     """
     Yield the chosen explanations of a part, each with all its reasons.
@@ -308,13 +342,16 @@ def read_exhibits(
         The numbers of their lines of stability, and why they are shown.
     album
         The pictures of the run, if it has some.
+    texts
+        The texts of DATA, by the numbers of their rows; without one it is made of its units.
     """
     ends = np.cumsum(records.lines)
     rows = records.stability["row"].to_numpy()
     for line, why in chosen:
         said = {str(key): value for key, value in records.stability.iloc[line].items()}
         own = records.weights.iloc[ends[line] - records.lines[line] : ends[line]]
-        exhibit, reasons = _exhibit(said, own, shown)
+        text = (texts or {}).get(int(rows[line]))
+        exhibit, reasons = _exhibit(said, own, shown, text)
         place = int((rows[:line] == rows[line]).sum())
         images = album.of(str(said["row_id"]), place) if album is not None else ()
         yield replace(exhibit, why=why, images=images), reasons

@@ -9,8 +9,9 @@ from xplain_cli.report.figures import Box, Figure, Label, Mark, Stroke, fitted
 from xplain_cli.report.items import Item, Reason, number, signed
 from xplain_cli.report.sentences import spoken_reason
 
-_NAMES, _FIELD, _FIGURES = 250.0, 400.0, 130.0
+_NAMES, _FIELD, _FIGURES = 250.0, 400.0, 156.0
 _LINE, _BAR, _HEAD = 24.0, 14.0, 34.0
+_MISSING = "not explained"
 _ROUNDING = 1e-9  # of the largest number shown: a residual below it is rounding
 
 
@@ -27,6 +28,8 @@ class Step:
         Sums before and after; equal for base value and prediction.
     low, high
         Ends of the 95 % interval of the sum after; equal where that is not known, or exact.
+    reason
+        The feature whose line it is, if it is one's.
     """
 
     label: str
@@ -35,6 +38,12 @@ class Step:
     end: float
     low: float
     high: float
+    reason: Reason | None = None
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it is no weight, but what all weights together miss."""
+        return self.label == _MISSING and self.reason is None
 
     @property
     def is_sum(self) -> bool:
@@ -42,12 +51,27 @@ class Step:
         return self.start == self.end == self.low
 
 
-def _weighed(label: str, weight: float, figure: str, start: float, spread: float) -> Step:
+def _weighed(label: str, weight: float, start: float) -> Step:
     end = start + weight
-    return Step(label, figure, start, end, end - spread, end + spread)
+    return Step(label, signed(weight), start, end, end, end)
 
 
-def steps(item: Item, reasons: Sequence[Reason], story: Story, limit: int = 12) -> list[Step]:
+def _of_reason(reason: Reason, start: float, story: Story) -> Step:
+    spread = (reason.ci_high - reason.ci_low) / 2
+    spread = spread if math.isfinite(spread) else 0.0
+    end = start + reason.weight
+    return Step(
+        label=spoken_reason(reason, story),
+        figure=f"{signed(reason.weight)} {reason.error}".rstrip(),
+        start=start,
+        end=end,
+        low=end - spread,
+        high=end + spread,
+        reason=reason,
+    )
+
+
+def steps(item: Item, reasons: Sequence[Reason], story: Story, limit: int = 11) -> list[Step]:
     """
     Return an explanation in steps.
 
@@ -60,23 +84,16 @@ def steps(item: Item, reasons: Sequence[Reason], story: Story, limit: int = 12) 
     """
     total = item.base_value
     found = [Step("base value", number(total, 4), total, total, total, total)]
-    shown = reasons if len(reasons) <= limit else reasons[: limit - 1]
-    for reason in shown:
-        spread = (reason.ci_high - reason.ci_low) / 2
-        figure = f"{signed(reason.weight)} {reason.error}".rstrip()
-        label = spoken_reason(reason, story)
-        spread = spread if math.isfinite(spread) else 0.0
-        found.append(_weighed(label, reason.weight, figure, total, spread))
-        total = found[-1].end
-    rest = reasons[len(shown) :]
+    for reason in reasons[:limit]:
+        found.append(_of_reason(reason, found[-1].end, story))
+    rest = reasons[limit:]
     if rest:
         weight = sum(reason.weight for reason in rest)
-        found.append(_weighed(f"{len(rest)} more features", weight, signed(weight), total, 0.0))
-        total = found[-1].end
-    missing = item.prediction - total
+        more = f"{len(rest)} more {story.feature}{'s' * (len(rest) > 1)}"
+        found.append(_weighed(more, weight, found[-1].end))
+    missing = item.prediction - found[-1].end
     if abs(missing) > _ROUNDING * max(abs(item.prediction), abs(item.base_value), 1e-300):
-        label = "not explained"
-        found.append(_weighed(label, missing, signed(missing), total, 0.0))
+        found.append(_weighed(_MISSING, missing, found[-1].end))
     end = item.prediction
     return [*found, Step("prediction", number(end, 4), end, end, end, end)]
 
@@ -98,7 +115,7 @@ def _line_marks(line: Step, y: float, place: "_Scale") -> list[Mark]:
     ]
     if line.is_sum:
         return [*text, Stroke(((end, y + 2), (end, y + _LINE - 2)), "ink", 2.0)]
-    side = "up" if line.end >= line.start else "down"
+    side = "soft" if line.is_missing else "up" if line.end >= line.start else "down"
     bar = Box(min(start, end), middle - _BAR / 2, max(abs(end - start), 1.0), _BAR, side)
     marks: list[Mark] = [*text, bar]
     if line.low != line.high:

@@ -1,5 +1,6 @@
 """Finds a finished run again: from its folder, or from any file of it."""
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -160,6 +161,14 @@ def _candidates(path: Path) -> Iterator[Path]:
     yield from path.parents
 
 
+def _from_here(folder: Path) -> Path:
+    """Return the folder of a run that was named from here as it is seen from here."""
+    with contextlib.suppress(ValueError):
+        seen = folder.relative_to(Path.cwd())
+        return seen if seen.name else folder
+    return folder
+
+
 def find_run(named: str) -> FinishedRun:
     """
     Return the finished run that *named* is the folder, or a file, of.
@@ -175,6 +184,7 @@ def find_run(named: str) -> FinishedRun:
     if not path.exists():
         raise RefusedError(f"{named}: no such run; name a run folder, or a file of one")
     folder = next((c for c in _candidates(path) if (c / MARKER).is_file()), None)
+    folder = folder if folder is None or path.is_absolute() else _from_here(folder)
     marker = read_marker(folder) if folder is not None else None
     if folder is None or marker is None:
         raise RefusedError(f"{named}: is neither a run folder nor a file of a run")

@@ -64,8 +64,8 @@ class Walls:
     Attributes
     ----------
     confine
-        ``auto``: a model file is confined, a callable is not; ``required``: both are, or nothing
-        runs; ``off``: neither is.
+        ``auto``: a model file is confined, and a callable beside one, which shares its rooms; a
+        callable alone is not. ``required``: all are, or nothing runs; ``off``: none is.
     sources
         The models that are opened: paths, or ``package.module:callable``.
     trusted
@@ -97,9 +97,15 @@ class Walls:
         return any(map(names_callable, self.sources))
 
     @property
+    def holds_callables_alone(self) -> bool:
+        """Whether all models are code that the user names."""
+        return bool(self.sources) and all(map(names_callable, self.sources))
+
+    @property
     def confined(self) -> bool:
-        """Whether the rooms are to be confined."""
-        return self.confine == "required" or (self.confine == "auto" and not self.holds_callable)
+        """Whether the rooms are to be confined: no file may run unconfined for its company."""
+        free = self.confine == "off" or (self.confine == "auto" and self.holds_callables_alone)
+        return not free
 
 
 def _libraries() -> set[str]:
@@ -394,7 +400,9 @@ def described(walls: Walls, held: Confinement) -> str:
     place = f"{held.system}, Landlock {held.landlock}" if held.landlock else held.system
     if held.whole:
         opened = " but for what --allow-* lets it" if _has_slits(walls) else ""
-        return f"the model is confined{opened}: no writes, no network, no programs ({place})"
+        files = not walls.holds_callable or walls.holds_callables_alone
+        what = "the model is" if files else "the model file, and the callable beside it, are"
+        return f"{what} confined{opened}: no writes, no network, no programs ({place})"
     lacking = "; ".join(held.missing)
     part = f"only in part ({', '.join(held.holds)})" if held.holds else "not confined"
     return f"the model is {part}: {lacking} ({place})"

@@ -6,13 +6,25 @@ import pytest
 from sklearn.ensemble import (
     IsolationForest,
 )
-from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    Perceptron,
+    RidgeClassifier,
+)
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain
 from sklearn.neighbors import LocalOutlierFactor
-from sklearn.svm import OneClassSVM
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC, OneClassSVM
 
 from xplain_cli.models import ModelRecipe
 from xplain_cli.models.estimators.model import Estimator
-from xplain_cli.targets import position_names
+from xplain_cli.models.responses import Answer, settle_answer
+from xplain_cli.targets import parse_target, position_names
 
 STREAM = np.random.default_rng(0)
 
@@ -53,6 +65,53 @@ def test_labels_become_indicators_when_asked_for(opened):
     )
     expected = model.predict(TABLE)[:, None] == np.array(["low", "mid", "top"])
     assert np.array_equal(loaded.bind(signature).predict(TABLE), expected)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        OneVsRestClassifier(LogisticRegression()),
+        ClassifierChain(LogisticRegression(), order=[1, 0]),
+        MLPClassifier((4,), max_iter=20, random_state=0),
+        make_pipeline(StandardScaler(), RidgeClassifier()),
+        OneVsRestClassifier(LinearSVC()),
+    ],
+    ids=["one-against-rest", "chain", "network", "margins-in-a-pipeline", "margins"],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_labels_of_which_several_may_hold_are_no_classes(opened, model):
+    yes = np.column_stack([TABLE["a"] > 0, TABLE["b"] > 0.3]).astype(int)
+    signature = opened(model.fit(TABLE, yes)).settle(TABLE)
+    assert signature.outputs == ("output_0=1", "output_1=1")
+    assert signature.positive is None
+    assert parse_target(
+        None, signature.outputs, task=signature.task, positive=signature.positive
+    ).pairs == ((0, -1), (1, -1))
+
+
+@pytest.mark.parametrize(
+    ("model", "decides"),
+    [
+        (LogisticRegression(), True),
+        (FixedThresholdClassifier(LogisticRegression(), threshold=0.3), False),
+        (make_pipeline(FixedThresholdClassifier(LogisticRegression(), threshold=0.3)), False),
+        (GridSearchCV(LogisticRegression(), {"C": [1, 2]}), True),
+    ],
+    ids=["half", "fixed", "pipeline", "search"],
+)
+def test_a_threshold_of_its_own_is_no_half(opened, model, decides):
+    loaded = opened(model.fit(TABLE, TWO))
+    signature = loaded.settle(TABLE)
+    assert signature.decides is decides
+    assert ("threshold of its own" in signature.note) is not decides
+    labels = opened(model, response="predict").settle(TABLE)
+    assert labels.decides is True
+
+
+def test_chances_that_do_not_sum_to_one_decide_nothing():
+    chances = np.array([[0.9, 0.8, 0.1], [0.2, 0.1, 0.3]])
+    answer = Answer("f", "callable", chances, names=("rude", "angry", "spam"), scale="probability")
+    assert settle_answer(answer, 2, None).decides is False
 
 
 def test_regression_has_one_value_or_several(opened):

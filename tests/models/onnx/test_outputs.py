@@ -122,14 +122,29 @@ def test_a_stack_of_matrices_is_read_as_several_outputs(opened):
         assert np.abs(answers - own[: len(rows)]).max() < 1e-6
 
 
-def test_labels_that_do_not_exclude_each_other_are_outputs_of_yes_and_no(opened):
+@pytest.mark.parametrize("zipmap", [False, True])
+def test_labels_that_do_not_exclude_each_other_are_outputs_of_yes_and_no(opened, zipmap):
     yes = np.column_stack([TABLE["a"] > 0, TABLE["b"] > 0.3, TABLE["c"] > 0]).astype(int)
     model = OneVsRestClassifier(LogisticRegression()).fit(TABLE.to_numpy(), yes)
-    loaded = opened(exported(model, zipmap=False))
+    loaded = opened(exported(model, zipmap=zipmap))
     signature = loaded.settle(TABLE)
     assert signature.outputs == ("output_0=1", "output_1=1", "output_2=1")
+    assert (signature.scale, signature.decides) == ("probability", False)
     own = model.predict_proba(TABLE.to_numpy())
     assert np.abs(loaded.bind(signature).predict(TABLE) - own).max() < 1e-6
+
+
+def test_scores_that_the_label_is_not_the_largest_of_are_amounts(opened):
+    nodes = [
+        helper.make_node("Abs", ["X"], ["distances"]),
+        helper.make_node("ArgMin", ["distances"], ["label"], axis=1, keepdims=0),
+    ]
+    outputs = [("label", TensorProto.INT64, [None]), ("distances", TensorProto.FLOAT, [None, 3])]
+    signature = opened(graph(nodes, [("X", TensorProto.FLOAT, [None, 3])], outputs)).settle(TABLE)
+    assert (signature.task, signature.outputs) == (
+        "regression",
+        ("output_0", "output_1", "output_2"),
+    )
 
 
 def lone(nodes, kind=TensorProto.INT64):

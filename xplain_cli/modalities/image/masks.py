@@ -91,6 +91,7 @@ class PictureRows:
     most_asked: ClassVar[int] = 0
     subset: ClassVar[Subset | None] = None
     inputs_repeat: ClassVar[bool] = False
+    pool_of: ClassVar[None] = None
 
     read_to = read_whole
     refined = not_refined

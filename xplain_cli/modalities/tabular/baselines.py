@@ -158,6 +158,13 @@ def _notes(text: str | None, fitted: FittedBaseline) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _ordered(table: pd.DataFrame, numbers: IntArray) -> tuple[pd.DataFrame, IntArray]:
+    """Return background rows by their values, so that the order of the file decides nothing."""
+    keys = row_keys(table)
+    order = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+    return repeated(table, order), numbers[order]
+
+
 def masked_drawing(
     files: BaselineFiles,
     background: tuple[pd.DataFrame, IntArray],
@@ -166,6 +173,7 @@ def masked_drawing(
     asked: tuple[Model, Signature],
     *,
     every: bool = False,
+    held: tuple[str, ...] = (),
 ) -> Neighbourhood:
     """
     Fit the baseline that the user named on the background, and return the masker.
@@ -182,6 +190,8 @@ def masked_drawing(
         The model, and what its probe chose.
     every
         Whether features that equal the baseline are explained too.
+    held
+        Columns that stay the row's own.
 
     Raises
     ------
@@ -190,30 +200,26 @@ def masked_drawing(
     """
     model, signature = asked
     owner = {column: name for name, columns in groups.items() for column in columns}
-    names = tuple(dict.fromkeys(owner.get(c, c) for c in files.kinds))
-    members = tuple(groups.get(name, (name,)) for name in names)
-    table, numbers = background
-    keys = row_keys(table)
-    order = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
-    rows = repeated(table, order)  # so that the order of the file decides nothing
+    names = tuple(dict.fromkeys(owner.get(c, c) for c in files.kinds if c not in held))
+    rows, numbers = _ordered(*background)
     text = files.request.first_baseline
     baseline = open_baseline("tabular", text)
-    labels = getattr(baseline, "labels", None)
     reference = TableReference(
         rows=rows,
-        names=tuple(f"background row {i}" for i in numbers[order].tolist()),
+        names=tuple(f"background row {i}" for i in numbers.tolist()),
         predicted=_predicted(rows, model, signature),
-        labelled=_labelled(files, labels, numbers[order], signature),
-        labels=labels,
+        labelled=_labelled(files, getattr(baseline, "labels", None), numbers, signature),
+        labels=getattr(baseline, "labels", None),
         outputs=signature.outputs,
         discrete=discrete,
-        members=members,
+        members=tuple(groups.get(name, (name,)) for name in names),
         seed=files.request.sampling.seed,
         files=files,
+        held=held,
     )
     perturbation = TableMasker(
         names=names,
-        members=members,
+        members=reference.members,
         columns=tuple(files.kinds),
         kinds=tuple(files.kinds.values()),
         giver=baseline.fit(reference),
@@ -221,13 +227,16 @@ def masked_drawing(
         outputs=signature.outputs,
         judged=files.request.references.judge is not None,
         every=every,
+        held=held,
     )
-    notes = _notes(text, perturbation.giver)
-    judge = _judge(files.request, perturbation, table, signature)
-    label = label_of("tabular", baseline, text)
-    notes = (*notes, *(judge.notes if judge is not None else ()))
+    judge = _judge(files.request, perturbation, background[0], signature)
     return Neighbourhood(
-        perturbation, label, baseline.sentence, features=len(names), judge=judge, notes=notes
+        perturbation,
+        label_of("tabular", baseline, text),
+        baseline.sentence,
+        features=len(names),
+        judge=judge,
+        notes=(*_notes(text, perturbation.giver), *(() if judge is None else judge.notes)),
     )
 
 

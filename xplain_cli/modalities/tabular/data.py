@@ -30,7 +30,9 @@ from xplain_cli.modalities.tabular.baselines import (
 )
 from xplain_cli.modalities.tabular.column_kinds import ModelColumns, read_kinds
 from xplain_cli.modalities.tabular.conditions import edges_said
+from xplain_cli.modalities.tabular.draws import row_keys
 from xplain_cli.modalities.tabular.fit import parse_groups, table_law
+from xplain_cli.modalities.tabular.held_values import HeldValues, find_combinations, parse_held
 from xplain_cli.modalities.tabular.leaf_sums import check_leaves
 from xplain_cli.modalities.tabular.reading import (
     read_background,
@@ -45,6 +47,8 @@ from xplain_cli.specs import split_spec
 _CHUNK_ROWS, _AROUND_CHUNK_ROWS, _MANY_CHUNK_ROWS = 512, 32, 4
 _WIDE_BATCH = 8192
 _REFERENCE_ROWS = 512
+_READ_ROWS = 65536
+_DRAWN = "background: absent features are drawn from the background's distribution"
 
 
 def _check_draws(request: Request) -> None:
@@ -77,6 +81,8 @@ class Tabular:
         Columns taken as categories.
     groups
         Features that stand for several columns.
+    held
+        Columns that stay the row's own.
     notes
         What was decided, for the user.
     """
@@ -91,6 +97,7 @@ class Tabular:
     background_sha: str
     discrete: frozenset[str]
     groups: Mapping[str, tuple[str, ...]]
+    held: tuple[str, ...]
     notes: tuple[str, ...]
 
     @property
@@ -188,29 +195,31 @@ class Tabular:
                 self.groups,
                 (model, signature),
                 every=method.wants.every,
+                held=self.held,
             )
             return replace(
-                neighbourhood, facts={"background": facts}, notes=(*notes, *neighbourhood.notes)
+                neighbourhood,
+                meaning=neighbourhood.meaning + self._held_said,
+                facts={"background": facts},
+                notes=(*notes, *neighbourhood.notes),
             )
         _check_draws(self.request)
-        labels = None
-        if method.wants.discretizer == "entropy":
-            labels = _labels(background, model, signature)
+        by_class = method.wants.discretizer == "entropy"
         perturbation = table_law(
             background,
             self.kinds,
             method.wants.discretizer,
             discrete=self.discrete,
             groups=self.groups,
-            labels=labels,
+            labels=_labels(background, model, signature) if by_class else None,
+            held=self._held_values(pooled=method.pooled),
         )
         shown = self.request.shows_values
         edges = {"bin_edges": edges_said(perturbation.cells)} if shown else {}
-        meaning = "background: absent features are drawn from the background's distribution"
         return Neighbourhood(
             perturbation,
             "background",
-            meaning,
+            _DRAWN + self._held_said,
             features=len(perturbation.names),
             facts={"background": facts, **edges},
             notes=tuple(notes),
@@ -230,6 +239,7 @@ class Tabular:
             "columns": dict(self.kinds),
             "discrete": sorted(self.discrete),
             "groups": {name: list(members) for name, members in self.groups.items()},
+            **({"hold": list(self.held)} if self.held else {}),
             "reading": reading_numbers(request),
         }
 
@@ -240,9 +250,25 @@ class Tabular:
     def described(self) -> str:
         """Return the model's inputs in a line."""
         return ", ".join(
-            f"{column} ({'category' if column in self.discrete else kind})"
+            f"{column} ({'category' if column in self.discrete else kind}"
+            f"{', held' if column in self.held else ''})"
             for column, kind in self.kinds.items()
         )
+
+    @property
+    def _held_said(self) -> str:
+        """What stays as it is, as the end of a sentence."""
+        return f"; held, as the row's own: {', '.join(self.held)}" if self.held else ""
+
+    def _held_values(self, *, pooled: bool) -> HeldValues:
+        """Return what is held, with the combinations of its values in DATA if pools need them."""
+        if not self.held or not pooled:
+            return HeldValues(self.held)
+        kinds = {c: self.kinds[c] for c in self.held}
+        levels = {c: one for c, one in self.known.levels.items() if c in kinds}
+        pieces = read_rows(self.table, kinds, replace(self.known, levels=levels), _READ_ROWS)
+        tables = (piece.readable for piece in pieces)
+        return find_combinations(self.held, ((rows, row_keys(rows)) for rows in tables))
 
 
 def _reads_background(baseline: Baseline, discrete: frozenset[str]) -> bool:
@@ -303,6 +329,11 @@ def _integer_note(kinds: Mapping[str, str], discrete: frozenset[str]) -> list[st
     return [f"integer columns are taken as numbers: {shown} (--categorical NAME makes categories)"]
 
 
+def _held_notes(held: tuple[str, ...]) -> list[str]:
+    names = ", ".join(held)
+    return [f"held: {names} (the row's own in every baseline and draw; no weight)"] if held else []
+
+
 def open_data(request: Request, load: Load) -> OpenedModality:
     """
     Open a table, its background and the model.
@@ -328,6 +359,7 @@ def open_data(request: Request, load: Load) -> OpenedModality:
     kinds, known = read_kinds(table, source, matched.columns, loaded)
     background, places, found = read_background(table, source, kinds, known)
     discrete = _discrete(request, kinds, known)
+    groups = parse_groups(request.columns.group, matched.columns)
     opened = Tabular(
         request=request,
         known=known,
@@ -338,9 +370,11 @@ def open_data(request: Request, load: Load) -> OpenedModality:
         background_rows=places,
         background_sha=source.sha256,
         discrete=discrete,
-        groups=parse_groups(request.columns.group, matched.columns),
+        groups=groups,
+        held=parse_held(request.columns.hold, matched.columns, groups),
         notes=(),
     )
     notes = (*table.notes, *matched.notes, *_background_notes(opened), *found)
+    notes = (*notes, *_held_notes(opened.held))
     told = replace(opened, notes=(*notes, *_integer_note(kinds, discrete)))
     return OpenedModality(told, loaded)

@@ -9,12 +9,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
+from xplain_cli.baselines.held_cells import HeldCells
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray
 from xplain_cli.features import Block, Draw, Traits, unsalted
 from xplain_cli.modalities.tabular.cells import Binned, Categories, Cell, Gaussian
 from xplain_cli.modalities.tabular.conditions import COLUMNS as CONDITION_COLUMNS
 from xplain_cli.modalities.tabular.conditions import conditions
+from xplain_cli.modalities.tabular.held_values import NOTHING_HELD, HeldValues
 from xplain_cli.seeds import stream
 
 
@@ -33,12 +35,14 @@ class TableSampler:
     cells : how each feature is coded and drawn
     columns : the model's input columns, in order
     kinds : the kind of each of these columns
+    held : the columns that stay the row's own: they have no cell
     """
 
     names: tuple[str, ...]
     cells: tuple[Cell, ...]
     columns: tuple[str, ...]
     kinds: tuple[str, ...]
+    held: HeldValues = NOTHING_HELD
 
     weight_columns: ClassVar[tuple[str, ...]] = CONDITION_COLUMNS
     stability_columns: ClassVar[tuple[str, ...]] = ()
@@ -52,12 +56,24 @@ class TableSampler:
         return Traits(
             n_fitted=0 if self.binned else len(self.names),
             no_closed_form="has no closed form for --group" if grouped else None,
+            pools=self.held.pools,
         )
 
     @property
     def draws(self) -> Self:
         """The perturbation itself: it does not depend on the row."""
         return self
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """The columns that are drawn."""
+        return tuple(c for c in self.columns if c not in self.held.columns)
+
+    @property
+    def owners(self) -> tuple[int, ...]:
+        """The feature that each column belongs to; -1 for one that is held."""
+        owner = {c: j for j, cell in enumerate(self.cells) for c in cell.columns}
+        return tuple(owner.get(c, -1) for c in self.columns)
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -85,6 +101,7 @@ class TableSampler:
                 positions[:, j] = cell.position(table)
         shown = {c: shown_cells(table[c], k) for c, k in zip(self.columns, self.kinds, strict=True)}
         values = [feature_values(cell.columns, shown, n_rows) for cell in self.cells]
+        own = self.held.keys and row_keys(table[list(self.held.columns)])
         return Block(
             codes=codes,
             positions=positions,
@@ -93,6 +110,7 @@ class TableSampler:
             keys=row_keys(table),
             names=self.names,
             columns=conditions(self.cells, codes),
+            pool_of=self.held.pool_of(own) if own else None,
         )
 
     def draw(
@@ -111,11 +129,13 @@ class TableSampler:
             Of each repeat what seeds the scramble: purpose, the run's seed, the row's hash if any,
             the repeat.
         row
-            One row: numbers without bins are then centred on it (LIME's sample_around_instance).
+            One row: numbers without bins are then centred on it (LIME's sample_around_instance),
+            and the held ones are its own.
 
         Returns
         -------
-        Draw, and the rows as a table with ``columns``.
+        Draw, and the rows as a table with ``columns``: the draws once for each combination of held
+        values.
         """
         uniform = np.concatenate([_uniform(len(self.cells), count, key) for key in keys])
         codes = np.empty((len(self.cells), len(uniform)), dtype=_narrow(self.levels))
@@ -130,9 +150,21 @@ class TableSampler:
                 positions[j] = (values[cell.name] - cell.mean) / cell.sd
             drawn |= values
         # as Series: the constructor would turn objects into another kind of text
-        ready = {c: drawn[c] for c in self.columns}
+        ready = {c: drawn[c] for c in self.free}
         texts = {c: pd.Series(v, dtype=v.dtype) for c, v in ready.items() if v.dtype.kind == "O"}
-        return Draw(codes, positions), pd.DataFrame(ready | texts, columns=list(self.columns))
+        return Draw(codes, positions), self._around(pd.DataFrame(ready | texts), row)
+
+    def _around(self, drawn: pd.DataFrame, row: pd.DataFrame | None) -> pd.DataFrame:
+        """Return draws of the free columns with the held cells of a row, or of all combinations."""
+        if not self.held.columns:
+            return drawn[list(self.columns)]
+        own = self.held.combinations if row is None else row
+        if own is None:
+            raise ValueError("a shared pool needs the combinations of held values")
+        whole = own.reindex(columns=list(self.columns))
+        held = HeldCells(whole.reset_index(drop=True), self.free)
+        made = [held.of_row(place, drawn) for place in range(len(held))]
+        return made[0] if len(made) == 1 else pd.concat(made, ignore_index=True)
 
     def interval(
         self, feature: int, lower: FloatArray, upper: FloatArray, missing: BoolArray

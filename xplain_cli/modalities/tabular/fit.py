@@ -22,6 +22,7 @@ from xplain_cli.modalities.tabular.cells import (
     join,
 )
 from xplain_cli.modalities.tabular.draws import TableSampler
+from xplain_cli.modalities.tabular.held_values import NOTHING_HELD, HeldValues
 
 _LARGEST = float(np.finfo(np.float64).max) / 4
 _PARTS = {"quartile": 4, "decile": 10}
@@ -115,6 +116,7 @@ def table_law(
     discrete: frozenset[str] = frozenset(),
     groups: Mapping[str, tuple[str, ...]] | None = None,
     labels: IntArray | None = None,
+    held: HeldValues = NOTHING_HELD,
 ) -> TableSampler:
     """
     Measure LIME's law on background rows.
@@ -133,6 +135,8 @@ def table_law(
         Features that stand for several columns.
     labels : (b,) int, optional
         The model's predicted class of each background row (for "entropy").
+    held
+        Columns that are not drawn.
 
     Raises
     ------
@@ -145,7 +149,7 @@ def table_law(
     cells: list[Cell] = []
     for column in background.columns:
         name = owner.get(column, column)
-        if name in names:
+        if name in names or column in held.columns:
             continue
         names.append(name)
         if column in owner:
@@ -155,4 +159,4 @@ def table_law(
         else:
             cells.append(_cell(column, background[column], discretizer, labels))
     columns = tuple(background.columns)
-    return TableSampler(tuple(names), tuple(cells), columns, tuple(kinds[c] for c in columns))
+    return TableSampler(tuple(names), tuple(cells), columns, tuple(kinds[c] for c in columns), held)

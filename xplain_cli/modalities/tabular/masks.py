@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.baselines.assignment import NO_CLASS, Ask, Assigned, FittedBaseline, foils
+from xplain_cli.baselines.held_cells import HeldCells
 from xplain_cli.baselines.tables import Distance, differ
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
@@ -49,6 +50,8 @@ class TableMasker:
         Whether an independent model judges the baselines.
     every
         Whether features that equal the baseline are explained too.
+    held
+        The columns that stay the row's own: they belong to no feature.
     """
 
     names: tuple[str, ...]
@@ -60,6 +63,7 @@ class TableMasker:
     outputs: tuple[str, ...]
     judged: bool = False
     every: bool = False
+    held: tuple[str, ...] = ()
 
     draws: ClassVar[None] = None
     inclusion: ClassVar[Inclusion] = "bernoulli"
@@ -91,9 +95,16 @@ class TableMasker:
 
     @property
     def owners(self) -> list[int]:
-        """The feature that each column belongs to."""
+        """The feature that each column belongs to; -1 for one that is held."""
         owner = {c: j for j, members in enumerate(self.members) for c in members}
-        return [owner[c] for c in self.columns]
+        return [owner.get(c, -1) for c in self.columns]
+
+    def kept(self, rows: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataFrame:
+        """Return baselines with the held cells of their rows, which stand side by side."""
+        if not self.held:
+            return baselines
+        free = tuple(c for c in self.columns if c not in self.held)
+        return HeldCells(rows, free).with_cells(baselines)
 
     @property
     def stability_columns(self) -> tuple[str, ...]:
@@ -130,6 +141,7 @@ class TableRows:
     reasons: Mapping[int, str] = field(default_factory=dict)
 
     inputs_repeat: ClassVar[bool] = False
+    pool_of: ClassVar[None] = None
     empty: ClassVar[Mapping[int, str]] = NOT_EMPTY
 
     read_to = read_whole
@@ -214,6 +226,7 @@ class TableRows:
         given = perturbation.giver.assign(self.inputs, classes, ask)
         own = np.repeat(np.arange(b), self.copies)
         mine = repeated(self.inputs, own)
+        given = replace(given, values=perturbation.kept(mine, given.values))
         apart = differ(mine, given.values, perturbation.members).reshape(b, self.copies, -1)
         changed = np.asarray(apart.any(axis=1), dtype=np.bool_)
         moves = np.ones_like(changed) if perturbation.every else changed
@@ -287,7 +300,8 @@ class TableRows:
         if self.ground is None:
             raise ValueError("the rows have no baselines yet")
         moves = self.ground.moves[row]
-        owners = np.where(moves, np.cumsum(moves) - 1, -1)[self.perturbation.owners]
+        # what is held has the owner -1, which is the last one here
+        owners = np.append(np.where(moves, np.cumsum(moves) - 1, -1), -1)[self.perturbation.owners]
         k = self.copies
         theirs = self.ground.table.iloc[row * k : (row + 1) * k]
         mine = self.inputs.iloc[row].to_numpy(dtype=np.float64)
@@ -305,8 +319,8 @@ class TableRows:
         if self.ground is None:
             raise ValueError("the rows have no baselines yet")
         perturbation, k = self.perturbation, self.copies
-        stays = np.ones((len(masks), len(perturbation.names)), dtype=bool)
-        stays[:, self.ground.moves[row]] = masks
+        stays = np.ones((len(masks), len(perturbation.names) + 1), dtype=bool)  # the last is held
+        stays[:, :-1][:, self.ground.moves[row]] = masks
         kept = stays[:, perturbation.owners]
         own = slice(row * k, (row + 1) * k)
         if self._numbers is not None:
@@ -339,8 +353,8 @@ class TableRows:
             )
             raise UsageError(f"nothing lies between two values of a column of words: {words}")
         perturbation, k = self.perturbation, self.copies
-        whole = np.ones((len(shares), len(perturbation.names)))
-        whole[:, self.ground.moves[row]] = shares
+        whole = np.ones((len(shares), len(perturbation.names) + 1))  # the last is what is held
+        whole[:, :-1][:, self.ground.moves[row]] = shares
         share = whole[:, None, perturbation.owners]
         mine, theirs = self._numbers[0][row], self._numbers[1][None, row * k : (row + 1) * k]
         with np.errstate(invalid="ignore"):  # infinity times 0, or less itself: the ends are exact
@@ -367,14 +381,14 @@ class TableRows:
         distance = self.perturbation.distance
         spreads = dict(zip(distance.columns, distance.spreads.tolist(), strict=True))
         columns = {
-            c: self.inputs[c] + spreads[c] if spreads[c] > 0 else self.inputs[c]
+            c: self.inputs[c] + spreads[c] if spreads.get(c, 0) > 0 else self.inputs[c]
             for c in self.perturbation.columns
         }
         return pd.DataFrame(columns)
 
     def pooled(self, rows: IntArray, parts: FloatArray, _grid: Grid = None) -> FloatArray:
         """Return the sums (p, n) over the columns of each feature (``MaskedRows.pooled``)."""
-        whole = np.zeros((len(parts), self.n_all))
+        whole = np.zeros((len(parts), self.n_all + 1))  # the last are those of what is held
         for column, owner in enumerate(self.perturbation.owners):
             whole[:, owner] += parts[:, column]
         return np.take_along_axis(whole, self.places[rows], axis=1)

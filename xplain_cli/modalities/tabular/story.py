@@ -8,12 +8,15 @@ from xplain_cli.output.cells import cleaned, listed
 
 
 def _features_said(numbers: Mapping[str, Any], facts: Mapping[str, Any]) -> str:  # noqa: ARG001 - the plan says all
+    groups, held = numbers["groups"], numbers.get("hold", [])
     columns = [
-        f"{name} (category)" if name in numbers["discrete"] else name for name in numbers["columns"]
+        f"{name} (category)" if name in numbers["discrete"] else name
+        for name in numbers["columns"]
+        if name not in held
     ]
-    groups = numbers["groups"]
     said = f"{len(columns)} columns: {listed(columns)}"
-    return said + (f"; joined into groups: {listed(sorted(groups))}" if groups else "")
+    said += f"; joined into groups: {listed(sorted(groups))}" if groups else ""
+    return said + (f"; held, as the row's own: {listed(held)}" if held else "")
 
 
 def _spoken(name: str, value: str | None, baseline: str | None) -> str:

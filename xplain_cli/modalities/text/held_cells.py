@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,50 +11,14 @@ from xplain_cli.datasets import Chunk, Table
 from xplain_cli.datasets.columns import match_columns
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.modalities.tabular.column_kinds import ModelColumns, read_kinds
-from xplain_cli.modalities.tabular.draws import row_keys
 from xplain_cli.modalities.tabular.reading import read_rows
 from xplain_cli.models import LoadedModel
-from xplain_cli.models.batches import repeated
 from xplain_cli.options.request import Request
 
 
-@dataclass(frozen=True)
-class HeldCells:
-    """
-    All cells of some rows, in the order of the model.
-
-    Attributes
-    ----------
-    table
-        The rows.
-    column
-        Where the texts stand in them.
-    """
-
-    table: pd.DataFrame
-    column: str
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return len(self.table)
-
-    @property
-    def keys(self) -> tuple[bytes, ...]:
-        """SHA-256 of the cells of each row, the text among them."""
-        return row_keys(self.table)
-
-    def take(self, rows: Sequence[int]) -> "HeldCells":
-        """Return some of the rows."""
-        return HeldCells(repeated(self.table, np.array(rows, dtype=np.int64)), self.column)
-
-    def with_texts(self, texts: Sequence[str]) -> pd.DataFrame:
-        """Return the rows with other texts in their place."""
-        held = pd.Series(np.array(texts, dtype=object), dtype=object)
-        return self.table.assign(**{self.column: held})
-
-    def of_row(self, row: int, texts: Sequence[str]) -> pd.DataFrame:
-        """Return one row as often as there are texts, each with one of them."""
-        return self.take([row] * len(texts)).with_texts(texts)
+def cells_of(column: str, texts: Sequence[str]) -> dict[str, Any]:
+    """Return texts as the cells of a column."""
+    return {column: pd.Series(np.array(texts, dtype=object), dtype=object)}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xplain_cli.baselines.assignment import FittedBaseline
+from xplain_cli.baselines.held_cells import HeldCells
 from xplain_cli.errors import ModelDiedError, summed_up
 from xplain_cli.explanation import BoolArray, IntArray
 from xplain_cli.features import (
@@ -26,7 +27,8 @@ from xplain_cli.features import (
     uncharted,
     without_baselines,
 )
-from xplain_cli.modalities.text.held_cells import HeldCells
+from xplain_cli.modalities.tabular.draws import row_keys
+from xplain_cli.modalities.text.held_cells import cells_of
 from xplain_cli.modalities.text.segmentation import Span, is_unspaced, split_units
 
 MOST_UNITS = 1000
@@ -117,10 +119,10 @@ class TextMasker:
 
     def units_of(self, batch: Any) -> "TextRows":
         """Split texts into units; those that cannot be split, and those without any, say why."""
-        cells = None if self.column is None else HeldCells(batch, self.column)
+        cells = None if self.column is None else HeldCells(batch, (self.column,))
         texts, units, reasons, empty = [], [], {}, {}
         nothing = f"nothing to explain: the text holds no {self.unit.partition('=')[0]}"
-        for i, cell in enumerate(batch if cells is None else cells.table[cells.column]):
+        for i, cell in enumerate(batch if cells is None else cells.table[self.column]):
             text = cell if isinstance(cell, str) else ""
             texts.append(text)
             found, why = self._units(text)
@@ -129,7 +131,7 @@ class TextMasker:
                 reasons[i] = why
             elif not found:
                 empty[i] = nothing if text else "nothing to explain: there is no text"
-        keys = tuple(map(text_key, texts)) if cells is None else cells.keys
+        keys = tuple(map(text_key, texts)) if cells is None else row_keys(cells.table)
         return TextRows(self, texts, tuple(units), keys, reasons, empty, cells=cells)
 
     def _units(self, text: str) -> tuple[tuple[Unit, ...], str | None]:
@@ -188,6 +190,7 @@ class TextRows:
     copies: ClassVar[int] = 1
     most_asked: ClassVar[int] = 0
     subset: ClassVar[Subset | None] = None
+    pool_of: ClassVar[None] = None
 
     between = nothing_between
     ends = shifted = no_ends
@@ -203,7 +206,9 @@ class TextRows:
     @property
     def inputs(self) -> Any:
         """The texts, or the rows of a table that they stand in."""
-        return self.texts if self.cells is None else self.cells.with_texts(self.texts)
+        if self.cells is None:
+            return self.texts
+        return self.cells.with_cells(cells_of(self.cells.free[0], self.texts))
 
     @property
     def inputs_repeat(self) -> bool:
@@ -297,7 +302,9 @@ class TextRows:
             True where a unit stays.
         """
         texts = self.masked_texts(row, masks)
-        return texts if self.cells is None else self.cells.of_row(row, texts)
+        if self.cells is None:
+            return texts
+        return self.cells.of_row(row, cells_of(self.cells.free[0], texts))
 
     def masked_texts(self, row: int, masks: BoolArray) -> list[str]:
         """Return what a text becomes where only some units stay, by masks (m, n)."""

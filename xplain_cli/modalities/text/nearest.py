@@ -126,6 +126,7 @@ class AlignedRows:
     most_asked: ClassVar[int] = 0
     subset: ClassVar[Subset | None] = None
     inputs_repeat: ClassVar[bool] = True
+    pool_of: ClassVar[None] = None
 
     between = nothing_between
     ends = shifted = no_ends

@@ -1,13 +1,15 @@
 """The story of runs on texts: units are features, and a vocabulary sums them up."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from xplain_cli.errors import RefusedError
 from xplain_cli.modalities import ExtraFiles, Story, WholeRun
 from xplain_cli.modalities.text.vocabulary import vocabulary
+from xplain_cli.options.request import Request
 from xplain_cli.output import csv_bytes
 from xplain_cli.output.cells import cleaned
 from xplain_cli.runs.paths import write_atomically
@@ -36,6 +38,17 @@ def _extra_files(whole: WholeRun) -> ExtraFiles:
     return ExtraFiles(outputs=(path,))
 
 
+def _originals(
+    request: Request, numbers: Mapping[str, Any], rows: Collection[int]
+) -> Mapping[int, str]:
+    """Return the texts of some rows, from DATA; never where their units are hidden."""
+    if numbers["hashed"] is not None:
+        raise RefusedError("its units are shown as hashes")
+    from xplain_cli.modalities.text.originals import original_texts
+
+    return original_texts(request, numbers["text_column"], numbers["data"], rows)
+
+
 def _feature_keys(weights: Any, lines: Any) -> Any:
     """Tell units of a text apart by their letters, and equal ones by where they stand."""
     names = weights["feature"].to_numpy(dtype=object)
@@ -59,5 +72,6 @@ STORY = Story(
     several_baselines=False,
     extra_files=_extra_files,
     feature_keys=_feature_keys,
+    originals=_originals,
     value_columns=("feature_value", "spans"),
 )

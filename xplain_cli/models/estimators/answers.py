@@ -7,8 +7,10 @@ import numpy as np
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.estimators.boosters import fitted_classes, package_of, raw_margin
-from xplain_cli.models.estimators.columns import inner, steps_of
+from xplain_cli.models.estimators.columns import inner, moves_threshold, steps_of
 from xplain_cli.models.responses import to_matrix
+
+_HALF = 0.5
 
 
 def final(estimator: Any) -> Any:
@@ -71,6 +73,20 @@ def flat_names(classes: list[list[str]]) -> tuple[str, ...]:
     if len(classes) == 1:
         return tuple(classes[0])
     return tuple(f"output_{i}={name}" for i, part in enumerate(classes) for name in part)
+
+
+def decides_apart(estimator: Any, response: str) -> bool:
+    """Return whether the class that a classifier chooses need not be that of its largest answer."""
+    if response == "predict":
+        return False
+    if moves_threshold(estimator):
+        return True
+    last = final(estimator)
+    if package_of(last) == "catboost":
+        threshold = getattr(last, "get_probability_threshold", lambda: None)()
+        return threshold is not None and threshold != _HALF
+    # its probabilities are calibrated apart from the margin that it decides by (Platt, 1999)
+    return response == "predict_proba" and np.size(getattr(last, "_probA", ())) > 0
 
 
 def _indicators(estimator: Any, labels: Any) -> FloatArray:

@@ -71,7 +71,9 @@ def moves_threshold(estimator: Any) -> bool:
     name = type(estimator).__name__
     if name.endswith(("ThresholdClassifier", "ThresholdClassifierCV")):
         return True
-    nested = getattr(estimator, _WRAPPERS.get(name, "best_estimator_"), None)
+    steps = steps_of(estimator)
+    held = getattr(estimator, _WRAPPERS.get(name, "best_estimator_"), None)
+    nested = steps[-1] if steps else held
     return nested is not None and moves_threshold(nested)
 
 

@@ -1,10 +1,12 @@
 """Fitted scikit-learn estimators and whatever predicts as they do."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from xplain_cli.errors import RefusedError, UsageError, summed_up
@@ -18,7 +20,14 @@ from xplain_cli.models.contract import (
     PictureInput,
     Signature,
 )
-from xplain_cli.models.estimators.answers import ask, classes_of, final, flat_names, task_of
+from xplain_cli.models.estimators.answers import (
+    ask,
+    classes_of,
+    decides_apart,
+    final,
+    flat_names,
+    task_of,
+)
 from xplain_cli.models.estimators.bag_of_words import BagOfWords, sparse_texts
 from xplain_cli.models.estimators.boosters import (
     CategoryColumns,
@@ -43,7 +52,9 @@ from xplain_cli.models.estimators.networks import estimator_gradient
 from xplain_cli.models.estimators.trees import leaf_boxes, why_no_trees
 from xplain_cli.models.pickles.object_graph import held_by
 from xplain_cli.models.responses import Answer, expand, settle_answer
+from xplain_cli.targets import of_several
 
+_T = TypeVar("_T")
 _ROW_BY_ROW = ("DecisionTree", "ExtraTree", "RandomForestC", "RandomForestR")
 RESPONSES = ("predict_proba", "decision_function", "predict")
 
@@ -177,22 +188,26 @@ class Estimator:
                 f"{self.source}: {response} failed on the first {len(batch)} rows:"
                 f" {reason}{note}; {' or '.join(ways)}"
             ) from error
-        answer = self._answer(response, task, matrix)
+        chosen = self._chosen(task, batch)
+        answer = self._answer(response, task, matrix, chosen)
         signature = settle_answer(answer, len(batch), self.recipe.class_names)
         return replace(signature, frame=True) if frame else signature
 
     def _asked(self, response: str, batch: Batch) -> tuple[FloatArray, bool]:
+        """Return the first answer, and whether it took a table with names."""
+        return self._first(lambda inputs: ask(self.estimator, response, inputs), batch)
+
+    def _first(self, question: Callable[[Any], _T], batch: Batch) -> tuple[_T, bool]:
         """
-        Return the first answer, and whether it took a table with names.
+        Return the answer to a first question, and whether it took a table with names.
 
         A model without names of its own is handed an array; steps that a team wrote may want the
         names of the table, where it has any.
         """
         named = self.columns is not None
 
-        def asked(*, named: bool) -> FloatArray:
-            inputs = as_inputs(batch, self.categories, named=named, blanks=self.blanks)
-            return ask(self.estimator, response, inputs)
+        def asked(*, named: bool) -> _T:
+            return question(as_inputs(batch, self.categories, named=named, blanks=self.blanks))
 
         frame = isinstance(batch, pd.DataFrame) and not _by_position(batch)
         if named or not frame:
@@ -249,12 +264,28 @@ class Estimator:
             return next(name for name in able if name != "predict_proba"), task
         return able[0], task
 
-    def _answer(self, response: str, task: str, matrix: FloatArray) -> Answer:
+    def _chosen(self, task: str, batch: Batch) -> npt.NDArray[Any] | None:
+        """Return what a classifier predicts of the first rows; None where it does not say."""
+        if task != "classification" or not callable(getattr(self.estimator, "predict", None)):
+            return None
+        try:
+            return self._first(lambda inputs: np.asarray(self.estimator.predict(inputs)), batch)[0]
+        except Exception:  # noqa: BLE001 - it is asked something else, and answers that
+            return None
+
+    def _answer(
+        self, response: str, task: str, matrix: FloatArray, chosen: npt.NDArray[Any] | None
+    ) -> Answer:
         """Return the probe's answer with what the estimator says of it."""
         columns = matrix.shape[1]
         names: tuple[str, ...] | None = None
         if task == "classification":
             names = self._class_names(response, columns)
+            named = names is not None and of_several(names)
+            if chosen is not None and chosen.shape == matrix.shape and columns > 1 and not named:
+                # a column of yes and no for each label, of which several may hold
+                labels = names or tuple(map(str, range(columns)))
+                names = tuple(f"output_{label}=1" for label in labels)
         scale = "probability" if task == "classification" else None
         scale = "raw" if response == "decision_function" else scale
         return Answer(
@@ -267,6 +298,7 @@ class Estimator:
             hard=response == "predict" and task == "classification",
             way_out=self.way_out if response == "predict" else "try --response predict",
             modality=self.recipe.modality,
+            decides=not decides_apart(self.estimator, response),
         )
 
     def _class_names(self, response: str, columns: int) -> tuple[str, ...] | None:

@@ -15,6 +15,7 @@ from xplain_cli.targets import position_names
 
 _WHOLE = re.compile(r"i-?\d+")
 _FLOATS = frozenset({"tensor(float)", "tensor(double)", "tensor(float16)"})
+_HALF = 0.5
 _LABELS, _UNREADABLE = 4, 5
 
 
@@ -75,9 +76,32 @@ def read_answer(answers: Sequence[Any], rows: int) -> FloatArray:
     return np.ascontiguousarray(np.hstack(parts))
 
 
-def _from_zipmap(source: str, name: str, answer: list[dict[Any, float]]) -> Answer:
-    names = tuple(str(key) for key in answer[0])
-    return Answer(source, name, _zipped(answer), names=names, task="classification")
+def _from_zipmap(source: str, name: str, answer: list[dict[Any, float]], answered: Any) -> Answer:
+    matrix, names = _zipped(answer), tuple(str(key) for key in answer[0])
+    if answered is not None and _are_yes_or_no(matrix, answered):
+        return _of_labels(source, name, matrix, names)
+    return Answer(source, name, matrix, names=names, task="classification")
+
+
+def _are_yes_or_no(matrix: FloatArray, answered: Any) -> bool:
+    """Return whether each column has a label of its own: several of them may hold."""
+    return bool(matrix.shape[1] > 1 and matrix.shape == answered.shape) and (
+        answered.dtype.kind in "iub"
+    )
+
+
+def _of_labels(source: str, name: str, matrix: FloatArray, labels: Sequence[str]) -> Answer:
+    """Return the numbers of labels that do not exclude each other."""
+    names = tuple(f"output_{label}=1" for label in labels)
+    scale = "probability" if is_bounded(matrix) else None
+    return Answer(source, name, matrix, names, scale=scale)
+
+
+def _points_elsewhere(matrix: FloatArray, own: Any) -> bool:
+    """Return whether most labels are places of other columns than the largest: of distances."""
+    if own is None or own.dtype.kind not in "iu" or matrix.shape[1] < 2:
+        return False
+    return bool((matrix.argmax(axis=1) == own).mean() < _HALF)
 
 
 def _rank(slot: _Slot, answer: Any, rows: int) -> int:
@@ -163,7 +187,7 @@ def choose_answer(
     slot = min(chosen, key=lambda one: _rank(one, answers[one], rows))
     answer, rank = answers[slot], _rank(slot, answers[slot], rows)
     if _is_zipmap(answer):
-        return _from_zipmap(source, slot.name, answer)
+        return _from_zipmap(source, slot.name, answer, _label(answers, rows)[1])
     if rank == _UNREADABLE:
         raise RefusedError(f"{source}: output {slot.name!r} is no table of (rows, outputs)")
     if rank == _LABELS:
@@ -190,13 +214,13 @@ def _from_scores(
         scale = "probability" if all(map(sums_to_one, matrices)) else None
         return Answer(source, scores, matrix, names, task="classification", scale=scale)
     if answered is not None and answered.shape[1] > 1:
-        yes_or_no = matrix.shape[1] == answered.shape[1] and answered.dtype.kind in "iub"
-        if yes_or_no:
-            names = tuple(f"output_{i}=1" for i in range(matrix.shape[1]))
-        scale = "probability" if yes_or_no and is_bounded(matrix) else None
-        return Answer(source, scores, matrix, names, scale=scale)
+        if _are_yes_or_no(matrix, answered):
+            return _of_labels(source, scores, matrix, tuple(map(str, range(matrix.shape[1]))))
+        return Answer(source, scores, matrix)
     own = None if answered is None else answered[:, 0]
     names = class_names(graph, scores, matrix, label[0], own)
+    if names is None and _points_elsewhere(matrix, own):
+        return Answer(source, scores, matrix, task="regression")
     lone = matrix.shape[1] == 1 and names is None
     labelled = names is not None or (answered is not None and not lone)
     task = "classification" if labelled else None

@@ -1,0 +1,48 @@
+"""The texts of a finished run, read from DATA once more: a run keeps their units alone."""
+
+from collections.abc import Collection, Mapping
+
+from xplain_cli import datasets
+from xplain_cli.errors import RefusedError
+from xplain_cli.modalities.row_ids import read_options
+from xplain_cli.options.request import Request
+from xplain_cli.remote import is_remote
+
+_READ_AHEAD = 4096
+
+
+def original_texts(
+    request: Request, column: str, sha256: str, rows: Collection[int]
+) -> Mapping[int, str]:
+    """
+    Return some texts of DATA as they were explained, by the numbers of their rows.
+
+    Parameters
+    ----------
+    request
+        What the run was asked.
+    column
+        Of the texts.
+    sha256
+        Of DATA then.
+
+    Raises
+    ------
+    RefusedError
+        DATA is not there, or is another now.
+    """
+    paths = request.sources.data
+    if "-" in paths:
+        raise RefusedError("DATA came from standard input")
+    if any(map(is_remote, paths)):
+        raise RefusedError("DATA is on another machine")
+    table = datasets.open_table(paths, read_options(request), lines=True)
+    if table.sha256 != sha256:
+        raise RefusedError(f"{paths[0]}: is not what was explained: its SHA-256 is another")
+    found: dict[int, str] = {}
+    if not rows:
+        return found
+    for chunk in datasets.chunks(table, {column: "text"}, [], _READ_AHEAD, 0, max(rows) + 1):
+        numbered = enumerate(chunk.table[column].tolist(), start=chunk.start)
+        found |= {at: text for at, text in numbered if at in rows and isinstance(text, str)}
+    return found
