@@ -90,6 +90,19 @@ def test_any_way_of_working_gives_the_same_bytes(run, words, tmp_path):
             assert bytes_of(tmp_path / way, file) == bytes_of(tmp_path / "one", file), way
 
 
+def test_a_picture_that_is_its_own_baseline_still_has_a_map_against_0_at_a_layer(
+    run, words, tmp_path
+):
+    np.save(tmp_path / "even.npy", np.zeros((2, 6, 6, 3), dtype=np.float32))
+    words = (*words[:2], "even.npy", *words[3:], "--segments", "4", "-j", "1", "--no-maps")
+    assert run(*words, "-m", "odam:layer=stem", "-o", "out").code == 0
+    stability, weights = said(tmp_path)
+    assert set(stability["status"]) == {"ok"}
+    assert weights["weight"].abs().max() > 0
+    assert run(*words, "-m", "ig:layer=stem", "-o", "none").code == 0
+    assert set(said(tmp_path, "none")[0]["status"]) == {"empty"}
+
+
 def test_pixels_are_the_parts_of_superpixels(run, words, tmp_path):
     words = (*words, "-m", "ig:layer=pool", "-j", "1")
     assert run(*words, "--segments", "4", "-o", "parts").code == 0

@@ -140,9 +140,6 @@ class Modality(Protocol):
             The method cannot explain such rows.
         """
 
-    def drawn_by(self, perturbation: Perturbation) -> "Modality":
-        """Return the same, as it is drawn when rows were explained by a perturbation."""
-
     def numbers(self) -> Mapping[str, Any]:
         """Return what of the reading and the splitting decides the numbers, as JSON values."""
 
@@ -237,8 +234,8 @@ class WholeRun:
         Whether values of DATA may be shown.
     parts
         Opens the parts anew: (start, stop, records) of each, in order.
-    modality
-        DATA, opened; None for a merged run, which reads none.
+    modality, perturbation
+        DATA, opened, and how its rows were split; None for a merged run, which reads none.
     slices
         Where the runs stand that were merged into it.
     jobs
@@ -250,6 +247,7 @@ class WholeRun:
     values: bool
     parts: Callable[[], Iterator[tuple[int, int, Records]]]
     modality: Modality | None = None
+    perturbation: Perturbation | None = None
     slices: tuple[RunPlace, ...] = ()
     jobs: int = 1
 

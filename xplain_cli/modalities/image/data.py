@@ -17,8 +17,9 @@ from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import Rows
 from xplain_cli.features import Perturbation
 from xplain_cli.methods import Method
-from xplain_cli.methods.defaults import follows_scores
+from xplain_cli.methods.defaults import follows_scores, origin_of
 from xplain_cli.methods.linear_codes import code_size
+from xplain_cli.methods.requests import OWN
 from xplain_cli.modalities import Load, Neighbourhood, OpenedModality, Piece, classes_named
 from xplain_cli.modalities.image.candidates import OtherPictures, PictureReference
 from xplain_cli.modalities.image.compose import PictureRow
@@ -147,7 +148,9 @@ class PictureData:
             )
         label = label_of("image", self.baseline, self.request.first_baseline)
         fitted = check_unasked(self.baseline.fit(self._reference(model, signature)), label)
-        perturbation, notes = replace(self._plain, hidden=fitted), list(fitted.notes)
+        every = origin_of(method) != OWN
+        perturbation = replace(self._plain, hidden=fitted, every=every)
+        notes = list(fitted.notes)
         count = self.cut.most
         asked = self.request.sampling.samples or method.default_budget(perturbation)[0]
         least = code_size(count or DEFAULT_SEGMENTS)
@@ -192,7 +195,7 @@ class PictureData:
         masker: PictureMasker = self.masker or self._plain
         return masker.read(picture)
 
-    def drawn_by(self, perturbation: Perturbation) -> "PictureData":
+    def drawn_by(self, perturbation: Perturbation | None) -> "PictureData":
         """Return the pictures with what hides their superpixels, to draw that too."""
         return replace(self, masker=perturbation)
 

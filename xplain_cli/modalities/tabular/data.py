@@ -13,7 +13,6 @@ from xplain_cli.datasets import Table
 from xplain_cli.datasets.columns import match_columns
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import IntArray
-from xplain_cli.features import Perturbation
 from xplain_cli.methods import METHODS, Method
 from xplain_cli.modalities import PROBE_ROWS, Load, Neighbourhood, OpenedModality, Piece
 from xplain_cli.modalities.row_ids import (
@@ -224,10 +223,6 @@ class Tabular:
             facts={"background": facts, **edges},
             notes=tuple(notes),
         )
-
-    def drawn_by(self, _perturbation: Perturbation) -> "Tabular":
-        """Return the same: nothing is drawn."""
-        return self
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading decides the numbers."""

@@ -14,7 +14,6 @@ from xplain_cli.baselines.assignment import check_unasked
 from xplain_cli.baselines.texts import Deletion, Replacement, Token
 from xplain_cli.datasets import Table
 from xplain_cli.errors import RefusedError, UsageError, nearest
-from xplain_cli.features import Perturbation
 from xplain_cli.methods import Method
 from xplain_cli.modalities import (
     PROBE_ROWS,
@@ -191,10 +190,6 @@ class Text:
             batch_rows=self.batch_rows,
             classes=classes_named(signature),
         )
-
-    def drawn_by(self, _perturbation: Perturbation) -> "Text":
-        """Return the same: nothing is drawn."""
-        return self
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading and the splitting decides the numbers."""
