@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from typing import Any, BinaryIO, Protocol, TextIO
+from typing import Any, BinaryIO, Protocol, TextIO, TypeAlias
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.plan import finite
@@ -223,6 +223,43 @@ def pace_event(pace: Pace) -> Mapping[str, Any]:
     }
 
 
+Measures: TypeAlias = Callable[[int, Mapping[str, float]], None]
+"""Is told the number of a step, and what was measured in it."""
+
+
+class StepsTold:
+    """Steps of known number, whose values are told now and then."""
+
+    def __init__(self, noun: str, total: int, done: int) -> None:
+        self._noun, self._total, self._done = noun, total, done
+        self._start = self._last = time.monotonic()
+
+    def is_time(self) -> bool:
+        """Say whether about ten seconds have passed since it was so."""
+        now = time.monotonic()
+        if now - self._last < EVERY:
+            return False
+        self._last = now
+        return True
+
+    def _left(self, number: int) -> float:
+        spent = time.monotonic() - self._start
+        return spent / max(1, number - self._done) * (self._total - number)
+
+    def text(self, number: int, values: Mapping[str, float], *, left: bool = True) -> str:
+        """Return values in a line, and at most how long is left."""
+        said = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
+        if not left:
+            return said
+        rest = duration(self._left(number))
+        return f"{number} of {self._total} {self._noun}: {said}, at most {rest} left"
+
+    def event(self, number: int, values: Mapping[str, float]) -> Mapping[str, Any]:
+        """Return the same as plain values."""
+        known = {"step": number, "total": self._total, "seconds_left": self._left(number)}
+        return known | {name: float(value) for name, value in values.items()}
+
+
 def duration(seconds: float) -> str:
     """Return a time in the units that fit it."""
     minutes, rest = divmod(round(max(seconds, 0.0)), 60)
@@ -363,30 +400,61 @@ class Console:
         if not self._progress:
             yield NoProgress()
         elif self._terminal and not self._log_json and not os.environ.get("CI"):
-            with self._rich_bar(total) as bar:
-                yield bar
+            with self._rich_step(total, "rows") as step:
+                yield ProgressBar(total, step)
         else:
             yield PeriodicProgress(
                 total, lambda now: self._tell("progress", pace_line(now), pace_event(now))
             )
 
     @contextmanager
-    def _rich_bar(self, total: int | None) -> Iterator[Progress]:
+    def _rich_step(self, total: int | None, noun: str) -> Iterator[Callable[[int, str], None]]:
         from rich.console import Console as Screen
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
         speed = TextColumn("{task.fields[speed]}")
-        bar = (TextColumn("rows"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        bar = (TextColumn(noun), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         screen = Screen(stderr=True, no_color=not self._color)
         # stdout carries results: rich must not send it to the screen of stderr
         with RichProgress(
             *bar, speed, console=screen, transient=True, redirect_stdout=False
         ) as rich:
-            task = rich.add_task("rows", total=total, speed="")
-            yield ProgressBar(
-                total, lambda rows, text: rich.update(task, advance=rows, speed=text, refresh=False)
-            )
+            task = rich.add_task(noun, total=total, speed="")
+            yield lambda rows, text: rich.update(task, advance=rows, speed=text, refresh=False)
+
+    @contextmanager
+    def measures(self, noun: str, total: int, done: int) -> Iterator[Measures]:
+        """
+        Show numbers that change from step to step while the block runs, and the time left.
+
+        Parameters
+        ----------
+        noun
+            What a step is called, in the plural.
+        total, done
+            Steps in all, and those that an earlier process has done.
+        """
+        told = StepsTold(noun, total, done)
+        if not self._progress:
+            yield lambda _number, _values: None
+        elif self._terminal and not self._log_json and not os.environ.get("CI"):
+            with self._rich_step(total, noun) as step:
+                step(done, "")
+                yield lambda number, values: step(1, told.text(number, values, left=False))
+        else:
+
+            def tell(number: int, values: Mapping[str, float]) -> None:
+                if told.is_time():
+                    text, event = told.text(number, values), told.event(number, values)
+                    self._tell("progress", text, event)
+
+            yield tell
+
+    def event(self, kind: str, text: str, values: Mapping[str, Any]) -> None:
+        """Say a line, unless quiet; with JSON lines an event of that kind with its values."""
+        if not self._quiet:
+            self._tell(kind, text, values)
 
     def summary(self, summary: Summary) -> None:
         """Print the strongest features and how far to trust them, unless quiet."""

@@ -69,6 +69,16 @@ MOST_QUOTED = 200
 """Characters that a message quotes of what somebody else's code said."""
 
 
+def words_of(error: BaseException) -> str:
+    """Return what an error says; nothing where somebody else's error cannot even say that."""
+    try:
+        return str(error)
+    except (KeyboardInterrupt, Terminated):
+        raise
+    except BaseException:  # noqa: BLE001  its words are somebody else's code, and may do anything
+        return ""
+
+
 def shortened(text: str) -> str:
     """Return a text in one line, cut to what a message may quote."""
     line = " ".join(text.split())
@@ -78,13 +88,14 @@ def shortened(text: str) -> str:
 LEFT_OUT = "(what it said may quote a value, and is left out)"
 
 
-def _bounded(said: str, cause: BaseException | None, *, shown: bool) -> str:
+def _bounded(text: str, cause: BaseException | None, *, shown: bool) -> str:
     """Return a message with what it quotes of its cause cut, or left out."""
     if cause is None or isinstance(cause, (XplainError, OSError)):
-        return said
-    quoted = [str(cause), " ".join(str(cause).split()), *str(cause).splitlines()[:1]]
-    found = next((one for one in quoted if one and one in said), None)
-    return said if found is None else said.replace(found, shortened(found) if shown else LEFT_OUT)
+        return text
+    words = words_of(cause)
+    quoted = [words, " ".join(words.split()), *words.splitlines()[:1]]
+    found = next((one for one in quoted if one and one in text), None)
+    return text if found is None else text.replace(found, shortened(found) if shown else LEFT_OUT)
 
 
 _QUOTED: ContextVar[bool | None] = ContextVar("quoted", default=None)
@@ -126,9 +137,9 @@ def quoting(*, shown: bool) -> Iterator[None]:
     try:
         yield
     except XplainError as error:
-        said = _bounded(str(error), error.__cause__, shown=shown)
-        if said != str(error):
-            error.args = (said,)
+        text = _bounded(str(error), error.__cause__, shown=shown)
+        if text != str(error):
+            error.args = (text,)
         vars(error)["quotable"] = shown
         raise
     except Exception as error:
@@ -200,10 +211,10 @@ def summed_up(error: Exception, *, quotes: bool = True) -> str:
     quotes
         Whether it may be quoted: what a model says of a row often holds the row's values.
     """
-    kind, said = type(error).__name__, " ".join(str(error).split())
-    if not quotes or not said:
+    kind, text = type(error).__name__, " ".join(words_of(error).split())
+    if not quotes or not text:
         return kind
-    return shortened(f"{kind}: {said}")
+    return shortened(f"{kind}: {text}")
 
 
 def require(package: str, extra: str) -> ModuleType:

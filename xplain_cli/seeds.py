@@ -3,6 +3,7 @@
 import numpy as np
 
 POOL, AROUND, RERUNS, MASKS, FREE_MASKS, COALITIONS, ORDERS, BACKGROUND, CURVES, NOISE = range(10)
+TRAINING = 10
 RULE = (
     "numpy SeedSequence of: (0, seed, repeat) for the shared pool; (1, seed, SHA-256 of the row's"
     " values, repeat) for draws around a row; (2, seed, number of error factors) for predicted"
@@ -11,7 +12,9 @@ RULE = (
     " (4, ...) for masks that the model is not asked on; (5, ...) for coalitions of Kernel SHAP;"
     " (6, ...) for orders in which features are put back; (7, seed, number of rows) for a sample of"
     " the background as baselines; (8, seed, number of features) for random orders to compare with;"
-    " (9, seed, SHA-256 of the row's values, repeat, draw) for noise on a row"
+    " (9, seed, SHA-256 of the row's values, repeat, draw) for noise on a row;"
+    " (10, seed, step) for a step of training a generator of baselines, (10, seed, 0, purpose) for"
+    " what is drawn before the first"
 )
 
 

@@ -24,6 +24,8 @@ KINDS = {
     "nearest of a class": "nearest:class=no",
     "revert": "revert",
     "revert of a class": "revert:class=yes",
+    "ganmex": "ganmex=G.xplain",
+    "ganmex of a class, reverted": "ganmex=G.xplain,revert=yes,class=yes",
 }
 
 
@@ -79,7 +81,7 @@ def test_no_baseline_has_no_class_but_those_that_say_so(rng):
     rows = table(rng)
     classes = {text: fitted(text, rows).wanted for text in KINDS.values()}
     assert {text for text, wanted in classes.items() if wanted is None} == {
-        *("medoid", "nearest", "revert"),
+        *("medoid", "nearest", "revert", "ganmex=G.xplain"),
     }
     assert classes["mean"] == classes["sample:k=6"] == NO_CLASS
     assert classes["sample:k=6,class=yes"] == 1

@@ -90,6 +90,7 @@ def test_a_baseline_that_cannot_be_is_refused(baseline, says):
 
 def test_every_baseline_says_what_it_is():
     more = {"colour": "colour=7", "nearest": "nearest:class=a", "file": "file=a.png"}
+    more["ganmex"] = "ganmex=G.xplain"
     texts = [open_baseline("image", more.get(name, name)).label for name in BASELINES["image"]]
     assert all(texts)
     assert len(set(texts)) == len(texts)

@@ -1,14 +1,16 @@
 """A hundred models that misbehave, over all backends: the right exit code, and nothing left over.
 
-    python tests/benchmarks/misbehaved.py [--times 100]
+    python tests/benchmarks/misbehaved.py [--times 100] [--dask]
 
 Each is a function that on one row of 60 exits, aborts, crashes, hangs (with --row-timeout), writes
-garbage to stdout, answers a wrong shape, or eats memory, on serial, threads or loky; or does so
-when it is opened. What is counted: runs whose exit code is another one than 3 (refused) or 4
-(failed rows; garbage alone: 0), that left a file half written, a process, or a temporary folder.
+garbage to stdout, answers a wrong shape, or eats memory, on serial, threads or loky (``--dask``: on
+a cluster of two workers as well); or does so when it is opened. What is counted: runs whose exit
+code is another one than 3 (refused) or 4 (failed rows; garbage alone: 0), that left a file half
+written, a process, or a temporary folder.
 """
 
 import argparse
+import contextlib
 import csv
 import json
 import os
@@ -72,13 +74,13 @@ def miscounted(out, *, most):
     return [] if right else [f"{failed} failed of {len(lines)} lines"]
 
 
-def tried(folder, name, way, backend, *, early):
+def tried(folder, name, way, spread, *, early):
     """Run one; return what is wrong with how it ended."""
     module = f"bad_{name}"
     when = "True" if early else "len(table) == 32 and (table['a'] == 17.0).any()"
     (folder / f"{module}.py").write_text(CODE.format(early="", when=when, way=way))
     command = [sys.executable, "-m", "xplain_cli", "tabular", f"{module}:predict", "t.csv"]
-    options = ["--python-path", ".", "-m", "occlusion", "--backend", backend, "-j", "2"]
+    options = ["--python-path", ".", "-m", "occlusion", *spread, "-j", "2"]
     limit = ["--open-timeout", "3"]
     if way.startswith("time.sleep") and not early:
         options = [*options[:4], "--backend", "loky", "-j", "2", "--row-timeout", "1"]
@@ -111,22 +113,46 @@ def tried(folder, name, way, backend, *, early):
     return wrong
 
 
+@contextlib.contextmanager
+def backends(folder, *, dask):
+    """Yield the options of each backend; a cluster ends with them."""
+    local = {name: ["--backend", name] for name in ("serial", "threads", "loky")}
+    if not dask:
+        yield local
+        return
+    from distributed import LocalCluster
+
+    rooms = folder / "rooms-of-the-cluster"
+    rooms.mkdir()
+    os.environ["TMPDIR"] = str(rooms)  # of its workers, which hold the rooms
+    with LocalCluster(
+        2, threads_per_worker=1, dashboard_address=None, silence_logs=50, local_directory=folder
+    ) as cluster:
+        yield local | {"dask": ["--backend", "dask", "--scheduler", cluster.scheduler_address]}
+        left = [path.name for path in rooms.glob("xplain-room-*")]
+    if left:
+        print(f"left by the cluster: {left}")
+
+
 def main():
     """Try them, and print what went wrong."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--times", type=int, default=100)
-    times = parser.parse_args().times
+    parser.add_argument("--dask", action="store_true")
+    asked = parser.parse_args()
+    times = asked.times
     stream, flaws = random.Random(0), {}  # noqa: S311 - which comes first is no secret
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         rows = "\n".join(f"{i},{i % 7}" for i in range(60))
         (folder / "t.csv").write_text(f"a,b\n{rows}\n")
-        for i in range(times):
-            way = list(WAYS)[i % len(WAYS)]
-            backend, early = stream.choice(["serial", "threads", "loky"]), stream.random() < 0.3
-            wrong = tried(folder, str(i), WAYS[way], backend, early=early)
-            if wrong:
-                flaws[f"{way}, {backend}, {'opening' if early else 'a row'}"] = wrong
+        with backends(folder, dask=asked.dask) as known:
+            for i in range(times):
+                way = list(WAYS)[i % len(WAYS)]
+                backend, early = stream.choice(list(known)), stream.random() < 0.3
+                wrong = tried(folder, str(i), WAYS[way], known[backend], early=early)
+                if wrong:
+                    flaws[f"{way}, {backend}, {'opening' if early else 'a row'}"] = wrong
     print(json.dumps({"tried": times, "wrong": flaws}, indent=2))
     sys.exit(bool(flaws))
 

@@ -251,6 +251,20 @@ def test_no_message_quotes_a_text_that_must_not_be_shown(at_desk, option):
     assert "film" not in done.err
 
 
+@pytest.mark.parametrize("code", ["raise ValueError('mute')", "sys.exit(0)", "1 + 1"])
+def test_an_error_that_cannot_say_itself_is_an_error_of_the_model(at_desk, tmp_path, code):
+    (tmp_path / "mute.py").write_text(
+        "import sys\n"
+        "class Mute(Exception):\n"
+        f"    def __str__(self): {code}\n"
+        "    reason = property(lambda self: 1 / 0)\n"
+        "def never(rows): raise Mute\n"
+    )
+    folder = shlex.quote(str(tmp_path))
+    done = at_desk(f"tabular mute:never d.csv --python-path {folder} --debug")
+    assert (done.code, "error: mute:never: failed on the first" in done.err) == (3, True), done.err
+
+
 @pytest.mark.parametrize("option", ["no-values", "hash-units"])
 def test_a_trace_quotes_no_text_that_a_project_file_hides(at_desk, tmp_path, option):
     (tmp_path / "mine.toml").write_text(f"{option} = true\n")

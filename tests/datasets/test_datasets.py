@@ -19,7 +19,7 @@ from xplain_cli.datasets import (
 from xplain_cli.errors import RefusedError, UsageError, XplainError
 
 
-@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet", "npy", "npz"])
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "split", "parquet", "arrow", "npy", "npz"])
 def test_every_format_gives_the_same_frame(tmp_path, form):
     opened = open_table([make(tmp_path, form, ROWS)], PLAIN)
     expected = read_columns(open_table([make(tmp_path, "csv", ROWS, "other")], PLAIN), MIXED).table
@@ -28,7 +28,7 @@ def test_every_format_gives_the_same_frame(tmp_path, form):
     pd.testing.assert_frame_equal(read_columns(opened, MIXED).table, expected)
 
 
-@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet"])
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "split", "parquet", "arrow"])
 @pytest.mark.parametrize("rows", [1, 7, 1000])
 def test_chunks_of_any_size_give_the_whole_frame(tmp_path, form, rows):
     paths = [make(tmp_path, form, ROWS[:10], "1"), make(tmp_path, form, ROWS[10:], "2")]

@@ -1,10 +1,16 @@
 """A background, a model of it, and the baselines that are taken from it."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+from learned import random_learned
 
 from xplain_cli.baselines import open_baseline
+from xplain_cli.baselines.learned_file import learned_bytes
 from xplain_cli.baselines.tables import TableReference
+from xplain_cli.baselines.vectors import measured_space
 
 
 def table(rng, rows=40):
@@ -37,6 +43,8 @@ def reference(rows):
 
 
 class Files:
+    model_id = ""
+
     def __init__(self, rows):
         self.rows = rows
 
@@ -48,6 +56,14 @@ class Files:
 
 
 def fitted(text, rows):
+    if "G.xplain" in text:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "G.xplain")
+            space = measured_space(rows, frozenset({"c"}))
+            path.write_bytes(learned_bytes(random_learned(space, ("no", "yes"))))
+            return open_baseline("tabular", text.replace("G.xplain", str(path))).fit(
+                reference(rows)
+            )
     return open_baseline("tabular", text).fit(reference(rows))
 
 

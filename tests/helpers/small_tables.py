@@ -76,16 +76,21 @@ def mixed_csv(rows, sep=","):
 
 
 def make(tmp_path, form, rows, name="data"):
-    path = tmp_path / f"{name}.{form}"
-    if form == "parquet":
+    path = tmp_path / f"{name}.{'json' if form == 'split' else form}"
+    if form in {"parquet", "arrow"}:
         pytest.importorskip("pyarrow")
         frame = pd.DataFrame(rows)
         frame["i"] = frame["i"].astype("Int64")
-        frame.to_parquet(path, index=False)
+        frame.to_parquet(path, index=False) if form == "parquet" else frame.to_feather(path)
     elif form in {"npy", "npz"}:
         fields = [("id", "U4"), ("f", "f8"), ("i", "f8"), ("b", "?"), ("t", "U4")]
         array = np.array([tuple(row.values()) for row in rows], dtype=fields)
         np.save(path, array) if form == "npy" else np.savez(path, array)
+    elif form == "split":
+        names = list(rows[0])
+        write(
+            path, json.dumps({"columns": names, "data": [[row[n] for n in names] for row in rows]})
+        )
     elif form == "jsonl":
         write(path, "".join(json.dumps(row) + "\n" for row in rows))
     else:

@@ -136,6 +136,14 @@ def test_what_evaluate_report_and_gate_add_is_sealed_too(run, honest):
     assert run("verify", "out", "--check-rows", "0").code == 1
 
 
+def test_a_damaged_marker_is_named_and_nothing_is_advised_that_verify_has_not(run, honest):
+    (honest / "run.json").write_text("{")
+    done = run("verify", "out")
+    assert done.code == 1
+    assert "out: run.json cannot be read: it is damaged" in done.err
+    assert "--output" not in done.err
+
+
 def test_what_is_no_run_is_refused(run, tmp_path):
     Path("x").mkdir()
     assert run("verify", "x").code == 3

@@ -83,6 +83,7 @@ def test_paths_are_relative_to_the_project_file(tmp_path):
         ("sead = 1", "unknown key 'sead'; did you mean 'seed'"),
         ("[tabular]\nsamplez = 1", "xplain.toml: [tabular]: unknown key 'samplez'; did you mean"),
         ("[gate]\nseed = 1", "xplain.toml: [gate]: unknown key 'seed'"),
+        ("[gate]\nname = 'x'\ncondition = 'count(failed)>0'", "written under [[gate]]"),
         ("[sound]\nunit = 'char'", "unknown key 'sound'"),
         ("debug = true", "unknown key 'debug'"),
         ("seed = 'x'", "xplain.toml: seed is 'x'; it must be a whole number"),

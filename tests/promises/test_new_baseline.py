@@ -21,7 +21,12 @@ from xplain_cli.modalities.image.superpixels import open_superpixels
 from xplain_cli.modalities.text.masks import TextMasker
 
 EVERY = [(modality, name) for modality, shelf in BASELINES.items() for name in shelf]
-NAMED = {"colour": "colour=7", "file": "file=a.png", "token": "token=_"}
+NAMED = {
+    "colour": "colour=7",
+    "file": "file=a.png",
+    "token": "token=_",
+    "ganmex": "ganmex=G.xplain",
+}
 
 
 def written(modality, name):

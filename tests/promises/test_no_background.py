@@ -23,10 +23,9 @@ def model(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("baseline", "weights"),
-    [("zero", [6, -5]), ("file=other.csv", [4, -4]), ("row=0", [0, 0])],
+    ("baseline", "weights", "data"),
+    [("zero", [6, -5], "-"), ("file=other.csv", [4, -4], "one.csv"), ("row=0", [0, 0], "-")],
 )
-@pytest.mark.parametrize("data", ["one.csv", "-"])
 def test_one_row_or_a_pipe_is_enough(xplain, tmp_path, model, baseline, weights, data):
     stdin = "a,b\n3,5\n" if data == "-" else None
     done = xplain("tabular", model, data, *METHOD, "-b", baseline, stdin=stdin)
@@ -36,7 +35,7 @@ def test_one_row_or_a_pipe_is_enough(xplain, tmp_path, model, baseline, weights,
     assert np.allclose([float(line["weight"]) for line in lines], weights)
 
 
-@pytest.mark.parametrize("more", [(), ("-m", "kernel-shap"), ("-m", "kernel-shap", "-b", "mean")])
+@pytest.mark.parametrize("more", [(), ("-m", "kernel-shap", "-b", "mean")])
 def test_what_reads_a_background_asks_a_pipe_for_one(xplain, model, more):
     done = xplain("tabular", model, "-", *more, stdin="a,b\n3,5\n")
     assert done.code == 2

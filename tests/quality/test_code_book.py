@@ -52,6 +52,8 @@ def test_what_has_no_code_of_its_own_has_the_common_one(tmp_path):
         ("[codes.a]\ncode = '1'", "needs a code and a text"),
         ("[codes.a]\ncode = '1'\ntext = 'x'\nwhen = 'big'", "must be low, high or LOW:HIGH"),
         ("[codes.a]\ncode = '1'\ntext = 'x'\nwhen = '5:2'", "holds no value"),
+        ("[codes.a]\ncode = 3\ntext = 'x'", "code is 3; it must be a text, in quotes"),
+        ("[codes.a]\ncode = '1'\ntext = 'x'\nwhen = 5", "when is 5; it must be a text"),
         ("forbiden = []\n[codes.a]\ncode = '1'\ntext = 'x'", "did you mean 'forbidden'"),
         ("forbidden = ['a']\n[codes.a]\ncode = '1'\ntext = 'x'", "needs no code"),
         ("merge = {g = ['a']}\n[codes.a]\ncode = '1'\ntext = 'x'", "is in the group 'g'"),

@@ -69,6 +69,12 @@ def test_the_columns_and_files_of_a_run_of_each_modality_are_explained(
         assert unknown(names - {"parts", "pool", "run.json"}) == []
 
 
+def test_a_bare_number_is_an_exit_code():
+    assert find_term("141") == "exit code 141"
+    with pytest.raises(UsageError, match="'142' is no term"):
+        find_term("142")
+
+
 def test_the_names_on_the_shelves_and_the_labels_are_explained():
     shelves = {name for shelf in METHODS.values() for name in shelf}
     assert unknown([*shelves, *SCALES, *PRECISION, UNSTEADY, *FIDELITY]) == []

@@ -6,8 +6,6 @@ import pandas as pd
 from pages import page_of, shown_rows
 from running import SMALL, rows_of
 
-from xplain_cli.report import selection as picking
-
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 
 
@@ -36,18 +34,13 @@ def test_a_baseline_of_many_rows_has_no_value_to_show(run, mixed):
         assert (">baseline</th>" in text, "and not" in text) == (bool(number), bool(number))
 
 
-def test_pictures_are_embedded_and_those_above_the_bound_are_linked(run, monkeypatch):
-    sizes = []
+def test_pictures_are_embedded_and_the_maps_on_white_linked(run):
     assert run("image", *DIGITS, "-n", "64", "-o", "run of digits").code == 0
-    for most in (picking.MOST_IMAGE_BYTES, 40_000):
-        monkeypatch.setattr(picking, "MOST_IMAGE_BYTES", most)
-        assert run("report", "run of digits", "-o", "page.html").code == 0
-        tags = page_of(Path("page.html")).tags
-        images = [attrs["src"] for tag, attrs in tags if tag == "img"]
-        links = [attrs["href"] for tag, attrs in tags if tag == "a" and attrs["href"][0] != "#"]
-        assert all(source.startswith("data:image/png;base64,") for source in images)
-        assert all(Path(link.replace("%20", " ")).is_file() for link in links)
-        sizes.append((len(images), len(links)))
-    assert sizes[0] == (6, 0)
-    assert sizes[1][1] > 0
-    assert sum(sizes[1]) == 6
+    assert run("report", "run of digits", "-o", "page.html").code == 0
+    tags = page_of(Path("page.html")).tags
+    images = [attrs["src"] for tag, attrs in tags if tag == "img"]
+    links = [attrs["href"] for tag, attrs in tags if tag == "a" and attrs["href"][0] != "#"]
+    assert len(images) == 3
+    assert all(source.startswith("data:image/webp;base64,") for source in images)
+    assert len(links) == 6
+    assert all(Path(link.replace("%20", " ")).is_file() for link in links)

@@ -105,3 +105,14 @@ def test_of_several_targets_one_is_named(mixed, tmp_path, run):
     with pytest.raises(UsageError, match="did you mean 'high'"):
         loaded._of_target("higher")
     assert np.asarray(loaded._of_target("low").stability["target"] == "low").all()
+
+
+def test_rows_of_different_features_are_no_wide_table(run):
+    from pathlib import Path
+
+    samples = Path(__file__).parents[2] / "sample_data"
+    words = ("text", samples / "comments.pkl", samples / "comments.csv", "--text-column", "CONTENT")
+    assert run(*words, "--rows", "0:3", "-n", "32", "-r", "2", "-o", "texts").code == 0
+    loaded = xplain_cli.load("texts")
+    with pytest.raises(UsageError, match=r"^\.to_wide\(\) needs .* take \.weights"):
+        loaded.to_wide()

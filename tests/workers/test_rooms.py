@@ -1,6 +1,7 @@
 """Rooms: what a model cannot do from within one, how it may end, and what the tool then says."""
 
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -9,10 +10,11 @@ import threading
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from confined import LINUX
 from payloads import ENDS, PAYLOADS, harmful_pickle
-from running import environment
+from running import environment, rows_of
 
 from xplain_cli.errors import ModelDiedError, RefusedError
 from xplain_cli.models import ModelRecipe
@@ -294,6 +296,46 @@ def test_a_room_that_closes_its_pipe_and_lives_on_is_ended(tmp_path):
 def test_a_room_whose_child_holds_its_pipe_has_ended(tmp_path):
     code = "import os, time\nif os.fork():\n    os._exit(7)\ntime.sleep(600)\n"
     assert opened_callable(tmp_path, "leaves_a_child", code) == "died (exit EXIT 7)"
+
+
+FORKING = """
+import os
+import numpy as np
+asked = [0]
+def twice(rows):
+    asked[0] += 1
+    if asked[0] in {3, 9, 12}:
+        os.fork()  # and both go on
+    return np.asarray(rows, dtype=float)[:, 0] * 2
+"""
+
+
+def test_of_a_room_and_its_copies_one_answers(run, tmp_path):
+    (tmp_path / "forking.py").write_text(FORKING)
+    table = "a,b\n" + "".join(f"{i},{i % 3}\n" for i in range(24))
+    (tmp_path / "d.csv").write_text(table)
+    options = ("-m", "kernel-shap", "-b", "zero", "--backend", "serial", "--chunk-rows", "3")
+    done = run("tabular", "forking:twice", "d.csv", "--python-path", tmp_path, *options)
+    assert done.code == 0, done.err
+    rows = rows_of(tmp_path / "xplain-out" / "stability.csv")
+    assert [row["row"] for row in rows] == [str(i) for i in range(24)]
+    assert [float(row["prediction"]) for row in rows] == [2.0 * i for i in range(24)]
+
+
+def test_a_model_that_holds_itself_is_refused(run, tmp_path):
+    from sklearn.ensemble import VotingClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    table = pd.DataFrame({"a": range(20), "b": [0, 1] * 10})
+    model = VotingClassifier([("one", LogisticRegression())], voting="soft")
+    model.fit(table, table["b"]).estimators_ = [model]
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(model))
+    table.to_csv(tmp_path / "d.csv", index=False)
+    done = run("tabular", "m.pkl", "d.csv")
+    assert (done.code, "m.pkl: cannot be opened as a model: RecursionError" in done.err) == (
+        3,
+        True,
+    )
 
 
 def test_what_a_room_began_and_left_ends_with_the_job(tmp_path):

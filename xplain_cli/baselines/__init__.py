@@ -11,6 +11,7 @@ from xplain_cli.baselines.classes import Medoid, Nearest
 from xplain_cli.baselines.files import FileRows, Row
 from xplain_cli.baselines.fills import Black, Blur, Colour, Grey, Inpaint, MeanColour, White
 from xplain_cli.baselines.fixed import Mean, Median, Mode, Zero
+from xplain_cli.baselines.ganmex import Ganmex, GanmexPicture
 from xplain_cli.baselines.pictures import NearestPicture, OtherPicture
 from xplain_cli.baselines.revert import Revert
 from xplain_cli.baselines.sample import Sample
@@ -32,6 +33,7 @@ BASELINES: dict[str, dict[str, type[Baseline]]] = {
         "medoid": Medoid,
         "nearest": Nearest,
         "revert": Revert,
+        "ganmex": Ganmex,
     },
     "text": {
         "deletion": Deletion,
@@ -43,6 +45,7 @@ BASELINES: dict[str, dict[str, type[Baseline]]] = {
         "blur": Blur,
         "colour": Colour,
         "file": OtherPicture,
+        "ganmex": GanmexPicture,
         "grey": Grey,
         "inpaint": Inpaint,
         "mean": MeanColour,

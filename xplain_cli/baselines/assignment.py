@@ -22,7 +22,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from xplain_cli.errors import UsageError
-from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 
 Ask: TypeAlias = Callable[[Any], FloatArray]
 """Asks the model on rows: the outputs (m, k), untransformed."""
@@ -49,6 +49,8 @@ class Assigned:
         How far they are, where finding them measured it.
     class_name
         The class that the model puts all of them in, where finding them asked it.
+    judged : (b,) bool
+        Whether an independent judge puts them in their class, where they come with one.
     """
 
     values: Any
@@ -56,6 +58,7 @@ class Assigned:
     asked: IntArray
     distances: FloatArray | None = None
     class_name: str | None = None
+    judged: BoolArray | None = None
 
 
 class FittedBaseline(Protocol):

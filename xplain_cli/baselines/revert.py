@@ -3,6 +3,7 @@
 What is left to change is little, and the baseline is of the class by construction.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -70,49 +71,83 @@ class RevertedMember:
     @property
     def most_asked(self) -> int:
         """Model inputs of a row that differs in all features, and gets back all but one."""
-        n = len(self.members)
-        return n * (n + 1) // 2 + most_tried(self.found)
+        return most_given_back(len(self.members)) + most_tried(self.found)
 
     def assign(self, rows: pd.DataFrame, classes: IntArray, ask: Ask) -> Assigned:
         """Give back features, one a round, all candidates of all rows asked together."""
         best, _, asked = nearest_kept(self.found, rows, classes, ask)
         base = repeated(self.found.table, best)
-        changed = differ(rows, base, self.members)
-        going = np.asarray(changed.any(axis=1), dtype=np.bool_)
-        while going.any():
-            owner, feature = np.nonzero(changed & going[:, None])
-            outputs = ask(self._mixed(rows, base, owner, changed, feature))
-            asked += np.bincount(owner, minlength=len(rows))
-            back = _best(outputs, owner, feature, classes, len(rows))
-            going &= back >= 0
-            done = np.flatnonzero(back >= 0)
-            changed[done, back[done]] = False
-            going &= changed.any(axis=1)
-        whole = np.arange(len(rows))
-        table = self._mixed(rows, base, whole, changed, np.full(len(rows), -1))
+        table, more = give_back(rows, base, self.members, classes, ask)
         names = [f"{self.found.origins[i]}, reverted" for i in best.tolist()]
-        return Assigned(table, names, asked)
+        return Assigned(table, names, asked + more)
 
-    def _mixed(
-        self,
-        rows: pd.DataFrame,
-        base: pd.DataFrame,
-        owner: IntArray,
-        changed: BoolArray,
-        back: IntArray,
-    ) -> pd.DataFrame:
-        """Return for each *owner* its baseline, with one more feature *back* (-1: none)."""
-        theirs = changed[owner]
-        some = np.flatnonzero(back >= 0)
-        theirs[some, back[some]] = False
-        b = len(rows)
-        columns = {c: rows[c].take(owner).reset_index(drop=True) for c in self.found.held}
-        for j, members in enumerate(self.members):
-            for c in members:
-                both = pd.concat([rows[c], base[c].astype(rows[c].dtype)], ignore_index=True)
-                places = np.where(theirs[:, j], b + owner, owner)
-                columns[c] = both.take(places).reset_index(drop=True)
-        return pd.DataFrame(columns)[list(rows.columns)]
+
+def most_given_back(features: int) -> int:
+    """Return the model inputs of a row that differs in all features, and gets back all but one."""
+    return features * (features + 1) // 2
+
+
+def give_back(
+    rows: pd.DataFrame,
+    base: pd.DataFrame,
+    members: Sequence[tuple[str, ...]],
+    classes: IntArray,
+    ask: Ask,
+) -> tuple[pd.DataFrame, IntArray]:
+    """
+    Give rows' own values back to their baselines, as far as each baseline stays in its class.
+
+    Parameters
+    ----------
+    rows, base
+        b rows and their baselines.
+    members
+        The columns of each feature; all others stay the row's own.
+    classes : (b,)
+        The class of each baseline.
+    ask
+        Asks the model.
+
+    Returns
+    -------
+    the baselines, and the model inputs that each took, (b,)
+    """
+    changed = differ(rows, base, members)
+    asked = np.zeros(len(rows), dtype=np.int64)
+    going = np.asarray(changed.any(axis=1), dtype=np.bool_)
+    while going.any():
+        owner, feature = np.nonzero(changed & going[:, None])
+        outputs = ask(_mixed(rows, base, members, owner, changed, feature))
+        asked += np.bincount(owner, minlength=len(rows))
+        back = _best(outputs, owner, feature, classes, len(rows))
+        going &= back >= 0
+        done = np.flatnonzero(back >= 0)
+        changed[done, back[done]] = False
+        going &= changed.any(axis=1)
+    whole = np.arange(len(rows))
+    return _mixed(rows, base, members, whole, changed, np.full(len(rows), -1)), asked
+
+
+def _mixed(
+    rows: pd.DataFrame,
+    base: pd.DataFrame,
+    members: Sequence[tuple[str, ...]],
+    owner: IntArray,
+    changed: BoolArray,
+    back: IntArray,
+) -> pd.DataFrame:
+    """Return for each *owner* its baseline, with one more feature *back* (-1: none)."""
+    theirs = changed[owner]
+    some = np.flatnonzero(back >= 0)
+    theirs[some, back[some]] = False
+    b, free = len(rows), {c for own in members for c in own}
+    columns = {c: rows[c].take(owner).reset_index(drop=True) for c in rows if c not in free}
+    for j, own in enumerate(members):
+        for c in own:
+            both = pd.concat([rows[c], base[c].astype(rows[c].dtype)], ignore_index=True)
+            places = np.where(theirs[:, j], b + owner, owner)
+            columns[c] = both.take(places).reset_index(drop=True)
+    return pd.DataFrame(columns)[list(rows.columns)]
 
 
 def _best(

@@ -18,6 +18,10 @@ NO_LABEL, OTHER_LABEL = -1, -2
 class TableFiles(Protocol):
     """Reads rows as the model takes them."""
 
+    @property
+    def model_id(self) -> str:
+        """SHA-256 (hex) of the model, and its member."""
+
     def row(self, name: str) -> pd.DataFrame:
         """Return the one row of DATA with this id, or this number where there are no ids."""
 
@@ -56,7 +60,7 @@ class Distance:
                 made[:, j] = rows[column].to_numpy(dtype=np.float64) / self.spreads[j]
                 continue
             place = {level: i for i, level in enumerate(self.levels[j])}
-            cells = _cells(rows[column])
+            cells = cells_of(rows[column])
             made[:, j] = [place.get(cell, len(place)) for cell in cells]
         return made
 
@@ -71,7 +75,7 @@ class Distance:
         return np.asarray(apart.sum(axis=-1), dtype=np.float64)
 
 
-def _cells(column: "pd.Series[Any]") -> list[Any]:
+def cells_of(column: "pd.Series[Any]") -> list[Any]:
     """Return values that hash and compare: missing is None."""
     values = column.to_numpy(dtype=object).tolist()
     return [None if v is None or v is pd.NA or v != v else v for v in values]  # noqa: PLR0124 - NaN
@@ -95,7 +99,7 @@ def measure_distance(rows: pd.DataFrame, discrete: frozenset[str]) -> Distance:
     for column in rows.columns:
         if column in discrete:
             spreads.append(0.0)
-            levels.append(tuple(dict.fromkeys(_cells(rows[column]))))
+            levels.append(tuple(dict.fromkeys(cells_of(rows[column]))))
             continue
         values = np.sort(rows[column].to_numpy(dtype=np.float64))
         known = values[np.isfinite(values)]
@@ -146,6 +150,11 @@ class TableReference:
     held: tuple[str, ...] = ()
 
     @property
+    def model_id(self) -> str:
+        """SHA-256 (hex) of the model, and its member."""
+        return self.files.model_id
+
+    @property
     def free(self) -> tuple[str, ...]:
         """The columns that a baseline may change."""
         return tuple(c for c in self.rows.columns if c not in self.held)
@@ -178,7 +187,7 @@ def _same(first: "pd.Series[Any]", second: "pd.Series[Any]") -> BoolArray:
     if first.dtype.kind == "f" and second.dtype.kind == "f":
         a, b = first.to_numpy(), second.to_numpy()
         return np.asarray((a == b) | (np.isnan(a) & np.isnan(b)))
-    pairs = zip(_cells(first), _cells(second), strict=True)
+    pairs = zip(cells_of(first), cells_of(second), strict=True)
     return np.array([a == b for a, b in pairs], dtype=bool)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import xplain_cli
+from xplain_cli.commands import baselines
 from xplain_cli.commands.demo import demo
 from xplain_cli.commands.diff import diff
 from xplain_cli.commands.evaluate import evaluate
@@ -46,7 +47,11 @@ COMMANDS: dict[str, Command] = {
     "verify": verify,
     "reasons": reasons,
     "selftest": selftest,
+    "baselines train": baselines.train,
+    "baselines show": baselines.show,
 }
+GROUPS = {"baselines": "Baselines that are learned for a model: train one, show one."}
+"""What commands of two words begin with, and what these are about."""
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 - Typer hands it over by place
@@ -93,8 +98,21 @@ def make_app(commands: Mapping[str, Command]) -> typer.Typer:
                 code = command.run(options)
             raise typer.Exit(code)
 
-        app.command(name, cls=HelpfulCommand)(typer_function(command, answer))
+        group, _, last = name.rpartition(" ")
+        place = groups[group] if group else app
+        place.command(last, cls=HelpfulCommand)(typer_function(command, answer))
 
+    groups = {
+        name: typer.Typer(
+            cls=HelpfulGroup,
+            no_args_is_help=True,
+            pretty_exceptions_enable=False,
+            rich_markup_mode=None,
+        )
+        for name in dict.fromkeys(name.split()[0] for name in commands if " " in name)
+    }
+    for name, group in groups.items():
+        app.add_typer(group, name=name, help=GROUPS.get(name))
     for name, command in commands.items():
         add(name, command)
     return app

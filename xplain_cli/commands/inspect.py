@@ -41,7 +41,7 @@ def _lines(found: "Inspection") -> Iterator[str]:
         yield f"refused   {reason}"
 
 
-def _modality(options: Options) -> str:
+def modality_of(options: Options) -> str:
     """Return which command would explain DATA: by the options that are named, or by its look."""
     for modality, groups in _OF_MODALITY.items():
         if options.named & {one.name for group in groups for one in options_of(group)}:
@@ -60,7 +60,7 @@ def _preview(options: Options, console: "Console") -> list[str]:
     from xplain_cli.models import OtherModalityError
 
     try:
-        return preview(to_request(options, _modality(options)), console)
+        return preview(to_request(options, modality_of(options)), console)
     except OtherModalityError as error:
         return preview(to_request(options, error.modality), console)
 

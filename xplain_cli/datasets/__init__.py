@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from xplain_cli.datasets.arrays import open_array
+from xplain_cli.datasets.arrow import open_arrow
 from xplain_cli.datasets.cells import LONG
 from xplain_cli.datasets.columns import ColumnMatch, duplicate_ids, match_columns
 from xplain_cli.datasets.delimited import open_delimited
@@ -12,6 +13,7 @@ from xplain_cli.datasets.lines import open_lines
 from xplain_cli.datasets.misfits import file_of, first_readable, judge_columns
 from xplain_cli.datasets.parquet import open_parquet
 from xplain_cli.datasets.sources import DataFile, ReadOptions, Source
+from xplain_cli.datasets.split import open_split
 from xplain_cli.datasets.tables import (
     KINDS,
     Chunk,
@@ -59,7 +61,9 @@ FORMATS: Mapping[str, Callable[[DataFile, ReadOptions], Source]] = {
     "csv": _open_csv,
     "tsv": _open_tsv,
     "jsonl": open_jsonl,
+    "split": open_split,
     "parquet": open_parquet,
+    "arrow": open_arrow,
     "text": open_lines,
     "npy": open_array,
     "npz": open_array,
@@ -70,8 +74,11 @@ _SUFFIXES = {
     ".tab": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "split",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
     ".txt": "text",
     ".npy": "npy",
     ".npz": "npz",
@@ -94,7 +101,7 @@ def _format_of(file: DataFile, options: ReadOptions) -> str:
     if suffix not in _SUFFIXES:
         raise RefusedError(
             f"{file.name}: unknown kind of table {suffix!r}; one of {' '.join(_SUFFIXES)}, "
-            "or say it with --input-format; a .json list becomes one by jq -c '.[]'"
+            "or say it with --input-format"
         )
     return _SUFFIXES[suffix]
 
@@ -117,7 +124,9 @@ def open_table(paths: Sequence[str], options: ReadOptions, *, lines: bool = Fals
         A file is missing, empty, without rows, undecodable, has duplicate names, most of its rows
         cannot be read, or its columns differ from the first file's.
     """
-    suffixes = [suffix for suffix, kind in _SUFFIXES.items() if lines or kind != "text"]
+    # in a folder, a text is a table only of lines, and JSON is as often what tells of the others
+    aside = {"split"} if lines else {"split", "text"}
+    suffixes = [suffix for suffix, kind in _SUFFIXES.items() if kind not in aside]
     files, notes = find_files(paths, () if options.input_format else suffixes)
     sources = [FORMATS[_format_of(file, options)](file, options) for file in files]
     said = (note for source in sources for note in source.notes)

@@ -27,6 +27,7 @@ PICTURES = frozenset({
 PICTURES_GO_TO = "pictures are explained by: xplain image MODEL"
 _FOREIGN = (
     (b"PAR1", "a parquet file", "say so with --input-format parquet"),
+    (b"ARROW1", "an Arrow file", "say so with --input-format arrow"),
     (b"\x93NUMPY", "a NumPy array", "say so with --input-format npy"),
     (b"\x1f\x8b", "compressed by gzip, twice", "unpack it first"),
     (b"PK\x03\x04", "a zip archive or a workbook", "export it as csv"),

@@ -2,9 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from xplain_cli.datasets import cells as cell
 from xplain_cli.datasets.cells import Cells, Facts, Missing
@@ -22,6 +22,8 @@ from xplain_cli.datasets.sources import (
 from xplain_cli.errors import RefusedError
 
 Record = dict[str, Any]
+ReadRecords: TypeAlias = Callable[[DataFile, str], Iterator[tuple[int, Record | str]]]
+"""Takes a file and its encoding; yields the number of each record, and it or why there is none."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Record:
@@ -57,12 +59,13 @@ class JsonLinesFile:
     encoding: str
     missing: Missing
     flaws: Mapping[int, str]
+    read: ReadRecords
 
     def survey(self, columns: Sequence[str]) -> dict[str, Facts]:
         """Look at every value of the rows that can be read."""
         forms: dict[str, Counter[str]] = {c: Counter() for c in columns}
         missing = dict.fromkeys(columns, 0)
-        for _, record in _records(self.file, self.encoding):
+        for _, record in self.read(self.file, self.encoding):
             if isinstance(record, str):
                 continue
             for column in columns:
@@ -77,7 +80,7 @@ class JsonLinesFile:
         """Yield all rows in order."""
         size = block_rows(len(wanted.kinds) + len(wanted.carried))
         at, records = 0, list[tuple[int, Record | str]]()
-        for record in _records(self.file, self.encoding):
+        for record in self.read(self.file, self.encoding):
             records.append(record)
             if len(records) == size:
                 yield self._block(records, wanted, at)
@@ -137,14 +140,19 @@ def _records(file: DataFile, encoding: str) -> Iterator[tuple[int, Record | str]
                 yield line, f"{file.name}: line {line} {_reason(error)}"
 
 
-def open_jsonl(file: DataFile, options: ReadOptions) -> JsonLinesFile:
+def checked_records(file: DataFile, options: ReadOptions, read: ReadRecords) -> JsonLinesFile:
     """
-    Check a JSON Lines file from end to end.
+    Check a file of records from end to end.
+
+    Parameters
+    ----------
+    read
+        How it is read.
 
     Raises
     ------
     RefusedError
-        Not decodable, no rows or no keys, or most lines are not objects.
+        Not decodable, no rows or no keys, or most records cannot be read.
     """
     refuse_foreign(file)
     encoding = codec_of(options.encoding)
@@ -152,7 +160,7 @@ def open_jsonl(file: DataFile, options: ReadOptions) -> JsonLinesFile:
     flaws: dict[int, str] = {}
     rows = 0
     try:
-        for _, record in _records(file, encoding):
+        for _, record in read(file, encoding):
             if isinstance(record, str):
                 flaws[rows] = record
                 check_flaws(flaws)
@@ -167,4 +175,16 @@ def open_jsonl(file: DataFile, options: ReadOptions) -> JsonLinesFile:
             f"{file.name}: {rows} rows without a key; write cells as keys and values"
         )
     missing = cell.missing_words(options.na_values)
-    return JsonLinesFile(file, tuple(columns), rows, encoding, missing, flaws)
+    return JsonLinesFile(file, tuple(columns), rows, encoding, missing, flaws, read)
+
+
+def open_jsonl(file: DataFile, options: ReadOptions) -> JsonLinesFile:
+    """
+    Check a JSON Lines file from end to end.
+
+    Raises
+    ------
+    RefusedError
+        Not decodable, no rows or no keys, or most lines are not objects.
+    """
+    return checked_records(file, options, _records)

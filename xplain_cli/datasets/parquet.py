@@ -1,10 +1,10 @@
-"""Parquet, read batch by batch through pyarrow."""
+"""Parquet and other columns of Arrow, read batch by batch through pyarrow."""
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -13,9 +13,13 @@ from xplain_cli.datasets.cells import Cells, Facts, Missing
 from xplain_cli.datasets.sources import CellBlock, CellQuery, DataFile, ReadOptions, block_rows
 from xplain_cli.errors import RefusedError, require
 
+Batches: TypeAlias = Callable[[str, Sequence[str], int], Iterator[Any]]
+"""Takes a path, columns and a number of rows; yields record batches of at most so many rows that
+hold these columns, and perhaps others."""
+
 
 @contextmanager
-def _refusing(file: DataFile) -> Iterator[None]:
+def refusing(file: DataFile, what: str) -> Iterator[None]:
     """Turn what pyarrow says of a broken file into a refusal."""
     arrow = require("pyarrow", "parquet")
     try:
@@ -23,7 +27,7 @@ def _refusing(file: DataFile) -> Iterator[None]:
     except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())[:200]
         raise RefusedError(
-            f"{file.name}: cannot be read as parquet: {reason}; write it again,"
+            f"{file.name}: cannot be read as {what}: {reason}; write it again,"
             " or say what it is with --input-format"
         ) from error
 
@@ -57,8 +61,21 @@ def _count_long(values: Any) -> int:
 
 
 @dataclass(frozen=True)
-class ParquetFile:
-    """A checked parquet file."""
+class ArrowColumns:
+    """
+    A checked file of columns that pyarrow reads.
+
+    Attributes
+    ----------
+    file, columns, rows
+        The file, the names of its columns, and how many rows it has.
+    missing
+        How missing cells are written.
+    what
+        What such files are called.
+    read
+        How batches are read from it.
+    """
 
     keeps_types: ClassVar[bool] = True
     notes: ClassVar[tuple[str, ...]] = ()
@@ -67,13 +84,16 @@ class ParquetFile:
     columns: tuple[str, ...]
     rows: int
     missing: Missing
+    what: str
+    read: Batches
+
+    def _refusing(self) -> AbstractContextManager[None]:
+        return refusing(self.file, self.what)
 
     def _batches(self, columns: Sequence[str]) -> Iterator[Any]:
         """Yield record batches that hold the columns (and perhaps others)."""
-        parquet = require("pyarrow.parquet", "parquet")
-        with _refusing(self.file), parquet.ParquetFile(self.file.path) as handle:
-            size = block_rows(len(columns))
-            yield from handle.iter_batches(batch_size=size, columns=list(columns))
+        with self._refusing():
+            yield from self.read(str(self.file.path), columns, block_rows(len(columns)))
 
     @property
     def flaws(self) -> Mapping[int, str]:
@@ -84,7 +104,7 @@ class ParquetFile:
         """Take the stored types; look at the cells for missing ones and for ISO dates."""
         facts = dict.fromkeys(columns, Facts())
         for batch in self._batches(columns):
-            with _refusing(self.file):
+            with self._refusing():
                 for column in columns:
                     facts[column] += self._look(batch.column(column))
         return facts
@@ -120,7 +140,7 @@ class ParquetFile:
             return
         row = wanted.first
         for batch in self._batches(names):
-            with _refusing(self.file):
+            with self._refusing():
                 block = self._block(batch, wanted, row)
             yield block
             row += batch.num_rows
@@ -150,7 +170,36 @@ class ParquetFile:
         )
 
 
-def open_parquet(file: DataFile, options: ReadOptions) -> ParquetFile:
+def checked_columns(
+    file: DataFile, options: ReadOptions, names: Sequence[str], rows: int, read: Batches, what: str
+) -> ArrowColumns:
+    """
+    Return a file of columns once its schema is known.
+
+    Raises
+    ------
+    RefusedError
+        There are no rows or no columns, or two columns of one name.
+    """
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise RefusedError(f"{file.name}: column {twice[0]!r} stands more than once; rename one")
+    if not rows or not names:
+        raise RefusedError(
+            f"{file.name}: {rows} rows and {len(names)} columns; there is no table,"
+            " name a file with rows"
+        )
+    missing = cell.missing_words(options.na_values)
+    return ArrowColumns(file, tuple(names), rows, missing, what, read)
+
+
+def _parquet_batches(path: str, columns: Sequence[str], size: int) -> Iterator[Any]:
+    parquet = require("pyarrow.parquet", "parquet")
+    with parquet.ParquetFile(path) as handle:
+        yield from handle.iter_batches(batch_size=size, columns=list(columns))
+
+
+def open_parquet(file: DataFile, options: ReadOptions) -> ArrowColumns:
     """
     Check the schema of a parquet file.
 
@@ -162,14 +211,6 @@ def open_parquet(file: DataFile, options: ReadOptions) -> ParquetFile:
         The package pyarrow is not installed.
     """
     parquet = require("pyarrow.parquet", "parquet")
-    with _refusing(file), parquet.ParquetFile(file.path) as handle:
+    with refusing(file, "parquet"), parquet.ParquetFile(file.path) as handle:
         columns, rows = tuple(handle.schema_arrow.names), handle.metadata.num_rows
-    twice = [name for name, count in Counter(columns).items() if count > 1]
-    if twice:
-        raise RefusedError(f"{file.name}: column {twice[0]!r} stands more than once; rename one")
-    if not rows or not columns:
-        raise RefusedError(
-            f"{file.name}: {rows} rows and {len(columns)} columns; there is no table,"
-            " name a file with rows"
-        )
-    return ParquetFile(file, columns, rows, cell.missing_words(options.na_values))
+    return checked_columns(file, options, columns, rows, _parquet_batches, "parquet")

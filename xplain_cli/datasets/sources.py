@@ -20,7 +20,7 @@ class ReadOptions:
     Attributes
     ----------
     input_format
-        ``csv tsv jsonl parquet npy npz``; None: by suffix, csv for stdin.
+        ``csv tsv jsonl split parquet arrow npy npz``; None: by suffix, csv for stdin.
     sep
         One ASCII character between cells; None: ``,`` for csv and a tab for tsv.
     quoting

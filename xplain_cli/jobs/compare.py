@@ -19,8 +19,8 @@ from xplain_cli.output import csv_bytes
 from xplain_cli.planning.budget import shared_budget
 from xplain_cli.quality.agreement import mean_jaccard, mean_tau, top_members
 from xplain_cli.report import check_page
+from xplain_cli.report.album import link_to
 from xplain_cli.report.comparison import render_comparison
-from xplain_cli.report.selection import link_to
 from xplain_cli.runs.finished import FinishedRun, TargetLine, find_run, said_of
 from xplain_cli.runs.paths import MARKER, RunPlace, parents_of, unwritable, write_atomically
 

@@ -13,9 +13,10 @@ from xplain_cli.modalities import story_of
 from xplain_cli.output.cells import cleaned
 from xplain_cli.quality.row_filter import RowFilter
 from xplain_cli.report import screen
+from xplain_cli.report.album import Album
 from xplain_cli.report.figures import check_form, content
 from xplain_cli.report.items import Item, Reason
-from xplain_cli.report.selection import Album, PageScope, read_exhibits
+from xplain_cli.report.selection import PageScope, read_exhibits
 from xplain_cli.report.sentences import Wording, heading, sentences
 from xplain_cli.report.waterfall import steps, waterfall
 from xplain_cli.runs.delivery import brought_here

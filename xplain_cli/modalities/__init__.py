@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+from xplain_cli.baselines.lessons import Examples
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray, Records, Rows
 from xplain_cli.features import Perturbation
@@ -140,6 +141,16 @@ class Modality(Protocol):
             The method cannot explain such rows.
         """
 
+    def examples(self, model: Model) -> Examples:
+        """
+        Return rows of DATA that a generator of baselines can learn from.
+
+        Raises
+        ------
+        UsageError
+            None can be learned of such rows, with what to take instead.
+        """
+
     def numbers(self) -> Mapping[str, Any]:
         """Return what of the reading and the splitting decides the numbers, as JSON values."""
 
@@ -166,6 +177,12 @@ def classes_named(signature: Signature) -> tuple[str, ...]:
     """Return the names of the model's classes; none for a model without."""
     some = signature.task == "classification" and len(signature.outputs) > 1
     return signature.outputs if some else ()
+
+
+def model_id(request: Request, loaded: LoadedModel) -> str:
+    """Return what tells a model from others: the SHA-256 (hex) of its file, and its member."""
+    member = request.explanation.member
+    return loaded.sha256 if member is None else f"{loaded.sha256}:{member}"
 
 
 def content_sha256(name: str) -> str:

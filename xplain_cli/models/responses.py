@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from xplain_cli.errors import RefusedError, UsageError, well_formed
 from xplain_cli.explanation import FloatArray
@@ -103,6 +104,13 @@ def sums_to_one(matrix: FloatArray) -> bool:
         and is_bounded(matrix)
         and bool((np.abs(matrix.sum(axis=1) - 1) <= _ROUNDING).all())
     )
+
+
+def are_labels(chosen: npt.NDArray[Any], matrix: FloatArray) -> bool:
+    """Return whether what is chosen is yes or no for each column, of which several may hold."""
+    if matrix.shape[1] < 2 or chosen.shape != matrix.shape or chosen.dtype.kind not in "biuf":
+        return False
+    return bool(np.isin(chosen, (0, 1)).all()) and not sums_to_one(matrix)
 
 
 def _is_single(matrix: FloatArray) -> bool:

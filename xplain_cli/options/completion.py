@@ -25,12 +25,12 @@ PICTURE_UNITS = ("superpixel", "pixel")
 BASELINES: Mapping[str, tuple[str, ...]] = {
     "tabular": (
         *("zero", "mean", "median", "mode", "row=", "file="),
-        *("sample", "medoid", "nearest", "revert"),
+        *("sample", "medoid", "nearest", "revert", "ganmex="),
     ),
     "text": ("nearest",),
     "image": (
         *("mean", "grey", "black", "white", "colour=", "blur", "inpaint", "file="),
-        "nearest",
+        *("nearest", "ganmex="),
     ),
 }
 _WORDS = {

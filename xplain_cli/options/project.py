@@ -9,6 +9,7 @@ from typing import Any
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.options.command import Command, Options
 from xplain_cli.options.declare import Option
+from xplain_cli.options.model_folders import in_folder
 from xplain_cli.options.values import check, parse, split, typed
 from xplain_cli.remote import is_remote
 
@@ -120,6 +121,11 @@ def _configurable(options: Iterable[Option]) -> dict[str, Option]:
 def _gates_as_pairs(place: str, table: dict[str, Any]) -> dict[str, Any]:
     """Return a table whose ``[[gate]]``, each with name and condition, are NAME=CONDITION texts."""
     gates = table.get("gate")
+    if isinstance(gates, dict) and {"name", "condition"} & set(gates):
+        raise UsageError(
+            f"{place}: [gate] is the table of the command xplain gate; a gate with a name and a"
+            " condition is written under [[gate]], in double brackets"
+        )
     if not isinstance(gates, list):
         return table
     pairs = []
@@ -266,10 +272,11 @@ def resolve(
     flags |= _place(words, flags, configured=lone_is_data)
     named = configured | flags
     notes = [f"using {found[0]}"] if found else []
-    return Options(
+    options = Options(
         values={option.name: option.default for option in own.options} | named,
         named=frozenset(named),
         typed=frozenset(flags),
         project_file=found[0] if found else None,
         notes=(*notes, *_strays(commands, environ)),
     )
+    return in_folder(options, command)

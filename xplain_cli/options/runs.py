@@ -146,7 +146,8 @@ class References:
         "-b --baseline NAME[:KEY=VALUE]",
         "What a row is compared with: zero, mean, median, mode, row=ID, file=PATH,"
         " sample:k=50, or, of the class it is explained against (or class=NAME), medoid, nearest,"
-        " revert, of rows that labels=COLUMN of the background says to be of it too."
+        " revert, of rows that labels=COLUMN of the background says to be of it too; or"
+        " ganmex=G.xplain, what a generator that 'xplain baselines train' learned makes of it."
         " Default: median; lime draws from the background instead. Repeat it to compare several.",
         (),
         stored="baselines",

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from xplain_cli.options.declare import Shape, option
 
-InputFormat = Literal["csv", "tsv", "parquet", "jsonl", "text", "npy", "npz"]
+InputFormat = Literal["csv", "tsv", "parquet", "arrow", "jsonl", "split", "text", "npy", "npz"]
 Quoting = Literal["double", "none"]
 Decimal = Literal[".", ","]
 

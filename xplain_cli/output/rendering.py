@@ -50,11 +50,22 @@ class RenderedPiece:
     heads: tuple[bytes, bytes] = (b"", b"")
 
 
-def _check_same(are_same: bool) -> None:  # noqa: FBT001 (a condition, not a switch)
+@dataclass(frozen=True)
+class WideWords:
+    """What the wide layout is called where it was asked for, and what may be had instead."""
+
+    asked: str = "--wide"
+    instead: str = "leave it out, or write jsonl"
+
+
+_OPTION = WideWords()
+
+
+def _check_same(are_same: bool, words: WideWords = _OPTION) -> None:  # noqa: FBT001 (a condition, not a switch)
     if not are_same:
         raise UsageError(
-            "--wide needs the same features in each row, and here they differ;"
-            " leave it out, or write jsonl"
+            f"{words.asked} needs the same features in each row, and here they differ;"
+            f" {words.instead}"
         )
 
 
@@ -106,7 +117,7 @@ def prune(records: Records, top_k: int | None) -> Records:
     )
 
 
-def widen(records: Records, top_k: int | None) -> pd.DataFrame:
+def widen(records: Records, top_k: int | None, words: WideWords = _OPTION) -> pd.DataFrame:
     """
     Return a line per explained (row, target): ``WIDE_COLUMNS``, then a weight per feature.
 
@@ -124,11 +135,11 @@ def widen(records: Records, top_k: int | None) -> pd.DataFrame:
     clash = set(WIDE_COLUMNS) & set(records.weights["feature"])
     if clash:
         raise UsageError(
-            f"--wide: a feature is called {min(clash)!r}, which is a column of the wide layout;"
-            " leave --wide out, or rename it"
+            f"{words.asked}: a feature is called {min(clash)!r}, which is a column of the wide"
+            f" layout; rename it, or {words.instead}"
         )
     n = int(records.lines[has_lines][0])
-    _check_same(bool((records.lines[has_lines] == n).all()))
+    _check_same(bool((records.lines[has_lines] == n).all()), words)
     index, names, weights, rank = (
         records.weights[name].to_numpy().reshape(-1, n)
         for name in ("feature_index", "feature", "weight", "rank")
@@ -137,7 +148,7 @@ def widen(records: Records, top_k: int | None) -> pd.DataFrame:
     index, names, weights, rank = (
         np.take_along_axis(values, order, axis=1) for values in (index, names, weights, rank)
     )
-    _check_same(bool((index == index[0]).all() and (names == names[0]).all()))
+    _check_same(bool((index == index[0]).all() and (names == names[0]).all()), words)
     if top_k is not None:
         weights = np.where(rank <= top_k, weights, np.nan)
     return pd.concat([base, pd.DataFrame(weights, columns=pd.Index(names[0]))], axis=1)

@@ -96,13 +96,20 @@ def _number(text: str, fallback: float, where: str) -> float:
         ) from error
 
 
+def _check_texts(entry: Mapping[str, Any], where: str) -> None:
+    for name, value in entry.items():
+        if not isinstance(value, str):
+            raise UsageError(f"{where}: {name} is {value!r}; it must be a text, in quotes")
+
+
 def _code(entry: Any, where: str) -> ReasonCode:
     if not isinstance(entry, Mapping) or not {"code", "text"} <= set(entry):
         raise UsageError(f"{where}: needs a code and a text, such as code = 'R1', text = '...'")
     strange = sorted(set(entry) - _KEYS)
     if strange:
         raise UsageError(f"{where}: unknown key {strange[0]!r}{nearest(strange[0], _KEYS)}")
-    code, text, when = (str(entry.get(name, "")) for name in ("code", "text", "when"))
+    _check_texts(entry, where)
+    code, text, when = (entry.get(name, "") for name in ("code", "text", "when"))
     if not code.strip() or not text.strip():
         raise UsageError(f"{where}: code and text must not be empty")
     if when in {"", "low", "high"}:

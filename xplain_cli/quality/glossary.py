@@ -54,9 +54,10 @@ def find_term(text: str) -> str:
     UsageError
         There is none.
     """
-    found = _names().get(_key(text))
+    key = _key(text)
+    found = _names().get(f"exit code {key}" if key.isdecimal() else key)
     if found is None:
-        hint = nearest(_key(text), _names()) or "; xplain explain lists all of them"
+        hint = nearest(key, _names()) or "; xplain explain lists all of them"
         raise UsageError(f"{text!r} is no term of the output{hint}")
     return found
 

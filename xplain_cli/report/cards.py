@@ -7,11 +7,12 @@ from xplain_cli.errors import RefusedError, XplainError
 from xplain_cli.options.request import from_stored
 from xplain_cli.output.cells import cleaned
 from xplain_cli.quality.glossary import terms
+from xplain_cli.report.album import Album
 from xplain_cli.report.bars import Lane, lanes
 from xplain_cli.report.items import Item, Reason, number, signed
 from xplain_cli.report.overview import MOST_LETTERS
 from xplain_cli.report.page import Section
-from xplain_cli.report.selection import Album, read_exhibits
+from xplain_cli.report.selection import read_exhibits
 from xplain_cli.report.sentences import heading, sentences, spoken_reason
 from xplain_cli.report.source import PageSource
 from xplain_cli.report.waterfall import Step, steps
@@ -150,6 +151,14 @@ def _texts(source: PageSource) -> _Texts:
     return _Texts(found, _WHOLE)
 
 
+def _album(source: PageSource) -> Album | None:
+    """Return the pictures of the run, if it has some."""
+    if "maps" not in source.facts:
+        return None
+    shown = sum(map(len, source.choice.by_part().values()))
+    return Album(source.found.place, source.path, shown)
+
+
 def answers(source: PageSource, texts: Mapping[int, str] | None = None) -> tuple[Card, ...]:
     """
     Return the explanations of a run that are shown, in the order of the rows.
@@ -159,7 +168,7 @@ def answers(source: PageSource, texts: Mapping[int, str] | None = None) -> tuple
     texts
         Those of DATA, by the numbers of their rows.
     """
-    album = Album(source.found.place, source.path) if "maps" in source.facts else None
+    album = _album(source)
     found: list[Card] = []
     for part, chosen in source.choice.by_part().items():
         records = source.found.read(source.found.parts[part])

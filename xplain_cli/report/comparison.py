@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.output.cells import MOST_LETTERS, cleaned
+from xplain_cli.report.album import Album
 from xplain_cli.report.items import Image, number
 from xplain_cli.report.page import fill
-from xplain_cli.report.selection import MOST_IMAGE_BYTES, Album
 from xplain_cli.runs.paths import RunPlace
 
 MOST_LINES = 100
@@ -116,9 +116,9 @@ def render_comparison(
     places
         Where each run stands, and where this page will: for the pictures that runs drew.
     """
-    room = MOST_IMAGE_BYTES // max(len(places), 1)
+    count = len(places) * min(len(frame), MOST_LINES)
     albums = {
-        cleaned(text): Album(place, page, room)
+        cleaned(text): Album(place, page, count)
         for text, (place, page) in zip(texts, places, strict=False)
     }
     lines = _lines(frame, albums)

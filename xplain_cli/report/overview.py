@@ -26,7 +26,8 @@ _PRINTED = (
     *("target", "output_scale", "baseline", "prediction", "base_value", "weight", "std_error"),
     *("95 % interval", "sign uncertain", "max_rel_se", "topk_jaccard", "sign_probability"),
     *("local_r2", "attribution_error", "mean |weight|", "in top K", "raises", "median", "gate"),
-    *("feature", "feature_value", "condition", "row_id"),
+    *("feature", "feature_value", "condition", "row_id", "row", "precision", "fidelity"),
+    *("sum", "waterfall", "beeswarm", "dependence", "partner", "strongest reasons"),
 )
 """What every page prints besides the words of precision and fidelity."""
 _UNSTEADY = (

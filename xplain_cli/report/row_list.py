@@ -15,7 +15,7 @@ from xplain_cli.report.selection import PageScope, reason_of
 from xplain_cli.report.sentences import spoken_reason
 from xplain_cli.report.source import PageSource
 
-MOST_BYTES = 1_000_000
+MOST_BYTES = 800_000
 """Bytes of the list in a page; explanations beyond are left out, and that is said."""
 _REASONS = 3  # that a line names
 _FEWEST = 4  # explanations: fewer need no list

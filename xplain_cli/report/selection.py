@@ -1,15 +1,10 @@
 """Selects the explanations that the page of a run shows, and their lines."""
 
-import base64
 import itertools
-import json
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -19,10 +14,9 @@ from xplain_cli.modalities import Story
 from xplain_cli.output.cells import cleaned
 from xplain_cli.quality.row_filter import ALL_ROWS, RowFilter
 from xplain_cli.quality.words import UNSTEADY
-from xplain_cli.remote import is_remote, redact
+from xplain_cli.report.album import Album
 from xplain_cli.report.items import (
     Fragment,
-    Image,
     Item,
     Reason,
     cell,
@@ -30,19 +24,11 @@ from xplain_cli.report.items import (
     marked_text,
     number,
 )
-from xplain_cli.runs.paths import RunPlace
 
 FIRST, LEAST_STABLE = 80, 20
 """Explanations of the first rows, and those with the largest errors of all others."""
 MOST_REASONS = 8
 """Features in the table of one explanation."""
-MOST_IMAGE_BYTES = 6_000_000
-"""Bytes of pictures in a page, about 8 MB as text; pictures above that are linked."""
-_KINDS = (
-    ("panels", "input, baseline, raw map, weights"),
-    ("overlays", "weights on the picture"),
-    ("heatmaps", "weights on white"),
-)
 
 
 @dataclass(frozen=True)
@@ -171,63 +157,6 @@ class Choice:
             f"{text} in the order of the rows, and of the others the {unstable} with the largest"
             " sampling error (max_rel_se), which say so."
         )
-
-
-def link_to(path: Path, page: Path) -> str:
-    """Return the relative link from a page to a file; to one of another machine, its address."""
-    address = redact(str(path))
-    if is_remote(address) and not is_remote(redact(str(page))):
-        return quote(address, safe=":/")  # the copy of the run goes when the command ends
-    return quote(Path(os.path.relpath(path, page.parent)).as_posix())
-
-
-class Album:
-    """The pictures that a run drew, embedded as long as there is room."""
-
-    def __init__(self, place: RunPlace, page: Path, room: int | None = None) -> None:
-        self._page = page
-        self._room = MOST_IMAGE_BYTES if room is None else room
-        self._folders: dict[str, tuple[Path, dict[str, list[str]]]] = {}
-        for kind, _ in _KINDS:
-            folder = place.beside(kind, "")
-            try:
-                index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                continue
-            self._folders[kind] = (folder, index)
-
-    def _image(self, path: Path, caption: str) -> Image | None:
-        try:
-            size = path.stat().st_size
-            if size <= self._room:
-                data = base64.b64encode(path.read_bytes()).decode("ascii")
-                self._room -= size
-                wide = caption == _KINDS[0][1]
-                return Image(caption, data=f"data:image/png;base64,{data}", wide=wide)
-        except OSError:
-            return None  # it was moved or removed since
-        return Image(caption, link=link_to(path, self._page))
-
-    def paths(self, row_id: str, number: int) -> dict[Path, str]:
-        """Return the files of a row's target with this number, from 0, and what each shows."""
-        found = {}
-        for kind, caption in _KINDS:
-            folder, index = self._folders.get(kind, (Path(), {}))
-            names = index.get(row_id, [])
-            if number < len(names):
-                found[folder / names[number]] = caption
-        return found
-
-    def panel(self, row_id: str, number: int, caption: str) -> Image | None:
-        """Return input, baseline and maps of a row's target with this number, from 0."""
-        folder, index = self._folders.get(_KINDS[0][0], (Path(), {}))
-        names = index.get(row_id, [])
-        return self._image(folder / names[number], caption) if number < len(names) else None
-
-    def of(self, row_id: str, number: int) -> tuple[Image, ...]:
-        """Return the pictures of a row's target with this number, from 0."""
-        found = (self._image(*one) for one in self.paths(row_id, number).items())
-        return tuple(image for image in found if image is not None)
 
 
 def _has_baseline(lines: pd.DataFrame, shown: PageScope) -> bool:

@@ -185,7 +185,12 @@ def find_run(named: str) -> FinishedRun:
         raise RefusedError(f"{named}: no such run; name a run folder, or a file of one")
     folder = next((c for c in _candidates(path) if (c / MARKER).is_file()), None)
     folder = folder if folder is None or path.is_absolute() else _from_here(folder)
-    marker = read_marker(folder) if folder is not None else None
+    try:
+        marker = read_marker(folder) if folder is not None else None
+    except RefusedError as error:
+        raise RefusedError(
+            f"{named}: {MARKER} cannot be read: it is damaged, or of another version of xplain"
+        ) from error
     if folder is None or marker is None:
         raise RefusedError(f"{named}: is neither a run folder nor a file of a run")
     found = sorted((folder / "parts").glob("part-*.npz"), key=lambda p: (len(p.name), p.name))

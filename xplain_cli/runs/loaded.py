@@ -11,10 +11,11 @@ import pandas as pd
 
 from xplain_cli.errors import UsageError, nearest, require
 from xplain_cli.explanation import Records, join_records
-from xplain_cli.output.rendering import widen
+from xplain_cli.output.rendering import WideWords, widen
 from xplain_cli.runs.finished import find_run
 
 _SHOWN = ("row_id", "target", "prediction", "base_value", "precision", "fidelity", "status")
+_INSTEAD = "take .weights, which has a line for each feature"
 _LINES = 10  # of a run in a notebook
 
 
@@ -78,7 +79,7 @@ class LoadedRun:
         UsageError
             The rows have different features, as texts and pictures do.
         """
-        return widen(self._records, None)
+        return widen(self._records, None, WideWords(".to_wide()", _INSTEAD))
 
     def to_shap(self, target: str | None = None) -> Any:
         """
@@ -100,7 +101,7 @@ class LoadedRun:
         """
         shap = require("shap", "shap")
         records = self._of_target(target)
-        wide = widen(records, None)
+        wide = widen(records, None, WideWords(".to_shap()", _INSTEAD))
         names = list(wide.columns[4:])
         line = np.repeat(np.arange(len(records.lines)), records.lines)
         order = np.lexsort([records.weights["feature_index"].to_numpy(int), line])

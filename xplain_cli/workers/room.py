@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from xplain_cli.engine.chunk import Effort, explain_chunk, open_explainer
 from xplain_cli.engine.explainer import Assignment
-from xplain_cli.errors import RefusedError, exits_caught
+from xplain_cli.errors import RefusedError, XplainError, exits_caught, summed_up, words_of
 from xplain_cli.modalities import Piece
 from xplain_cli.models import Model, ModelRecipe, load_model, open_models_by
 from xplain_cli.models.batches import limit_calls
@@ -87,29 +87,51 @@ def _plain_capabilities(capabilities: Capabilities) -> dict[str, Any]:
     }
 
 
+@contextlib.contextmanager
+def _refusing(recipe: ModelRecipe, what: str) -> Iterator[None]:
+    """Refuse a model whose parts do not fit together: a file may hold itself, or anything."""
+    try:
+        yield
+    except XplainError:
+        raise
+    except Exception as error:
+        raise RefusedError(
+            f"{recipe.source}: cannot be {what} as a model:"
+            f" {summed_up(error, quotes=recipe.quotes)}; store the model again with the installed"
+            " versions"
+        ) from error
+
+
 class _Desk:
     """What a room answers: a method for each question; models are known by number."""
 
     def __init__(self) -> None:
         self._loaded: list[LoadedModel] = []
+        self._recipes: list[ModelRecipe] = []
         self._models: list[Model] = []
         self._gradients: dict[tuple[int, str], Gradient] = {}
         self._assignment: Assignment | None = None
 
     def open(self, recipe: ModelRecipe) -> dict[str, Any]:
         """Judge and load a model; return what it says of itself, and its number."""
-        self._loaded.append(load_model(recipe))
+        with _refusing(recipe, "opened"):
+            self._loaded.append(load_model(recipe))
+        self._recipes.append(recipe)
         loaded = self._loaded[-1]
         return {"number": len(self._loaded) - 1} | {name: getattr(loaded, name) for name in FACTS}
 
     def settle(self, number: int, batch: Batch) -> Signature:
         """Settle a loaded model on some rows."""
-        return self._loaded[number].settle(batch)
+        loaded = self._loaded[number]
+        with _refusing(self._recipes[number], "asked"):
+            return loaded.settle(batch)
 
     def bind(self, number: int, signature: Signature) -> dict[str, Any]:
         """Bind a loaded model; return its number among those, and what it can do."""
-        self._models.append(self._loaded[number].bind(signature))
-        can = _plain_capabilities(self._models[-1].capabilities)
+        loaded = self._loaded[number]
+        with _refusing(self._recipes[number], "asked"):
+            self._models.append(loaded.bind(signature))
+            can = _plain_capabilities(self._models[-1].capabilities)
         return {"number": len(self._models) - 1} | can
 
     def predict(self, number: int, batch: Batch) -> Any:
@@ -198,13 +220,13 @@ def _error(error: Exception) -> dict[str, Any]:
     cause = error.__cause__
     return {
         "kind": type(error).__name__,
-        "text": str(error),
+        "text": words_of(error),
         "details": {
-            name: str(getattr(error, name))
+            name: value
             for name in ("modality", "reason", "instead")
-            if hasattr(error, name)
+            if isinstance(value := vars(error).get(name), str)
         },
-        "cause": None if cause is None else (type(cause).__name__, str(cause)),
+        "cause": None if cause is None else (type(cause).__name__, words_of(cause)),
         "trace": "".join(traceback.format_exception(error)),
     }
 
@@ -214,7 +236,8 @@ def _answered(desk: _Desk, question: str, values: tuple[Any, ...]) -> bytes:
     heard: list[tuple[str, str]] = []
 
     def keep(message: Any, category: type[Warning], *_: Any) -> None:
-        heard.append((category.__name__, str(message)))
+        text = words_of(message) if isinstance(message, Warning) else str(message)
+        heard.append((category.__name__, text))
 
     warnings.showwarning = keep  # type: ignore[assignment]  # it takes fewer names
     said: dict[str, Any]
@@ -289,10 +312,14 @@ def serve(pipe: "Connection[Any, Any]", rules: RoomRules) -> NoReturn:
 
         desk = _Desk()
         with open_models_by(None), run_user_code_by(None), threadpool_limits(limits=1):
+            process = os.getpid()
             for question, values in _requests(pipe):
                 if question not in QUESTIONS:
                     raise ValueError(f"no question {question!r}")
-                pipe.send_bytes(_answered(desk, question, values))
+                data = _answered(desk, question, values)
+                if os.getpid() != process:
+                    break  # a copy of the room that the model forked off: one of them answers
+                pipe.send_bytes(data)
         code = _ENDED_BY_PARENT
     finally:
         os._exit(code)

@@ -17,6 +17,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from xplain_cli.engine.chunk import Effort
 from xplain_cli.engine.explainer import Assignment
 from xplain_cli.engine.pool import find_pool
@@ -57,6 +59,15 @@ def lost_row(task: Piece, reason: str) -> Piece:
     """Return a chunk of one row as one that cannot be read."""
     rows = task.rows
     return Piece(task.batch, Rows(rows.start, rows.ids, rows.kept, {0: reason}))
+
+
+def _of_rows(records: Records, task: Piece) -> Records:
+    """Return the records of a chunk; ValueError where they are of other rows."""
+    lines = records.stability["row"].to_numpy(dtype=np.int64)
+    rows = lines[np.diff(lines, prepend=-1) != 0]
+    if not np.array_equal(rows, np.arange(task.start, task.stop)):
+        raise ValueError(f"rows {task.start}:{task.stop} were asked")
+    return records
 
 
 @dataclass(frozen=True)
@@ -140,7 +151,7 @@ class _Worker:
         answers = room.ask("explain", list(tasks), self._crew.threads)
         try:
             return [
-                ChunkResult(task, unpack(io.BytesIO(data), identity), effort)
+                ChunkResult(task, _of_rows(unpack(io.BytesIO(data), identity), task), effort)
                 for task, (data, effort) in zip(tasks, answers, strict=True)
             ]
         except (TypeError, ValueError) as error:

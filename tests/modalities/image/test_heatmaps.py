@@ -103,3 +103,36 @@ def test_equal_weights_draw_equal_bytes():
     assert draw_heatmap(Backdrop(QUARTERS), WEIGHTS, "cat") == draw_heatmap(
         Backdrop(QUARTERS), WEIGHTS, "cat"
     )
+
+
+def test_a_picture_is_drawn_in_its_own_shape_and_what_the_model_does_not_see_is_faint():
+    picture = np.full((300, 900, 3), 100, dtype=np.uint8)
+    ground = Backdrop(np.zeros((32, 32), dtype=np.int64), (900, 300), (300.0, 0.0, 600.0, 300.0))
+    seen = pixels(draw_overlay(picture, ground, np.array([0.4]), "cat"))
+    assert seen.shape == (300 + 46, 900, 3)
+    red = seen[:300, :, 0] - seen[:300, :, 2] > 60
+    across = np.flatnonzero(red[40])
+    assert (across.min(), across.max() + 1) == (300, 599)  # the last is an edge
+    assert seen[40, 100].min() > seen[40, 450].min() + 40
+
+
+def test_weights_far_below_one_that_counts_look_like_nothing():
+    tiny = WEIGHTS / 1000
+    drawn = [draw_heatmap(Backdrop(QUARTERS), tiny, "cat", floor) for floor in (0.0, 0.05)]
+    strong, none = (part(one, 0, 0) for one in drawn)
+    assert none.min() >= 250
+    assert strong.min() < 50
+    hatched = part(draw_heatmap(Backdrop(QUARTERS), tiny, "cat", 0.05), 0, 1)
+    assert hatched.min() >= 250
+
+
+def test_the_superpixels_of_greatest_weight_are_numbered():
+    picture = np.full((224, 224, 3), 255, dtype=np.uint8)
+    drawn = pixels(draw_overlay(picture, Backdrop(QUARTERS), WEIGHTS, "cat"))
+    centre = (drawn[:448, :448] == 0).all(axis=2)
+    assert [bool(centre[y : y + 224, x : x + 224].any()) for y in (0, 224) for x in (0, 224)] == [
+        True,
+        True,
+        False,
+        True,
+    ]

@@ -60,6 +60,16 @@ def test_a_row_with_an_unknown_category_fails_and_says_which(explained, name):
     assert "background: 3 rows that cannot be used are left out" in done.err
 
 
+def test_categories_of_the_model_are_values_too(explained, tmp_path):
+    table = people()
+    table.loc[[7, 30], "city"] = "Oslop"
+    done, lines = explained(fitted(encoders()["one hot"]), table, "--no-values")
+    assert done.code == 4, done.err
+    assert "change it to one of the 3 that it knows, or fit the model" in lines[7]["error"]
+    written = [path.read_text() for path in (tmp_path / "out").glob("*.csv")]
+    assert [name for name in ("Oslo", "Bergen") if name in done.err + "".join(written)] == []
+
+
 def test_a_category_that_the_model_ignores_is_named_and_explained(explained):
     from sklearn.preprocessing import OneHotEncoder
 

@@ -103,7 +103,7 @@ class PictureSource:
     measure: ClassVar[str] = "L2 over the model's input"
     place: ClassVar[str] = "FOLDER"
 
-    def _readable(self) -> Iterator[Candidate]:
+    def readable(self) -> Iterator[Candidate]:
         """Yield the pictures that the model can take."""
         for start in range(0, len(self.found), _READ):
             for picture in self.found.take(start, start + _READ, self.reading):
@@ -116,7 +116,7 @@ class PictureSource:
     def _together(self) -> Iterator[list[Candidate]]:
         """Yield pictures of one shape, at most a model batch at a time."""
         held: list[Candidate] = []
-        for one in self._readable():
+        for one in self.readable():
             apart = held and held[0][1].shape != one[1].shape
             if apart or len(held) == self.batch_rows:
                 yield held
@@ -165,6 +165,8 @@ class PictureReference:
         How it is asked.
     classes
         The names of its classes; none for a model without.
+    model_id
+        SHA-256 (hex) of the model, and its member.
     """
 
     files: OtherPictures
@@ -173,11 +175,24 @@ class PictureReference:
     model: Model
     batch_rows: int
     classes: tuple[str, ...]
+    model_id: str = ""
+
+    @property
+    def form_numbers(self) -> dict[str, Any]:
+        """How the model takes pictures."""
+        return self.perturbation.form.numbers()
+
+    def readable(self) -> Iterator[Candidate]:
+        """Yield the pictures of DATA that the model can take."""
+        return self._source("DATA", "DATA", self.data).readable()
 
     def source(self, wanted: NearestOfClass) -> PictureSource:
         """Return where candidates are looked for."""
         found = self.data if wanted.from_ is None else self.files.pictures(wanted.from_)
         where, label = wanted.from_ or "DATA", f"nearest:class={wanted.class_}"
+        return self._source(label, where, found)
+
+    def _source(self, label: str, where: str, found: Pictures) -> PictureSource:
         reading, perturbation = self.files.reading, self.perturbation
         return PictureSource(
             label, found, where, reading, perturbation, self.model, self.batch_rows

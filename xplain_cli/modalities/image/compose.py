@@ -1,6 +1,7 @@
 """One picture with its superpixels, and the masked pictures that are made of it."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -86,6 +87,11 @@ class PictureRow:
     def seen(self) -> NDArray[Any]:
         """The picture as the model takes it."""
         return self.form.apply(self.values)
+
+    @property
+    def handed(self) -> Callable[[NDArray[Any]], NDArray[Any]]:
+        """What hands the model a picture (h, w, c)."""
+        return self.form.apply
 
     @property
     def precision(self) -> Any:

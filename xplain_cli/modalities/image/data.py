@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from xplain_cli.baselines import Baseline, label_of, open_baseline
 from xplain_cli.baselines.assignment import check_unasked
 from xplain_cli.baselines.fills import MeanColour
+from xplain_cli.baselines.lessons import Examples, picture_examples
 from xplain_cli.datasets.pictures import Pictures, find_pictures
 from xplain_cli.datasets.pixels import Pixels
 from xplain_cli.errors import RefusedError, UsageError
@@ -20,9 +22,17 @@ from xplain_cli.methods import Method
 from xplain_cli.methods.defaults import follows_scores, origin_of
 from xplain_cli.methods.linear_codes import code_size
 from xplain_cli.methods.requests import OWN
-from xplain_cli.modalities import Load, Neighbourhood, OpenedModality, Piece, classes_named
+from xplain_cli.modalities import (
+    Load,
+    Neighbourhood,
+    OpenedModality,
+    Piece,
+    classes_named,
+    model_id,
+)
 from xplain_cli.modalities.image.candidates import OtherPictures, PictureReference
 from xplain_cli.modalities.image.compose import PictureRow
+from xplain_cli.modalities.image.foils import asks_late
 from xplain_cli.modalities.image.masks import PictureMasker
 from xplain_cli.modalities.image.preparation import Preparation, prepare_pictures
 from xplain_cli.modalities.image.superpixels import (
@@ -64,6 +74,8 @@ class PictureData:
         The first pictures as the model takes them, all of one shape.
     largest
         Bytes of the largest picture as the model takes it.
+    model_id
+        SHA-256 (hex) of the model, and its member.
     masker
         How the pictures of the run are split and masked; None before that is chosen.
     """
@@ -77,6 +89,7 @@ class PictureData:
     takes: PictureInput
     first: Any
     largest: int
+    model_id: str = ""
     masker: Any = None
 
     columns: tuple[str, ...] = ()
@@ -147,7 +160,9 @@ class PictureData:
                 " another method by gradients, or leave it out"
             )
         label = label_of("image", self.baseline, self.request.first_baseline)
-        fitted = check_unasked(self.baseline.fit(self._reference(model, signature)), label)
+        fitted = self.baseline.fit(self._reference(model, signature))
+        if not asks_late(fitted):
+            check_unasked(fitted, label)
         every = origin_of(method) != OWN
         perturbation = replace(self._plain, hidden=fitted, every=every)
         notes = list(fitted.notes)
@@ -167,7 +182,7 @@ class PictureData:
         """Return what baselines are fitted on."""
         classes = classes_named(signature)
         return PictureReference(
-            self.others, self.found, self._plain, model, self.batch_rows, classes
+            self.others, self.found, self._plain, model, self.batch_rows, classes, self.model_id
         )
 
     @property
@@ -198,6 +213,25 @@ class PictureData:
     def drawn_by(self, perturbation: Perturbation | None) -> "PictureData":
         """Return the pictures with what hides their superpixels, to draw that too."""
         return replace(self, masker=perturbation)
+
+    def original(self, number: int) -> NDArray[Any]:
+        """
+        Return a picture (h, w, c) at its own size, upright, to draw on.
+
+        Raises
+        ------
+        RefusedError
+            It cannot be read.
+        """
+        whole = replace(self.preparation.reading, resize=None, short=None, crop=None)
+        return self.found.take(number, number + 1, whole)[0].read().values
+
+    def examples(self, model: Model) -> Examples:
+        """Return pictures of one size (``Modality.examples``)."""
+        source = self._reference(model, model.signature).readable()
+        return picture_examples(
+            source, self.preparation.form.apply, self.preparation.form.numbers()
+        )
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading and the splitting decides the numbers."""
@@ -297,5 +331,6 @@ def open_data(request: Request, load: Load) -> OpenedModality:
     others = OtherPictures(preparation.reading)
     inputs = np.stack([preparation.form.apply(pixels.values) for pixels in first])
     largest = _largest(request, found, preparation, inputs)
-    data = PictureData(request, found, preparation, cut, baseline, others, takes, inputs, largest)
+    held = (request, found, preparation, cut, baseline, others, takes, inputs, largest)
+    data = PictureData(*held, model_id=model_id(request, loaded))
     return OpenedModality(data, loaded)

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray, Records
 from xplain_cli.modalities.image.compose import PictureRow
 from xplain_cli.modalities.image.data import PictureData
+from xplain_cli.modalities.image.foils import asks_late
 from xplain_cli.modalities.image.heatmaps import (
     Backdrop,
     draw_heatmap,
@@ -22,6 +24,9 @@ from xplain_cli.modalities.image.map_names import map_names
 from xplain_cli.modalities.image.panels import Panel, draw_panel
 from xplain_cli.runs.paths import unwritable, write_atomically
 
+_LEAST = {"probability": 0.05, "log-odds": 0.2}
+_SHARE = 0.05  # of the model's own number
+_ERRORS = 2.0  # standard errors: less is noise
 _AT_LAYERS = ("zero at ", "mean at ")
 
 
@@ -36,6 +41,8 @@ class _Explained:
         What is written below it.
     weights
         Of each superpixel.
+    floor
+        The least weight whose colour may be full.
     raw
         Before they were added up over superpixels; None where nobody knows.
     baseline
@@ -49,10 +56,25 @@ class _Explained:
     caption: str
     target: str
     weights: FloatArray
+    floor: float
     raw: FloatArray | None = None
     baseline: str = ""
     at_layer: bool = False
     rectified: bool = False
+
+
+def _floor(line: Any, errors: FloatArray) -> float:
+    """
+    Return the least weight that counts as one: colours are full from there on.
+
+    A picture in which nothing moves the target must look like it, so weights of a few thousandths
+    of a probability are not drawn as strong as any, nor are those that are noise.
+    """
+    least = _LEAST.get(str(line["output_scale"]).partition(":")[0])
+    if least is None:  # raw: the unit is the model's own
+        least = _SHARE * max(abs(float(line["prediction"])), abs(float(line["base_value"])))
+    noise = float(np.nanmax(errors, initial=0.0))
+    return max(least, _ERRORS * noise)
 
 
 def _explained(records: Records) -> dict[int, list[_Explained]]:
@@ -72,11 +94,13 @@ def _explained(records: Records) -> dict[int, list[_Explained]]:
             f"{line['row_id']}: {line['target']}{scale} {line['prediction']:.3g};"
             f" {'baseline' if 'layer=' in line['method'] else 'hidden'}: {line['baseline']}"
         )
+        floor = _floor(line, part["std_error"].to_numpy(dtype=np.float64))
         raw = None if records.maps is None else records.maps[at]
         one = _Explained(
             caption,
             str(line["target"]),
             weights,
+            floor,
             raw if raw is not None and np.isfinite(raw).all() else None,
             str(line["baseline"]),
             at_layer=str(line["baseline"]).startswith(_AT_LAYERS),
@@ -86,13 +110,16 @@ def _explained(records: Records) -> dict[int, list[_Explained]]:
     return found
 
 
-def _pictures(row: PictureRow, explained: Sequence[_Explained]) -> Iterator[tuple[str, int, bytes]]:
+def _pictures(
+    row: PictureRow, original: NDArray[Any], explained: Sequence[_Explained]
+) -> Iterator[tuple[str, int, bytes]]:
     """Draw everything of one picture: (kind, number of the target, bytes)."""
     yield "segments", 1, draw_segments(row.labels)
-    ground = Backdrop(row.labels, row.by_pixel)
+    ground = Backdrop(row.labels, row.size, row.box, by_pixel=row.by_pixel)
     for number, one in enumerate(explained, start=1):
-        yield "heatmaps", number, draw_heatmap(ground, one.weights, one.caption)
-        yield "overlays", number, draw_overlay(row.values, ground, one.weights, one.caption)
+        yield "heatmaps", number, draw_heatmap(ground, one.weights, one.caption, one.floor)
+        overlay = draw_overlay(original, ground, one.weights, one.caption, one.floor)
+        yield "overlays", number, overlay
         if one.raw is not None:
             yield "panels", number, draw_panel(_panel(row, one, one.raw))
 
@@ -100,8 +127,18 @@ def _pictures(row: PictureRow, explained: Sequence[_Explained]) -> Iterator[tupl
 def _panel(row: PictureRow, one: _Explained, raw: FloatArray) -> Panel:
     """Return what is drawn side by side of one target of a picture."""
     pooled = np.asarray(weight_map(row.labels, one.weights), dtype=np.float64)
-    against = None if one.at_layer else row.assigned_values
-    return Panel(row.values, against, raw, pooled, one.baseline, one.rectified, one.caption)
+    unknown = one.at_layer or asks_late(row.hidden)  # what the model is asked for is not known here
+    largest = float(np.abs(pooled).max(initial=0.0))
+    return Panel(
+        row.values,
+        None if unknown else row.assigned_values,
+        raw,
+        pooled,
+        one.baseline,
+        one.rectified,
+        one.caption,
+        largest / max(largest, one.floor) if largest > 0 else 1.0,
+    )
 
 
 def _arrays(row: PictureRow, explained: Sequence[_Explained]) -> Callable[[Any], None]:
@@ -119,7 +156,11 @@ def _arrays(row: PictureRow, explained: Sequence[_Explained]) -> Callable[[Any],
 
 
 def _draw_row(
-    folders: MapFolders, name: str, row: PictureRow, explained: Sequence[_Explained]
+    folders: MapFolders,
+    name: str,
+    row: PictureRow,
+    original: NDArray[Any],
+    explained: Sequence[_Explained],
 ) -> list[tuple[str, str]]:
     """Write the files of one picture; return (kind, name) of each."""
     written: list[tuple[str, str]] = []
@@ -134,7 +175,7 @@ def _draw_row(
         written.append((kind, file))
 
     if folders.paths.keys() & {"heatmaps", "segments", "overlays", "panels"}:
-        for kind, number, data in _pictures(row, explained):
+        for kind, number, data in _pictures(row, original, explained):
             if kind in folders.paths:
                 keep(kind, f"{name}.png" if number == 1 else f"{name}.{number}.png", data)
     if "maps" in folders.paths:
@@ -184,11 +225,11 @@ def draw_maps(
         drawn = []
         for number in wanted:
             try:
-                row = data.read(number)
+                row, original = data.read(number), data.original(number)
             except RefusedError:
                 lost.append(f"{data.found.ids[number]}: can no longer be read, and has no map")
                 continue
-            files = _draw_row(folders, names[number], row, explained[number])
+            files = _draw_row(folders, names[number], row, original, explained[number])
             drawn += [(kind, row.id, name) for kind, name in files]
         return drawn
 

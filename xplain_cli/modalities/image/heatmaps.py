@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.explanation import FloatArray
 from xplain_cli.output.cells import cleaned
 
 RAISES, LOWERS = (0xB2, 0x18, 0x2B), (0x21, 0x66, 0xAC)
@@ -22,6 +22,7 @@ _HATCH = 8  # pixels from one stripe to the next
 _FAINTEST = 0.04  # share of the largest weight below which neither colour nor stripes are seen
 _STRONGEST = 0.72  # opacity over a picture
 _STRIP = 46  # pixels of the caption below
+_NUMBERED = 12  # superpixels whose number is printed
 
 
 def weight_map(labels: NDArray[Any], weights: FloatArray) -> NDArray[np.float32]:
@@ -31,21 +32,64 @@ def weight_map(labels: NDArray[Any], weights: FloatArray) -> NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Backdrop:
-    """Superpixels as they are drawn; what all pictures of one row share is found once."""
+    """
+    Superpixels as they are drawn; what all pictures of one row share is found once.
+
+    Attributes
+    ----------
+    labels : (h, w)
+        The superpixel of each pixel that the model sees.
+    size
+        (width, height) of the original, in whose shape they are drawn; None: that of the labels.
+    box
+        (left, top, right, bottom): the part of the original that the labels cover; None: all.
+    by_pixel
+        Whether each pixel is a feature of its own: no edges and no numbers are drawn then.
+    """
 
     labels: NDArray[Any]
+    size: tuple[int, int] | None = None
+    box: tuple[float, float, float, float] | None = None
     by_pixel: bool = False
 
     @cached_property
-    def taken(self) -> tuple[IntArray, IntArray]:
-        """Which rows and columns of the labels are drawn."""
-        return _zoom(self.labels)
+    def shape(self) -> tuple[int, int]:
+        """Height and width of what is drawn."""
+        width, height = self.size or self.labels.shape[::-1]
+        longer = max(height, width)
+        scale = -(-_LEAST // longer) if longer < _LEAST else min(1.0, _MOST / longer)
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+    @cached_property
+    def _edges_of_labels(self) -> tuple[float, float, float, float]:
+        """Where the labels stand in what is drawn: left, top, right, bottom."""
+        width, height = self.size or self.labels.shape[::-1]
+        left, top, right, bottom = self.box or (0.0, 0.0, width, height)
+        high, wide = self.shape
+        return (
+            left * wide / width,
+            top * high / height,
+            right * wide / width,
+            bottom * high / height,
+        )
 
     @cached_property
     def drawn(self) -> NDArray[Any]:
-        """The labels (h, w) at the size in which they are drawn."""
-        down, across = self.taken
-        return self.labels[down[:, None], across]
+        """The labels (h, w) as they are drawn; where the model sees nothing, one more than all."""
+        left, top, right, bottom = self._edges_of_labels
+        high, wide = self.shape
+        rows, columns = self.labels.shape
+        down = np.floor((np.arange(high) + 0.5 - top) / (bottom - top) * rows).astype(np.int64)
+        across = np.floor((np.arange(wide) + 0.5 - left) / (right - left) * columns)
+        across = across.astype(np.int64)
+        found = self.labels[down.clip(0, rows - 1)[:, None], across.clip(0, columns - 1)]
+        seen = ((down >= 0) & (down < rows))[:, None] & (across >= 0) & (across < columns)
+        return np.where(seen, found, self.count)
+
+    @property
+    def count(self) -> int:
+        """The number of superpixels."""
+        return int(self.labels.max()) + 1
 
     @cached_property
     def edges(self) -> Any:
@@ -55,33 +99,29 @@ class Backdrop:
     @cached_property
     def points(self) -> list[tuple[float, float, float]]:
         """Of each superpixel its innermost point (x, y), and how far it is from the edge."""
-        scale = self.drawn.shape[1] / self.labels.shape[1]
+        left, top, right, bottom = self._edges_of_labels
+        wide, high = (right - left) / self.labels.shape[1], (bottom - top) / self.labels.shape[0]
         return [
-            (scale * (x + 0.5), scale * (y + 0.5), scale * depth)
+            (left + wide * (x + 0.5), top + high * (y + 0.5), min(wide, high) * depth)
             for x, y, depth in _inner_points(self.labels)
         ]
 
 
-def _zoom(labels: NDArray[Any]) -> tuple[IntArray, IntArray]:
-    """Return which rows and columns of the labels are drawn, so that what comes out is readable."""
-    height, width = labels.shape
-    longer = max(height, width)
-    scale = -(-_LEAST // longer) if longer < _LEAST else min(1.0, _MOST / longer)
-    high, wide = max(1, round(height * scale)), max(1, round(width * scale))
-    return np.arange(high) * height // high, np.arange(wide) * width // wide
+def _full(weights: FloatArray, floor: float) -> float:
+    """Return the weight whose colour is full: the largest, or the least that counts."""
+    return max(float(np.abs(weights).max(initial=0.0)), floor)
 
 
-def _tints(weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _tints(weights: FloatArray, full: float) -> tuple[FloatArray, FloatArray]:
     """Return the colour (S, 3) and the strength (S,) in [0, 1] of each superpixel."""
-    largest = np.abs(weights).max(initial=0.0)
-    strength = np.abs(weights) / largest if largest > 0 else np.zeros_like(weights)
+    strength = np.abs(weights) / full if full > 0 else np.zeros_like(weights)
     return np.where(weights[:, None] > 0, RAISES, LOWERS).astype(np.float64), strength
 
 
-def _hatched(labels: NDArray[Any], weights: FloatArray) -> Any:
+def _hatched(labels: NDArray[Any], weights: FloatArray, full: float) -> Any:
     """Return the pixels (h, w) of the stripes over what lowers the target."""
     y, x = np.arange(labels.shape[0])[:, None], np.arange(labels.shape[1])
-    lowers = weights < -_FAINTEST * np.abs(weights).max(initial=0.0)
+    lowers = weights < -_FAINTEST * full
     return ((x + y) % _HATCH < 2) & lowers[labels]
 
 
@@ -93,13 +133,13 @@ def _edges(labels: NDArray[Any]) -> Any:
     return edges
 
 
-def _blend(under: Any, labels: NDArray[Any], weights: FloatArray, most: float) -> Any:
+def _blend(under: Any, labels: NDArray[Any], weights: FloatArray, full: float, most: float) -> Any:
     """Lay the superpixels' colours over grey (h, w, 1), with stripes; return (h, w, 3) float32."""
-    colours, strength = _tints(weights)
+    colours, strength = _tints(weights, full)
     opacity = strength * most
     paint = (colours * opacity[:, None]).astype(np.float32)
     made = under * (1 - opacity).astype(np.float32)[labels][..., None] + paint[labels]
-    stripes = _hatched(labels, weights)
+    stripes = _hatched(labels, weights, full)
     made[stripes] *= np.float32(0.62)
     return made
 
@@ -110,6 +150,8 @@ def _with_edges(made: Any, ground: Backdrop, most: float) -> Any:
 
     if not ground.by_pixel:
         made[ground.edges] = made[ground.edges] * 0.35 + 255 * 0.65 * (most < 1)
+    unseen = ground.drawn == ground.count
+    made[unseen] = made[unseen] * 0.35 + 235 * 0.65
     return Image.fromarray(np.rint(made).astype(np.uint8))
 
 
@@ -126,7 +168,13 @@ def _inner_points(labels: NDArray[Any]) -> list[tuple[int, int, float]]:
     return points
 
 
-def _write_numbers(image: Any, ground: Backdrop, weights: FloatArray) -> None:
+def _write(pen: Any, x: float, y: float, text: str, font: Any) -> None:
+    pen.text(
+        (x, y), text, font=font, anchor="mm", fill="black", stroke_width=2, stroke_fill="white"
+    )
+
+
+def _write_weights(image: Any, ground: Backdrop, weights: FloatArray) -> None:
     """Print each weight inside its superpixel: the number, or where it is too small the sign."""
     if ground.by_pixel:
         return
@@ -138,19 +186,22 @@ def _write_numbers(image: Any, ground: Backdrop, weights: FloatArray) -> None:
         for text in (number, number[0]):
             left, top, right, bottom = pen.textbbox((x, y), text, font=font, anchor="mm")
             if max(right - left, bottom - top) / 2 <= 1.15 * depth and weight != 0:
-                pen.text(
-                    (x, y),
-                    text,
-                    font=font,
-                    anchor="mm",
-                    fill="black",
-                    stroke_width=2,
-                    stroke_fill="white",
-                )
+                _write(pen, x, y, text, font)
                 break
 
 
-def _with_caption(image: Any, caption: str, weights: FloatArray) -> Any:
+def _write_names(image: Any, ground: Backdrop, weights: FloatArray) -> None:
+    """Print the numbers of the superpixels of greatest weight, by which tables name them."""
+    from PIL import ImageDraw, ImageFont
+
+    pen, font = ImageDraw.Draw(image), ImageFont.load_default(_FONT)
+    order = np.argsort(-np.abs(weights), kind="stable")[:_NUMBERED]
+    for at in order[weights[order] != 0].tolist():
+        x, y, _ = ground.points[at]
+        _write(pen, x, y, str(at), font)
+
+
+def _with_caption(image: Any, caption: str, full: float) -> Any:
     """Add what is explained and the scale of the colours below a picture."""
     from PIL import Image, ImageDraw, ImageFont
 
@@ -158,17 +209,17 @@ def _with_caption(image: Any, caption: str, weights: FloatArray) -> Any:
     whole = Image.new("RGB", (width, image.height + _STRIP), "white")
     whole.paste(image, ((width - image.width) // 2, 0))
     pen, font = ImageDraw.Draw(whole), ImageFont.load_default(_SMALL_FONT)
-    top, largest = image.height + 4, float(np.abs(weights).max(initial=0.0))
+    top = image.height + 4
     caption = cleaned(caption).encode("latin-1", "replace").decode("latin-1")  # what the font draws
     while pen.textlength(caption, font=font) > width - 12 and len(caption) > 4:
         caption = caption[:-4] + "..."
     pen.text((6, top), caption, font=font, fill="black")
-    ends = [f"lowers -{largest:.2g}", f"raises +{largest:.2g}"]
+    ends = [f"lowers -{full:.2g}", f"raises +{full:.2g}"]
     spans = [pen.textlength(text, font=font) for text in ends]
     first, last = 12 + int(spans[0]), width - 12 - int(spans[1])
     place = np.linspace(-1, 1, last - first)
     strip = np.tile(np.arange(last - first), (12, 1))
-    bar = _blend(np.float32(255), strip, place, 1.0)
+    bar = _blend(np.float32(255), strip, place, 1.0, 1.0)
     whole.paste(Image.fromarray(np.rint(bar).astype(np.uint8)), (first, top + 24))
     pen.text((6, top + 21), ends[0], font=font, fill="black")
     pen.text((last + 6, top + 21), ends[1], font=font, fill="black")
@@ -182,7 +233,7 @@ def as_png(image: Any) -> bytes:
     return file.getvalue()
 
 
-def draw_heatmap(ground: Backdrop, weights: FloatArray, caption: str) -> bytes:
+def draw_heatmap(ground: Backdrop, weights: FloatArray, caption: str, floor: float = 0.0) -> bytes:
     """
     Return a PNG of the signed weights on white.
 
@@ -193,29 +244,43 @@ def draw_heatmap(ground: Backdrop, weights: FloatArray, caption: str) -> bytes:
     weights : (S,)
     caption
         What is explained.
+    floor
+        The least weight whose colour may be full: if all are far below it, nothing is coloured.
     """
-    image = _with_edges(_blend(np.float32(255), ground.drawn, weights, 1.0), ground, 1.0)
-    _write_numbers(image, ground, weights)
-    return as_png(_with_caption(image, caption, weights))
+    full, padded = _full(weights, floor), np.append(weights, 0.0)
+    image = _with_edges(_blend(np.float32(255), ground.drawn, padded, full, 1.0), ground, 1.0)
+    _write_weights(image, ground, weights)
+    return as_png(_with_caption(image, caption, full))
 
 
 def draw_overlay(
-    picture: NDArray[Any], ground: Backdrop, weights: FloatArray, caption: str
+    picture: NDArray[Any], ground: Backdrop, weights: FloatArray, caption: str, floor: float = 0.0
 ) -> bytes:
     """
-    Return a PNG of the signed weights over the picture.
+    Return a PNG of the signed weights over the picture, superpixels numbered as tables name them.
 
     Parameters
     ----------
     picture : (h, w, c) uint8 or float
-        Floats are drawn from their least to their largest value.
+        The original. Floats are drawn from their least to their largest value.
+    ground, weights, caption, floor
+        As for ``draw_heatmap``.
     """
-    down, across = ground.taken
-    grey = 64 + 0.75 * _grey(picture)[down[:, None], across]  # black would swallow the colours
-    made = _blend(grey[..., None], ground.drawn, weights, _STRONGEST)
+    full, padded = _full(weights, floor), np.append(weights, 0.0)
+    grey = 64 + 0.75 * _brought(_grey(picture), ground.shape)  # black would swallow the colours
+    made = _blend(grey[..., None], ground.drawn, padded, full, _STRONGEST)
     image = _with_edges(made, ground, _STRONGEST)
-    _write_numbers(image, ground, weights)
-    return as_png(_with_caption(image, caption, weights))
+    _write_names(image, ground, weights)
+    return as_png(_with_caption(image, caption, full))
+
+
+def _brought(grey: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Return a picture (h, w) in another size: every pixel stays one where it grows."""
+    from PIL import Image
+
+    grows = shape[0] >= grey.shape[0]
+    way = Image.Resampling.NEAREST if grows else Image.Resampling.BOX
+    return np.asarray(Image.fromarray(grey).resize(shape[::-1], way), dtype=np.float32)
 
 
 def _grey(picture: NDArray[Any]) -> NDArray[np.float32]:

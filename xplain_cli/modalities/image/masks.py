@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xplain_cli.baselines.assignment import Assigned, FittedBaseline
+from xplain_cli.baselines.assignment import Ask, Assigned, FittedBaseline
 from xplain_cli.baselines.fills import mean_colours
 from xplain_cli.errors import RefusedError, well_formed
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray, add_up
@@ -23,9 +23,14 @@ from xplain_cli.features import (
     not_refined,
     read_whole,
     unsalted,
-    without_baselines,
 )
 from xplain_cli.modalities.image.compose import InputForm, PictureRow, blend, compose
+from xplain_cli.modalities.image.foils import (
+    FOIL_COLUMNS,
+    asks_late,
+    foil_facts,
+    given_pictures,
+)
 from xplain_cli.modalities.image.spreading import spread
 from xplain_cli.modalities.image.superpixels import Cut, Scene
 
@@ -95,7 +100,6 @@ class PictureRows:
 
     read_to = read_whole
     refined = not_refined
-    with_baselines = without_baselines
     judged = not_judged
 
     def __len__(self) -> int:
@@ -126,6 +130,14 @@ class PictureRows:
             {at: self.reasons[i] for at, i in enumerate(rows) if i in self.reasons},
             {at: self.empty[i] for at, i in enumerate(rows) if i in self.empty},
         )
+
+    def with_baselines(
+        self, pairs: IntArray, outputs: FloatArray, ask: Ask
+    ) -> tuple["PictureRows", IntArray]:
+        """Give the pictures baselines of the classes that they are explained against."""
+        read = [self._read(row) for row in range(len(self))]
+        made, asked = given_pictures(read, pairs, outputs, ask)
+        return replace(self, rows=tuple(made)), asked
 
     def _read(self, row: int) -> PictureRow:
         picture = self.rows[row]
@@ -238,6 +250,7 @@ def show(rows: Sequence[PictureRow | None]) -> FeatureLabels:
         "conversions": np.array(said, dtype=object),
         "baseline_origin": np.array([one and one.origins[0] for one in given], dtype=object),
         "baseline_distance": np.array([_distance(one) for one in given]),
+        **foil_facts(rows),
     }
     return FeatureLabels(names, values, columns, facts)
 
@@ -280,16 +293,25 @@ class PictureMasker:
     @property
     def traits(self) -> Traits:
         """What planning and the engine must know of it."""
+        late, hidden = asks_late(self.hidden), self.hidden
+        known = Traits(
+            has_baselines=late,
+            most_asked=hidden.most_asked if late else 0,
+            needs_foil=late and hidden.wanted is None,
+            no_path=None,
+            maps=True,
+        )
         if np.dtype(self.form.dtype).kind == "f":
-            return Traits(no_path=None, maps=True)
+            return known
         why = f"follows paths of numbers, and the model is handed pictures of {self.form.dtype}"
-        return Traits(no_path=f"{why} (--rescale hands it floats)", maps=True)
+        return replace(known, no_path=f"{why} (--rescale hands it floats)")
 
     @property
     def stability_columns(self) -> tuple[str, ...]:
         """What was converted, and where the baseline is a picture of its own, which."""
         named = ("baseline_origin",) if self.hidden.has_origins else ()
-        return ("conversions", *named)
+        said = FOIL_COLUMNS if asks_late(self.hidden) else ()
+        return ("conversions", *named, *said)
 
     def split(self, batch: Sequence[LazyPicture]) -> PictureRows:
         """Read and cut pictures, one after the other; what cannot be read has its reason."""
@@ -298,7 +320,8 @@ class PictureMasker:
         for i, picture in enumerate(batch):
             try:
                 row = self.read(picture)
-                same = np.array_equal(row.seen, row.stand_in)  # what has no baseline fails here
+                known = not asks_late(self.hidden)
+                same = known and np.array_equal(row.seen, row.stand_in)  # without one it fails here
                 if same and not self.every:
                     empty[i] = _NOTHING
                 rows.append(row)

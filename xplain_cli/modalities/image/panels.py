@@ -38,6 +38,8 @@ class Panel:
         Whether the raw map is drawn without its parts below 0 as well.
     caption
         What is explained.
+    strength
+        Share of the full colour that the strongest gets: less where nothing moves the target much.
     """
 
     picture: NDArray[Any]
@@ -47,6 +49,7 @@ class Panel:
     named: str
     rectified: bool
     caption: str
+    strength: float = 1.0
 
 
 def _colours(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
@@ -57,10 +60,11 @@ def _colours(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]
     return np.rint(np.clip((wide - low) / span, 0, 1) * 255).astype(np.uint8)
 
 
-def _signed(weights: FloatArray) -> NDArray[np.uint8]:
-    """Return a map in red and blue on white, the strongest in full colour."""
+def _signed(weights: FloatArray, most: float) -> NDArray[np.uint8]:
+    """Return a map in red and blue on white, the strongest in *most* of the full colour."""
     largest = np.abs(weights).max(initial=0.0)
     strength = (np.abs(weights) / largest if largest > 0 else np.zeros_like(weights))[..., None]
+    strength *= most
     ink = np.where(weights[..., None] > 0, RAISES, LOWERS)
     return np.rint(255 * (1 - strength) + ink * strength).astype(np.uint8)
 
@@ -85,12 +89,12 @@ def _tiles(panel: Panel) -> Sequence[tuple[str, str, NDArray[np.uint8] | None]]:
     tiles: list[tuple[str, str, NDArray[np.uint8] | None]] = [
         ("input", "", _colours(values, low, high)),
         ("baseline", panel.named, against),
-        (f"raw map, {width} x {height}", _largest(panel.raw), _signed(panel.raw)),
-        ("weights", _largest(panel.pooled), _signed(panel.pooled)),
+        (f"raw map, {width} x {height}", _largest(panel.raw), _signed(panel.raw, panel.strength)),
+        ("weights", _largest(panel.pooled), _signed(panel.pooled, panel.strength)),
     ]
     if panel.rectified:
         above = np.maximum(panel.raw, 0.0)
-        tiles.append(("raw map above 0", _largest(above), _signed(above)))
+        tiles.append(("raw map above 0", _largest(above), _signed(above, panel.strength)))
     return tiles
 
 

@@ -38,6 +38,7 @@ class BaselineFiles:
     source: Table
     kinds: Mapping[str, str]
     known: ModelColumns
+    model_id: str = ""
 
     def row(self, name: str) -> pd.DataFrame:
         """

@@ -33,6 +33,13 @@ def _named(value: Any, known: Levels) -> str:
     return f"the category {shorten(value)}{nearest(str(value), map(str, known.values or ()))}"
 
 
+def _ways_out(known: Levels, *, shown: bool) -> str:
+    """Say what the category may become; those of the model are values of its training data."""
+    if not shown:
+        return f"change it to one of the {len(known.values or ())} that it knows"
+    return f"it knows {_listed(known.values or ())}: change it to one of them"
+
+
 def set_apart(
     piece: Chunk, levels: Mapping[str, Levels], name: Callable[[int], str], *, shown: bool = True
 ) -> Chunk:
@@ -56,8 +63,7 @@ def set_apart(
                 i,
                 f"{name(row)}: row {row}, column {column!r}: the model was not fitted with"
                 f" {_named(value, known) if shown else 'its category'};"
-                f" it knows {_listed(known.values or ())}: change it to one of them, or fit the"
-                " model with handle_unknown='ignore'",
+                f" {_ways_out(known, shown=shown)}, or fit the model with handle_unknown='ignore'",
             )
     return replace(piece, reasons={**reasons, **piece.reasons})
 

@@ -9,12 +9,20 @@ import pandas as pd
 
 from xplain_cli import datasets
 from xplain_cli.baselines import Baseline, open_baseline
+from xplain_cli.baselines.lessons import Examples, table_examples
 from xplain_cli.datasets import Table
 from xplain_cli.datasets.columns import match_columns
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import IntArray
 from xplain_cli.methods import METHODS, Method
-from xplain_cli.modalities import PROBE_ROWS, Load, Neighbourhood, OpenedModality, Piece
+from xplain_cli.modalities import (
+    PROBE_ROWS,
+    Load,
+    Neighbourhood,
+    OpenedModality,
+    Piece,
+    model_id,
+)
 from xplain_cli.modalities.row_ids import (
     carried_columns,
     check_carried,
@@ -84,6 +92,8 @@ class Tabular:
         Columns that stay the row's own.
     notes
         What was decided, for the user.
+    model_id
+        SHA-256 (hex) of the model, and its member.
     """
 
     request: Request
@@ -98,6 +108,7 @@ class Tabular:
     groups: Mapping[str, tuple[str, ...]]
     held: tuple[str, ...]
     notes: tuple[str, ...]
+    model_id: str = ""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -144,7 +155,8 @@ class Tabular:
 
     @property
     def _files(self) -> BaselineFiles:
-        return BaselineFiles(self.request, self.table, self.source, self.kinds, self.known)
+        held = (self.request, self.table, self.source, self.kinds, self.known)
+        return BaselineFiles(*held, self.model_id)
 
     def probe(self) -> pd.DataFrame:
         """Return the first rows."""
@@ -223,6 +235,12 @@ class Tabular:
             facts={"background": facts, **edges},
             notes=tuple(notes),
         )
+
+    def examples(self, model: Model) -> Examples:
+        """Return rows of the background (``Modality.examples``)."""
+        kept, notes = usable_background(self.background, model, self.source.paths[0])
+        rows = self.background.iloc[kept].reset_index(drop=True)
+        return table_examples(rows, self.discrete, tuple(notes))
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading decides the numbers."""
@@ -368,6 +386,7 @@ def open_data(request: Request, load: Load) -> OpenedModality:
         groups=groups,
         held=parse_held(request.columns.hold, matched.columns, groups),
         notes=(),
+        model_id=model_id(request, loaded),
     )
     notes = (*table.notes, *matched.notes, *_background_notes(opened), *found)
     notes = (*notes, *_held_notes(opened.held))

@@ -109,7 +109,8 @@ class TableMasker:
     @property
     def stability_columns(self) -> tuple[str, ...]:
         """Further columns of stability.csv."""
-        judged = ("judge_in_class",) if self.judged else ()
+        by_itself = getattr(self.giver, "judges", False)  # of the few that bring a judge
+        judged = ("judge_in_class",) if self.judged or by_itself else ()
         return ("baseline_origin", "baseline_class", "baseline_in_class", *judged, "n_changed")
 
     def split(self, table: pd.DataFrame) -> "TableRows":
@@ -247,7 +248,8 @@ class TableRows:
             found = ask(given.values).argmax(axis=1).reshape(b, self.copies)
             inside = (found == classes[:, None]).mean(axis=1)
             names[:] = [perturbation.outputs[c] for c in classes.tolist()]
-        return {
+        judged = {} if given.judged is None else {"judge_in_class": given.judged.astype(float)}
+        return judged | {
             "baseline_origin": np.array(given.origins, dtype=object),
             "baseline_class": names,
             "baseline_in_class": inside,

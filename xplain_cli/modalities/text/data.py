@@ -11,6 +11,7 @@ import numpy as np
 from xplain_cli import datasets
 from xplain_cli.baselines import Baseline, label_of, open_baseline
 from xplain_cli.baselines.assignment import check_unasked
+from xplain_cli.baselines.lessons import Examples
 from xplain_cli.baselines.texts import Deletion, Replacement, Token
 from xplain_cli.datasets import Table
 from xplain_cli.errors import RefusedError, UsageError, nearest
@@ -146,6 +147,20 @@ class Text:
     def chunk_rows(self, method: Method, neighbourhood: Neighbourhood) -> int:  # noqa: ARG002 - all mask alike
         """Return how many texts make a good unit of work: those with as many units share most."""
         return _SPARSE_CHUNK_ROWS if neighbourhood.sparse else _CHUNK_ROWS
+
+    def examples(self, model: Model) -> Examples:  # noqa: ARG002 - the protocol's
+        """
+        Refuse to learn from texts.
+
+        Raises
+        ------
+        UsageError
+            Always.
+        """
+        raise UsageError(
+            "ganmex makes rows of tables and pictures, and nothing lies between two words: for"
+            " texts take -b nearest:class=NAME, the nearest text of the class"
+        )
 
     def perturbation_for(self, method: Method, model: Model, signature: Signature) -> Neighbourhood:
         """Return the masker, and whether masked texts are asked as sparse rows."""

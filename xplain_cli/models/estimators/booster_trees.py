@@ -282,16 +282,3 @@ def check_lightgbm(text: str) -> None:
     for block in _blocks(text, start, sizes):
         need(block.isascii(), "has a tree that is no plain text")
         _check_lightgbm_tree(_lines(block), columns)
-
-
-def check_catboost(data: bytes) -> None:
-    """
-    Ask that a CatBoost file is as long as it states.
-
-    Raises
-    ------
-    OddPartError
-        It is not.
-    """
-    size = int.from_bytes(data[4:8], "little")
-    need(8 < size + 8 <= len(data), "is cut short")

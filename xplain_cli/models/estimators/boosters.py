@@ -187,13 +187,33 @@ def gives_probabilities(model: Any) -> bool:
     return package != "lightgbm" or (getattr(model, "probabilities", True) and not own)
 
 
+_OWN_ANSWERS = ("Poisson", "Tweedie", "RMSEWithUncertainty")
+"""Losses by which CatBoost's regressors choose what predict answers."""
+
+
 def catboost_model(data: bytes) -> Any:
-    """Return a CatBoost model stored as .cbm as a classifier or regressor."""
+    """
+    Return a CatBoost model stored as .cbm as a classifier or regressor.
+
+    A regressor answers by its loss (the mean of counts, not its logarithm), which it reads from a
+    file of its own, and not from bytes.
+    """
     import catboost
 
-    classes = len(catboost.CatBoost().load_model(blob=data).classes_)
-    kind = catboost.CatBoostClassifier if classes else catboost.CatBoostRegressor
-    return kind().load_model(blob=data)
+    model = catboost.CatBoost().load_model(blob=data)
+    if len(model.classes_):
+        return catboost.CatBoostClassifier().load_model(blob=data)
+    loss = str(model.get_all_params().get("loss_function", ""))
+    stated = {"loss_function": loss} if loss.startswith(_OWN_ANSWERS) else {}
+    return catboost.CatBoostRegressor(**stated).load_model(blob=data)
+
+
+def _bare_catboost(model: Any) -> Any:
+    """Return a model of CatBoost's plain class as a classifier; else it answers raw numbers."""
+    import catboost
+
+    kind = catboost.CatBoostClassifier if len(model.classes_) else catboost.CatBoostRegressor
+    return kind().load_model(blob=model._serialize_model())  # noqa: SLF001  # in memory, no other way
 
 
 def wrapped(model: Any) -> Any:
@@ -204,7 +224,7 @@ def wrapped(model: Any) -> Any:
     if (package, name) == ("lightgbm", "Booster"):
         return lightgbm_model(model)
     if (package, name) == ("catboost", "CatBoost"):
-        return catboost_model(model._serialize_model())  # noqa: SLF001  # in memory, no other way
+        return _bare_catboost(model)
     return model
 
 

@@ -51,7 +51,7 @@ from xplain_cli.models.estimators.columns import (
 from xplain_cli.models.estimators.networks import estimator_gradient
 from xplain_cli.models.estimators.trees import leaf_boxes, why_no_trees
 from xplain_cli.models.pickles.object_graph import held_by
-from xplain_cli.models.responses import Answer, expand, settle_answer
+from xplain_cli.models.responses import Answer, are_labels, expand, settle_answer
 from xplain_cli.targets import of_several
 
 _T = TypeVar("_T")
@@ -282,7 +282,7 @@ class Estimator:
         if task == "classification":
             names = self._class_names(response, columns)
             named = names is not None and of_several(names)
-            if chosen is not None and chosen.shape == matrix.shape and columns > 1 and not named:
+            if chosen is not None and are_labels(chosen, matrix) and not named:
                 # a column of yes and no for each label, of which several may hold
                 labels = names or tuple(map(str, range(columns)))
                 names = tuple(f"output_{label}=1" for label in labels)

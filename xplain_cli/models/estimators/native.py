@@ -5,12 +5,9 @@ from typing import Any
 
 from xplain_cli.errors import RefusedError, require
 from xplain_cli.models.contract import LoadedModel, ModelRecipe
-from xplain_cli.models.estimators.booster_trees import (
-    check_catboost,
-    check_lightgbm,
-    check_xgboost,
-)
+from xplain_cli.models.estimators.booster_trees import check_lightgbm, check_xgboost
 from xplain_cli.models.estimators.boosters import catboost_model, lightgbm_model, xgboost_model
+from xplain_cli.models.estimators.catboost_trees import check_catboost
 from xplain_cli.models.estimators.model import Estimator
 from xplain_cli.models.soundness import OddPartError
 from xplain_cli.models.stored import ModelContent

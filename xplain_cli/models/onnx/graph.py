@@ -78,7 +78,8 @@ def _whole(data: Content, wire: int, start: int, stop: int) -> list[int]:
     return found
 
 
-def _node(data: Content, start: int, stop: int) -> Node:
+def parse_node(data: Content, start: int, stop: int) -> Node:
+    """Return the operator whose bytes start and end somewhere."""
     texts: dict[str, list[str]] = {"inputs": [], "outputs": [], "op": []}
     for number, wire, a, b in fields(data, start, stop):
         if wire == 2 and number in _NODE_TEXTS:
@@ -101,7 +102,7 @@ def parse_nodes(data: Content, graphs: Sequence[tuple[int, int]]) -> Graph:
     constants: dict[str, tuple[int, int]] = {}
     for number, _, a, b in (part for graph in graphs for part in fields(data, *graph)):
         if number == _NODE:
-            node = _node(data, a, b)
+            node = parse_node(data, a, b)
             nodes |= dict.fromkeys(node.outputs, node)
         elif number == _INITIALIZER:
             names = [_text(data, c, d) for n, _, c, d in fields(data, a, b) if n == _TENSOR_NAME]

@@ -1,4 +1,4 @@
-"""Refuses ONNX graphs whose constants alone make onnxruntime allocate without end.
+"""Refuses ONNX graphs that make onnxruntime allocate without end, or follow trees astray.
 
 A graph of a hundred bytes may ask for a tensor of terabytes, which is made while the file is
 opened: constants are folded then. What a graph allocates by the rows it is asked is not seen here.
@@ -7,16 +7,19 @@ The field numbers are those of onnx.proto, as in ``files``.
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from xplain_cli.models.onnx.files import MESSAGES, fields
-from xplain_cli.models.onnx.graph import Graph, Node, constant, listed, parse_nodes
+from xplain_cli.models.onnx.graph import Graph, Node, constant, listed, parse_node, parse_nodes
+from xplain_cli.models.onnx.trees import odd_trees
 from xplain_cli.models.pickles.unpickler import Content
 
 _MOST = 2**28
 """Numbers of a tensor that a graph makes of its constants alone: a gigabyte of floats."""
 
 _REPEATS = 2**24
+_INPUT, _STEPS = 11, 16
+_COLUMN_BY_COLUMN = frozenset({"Cast", "Identity", "Imputer", "Scaler", "Normalizer"})
 _DIMS, _SPARSE_DIMS, _LOCATION = 1, 3, 14
 # trees keep millions of numbers and modes of nodes in attributes: fields 7, 8 and 9
 _RUN = re.compile(
@@ -120,9 +123,52 @@ def _odd_node(graph: Graph, node: Node) -> str | None:
     return None
 
 
+def _width(data: Content, start: int, stop: int) -> int | None:
+    """Return the second length of an input (ValueInfoProto), where it is stated."""
+    at = [(start, stop)]
+    for wanted in (2, 1, 2):  # its type, the tensor's, the shape
+        at = [
+            (c, d)
+            for a, b in at
+            for n, wire, c, d in fields(data, a, b)
+            if (n, wire) == (wanted, 2)
+        ]
+    lengths = [part for place in at for part in fields(data, *place)]
+    if len(lengths) != 2 or lengths[1][1] != 2:
+        return None
+    stated = [a for n, wire, a, _ in fields(data, *lengths[1][2:]) if (n, wire) == (1, 0)]
+    return stated[0] if stated else None
+
+
+def _inputs(data: Content, graphs: Sequence[tuple[int, int]]) -> dict[str, int]:
+    """Return how many columns the inputs of graphs have, as far as they say so."""
+    found: dict[str, int] = {}
+    for number, wire, a, b in (part for graph in graphs for part in fields(data, *graph)):
+        if (number, wire) == (_INPUT, 2):
+            names = [
+                bytes(data[c:d]).decode("utf-8", "replace")
+                for n, _, c, d in fields(data, a, b)
+                if n == 1
+            ]
+            width = _width(data, a, b)
+            if width is not None:
+                found |= dict.fromkeys(names, width)
+    return found
+
+
+def _columns(graph: Graph, known: Mapping[str, int], name: str) -> int | None:
+    """Return how many columns a value has that is an input, or made of one column by column."""
+    for _ in range(_STEPS):
+        node = graph.nodes.get(name)
+        if node is None or node.op not in _COLUMN_BY_COLUMN or not node.inputs:
+            break
+        name = node.inputs[0]
+    return known.get(name)
+
+
 def find_excess(data: Content, outside: int) -> str | None:
     """
-    Return what of a model allocates without end, or None.
+    Return what of a model allocates without end, or leads compiled code astray, or None.
 
     Parameters
     ----------
@@ -134,7 +180,7 @@ def find_excess(data: Content, outside: int) -> str | None:
     IndexError
         The bytes are no ONNX model.
     """
-    graphs = []
+    graphs, trees = [], []
     for kind, start, stop in _messages(data):
         if kind == "tensor":
             odd = _odd_tensor(data, start, stop, outside)
@@ -144,6 +190,14 @@ def find_excess(data: Content, outside: int) -> str | None:
             return f"a sparse constant of more than {_MOST} numbers"
         elif kind in {"graph", "function"}:
             graphs.append((start, stop))
+        elif kind == "node":
+            trees.append((start, stop))
     graph = parse_nodes(data, graphs)
     found = (_odd_node(graph, node) for node in dict.fromkeys(graph.nodes.values()))
-    return next((one for one in found if one is not None), None)
+    known = _inputs(data, graphs)
+    # by their places, for operators may share the names of what they make
+    walked = (
+        odd_trees(data, *at, _columns(graph, known, next(iter(parse_node(data, *at).inputs), "")))
+        for at in trees
+    )
+    return next((one for one in (*found, *walked) if one is not None), None)

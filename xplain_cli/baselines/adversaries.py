@@ -1,0 +1,250 @@
+"""Generator and critic of a training, in torch: their shapes, first weights, steps and state."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xplain_cli.baselines.generators import SHARP, strides_of
+from xplain_cli.baselines.vectors import VectorForm
+from xplain_cli.errors import require
+from xplain_cli.seeds import TRAINING, stream
+
+_LARGEST_PLAIN = 16  # pixels of a side, above which pixels must be looked at with their neighbours
+BEGIN, SPLIT, JUDGE, PAIRS = range(4)
+"""What is drawn before the first step."""
+
+
+@dataclass(frozen=True)
+class TrainingRecipe:
+    """
+    How a generator is trained.
+
+    Attributes
+    ----------
+    steps
+        Steps of the generator.
+    every
+        Steps between two snapshots.
+    patience
+        Snapshots without a better one after which training ends.
+    batch
+        Rows of a step.
+    hidden
+        Width of the layers; filters of a convolutional generator.
+    critic_steps
+        Steps of the critic for each of the generator.
+    rate
+        Learning rate of Adam.
+    penalty, class_weight, similarity, reconstruction
+        Weights of the losses: the critic's slope, the class, the distance, the way back.
+    noise
+        Most standard deviation of the noise before the model, of a range of 2.
+    """
+
+    steps: int = 2000
+    every: int = 250
+    patience: int = 5
+    batch: int = 64
+    hidden: int = 256
+    critic_steps: int = 2
+    rate: float = 5e-4
+    penalty: float = 10.0
+    class_weight: float = 5.0
+    similarity: float = 12.0
+    reconstruction: float = 5.0
+    noise: float = 0.5
+
+
+def recipe_for(form: VectorForm) -> TrainingRecipe:
+    """Return the recipe for rows of a form: convolutional for pictures above 16 x 16."""
+    if is_convolutional(form):
+        return TrainingRecipe(steps=800, every=50, patience=8, batch=32, hidden=16, critic_steps=1)
+    return TrainingRecipe()
+
+
+def is_convolutional(form: VectorForm) -> bool:
+    """Return whether a generator of such rows looks at pixels with their neighbours."""
+    return form.shape is not None and max(form.shape[:2]) > _LARGEST_PLAIN
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """
+    How far a training is: all that its next step needs.
+
+    Attributes
+    ----------
+    step
+        Steps that are done.
+    arrays
+        Weights, and the moments of Adam.
+    best
+        Weights of the best snapshot; none before the first.
+    history
+        What was measured at every snapshot.
+    """
+
+    step: int = 0
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    best: tuple[NDArray[Any], ...] = ()
+    history: tuple[Mapping[str, float], ...] = ()
+
+    @property
+    def best_step(self) -> int:
+        """The step of the best snapshot."""
+        return int(max(self.history, key=lambda one: one["score"])["step"]) if self.history else 0
+
+    def is_done(self, recipe: TrainingRecipe) -> bool:
+        """Return whether all steps are done, or the best snapshot is long ago."""
+        waited = self.step - self.best_step
+        return self.step >= recipe.steps or waited >= recipe.patience * recipe.every
+
+
+def _first_weights(shape: tuple[int, ...], draws: np.random.Generator) -> NDArray[Any]:
+    """Return first weights, uniform within the inverse root of what goes into each."""
+    fan_in = shape[0] if len(shape) == 2 else int(np.prod(shape[1:]))
+    bound = np.sqrt(1.0 / fan_in)
+    return draws.uniform(-bound, bound, shape).astype(np.float32)
+
+
+def _shapes(form: VectorForm, outputs: int, hidden: int) -> list[tuple[int, ...]]:
+    """Return the shapes of the matrices, or kernels, of a generator."""
+    if not is_convolutional(form):
+        widths = [form.width + outputs, hidden, hidden, hidden, form.width]
+        return list(itertools.pairwise(widths))
+    channels = form.shape[2] if form.shape else 1
+    through = [channels + outputs, hidden, *[2 * hidden] * 3, hidden, channels]
+    return [(out, into, 3, 3) for into, out in itertools.pairwise(through)]
+
+
+def _critic_shapes(form: VectorForm, hidden: int) -> list[tuple[int, ...]]:
+    if not is_convolutional(form) or form.shape is None:
+        return [(form.width, hidden), (hidden, hidden), (hidden, 1)]
+    height, width, channels = form.shape
+    for _ in range(3):
+        height, width = -(-height // 2), -(-width // 2)
+    through = [channels, hidden, 2 * hidden, 2 * hidden]
+    kernels = [(out, into, 3, 3) for into, out in itertools.pairwise(through)]
+    return [*kernels, (2 * hidden * height * width, 1)]
+
+
+def first_state(form: VectorForm, outputs: int, recipe: TrainingRecipe, seed: int) -> TrainingState:
+    """Return the state before the first step: what the generator adds is 0."""
+    draws, arrays = stream(TRAINING, seed, 0, BEGIN), {}
+    parts = {"g": _shapes(form, outputs, recipe.hidden), "d": _critic_shapes(form, recipe.hidden)}
+    for part, shapes in parts.items():
+        for i, shape in enumerate(shapes):
+            matrix = _first_weights(shape, draws)
+            last = part == "g" and i == len(shapes) - 1
+            arrays[f"{part}{2 * i}"] = np.zeros_like(matrix) if last else matrix
+            width = shape[1] if len(shape) == 2 else shape[0]
+            arrays[f"{part}{2 * i + 1}"] = np.zeros(width, np.float32)
+    moments = {f"{name}.{m}": np.zeros_like(arrays[name]) for name in arrays for m in ("m", "v")}
+    return TrainingState(0, arrays | moments)
+
+
+class Adversaries:
+    """Generator and critic in torch, with their optimisers, from a state and back to one."""
+
+    def __init__(self, form: VectorForm, recipe: TrainingRecipe, state: TrainingState) -> None:
+        self.torch: Any = require("torch", "torch")
+        self.torch.set_num_threads(1)
+        self.form, self.recipe = form, recipe
+        self.numbers = self.tensor(form.is_number)
+        self.parts: dict[str, list[Any]] = {"g": [], "d": []}
+        self.optimisers: dict[str, Any] = {}
+        for part, held in self.parts.items():
+            count = sum(1 for name in state.arrays if name[0] == part and "." not in name)
+            own = [state.arrays[f"{part}{i}"] for i in range(count)]
+            held += [self.tensor(one.copy()).requires_grad_() for one in own]
+            adam = self.torch.optim.Adam(held, recipe.rate, betas=(0.5, 0.9), foreach=False)
+            self.optimisers[part] = adam
+            steps = state.step * (recipe.critic_steps if part == "d" else 1)
+            for i, tensor in enumerate(held if steps else []):
+                first, second = (state.arrays[f"{part}{i}.{m}"] for m in ("m", "v"))
+                adam.state[tensor] = {
+                    "step": self.torch.tensor(float(steps)),
+                    "exp_avg": self.tensor(first.copy()),
+                    "exp_avg_sq": self.tensor(second.copy()),
+                }
+
+    def tensor(self, values: NDArray[Any]) -> Any:
+        """Return an array as a tensor on the same memory."""
+        return self.torch.from_numpy(np.ascontiguousarray(values))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return weights and moments as arrays of their own."""
+        found = {}
+        for part, held in self.parts.items():
+            for i, tensor in enumerate(held):
+                moments = self.optimisers[part].state[tensor]
+                found[f"{part}{i}"] = tensor.detach().numpy().copy()
+                found[f"{part}{i}.m"] = moments["exp_avg"].numpy().copy()
+                found[f"{part}{i}.v"] = moments["exp_avg_sq"].numpy().copy()
+        return found
+
+    def _added(self, vectors: Any, words: Any) -> Any:
+        """Return what the generator adds (``Generator._rest``)."""
+        torch, own = self.torch, self.parts["g"]
+        layers = list(zip(own[::2], own[1::2], strict=True))
+        if own[0].ndim == 2:
+            made = torch.cat([vectors, words], 1)
+            for i, (matrix, shift) in enumerate(layers):
+                made = made @ matrix + shift
+                made = made.relu() if i < len(layers) - 1 else made
+            return made
+        height, width, channels = self.form.shape or (0, 0, 0)
+        planes = vectors.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
+        said = words[:, :, None, None].expand(-1, -1, height, width)
+        made = torch.cat([planes, said], 1)
+        for i, (kernel, shift) in enumerate(layers):
+            stride = strides_of(len(layers))[i]
+            if stride == 0:
+                made = made.repeat_interleave(2, 2).repeat_interleave(2, 3)
+                made = made[:, :, :height, :width]
+            made = torch.nn.functional.conv2d(made, kernel, shift, stride=stride or 1, padding=1)
+            made = made.relu() if i < len(layers) - 1 else made
+        return made.permute(0, 2, 3, 1).reshape(len(vectors), -1)
+
+    def made(self, vectors: Any, fixed: Any, words: Any) -> Any:
+        """Return made vectors: settled, while derivatives pass as if they were not."""
+        torch, added = self.torch, self._added(vectors, words)
+        soft = (vectors + 2 * added.tanh()).clamp(-1, 1)
+        parts = soft
+        if self.form.groups:
+            parts = soft.clone()
+            for start, stop in self.form.groups:
+                scores = SHARP * vectors[:, start:stop] + added[:, start:stop]
+                parts[:, start:stop] = scores.softmax(1)
+        hard = parts
+        if self.form.groups or any(self.form.steps):
+            settled = self.form.settled(parts.detach().double().numpy())
+            hard = parts + (self.tensor(settled.astype(np.float32)) - parts).detach()
+        return torch.where(fixed, vectors, hard)
+
+    def critic(self, vectors: Any) -> Any:
+        """Return how real vectors look (m, 1)."""
+        own = self.parts["d"]
+        layers = list(zip(own[::2], own[1::2], strict=True))
+        made, shape = vectors, self.form.shape
+        if own[0].ndim == 4 and shape is not None:
+            made = vectors.reshape(-1, *shape).permute(0, 3, 1, 2)
+        for i, (matrix, shift) in enumerate(layers):
+            if matrix.ndim == 4:
+                made = self.torch.nn.functional.conv2d(made, matrix, shift, stride=2, padding=1)
+            else:
+                made = made.reshape(len(made), -1) @ matrix + shift
+            if i < len(layers) - 1:
+                made = self.torch.nn.functional.leaky_relu(made, 0.1)
+        return made
+
+    def taken(self, part: str, loss: Any) -> None:
+        """Go a step down a loss."""
+        held, adam = self.parts[part], self.optimisers[part]
+        for tensor, slope in zip(held, self.torch.autograd.grad(loss, held), strict=True):
+            tensor.grad = slope
+        adam.step()
