@@ -19,6 +19,11 @@ MASK_BUDGETS = {"uniform-size": (512, 4), "bernoulli": (512, 2)}
 """Masks of a surrogate, by how they include features (``features.Masker.inclusion``)."""
 SHAPLEY_BUDGET = (512, 4)
 """Coalitions of Shapley values."""
+DEALT_BUDGET = (256, 16)
+"""Coalitions that are asked on one of many baselines each; many repeats, for few degrees of freedom
+make a precision target wait."""
+DEALT_GOAL = 0.05
+"""The ``max_rel_se`` to which these are asked, where nobody says how many there shall be."""
 NOISE_BUDGET = (16, 4)
 """Draws of noise on a row."""
 NO_BUDGET = (1, 1)
@@ -29,6 +34,7 @@ _LEAST = 8
 _MOST_CELLS = 1 << 24
 """Draws of all repeats times features: what lies in memory at once, a few bytes each."""
 _DOUBLINGS = 4
+_EXACT_INPUTS, _EXACT_FEATURES = 1 << 17, 12
 
 
 def needed(n: int) -> int:
@@ -49,6 +55,18 @@ def enough_samples(n: int, samples: int) -> int:
 def all_masks_fit(n: int, budget: tuple[int, int]) -> bool:
     """Say whether a budget (samples, repeats) allows all masks of n features."""
     return n <= _MOST_ENUMERATED and (1 << n) <= budget[0] * budget[1]
+
+
+def all_dealt_fit(n: int, copies: int, budget: tuple[int, int]) -> bool:
+    """
+    Say whether all masks of n features are asked on each of many baselines.
+
+    Where these inputs fit the budget; and, as an answer without error is worth more, where the
+    masks of 12 features or fewer fit it and are 131,072 inputs or less.
+    """
+    inputs, held = copies << min(n, _MOST_ENUMERATED), budget[0] * budget[1]
+    few = n <= _EXACT_FEATURES and inputs <= _EXACT_INPUTS
+    return all_masks_fit(n, budget) and (few or inputs <= held)
 
 
 def doublings(least: int, cells: int, grows: Callable[[int], bool]) -> list[int]:

@@ -10,6 +10,7 @@ from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 
 MOST_TARGETS = 100
+_AGAINST = ":vs:"
 _TOP = re.compile(r"top:(\d+)$")
 _OF_ONE_OUTPUT = re.compile(r"output_\d+=")
 
@@ -212,6 +213,19 @@ def choose(target: Target, outputs: FloatArray) -> IntArray:
     return np.stack([plus, np.full_like(plus, -1)], axis=2)
 
 
+def named_pair(name: str, outputs: Sequence[str]) -> tuple[int, int] | None:
+    """Return the (plus, minus) outputs of a name in column ``target``; None: there are no such."""
+    known = {output: i for i, output in enumerate(outputs)}
+    if name in known:
+        return known[name], -1
+    parts = name.split(_AGAINST)
+    for cut in range(1, len(parts)):  # a name may hold the sign itself
+        plus, minus = _AGAINST.join(parts[:cut]), _AGAINST.join(parts[cut:])
+        if plus in known and minus in known:
+            return known[plus], known[minus]
+    return None
+
+
 def is_pair(target: Target) -> bool:
     """Tell whether the target compares two outputs."""
     return target.kind == "runner-up" or any(minus >= 0 for _, minus in target.pairs)
@@ -258,6 +272,6 @@ def pair_values(scaled: FloatArray, pairs: IntArray, *, margin: bool) -> FloatAr
 def target_names(pairs: IntArray, outputs: Sequence[str]) -> list[str]:
     """Return the names of targets (t, 2) as they stand in column ``target``."""
     return [
-        outputs[plus] if minus < 0 else f"{outputs[plus]}:vs:{outputs[minus]}"
+        outputs[plus] if minus < 0 else f"{outputs[plus]}{_AGAINST}{outputs[minus]}"
         for plus, minus in pairs.tolist()
     ]

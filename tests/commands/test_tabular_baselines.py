@@ -121,6 +121,23 @@ def test_the_same_numbers_for_any_chunks_and_order(run, tmp_path, mixed):
     assert found[0] == found[1] == found[2]
 
 
+def test_many_baselines_are_asked_to_a_precision_alike_in_any_chunks(run, tmp_path, cancer):
+    base = ("tabular", cancer.model, cancer.data, "--id-column", "id", "-m", "kernel-shap")
+    base = (*base, "-b", "sample:k=9", "--rows", "0:4")
+    for out, size in (("one", "4"), ("two", "1")):
+        done = run(*base, "-o", out, "--chunk-rows", size)
+        assert done.code == 0, done.err
+        assert "each row is asked until max_rel_se is 0.05, from 4,096 to 65,536" in done.err
+    for name in ("weights.csv", "stability.csv"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    for line in rows_of(tmp_path / "one" / "stability.csv"):
+        assert (line["precision"], int(line["n_repeats"]) >= 16) == ("stable", True)
+        assert float(line["attribution_error"]) == pytest.approx(0, abs=1e-9)
+        # the row, its baselines, and each pair of coalitions on one of them
+        most = 10 + int(line["n_repeats"]) * int(line["n_samples"])
+        assert 0.9 * most < int(line["n_model_inputs"]) <= most
+
+
 @pytest.mark.parametrize(
     ("method", "code"),
     [("kernel-shap", 0), ("permutation", 0), ("occlusion", 1), ("lime:space=baseline", 1)],

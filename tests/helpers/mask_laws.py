@@ -2,11 +2,14 @@
 
 import numpy as np
 
+from xplain_cli.features import Traits
 from xplain_cli.methods import MaskOutputs, NeedMasks, Task
 
 
 class Perturbation:
     """A law of masks without any modality."""
+
+    traits = Traits()
 
     def __init__(self, inclusion, unit=100.0):
         self.inclusion = inclusion
@@ -15,6 +18,8 @@ class Perturbation:
 
 class Rows:
     """Rows of n features that are masks and nothing else."""
+
+    copies = 1
 
     def __init__(self, rows, n):
         self.rows, self.n = rows, n

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xplain_cli.output.cells import cleaned
-from xplain_cli.report.items import cell, joined_units, marked_text, number, signed, visible
+from xplain_cli.report.items import (
+    cell,
+    isolated,
+    joined_units,
+    marked_text,
+    number,
+    signed,
+    visible,
+)
 
 
 def test_names_are_cut_cleaned_and_never_lone_surrogates():
@@ -70,3 +78,8 @@ def test_a_long_text_is_cut_and_says_so():
     units = [{"feature": "x", "weight": 1.0, "std_error": 0.0, "spans": [[7000, 7001]]}]
     assert marked_text("y" * 8000, units)[-1].text == " \u2026 and 1 more units"
     assert marked_text("y" * 8000, [])[-1].text == " \u2026 and 2000 more characters"
+
+
+def test_what_is_written_from_right_to_left_moves_nothing_around_it():
+    assert isolated("age > 47") == "age > 47"
+    assert isolated("\u05e9\u05dc\u05d5\u05dd 1") == "\u2068\u05e9\u05dc\u05d5\u05dd 1\u2069"

@@ -74,6 +74,7 @@ class _Named:
     class_: str | None = field(default=None, metadata={"key": "class"})
 
     reads: ClassVar[str] = "nothing"
+    trained: ClassVar[bool] = True  # by a command of its own, for one model
     many: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

@@ -7,14 +7,15 @@ fill the same model batches. A further kind of request is a line of ``ANSWERS``.
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import gcd
 from typing import Any, TypeVar
 
 import numpy as np
 
-from xplain_cli.engine.mask_cache import MaskCache, UniqueMasks
+from xplain_cli.engine.mask_cache import DistinctMasks, MaskCache, unique_masks
 from xplain_cli.engine.path_calls import PathModel, answer_paths, answer_pieces, answer_routes
 from xplain_cli.errors import summed_up
-from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.features import MaskedRows
 from xplain_cli.methods import (
     MaskOutputs,
@@ -28,7 +29,13 @@ from xplain_cli.methods import (
     UnexplainedError,
 )
 from xplain_cli.models import MaskedText, Model
-from xplain_cli.models.batches import OWN_ROWS, predict_perturbed, predict_stream, takes_many
+from xplain_cli.models.batches import (
+    OWN_ROWS,
+    predict_perturbed,
+    predict_stream,
+    rows_at_once,
+    takes_many,
+)
 from xplain_cli.models.one_by_one import together_or_each
 from xplain_cli.scales import Scale, checked_scale, no_log_odds, to_scale
 from xplain_cli.targets import Target, is_pair
@@ -116,23 +123,36 @@ def failure_text(error: Exception, where: str, *, shown: bool) -> str:
     )
 
 
-def _question(
-    asked: ModelCalls, block: Any, row: int, own: BoolArray, inverse: IntArray
-) -> _Question:
+def _made_in_pieces(asked: ModelCalls, block: Any, row: int, found: DistinctMasks) -> _Question:
+    """Return the question of a row of which inputs are made when they are needed."""
+    own, dealt = found.masks, found.baselines
+    copies = block.copies if dealt is None else 1
+    size = asked.batch_rows
+    step = -(-size // copies)
+    if takes_many(asked.model):  # laid out once, as they are asked: in whole batches
+        whole = size // gcd(size, copies)
+        step = max(step, rows_at_once(block.inputs, size) // (whole * copies) * whole)
+
+    def made() -> Iterator[Any]:
+        for start in range(0, len(own), step):
+            part = slice(start, start + step)
+            if dealt is None:
+                yield block.masked(row, own[part])
+            else:
+                yield block.masked_on(row, own[part], dealt[part])
+
+    return _Question(made, found.inverse, sparse=False, copies=copies)
+
+
+def _question(asked: ModelCalls, block: Any, row: int, found: DistinctMasks) -> _Question:
+    own, inverse = found.masks, found.inverse
     if asked.sparse is not None:
         text, spans = block.spanned(row)
         matrix = asked.sparse.masked_rows(text, spans, own)
         if matrix is not None:
             return _Question(matrix, inverse, sparse=True)
     if not block.inputs_repeat:  # pictures and tables are made a batch at a time
-        copies = block.copies
-        step = -(-asked.batch_rows // copies)
-
-        def made() -> Iterator[Any]:
-            for start in range(0, len(own), step):
-                yield block.masked(row, own[start : start + step])
-
-        return _Question(made, inverse, sparse=False, copies=copies)
+        return _made_in_pieces(asked, block, row, found)
     texts, places = _distinct_texts(block.masked(row, own))
     return _Question(texts, places[inverse], sparse=False)
 
@@ -142,8 +162,9 @@ def _predict(asked: ModelCalls, questions: Sequence[_Question], *, sparse: bool)
     if sparse and asked.sparse is not None:
         rows = _SPARSE_BATCHES * asked.batch_rows
         return predict_stream(asked.sparse.predict_rows, pieces, rows, asked.kept)
+    many = takes_many(asked.model)
     return predict_stream(
-        asked.model.predict, pieces, asked.batch_rows, asked.kept, many=takes_many(asked.model)
+        asked.model.predict, pieces, asked.batch_rows, asked.kept, many=many, fresh=True
     )
 
 
@@ -203,11 +224,10 @@ def _ask_masks(
     asked: ModelCalls, needs: Sequence[tuple[MaskedRows, NeedMasks]]
 ) -> list[MaskOutputs | UnexplainedError]:
     """Ask the model on the masks of several blocks together."""
-    seen = UniqueMasks()
     questions = [
-        _question(asked, block, row, *seen.of(masks))
+        _question(asked, block, row, unique_masks(masks, dealt))
         for block, need in needs
-        for row, masks in zip(need.rows, need.masks, strict=True)
+        for row, masks, dealt in need.lines()
     ]
     flat = [
         _scaled(asked, outputs, question.copies)

@@ -59,6 +59,16 @@ class Labels:
     weight_columns: tuple[str, ...] = ()
     stability_columns: tuple[str, ...] = ()
 
+    def of_all_lines(self) -> dict[str, str]:
+        """Return the columns of stability.csv that are the same in every line."""
+        return {
+            "run_id": self.run_id,
+            "target_spec": self.target_spec,
+            "method": self.method,
+            "output_scale": self.output_scale,
+            "baseline": self.baseline,
+        }
+
 
 @dataclass(frozen=True)
 class ExplainedRows:
@@ -155,13 +165,14 @@ def _blank(column: str, size: int) -> Any:
     return np.full(size, np.nan)
 
 
-def _stability_table(
+def _stability_lines(
     labels: Labels, found: ExplainedRows | None, rows: IntArray, reasons: Sequence[str | None]
-) -> pd.DataFrame:
+) -> dict[str, Any]:
     """
-    Lay out lines of stability.csv, all of one group of rows or all failed.
+    Return lines of stability.csv column by column, all of one group of rows or all failed.
 
-    ``rows`` (L,) is each line's row in the chunk, ``reasons`` (L,) why it failed or is empty.
+    ``rows`` (L,) is each line's row in the chunk, ``reasons`` (L,) why it failed or is empty. What
+    every line of a run repeats is left out.
     """
     known: dict[str, Any] = {}
     if found is not None:
@@ -174,15 +185,10 @@ def _stability_table(
     for column in (*STABILITY_COLUMNS, *labels.stability_columns):
         blank = _blank(column, len(rows))
         table[column] = np.asarray(known[column], blank.dtype) if column in known else blank
-    table["run_id"] = [labels.run_id] * len(rows)
-    table["target_spec"] = [labels.target_spec] * len(rows)
-    table["method"] = [labels.method] * len(rows)
-    table["output_scale"] = [labels.output_scale] * len(rows)
-    table["baseline"] = [labels.baseline] * len(rows)
     bad = "failed" if found is None else "empty"
-    table["status"] = ["ok" if reason is None else bad for reason in reasons]
-    table["error"] = list(reasons)
-    return pd.DataFrame(table, columns=[*STABILITY_COLUMNS, *labels.stability_columns])
+    table["status"] = np.array(["ok" if why is None else bad for why in reasons], dtype=object)
+    table["error"] = np.array(reasons, dtype=object)
+    return table
 
 
 def _of_features(shown: FeatureLabels, column: str) -> Any:
@@ -191,15 +197,15 @@ def _of_features(shown: FeatureLabels, column: str) -> Any:
     return np.full(shown.names.shape, np.nan) if known is None else known
 
 
-def _weights_table(
+def _weight_lines(
     labels: Labels, found: ExplainedRows
-) -> tuple[pd.DataFrame, IntArray, FloatArray]:
+) -> tuple[dict[str, Any], IntArray, FloatArray]:
     """
-    Lay out lines of weights.csv, ``row_id`` aside.
+    Return lines of weights.csv column by column, less what other lines of their row repeat.
 
     Returns
     -------
-    the table, the number of its lines for each (row, target), and each repeat's weights (r, lines).
+    the columns, the number of lines for each (row, target), and each repeat's weights (r, lines).
     """
     got, sure, shown = found.attribution, found.stability, found.shown
     b, t, n = got.weights.shape
@@ -212,8 +218,6 @@ def _weights_table(
     feature = order[kept]
     pair = np.repeat(flat, counts)
     columns: dict[str, Any] = {
-        "run_id": np.full(len(pair), labels.run_id, dtype=object),
-        "row_id": None,
         "target": np.array(found.targets, dtype=object).ravel()[pair],
         "rank": np.broadcast_to(ranks + 1, order.shape)[kept].astype(np.int64),
         "feature_index": feature.astype(np.int64),
@@ -236,8 +240,7 @@ def _weights_table(
         if column not in columns:
             columns[column] = _of_features(shown, column)[pair // t, feature]
     own = got.repeats.reshape(len(got.repeats), b * t, n)[:, pair, feature]
-    names = [*WEIGHT_COLUMNS, *labels.weight_columns]
-    return pd.DataFrame(columns, columns=names), counts, own
+    return columns, counts, own
 
 
 def _maps(explained: Sequence[ExplainedRows], place: IntArray) -> FloatArray | None:
@@ -262,13 +265,27 @@ def _maps(explained: Sequence[ExplainedRows], place: IntArray) -> FloatArray | N
     return whole
 
 
-def _in_order(parts: Sequence[pd.DataFrame], rows: IntArray) -> tuple[pd.DataFrame, IntArray]:
-    """Join tables and put their lines in the order of *rows*; also return that order."""
-    table = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
-    if len(parts) == 1:
-        return table, np.arange(len(rows))
-    order = np.argsort(rows, kind="stable")
-    return table.iloc[order].reset_index(drop=True), order
+def _in_order(
+    parts: Sequence[Mapping[str, Any]], rows: IntArray, alike: Mapping[str, str], names: list[str]
+) -> tuple[pd.DataFrame, IntArray]:
+    """
+    Lay out the lines of all parts as one table, in the order of *rows*; also return that order.
+
+    Columns stay arrays up to here: texts come in as many parts as they have sizes, and a table of
+    each would take longer than its numbers. *alike* is what every line repeats.
+    """
+    order = np.arange(len(rows)) if len(parts) == 1 else np.argsort(rows, kind="stable")
+    table: dict[str, Any] = {}
+    for column in names:
+        if column in alike:
+            table[column] = np.full(len(rows), alike[column], dtype=object)
+        elif len(parts) == 1:
+            table[column] = parts[0].get(column)
+        elif column in parts[0]:
+            table[column] = np.concatenate([np.asarray(part[column]) for part in parts])[order]
+        else:  # filled in later
+            table[column] = None
+    return pd.DataFrame(table, columns=names, index=range(len(rows))), order
 
 
 def to_records(
@@ -299,30 +316,34 @@ def to_records(
         Whether feature values, and each repeat's weights, are recorded.
     """
     lost = np.array(sorted(errors), dtype=np.int64)
-    stability = [_stability_table(labels, None, lost, [errors[i] for i in lost.tolist()])]
+    stability = [_stability_lines(labels, None, lost, [errors[i] for i in lost.tolist()])]
     places, numbers = [lost], [np.zeros(len(lost), dtype=np.int64)]
-    names = [*WEIGHT_COLUMNS, *labels.weight_columns]
-    weights, owners, repeats = [pd.DataFrame(columns=names)], [lost[:0]], [np.empty((0, 0))]
+    weights: list[dict[str, Any]] = []
+    owners, repeats = [], []
     for found in explained:
         _, row = found.lines
-        table, counts, own = _weights_table(labels, found)
-        stability.append(_stability_table(labels, found, row, [*map(empty.get, row.tolist())]))
+        lines, counts, own = _weight_lines(labels, found)
+        stability.append(_stability_lines(labels, found, row, [*map(empty.get, row.tolist())]))
         places.append(row)
         numbers.append(counts)
-        weights.append(table)
+        weights.append(lines)
         owners.append(np.repeat(row, counts))
         repeats.append(own)
-    if explained:  # a frame without lines would make numbers of its columns objects
-        full = [i for i, table in enumerate(weights) if len(table)] or [1]
-        weights, owners = [weights[i] for i in full], [owners[i] for i in full]
-        repeats = [repeats[i] for i in full]
-        if not len(lost):
-            stability, places, numbers = stability[1:], places[1:], numbers[1:]
+    if explained and not len(lost):
+        stability, places, numbers = stability[1:], places[1:], numbers[1:]
+    if not explained:
+        weights, owners, repeats = [{}], [lost[:0]], [np.empty((0, 0))]
+    # parts without lines would make other columns of those with lines
+    full = [i for i, own in enumerate(owners) if len(own)] or [0]
+    weights, owners = [weights[i] for i in full], [owners[i] for i in full]
+    repeats = [repeats[i] for i in full]
     place, owner = np.concatenate(places), np.concatenate(owners)
-    said, order = _in_order(stability, place)
-    lines, weight_order = _in_order(weights, owner)
+    names = [*STABILITY_COLUMNS, *labels.stability_columns]
+    said, order = _in_order(stability, place, labels.of_all_lines(), names)
+    names = [*WEIGHT_COLUMNS, *labels.weight_columns]
+    table, weight_order = _in_order(weights, owner, {"run_id": labels.run_id}, names)
     records = Records(
-        weights=lines,
+        weights=table,
         stability=said,
         lines=np.concatenate(numbers)[order],
         repeats={"weights": side_by_side(repeats)[:, weight_order]} if with_repeats else {},
@@ -330,8 +351,8 @@ def to_records(
     )
     _name_rows(records, rows, place[order], owner[weight_order])
     if not with_values:
-        for column in lines.columns.intersection(list(_VALUES)):
-            lines[column] = _VALUES[column]
+        for column in table.columns.intersection(list(_VALUES)):
+            table[column] = _VALUES[column]
     return records
 
 

@@ -38,10 +38,19 @@ class Answers:
     reasons: dict[int, str]
 
 
-def answer_rows(asked: ModelCalls, signature: Signature, inputs: Any) -> Answers:
-    """Predict distinct rows and choose their targets; a row that cannot be has a reason."""
+def answer_rows(
+    asked: ModelCalls, signature: Signature, inputs: Any, pairs: IntArray | None = None
+) -> Answers:
+    """
+    Predict distinct rows and choose their targets; a row that cannot be has a reason.
+
+    Parameters
+    ----------
+    pairs : (d, t, 2) int, optional
+        The outputs that are explained, where something else than these answers chose them.
+    """
     outputs, reasons = _predict_rows(asked, signature, inputs)
-    pairs = choose(asked.target, np.nan_to_num(outputs))
+    pairs = choose(asked.target, np.nan_to_num(outputs)) if pairs is None else pairs
     scaled = to_scale(outputs, asked.scale, paired=is_pair(asked.target))
     values = np.stack([
         pair_values(row[None], pair, margin=signature.margin)[:, 0]

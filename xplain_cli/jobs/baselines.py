@@ -160,6 +160,43 @@ def _learned(
         )
 
 
+def learn(request: Request, training: Training, path: Path, console: Console) -> LearnedFile:
+    """
+    Train a generator, write its file, and return what it holds; within the rooms of a request.
+
+    Raises
+    ------
+    XplainError
+        What the request names is refused, or nothing can be learned of it.
+    """
+    opened = open_inputs(request)
+    check_trainable(len(classes_named(opened.signature)))
+    gradient = _gradient(opened)
+    examples = opened.modality.examples(opened.model)
+    for note in (*opened.notes, *examples.notes):
+        console.note(note)
+    recipe = _recipe(training, examples)
+    identity = _identity(request, opened, recipe)
+    learned = _learned(path, examples, gradient, recipe, identity, console)
+    held = LearnedFile(
+        learned.generator,
+        examples.space,
+        classes_named(opened.signature),
+        learned.rates,
+        {
+            **identity,
+            "noun": examples.noun,
+            "rows": len(examples.rows),
+            "step": learned.step,
+            "history": [dict(one) for one in learned.history],
+        },
+        None if request.result.no_values else learned.samples,
+    )
+    write_atomically(path, learned_bytes(held))
+    path.with_name(path.name + _SUFFIX).unlink(missing_ok=True)
+    return held
+
+
 def train_baseline(request: Request, training: Training, console: Console) -> int:
     """
     Train a generator and write its file.
@@ -178,32 +215,8 @@ def train_baseline(request: Request, training: Training, console: Console) -> in
         quoting(shown=request.shows_values),
         parents_of(path),
     ):
-        opened = open_inputs(request)
-        check_trainable(len(classes_named(opened.signature)))
-        gradient = _gradient(opened)
-        examples = opened.modality.examples(opened.model)
-        for note in (*opened.notes, *examples.notes):
-            console.note(note)
-        recipe = _recipe(training, examples)
-        identity = _identity(request, opened, recipe)
-        learned = _learned(path, examples, gradient, recipe, identity, console)
-        held = LearnedFile(
-            learned.generator,
-            examples.space,
-            classes_named(opened.signature),
-            learned.rates,
-            {
-                **identity,
-                "noun": examples.noun,
-                "rows": len(examples.rows),
-                "step": learned.step,
-                "history": [dict(one) for one in learned.history],
-            },
-            None if request.result.no_values else learned.samples,
-        )
-        write_atomically(path, learned_bytes(held))
-        path.with_name(path.name + _SUFFIX).unlink(missing_ok=True)
-    for line in _rate_lines(learned.rates):
+        held = learn(request, training, path, console)
+    for line in _rate_lines(held.rates):
         console.line(line)
     console.line(f"written   {path}: use it as -b ganmex={path}")
     return 0

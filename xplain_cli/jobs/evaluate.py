@@ -9,27 +9,25 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.console import Console
-from xplain_cli.engine.baseline_rows import assign_baselines
-from xplain_cli.engine.explainer import model_calls_of
 from xplain_cli.engine.model_calls import run_together
-from xplain_cli.engine.row_predictions import answer_rows
-from xplain_cli.engine.tasks import by_features, make_task, split_rows
 from xplain_cli.errors import RefusedError, UsageError, quoting
 from xplain_cli.explanation import FloatArray
-from xplain_cli.features import RoughWeights, Split
-from xplain_cli.jobs.rerun import asked_again, differing_numbers
+from xplain_cli.features import Split
+from xplain_cli.jobs.measuring import asked_by, features_of, given_rows, split_again, whole_weights
+from xplain_cli.jobs.rerun import asked_again, check_same
+from xplain_cli.jobs.sanity import check_sanity
 from xplain_cli.jobs.schedule import rooms_for
 from xplain_cli.methods.curves import measure
 from xplain_cli.modalities import story_of
-from xplain_cli.models.batches import OWN_ROWS
+from xplain_cli.options.audits import Sanity
 from xplain_cli.options.declare import options_of
 from xplain_cli.options.request import Request
 from xplain_cli.options.runs import Sandbox
 from xplain_cli.output import csv_bytes
-from xplain_cli.planning.prepare import Job, assign, prepare
+from xplain_cli.planning.prepare import Job, prepare
 from xplain_cli.quality.precision import Budget
 from xplain_cli.runs.delivery import brought_here
-from xplain_cli.runs.finished import FinishedRun, TargetLine, find_run, said_of
+from xplain_cli.runs.finished import FinishedRun, TargetLine, find_run, find_runs, said_of
 from xplain_cli.runs.paths import write_atomically
 from xplain_cli.targets import target_names
 
@@ -40,70 +38,28 @@ MEASURES = (
 _FILE = "evaluation.csv"
 
 
-def _check_same(found: FinishedRun, job: Job, named: str) -> None:
-    """Refuse another model or other data than the run explained."""
-    parts = differing_numbers(found, job)
-    if not parts:
-        return
-    raise RefusedError(
-        f"{named}: these are not the model and the data that it explained: {', '.join(parts)}"
-        " differ; name them by --model and --data"
-    )
-
-
-def _refuse_to_weigh(_rows: Any, _due: Sequence[int]) -> RoughWeights:
-    """Refuse rows whose features would have to be found anew."""
-    raise UsageError("evaluate: a run with lime:refine has other features in every text")
-
-
-def _weights_of(rows: Split, chosen: list[int], said: Mapping[int, list[TargetLine]]) -> FloatArray:
-    """Return the weights (b, t, n) of some rows' features, those equal to the baseline left out."""
-    block = rows.take(chosen)
-    subset = block.subset
-    n = int(block.counts[0]) if subset is None else subset.of
-    whole = np.zeros((len(chosen), len(said[chosen[0]]), n))
-    for i, d in enumerate(chosen):
-        for j, line in enumerate(said[d]):
-            whole[i, j, : len(line.weights)] = line.weights
-    if subset is None:
+def _moving_weights(block: Split, said: Sequence[Sequence[TargetLine]]) -> FloatArray:
+    """Return the weights (b, t, n) of rows' features, those equal to the baseline left out."""
+    whole = whole_weights(said, features_of(block))
+    if block.subset is None:
         return whole
-    return np.take_along_axis(whole, subset.places[:, None, :], axis=-1)
+    return np.take_along_axis(whole, block.subset.places[:, None, :], axis=-1)
 
 
 def _measured(
     job: Job, batch: Any, said: Mapping[int, list[TargetLine]]
 ) -> Iterator[dict[str, Any]]:
     """Measure the rows of a part; *said* by place in it."""
-    perturbation, signature = job.chosen.perturbation, job.opened.signature
-    asked = replace(model_calls_of(assign(job, None), job.opened.model), own_rows=OWN_ROWS)
-    places = sorted(said)
-    split, _ = split_rows(perturbation, job.opened.model, batch).refined(_refuse_to_weigh)
-    rows = split.take(places)
-    own = {i: said[place] for i, place in enumerate(places)}
-    answers = answer_rows(asked, signature, rows.inputs)
-    spent: dict[int, int] = {}
-    lost: dict[int, str] = {}
-    if perturbation.traits.has_baselines:
-        rows, spent, lost = assign_baselines(rows, range(len(rows)), answers, asked)
-    moving = [d for d, n in enumerate(rows.counts.tolist()) if n and d not in lost]
-    groups = by_features(rows, moving)
-    budget = Budget(job.request.sampling.seed, 1, 1)
-    tasks = [
-        make_task(
-            asked, signature, perturbation, rows=rows, answers=answers, chosen=chosen, budget=budget
-        )
-        for chosen in groups.values()
-    ]
-    running = [
-        (
-            task.block,
-            measure(task, _weights_of(rows, chosen, own), job.request.sampling.stability_k),
-        )
-        for task, chosen in zip(tasks, groups.values(), strict=True)
-    ]
-    outputs = [signature.outputs[i] for i in asked.kept.tolist()]
+    asked, places = asked_by(job), sorted(said)
+    given = given_rows(job, asked, split_again(job, batch, places))
+    grouped = list(given.tasks(job, asked, Budget(job.request.sampling.seed, 1, 1)))
+    running = []
+    for task, chosen in grouped:
+        weights = _moving_weights(task.block, [said[places[d]] for d in chosen])
+        running.append((task.block, measure(task, weights, job.request.sampling.stability_k)))
+    outputs = [job.opened.signature.outputs[i] for i in asked.kept.tolist()]
     found: list[Any] = run_together(asked, running)
-    for task, chosen, curves in zip(tasks, groups.values(), found, strict=True):
+    for (task, chosen), curves in zip(grouped, found, strict=True):
         for i, d in enumerate(chosen):
             for j, target in enumerate(target_names(task.pairs[i], outputs)):
                 yield {
@@ -112,7 +68,7 @@ def _measured(
                     "prediction": task.predictions[i, j],
                     **{name: curves.measures[name][i, j] for name in MEASURES},
                     "n_features": task.n,
-                    "n_model_inputs": int(curves.asked[i]) + spent.get(d, 0) + 1,
+                    "n_model_inputs": int(curves.asked[i]) + given.spent.get(d, 0) + 1,
                 }
 
 
@@ -177,7 +133,7 @@ def _write(
 ) -> Path:
     """Measure a run under each baseline (None: its own), and return the file of the measures."""
     own = prepare(request, console)
-    _check_same(found, own, named)
+    check_same(found, own, named)
     if own.chosen.perturbation.traits.units:
         raise UsageError(
             f"{named}: its features are units of a layer, and no row of DATA lacks one: there is"
@@ -199,19 +155,27 @@ def _write(
 
 
 def evaluate(
-    run: str, model: str | None, data: tuple[str, ...], options: Mapping[str, Any], console: Console
+    run: str,
+    model: str | None,
+    data: tuple[str, ...],
+    options: Mapping[str, Any],
+    sanity: Sanity,
+    console: Console,
 ) -> int:
     """
-    Measure a finished run on the model, write evaluation.csv into its folder, and return 0.
+    Measure a finished run on the model, write what came out into its folder, and return 0.
 
     Parameters
     ----------
     run
-        A run folder, or any file of one; or the address of such.
+        A run folder, or any file of one; or the address of such. For sanity checks also the folder
+        of several runs.
     model, data
         The model and the data that it explained; None, (): where they were then.
     options
         ``baseline`` (those to measure tables with), and what grants trust and consent.
+    sanity
+        Which checks are wanted in place of measures.
 
     Raises
     ------
@@ -221,8 +185,9 @@ def evaluate(
     from threadpoolctl import threadpool_limits
 
     with brought_here(run) as folder:
-        found = find_run(folder)
-        request = asked_again(found, run, model, data)
+        checked = sanity.curves or sanity.randomize
+        found = find_runs(folder) if checked else (find_run(folder),)
+        request = asked_again(found[0], run, model, data)
         names = ("trusted", "trust_model", "python_path", "accept")
         granted = {name: options[name] for name in names}
         walls = Sandbox(**{one.name: options[one.name] for one in options_of(Sandbox)})
@@ -232,6 +197,11 @@ def evaluate(
             threadpool_limits(limits=1),
             quoting(shown=request.shows_values),
         ):
-            path = _write(found, request, options["baseline"] or (None,), run, console)
-        console.line(str(path))
+            if checked:
+                paths = check_sanity(found, request, sanity, Path(folder), run, console)
+            else:
+                baselines = options["baseline"] or (None,)
+                paths = [_write(found[0], request, baselines, run, console)]
+        for path in paths:
+            console.line(str(path))
     return 0

@@ -54,6 +54,24 @@ def differing_numbers(found: FinishedRun, job: Job) -> list[str]:
     ]
 
 
+def check_same(found: FinishedRun, job: Job, named: str) -> None:
+    """
+    Check that a job is what the run was.
+
+    Raises
+    ------
+    RefusedError
+        It has another model or other data.
+    """
+    parts = differing_numbers(found, job)
+    if not parts:
+        return
+    raise RefusedError(
+        f"{named}: these are not the model and the data that it explained: {', '.join(parts)}"
+        " differ; name them by --model and --data"
+    )
+
+
 def explain_some(job: Job, rooms: Rooms, rows: Sequence[int]) -> Iterator[Records]:
     """
     Explain some rows of a job in the one way in which runs are explained, and keep nothing.

@@ -38,8 +38,8 @@ class _Masks:
 
     @property
     def bytes(self) -> int:
-        """About how many bytes it will take."""
-        return 16 * self.design.masks.size
+        """About how many bytes it will take: masks as bits and as numbers."""
+        return 9 * self.design.masks.size
 
     @cached_property
     def centred(self) -> FloatArray:

@@ -1,5 +1,6 @@
 """Answers that most methods share: a method borrows them by assignment in its class body."""
 
+from collections.abc import Callable
 from typing import Any
 
 from xplain_cli.samples import NO_BUDGET, SHAPLEY_BUDGET
@@ -18,6 +19,12 @@ def nothing_sampled(_method: object, _law: object) -> tuple[int, int]:
 def coalitions_sampled(_method: object, _law: object) -> tuple[int, int]:
     """Return the default (samples per repeat, repeats) of Shapley values."""
     return SHAPLEY_BUDGET
+
+
+def default_goal(method: Any, perturbation: Any) -> float | None:
+    """Return the precision to which rows are asked where nobody says; most methods have none."""
+    goal: Callable[[Any], float | None] | None = getattr(method, "default_goal", None)
+    return None if goal is None else goal(perturbation)
 
 
 def follows_scores(method: Any) -> bool:

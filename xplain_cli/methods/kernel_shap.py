@@ -6,60 +6,43 @@ others are drawn by a scrambled Sobol sequence (one coordinate for the size, the
 for the features), each with its complement.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from math import comb
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import Masker, Wants
 from xplain_cli.methods.cache import Cache
-from xplain_cli.methods.defaults import coalitions_sampled, no_constants
+from xplain_cli.methods.dealt_coalitions import deal
+from xplain_cli.methods.defaults import no_constants
 from xplain_cli.methods.designs import sobol_points
 from xplain_cli.methods.requests import Explaining, MaskTask
 from xplain_cli.methods.shapley import (
     CoalitionEstimate,
     Coalitions,
     all_coalitions,
+    condensed,
+    draw_sizes,
     explain_by,
+    kernel_mass,
     spread_of,
 )
-from xplain_cli.samples import all_masks_fit, enough_samples
+from xplain_cli.samples import (
+    DEALT_BUDGET,
+    DEALT_GOAL,
+    SHAPLEY_BUDGET,
+    all_dealt_fit,
+    all_masks_fit,
+    enough_samples,
+)
 from xplain_cli.seeds import COALITIONS, stream
 
 _ENUMERATED = -1
-
-
-@dataclass(frozen=True)
-class KernelShap:
-    """
-    Shapley values of the features between the row and its baseline.
-
-    Exact where all 2^n coalitions fit into the budget. Base and weights add up to the prediction.
-    """
-
-    needs: ClassVar[frozenset[str]] = frozenset()
-    instead: ClassVar[str] = ""
-    exact: ClassVar[bool] = False
-    pooled: ClassVar[bool] = False
-    wants: ClassVar[Wants] = Wants()
-    sampled: ClassVar[bool] = True
-
-    default_budget = coalitions_sampled
-    facts = no_constants
-
-    def row_inputs(self, _law: Masker, n: int, budget: tuple[int, int]) -> int:
-        """Return how many model inputs of its own a row with n features takes at most."""
-        samples, repeats = enough_samples(n, budget[0]), budget[1]
-        return 1 << n if all_masks_fit(n, (samples, repeats)) else 1 + samples * repeats
-
-    def explain(self, task: MaskTask) -> Explaining:
-        """Explain a block of rows, all with equally many features."""
-        samples = enough_samples(task.n, task.samples)
-        return explain_by(task, _coalitions(task.n, (samples, task.repeats), task.seed))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +66,9 @@ class WeightedCoalitions:
     weights: FloatArray
     owners: IntArray
     count: int
+
+    empty: ClassVar[int] = 1
+    baselines: ClassVar[None] = None
 
     @property
     def degrees(self) -> float:
@@ -151,16 +137,7 @@ class WeightedCoalitions:
             units = drawn.reshape(self._units, -1, drawn.shape[1]).sum(axis=1) * self._units
             found.append(spread_of(units @ self._inverse))
         error_factors = np.stack(found, axis=1)
-        return error_factors if self.count > 1 else _condensed(error_factors)
-
-
-def _condensed(error_factors: FloatArray) -> FloatArray:
-    """Return as many factors (n, t, n) as features, with the same covariance."""
-    found = []
-    for part in error_factors.transpose(1, 0, 2):
-        spread, axes = np.linalg.eigh(part.T @ part)
-        found.append((axes * np.sqrt(np.maximum(spread, 0.0))).T)
-    return np.stack(found, axis=1)
+        return error_factors if self.count > 1 else condensed(error_factors)
 
 
 def _enumerated(n: int, budget: int, least: int) -> tuple[list[BoolArray], list[FloatArray], int]:
@@ -174,27 +151,16 @@ def _enumerated(n: int, budget: int, least: int) -> tuple[list[BoolArray], list[
     masks, weights, size = [], [], 1
     while size < n - size:
         sizes, count = np.arange(size, n - size + 1), 2 * comb(n, size)
-        if budget * 2 * _drawing(n, sizes)[0] < count or budget - count < least:
+        if budget * 2 * draw_sizes(n, sizes)[0] < count or budget - count < least:
             break
         inside = np.array(list(combinations(range(n), size)))
         some = np.zeros((len(inside), n), dtype=bool)
         np.put_along_axis(some, inside, values=True, axis=1)
         masks.append(np.stack([some, ~some], axis=1).reshape(-1, n))
-        weights.append(np.full(count, _mass(n, sizes)[0] / comb(n, size)))
+        weights.append(np.full(count, kernel_mass(n, sizes)[0] / comb(n, size)))
         budget -= count
         size += 1
     return masks, weights, size
-
-
-def _mass(n: int, sizes: IntArray) -> FloatArray:
-    """Return the weight of all coalitions of a size together under the Shapley kernel."""
-    return np.asarray((n - 1) / (sizes * (n - sizes)), dtype=np.float64)
-
-
-def _drawing(n: int, sizes: IntArray) -> FloatArray:
-    """Return how often each size is drawn: between the kernel's own law and equally often."""
-    roots = np.sqrt(_mass(n, sizes))
-    return np.asarray(roots / roots.sum(), dtype=np.float64)
 
 
 def weigh_coalitions(n: int, budget: tuple[int, int], seed: int) -> WeightedCoalitions:
@@ -203,9 +169,9 @@ def weigh_coalitions(n: int, budget: tuple[int, int], seed: int) -> WeightedCoal
     masks, weights, least = _enumerated(n, samples * repeats, 4 * repeats)
     owners = [np.full(len(part), _ENUMERATED) for part in masks]
     sizes = np.arange(least, n - least + 1)
-    probability = _drawing(n, sizes)
+    probability = draw_sizes(n, sizes)
     pairs = max(2, (samples * repeats - sum(map(len, masks))) // (2 * repeats))
-    own = _mass(n, sizes) / probability / (2 * pairs * repeats)
+    own = kernel_mass(n, sizes) / probability / (2 * pairs * repeats)
     for repeat in range(repeats):
         points = sobol_points(n + 1, pairs, stream(COALITIONS, seed, n, repeat))
         drawn = np.searchsorted(probability.cumsum()[:-1], points[:, 0], side="right")
@@ -220,13 +186,91 @@ def weigh_coalitions(n: int, budget: tuple[int, int], seed: int) -> WeightedCoal
     )
 
 
-_COALITIONS: Cache[Coalitions] = Cache(lambda made: 40 * made.masks.size, 1 << 28)
+# a boolean of each mask, and solvers in double precision, of features and controls
+_COALITIONS: Cache[Coalitions] = Cache(lambda made: 60 * made.masks.size, 1 << 28)
+
+
+def _every_coalition(n: int) -> Coalitions:
+    """Return all coalitions, made once."""
+    return _COALITIONS.get(n, lambda: all_coalitions(n))
 
 
 def _coalitions(n: int, budget: tuple[int, int], seed: int) -> Coalitions:
     """Return the coalitions of all rows with n features, made once."""
+    if all_masks_fit(n, budget):
+        return _every_coalition(n)
+    return _COALITIONS.get((n, budget, seed), lambda: weigh_coalitions(n, budget, seed))
 
-    def make() -> Coalitions:
-        return all_coalitions(n) if all_masks_fit(n, budget) else weigh_coalitions(n, budget, seed)
 
-    return _COALITIONS.get((n, budget, seed), make)
+@dataclass(frozen=True)
+class KernelShap:
+    """
+    Shapley values of the features between the row and its baseline.
+
+    Exact where all 2^n coalitions fit into the budget. Base and weights add up to the prediction.
+
+    Attributes
+    ----------
+    rows
+        Where a row has many baselines (``-b sample:k=50``), on which of them a coalition is asked:
+        one, each equally often (``methods.dealt_coalitions``), or all.
+    """
+
+    rows: str = field(default="one", metadata={"choices": ("one", "all")})
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    instead: ClassVar[str] = ""
+    exact: ClassVar[bool] = False
+    pooled: ClassVar[bool] = False
+    wants: ClassVar[Wants] = Wants()
+    sampled: ClassVar[bool] = True
+
+    facts = no_constants
+
+    def default_budget(self, perturbation: Masker) -> tuple[int, int]:
+        """Return the default (samples per repeat, repeats)."""
+        return DEALT_BUDGET if self._deals(perturbation.traits.copies) else SHAPLEY_BUDGET
+
+    def default_goal(self, perturbation: Masker) -> float | None:
+        """Return the precision to which rows are asked where nobody says, if there is one."""
+        return DEALT_GOAL if self._deals(perturbation.traits.copies) else None
+
+    def _deals(self, copies: int) -> bool:
+        return copies > 1 and self.rows == "one"
+
+    def row_inputs(self, perturbation: Masker, n: int, budget: tuple[int, int]) -> int:
+        """Return how many masks of its own a row with n features is asked on at most."""
+        samples, repeats = enough_samples(n, budget[0]), budget[1]
+        copies = perturbation.traits.copies
+        if not self._deals(copies):
+            return 1 << n if all_masks_fit(n, (samples, repeats)) else 1 + samples * repeats
+        if all_dealt_fit(n, copies, (samples, repeats)):
+            return 1 << n
+        return 1 + -(-2 * (samples // 2) * repeats // copies)  # a mask is asked on all copies
+
+    def explain(self, task: MaskTask) -> Explaining:
+        """Explain a block of rows, all with equally many features."""
+        budget = enough_samples(task.n, task.samples), task.repeats
+        if not self._deals(task.block.copies):
+            made = _coalitions(task.n, budget, task.seed)
+        elif all_dealt_fit(task.n, task.block.copies, budget):
+            made = _every_coalition(task.n)
+        else:
+            return explain_by(task, _Dealt(task, budget))
+        return explain_by(task, [made] * len(task.block))
+
+
+class _Dealt(Sequence[Coalitions]):
+    """The coalitions of each row, which depend on its baselines; rows mostly share them."""
+
+    def __init__(self, task: MaskTask, budget: tuple[int, int]) -> None:
+        self._block: Any = task.block
+        self._key = task.n, budget, task.seed
+
+    def __len__(self) -> int:
+        return len(self._block)
+
+    def __getitem__(self, row: Any) -> Any:
+        numbers, owners = self._block.baseline_numbers(row)
+        key = (*self._key, numbers.tobytes(), owners.tobytes())
+        return _COALITIONS.get(key, lambda: deal(numbers, owners, *self._key))

@@ -52,7 +52,8 @@ class Permutation:
 
     def explain(self, task: MaskTask) -> Explaining:
         """Explain a block of rows, all with equally many features."""
-        return explain_by(task, _walks(task.n, (task.samples, task.repeats), task.seed))
+        walks = _walks(task.n, (task.samples, task.repeats), task.seed)
+        return explain_by(task, [walks] * len(task.block))
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +68,9 @@ class Walks:
     """
 
     orders: IntArray
+
+    empty: ClassVar[int] = 1
+    baselines: ClassVar[None] = None
 
     @cached_property
     def masks(self) -> BoolArray:

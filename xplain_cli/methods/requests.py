@@ -1,9 +1,9 @@
 """The task that a method is handed, the requests that it may yield, and their answers."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -41,12 +41,37 @@ class NeedMasks:
     ----------
     rows : places of rows in the task's block
     masks : (m, n) bool for each of these rows, True where a feature stays
+    baselines : (m,) int for each of these rows
+        The one of the row's baselines on which each mask is asked; None: the mean over all.
 
     The answer is ``MaskOutputs``.
     """
 
     rows: Sequence[int]
     masks: Sequence[BoolArray]
+    baselines: Sequence[IntArray] | None = None
+
+    def lines(self) -> "Iterator[tuple[int, BoolArray, IntArray | None]]":
+        """Yield each row with its masks and their baselines."""
+        dealt: Sequence[IntArray | None] = self.baselines or [None] * len(self.masks)
+        return zip(self.rows, self.masks, dealt, strict=True)
+
+
+class DealtRows(MaskedRows, Protocol):
+    """Rows with several baselines each (``copies``), on one of which a mask can be asked."""
+
+    def masked_on(self, row: int, masks: BoolArray, baselines: IntArray) -> Any:
+        """Return the model inputs (m, ...) of masks (m, n), each on one baseline, (m,)."""
+
+    def baseline_numbers(self, row: int) -> tuple[FloatArray, IntArray]:
+        """
+        Return what tells the baselines of a row from each other.
+
+        Returns
+        -------
+        numbers (k, q): cells, column by column, and how frequent a category is; NaN for missing
+        ones; owners (q,): the feature that each column belongs to, of those that differ
+        """
 
 
 @dataclass(frozen=True)

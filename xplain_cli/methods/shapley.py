@@ -6,11 +6,11 @@ Shapley 1953; Lundberg and Lee 2017, arXiv:1705.07874.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
-from xplain_cli.explanation import Attribution, BoolArray, FloatArray
+from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
 from xplain_cli.methods.designs import all_masks
 from xplain_cli.methods.requests import Explaining, MaskOutputs, MaskTask, NeedMasks
 from xplain_cli.methods.surrogate import concatenate
@@ -43,7 +43,15 @@ class Coalitions(Protocol):
 
     @property
     def masks(self) -> BoolArray:
-        """The masks (m, n): the first one is empty, none is full."""
+        """The masks (m, n): the first ones are empty, none is full."""
+
+    @property
+    def empty(self) -> int:
+        """How many of the masks are empty: their mean is the base."""
+
+    @property
+    def baselines(self) -> IntArray | None:
+        """The baseline on which each mask is asked, (m,); None: all of them."""
 
     @property
     def degrees(self) -> float:
@@ -70,6 +78,9 @@ class AllCoalitions:
     operator: FloatArray
     degrees: float = np.inf
 
+    empty: ClassVar[int] = 1
+    baselines: ClassVar[None] = None
+
     def read(self, values: FloatArray, own: FloatArray) -> CoalitionEstimate:
         """Turn a row's values into its Shapley values."""
         level = np.column_stack([values, own]) - values[:, :1]
@@ -91,20 +102,22 @@ def all_coalitions(n: int) -> AllCoalitions:
     return AllCoalitions(masks[:-1], np.ascontiguousarray(operator))
 
 
-def explain_by(task: MaskTask, coalitions: Coalitions) -> Explaining:
-    """Explain a block of rows, all with equally many features, by the same coalitions."""
-    masks = coalitions.masks
+def explain_by(task: MaskTask, coalitions: Sequence[Coalitions]) -> Explaining:
+    """Explain a block of rows, all with equally many features, by the coalitions of each."""
+    masks = coalitions[0].masks
     step = max(1, int(_SLICE_BYTES / (8 * masks.size / task.n * task.pairs.shape[1])))
     parts = []
     for start in range(0, len(task.block), step):
         rows = range(start, min(start + step, len(task.block)))
-        answer: MaskOutputs = yield NeedMasks(rows, [masks] * len(rows))
-        parts.append(_attribution(task, coalitions, rows, answer))
+        some = [coalitions[row] for row in rows]
+        dealt = [one.baselines for one in some if one.baselines is not None]
+        answer: MaskOutputs = yield NeedMasks(rows, [one.masks for one in some], dealt or None)
+        parts.append(_attribution(task, some, rows, answer))
     return concatenate(parts)
 
 
 def _attribution(
-    task: MaskTask, coalitions: Coalitions, rows: Sequence[int], answer: MaskOutputs
+    task: MaskTask, coalitions: Sequence[Coalitions], rows: Sequence[int], answer: MaskOutputs
 ) -> Attribution:
     values = [
         pair_values(outputs, task.pairs[row], margin=task.margin)
@@ -112,29 +125,49 @@ def _attribution(
     ]
     read = [
         # one by one: last digits must not depend on how many rows stand together
-        coalitions.read(own, task.predictions[row])
-        for row, own in zip(rows, values, strict=True)
+        one.read(own, task.predictions[row])
+        for one, row, own in zip(coalitions, rows, values, strict=True)
     ]
     weights = np.stack([one.weights for one in read])
     b, t, _ = weights.shape
     repeats = np.stack([one.repeats for one in read], axis=1)
-    exact = len(repeats) == 0
+    exact, first = len(repeats) == 0, coalitions[0]
     return Attribution(
         weights=weights,
-        base=np.stack([own[:, 0] for own in values]),
+        base=np.stack([own[:, : first.empty].mean(axis=1) for own in values]),
         error_factors=np.stack([one.error_factors for one in read], axis=1),
         own_error=np.zeros(weights.shape),
-        degrees=coalitions.degrees,
+        degrees=first.degrees,
         repeats=repeats,
         local_r2=np.full((b, t), np.nan),
         locality=np.full((b, t), np.nan),
         effective_share=np.ones(b),
         selected=np.ones(weights.shape, dtype=bool),
         n_repeats=1 if exact else len(repeats),
-        n_samples=len(coalitions.masks) // max(1, len(repeats)),
+        n_samples=(len(first.masks) - first.empty + 1) // max(1, len(repeats)),
         n_inputs=answer.asked,
         exact=exact,
     )
+
+
+def kernel_mass(n: int, sizes: IntArray) -> FloatArray:
+    """Return the weight of all coalitions of a size together under the Shapley kernel."""
+    return np.asarray((n - 1) / (sizes * (n - sizes)), dtype=np.float64)
+
+
+def draw_sizes(n: int, sizes: IntArray) -> FloatArray:
+    """Return how often each size is drawn: between the kernel's own law and equally often."""
+    roots = np.sqrt(kernel_mass(n, sizes))
+    return np.asarray(roots / roots.sum(), dtype=np.float64)
+
+
+def condensed(error_factors: FloatArray) -> FloatArray:
+    """Return as many factors (n, t, n) as features, with the same covariance."""
+    found = []
+    for part in error_factors.transpose(1, 0, 2):
+        spread, axes = np.linalg.eigh(part.T @ part)
+        found.append((axes * np.sqrt(np.maximum(spread, 0.0))).T)
+    return np.stack(found, axis=1)
 
 
 def spread_of(units: FloatArray) -> FloatArray:

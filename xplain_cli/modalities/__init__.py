@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+import numpy as np
+
 from xplain_cli.baselines.lessons import Examples
 from xplain_cli.errors import RefusedError
-from xplain_cli.explanation import FloatArray, Records, Rows
-from xplain_cli.features import Perturbation
+from xplain_cli.explanation import FloatArray, IntArray, Records, Rows
+from xplain_cli.features import Perturbation, Split
 from xplain_cli.methods import Method
 from xplain_cli.models import LoadedModel, Model, Signature
 from xplain_cli.models.judges import Judge
@@ -323,6 +325,37 @@ class AbsenceWords(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Pictured:
+    """
+    A row as a picture, and where its features are in it.
+
+    Attributes
+    ----------
+    values : (h, w)
+        From the least to the greatest of the row.
+    owners : (h, w) int
+        The feature that each pixel belongs to.
+    """
+
+    values: FloatArray
+    owners: IntArray
+
+    def spread(self, weights: FloatArray) -> FloatArray:
+        """Return the weight (h, w) of the feature that each pixel belongs to."""
+        return np.asarray(weights[self.owners], dtype=np.float64)
+
+    def shared_out(self, weights: FloatArray) -> FloatArray:
+        """Return weights (h, w) shared out over the pixels of each feature: the sum stays."""
+        areas = np.bincount(self.owners.ravel(), minlength=len(weights))
+        return self.spread(weights / np.maximum(areas, 1))
+
+
+def _no_picture(rows: Split, place: int, grid: tuple[int, int] | None) -> Pictured | None:  # noqa: ARG001 - a default of ``Story``
+    """See no picture in a row."""
+    return None
+
+
 Counterparts: TypeAlias = Callable[[Any, Any], Any]
 """Takes the weights of a part, and the names (L,) of their features; returns the names under which
 the features of two runs are the same."""
@@ -402,6 +435,9 @@ class Story:
         (weights of a part, how many belong to each line) -> what tells the features of a row apart.
     value_columns
         Columns of the weights that tell whether a row is the same in two runs.
+    pictured
+        (rows, place, grid) -> a row as a picture; None where rows are none. The grid (height,
+        width) says how the columns of a table lie.
     originals
         What reads from DATA the texts whose units are features; None: there are none.
     counterparts
@@ -424,6 +460,7 @@ class Story:
     extra_files: Callable[[WholeRun], ExtraFiles] = _no_files
     feature_keys: Callable[[Any, Any], Any] = _by_name
     value_columns: tuple[str, ...] = ("feature_value",)
+    pictured: Callable[[Any, int, tuple[int, int] | None], Pictured | None] = _no_picture
     counterparts: Callable[
         [RunPlace, RunPlace], tuple[Counterparts | None, Counterparts | None]
     ] = _called_alike

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-from xplain_cli.errors import UsageError
+from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.models import callables, skops
 from xplain_cli.models.contract import (
     Batch,
@@ -70,6 +70,9 @@ OPTIONAL_KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = 
 
 MEMBER_KINDS = frozenset({"pickle", "skops"})
 """Stored forms that may hold a dict, of which one member is the model."""
+
+REDRAWN_KINDS = frozenset({"scikit-learn", "torch"})
+"""Kinds of models whose layers can be drawn anew."""
 
 PICTURE_KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = {
     "onnx": onnx_pictures.open_onnx_pictures,
@@ -141,6 +144,8 @@ def load_model(recipe: ModelRecipe) -> LoadedModel:
     for opener in _OPENERS:
         return opener(recipe)
     loaded = _load(recipe)
+    if recipe.redraw is not None and loaded.kind not in REDRAWN_KINDS:
+        raise RefusedError(f"{recipe.source}: a {loaded.kind} model has no layers to draw anew")
     if recipe.link is None:
         return loaded
     linked: Any = LoadedLinkedModel(loaded, recipe.link)  # whatever the model has, it has

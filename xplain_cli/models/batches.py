@@ -98,8 +98,18 @@ def _table(inputs: pd.DataFrame, places: NDArray[Any]) -> pd.DataFrame:
     return repeated(inputs, places)
 
 
-def _filled(inputs: Any, size: int) -> Any:
-    """Fill rows up to a batch with repeats of the last one."""
+def _laid_out(inputs: Any) -> FloatArray | None:
+    """Return a table of numbers as ``_table`` lays it out, if it lies so already."""
+    if not isinstance(inputs, pd.DataFrame) or not (inputs.dtypes == np.float64).all():
+        return None
+    matrix: FloatArray = inputs.to_numpy()  # a view, if all columns lie in one block
+    return matrix if matrix.flags.c_contiguous else None
+
+
+def _filled(inputs: Any, size: int, *, fresh: bool) -> Any:
+    """Fill rows up to a batch with repeats of the last one; fresh ones need no copy."""
+    if fresh and count(inputs) == size and (matrix := _laid_out(inputs)) is not None:
+        return pd.DataFrame(matrix, columns=inputs.columns, copy=False)
     places = np.minimum(np.arange(size), count(inputs) - 1)
     if isinstance(inputs, pd.DataFrame):
         return _table(inputs, places)
@@ -112,6 +122,9 @@ def _join(pieces: list[Any]) -> Any:
     if isinstance(pieces[0], list):
         return [row for piece in pieces for row in piece]
     if isinstance(pieces[0], pd.DataFrame):
+        if all((piece.dtypes == np.float64).all() for piece in pieces):
+            matrix = np.concatenate([piece.to_numpy() for piece in pieces])
+            return pd.DataFrame(matrix, columns=pieces[0].columns, copy=False)
         return pd.concat(pieces, ignore_index=True)
     if isinstance(pieces[0], np.ndarray):
         return np.concatenate(pieces)
@@ -127,7 +140,9 @@ def rows_at_once(inputs: Any, size: int) -> int:
     return max(1, min(_MANY_ROWS, _MANY_CELLS // max(1, inputs.shape[1])) // size) * size
 
 
-def _batches(pieces: Iterable[Any], size: int, *, many: bool) -> Iterator[tuple[Any, int]]:
+def _batches(
+    pieces: Iterable[Any], size: int, *, many: bool, fresh: bool
+) -> Iterator[tuple[Any, int]]:
     """
     Yield full batches of a stream of pieces of any length, and how many rows are no padding.
 
@@ -138,17 +153,20 @@ def _batches(pieces: Iterable[Any], size: int, *, many: bool) -> Iterator[tuple[
     for piece in pieces:
         if many:
             most = rows_at_once(piece, size)
+            if not rows and 0 < count(piece) <= most and count(piece) % size == 0:
+                yield _filled(piece, count(piece), fresh=fresh), count(piece)
+                continue
         start = 0
         while rows + count(piece) - start >= most:
             stop = start + most - rows
             whole = piece if (start, stop) == (0, count(piece)) else _cut(piece, start, stop)
-            yield _filled(_join([*held, whole]), most), most
+            yield _filled(_join([*held, whole]), most, fresh=fresh), most
             held, rows, start = [], 0, stop
         if start < count(piece):
             held.append(_cut(piece, start, count(piece)) if start else piece)
             rows += count(piece) - start
     if rows:
-        yield _filled(_join(held), padded(rows, size)), rows
+        yield _filled(_join(held), padded(rows, size), fresh=fresh), rows
 
 
 def predict_stream(
@@ -158,16 +176,18 @@ def predict_stream(
     kept: IntArray | None = None,
     *,
     many: bool = False,
+    fresh: bool = False,
 ) -> FloatArray:
     """
     Return the outputs (m, k) on a stream of inputs, asked in batches of *size* rows.
 
     Batches run across pieces; only one of them is held at a time. With *kept* only these outputs,
     (m, len(kept)): a thousand classes need not stay in memory. With *many* the model may be asked
-    on several batches at a time.
+    on several batches at a time. With *fresh* nobody else holds the pieces: a model that writes
+    into its inputs harms nothing, and they are handed over as they are.
     """
     parts = []
-    for batch, rows in _batches(pieces, size, many=many):
+    for batch, rows in _batches(pieces, size, many=many, fresh=fresh):
         with metered(count(batch)):
             answers = predict(batch)
         if len(answers) != count(batch):  # nobody knows which rows these answers belong to

@@ -117,7 +117,12 @@ def _objects(array: NDArray[Any]) -> Iterable[Any]:
 class CallableModel:
     """A callable that the probe has settled."""
 
-    capabilities = Capabilities(why_not={"leaves": "needs trees, not a function"})
+    capabilities = Capabilities(
+        why_not={
+            "leaves": "needs trees, not a function",
+            "redrawable": "needs layers of weights to draw anew, and a function shows none",
+        }
+    )
 
     def __init__(self, function: Callable[[Batch], Any], signature: Signature) -> None:
         self._function = function

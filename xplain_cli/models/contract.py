@@ -12,6 +12,7 @@ from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import BoolArray, FloatArray
 from xplain_cli.models.gradients import Gradient
 from xplain_cli.models.leaves import LeafBoxes
+from xplain_cli.models.redrawing import Redraw
 
 Batch: TypeAlias = pd.DataFrame | list[str] | NDArray[Any]
 """Rows as a model takes them: a table, texts, or pictures (rows, height, width, channels)."""
@@ -59,6 +60,8 @@ class ModelRecipe:
         What stands before such a key where the user types it.
     quotes
         Whether messages may quote what the model says of rows, which often holds their values.
+    redraw
+        Which of its layers are drawn anew; None: it stays as it was learned.
     """
 
     source: str
@@ -77,6 +80,7 @@ class ModelRecipe:
     member: str | None = None
     member_option: str = "--member "
     quotes: bool = True
+    redraw: Redraw | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +189,11 @@ class MaskedText:
     predict_rows: Callable[[Any], FloatArray]
 
 
-_NEEDED = {"leaves": "needs a tree model", "gradient": "needs a model that gives gradients"}
+_NEEDED = {
+    "leaves": "needs a tree model",
+    "gradient": "needs a model that gives gradients",
+    "redrawable": "needs layers of weights to draw anew, of a scikit-learn or torch model",
+}
 
 
 @dataclass(frozen=True)
@@ -208,6 +216,8 @@ class Capabilities:
     gradient
         Returns how its scores change with its inputs, or with what a layer makes of them, by its
         name; raises ``UnableError`` where this model cannot be differentiated, or has no layers.
+    redrawable
+        Returns the names of the layers that can be drawn anew, from the top down.
     row_by_row
         Whether each row is answered alike to the last digit, whatever stands beside it.
     why_not
@@ -218,6 +228,7 @@ class Capabilities:
     masked_text: MaskedText | None = None
     read_length: Callable[[str], int] | None = None
     gradient: Callable[..., Gradient] | None = None
+    redrawable: Callable[[], tuple[str, ...]] | None = None
     row_by_row: bool = False
     why_not: Mapping[str, str] = field(default_factory=dict)
 

@@ -41,6 +41,8 @@ class Request:
         The command line.
     project_file : str or None
         The project file that was read.
+    redrawn : (int, int) or None
+        Layers of the model that are drawn anew, from the top, and the seed of that.
     """
 
     modality: str
@@ -48,6 +50,7 @@ class Request:
     progress: bool = True
     argv: tuple[str, ...] = ()
     project_file: str | None = None
+    redrawn: tuple[int, int] | None = None
     sources: runs.Sources
     explanation: runs.Explanation
     references: runs.References

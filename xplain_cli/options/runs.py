@@ -14,7 +14,7 @@ Backend = Literal["auto", "serial", "threads", "loky", "dask"]
 
 _ROWS = re.compile(r"(\d*):(\d*)")
 _SHARD = re.compile(r"(\d+)/(\d+)")
-_PAGE = Shape(re.compile(r"(?is).*\.html?"), "page.html")
+PAGE = Shape(re.compile(r"(?is).*\.html?"), "page.html")
 _SHA256 = Shape(re.compile(r"[0-9a-fA-F]{64}"), "64 hexadecimal digits")
 _ADDRESS = Shape(re.compile(r"[a-z]+://.+"), "tcp://HOST:8786")
 _TOLERATED = Shape(re.compile(r"\d+|\d+(\.\d+)?%"), "10 (rows) or 2.5%")
@@ -275,7 +275,7 @@ class Result:
         "--write-repeats", "Also write each repeat's weights.", default=False
     )
     report: str | None = option(
-        "--report PAGE.html", "Also write one HTML page of the run.", kind="path", shape=_PAGE
+        "--report PAGE.html", "Also write one HTML page of the run.", kind="path", shape=PAGE
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from xplain_cli.errors import UsageError, XplainError, nearest
 from xplain_cli.features import Perturbation
 from xplain_cli.methods import METHODS, Method
+from xplain_cli.methods.defaults import default_goal
 from xplain_cli.modalities import Neighbourhood
 from xplain_cli.options.request import Request
 from xplain_cli.planning.inputs import Inputs
@@ -52,6 +53,21 @@ def _is_bounded(opened: Inputs) -> bool:
     return bool(((answers >= 0) & (answers <= 1)).all())
 
 
+def _names_its_draws(request: Request) -> bool:
+    """Say whether the user says how many draws there shall be."""
+    sampling = request.sampling
+    return any((sampling.samples, sampling.repeats, sampling.budget))
+
+
+def _told_goal(goal: float, budget: Budget) -> str:
+    """Say what a method goes on to where nobody says how far."""
+    most = default_most(budget.samples, budget.repeats)
+    return (
+        f"each row is asked until max_rel_se is {goal:g}, from {budget.samples * budget.repeats:,}"
+        f" to {most:,} model inputs (--max-rel-se E, or --samples N of each repeat)"
+    )
+
+
 def _budget(
     request: Request, method: Method, perturbation: Perturbation
 ) -> tuple[Budget, list[str]]:
@@ -76,12 +92,14 @@ def _budget(
         notes.append(
             f"samples raised from {samples} to {raised} a repeat: {n} features need {needed(n)}"
         )
-    if request.sampling.max_rel_se is not None:
+    goal = request.sampling.max_rel_se
+    if goal is None and not _names_its_draws(request):
+        goal = default_goal(method, perturbation)
+        notes += [] if goal is None else [_told_goal(goal, budget)]
+    if goal is not None:
         samples, repeats = budget.samples, budget.repeats
         most = request.sampling.max_samples or default_most(samples, repeats)
-        budget = replace(
-            budget, goal=PrecisionTarget(request.sampling.max_rel_se, repeats, samples, most)
-        )
+        budget = replace(budget, goal=PrecisionTarget(goal, repeats, samples, most))
     if np.log2(budget.samples) % 1:
         notes.append(f"samples {budget.samples}: a power of two keeps the draws balanced")
     return budget, notes

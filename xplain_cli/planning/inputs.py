@@ -11,6 +11,7 @@ from xplain_cli.modalities import Modality, open_modality
 from xplain_cli.models import LoadedModel, Model, ModelRecipe, Signature, load_model
 from xplain_cli.models.batches import count, take
 from xplain_cli.models.contract import WrongLengthError
+from xplain_cli.models.redrawing import Redraw
 from xplain_cli.models.steadiness import check_steady
 from xplain_cli.models.stored import MODEL_SUFFIXES
 from xplain_cli.options.request import Request
@@ -98,6 +99,7 @@ def _recipe(request: Request) -> ModelRecipe:
         accept=request.trust.accept,
         member=request.explanation.member,
         quotes=request.shows_values,
+        redraw=None if request.redrawn is None else Redraw(*request.redrawn),
     )
 
 

@@ -145,6 +145,18 @@ def _rendering(request: Request, chosen: Choices) -> dict[str, Any]:
     return rendering
 
 
+def _of_this_model(request: Request, opened: Inputs) -> dict[str, Any]:
+    """Return what decides the numbers where the digest of the file does not say all."""
+    found: dict[str, Any] = {}
+    if opened.unsteady:
+        found["unsteady"] = True  # parts of such a run carry another word for their precision
+    if opened.recipe.member is not None:  # the digest is that of the whole file
+        found["member"] = opened.recipe.member
+    if request.redrawn is not None:  # another model than its file
+        found["redrawn"] = list(request.redrawn)
+    return found
+
+
 def make_plan(request: Request, opened: Inputs, chosen: Choices) -> Plan:
     """Collect everything that decides the numbers, what parts hold, and how they are shown."""
     signature = opened.signature
@@ -170,10 +182,7 @@ def make_plan(request: Request, opened: Inputs, chosen: Choices) -> Plan:
         "stability_k": request.sampling.stability_k,
         "model_batch_rows": opened.modality.batch_rows,
     }
-    if opened.unsteady:
-        numbers["unsteady"] = True  # parts of such a run carry another word for their precision
-    if opened.recipe.member is not None:  # the digest is that of the whole file
-        numbers["member"] = opened.recipe.member
+    numbers |= _of_this_model(request, opened)
     goal = chosen.budget.goal
     if goal is not None:
         numbers |= {"max_rel_se": goal.max_rel_se, "max_samples": goal.max_samples}

@@ -46,7 +46,7 @@ def ticks_below(scale: Axis, y: float, size: float = 11.0) -> list[Mark]:
     for value in scale.ticks():
         x = scale.at(value)
         marks.append(Stroke(((x, y), (x, y + 4)), "soft"))
-        marks.append(Label(x, y + 5 + size, number(value, 4), "middle", size, "soft"))
+        marks.append(Label(x, y + 5 + size, number(value, 6), "middle", size, "soft"))
     return marks
 
 
@@ -56,5 +56,5 @@ def ticks_beside(scale: Axis, x: float, size: float = 11.0) -> list[Mark]:
     for value in scale.ticks(5):
         y = scale.at(value)
         marks.append(Stroke(((x - 4, y), (x, y)), "soft"))
-        marks.append(Label(x - 6, y + size / 3, number(value, 3), "end", size, "soft"))
+        marks.append(Label(x - 6, y + size / 3, number(value, 6), "end", size, "soft"))
     return marks

@@ -49,15 +49,25 @@ def _spread(weights: FloatArray, cells: IntArray) -> tuple[float, int]:
     return float(((weights - means[place]) ** 2).sum()), len(counts)
 
 
+def _without_slopes(weights: FloatArray, values: FloatArray, groups: IntArray) -> FloatArray:
+    """Return weights less the mean and the slope over the rank of the value, group by group."""
+    _, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable").astype(np.float64)
+    ranks -= (np.bincount(place, ranks) / counts)[place]
+    left = weights - (np.bincount(place, weights) / counts)[place]
+    slopes = np.bincount(place, ranks * left) / np.maximum(np.bincount(place, ranks**2), 1e-300)
+    return np.asarray(left - slopes[place] * ranks)
+
+
 def strongest_partner(cloud: Cloud, at: int) -> Partner | None:
     """
     Return the feature with which the weight of another interacts most.
 
     At each value of the feature weights differ for reasons that lie in other features. A partner,
     in 5 groups of its own value, accounts for a share of that variance: the adjusted R^2 of the
-    means of its groups. "Each value" is a narrow group, for in a wide one what is left of the
-    feature's own slope would look like a partner that goes along with it. None: there is no value,
-    or no share of note; where hardly anything of the weight is left at one value, none is.
+    means of its groups. "Each value" is a narrow group, and within it the slope over the value is
+    taken off, for what is left of it would look like a partner that goes along with it. None: there
+    is no value, or no share of note; where hardly anything of the weight is left, none is.
     """
     from scipy.special import fdtrc
 
@@ -73,17 +83,19 @@ def strongest_partner(cloud: Cloud, at: int) -> Partner | None:
         weights = cloud.weights[met, at]
         if place == at or len(weights) < FEWEST:
             continue
-        whole, n_bins = _spread(weights, own[met])
-        rest, n_cells = _spread(weights, own[met] * (LEVELS + 1) + other[met])
+        left = _without_slopes(weights, cloud.values[at].numbers[met], own[met])
+        whole, n_bins = _spread(left, own[met])
+        rest, n_cells = _spread(left, own[met] * (LEVELS + 1) + other[met])
         most, _ = _spread(weights, np.zeros(len(weights), dtype=np.int64))
-        if whole <= LEAST_OF_ALL * most or len(weights) <= n_cells:
+        spare = len(weights) - n_cells - n_bins  # each group has a mean and a slope
+        if whole <= LEAST_OF_ALL * most or spare <= 0:
             continue
-        left = rest / (len(weights) - n_cells)
-        share = 1 - left / (whole / (len(weights) - n_bins))
+        unit = rest / spare
+        share = 1 - unit / (whole / (len(weights) - 2 * n_bins))
         if share < LEAST_SHARE or share * whole < LEAST_OF_ALL * most:
             continue
-        ratio = (whole - rest) / max(n_cells - n_bins, 1) / max(left, 1e-300)
-        chance = fdtrc(max(n_cells - n_bins, 1), len(weights) - n_cells, ratio)
+        more = max(n_cells - n_bins, 1)
+        chance = fdtrc(more, spare, (whole - rest) / more / max(unit, 1e-300))
         if chance > ALARMS / len(cloud.features):
             continue
         if best is None or share > best.share:
@@ -102,9 +114,10 @@ def _places(values: Values, x: FloatArray, scale: Axis) -> FloatArray:
 
 
 def _values_axis(values: Values, first: float, last: float, y: float) -> tuple[Axis, list[Mark]]:
-    known = values.numbers[values.known]
     if not values.names:
-        scale = axis(float(known.min()), float(known.max()), first, last)
+        distinct = np.unique(values.numbers[values.known])
+        pad = 0.3 * float(np.diff(distinct).min()) if len(distinct) <= _MOST_NAMES else 0.0
+        scale = axis(float(distinct[0]) - pad, float(distinct[-1]) + pad, first, last)
         return scale, ticks_below(scale, y)
     scale = Axis(-0.5, len(values.names) - 0.5, first, last)
     room = (last - first) / max(len(values.names), 1)

@@ -1,6 +1,7 @@
 """One explanation as a page shows it: plain values, cleaned, cut to a bounded size."""
 
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from xplain_cli.output.cells import cleaned, plain
 _MOST_UNITS, _MOST_TEXT, _MOST_UNIT = 400, 6000, 400  # units, letters of a text, of a unit
 _NEAR = 3  # letters between two units that are taken for a space and punctuation
 _LEVELS = 4  # shades of a unit
+_RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 _KEPT = "\n\t\u200c\u200d"
 _BREAKS = "\r\v\f\x1c\x1d\x1e\x1f\x85\u2028\u2029"  # they would break or hide a line
 
@@ -24,6 +26,13 @@ def number(value: float | None, digits: int = 3) -> str:
 def signed(value: float) -> str:
     """Return a weight with its sign, which colour must never carry alone."""
     return number(value) if value <= 0 else f"+{number(value)}"
+
+
+def isolated(text: str) -> str:
+    """Return a text so that what is written from right to left in it moves nothing around it."""
+    if any(unicodedata.bidirectional(letter) in _RIGHT_TO_LEFT for letter in text):
+        return f"\u2068{text}\u2069"
+    return text
 
 
 def cell(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from xplain_cli.modalities import Story
 from xplain_cli.output.cells import cleaned
-from xplain_cli.report.items import Item, Reason, number, signed
+from xplain_cli.report.items import Item, Reason, isolated, number, signed
 
 REASONS = 3
 """How many reasons a sentence names."""
@@ -96,8 +96,8 @@ def _joined(words: Sequence[str]) -> str:
 def spoken_reason(reason: Reason, story: Story) -> str:
     """Return a feature with the bin that its weight speaks of, or with its value."""
     if reason.condition is not None:
-        return reason.condition
-    return story.spoken(reason.name, reason.value, reason.baseline)
+        return isolated(reason.condition)
+    return isolated(story.spoken(reason.name, reason.value, reason.baseline))
 
 
 def _said(reason: Reason, manner: Wording) -> str:

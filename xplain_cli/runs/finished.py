@@ -200,3 +200,29 @@ def find_run(named: str) -> FinishedRun:
             f"{named}: the run {marker.run_id} is not finished; the same command continues it"
         )
     return FinishedRun(folder, marker, whole)
+
+
+def find_runs(named: str) -> tuple[FinishedRun, ...]:
+    """
+    Return the run that *named* is, or the runs of a comparison: those in its folder.
+
+    Raises
+    ------
+    RefusedError
+        There is no run, or one of them is not finished.
+    """
+    path = Path(named)
+    inner = [] if (path / MARKER).is_file() or not path.is_dir() else list(path.glob(f"*/{MARKER}"))
+    if not inner:
+        return (find_run(named),)
+    runs = [find_run(str(one.parent)) for one in sorted(inner)]
+    return tuple(sorted(runs, key=_place_among))
+
+
+def _place_among(run: FinishedRun) -> tuple[int, str]:
+    """Return where a run stands among those of its comparison: as its baselines were typed."""
+    asked: dict[str, Any] = run.results().get("request") or {}
+    typed = [*map(str, asked.get("argv") or ())]
+    own = str((asked.get("baselines") or [""])[0])
+    words = [word.removeprefix("--baseline=") for word in typed]
+    return (words.index(own) if own in words else len(words)), run.folder.name

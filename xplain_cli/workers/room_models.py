@@ -21,7 +21,7 @@ from xplain_cli.workers.rooms import Room, Rooms
 
 _FIRST_QUESTIONS = 32  # of a room: opening, settling, and whether the model answers alike twice
 _OF_CONFINEMENT = {"PermissionError", "gaierror"}
-_CALLED = ("leaves", "read_length")
+_CALLED = ("leaves", "read_length", "redrawable")
 
 
 def _masked_text(room: Room, number: int) -> MaskedText:

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from xplain_cli.modalities import ExtraFiles, Story, WholeRun
+import numpy as np
+
+from xplain_cli.errors import UsageError
+from xplain_cli.modalities import ExtraFiles, Pictured, Story, WholeRun
 from xplain_cli.modalities.image.counterparts import superpixel_counterparts
 from xplain_cli.modalities.image.map_folders import MapFolders, copy_maps, unmapped
 from xplain_cli.output.cells import cleaned
@@ -24,6 +27,15 @@ def _removed(n_features: int, n_changed: int | None, origin: str | None) -> str:
 
 def _check_place(place: RunPlace, rendering: Mapping[str, Any], *, values: bool) -> None:
     MapFolders.of(place, rendering, values=values).check_free()
+
+
+def _pictured(rows: Any, place: int, grid: tuple[int, int] | None) -> Pictured | None:
+    """Show a picture in grey, and its superpixels."""
+    if grid is not None:
+        raise UsageError("--grid is for tables whose columns are pixels; leave it out")
+    row = rows.rows[place]
+    values = np.asarray(row.values, dtype=np.float64)[..., :3].mean(axis=2)
+    return Pictured(values, np.asarray(row.labels, dtype=np.int64))
 
 
 def _extra_files(whole: WholeRun) -> ExtraFiles:
@@ -65,5 +77,6 @@ STORY = Story(
     check_place=_check_place,
     extra_files=_extra_files,
     value_columns=("feature_value", "area", "bbox_x", "bbox_y", "bbox_w", "bbox_h"),
+    pictured=_pictured,
     counterparts=superpixel_counterparts,
 )

@@ -155,7 +155,10 @@ def _notes(text: str | None, fitted: FittedBaseline) -> tuple[str, ...]:
             f"baseline: the {DEFAULTS['tabular']} of the background (--baseline names another)"
         )
     if fitted.k > 1:
-        notes.append(f"baseline: {fitted.k} rows; each mask costs as many model inputs")
+        notes.append(
+            f"baseline: {fitted.k} rows; a mask is asked on each (kernel-shap: on one of them, each"
+            " equally often)"
+        )
     return tuple(notes)
 
 

@@ -1,5 +1,6 @@
 """Tables by masks: an absent feature takes its value in the row's baseline."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -116,6 +117,14 @@ class TableMasker:
     def split(self, table: pd.DataFrame) -> "TableRows":
         """Split aligned rows into features; their baselines come with ``grounded``."""
         return TableRows(self, table, row_keys(table))
+
+
+def _as_numbers(cells: Any) -> FloatArray:
+    """Return cells (k,) as numbers: of categories how many of the cells are of the same one."""
+    if cells.dtype.kind in "fiub":
+        return np.asarray(cells, dtype=np.float64)
+    counts = Counter(map(str, cells.tolist()))
+    return np.array([counts[str(cell)] for cell in cells.tolist()], dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -320,23 +329,57 @@ class TableRows:
         """
         if self.ground is None:
             raise ValueError("the rows have no baselines yet")
-        perturbation, k = self.perturbation, self.copies
-        stays = np.ones((len(masks), len(perturbation.names) + 1), dtype=bool)  # the last is held
-        stays[:, :-1][:, self.ground.moves[row]] = masks
-        kept = stays[:, perturbation.owners]
+        k = self.copies
+        kept = self._kept(row, masks)
         own = slice(row * k, (row + 1) * k)
         if self._numbers is not None:
             mine, theirs = self._numbers
-            made = np.where(kept[:, None], mine[row], theirs[None, own])
-            return pd.DataFrame(
-                made.reshape(-1, len(perturbation.columns)), columns=list(perturbation.columns)
-            )
+            made = np.empty((len(masks), k, kept.shape[1]))  # row by row, as models read it
+            made[:] = theirs[own]
+            np.copyto(made, mine[row], where=kept[:, None])
+            flat = made.reshape(-1, made.shape[-1])
+            return pd.DataFrame(flat, columns=self._header, copy=False)
         columns = {}
         for j, (c, (mine, theirs)) in enumerate(self._cells.items()):
             both = np.concatenate([mine[row : row + 1], theirs[own]])
             places = np.where(kept[:, j, None], 0, 1 + np.arange(k)).ravel()
             columns[c] = pd.Series(both[places], dtype=mine.dtype, copy=False)
         return pd.DataFrame(columns)
+
+    def masked_on(self, row: int, masks: BoolArray, baselines: IntArray) -> pd.DataFrame:
+        """Return the inputs (m,) of masks (m, n), each on one baseline (``DealtRows``)."""
+        kept, own = self._kept(row, masks), row * self.copies + baselines
+        if self._numbers is not None:
+            mine, theirs = self._numbers
+            made = theirs[own]
+            np.copyto(made, mine[row], where=kept)
+            return pd.DataFrame(made, columns=self._header, copy=False)
+        cells = {}
+        for j, (c, (mine, theirs)) in enumerate(self._cells.items()):
+            both = theirs[own]
+            both[kept[:, j]] = mine[row]
+            cells[c] = pd.Series(both, dtype=mine.dtype, copy=False)
+        return pd.DataFrame(cells)
+
+    def _kept(self, row: int, masks: BoolArray) -> BoolArray:
+        """Return where each column keeps the row's own cell (m, c), of masks (m, n)."""
+        moves, owners = self.moves[row], self.perturbation.owners
+        if moves.all() and owners == list(range(len(moves))):
+            return masks
+        stays = np.ones((len(masks), self.n_all + 1), dtype=bool)  # the last is held
+        stays[:, :-1][:, moves] = masks
+        return stays[:, owners]
+
+    def baseline_numbers(self, row: int) -> tuple[FloatArray, IntArray]:
+        """Return what tells the baselines of a row from each other (``DealtRows``)."""
+        k, moves = self.copies, self.moves[row]
+        owners = np.append(np.where(moves, np.cumsum(moves) - 1, -1), -1)[self.perturbation.owners]
+        if self._numbers is not None:
+            made = self._numbers[1][row * k : (row + 1) * k]
+        else:
+            cells = [theirs[row * k : (row + 1) * k] for _, theirs in self._cells.values()]
+            made = np.column_stack([_as_numbers(part) for part in cells])
+        return made[:, owners >= 0], owners[owners >= 0]
 
     def between(self, row: int, shares: FloatArray) -> pd.DataFrame:
         """
@@ -394,6 +437,11 @@ class TableRows:
         for column, owner in enumerate(self.perturbation.owners):
             whole[:, owner] += parts[:, column]
         return np.take_along_axis(whole, self.places[rows], axis=1)
+
+    @cached_property
+    def _header(self) -> "pd.Index[Any]":
+        """The columns, as a table has them: made once, for it takes longer than small tables."""
+        return pd.Index(list(self.perturbation.columns))
 
     @cached_property
     def _cells(self) -> dict[str, tuple[Any, Any]]:

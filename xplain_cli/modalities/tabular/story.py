@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from xplain_cli.modalities import Story
+import numpy as np
+import pandas as pd
+
+from xplain_cli.errors import UsageError
+from xplain_cli.modalities import Pictured, Story
 from xplain_cli.output.cells import cleaned, listed
 
 
@@ -34,6 +38,24 @@ def _removed(n_features: int, n_changed: int | None, origin: str | None) -> str:
     return f"With {which} its {n_features} features as in the baseline{where}"
 
 
+def _pictured(rows: Any, place: int, grid: tuple[int, int] | None) -> Pictured | None:
+    """Lay the columns of a row out as the pixels of a picture, where a grid says how they lie."""
+    if grid is None:
+        return None
+    table = rows.inputs
+    height, width = grid
+    if height * width != table.shape[1]:
+        raise UsageError(
+            f"--grid {height}x{width} has {height * width} pixels, and the model takes"
+            f" {table.shape[1]} columns"
+        )
+    owners = getattr(rows.perturbation, "owners", range(table.shape[1]))
+    values = pd.to_numeric(table.iloc[place], errors="coerce").to_numpy(dtype=np.float64)
+    return Pictured(
+        np.nan_to_num(values).reshape(grid), np.array(owners, dtype=np.int64).reshape(grid)
+    )
+
+
 STORY = Story(
     rows="tables",
     feature="feature",
@@ -42,4 +64,5 @@ STORY = Story(
     spoken=_spoken,
     removed=_removed,
     any_baseline=True,
+    pictured=_pictured,
 )

@@ -4,13 +4,15 @@ A text is cut at white space. A piece has a state for every choice of its units 
 state has its terms, found by the vectoriser's own analyser; a masked text is the sum of the states
 of its pieces. Terms of several words (n-grams) are found by walking over the pieces once, for all
 masks together. Which vectorisers allow it is read off them (``token_patterns``), and which texts,
-off the text; a few masks of each are counted as strings all the same.
+off the text. So the counts are right by construction; of one text in 16, chosen by its
+own letters, a few masks are counted as strings all the same.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
+from zlib import crc32
 
 import numpy as np
 
@@ -31,7 +33,7 @@ from xplain_cli.models.estimators.masked_terms import (
 from xplain_cli.models.estimators.token_patterns import counts_pieces, keeps_blanks
 from xplain_cli.models.responses import expand
 
-_TRIED = 4
+_TRIED, _TRIED_TEXTS = 4, 16
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class _Masked:
     masks: Masks
 
     def strings(self) -> Iterator[tuple[int, str]]:
-        """Yield a few of the masks with their strings."""
+        """Yield a few of the masks with their strings, of some texts."""
+        if crc32(self.text.encode("utf-8", "surrogatepass")) % _TRIED_TEXTS:
+            return
         tried = np.unique(np.linspace(0, len(self.masks) - 1, _TRIED).astype(np.int64))
         for row in tried.tolist():
             yield row, without_units(self.text, self.spans, self.masks.masks[row])

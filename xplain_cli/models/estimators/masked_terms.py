@@ -98,6 +98,7 @@ class Masks:
     def __init__(self, masks: BoolArray) -> None:
         self.masks = masks
         self._by_unit = np.ascontiguousarray(masks.T)
+        self._alone: dict[tuple[int, bool], IntArray] = {}
 
     def __len__(self) -> int:
         """Return the number of masks."""
@@ -105,11 +106,21 @@ class Masks:
 
     def rows(self, piece: TextPiece, number: int) -> IntArray:
         """Return the masks in which a piece is in its state *number*."""
+        units = piece.units
+        if len(units) == 1:
+            return self._of_one(units[0], stays=bool(number))
         holds = np.ones(len(self.masks), dtype=bool)
-        for place, unit in enumerate(piece.units):
+        for place, unit in enumerate(units):
             stays = self._by_unit[unit]
             holds &= stays if number >> place & 1 else ~stays
         return np.flatnonzero(holds)
+
+    def _of_one(self, unit: int, *, stays: bool) -> IntArray:
+        """Return the masks in which a unit stays, or goes."""
+        if (unit, stays) not in self._alone:
+            holds = self._by_unit[unit] if stays else ~self._by_unit[unit]
+            self._alone[unit, stays] = np.flatnonzero(holds)
+        return self._alone[unit, stays]
 
 
 class Terms:
@@ -126,12 +137,24 @@ class Terms:
 
     def matrix(self, columns: IntArray, values: FloatArray, shape: tuple[int, int]) -> Any:
         """Return the sparse matrix in which term i adds ``values[i]`` to column ``columns[i]``."""
-        from scipy.sparse import coo_matrix
+        from scipy.sparse import csc_matrix
 
-        sizes = [len(rows) for rows in self._rows]
-        rows = np.concatenate([*self._rows, np.empty(0, dtype=np.int64)])
-        entries = np.repeat(values, sizes), (rows, np.repeat(columns, sizes))
-        return coo_matrix(entries, shape=shape).tocsr()
+        order = np.argsort(columns, kind="stable")  # column by column: nothing is left to sort
+        chosen = [self._rows[i] for i in order.tolist()]
+        sizes = np.array([len(rows) for rows in chosen], dtype=np.int64)
+        rows = np.concatenate([*chosen, np.empty(0, dtype=np.int64)])
+        starts = np.zeros(shape[1] + 1, dtype=np.int32)
+        np.add.at(starts, columns[order] + 1, sizes)
+        entries = (
+            np.repeat(values[order], sizes),
+            rows.astype(np.int32),
+            starts.cumsum(dtype=np.int32),
+        )
+        made = csc_matrix(entries, shape=shape, copy=False).tocsr()
+        made.has_sorted_indices = True
+        if len(np.unique(columns)) < len(columns):  # terms of one column stand side by side
+            made.sum_duplicates()
+        return made
 
     def of_row(self, row: int) -> Counter[str]:
         """Return how often a mask holds each term."""

@@ -49,6 +49,7 @@ from xplain_cli.models.estimators.columns import (
     takes_texts,
 )
 from xplain_cli.models.estimators.networks import estimator_gradient
+from xplain_cli.models.estimators.redrawing import layers_of, redraw_estimator, why_no_layers
 from xplain_cli.models.estimators.trees import leaf_boxes, why_no_trees
 from xplain_cli.models.pickles.object_graph import held_by
 from xplain_cli.models.responses import Answer, are_labels, expand, settle_answer
@@ -90,11 +91,14 @@ class EstimatorModel:
         """Leaves of tree models, which trees and forests add up row by row; gradients of others."""
         kind, why = type(self.estimator), why_no_trees(self.estimator)
         alone = kind.__module__.startswith("sklearn.") and kind.__name__.startswith(_ROW_BY_ROW)
+        fixed = why_no_layers(self.estimator)
+        lacking = {"leaves": why, "redrawable": fixed}
         return Capabilities(
             leaves=None if why else partial(leaf_boxes, self.estimator, self.signature),
             gradient=partial(estimator_gradient, self.estimator, self.signature, self._inputs),
+            redrawable=None if fixed else partial(layers_of, self.estimator),
             row_by_row=alone,
-            why_not={"leaves": why} if why else {},
+            why_not={name: reason for name, reason in lacking.items() if reason},
         )
 
 
@@ -152,6 +156,8 @@ class Estimator:
                 f"{self.source}: its first step splits texts into words", "text"
             )
         single_threaded(self.estimator)
+        if self.recipe.redraw is not None:
+            redraw_estimator(self.estimator, self.recipe.redraw)
         self.columns = fitted_names(self.estimator)
         self.n_columns = fitted_width(self.estimator)
         places = self.columns or tuple(map(str, range(self.n_columns or 0)))

@@ -26,7 +26,7 @@ from xplain_cli.models.estimators.columns import fitted_names, fitted_width, inn
 from xplain_cli.models.estimators.coordinates import Coordinates, behind, beside, coordinates_of
 from xplain_cli.models.gradients import IDENTITY, INPUT, SHARES, SIGMOID, SOFTMAX, Gradient
 
-_NETWORKS = frozenset({"MLPClassifier", "MLPRegressor"})
+NETWORKS = frozenset({"MLPClassifier", "MLPRegressor"})
 _LINEAR = frozenset({
     *("ARDRegression", "BayesianRidge", "ElasticNet", "ElasticNetCV", "HuberRegressor", "Lars"),
     *("LarsCV", "Lasso", "LassoCV", "LassoLars", "LassoLarsCV", "LassoLarsIC", "LinearRegression"),
@@ -41,9 +41,9 @@ _CLASSIFIERS = frozenset({
     "SGDClassifier",
 })
 _LOG_LINKS = frozenset({"GammaRegressor", "PoissonRegressor", "TweedieRegressor"})
+LINEAR_MODELS = _LINEAR | _CLASSIFIERS | _LOG_LINKS
 HIDDEN = "hidden_"
 """What the name of a hidden layer begins with; its number follows, counted from 1."""
-
 _FOLLOWED = "needs a network or a linear model that NumPy can follow"
 
 
@@ -221,9 +221,9 @@ def _read(estimator: Any, names: Sequence[str], outputs: int, response: str) -> 
         return _voted(model, names, outputs, response)
     if not type(model).__module__.startswith("sklearn."):
         raise UnableError(f"{_FOLLOWED}, and {name} is no estimator of scikit-learn's own")
-    if name in _NETWORKS:
+    if name in NETWORKS:
         found = _network(model, outputs, response)
-    elif name in _LINEAR | _CLASSIFIERS | _LOG_LINKS:
+    elif name in LINEAR_MODELS:
         found = _linear(model, outputs, response)
     else:
         raise UnableError(f"{_FOLLOWED}, not {name}")

@@ -38,8 +38,10 @@ from xplain_cli.models.torch.archive import (
 from xplain_cli.models.torch.export import Program, judge_export
 from xplain_cli.models.torch.gradients import Asked, torch_gradient
 from xplain_cli.models.torch.layer_names import StoredLayer
+from xplain_cli.models.torch.redrawing import module_layers, redraw_module
 from xplain_cli.models.torch.script import is_harmless, judge_code, judge_pickles
 
+_NO_LAYERS = "needs layers of weights to draw anew, and this module has no parameters (frozen?)"
 _FORMS = {"export": "torch.export", "script": "TorchScript", "pickle": "a pickled module"}
 
 
@@ -117,7 +119,12 @@ class TorchModel:
             self.signature,
             network.layers,
         )
-        return Capabilities(gradient=partial(torch_gradient, asked))
+        layered = bool(module_layers(network.module))
+        return Capabilities(
+            gradient=partial(torch_gradient, asked),
+            redrawable=partial(module_layers, network.module) if layered else None,
+            why_not={} if layered else {"redrawable": _NO_LAYERS},
+        )
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
@@ -286,6 +293,8 @@ def open_torch(recipe: ModelRecipe, stored: ModelContent) -> LoadedTorch:
             f"{path}: torch {torch.__version__} cannot open this file of {_FORMS[archive.form]}:"
             f" {_reason(error)}; export it again with that version"
         ) from error
+    if recipe.redraw is not None:
+        redraw_module(network.module, recipe.redraw)
     return LoadedTorch(recipe, stored.sha256, network)
 
 
