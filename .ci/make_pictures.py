@@ -51,9 +51,8 @@ def heatmap(folder: Path) -> None:
     """Take the weights of one scene, drawn on it."""
     out = folder / "scene"
     prepared = ("--rescale", "1/255", "--mean", ".5", "--std", ".25")
-    xplain(
-        "image", SCENES / "scenes.onnx", SCENES / "scenes", *prepared, "--rows", "0:1", "-o", out
-    )
+    words = ("image", SCENES / "scenes.onnx", SCENES / "scenes", *prepared, "--rows", "0:1")
+    xplain(folder, *words, "-o", out)
     (drawn,) = (out / "overlays").glob("*.png")
     shutil.copy(drawn, PICTURES / "heatmap.png")
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 from written import some_records
 
@@ -122,3 +123,21 @@ def test_the_summary_names_the_most_frequent_reasons_of_failed_rows(capsys):
     assert first == f"{'  1,200 failed':<31} line 3 is ragged"
     assert second.startswith(f"{'  2 failed':<31} a\\x1b[2Jxxx")
     assert len(second) < 450
+
+
+def test_what_is_measured_at_each_step_is_told_with_the_time_left(monkeypatch, capsys):
+    monkeypatch.setattr("xplain_cli.console.EVERY", 0.0)
+    with Console(log_json=True).measures("steps", 40, 10) as tell:
+        tell(11, {"class": 0.25})
+    told = json.loads(capsys.readouterr().err)
+    assert told.pop("seconds_left") >= 0
+    assert told == {"event": "progress", "step": 11, "total": 40, "class": 0.25}
+    with Console().measures("steps", 40, 0) as tell:
+        tell(10, {"class": 0.25})
+    assert re.fullmatch(
+        r"10 of 40 steps: class 0\.25, at most \d+ s left\n", capsys.readouterr().err
+    )
+    with Console(quiet=True).measures("steps", 40, 0) as tell:
+        tell(10, {"class": 0.25})
+    Console(quiet=True).event("snapshot", "a line", {"step": 1})
+    assert not capsys.readouterr().err

@@ -5,9 +5,10 @@ import numpy as np
 POOL, AROUND, RERUNS, MASKS, FREE_MASKS, COALITIONS, ORDERS, BACKGROUND, CURVES, NOISE = range(10)
 TRAINING, REDRAWN = 10, 11
 RULE = (
-    "numpy SeedSequence of: (0, seed, repeat) for the shared pool; (1, seed, SHA-256 of the row's"
-    " values, repeat) for draws around a row; (2, seed, number of error factors) for predicted"
-    " reruns, (2, seed) for weights that rest on the row alone;"
+    "numpy SeedSequence of: (0, seed, repeat) for the shared pool, (0, seed, repeat, column)"
+    " for columns that have a sequence of their own; (1, seed, SHA-256 of the row's values, repeat)"
+    " for draws around a row; (2, seed, number of error factors) for predicted reruns,"
+    " (2, seed) for weights that rest on the row alone;"
     " (3, seed, number of features, repeat) for masks, which rows with as many features share;"
     " (4, ...) for masks that the model is not asked on; (5, ...) for coalitions of Kernel SHAP,"
     " (5, ..., number of baselines) where they are dealt among these;"

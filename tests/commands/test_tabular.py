@@ -61,7 +61,7 @@ def test_the_id_column_names_rows(explain, cancer):
 
 
 def test_kept_columns_are_carried_as_they_stand(explain, cancer):
-    _, weights, stability = explain(cancer, "--keep", "id")
+    _, weights, stability = explain(cancer, "--keep", "id", "--keep", "id")
     assert [line["id"] for line in stability[:2]] == ["p0", "p1"]
     assert weights[-1]["id"] == "p59"
 

@@ -39,6 +39,11 @@ def test_missing_names_are_refused_with_the_nearest():
     )
 
 
+def test_an_array_cannot_be_told_to_rename_its_columns():
+    with pytest.raises(RefusedError, match="columns have no names: write them into a first line"):
+        match(["0", "1"], ["a", "b"])
+
+
 def test_names_that_differ_in_case_and_blanks_are_the_nearest():
     with pytest.raises(RefusedError, match="'Age' - did you mean ' AGE'; it has"):
         match([" AGE", "ago"], ["Age"])

@@ -13,6 +13,7 @@ from sklearn.svm import SVC
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.models import Signature
+from xplain_cli.models.responses import to_matrix
 
 STREAM = np.random.default_rng(0)
 
@@ -86,3 +87,8 @@ def test_clusterers_failures_and_nan_are_refused_with_a_way_out(opened):
     broken.intercept_ = np.nan
     with pytest.raises(RefusedError, match="predict answered nan on 80 of the first 80 rows"):
         opened(broken).settle(TABLE)
+
+
+def test_complex_numbers_are_no_answer():
+    with pytest.raises(ValueError, match="answers complex numbers"):
+        to_matrix(np.array([1 + 2j, 3]))

@@ -54,7 +54,7 @@ class TrainingRecipe:
     rate: float = 5e-4
     penalty: float = 10.0
     class_weight: float = 5.0
-    similarity: float = 12.0
+    similarity: float = 18.0
     reconstruction: float = 5.0
     noise: float = 0.5
 

@@ -14,17 +14,20 @@ from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 SHARP = 3.0
 """What the category of a row has over the others before the generator adds its word."""
 
-_BLOCK = 64
+_BLOCK, _FEW = 64, 4  # rows; pictures that are convolved
 
 
 def _in_blocks(
-    work: Callable[[FloatArray, FloatArray], FloatArray], first: FloatArray, second: FloatArray
+    work: Callable[[FloatArray, FloatArray], FloatArray],
+    first: FloatArray,
+    second: FloatArray,
+    size: int = _BLOCK,
 ) -> FloatArray:
     """Return what *work* makes of rows, asked in blocks of one size, the last one filled up."""
-    places = np.minimum(np.arange(-(-len(first) // _BLOCK) * _BLOCK), len(first) - 1)
+    places = np.minimum(np.arange(-(-len(first) // size) * size), len(first) - 1)
     made = [
-        work(first[places[at : at + _BLOCK]], second[places[at : at + _BLOCK]])
-        for at in range(0, len(places), _BLOCK)
+        work(first[places[at : at + size]], second[places[at : at + size]])
+        for at in range(0, len(places), size)
     ]
     return np.concatenate(made)[: len(first)] if made else np.empty((0, first.shape[1]))
 
@@ -107,9 +110,14 @@ class Generator:
     def _layers(self) -> list[tuple[FloatArray, FloatArray]]:
         return list(zip(self.weights[::2], self.weights[1::2], strict=True))
 
+    @property
+    def is_convolutional(self) -> bool:
+        """Whether it looks at pixels with their neighbours."""
+        return self.weights[0].ndim == 4
+
     def _rest(self, vectors: FloatArray, words: FloatArray) -> FloatArray:
         """Return what it adds (m, D) before the ends of the range are seen to."""
-        if self.weights[0].ndim == 4:
+        if self.is_convolutional:
             return self._drawn(vectors, words)
         made = np.concatenate([vectors, words], axis=1)
         for i, (matrix, shift) in enumerate(self._layers):
@@ -143,7 +151,8 @@ class Generator:
         classes : (m,)
         """
         words = np.eye(self.outputs)[classes]
-        added = _in_blocks(self._rest, vectors, words)
+        size = _FEW if self.is_convolutional else _BLOCK
+        added = _in_blocks(self._rest, vectors, words, size)
         numbers = self.form.is_number
         whole = np.where(numbers, vectors + 2 * np.tanh(added), SHARP * vectors + added)
         return np.where(fixed, vectors, self.form.settled(whole))

@@ -29,7 +29,10 @@ from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.models.gradients import IDENTITY, SOFTMAX, Gradient, Readout, linked
 from xplain_cli.seeds import TRAINING, stream
 
-_HELD_SHARE, _MOST_HELD, _MOST_PAIRS = 5, 400, 2000
+_HELD_SHARE, _MOST_HELD = 5, 400
+_MOST_PAIRS, _MOST_DRAWN = 2000, 400
+"""Pairs that a generator is measured on at most; one that draws pictures."""
+
 _WAVES, _RIDGE = 1024, 1e-2
 _LEAST_ROWS = 20
 _SHOWN = 10
@@ -48,7 +51,14 @@ class ClassHead:
         return np.asarray(outputs.argmax(axis=1), dtype=np.int64)
 
     def loss(self, points: FloatArray, classes: IntArray) -> tuple[float, FloatArray]:
-        """Return the mean of -log p of the classes, and its derivatives (m, ...) by the points."""
+        """
+        Return the mean of -log p of the classes, and its derivatives (m, ...) by the points.
+
+        Raises
+        ------
+        RefusedError
+            The model answers what is no number.
+        """
         pairs = np.column_stack([classes, np.full(len(classes), -1)])
         readout = Readout(pairs, self.link, "log-odds")
 
@@ -58,7 +68,13 @@ class ClassHead:
             return np.asarray(-less[:, None] * by_scores / len(scores))
 
         derivatives, scores = self.gradient.derive(points, slopes)
-        return float(np.logaddexp(0.0, -readout.read(scores)[0]).mean()), derivatives
+        loss = float(np.logaddexp(0.0, -readout.read(scores)[0]).mean())
+        if not (np.isfinite(loss) and np.isfinite(derivatives).all()):
+            raise RefusedError(
+                "ganmex: the model's scores, or their derivatives, are no numbers between two rows"
+                " that it answers; take -b nearest"
+            )
+        return loss, derivatives
 
 
 def class_head(gradient: Gradient, points: FloatArray) -> ClassHead:
@@ -188,15 +204,16 @@ def measured_rates(lesson: Lesson, head: ClassHead, generator: Generator, seed: 
     Parameters
     ----------
     lesson
-        Rows; of more than 2,000 pairs some are drawn.
+        Rows; of very many pairs some are drawn.
     """
     classes = head.classes(lesson.points)
     wanted = np.flatnonzero(generator.known)
     pairs = np.array([(i, k) for i, own in enumerate(classes.tolist()) for k in wanted if k != own])
     if not len(pairs):
         raise RefusedError("ganmex: the model puts all rows in one class, and there is no other")
-    if len(pairs) > _MOST_PAIRS:
-        order = stream(TRAINING, seed, 0, PAIRS).permutation(len(pairs))[:_MOST_PAIRS]
+    most = _MOST_DRAWN if generator.is_convolutional else _MOST_PAIRS
+    if len(pairs) > most:
+        order = stream(TRAINING, seed, 0, PAIRS).permutation(len(pairs))[:most]
         pairs = pairs[np.sort(order)]
     some, targets = lesson.of(pairs[:, 0]), pairs[:, 1]
     made = generator.made(some.vectors, some.fixed, targets)

@@ -51,8 +51,8 @@ def train(options: Options) -> int:
     stopped, with the same command, and ends with the same bytes.
 
     Example: xplain baselines train ganmex model.pkl data.csv -o G.xplain
-    Example: xplain baselines train ganmex digits.pkl digits.npy -o G.xplain --steps 4000 --seed 1
-    Example: xplain baselines train ganmex model.pt2 photos/*.png -o G.xplain --rescale 1/255
+    Example: xplain baselines train ganmex digits.pkl digits.npy -o G.xplain -s 1
+    Example: xplain baselines train ganmex m.pt2 *.png -o G.xplain --rescale 1/255
     """
     sources, training = options.group(runs.Sources), options.group(Training)
     typed = "type xplain baselines train ganmex MODEL DATA -o G.xplain"

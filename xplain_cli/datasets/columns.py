@@ -87,7 +87,7 @@ def _check_present(available: Sequence[str], wanted: Sequence[str], where: str) 
     more = f", ... ({len(missing)} in all)" if len(missing) > _SHOWN else ""
     places = tuple(available) == tuple(map(str, range(len(available))))
     way_out = (
-        "an array has no names: write it as csv or parquet with them"
+        "its columns have no names: write them into a first line, of an array as csv or parquet"
         if places and len(available) >= len(wanted)
         else "rename them in the table"
     )

@@ -171,8 +171,8 @@ def learn(request: Request, training: Training, path: Path, console: Console) ->
     """
     opened = open_inputs(request)
     check_trainable(len(classes_named(opened.signature)))
-    gradient = _gradient(opened)
     examples = opened.modality.examples(opened.model)
+    gradient = _gradient(opened)
     for note in (*opened.notes, *examples.notes):
         console.note(note)
     recipe = _recipe(training, examples)
@@ -236,7 +236,7 @@ def _fact_lines(learned: LearnedFile) -> Iterator[str]:
     facts, form = learned.facts, learned.space.form
     recipe = facts["recipe"]
     shape = f"{form.width} numbers" if form.shape is None else " x ".join(map(str, form.shape))
-    kind = "convolutional" if learned.generator.weights[0].ndim == 4 else "three hidden layers"
+    kind = "convolutional" if learned.generator.is_convolutional else "three hidden layers"
     known = zip(learned.outputs, learned.generator.known, strict=True)
     yield "kind      ganmex: a generator that moves a row to another class"
     yield f"model     SHA-256 {learned.model_sha256}"

@@ -106,4 +106,5 @@ def rows_of(request: Request, chunk: Chunk) -> Rows:
     ids: list[Any] = list(range(chunk.start, chunk.start + len(chunk.table)))
     if request.ids.id_column:
         ids = chunk.ids(request.ids.id_column)
-    return Rows(chunk.start, ids, chunk.carried[list(request.ids.keep)], chunk.reasons)
+    kept = list(dict.fromkeys(request.ids.keep))  # one that is named twice is one column
+    return Rows(chunk.start, ids, chunk.carried[kept], chunk.reasons)

@@ -71,7 +71,7 @@ OPTIONAL_KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = 
 MEMBER_KINDS = frozenset({"pickle", "skops"})
 """Stored forms that may hold a dict, of which one member is the model."""
 
-REDRAWN_KINDS = frozenset({"scikit-learn", "torch"})
+REDRAWN_KINDS = frozenset({"onnx", "scikit-learn", "torch"})
 """Kinds of models whose layers can be drawn anew."""
 
 PICTURE_KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = {

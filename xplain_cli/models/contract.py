@@ -192,7 +192,7 @@ class MaskedText:
 _NEEDED = {
     "leaves": "needs a tree model",
     "gradient": "needs a model that gives gradients",
-    "redrawable": "needs layers of weights to draw anew, of a scikit-learn or torch model",
+    "redrawable": "needs layers of weights to draw anew, of scikit-learn, torch or ONNX",
 }
 
 

@@ -1,9 +1,10 @@
 """Says what a model file holds, importing nothing that it names (``xplain inspect``)."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from xplain_cli.errors import RefusedError
@@ -222,8 +223,27 @@ def _inspect_pickle(stored: ModelContent, member: str | None = None) -> Inspecti
     )
 
 
+def _derivatives(path: str, stored: ModelContent, outputs: Sequence[str]) -> Iterator[str]:
+    """Yield which outputs of an ONNX model have gradients, by the names of its operators alone."""
+    from xplain_cli.models.onnx.conversion import unknown_operators
+    from xplain_cli.models.onnx.programs import DamagedError, read_program
+
+    try:
+        program = read_program(stored.data, Path(path).resolve().parent)
+        for name in outputs:
+            unknown = unknown_operators(program, name)
+            listed = ", ".join(map(_shown, unknown[:_CLASSES_SHOWN]))
+            more = ", ..." if len(unknown) > _CLASSES_SHOWN else ""
+            yield f"gradients of {name}: " + (
+                f"none, through {listed}{more}" if unknown else "all operators known"
+            )
+    except (DamagedError, IndexError):
+        yield "gradients: none, its graph has an odd form"
+
+
 def _inspect_onnx(path: str, stored: ModelContent) -> Inspection:
     from xplain_cli.models.onnx.files import check_file
+    from xplain_cli.models.onnx.layers import file_layers
     from xplain_cli.models.onnx.model import Runner, is_matrix
 
     check_file(path, stored.data)
@@ -234,8 +254,17 @@ def _inspect_onnx(path: str, stored: ModelContent) -> Inspection:
         for word, slots in (("input", inputs), ("output", outputs))
         for one in slots
     ]
+    scores = [one.name for one in outputs if "float" in one.type or "map" in one.type]
+    lines += _derivatives(path, stored, scores)
     columns = None if is_matrix(inputs) else tuple(one.name for one in inputs)
-    return Inspection("onnx", stored.sha256, stored.size, tree=tuple(lines), columns=columns)
+    return Inspection(
+        "onnx",
+        stored.sha256,
+        stored.size,
+        tree=tuple(lines),
+        columns=columns,
+        layers=file_layers(path, inputs, scores),
+    )
 
 
 def _inspect_data(path: str, stored: ModelContent, member: str | None) -> Inspection:

@@ -70,8 +70,10 @@ def to_matrix(answer: Any) -> FloatArray:
     Raises
     ------
     ValueError
-        It is not numeric, or has more than two axes.
+        It is not numeric, of complex numbers, or has more than two axes.
     """
+    if np.iscomplexobj(answer):  # NumPy would warn, and leave a part of each number out
+        raise ValueError("answers complex numbers")
     matrix = np.asarray(answer, dtype=np.float64)
     if matrix.ndim > 2:
         matrix = matrix.reshape([len(matrix), *(n for n in matrix.shape[1:] if n != 1)])

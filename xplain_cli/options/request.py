@@ -93,7 +93,10 @@ _GROUPS: dict[str, type] = {
     for field in fields(Request)
     if isinstance(field.type, type) and hasattr(field.type, "panel")
 }
-_FACTS = tuple(field.name for field in fields(Request) if field.name not in _GROUPS)
+_NEVER_KEPT = {"redrawn"}  # no run is kept of a model whose layers were drawn anew
+_FACTS = tuple(
+    field.name for field in fields(Request) if field.name not in _GROUPS.keys() | _NEVER_KEPT
+)
 
 
 def stored_form(request: Request) -> dict[str, Any]:

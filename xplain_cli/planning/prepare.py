@@ -189,7 +189,7 @@ def make_plan(request: Request, opened: Inputs, chosen: Choices) -> Plan:
     selection: dict[str, Any] = {
         "rows": [opened.start, opened.stop],
         "id_column": request.ids.id_column,
-        "keep": list(request.ids.keep),
+        "keep": list(dict.fromkeys(request.ids.keep)),
         "values": not request.result.no_values,
         "repeats": request.result.write_repeats,
     }

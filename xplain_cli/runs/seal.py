@@ -15,12 +15,20 @@ RESULTS = "run_results.json"
 _BESIDE = "beside:"  # of files that lie beside the file that the user named
 
 
+_STAMP = ".snakemake_timestamp"
+"""An empty file by which Snakemake marks folders that one of its rules has made."""
+
+
 def _below(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder that stay; salt and locks do not."""
+    """Yield the files of a folder that stay; salt, locks and stamps do not."""
     for path in sorted(folder.rglob("*")):
         passing = path.name in {MARKER, SALT} or path.name.endswith((ASIDE, ".lock"))
-        if path.is_file() and not passing:
+        if path.is_file() and not passing and not _is_stamp(path):
             yield path
+
+
+def _is_stamp(path: Path) -> bool:
+    return path.name == _STAMP and not path.is_symlink() and path.stat().st_size == 0
 
 
 def _kept(place: RunPlace, map_folders: Sequence[str]) -> dict[str, Path]:

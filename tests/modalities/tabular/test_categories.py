@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from running import SMALL, rows_of
 from stored_cases import people
@@ -58,6 +59,16 @@ def test_a_row_with_an_unknown_category_fails_and_says_which(explained, name):
     )
     assert note in done.err
     assert "background: 3 rows that cannot be used are left out" in done.err
+
+
+def test_a_model_of_dates_as_categories_is_refused(explained):
+    table = people().assign(zip=np.resize(pd.date_range("2024-01-01", periods=4), 60))
+    done, _ = explained(fitted(encoders()["one hot"], table), table)
+    assert done.code == 3
+    assert "m.pkl: column 'zip': its categories are of the type " in done.err
+    assert "fit the model with texts instead (astype(str))" in done.err
+    texts = table.assign(zip=table["zip"].astype(str))
+    assert explained(fitted(encoders()["one hot"], texts), texts)[0].code == 0
 
 
 def test_categories_of_the_model_are_values_too(explained, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xplain_cli.modalities.tabular.draws import row_keys
+from xplain_cli.modalities.tabular.draws import _uniform, row_keys
 from xplain_cli.modalities.tabular.fit import table_law
 
 
@@ -20,6 +20,24 @@ def frame(rng, rows=120):
 def law_of(table, discretizer="quartile", **rest):
     kinds = dict.fromkeys(table.columns, "number")
     return table_law(table, kinds, discretizer, discrete=frozenset({"kind"}), **rest)
+
+
+def test_no_column_of_a_wide_table_stands_in_a_fixed_relation_to_another():
+    """In any seed: a column would take over the effects of the other."""
+    columns, quarters, eighths, worst = 128, 4, 8, []
+    for seed in range(6):
+        points = _uniform(columns, 1024, (0, seed, 0))
+        first = [((points * quarters).astype(int) == a).astype(np.float32) for a in range(quarters)]
+        other = [((points * eighths).astype(int) == b).astype(np.float32) for b in range(eighths)]
+        cells = [a.T @ b * quarters * eighths / 1024 - 1 for a in first for b in other]
+        worst.append(np.abs(cells).max(axis=0))
+    found = np.mean(worst, axis=0)
+    np.fill_diagonal(found, 0)
+    assert found.max() < 0.8  # 1 where cells are empty, or twice as full, in every seed
+
+
+def test_few_columns_have_one_sequence():
+    assert (_uniform(31, 1024, (0, 1, 2))[:, :5] == _uniform(40, 1024, (0, 1, 2))[:, :5]).all()
 
 
 def test_statistics_do_not_depend_on_row_order(rng):

@@ -90,3 +90,17 @@ def test_an_honest_forest_passes_and_its_numbers_are_skipped():
     data = to_onnx(forest, rows[:1]).SerializeToString()
     assert find_excess(data, 0) is None
     assert onnx.load_from_string(data).graph.node
+
+
+def test_functions_of_a_file_are_looked_through():
+    out = [helper.make_opsetid("", 17)]
+    calm = helper.make_node("Relu", ["v"], ["w"])
+    huge = helper.make_node("Constant", [], ["n"], value_ints=[HUGE])
+    filled = helper.make_node("ConstantOfShape", ["n"], ["w"])
+    for nodes, found in (
+        ([calm], None),
+        ([huge, filled], f"a ConstantOfShape of more than {2**28} numbers"),
+    ):
+        made = model(helper.make_node("Own", ["x"], ["y"], domain="own"))
+        made.functions.append(helper.make_function("own", "Own", ["v"], ["w"], nodes, out))
+        assert find_excess(made.SerializeToString(), 0) == found

@@ -109,6 +109,7 @@ def test_a_file_is_told_by_its_content(tmp_path):
     assert found.tree == (
         "input X: tensor(float) ['any', 3]",
         "output variable: tensor(float) ['any', 1]",
+        "gradients of variable: all operators known",
     )
     assert onnx.load(path).graph.name
 

@@ -205,3 +205,21 @@ def test_whole_numbers_have_no_path(tmp_path):
     table = pd.DataFrame(np.ones((4, 3)))
     with pytest.raises(UnableError, match="takes int64"):
         loaded.bind(loaded.settle(table)).capabilities.gradient()
+
+
+def test_a_value_times_itself_is_no_line(tmp_path):
+    class Squared(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.enter = torch.nn.Linear(3, 4)
+
+        def forward(self, x):
+            held = self.enter(x)
+            return held * held
+
+    path = tmp_path / "squared.pt2"
+    path.write_bytes(file_of(Squared(), (3,)))
+    loaded = load_model(ModelRecipe(str(path)))
+    table = pd.DataFrame(inputs((3,)))
+    gradient = loaded.bind(loaded.settle(table)).capabilities.gradient()
+    assert (gradient.kinks, gradient.smooth) == (None, True)

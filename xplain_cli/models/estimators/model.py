@@ -1,6 +1,7 @@
 """Fitted scikit-learn estimators and whatever predicts as they do."""
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import (
     Batch,
     Capabilities,
+    Levels,
     Model,
     ModelRecipe,
     OtherModalityError,
@@ -57,6 +59,7 @@ from xplain_cli.targets import of_several
 
 _T = TypeVar("_T")
 _ROW_BY_ROW = ("DecisionTree", "ExtraTree", "RandomForestC", "RandomForestR")
+_CELLS = (str, int, float, np.bool_, np.integer, np.floating, type(None))
 RESPONSES = ("predict_proba", "decision_function", "predict")
 
 
@@ -133,6 +136,17 @@ def _by_position(batch: pd.DataFrame) -> bool:
     return list(batch.columns) == list(map(str, range(batch.shape[1])))
 
 
+def _check_levels(source: str, levels: Mapping[str, Levels]) -> None:
+    """Refuse categories that no cell of a table is: dates, intervals, pairs."""
+    for column, known in levels.items():
+        odd = {type(one).__name__ for one in known.values or () if not isinstance(one, _CELLS)}
+        if odd:
+            raise RefusedError(
+                f"{source}: column {column!r}: its categories are of the type {min(odd)}, which"
+                " no cell of a table is; fit the model with texts instead (astype(str))"
+            )
+
+
 @dataclass
 class Estimator:
     """A judged and loaded estimator, its own ``n_jobs`` set to 1."""
@@ -170,6 +184,7 @@ class Estimator:
         kinds |= boosted_kinds(self.estimator, self.categories, places)
         self.all_numeric = bool(places) and kinds.numeric == frozenset(places)
         self.discrete, self.numeric, self.levels = kinds.discrete, kinds.numeric, kinds.levels
+        _check_levels(self.source, kinds.levels)
         self.blanks = frozenset(
             i for i, c in enumerate(places) if c in kinds.levels and kinds.levels[c].missing is None
         )
@@ -274,10 +289,13 @@ class Estimator:
         """Return what a classifier predicts of the first rows; None where it does not say."""
         if task != "classification" or not callable(getattr(self.estimator, "predict", None)):
             return None
-        try:
-            return self._first(lambda inputs: np.asarray(self.estimator.predict(inputs)), batch)[0]
-        except Exception:  # noqa: BLE001 - it is asked something else, and answers that
-            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # nothing of this answer is explained
+            try:
+                asked = self._first(lambda rows: np.asarray(self.estimator.predict(rows)), batch)
+            except Exception:  # noqa: BLE001 - it is asked something else, and answers that
+                return None
+        return asked[0]
 
     def _answer(
         self, response: str, task: str, matrix: FloatArray, chosen: npt.NDArray[Any] | None

@@ -16,7 +16,7 @@ from xplain_cli.models.pickles.unpickler import Content
 
 Value: TypeAlias = int | float | str
 
-_GRAPH, _NODE, _INITIALIZER = 7, 1, 5
+_GRAPH, _NODE, _INITIALIZER, _FUNCTION_NODE = 7, 1, 5, 7
 _NODE_TEXTS, _ATTRIBUTE = {1: "inputs", 2: "outputs", 4: "op"}, 5
 _ATTRIBUTE_NAME, _ATTRIBUTE_TENSOR, _ATTRIBUTE_WHOLE, _ATTRIBUTE_TEXT = 1, 5, 8, 9
 _TENSOR_TYPE, _TENSOR_FLOAT, _TENSOR_TEXT, _TENSOR_NAME, _TENSOR_RAW = 2, 4, 6, 8, 9
@@ -89,9 +89,11 @@ def parse_node(data: Content, start: int, stop: int) -> Node:
     )
 
 
-def parse_nodes(data: Content, graphs: Sequence[tuple[int, int]]) -> Graph:
+def parse_nodes(
+    data: Content, graphs: Sequence[tuple[int, int]], functions: Sequence[tuple[int, int]] = ()
+) -> Graph:
     """
-    Return the operators of the graphs that start and end at some places.
+    Return the operators of the graphs, and functions, that start and end at some places.
 
     Raises
     ------
@@ -107,6 +109,10 @@ def parse_nodes(data: Content, graphs: Sequence[tuple[int, int]]) -> Graph:
         elif number == _INITIALIZER:
             names = [_text(data, c, d) for n, _, c, d in fields(data, a, b) if n == _TENSOR_NAME]
             constants |= dict.fromkeys(names, (a, b))
+    for number, _, a, b in (part for one in functions for part in fields(data, *one)):
+        if number == _FUNCTION_NODE:
+            node = parse_node(data, a, b)
+            nodes |= dict.fromkeys(node.outputs, node)
     return Graph(data, nodes, constants)
 
 

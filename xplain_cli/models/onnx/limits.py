@@ -180,7 +180,8 @@ def find_excess(data: Content, outside: int) -> str | None:
     IndexError
         The bytes are no ONNX model.
     """
-    graphs, trees = [], []
+    graphs: dict[str, list[tuple[int, int]]] = {"graph": [], "function": []}
+    trees = []
     for kind, start, stop in _messages(data):
         if kind == "tensor":
             odd = _odd_tensor(data, start, stop, outside)
@@ -188,13 +189,13 @@ def find_excess(data: Content, outside: int) -> str | None:
                 return odd
         elif kind == "sparse" and math.prod(_lengths(data, start, stop, _SPARSE_DIMS)) > _MOST:
             return f"a sparse constant of more than {_MOST} numbers"
-        elif kind in {"graph", "function"}:
-            graphs.append((start, stop))
+        elif kind in graphs:
+            graphs[kind].append((start, stop))
         elif kind == "node":
             trees.append((start, stop))
-    graph = parse_nodes(data, graphs)
+    graph = parse_nodes(data, graphs["graph"], graphs["function"])
     found = (_odd_node(graph, node) for node in dict.fromkeys(graph.nodes.values()))
-    known = _inputs(data, graphs)
+    known = _inputs(data, graphs["graph"])
     # by their places, for operators may share the names of what they make
     walked = (
         odd_trees(data, *at, _columns(graph, known, next(iter(parse_node(data, *at).inputs), "")))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,12 @@ from xplain_cli.models.contract import (
     PictureInput,
     Signature,
 )
+from xplain_cli.models.onnx.entries import OnnxAsked
 from xplain_cli.models.onnx.files import check_file
+from xplain_cli.models.onnx.gradients import onnx_gradient
 from xplain_cli.models.onnx.graph import read_graph
 from xplain_cli.models.onnx.outputs import choose_answer, read_answer
+from xplain_cli.models.onnx.redrawing import NO_LAYERS, file_layers, redraw_file
 from xplain_cli.models.pictures import fixed_batches
 from xplain_cli.models.responses import expand, settle_answer
 from xplain_cli.models.stored import ModelContent
@@ -83,9 +87,14 @@ def _without_locale(name: str) -> str:
     )
 
 
-def open_session(path: str) -> Any:
+def open_session(path: str, content: bytes | None = None) -> Any:
     """
     Open an onnxruntime session by path, so that external data stays inside the model's folder.
+
+    Parameters
+    ----------
+    content
+        What is opened in place of the file at the path.
 
     Raises
     ------
@@ -99,7 +108,8 @@ def open_session(path: str) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # errors are raised as well
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        opened = path if content is None else content
+        return onnxruntime.InferenceSession(opened, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions share no other base
         missing = _LOCALE.search(str(error))
         if missing is not None:
@@ -111,20 +121,42 @@ def open_session(path: str) -> Any:
 
 
 class Runner:
-    """A session that is opened when first asked, and left behind when pickled."""
+    """
+    A session that is opened when first asked, and left behind when pickled.
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    Parameters
+    ----------
+    path
+        The file.
+    content
+        What is opened in its place; None: the file itself.
+    layers
+        Its layers that can be drawn anew.
+    """
+
+    def __init__(
+        self, path: str, content: bytes | None = None, layers: tuple[str, ...] = ()
+    ) -> None:
+        self.path, self.content, self.layers = path, content, layers
         self._session: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_session": None}
+        return {**vars(self), "_session": None}
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the file can do beyond answering: have its layers drawn anew, if it has some."""
+        layers = self.layers
+        return Capabilities(
+            redrawable=(lambda: layers) if layers else None,
+            why_not={} if layers else NO_LAYERS,
+        )
 
     @property
     def session(self) -> Any:
         """The session of this process."""
         if self._session is None:
-            self._session = open_session(self.path)
+            self._session = open_session(self.path, self.content)
         return self._session
 
     def inputs(self) -> tuple[Slot, ...]:
@@ -164,6 +196,14 @@ class Runner:
         asked = [{name: parts[i] for name, parts in pieces.items()} for i in range(count)]
         answered = zip(*(self.session.run(list(names), one) for one in asked), strict=True)
         return [_end_to_end(parts, rows) for parts in answered]
+
+
+def runner_of(recipe: ModelRecipe, stored: ModelContent) -> Runner:
+    """Return what runs a judged file, its layers drawn anew where the recipe says so."""
+    layers = file_layers(stored.data)
+    if recipe.redraw is None:
+        return Runner(recipe.source, None, layers)
+    return Runner(recipe.source, redraw_file(stored.data, recipe.redraw), layers)
 
 
 def _end_to_end(parts: Sequence[Any], rows: int) -> Any:
@@ -276,8 +316,25 @@ class OnnxModel:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Nothing but answers."""
-        return Capabilities()
+        """Derivatives by its columns, and layers that can be drawn anew."""
+
+        def answer(fed: dict[str, Any]) -> FloatArray:
+            rows = len(next(iter(fed.values())))
+            return read_answer(self.runner.run(self.outputs, fed, self.rows), rows)
+
+        asked = OnnxAsked(
+            path=self.runner.path,
+            content=self.runner.content,
+            kinds={one.name: np.dtype(TYPES[one.type]).name for one in self.inputs},
+            shapes={one.name: one.shape for one in self.inputs},
+            outputs=self.outputs,
+            rows=self.rows,
+            layout="NCHW",
+            signature=self.signature,
+            feed=lambda batch: feed_of(pd.DataFrame(batch, copy=False), self.inputs),
+            answer=answer,
+        )
+        return replace(self.runner.capabilities, gradient=partial(onnx_gradient, asked))
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
@@ -294,10 +351,10 @@ class LoadedOnnx:
     leftovers: tuple[str, ...] = ()
     takes: PictureInput | None = None
 
-    def __init__(self, recipe: ModelRecipe, sha256: str) -> None:
+    def __init__(self, recipe: ModelRecipe, sha256: str, runner: Runner) -> None:
         self._recipe = recipe
         self.sha256 = sha256
-        self.runner = Runner(recipe.source)
+        self.runner = runner
         self.inputs = self.runner.inputs()
         _check_inputs(recipe.source, self.inputs)
         texts = frozenset(one.name for one in self.inputs if one.type == "tensor(string)")
@@ -406,4 +463,4 @@ def open_onnx(recipe: ModelRecipe, stored: ModelContent) -> LoadedOnnx:
         onnxruntime cannot open it, or its inputs are no table.
     """
     check_file(recipe.source, stored.data)
-    return LoadedOnnx(recipe, stored.sha256)
+    return LoadedOnnx(recipe, stored.sha256, runner_of(recipe, stored))

@@ -1,6 +1,7 @@
 """ONNX models of pictures: layout, type and batch size are read off the graph."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from xplain_cli.models.contract import (
     PictureInput,
     Signature,
 )
+from xplain_cli.models.onnx.entries import OnnxAsked
 from xplain_cli.models.onnx.files import check_file
+from xplain_cli.models.onnx.gradients import onnx_gradient
 from xplain_cli.models.onnx.model import (
     TYPES,
     Runner,
@@ -26,6 +29,7 @@ from xplain_cli.models.onnx.model import (
     bound_outputs,
     open_onnx,
     refuse_ids,
+    runner_of,
     settle_outputs,
 )
 from xplain_cli.models.onnx.outputs import read_answer
@@ -48,17 +52,35 @@ class OnnxPictures:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Nothing but answers."""
-        return Capabilities()
+        """Derivatives by its pixels, and layers that can be drawn anew."""
+        takes = self.takes
+        height, width, channels = takes.height, takes.width, takes.channels
+        sides = (channels, height, width) if takes.layout == "NCHW" else (height, width, channels)
+        asked = OnnxAsked(
+            path=self.runner.path,
+            content=self.runner.content,
+            kinds={self.input: takes.dtype},
+            shapes={self.input: (takes.rows, *sides)},
+            outputs=self.outputs,
+            rows=takes.rows,
+            layout=takes.layout,
+            signature=self.signature,
+            feed=lambda batch: {self.input: np.asarray(batch, dtype=takes.dtype)},
+            answer=lambda fed: self._answers(fed[self.input]),
+        )
+        return replace(self.runner.capabilities, gradient=partial(onnx_gradient, asked))
 
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers to pictures in the model's own layout."""
-        inputs = np.asarray(batch)
+        return expand(self._answers(np.asarray(batch)), self.signature)
+
+    def _answers(self, inputs: NDArray[Any]) -> FloatArray:
+        """Return what onnxruntime answers (rows, own outputs)."""
         answers = [
             read_answer(self.runner.run(self.outputs, {self.input: part}), len(part))
             for part in fixed_batches(inputs, self.takes.rows)
         ]
-        return expand(np.concatenate(answers)[: len(inputs)], self.signature)
+        return np.asarray(np.concatenate(answers)[: len(inputs)])
 
 
 class LoadedOnnxPictures:
@@ -133,7 +155,7 @@ def open_onnx_pictures(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel
         Its layout cannot be read off.
     """
     check_file(recipe.source, stored.data)
-    runner = Runner(recipe.source)
+    runner = runner_of(recipe, stored)
     inputs = runner.inputs()
     refuse_ids(recipe.source, inputs)
     if len(inputs) == 1 and len(inputs[0].shape) == 2:

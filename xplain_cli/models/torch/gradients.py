@@ -70,15 +70,24 @@ class Differentiable:
         What makes scores of outputs of these.
     dtype
         The torch type that it takes.
+    rows
+        The one number of points that it takes; None: any.
     """
 
     run: Callable[[Any], Any]
     columns: ScoreColumns
     dtype: Any
+    rows: int | None = None
 
     def _own(self, points: Any) -> Any:
-        made = self.run(points)
-        return made.reshape(len(points), -1)
+        import torch
+
+        count = len(points)
+        if self.rows is None or count == self.rows:
+            return self.run(points).reshape(count, -1)
+        filled = torch.arange(-(-count // self.rows) * self.rows).clamp(max=count - 1)
+        parts = [self.run(points[some]) for some in filled.split(self.rows)]
+        return torch.cat([one.reshape(self.rows, -1) for one in parts])[:count]
 
     def scores(self, points: FloatArray) -> FloatArray:
         """Return the scores (m, k)."""
@@ -134,7 +143,23 @@ def _left(layout: str) -> Callable[[FloatArray], FloatArray]:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is known of a module when its gradient is opened."""
+    """
+    What is known of a module when its gradient is opened.
+
+    Attributes
+    ----------
+    module
+        What torch loaded, or a graph that was translated.
+    dtype, shape
+        What it takes.
+    layout
+        How it takes pictures.
+    signature
+        What the probe chose.
+    enter, leave
+        How a batch becomes points, and what belongs to which column (see ``Gradient``), where that
+        is not as the module takes it.
+    """
 
     module: Any
     dtype: str
@@ -142,6 +167,8 @@ class Asked:
     layout: str
     signature: Signature
     layers: Mapping[str, StoredLayer] = field(default_factory=dict)
+    enter: Callable[[Any], FloatArray] | None = None
+    leave: Callable[[FloatArray], FloatArray] | None = None
 
 
 def _opened(asked: Asked) -> tuple[Callable[[Any], Any], str, ScoreGraph | None, Any]:
@@ -176,7 +203,8 @@ def _followed(asked: Asked, known: Gradient, graph: ScoreGraph) -> Gradient:
     """Return a gradient whose scores are those of a graph, with what is known of its kinks."""
     import torch
 
-    module = Differentiable(graph.run, _columns(asked, graph.link), torch.float64)
+    columns = _columns(asked, graph.link)
+    module = Differentiable(graph.run, columns, torch.float64, asked.shape[0])
     pieces, smooth = kind_of(graph)
 
     def kinks(starts: FloatArray, steps: FloatArray, most: int) -> list[Kinks | None]:
@@ -268,8 +296,10 @@ def torch_gradient(asked: Asked, layer: str = INPUT) -> Gradient:
     run, link, graph, dtype = _opened(asked)
     shape = tuple(int(length or 1) for length in asked.shape[1:])
     rows = _batch_rows(shape, asked.shape[0] if asked.shape else None)
-    enter, leave = _entered(asked.dtype), _left(asked.layout)
-    module = Differentiable(run, _columns(asked, link), dtype)
+    enter = asked.enter or _entered(asked.dtype)
+    leave = asked.leave or _left(asked.layout)
+    fixed = asked.shape[0] if asked.shape else None
+    module = Differentiable(run, _columns(asked, link), dtype, fixed)
     if link == SIGMOID and _own_outputs(module, rows, shape) != module.columns.outputs:
         link = SOFTMAX
     whole = Gradient(

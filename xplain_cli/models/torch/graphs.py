@@ -12,20 +12,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from xplain_cli.models.gradients import IDENTITY, SIGMOID, SOFTMAX
+from xplain_cli.models.gradients import IDENTITY, SHARES, SIGMOID, SOFTMAX
 
 LINEAR = frozenset({
     *("_adaptive_avg_pool2d", "_unsafe_view", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "add"),
     *("addmm", "alias", "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm", "bmm", "cat"),
-    *("clone", "constant_pad_nd", "contiguous", "conv1d", "conv2d", "conv3d", "convolution"),
-    *("detach_", "div", "dropout", "expand", "flatten", "linear", "matmul", "mean", "mm", "mul"),
-    *("neg", "pad", "permute", "reshape", "rsub", "select", "slice", "squeeze", "stack", "sub"),
-    *("sum", "t", "transpose", "unflatten", "unsqueeze", "upsample_bilinear2d"),
-    *("upsample_nearest2d", "view", "_to_copy", "to"),
+    *("clone", "constant_pad_nd", "contiguous", "conv1d", "conv2d", "conv3d", "conv_transpose1d"),
+    *("conv_transpose2d", "conv_transpose3d", "convolution", "cumsum", "detach_", "div", "dropout"),
+    *("einsum", "expand", "flatten", "flip", "gather", "index_select", "linear", "matmul", "mean"),
+    *("mm", "mul", "nan_to_num", "neg", "pad", "permute", "repeat", "reshape", "rsub", "select"),
+    *("slice", "squeeze", "stack", "sub", "sum", "t", "transpose", "tril", "triu", "unflatten"),
+    *("unsqueeze", "upsample_bilinear2d", "upsample_nearest2d", "view", "where", "_to_copy", "to"),
 })
 """Linear in each of their arguments; products and quotients only where one of them is fixed."""
 
-PRODUCTS = frozenset({"addmm", "bmm", "div", "matmul", "mm", "mul"})
+PRODUCTS = frozenset({"addmm", "bmm", "div", "einsum", "matmul", "mm", "mul"})
+WEIGHTED = frozenset({
+    *("batch_norm", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d"),
+    *("conv_transpose3d", "convolution", "gather", "index_select", "linear"),
+})
+"""Linear in their first argument, where all others are fixed."""
+
 BENT = frozenset({
     *("clamp", "clamp_max", "clamp_min", "hardtanh", "leaky_relu", "max_pool2d", "maximum"),
     *("minimum", "relu", "relu6"),
@@ -33,11 +40,18 @@ BENT = frozenset({
 """Piecewise linear, with kinks that ``kinks`` finds."""
 
 SMOOTH = frozenset({
-    *("_softmax", "cos", "erf", "exp", "gelu", "group_norm", "instance_norm", "layer_norm"),
-    *("log_softmax", "mish", "native_layer_norm", "pow", "rsqrt", "scaled_dot_product_attention"),
-    *("sigmoid", "silu", "sin", "softmax", "softplus", "sqrt", "tanh", "chunk", "split"),
+    *("_softmax", "asinh", "atan", "cos", "cosh", "erf", "exp", "gelu", "group_norm"),
+    *("instance_norm", "layer_norm", "log", "log_softmax", "logsumexp", "mish"),
+    *("native_layer_norm", "pow", "rsqrt", "scaled_dot_product_attention", "sigmoid", "silu"),
+    *("sin", "sinh", "softmax", "softplus", "sqrt", "tan", "tanh", "chunk", "split"),
     *("split_with_sizes", "reciprocal"),
 })
+
+
+SHAPE = "shape"
+"""What the ``meta`` of a node has where its lengths are known: on a batch of any size."""
+
+_SHAPES = frozenset({"flatten", "reshape", "squeeze", "unsqueeze", "view"})
 
 
 def name_of(node: Any) -> str:
@@ -187,15 +201,60 @@ def _output(graph: Any) -> Any:
     return found[0] if isinstance(found, (tuple, list)) and len(found) == 1 else found
 
 
+def _is_over_outputs(node: Any) -> bool:
+    """Return whether a softmax goes over all numbers of a row."""
+    axis, shape = node.args[1], node.meta.get(SHAPE)
+    if shape is None:
+        return axis in {1, -1}
+    rest = [length for at, length in enumerate(shape) if at not in {0, axis % len(shape)}]
+    return axis % len(shape) > 0 and all(length == 1 for length in rest)
+
+
+def _bare(end: Any) -> Any:
+    """Return what stands before changes of shape that leave each row its numbers, in order."""
+    while name_of(end) in _SHAPES and end.meta.get(SHAPE, ())[:1] == _rows(end.args[0]):
+        end = end.args[0]
+    return end
+
+
+def _rows(node: Any) -> tuple[int, ...]:
+    found: tuple[int, ...] = node.meta.get(SHAPE, (0,))[:1]
+    return found
+
+
+def _lone_score(end: Any) -> Any:
+    """Return the score z of what ends in (1 - s, s) with s the sigmoid of z; None: no such end."""
+    if name_of(end) != "cat" or len(end.args[0]) != 2 or end.args[1:] not in {(1,), (-1,)}:
+        return None
+    other, own = end.args[0]
+    turned = name_of(other) in {"rsub", "sub"} and own in other.args and 1 in other.args
+    first = other.args[:1] == ((own,) if name_of(other) == "rsub" else (1,))
+    return own.args[0] if turned and first and name_of(own) == "sigmoid" else None
+
+
+def _shared_scores(end: Any) -> Any:
+    """Return the scores of what ends in sigmoids over their sum; None: no such end."""
+    if name_of(end) != "div":
+        return None
+    own, total = end.args[:2]
+    summed = name_of(total) == "sum" and total.args[0] is own and total.args[1] in ([1], [-1])
+    return own.args[0] if summed and name_of(own) == "sigmoid" else None
+
+
 def _cut(end: Any, *, probabilities: bool) -> tuple[Any, str]:
     """Return the node of the scores, and the link that is left out behind it."""
-    name = name_of(end)
     if not probabilities:
         return end, IDENTITY
+    last = _bare(end)
+    name, lone, shared = name_of(last), _lone_score(last), _shared_scores(last)
     if name == "sigmoid":
-        return end.args[0], SIGMOID
-    if name in {"softmax", "_softmax"} and end.args[1] in {1, -1}:
-        return end.args[0], SOFTMAX
+        return last.args[0], SIGMOID
+    if name in {"softmax", "_softmax"} and _is_over_outputs(last):
+        return last.args[0], SOFTMAX
+    if lone is not None:
+        return lone, SIGMOID
+    if shared is not None:
+        return shared, SHARES
     return end, IDENTITY
 
 
@@ -225,13 +284,43 @@ def read_graph(module: Any, *, probabilities: bool) -> ScoreGraph:
     return ScoreGraph(held, source, end, link)
 
 
+def _used(node: Any, moving: set[Any]) -> list[Any]:
+    """Return what moves among the arguments of a node; one that stands there twice, twice."""
+    from torch.fx.node import map_arg
+
+    found: list[Any] = []
+    map_arg((node.args, node.kwargs), found.append)
+    return [one for one in found if one in moving]
+
+
 def _is_linear(node: Any, moving: set[Any]) -> bool:
     """Return whether a node is linear in what moves."""
-    name = name_of(node)
-    mine = [one for one in node.all_input_nodes if one in moving]
+    name, mine = name_of(node), _used(node, moving)
+    if name == "where":
+        return node.args[0] not in moving
+    if name in {"_to_copy", "to"} and not _stays_fractional(node):
+        return False
+    if name in WEIGHTED:
+        return len(mine) == 1 and mine[0] is node.args[0]
     if name in PRODUCTS and name != "addmm":
         return len(mine) == 1 and not (name == "div" and node.args[1] in moving)
     return name in LINEAR and (name != "addmm" or len(mine) == 1)
+
+
+def _stays_fractional(node: Any) -> bool:
+    """Return whether a conversion names no type of whole numbers."""
+    given = [*node.args, *node.kwargs.values()]
+    return all(getattr(one, "is_floating_point", True) for one in given)
+
+
+def _is_smooth(node: Any, moving: set[Any]) -> bool:
+    """Return whether a node has no kinks."""
+    name = name_of(node)
+    if name in {"where", "_to_copy", "to"}:
+        return _is_linear(node, moving)
+    return name in LINEAR | SMOOTH or (
+        not name and str(node.target) == "<built-in function getitem>"
+    )
 
 
 def kind_of(graph: ScoreGraph) -> tuple[bool, bool]:
@@ -240,8 +329,5 @@ def kind_of(graph: ScoreGraph) -> tuple[bool, bool]:
     names = {node: name_of(node) for node in graph.nodes if node in moved}
     names.pop(graph.source if graph.mover is None else graph.mover, None)
     pieces = all(_is_linear(node, moved) or name in BENT for node, name in names.items())
-    smooth = all(
-        name in LINEAR | SMOOTH or (not name and str(node.target) == "<built-in function getitem>")
-        for node, name in names.items()
-    )
+    smooth = all(_is_smooth(node, moved) for node in names)
     return pieces, smooth
