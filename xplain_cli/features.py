@@ -258,10 +258,10 @@ class Traits:
         row, or why a feature has no slope; None: it is so.
     drawn
         Whether the baselines of a row are a sample, so that their mean has an error.
-    pools
-        Shared pools of draws: one for each combination of values that rows keep as their own.
     maps, units
         Whether a layer's map lies over a row; whether features are units of one, that none lacks.
+    pools
+        Shared pools of draws: one for each combination of values that rows keep as their own.
     """
 
     n_fitted: int = 0
@@ -276,9 +276,9 @@ class Traits:
     no_path: str | None = "follows paths of numbers, and these features are none"
     no_slope: str | None = None
     drawn: bool = False
-    pools: int = 1
     maps: bool = False
     units: bool = False
+    pools: int = 1
 
     @property
     def fixed_inputs(self) -> int:

@@ -2,6 +2,7 @@
 
     python tests/benchmarks/gradients.py            # NumPy alone
     python tests/benchmarks/gradients.py torch      # torch networks too, captum beside them
+    python tests/benchmarks/gradients.py layers     # what is missed at layers of a residual network
 
 Process time, one thread. Rows are digits 800 to 1,797, the baseline is zero, the target is the
 predicted class against the runner-up. ``bare`` is a loop of forward and backward batches of as many
@@ -245,8 +246,107 @@ def _captum(torch, net, batch, bare):
     return f"; captum {timed(theirs)[1] / bare:.2f} times"
 
 
+def _residual(torch):
+    """Return a residual network on digits, trained, and 100 rows that it has not seen."""
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(16, 16, 3, padding=1), nn.BatchNorm2d(16)
+
+        def forward(self, x):
+            return torch.relu(x + self.norm(self.conv(x)))
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            first = (nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(inplace=True))
+            self.stem, self.block, self.pool = nn.Sequential(*first), Block(), nn.MaxPool2d(2)
+            self.second, self.act = nn.Conv2d(16, 32, 3, padding=1), nn.ReLU()
+            self.mean, self.hidden = nn.AdaptiveAvgPool2d(2), nn.Linear(128, 64)
+            self.last, self.head = nn.ReLU(), nn.Linear(64, 10)
+
+        def forward(self, x):
+            x = self.mean(self.act(self.second(self.pool(self.block(self.stem(x))))))
+            return self.head(self.last(self.hidden(x.flatten(1))))
+
+    torch.manual_seed(1)
+    net, rows = Net(), torch.tensor(X / 16, dtype=torch.float32).view(-1, 1, 8, 8)
+    _train(torch, net.train(), rows)
+    return net.eval(), rows[800:900]
+
+
+def torch_layers():
+    import io
+    from dataclasses import replace
+
+    import torch
+
+    from xplain_cli.models.torch.archive import read_archive
+    from xplain_cli.models.torch.gradients import Asked, torch_gradient
+    from xplain_cli.models.torch.layer_names import stored_layers
+
+    torch.set_num_threads(1)
+    net, rows = _residual(torch)
+    file, sizes = io.BytesIO(), ({0: torch.export.Dim.AUTO},)
+    program = torch.export.export(net, (rows[:4],), dynamic_shapes=sizes)
+    torch.export.save(program, file)
+    layers = stored_layers(read_archive("net.pt2", file.getvalue(), 1 << 30).members)
+    raw = replace(SIGNATURE, scale="raw", response="forward")
+    asked = Asked(program.module(), "float32", (None, 1, 8, 8), "NCHW", raw, layers)
+    batch = rows.double().numpy()
+    whole = torch_gradient(asked)
+    scores, zero = (whole.scores(one) for one in (batch, batch * 0))
+    best = scores.argmax(axis=1)
+    lines = np.arange(len(batch))
+    change = scores[lines, best] - zero[lines, best]
+    pairs = np.column_stack([best, np.full(len(batch), -1)])
+    print(
+        "100 digits, score of the predicted class, zero image: medians of |sum - due| / |due|,"
+        " in brackets of maps without their parts below 0"
+    )
+    for name in ("stem", "block.conv", "block", "pool", "act", "last"):
+        gradient = torch_gradient(asked, name)
+        block = _over(gradient)
+        said = []
+        for text in ("odam", "layer-cam", "grad-cam"):
+            method = build(f"{text}:layer={name}", METHODS["masks"])
+            got = explain(method, gradient, batch, batch * 0, pairs=pairs, own=True, block=block)
+            due = scores[lines, best] - got.base[:, 0]
+            missed = np.abs(got.weights.sum(axis=2)[:, 0] - due) / np.abs(due)
+            drawn = (
+                "" if got.rectified_error is None else f" ({np.median(got.rectified_error):.2g})"
+            )
+            said.append(f"{text} {np.median(missed):.2g}{drawn}")
+        method = build(f"ig:layer={name},tol=1e-3", METHODS["masks"])
+        bare = replace(gradient, kinks=None)
+        got = explain(method, bare, batch, batch * 0, pairs=pairs, own=True, block=block)
+        total, due = got.weights.sum(axis=2)[:, 0], scores[lines, best] - got.base[:, 0]
+        for word, against in (("what the layer changes", due), ("F(x) - F(0)", change)):
+            missed = np.abs(total - against) / np.abs(against)
+            said.append(f"ig against {word} {np.median(missed):.1e}, at most {missed.max():.1e}")
+        print(f"  {name}: {'; '.join(said)}; converged {got.converged.mean():.0%}", flush=True)
+
+
+def _over(gradient):
+    """Return rows each unit of a layer of which is a feature; it lies over a picture."""
+    shape, grid = gradient.shape, gradient.grid
+
+    def charted(_rows, chosen, parts, _grid=None):
+        return None if grid is None else parts.reshape(len(chosen), *grid, -1).sum(axis=3)
+
+    def counts(rows):
+        return np.full(len(rows), int(np.prod(shape)))
+
+    return type("Units", (Rows,), {"counts": property(counts), "charted": charted})
+
+
 if __name__ == "__main__":
     with threadpool_limits(limits=1):
+        if "layers" in sys.argv[1:]:
+            torch_layers()
+            raise SystemExit
         numpy_network()
         if "torch" in sys.argv[1:]:
             torch_networks()

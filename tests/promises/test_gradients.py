@@ -59,7 +59,8 @@ def mixed(tmp_path):
 
 
 def explain(run, *words, code=0):
-    done = run("tabular", "m.pkl", "d.csv", "-m", "ig", "-j", "1", "-o", "out", "--force", *words)
+    method = () if "-m" in words else ("-m", "ig")
+    done = run("tabular", "m.pkl", "d.csv", *method, "-j", "1", "-o", "out", "--force", *words)
     assert done.code == code, done.err
     return done
 

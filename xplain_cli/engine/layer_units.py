@@ -97,8 +97,8 @@ class UnitRows:
     names: tuple[str, ...]
 
     subset: ClassVar[Subset | None] = None
-    inputs_repeat: ClassVar[bool] = False
     pool_of: ClassVar[None] = None
+    inputs_repeat: ClassVar[bool] = False
 
     read_to = read_whole
     refined = not_refined

@@ -1,8 +1,8 @@
-"""Runs one job under several baselines, and measures how far the runs agree."""
+"""Runs one job under several baselines, or methods, and measures how far the runs agree."""
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,53 +35,107 @@ def _named(output: str, name: str) -> str:
     return str(path / name)
 
 
-def _check_streams(request: Request) -> None:
+@dataclass(frozen=True)
+class _RunVariants:
+    """
+    What the runs of one job differ in.
+
+    Attributes
+    ----------
+    noun
+        ``baseline`` or ``method``.
+    texts
+        What each run has of it, as the user typed it.
+    """
+
+    noun: str
+    texts: tuple[str, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """What each run is called."""
+        return [_NOT_IN_NAMES.sub("-", text) for text in self.texts]
+
+    def one(self, request: Request, text: str) -> Request:
+        """Return the request with one of them."""
+        if self.noun == "method":
+            return replace(request, explanation=replace(request.explanation, method=(text,)))
+        return replace(request, references=replace(request.references, baseline=(text,)))
+
+
+def _sides(request: Request) -> _RunVariants | None:
+    """
+    Return what the runs of a job differ in; None where it is one run.
+
+    Raises
+    ------
+    UsageError
+        They would differ in two things.
+    """
+    baselines, methods = request.references.baseline, request.explanation.method
+    if len(baselines) > 1 and len(methods) > 1:
+        raise UsageError(
+            "several baselines and several methods at once: runs are compared that differ in one"
+            " thing; name one baseline, or one method"
+        )
+    if len(methods) > 1:
+        return _RunVariants("method", methods)
+    return _RunVariants("baseline", baselines) if len(baselines) > 1 else None
+
+
+def _check_streams(request: Request, noun: str) -> None:
     """Refuse to read stdin, or to write stdout, several times."""
     if "-" in request.sources.data:
         raise UsageError(
-            "several baselines read DATA several times, which stdin does not allow: save it to a"
-            " file, or name one baseline"
+            f"several {noun}s read DATA several times, which stdin does not allow: save it to a"
+            f" file, or name one {noun}"
         )
     if request.result.output == "-":
-        raise UsageError("several baselines are several runs: name a folder or a file by --output")
+        raise UsageError(f"several {noun}s are several runs: name a folder or a file by --output")
 
 
-def _check(request: Request) -> list[str]:
-    """Return the name of each run, once they can stand side by side."""
-    story = story_of(request.modality)
-    if not story.several_baselines:
+def _check(request: Request, sides: _RunVariants) -> None:
+    """Refuse runs that cannot stand side by side."""
+    story, noun = story_of(request.modality), sides.noun
+    if noun == "baseline" and not story.several_baselines:
         raise UsageError(
             f"--baseline: {story.rows} are explained under one, not"
-            f" {', '.join(request.references.baseline)}: their features follow from it"
+            f" {', '.join(sides.texts)}: their features follow from it"
         )
-    _check_streams(request)
+    _check_streams(request, noun)
     if (Path(request.result.output) / MARKER).is_file():
         raise UsageError(
-            f"{request.result.output} holds a run; several baselines need a folder of their own"
+            f"{request.result.output} holds a run; several {noun}s need a folder of their own"
             " (--output)"
         )
     if request.result.report is not None:
         check_page(request.result.report)
-    names = [_NOT_IN_NAMES.sub("-", text) for text in request.references.baseline]
-    if len(set(names)) < len(names):
-        raise UsageError(
-            f"--baseline: {', '.join(request.references.baseline)} name one baseline twice"
-        )
+    if len(set(sides.names)) < len(sides.names):
+        raise UsageError(f"--{noun}: {', '.join(sides.texts)} name one {noun} twice")
     folder = Path(request.result.output)
     if not folder.suffix and not request.safety.dry_run:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(error, folder) from error
-    return names
 
 
 def _compared(lines: Sequence[TargetLine], k: int) -> dict[str, Any]:
     """Say how far several explanations of one row and target agree."""
+    firsts = [
+        line.names[int(np.abs(line.weights).argmax())] if line.weights.any() else ""
+        for line in lines
+    ]
+    if len({tuple(line.names) for line in lines}) > 1:  # units of several layers have no match
+        return {
+            "target": lines[0].target,
+            **dict.fromkeys(("topk_jaccard", "kendall_tau", "sign_agreement"), np.nan),
+            "same_first_reason": len(set(firsts)) == 1,
+            "first_reasons": "; ".join(firsts),
+        }
     n = max(len(line.weights) for line in lines)
     weights = np.stack([np.pad(line.weights, (0, n - len(line.weights))) for line in lines])
     sizes = np.abs(weights)
-    firsts = [lines[i].names[int(own.argmax())] if own.any() else "" for i, own in enumerate(sizes)]
     return {
         "target": lines[0].target,
         "topk_jaccard": _overlap(sizes, k),
@@ -120,8 +174,8 @@ def _agreement(runs: Sequence[FinishedRun], k: int) -> Iterator[dict[str, Any]]:
                 yield {"row_id": ids[row], **_compared(lines, k)}
 
 
-def _tell(frame: pd.DataFrame, baselines: Sequence[str], console: Console) -> None:
-    console.note(f"agreement under {', '.join(baselines)}, {len(frame)} explanations:")
+def _tell(frame: pd.DataFrame, texts: Sequence[str], console: Console) -> None:
+    console.note(f"agreement under {', '.join(texts)}, {len(frame)} explanations:")
     for name in ("topk_jaccard", "kendall_tau", "sign_agreement"):
         known = frame[name].to_numpy(dtype=float)
         known = known[np.isfinite(known)]
@@ -136,27 +190,29 @@ def _page(request: Request) -> Path:
     return RunPlace.from_output(request.result.output, request.result.output_format).report
 
 
-def _write_page(request: Request, outputs: Sequence[str], frame: pd.DataFrame) -> None:
+def _write_page(
+    request: Request, sides: _RunVariants, outputs: Sequence[str], frame: pd.DataFrame
+) -> None:
     """Write the page that leads to the page of each run."""
     page = Path(str(request.result.report))
     pages = [
         _page(replace(request, result=replace(request.result, output=output))) for output in outputs
     ]
     links = [link_to(own, page) for own in pages]
+    places = [(find_run(output).place, page) for output in outputs]
     with parents_of(page):
-        write_atomically(page, render_comparison(request.references.baseline, links, frame))
+        write_atomically(page, render_comparison(sides.noun, sides.texts, links, frame, places))
 
 
-def _under(request: Request, baseline: str, output: str) -> Request:
-    """Return what one of several runs is asked: its baseline, its place, its share."""
+def _under(request: Request, sides: _RunVariants, text: str, output: str) -> Request:
+    """Return what one of several runs is asked: its baseline or method, its place, its share."""
     own = replace(
-        request,
-        references=replace(request.references, baseline=(baseline,)),
+        sides.one(request, text),
         result=replace(request.result, output=output),
         output_explicit=True,
     )
     if request.gates.junit is not None:
-        junit = _named(request.gates.junit, _NOT_IN_NAMES.sub("-", baseline))
+        junit = _named(request.gates.junit, _NOT_IN_NAMES.sub("-", text))
         own = replace(own, gates=replace(request.gates, junit=junit))
     if request.result.report is not None:
         own = replace(own, result=replace(own.result, report=str(_page(own))))
@@ -165,7 +221,7 @@ def _under(request: Request, baseline: str, output: str) -> Request:
             own,
             sampling=replace(
                 own.sampling,
-                budget=shared_budget(request.sampling.budget, len(request.references.baseline)),
+                budget=shared_budget(request.sampling.budget, len(sides.texts)),
             ),
         )
     return own
@@ -173,7 +229,7 @@ def _under(request: Request, baseline: str, output: str) -> Request:
 
 def explain_under_each(request: Request, console: Console) -> int:
     """
-    Explain under each baseline, and compare them where there are several.
+    Explain under each baseline, or by each method, and compare them where there are several.
 
     Returns
     -------
@@ -184,13 +240,15 @@ def explain_under_each(request: Request, console: Console) -> int:
     XplainError
         What ``job.explain`` raises, or the runs cannot stand side by side.
     """
-    if len(request.references.baseline) < 2:
+    sides = _sides(request)
+    if sides is None:
         return explain(request, console)
-    names, codes, outputs = _check(request), [], []
-    for text, name in zip(request.references.baseline, names, strict=True):
+    _check(request, sides)
+    codes, outputs = [], []
+    for text, name in zip(sides.texts, sides.names, strict=True):
         outputs.append(_named(request.result.output, name))
-        console.note(f"baseline {text}:")
-        codes.append(explain(_under(request, text, outputs[-1]), console))
+        console.note(f"{sides.noun} {text}:")
+        codes.append(explain(_under(request, sides, text, outputs[-1]), console))
     if request.safety.dry_run:
         return max(codes)
     frame = pd.DataFrame(
@@ -204,9 +262,9 @@ def explain_under_each(request: Request, console: Console) -> int:
             else (target / "agreement.csv")
         )
         write_atomically(path, csv_bytes(frame, guarded=request.result.csv_guard))
-        _tell(frame, request.references.baseline, console)
+        _tell(frame, sides.texts, console)
         if request.result.report is not None:
-            _write_page(request, outputs, frame)
+            _write_page(request, sides, outputs, frame)
             console.note(f"report: {request.result.report}")
         console.line(str(path))
     elif request.result.report is not None:

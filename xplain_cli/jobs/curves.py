@@ -118,6 +118,8 @@ def replacing_job(own: Job, sanity: Sanity, console: Console) -> Job:
         Explanations of these rows have no features in common, or what replaces them has been seen.
     """
     request, story, rows = own.request, story_of(own.request.modality), sanity.replacements
+    if own.chosen.perturbation.traits.units:
+        raise UsageError("--curves: features are units of a layer, and no row of DATA lacks one")
     if not story.several_baselines:
         raise UsageError(
             f"--curves: {story.rows} are explained under one baseline, from which their features"
@@ -128,7 +130,7 @@ def replacing_job(own: Job, sanity: Sanity, console: Console) -> Job:
     named = sanity.replace_by or _default_replacement(request, rows, story)
     references = replace(request.references, baseline=(named,), background=rows, judge=None)
     explanation = replace(
-        request.explanation, method="occlusion", output_scale=own.chosen.scale.label
+        request.explanation, method=("occlusion",), output_scale=own.chosen.scale.label
     )
     sampling = replace(
         request.sampling, samples=None, repeats=None, budget=None, max_rel_se=None, max_samples=None

@@ -25,8 +25,14 @@ def _home(address: str) -> Path:
 def _opened(request: Request) -> Delivery:
     """Open the place, or say why no run can be there."""
     name = redact(request.result.output)
-    if len(request.references.baseline) > 1:
-        raise UsageError(f"--output {name}: several baselines are several runs; name a folder here")
+    for noun, texts in (
+        ("baselines", request.references.baseline),
+        ("methods", request.explanation.method),
+    ):
+        if len(texts) > 1:
+            raise UsageError(
+                f"--output {name}: several {noun} are several runs; name a folder here"
+            )
     if PurePosixPath(request.result.output).suffix.lower() in SUFFIXES:
         raise UsageError(f"--output {name}: a run on another machine is a folder; name one")
     there = open_place(request.result.output)

@@ -82,13 +82,13 @@ def _by_masks(job: Job, baseline: str | None, console: Console) -> Job:
     """Return the job under a masker: its own, or that of a baseline."""
     if baseline is not None and not story_of(job.request.modality).any_baseline:
         raise UsageError("--baseline: texts and pictures are evaluated with the run's own")
-    if baseline is None and job.opened.modality.gives(job.request.explanation.method) == "masks":
+    if baseline is None and job.opened.modality.gives(job.request.method) == "masks":
         return job
     return prepare(
         replace(
             job.request,
             explanation=replace(
-                job.request.explanation, method="occlusion", output_scale=job.chosen.scale.label
+                job.request.explanation, method=("occlusion",), output_scale=job.chosen.scale.label
             ),
             references=replace(job.request.references, baseline=(baseline,) if baseline else ()),
             sampling=replace(job.request.sampling, samples=None, repeats=None),

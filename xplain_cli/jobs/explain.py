@@ -118,7 +118,13 @@ def _account(job: Job, rooms: Rooms, course: Course) -> Account:
 def _wanted(job: Job, run: Run) -> RunFiles:
     """Return what the run shall become."""
     jobs = spread_of(job, run).jobs
-    return RunFiles(job.opened.modality, gates=job.gates, page=job.request.result.report, jobs=jobs)
+    return RunFiles(
+        job.opened.modality,
+        perturbation=job.chosen.perturbation,
+        gates=job.gates,
+        page=job.request.result.report,
+        jobs=jobs,
+    )
 
 
 def _explain_to_stdout(job: Job, run: Run, rooms: Rooms, course: Course) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from xplain_cli.console import Console
 from xplain_cli.engine.pool import find_pool, grown
 from xplain_cli.explanation import Records
+from xplain_cli.features import Perturbation
 from xplain_cli.jobs.gate import judge_gates, written
 from xplain_cli.jobs.manifest import Course, details, reached, results
 from xplain_cli.modalities import Modality, Story, WholeRun, story_of
@@ -54,8 +55,8 @@ class RunFiles:
 
     Attributes
     ----------
-    modality
-        DATA, opened; None for a merged run.
+    modality, perturbation
+        DATA, opened, and how its rows were split; None for a merged run.
     slices
         Where the runs stand that were merged.
     gates
@@ -67,6 +68,7 @@ class RunFiles:
     """
 
     modality: Modality | None = None
+    perturbation: Perturbation | None = None
     slices: tuple[RunPlace, ...] = ()
     gates: tuple[Gate, ...] = ()
     page: str | None = None
@@ -233,6 +235,7 @@ def _write_files(
         values=plan.selection["values"],
         parts=parts.numbered,
         modality=wanted.modality,
+        perturbation=wanted.perturbation,
         slices=wanted.slices,
         jobs=wanted.jobs,
     )

@@ -253,8 +253,8 @@ class WholeRun:
         Whether values of DATA may be shown.
     parts
         Opens the parts anew: (start, stop, records) of each, in order.
-    modality
-        DATA, opened; None for a merged run, which reads none.
+    modality, perturbation
+        DATA, opened, and how its rows were split; None for a merged run, which reads none.
     slices
         Where the runs stand that were merged into it.
     jobs
@@ -266,6 +266,7 @@ class WholeRun:
     values: bool
     parts: Callable[[], Iterator[tuple[int, int, Records]]]
     modality: Modality | None = None
+    perturbation: Perturbation | None = None
     slices: tuple[RunPlace, ...] = ()
     jobs: int = 1
 

@@ -78,6 +78,11 @@ class Request:
         return not (self.result.no_values or self.texts.hash_units)
 
     @property
+    def method(self) -> str:
+        """The method of this run; several are as many runs."""
+        return self.explanation.method[0]
+
+    @property
     def first_baseline(self) -> str | None:
         """The baseline of this run; several are as many runs."""
         return self.references.baseline[0] if self.references.baseline else None
@@ -97,11 +102,12 @@ _FACTS = tuple(
 def stored_form(request: Request) -> dict[str, Any]:
     """Return a request as flat plain values, as run_results.json keeps it."""
     facts = {name: getattr(request, name) for name in _FACTS}
-    return facts | {
+    kept = {
         option.stored: getattr(getattr(request, name), option.name)
         for name, group in _GROUPS.items()
         for option in options_of(group)
     }
+    return facts | kept | {"method": request.method}  # a run has one
 
 
 def from_stored(values: Mapping[str, Any]) -> Request:
@@ -109,6 +115,8 @@ def from_stored(values: Mapping[str, Any]) -> Request:
     known = {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }
+    if "method" in known:
+        known["method"] = (known["method"],)
     parts: dict[str, Any] = {name: known[name] for name in _FACTS if name in known}
     for name, group in _GROUPS.items():
         own = {one.name: known[one.stored] for one in options_of(group) if one.stored in known}

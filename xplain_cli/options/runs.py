@@ -99,12 +99,13 @@ class Explanation:
     """Which explanation is wanted: the method, and which number of the model it explains."""
 
     panel: ClassVar = "Method and target"
-    method: str = option(
+    method: tuple[str, ...] = option(
         "-m --method NAME[:KEY=VALUE,...]",
         "lime, kernel-shap, permutation, tree-shap, occlusion, rise, lime:space=baseline; by"
-        " gradients ig, idgi, saliency, smooth, input-x-gradient; or as"
-        " lime:kernel_width=3,discretizer=decile. Default: lime.",
-        "lime",
+        " gradients ig, idgi, saliency, smooth, input-x-gradient; at a layer ig:layer=NAME,"
+        " layer-cam, grad-cam, odam; or as lime:kernel_width=3,discretizer=decile. Several make as"
+        " many runs, compared. Default: lime.",
+        ("lime",),
     )
     target: str | None = option(
         "-t --target TARGET",

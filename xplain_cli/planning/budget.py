@@ -182,6 +182,6 @@ def within_budget(job: Job) -> Job:
     if job.request.sampling.budget is None:
         return job
     if not job.chosen.method.sampled:
-        name = job.request.explanation.method.partition(":")[0]
+        name = job.request.method.partition(":")[0]
         raise UsageError(f"--budget: {name} samples nothing; leave it out")
     return _begun(job) or _with_samples(job, _chosen_anew(job))

@@ -75,14 +75,13 @@ def _budget(
     samples, repeats = method.default_budget(perturbation)
     if not method.sampled:
         if request.sampling.samples or request.sampling.repeats:
-            name = request.explanation.method.partition(":")[0]
+            name = request.method.partition(":")[0]
             raise UsageError(f"--samples and --repeats: {name} samples nothing; leave them out")
         return Budget(request.sampling.seed, samples, repeats), []
     samples = request.sampling.samples or samples
     if method.exact and request.sampling.repeats not in {None, 1}:
         raise UsageError(
-            f"--repeats {request.sampling.repeats}: {request.explanation.method} has no sampling"
-            " error"
+            f"--repeats {request.sampling.repeats}: {request.method} has no sampling error"
         )
     repeats = request.sampling.repeats or repeats
     budget, notes = Budget(request.sampling.seed, samples, repeats), []
@@ -174,11 +173,9 @@ def choose_method(request: Request, opened: Inputs) -> Choices:
     UsageError
         An unknown name or an impossible pair, with the reason.
     """
-    _check_method(request.explanation.method)
-    method: Method = build(
-        request.explanation.method, METHODS[opened.modality.gives(request.explanation.method)]
-    )
-    check_layer(method, request.explanation.method)
+    _check_method(request.method)
+    method: Method = build(request.method, METHODS[opened.modality.gives(request.method)])
+    check_layer(method, request.method)
     signature = opened.signature
     target = parse_target(
         request.explanation.target,
@@ -191,10 +188,10 @@ def choose_method(request: Request, opened: Inputs) -> Choices:
     bounded = request.explanation.output_scale is not None and _is_bounded(opened)
     named = request.explanation.output_scale or default_scale(method, opened.model)
     scale = parse_scale(named, signature.scale, bounded=bounded)
-    with refusals_named(method, request.explanation.method):
+    with refusals_named(method, request.method):
         check_needs(method, opened.model.capabilities, scale)
         check_gradient(method, opened.model, opened.modality.typical(), scale)
-        method, neighbourhood = _perturbed(method, request.explanation.method, opened)
+        method, neighbourhood = _perturbed(method, request.method, opened)
         check_perturbation(method, neighbourhood.perturbation)
         neighbourhood = at_layer(method, opened.model, opened.modality, neighbourhood)
     # what it names may be an address with a signature, which every line of the output would show
@@ -202,6 +199,7 @@ def choose_method(request: Request, opened: Inputs) -> Choices:
         neighbourhood,
         baseline=redact(neighbourhood.baseline),
         meaning=redact(neighbourhood.meaning),
+        masked=redact(neighbourhood.masked),
     )
     _check_foil(neighbourhood.perturbation, target)
     undrawn = Budget(request.sampling.seed, 0, 0)

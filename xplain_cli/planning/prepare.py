@@ -9,7 +9,7 @@ from xplain_cli.console import Console
 from xplain_cli.engine.explainer import Assignment
 from xplain_cli.engine.records import Labels
 from xplain_cli.errors import quoting, staying
-from xplain_cli.methods.defaults import own_columns
+from xplain_cli.methods.defaults import follows_scores, own_columns
 from xplain_cli.options.request import Request
 from xplain_cli.output import Rendering, check_rendering
 from xplain_cli.plan import Plan
@@ -119,7 +119,7 @@ SCHEMA_VERSION = 3
 def method_label(request: Request, chosen: Choices) -> str:
     """Return the method with the settings that differ from its defaults, in a fixed order."""
     method = chosen.method
-    name = request.explanation.method.partition(":")[0].strip()
+    name = request.method.partition(":")[0].strip()
     plain = settings_of(type(method)())
     keys = {part.name: str(part.metadata.get("key", part.name)) for part in fields(method)}  # type: ignore[arg-type]  # every method is a dataclass
     changed = {keys[k]: v for k, v in settings_of(method).items() if v != plain.get(k)}
@@ -128,6 +128,21 @@ def method_label(request: Request, chosen: Choices) -> str:
     words = {True: "yes", False: "no"}
     pairs = [f"{k}={words.get(v, v) if isinstance(v, bool) else v}" for k, v in changed.items()]
     return name + (":" + ",".join(pairs) if pairs else "")
+
+
+def _rendering(request: Request, chosen: Choices) -> dict[str, Any]:
+    """Return how results are shown."""
+    rendering = {
+        "format": request.result.output_format,
+        "top_k": request.result.top_k,
+        "csv_guard": request.result.csv_guard,
+        "wide": request.result.wide,
+        "maps": request.heatmaps.maps,
+        "write_maps": request.heatmaps.write_maps,
+    }
+    if request.heatmaps.maps and chosen.perturbation.traits.maps and follows_scores(chosen.method):
+        rendering["panels"] = True
+    return rendering
 
 
 def _of_this_model(request: Request, opened: Inputs) -> dict[str, Any]:
@@ -154,7 +169,7 @@ def make_plan(request: Request, opened: Inputs, chosen: Choices) -> Plan:
         "data": opened.modality.sha256,
         **opened.modality.numbers(),
         "method": {
-            "name": request.explanation.method.partition(":")[0],
+            "name": request.method.partition(":")[0],
             **settings_of(chosen.method),
         },
         "target": chosen.target.spec,
@@ -181,15 +196,7 @@ def make_plan(request: Request, opened: Inputs, chosen: Choices) -> Plan:
     if request.slices.shard is not None:
         number, count = request.slices.shard
         selection["shard"] = {"number": number, "of": count, "of_rows": list(opened.whole)}
-    rendering = {
-        "format": request.result.output_format,
-        "top_k": request.result.top_k,
-        "csv_guard": request.result.csv_guard,
-        "wide": request.result.wide,
-        "maps": request.heatmaps.maps,
-        "write_maps": request.heatmaps.write_maps,
-    }
-    return Plan(numbers, selection, rendering, request.sampling.budget)
+    return Plan(numbers, selection, _rendering(request, chosen), request.sampling.budget)
 
 
 _CHUNKS_OF_EACH = 16  # units of work for each worker, in a job that has so many rows

@@ -14,11 +14,14 @@ from xplain_cli.runs.paths import RunPlace
 
 MOST_IMAGE_BYTES = 430_000
 """Bytes of pictures in a page, 573,000 as text: with 10,000 rows it stays below 2 MB."""
+_PANELS = "panels"
 _KINDS = (
+    (_PANELS, "input, baseline, raw map, weights"),
     ("overlays", "weights on the picture, superpixels numbered as in the table"),
     ("heatmaps", "weights on white"),
 )
 _GOOD_WIDTH, _LEAST_WIDTH = 256, 200  # pixels: a smaller picture shows nothing, and is linked
+_OF_PANELS = 2  # a line of several pictures needs more
 _QUALITY = 72
 
 
@@ -38,7 +41,7 @@ def _webp(image: Any, width: int, quality: int) -> bytes:
     return file.getvalue()
 
 
-def _shrunk(path: Path, room: int) -> bytes | None:
+def _shrunk(path: Path, room: int, factor: int = 1) -> bytes | None:
     """Return a picture in at most *room* bytes; None where that would show nothing."""
     from PIL import Image as Pillow
 
@@ -47,7 +50,8 @@ def _shrunk(path: Path, room: int) -> bytes | None:
     data = _webp(image, image.width, _QUALITY)
     # bytes grow a little less than the number of pixels
     width = int(image.width * min(1.0, (0.92 * room / len(data)) ** 0.6))
-    tries = [(max(width, _GOOD_WIDTH), _QUALITY), (_GOOD_WIDTH, 50), (_LEAST_WIDTH, 35)]
+    good, least = factor * _GOOD_WIDTH, factor * _LEAST_WIDTH
+    tries = [(max(width, good), _QUALITY), (good, 50), (least, 35)]
     for wide, quality in tries:
         if len(data) <= room:
             break
@@ -95,13 +99,26 @@ class Album:
         """Return the pictures of a row's target with this number, from 0: the first embedded."""
         found: list[Image] = []
         for path, caption in self.paths(row_id, number).items():
-            data = ""
-            try:
-                held = None if found else _shrunk(path, self._room)
-            except OSError:
-                continue  # it was moved or removed since, or is damaged
-            if held is not None:
-                data = f"data:image/webp;base64,{base64.b64encode(held).decode('ascii')}"
-            if path.is_file():
-                found.append(Image(caption, data, link_to(path, self._page)))
+            image = self._image(path, caption, embedded=not any(one.data for one in found))
+            if image is not None:
+                found.append(image)
         return tuple(found)
+
+    def panel(self, row_id: str, number: int, caption: str) -> Image | None:
+        """Return input, baseline and maps of a row's target with this number, from 0."""
+        folder, index = self._folders.get(_PANELS, (Path(), {}))
+        names = index.get(row_id, [])
+        return self._image(folder / names[number], caption) if number < len(names) else None
+
+    def _image(self, path: Path, caption: str, *, embedded: bool = True) -> Image | None:
+        """Return a picture of the run; None where it was moved or removed, or is damaged."""
+        wide = path.is_relative_to(self._folders.get(_PANELS, (path / "none", {}))[0])
+        try:
+            held = _shrunk(path, self._room, _OF_PANELS if wide else 1) if embedded else None
+        except OSError:
+            return None
+        if not path.is_file():
+            return None
+        data = "" if held is None else base64.b64encode(held).decode("ascii")
+        shown = f"data:image/webp;base64,{data}" if data else ""
+        return Image(caption, shown, link_to(path, self._page), wide)

@@ -93,11 +93,12 @@ class Fragment:
 
 @dataclass(frozen=True)
 class Image:
-    """A picture of an explanation: embedded as a data URI, or linked."""
+    """A picture of an explanation: embedded as a data URI, or linked; a *wide* one has a line."""
 
     caption: str
     data: str = ""
     link: str = ""
+    wide: bool = False
 
 
 @dataclass(frozen=True)

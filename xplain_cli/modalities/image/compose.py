@@ -98,6 +98,11 @@ class PictureRow:
         """The type in which baselines are made: single is enough for what ends in it, and half."""
         return np.float64 if np.dtype(self.form.dtype) == np.float64 else np.float32
 
+    @property
+    def assigned_values(self) -> NDArray[Any]:
+        """The picture with everything hidden, (h, w, c) as pictures are read."""
+        return np.asarray(assign_one(self.hidden, [self]).values[0])
+
     @cached_property
     def assigned(self) -> Assigned:
         """The picture with everything hidden, as the model takes it, and where that comes from."""

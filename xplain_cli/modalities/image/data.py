@@ -17,9 +17,11 @@ from xplain_cli.datasets.pictures import Pictures, find_pictures
 from xplain_cli.datasets.pixels import Pixels
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.explanation import Rows
+from xplain_cli.features import Perturbation
 from xplain_cli.methods import Method
-from xplain_cli.methods.defaults import follows_scores
+from xplain_cli.methods.defaults import follows_scores, origin_of
 from xplain_cli.methods.linear_codes import code_size
+from xplain_cli.methods.requests import OWN
 from xplain_cli.modalities import (
     Load,
     Neighbourhood,
@@ -74,6 +76,8 @@ class PictureData:
         Bytes of the largest picture as the model takes it.
     model_id
         SHA-256 (hex) of the model, and its member.
+    masker
+        How the pictures of the run are split and masked; None before that is chosen.
     """
 
     request: Request
@@ -86,6 +90,7 @@ class PictureData:
     first: Any
     largest: int
     model_id: str = ""
+    masker: Any = None
 
     columns: tuple[str, ...] = ()
 
@@ -158,7 +163,9 @@ class PictureData:
         fitted = self.baseline.fit(self._reference(model, signature))
         if not asks_late(fitted):
             check_unasked(fitted, label)
-        perturbation, notes = replace(self._plain, hidden=fitted), list(fitted.notes)
+        every = origin_of(method) != OWN
+        perturbation = replace(self._plain, hidden=fitted, every=every)
+        notes = list(fitted.notes)
         count = self.cut.most
         asked = self.request.sampling.samples or method.default_budget(perturbation)[0]
         least = code_size(count or DEFAULT_SEGMENTS)
@@ -200,7 +207,12 @@ class PictureData:
             It cannot be read.
         """
         picture = self.found.take(number, number + 1, self.preparation.reading)[0]
-        return self._plain.read(picture)
+        masker: PictureMasker = self.masker or self._plain
+        return masker.read(picture)
+
+    def drawn_by(self, perturbation: Perturbation | None) -> "PictureData":
+        """Return the pictures with what hides their superpixels, to draw that too."""
+        return replace(self, masker=perturbation)
 
     def original(self, number: int) -> NDArray[Any]:
         """

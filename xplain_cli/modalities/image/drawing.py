@@ -11,6 +11,7 @@ from xplain_cli.errors import RefusedError
 from xplain_cli.explanation import FloatArray, Records
 from xplain_cli.modalities.image.compose import PictureRow
 from xplain_cli.modalities.image.data import PictureData
+from xplain_cli.modalities.image.foils import asks_late
 from xplain_cli.modalities.image.heatmaps import (
     Backdrop,
     draw_heatmap,
@@ -20,11 +21,13 @@ from xplain_cli.modalities.image.heatmaps import (
 )
 from xplain_cli.modalities.image.map_folders import Index, MapFolders
 from xplain_cli.modalities.image.map_names import map_names
+from xplain_cli.modalities.image.panels import Panel, draw_panel
 from xplain_cli.runs.paths import unwritable, write_atomically
 
 _LEAST = {"probability": 0.05, "log-odds": 0.2}
 _SHARE = 0.05  # of the model's own number
 _ERRORS = 2.0  # standard errors: less is noise
+_AT_LAYERS = ("zero at ", "mean at ")
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,30 @@ class _Explained:
 
     Attributes
     ----------
-    caption
+    caption, target
         What is written below it.
-    target, weights
-        What was explained, and the weight of each superpixel.
+    weights
+        Of each superpixel.
     floor
         The least weight whose colour may be full.
+    raw
+        Before they were added up over superpixels; None where nobody knows.
+    baseline
+        What the picture was compared with.
+    at_layer
+        Whether that is a value at a layer, and no picture.
+    rectified
+        Whether the method leaves out what is below 0.
     """
 
     caption: str
     target: str
     weights: FloatArray
     floor: float
+    raw: FloatArray | None = None
+    baseline: str = ""
+    at_layer: bool = False
+    rectified: bool = False
 
 
 def _floor(line: Any, errors: FloatArray) -> float:
@@ -80,7 +95,17 @@ def _explained(records: Records) -> dict[int, list[_Explained]]:
             f" {'baseline' if 'layer=' in line['method'] else 'hidden'}: {line['baseline']}"
         )
         floor = _floor(line, part["std_error"].to_numpy(dtype=np.float64))
-        one = _Explained(caption, str(line["target"]), weights, floor)
+        raw = None if records.maps is None else records.maps[at]
+        one = _Explained(
+            caption,
+            str(line["target"]),
+            weights,
+            floor,
+            raw if raw is not None and np.isfinite(raw).all() else None,
+            str(line["baseline"]),
+            at_layer=str(line["baseline"]).startswith(_AT_LAYERS),
+            rectified="rectified_error" in line,
+        )
         found.setdefault(int(line["row"]), []).append(one)
     return found
 
@@ -95,14 +120,37 @@ def _pictures(
         yield "heatmaps", number, draw_heatmap(ground, one.weights, one.caption, one.floor)
         overlay = draw_overlay(original, ground, one.weights, one.caption, one.floor)
         yield "overlays", number, overlay
+        if one.raw is not None:
+            yield "panels", number, draw_panel(_panel(row, one, one.raw))
+
+
+def _panel(row: PictureRow, one: _Explained, raw: FloatArray) -> Panel:
+    """Return what is drawn side by side of one target of a picture."""
+    pooled = np.asarray(weight_map(row.labels, one.weights), dtype=np.float64)
+    unknown = one.at_layer or asks_late(row.hidden)  # what the model is asked for is not known here
+    largest = float(np.abs(pooled).max(initial=0.0))
+    return Panel(
+        row.values,
+        None if unknown else row.assigned_values,
+        raw,
+        pooled,
+        one.baseline,
+        one.rectified,
+        one.caption,
+        largest / max(largest, one.floor) if largest > 0 else 1.0,
+    )
 
 
 def _arrays(row: PictureRow, explained: Sequence[_Explained]) -> Callable[[Any], None]:
     weights = np.stack([weight_map(row.labels, one.weights) for one in explained])
     targets = np.array([one.target for one in explained])
+    arrays: dict[str, Any] = {"weights": weights, "targets": targets, "labels": row.labels}
+    raw = [one.raw for one in explained if one.raw is not None]
+    if len(raw) == len(explained):
+        arrays["raw"] = np.stack(raw)
 
     def write(file: Any) -> None:
-        np.savez_compressed(file, weights=weights, targets=targets, labels=row.labels)
+        np.savez_compressed(file, **arrays)
 
     return write
 
@@ -126,7 +174,7 @@ def _draw_row(
         write_atomically(path, data)
         written.append((kind, file))
 
-    if folders.paths.keys() & {"heatmaps", "segments", "overlays"}:
+    if folders.paths.keys() & {"heatmaps", "segments", "overlays", "panels"}:
         for kind, number, data in _pictures(row, original, explained):
             if kind in folders.paths:
                 keep(kind, f"{name}.png" if number == 1 else f"{name}.{number}.png", data)

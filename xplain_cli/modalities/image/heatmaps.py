@@ -226,7 +226,8 @@ def _with_caption(image: Any, caption: str, full: float) -> Any:
     return whole
 
 
-def _png(image: Any) -> bytes:
+def as_png(image: Any) -> bytes:
+    """Return a picture as the bytes of a PNG."""
     file = io.BytesIO()
     image.save(file, format="PNG", compress_level=2)
     return file.getvalue()
@@ -249,7 +250,7 @@ def draw_heatmap(ground: Backdrop, weights: FloatArray, caption: str, floor: flo
     full, padded = _full(weights, floor), np.append(weights, 0.0)
     image = _with_edges(_blend(np.float32(255), ground.drawn, padded, full, 1.0), ground, 1.0)
     _write_weights(image, ground, weights)
-    return _png(_with_caption(image, caption, full))
+    return as_png(_with_caption(image, caption, full))
 
 
 def draw_overlay(
@@ -270,7 +271,7 @@ def draw_overlay(
     made = _blend(grey[..., None], ground.drawn, padded, full, _STRONGEST)
     image = _with_edges(made, ground, _STRONGEST)
     _write_names(image, ground, weights)
-    return _png(_with_caption(image, caption, full))
+    return as_png(_with_caption(image, caption, full))
 
 
 def _brought(grey: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
@@ -301,9 +302,9 @@ def draw_segments(labels: NDArray[Any]) -> bytes:
     from PIL import Image
 
     if labels.max() > 255:
-        return _png(Image.fromarray(labels.astype(np.uint16)))
+        return as_png(Image.fromarray(labels.astype(np.uint16)))
     image = Image.fromarray(labels.astype(np.uint8), mode="P")
     turns = np.arange(256) * 0.618034 % 1.0  # the golden ratio keeps neighbours apart
     angles = 2 * np.pi * (turns[:, None] + np.array([0.0, 1 / 3, 2 / 3]))
     image.putpalette((150 + 90 * np.cos(angles)).round().astype(np.uint8).ravel().tolist())
-    return _png(image)
+    return as_png(image)

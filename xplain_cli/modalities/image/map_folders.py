@@ -45,12 +45,14 @@ class MapFolders:
         Parameters
         ----------
         rendering
-            ``maps``: heatmaps, overlays and label maps; ``write_maps``: weights pixel by pixel.
+            ``maps``: heatmaps, overlays and label maps; ``panels``: methods by gradients, step by
+            step; ``write_maps``: weights pixel by pixel.
         values
             Whether the pictures themselves may be shown.
         """
         names = ["heatmaps", "segments"] if rendering["maps"] else []
         names += ["overlays"] if rendering["maps"] and values else []
+        names += ["panels"] if rendering.get("panels") and values else []
         names += ["maps"] if rendering["write_maps"] else []
         return cls({name: place.beside(name, "") for name in names} if place.folder else {})
 

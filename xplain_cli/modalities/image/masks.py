@@ -272,6 +272,8 @@ class PictureMasker:
         (height, width, channels) that the model takes; None where it takes any.
     by_pixel
         Whether every pixel is a feature.
+    every
+        Whether a picture that is its own baseline is explained too: another one is meant.
     """
 
     cut: Cut
@@ -279,6 +281,7 @@ class PictureMasker:
     form: InputForm
     shape: tuple[int | None, int | None, int | None] = (None, None, None)
     by_pixel: bool = False
+    every: bool = False
 
     draws: ClassVar[None] = None
     inclusion: ClassVar[Inclusion] = "bernoulli"
@@ -318,7 +321,8 @@ class PictureMasker:
             try:
                 row = self.read(picture)
                 known = not asks_late(self.hidden)
-                if known and np.array_equal(row.seen, row.stand_in):  # without one it fails here
+                same = known and np.array_equal(row.seen, row.stand_in)  # without one it fails here
+                if same and not self.every:
                     empty[i] = _NOTHING
                 rows.append(row)
                 keys.append(row.key())

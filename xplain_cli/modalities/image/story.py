@@ -52,7 +52,8 @@ def _extra_files(whole: WholeRun) -> ExtraFiles:
     if not folders.paths:
         return ExtraFiles()
     if isinstance(whole.modality, PictureData):
-        index, lost = draw_maps(folders, whole.modality, whole.parts(), whole.jobs)
+        data = whole.modality.drawn_by(whole.perturbation)
+        index, lost = draw_maps(folders, data, whole.parts(), whole.jobs)
     else:
         index, lost = copy_maps(folders, whole.slices)
         lost += unmapped(index, whole.parts())

@@ -53,9 +53,9 @@ from xplain_cli.specs import split_spec
 
 _CHUNK_ROWS, _AROUND_CHUNK_ROWS, _MANY_CHUNK_ROWS = 512, 32, 4
 _WIDE_BATCH = 8192
-_DRAWN = "background: absent features are drawn from the background's distribution"
-_READ_ROWS = 65536
 _REFERENCE_ROWS = 512
+_READ_ROWS = 65536
+_DRAWN = "background: absent features are drawn from the background's distribution"
 
 
 def _check_draws(request: Request) -> None:
@@ -133,7 +133,7 @@ class Tabular:
     @property
     def batch_rows(self) -> int:
         """Rows of every model batch: more where each mask is asked on many baselines."""
-        if self.gives(self.request.explanation.method) == "draws":
+        if self.gives(self.request.method) == "draws":
             return BATCH_ROWS
         return _WIDE_BATCH if self._baseline.many else BATCH_ROWS
 
@@ -146,7 +146,7 @@ class Tabular:
     @property
     def reads_background(self) -> bool:
         """Whether the method draws from the background, or the baseline is made of it."""
-        drawn = self.gives(self.request.explanation.method) == "draws"
+        drawn = self.gives(self.request.method) == "draws"
         return drawn or _reads_background(self._baseline, self.discrete)
 
     @property

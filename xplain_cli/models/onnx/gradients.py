@@ -198,7 +198,7 @@ def layers_of(found: Translation) -> dict[str, StoredLayer]:
     for node in found.module.graph.nodes:
         name = ".".join(re.findall(r"\w+", node.meta.get(LAYER, ""), re.ASCII))
         name = name.removesuffix("_output_0")[:_LONGEST]
-        if name and name not in layers:
+        if name and name not in layers and SHAPE in node.meta:  # the input itself has none
             layers[name] = StoredLayer(node.name, node.meta[SHAPE][1:])
     return layers
 
