@@ -163,8 +163,8 @@ WRONG = [
     (3, "tabular m.pkl d.csv --background nowhere.csv", ["no such file", "check the name"]),
     # what is wanted of them
     (2, "tabular m.pkl d.csv -m shap", ["'shap'", "lime", "rise", "did you mean 'kernel-shap'"]),
-    (2, "tabular m.pkl d.csv -m kernelshap", ["there is idgi", "lime", "mean 'kernel-shap'"]),
-    (2, "tabular m.pkl d.csv -m tree_shap", ["there is idgi", "lime", "mean 'tree-shap'"]),
+    (2, "tabular m.pkl d.csv -m kernelshap", ["there is grad-cam", "lime", "mean 'kernel-shap'"]),
+    (2, "tabular m.pkl d.csv -m tree_shap", ["there is grad-cam", "lime", "mean 'tree-shap'"]),
     (2, "tabular m.pkl d.csv -m KernelSHAP", ["did you mean 'kernel-shap'"]),
     (2, "text text.pkl t.txt -m lmie", ["occlusion", "did you mean 'lime'"]),
     (2, "inspect m.pkl d.csv -m shap", ["did you mean 'kernel-shap'"]),

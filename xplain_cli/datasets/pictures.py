@@ -166,7 +166,7 @@ def _named(path: str, notes: list[str]) -> list[str]:
     if Path(path).is_dir():
         return _in_folder(path, notes)
     if Path(path).is_file() and PurePath(path).suffix.lower() in _TABLES:
-        raise RefusedError(f"{path}: is no picture; {_TABLES_GO_TO} {path}")
+        raise RefusedError(f"{path}: is not a picture; {_TABLES_GO_TO} {path}")
     if Path(path).exists() or Path(split_member(path)[0]).is_file():
         return [path]
     if glob.has_magic(path):

@@ -5,7 +5,6 @@ anew with each randomised one. Kept as it was, it carries what was learned into 
 a method that multiplies by the way from it looks as if it never changed.
 """
 
-import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import pandas as pd
 from xplain_cli.baselines.assignment import foils
 from xplain_cli.console import Console
 from xplain_cli.engine.row_predictions import answer_rows
-from xplain_cli.errors import RefusedError, UsageError, XplainError
+from xplain_cli.errors import ModelDiedError, RefusedError, UsageError, XplainError
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.features import Split
 from xplain_cli.jobs.chosen_rows import ChosenRow, pairs_of, pieces_with
@@ -91,6 +90,8 @@ def states_of(own: Job, having: Relearning, most: int | None) -> Iterator[State]
         said = _said(layers, depth)
         try:
             drawn = _again(having, (depth, seed), seed=seed)
+        except ModelDiedError:
+            raise
         except XplainError as error:  # such as a class that the randomised model never says
             yield State(REFITTED, said, depth, None, None, str(error))
         else:
@@ -112,6 +113,8 @@ def _explained(state: State, rows: Split, pairs: IntArray) -> dict[int, _Found]:
         return {}
     try:
         return _together(state.giver, state.asker, rows, pairs)
+    except ModelDiedError:
+        raise
     except RefusedError:  # a class that the randomised model never says
         some = _with_baselines(state.giver, rows, pairs)
     own = _together(state.giver, state.asker, rows.take(some), pairs[some]) if some else {}
@@ -124,9 +127,13 @@ def _with_baselines(giver: Asker, rows: Split, pairs: IntArray) -> list[int]:
     classes, found = foils(pairs, np.nan_to_num(answers.outputs)), []
     for one in np.unique(classes):
         own = np.flatnonzero(classes == one).tolist()
-        with contextlib.suppress(RefusedError):
+        try:
             given_rows(giver.job, giver.asked, rows.take(own[:1]), pairs[own[:1]])
-            found += own
+        except ModelDiedError:
+            raise
+        except RefusedError:
+            continue
+        found += own
     return sorted(found)
 
 

@@ -101,6 +101,8 @@ def _points_elsewhere(matrix: FloatArray, own: Any) -> bool:
     """Return whether most labels are places of other columns than the largest: of distances."""
     if own is None or own.dtype.kind not in "iu" or matrix.shape[1] < 2:
         return False
+    if own.min() < 0 or own.max() >= matrix.shape[1]:  # labels, and no places
+        return False
     return bool((matrix.argmax(axis=1) == own).mean() < _HALF)
 
 
