@@ -47,12 +47,22 @@ def test_every_row_has_a_line_with_its_strongest_reasons(run, looked_at):
 
 
 def test_a_list_that_finds_no_room_is_cut_and_says_so(run, looked_at, monkeypatch):
-    monkeypatch.setattr(row_list, "MOST_BYTES", 1500)
+    monkeypatch.setattr(row_list, "MOST_BYTES", 450)
     assert run("report", looked_at, "-o", "page.html").code == 0
     lines, _ = listed(Path("page.html"))
-    assert 3 < len(lines) < 20
+    assert 1 < len(lines) < 20
     text = Path("page.html").read_text(encoding="utf-8")
     assert f"The first {len(lines)} of 20 explanations, a line each" in text
+
+
+def test_lines_name_fewer_reasons_where_all_find_room_by_that(run, looked_at, monkeypatch):
+    assert run("report", looked_at, "-o", "page.html").code == 0
+    whole = len(re.search(r'id="lines">(.*?)</script>', Path("page.html").read_text())[1])
+    monkeypatch.setattr(row_list, "MOST_BYTES", int(0.75 * whole))
+    assert run("report", looked_at, "-o", "page.html").code == 0
+    lines, _ = listed(Path("page.html"))
+    assert len(lines) == 20
+    assert {len(line) for line in lines} <= {8, 10}
 
 
 def test_the_list_is_of_the_rows_that_are_asked_for(run, looked_at):

@@ -91,11 +91,11 @@ def states_of(own: Job, having: Relearning, most: int | None) -> Iterator[State]
         said = _said(layers, depth)
         try:
             drawn = _again(having, (depth, seed), seed=seed)
-        except XplainError as error:  # a class that the randomised model never says, and the like
+        except XplainError as error:  # such as a class that the randomised model never says
             yield State(REFITTED, said, depth, None, None, str(error))
-            continue
-        yield State(REFITTED, said, depth, drawn, drawn)
-        yield State(FIXED, said, depth, drawn, first)
+        else:
+            yield State(REFITTED, said, depth, drawn, drawn)
+            yield State(FIXED, said, depth, drawn, first)
 
 
 @dataclass(frozen=True)

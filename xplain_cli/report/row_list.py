@@ -21,9 +21,10 @@ from xplain_cli.report.selection import PageScope, reason_of
 from xplain_cli.report.sentences import spoken_reason
 from xplain_cli.report.source import PageSource
 
-MOST_BYTES = 800_000
+MOST_BYTES = 680_000
 """Bytes of the list in a page; explanations beyond are left out, and that is said."""
-_REASONS = 3  # that a line names
+_REASONS = 3  # that a line names, or fewer where all lines find room by that
+_LEAST_LINE = 25  # bytes
 _FEWEST = 4  # explanations: fewer need no list
 
 
@@ -99,13 +100,22 @@ def _strongest(records: Records, lines: IntArray, most: int) -> list[list[dict[A
 
 
 def _lines(
-    records: Records, source: PageSource, cards: Mapping[int, int], words: _Words
+    records: Records, source: PageSource, cards: Mapping[int, int], words: _Words, most: int
 ) -> Iterator[list[Any]]:
-    """Yield the line of each explanation of a part; *cards*: the number of the card that it has."""
+    """
+    Yield the line of each explanation of a part.
+
+    Parameters
+    ----------
+    cards
+        The number of the card that a line has.
+    most
+        How many reasons a line names.
+    """
     told, scope = records.stability, source.scope
     met = told["status"].eq("ok").to_numpy() & source.choice.wanted.mask(told)
     lines = np.flatnonzero(met)
-    reasons = _strongest(records, lines, min(_REASONS, scope.most_reasons))
+    reasons = _strongest(records, lines, min(most, scope.most_reasons))
     names = ["row_id", "target", "prediction", "precision", "fidelity"]
     for at, said, own in zip(
         lines.tolist(), told.iloc[lines][names].to_dict("records"), reasons, strict=True
@@ -128,13 +138,13 @@ class _Listing:
     words: list[str]
 
 
-def _listing(source: PageSource) -> _Listing:
+def _listing(source: PageSource, most: int) -> _Listing:
     """List explanations in the order of the rows, as long as there is room."""
     words, size = _Words(), 0
     lines: list[list[Any]] = []
     cards = source.choice.numbered()
     for number, records in enumerate(source.found.records()):
-        for line in _lines(records, source, cards.get(number, {}), words):
+        for line in _lines(records, source, cards.get(number, {}), words, most):
             size += _size(line)
             if size + words.bytes > MOST_BYTES:
                 return _Listing(lines, list(words.places))
@@ -142,11 +152,21 @@ def _listing(source: PageSource) -> _Listing:
     return _Listing(lines, list(words.places))
 
 
+def _fullest(source: PageSource) -> _Listing:
+    """Return the list with the most reasons by which every line finds room; else the usual one."""
+    first = _listing(source, _REASONS)
+    count = source.choice.count
+    if len(first.lines) == count or count * _LEAST_LINE > MOST_BYTES:
+        return first
+    shorter = (_listing(source, most) for most in range(_REASONS - 1, 0, -1))
+    return next((one for one in shorter if len(one.lines) == count), first)
+
+
 def listed_rows(source: PageSource) -> Section | None:
     """Return the section that finds rows; None where there are few."""
     if source.choice.count < _FEWEST:
         return None
-    listing = _listing(source)
+    listing = _fullest(source)
     several = len({line[1] for line in listing.lines}) > 1
     fidelity = any(listing.words[line[4]] for line in listing.lines)
     columns = (
