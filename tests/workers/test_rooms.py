@@ -378,3 +378,15 @@ def test_a_killed_tool_leaves_no_process_and_no_folder(tmp_path):
         time.sleep(0.05)
     assert not Path(folder).exists()
     assert not Path(f"/proc/{process}").exists()
+
+
+def test_a_template_that_is_killed_is_a_refusal_and_no_closed_pipe(stored):
+    """Its channel breaks as a pipe does, which would end the tool with 141."""
+    with open_rooms(Walls(sources=(str(stored[0]),))) as rooms:
+        room = rooms.first
+        os.kill(rooms._source._process, signal.SIGKILL)
+        time.sleep(0.2)
+        with pytest.raises(RefusedError, match="was ended; the same command continues"):
+            rooms.start()
+        with pytest.raises(RefusedError):
+            room.ask("versions", ("numpy",))

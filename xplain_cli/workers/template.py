@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
+from xplain_cli.errors import RefusedError
 from xplain_cli.workers.folders import remove_tree
 from xplain_cli.workers.room import RoomRules, begin_process, serve
 
@@ -224,11 +225,17 @@ class Template:
         return begun.pid
 
     def _ask(self, question: str, value: Any, descriptors: tuple[int, ...] = ()) -> int:
-        with self._lock:
-            _send(self._channel, pickle.dumps((question, value)), descriptors)
-            answer, _ = _receive(self._channel)
+        answer, cause = b"", None
+        try:
+            with self._lock:
+                _send(self._channel, pickle.dumps((question, value)), descriptors)
+                answer, _ = _receive(self._channel)
+        except OSError as error:  # no pipe of the user's is closed
+            cause = error
         if not answer:
-            raise OSError("the process that starts rooms is gone")
+            raise RefusedError(
+                "the process that starts those of models was ended; the same command continues"
+            ) from cause
         return int(json.loads(answer))
 
     def start(self, rules: RoomRules) -> "tuple[Connection[Any, Any], int]":
@@ -236,6 +243,9 @@ class Template:
         mine, its = socket.socketpair()
         try:
             process = self._ask("start", rules, (its.fileno(),))
+        except RefusedError:
+            mine.close()
+            raise
         finally:
             its.close()
         return Connection(mine.detach()), process
