@@ -124,7 +124,12 @@ def _ruleset(version: int, *, network: bool) -> bytes:
 
 
 def _grant(libc: ctypes.CDLL, rules: int, path: str, rights: int) -> None:
-    """Allow some rights on a file, or a folder and all below it; one that is not there is left."""
+    """
+    Allow some rights on a file, or a folder and all below it; one that is not there is left.
+
+    What lies in /proc stays open: the kernel makes its entries anew when it is short of memory, and
+    a rule holds for the entry that it was made for.
+    """
     try:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
@@ -136,7 +141,8 @@ def _grant(libc: ctypes.CDLL, rules: int, path: str, rights: int) -> None:
         if libc.syscall(_ADD, rules, _RULE_OF_PATH, rule, 0) != 0:
             raise OSError(ctypes.get_errno(), f"Landlock does not take a rule for {path}")
     finally:
-        os.close(place)
+        if not path.startswith("/proc/"):
+            os.close(place)
 
 
 def _restrict(allowed: Allowance) -> int:
