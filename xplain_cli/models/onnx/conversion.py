@@ -15,13 +15,8 @@ from xplain_cli.models.onnx.programs import (
     read_tensor,
 )
 from xplain_cli.models.operators import OPERATORS
-from xplain_cli.models.operators.tracing import (
-    LAYER,
-    OperatorUse,
-    Tracer,
-    UntranslatableError,
-    Value,
-)
+from xplain_cli.models.operators.bounds import UntranslatableError
+from xplain_cli.models.operators.tracing import LAYER, OperatorUse, Tracer, Value
 
 _TREES = frozenset({"TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"})
 _BLOCKS = {"If": ("then_branch", "else_branch")}
@@ -97,18 +92,17 @@ def unknown_operators(program: OnnxProgram, output: str) -> list[str]:
     """Return the operators on the way to an output that have no derivatives here, sorted."""
     found: set[str] = set()
     waiting = [replace(program.graph, outputs=(output,))]
-    seen: set[int] = set()
+    seen: set[tuple[str, str]] = set()
     while waiting:
         block = waiting.pop()
-        if id(block) in seen:
-            continue
-        seen.add(id(block))
         operators = _needed(program, block)
         found.update(_missing(program, operators))
         for one in operators:
             waiting += _branches(program, one).values()
-            own = program.functions.get((one.domain, one.op))
-            waiting += [] if own is None else [own]
+            key = (one.domain, one.op)
+            if key in program.functions and key not in seen:
+                seen.add(key)
+                waiting.append(program.functions[key])
     return sorted(found)
 
 
@@ -151,6 +145,7 @@ class _Conversion:
 
     def run(self, scope: _Scope) -> list[Value | None]:
         """Translate a block; return its outputs."""
+        self.tracer.bounds.advance(len(scope.block.operators))
         operators = _needed(self.program, scope.block)
         _refuse_missing(self.program, operators)
         for one in operators:

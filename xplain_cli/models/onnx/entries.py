@@ -1,5 +1,6 @@
 """How rows enter a translated graph: numbers as they are, categories as a number for each."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import Signature, UnableError
+from xplain_cli.models.operators.bounds import MOST_NUMBERS
 from xplain_cli.models.operators.tracing import Encoding, Tracer, Value
 
 _PROBE_ROWS = 6
@@ -73,6 +75,8 @@ class OnnxAsked:
         (shape,) = self.shapes.values()
         if any(length is None for length in shape[1:]):
             raise UnableError("needs a model whose file says how long its input is")
+        if not 0 < math.prod(abs(int(length or 0)) for length in shape[1:]) <= MOST_NUMBERS:
+            raise UnableError(f"follows rows of 1 to {MOST_NUMBERS} numbers")
         return tuple(int(length or 1) for length in shape[1:])
 
     def shape_of(self, name: str, rows: int) -> tuple[int, ...]:

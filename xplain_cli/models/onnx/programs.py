@@ -195,11 +195,11 @@ def read_tensor(data: Content, folder: Path, span: Span) -> NDArray[Any]:
     dims = [one for part in parts.get(_DIMS, ()) for one in _wholes(data, *part)]
     kind = _number(parts, _TYPE)
     if kind == _STRING:
-        texts = np.array([_text(data, one) for one in _spans(parts, _TEXTS)], dtype=object)
-        return texts.reshape(dims)
-    if kind not in _KINDS:
+        values = np.array([_text(data, one) for one in _spans(parts, _TEXTS)], dtype=object)
+    elif kind in _KINDS:
+        values = _values(data, folder, parts, kind)
+    else:
         raise DamagedError(f"holds a constant of kind {kind}")
-    values = _values(data, folder, parts, kind)
     if any(one < 0 for one in dims) or math.prod(dims) != len(values):
         raise DamagedError(
             f"states {math.prod(dims)} numbers of a constant and holds {len(values)}"

@@ -5,17 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from xplain_cli.models.operators.bounds import UntranslatableError
 from xplain_cli.models.operators.reducing import greatest
 from xplain_cli.models.operators.resizing import resize, upsample
 from xplain_cli.models.operators.shaping import pad_by
-from xplain_cli.models.operators.tracing import (
-    KEEP,
-    Handler,
-    OperatorUse,
-    Tracer,
-    UntranslatableError,
-    Value,
-)
+from xplain_cli.models.operators.tracing import KEEP, Handler, OperatorUse, Tracer, Value
 
 _BELOW = -1e300
 """Less than any number: between infinities nothing could be interpolated."""

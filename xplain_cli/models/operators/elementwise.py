@@ -4,14 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 
-from xplain_cli.models.operators.tracing import (
-    KEEP,
-    Handler,
-    OperatorUse,
-    Tracer,
-    UntranslatableError,
-    Value,
-)
+from xplain_cli.models.operators.bounds import UntranslatableError
+from xplain_cli.models.operators.tracing import KEEP, Handler, OperatorUse, Tracer, Value
 
 _FLOATS = frozenset({1, 10, 11, 16})
 _WHOLES = {2: "uint8", 3: "int8", 4: "int32", 5: "int16", 6: "int32", 7: "int64", 9: "bool"}

@@ -4,16 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from xplain_cli.models.operators.bounds import UntranslatableError
 from xplain_cli.models.operators.elementwise import absolute, cast
 from xplain_cli.models.operators.reducing import greatest
-from xplain_cli.models.operators.tracing import (
-    KEEP,
-    Handler,
-    OperatorUse,
-    Tracer,
-    UntranslatableError,
-    Value,
-)
+from xplain_cli.models.operators.tracing import KEEP, Handler, OperatorUse, Tracer, Value
 
 _SHARES = "shares"
 """What the ``meta`` of a node says whose rows add up to 1, and are not negative."""

@@ -4,14 +4,8 @@ import math
 
 import numpy as np
 
-from xplain_cli.models.operators.tracing import (
-    KEEP,
-    Handler,
-    OperatorUse,
-    Tracer,
-    UntranslatableError,
-    Value,
-)
+from xplain_cli.models.operators.bounds import UntranslatableError
+from xplain_cli.models.operators.tracing import KEEP, Handler, OperatorUse, Tracer, Value
 
 
 def _epsilon(step: OperatorUse) -> float:

@@ -6,13 +6,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from xplain_cli.models.operators.tracing import (
-    Handler,
-    OperatorUse,
-    Tracer,
-    UntranslatableError,
-    Value,
-)
+from xplain_cli.models.operators.bounds import UntranslatableError
+from xplain_cli.models.operators.tracing import Handler, OperatorUse, Tracer, Value
 
 _BENDS = {"sigmoid": "sigmoid", "tanh": "tanh", "relu": "relu"}
 _LONGEST = 1024

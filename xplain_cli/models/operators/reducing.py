@@ -2,14 +2,9 @@
 
 from typing import Any
 
+from xplain_cli.models.operators.bounds import UntranslatableError
 from xplain_cli.models.operators.elementwise import absolute
-from xplain_cli.models.operators.tracing import (
-    Handler,
-    OperatorUse,
-    Tracer,
-    UntranslatableError,
-    Value,
-)
+from xplain_cli.models.operators.tracing import Handler, OperatorUse, Tracer, Value
 
 
 def greatest(trace: Tracer, x: Value, axes: list[int], *, keep: bool) -> Value:

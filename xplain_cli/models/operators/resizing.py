@@ -6,7 +6,8 @@ from collections.abc import Callable
 import numpy as np
 
 from xplain_cli.explanation import FloatArray, IntArray
-from xplain_cli.models.operators.tracing import OperatorUse, Tracer, UntranslatableError, Value
+from xplain_cli.models.operators.bounds import UntranslatableError, check_size
+from xplain_cli.models.operators.tracing import OperatorUse, Tracer, Value
 
 _ROUNDED: dict[str, Callable[[FloatArray], FloatArray]] = {
     "round_prefer_floor": lambda x: np.ceil(x - 0.5),
@@ -82,6 +83,7 @@ def _resized(
     how = step.get("coordinate_transformation_mode", "half_pixel")
     how = how if step.version >= 11 else "asymmetric"
     mode = step.get("mode", "nearest")
+    check_size(made, 1 if mode == "nearest" else length)
     if how not in _COORDINATES or mode not in {"nearest", "linear", "cubic"}:
         raise UntranslatableError(f"Resize as {mode[:20]}, {how[:30]}")
     # to the nearest pixel goes what lies in the middle, as onnxruntime rounds in single precision

@@ -4,18 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from xplain_cli.models.operators.bounds import UntranslatableError, check_size
 from xplain_cli.models.operators.tracing import (
     Handler,
     Length,
     OperatorUse,
     RowsLength,
     Tracer,
-    UntranslatableError,
     Value,
 )
-
-_MOST = 1 << 28
-"""Numbers of a constant that a graph makes."""
 
 
 def _listed(
@@ -114,6 +111,7 @@ def _split(trace: Tracer, step: OperatorUse, x: Value, sizes: Value | None = Non
     asked = _listed(trace, step, "split", sizes)
     if asked is None:
         parts = int(step.get("num_outputs", step.outputs))
+        check_size(parts)
         (length,) = trace.sizes(x, [axis])
         each = -(-length // parts)
         asked = [min(each, length - i * each) for i in range(parts)]
@@ -304,13 +302,13 @@ def _range(trace: Tracer, _: OperatorUse, start: Value, stop: Value, step: Value
     ends = [[one.seen[at].item() for one in (start, stop, step)] for at in range(len(trace.rows))]
     if any(one.moves for one in (start, stop, step)):
         raise UntranslatableError("shapes that depend on the input")
-    if any(abs((b - a) / (c or 1)) > _MOST for a, b, c in ends):
-        raise UntranslatableError(f"a Range of more than {_MOST} numbers")
+    check_size(max(int(abs((b - a) / (c or 1))) for a, b, c in ends))
     return _known(trace, [trace.torch.arange(*one) for one in ends])
 
 
 def _one_hot(trace: Tracer, step: OperatorUse, index: Value, depth: Value, values: Value) -> Value:
     count = int(trace.number(depth))
+    check_size(count)
     axis = int(step.get("axis", -1)) % (index.rank + 1)
     whole = trace.one("_to_copy", index, named={"dtype": trace.torch.int64})
     places = _positive(trace, whole, count)
@@ -323,6 +321,7 @@ def _one_hot(trace: Tracer, step: OperatorUse, index: Value, depth: Value, value
 
 def _eye_like(trace: Tracer, step: OperatorUse, x: Value) -> Value:
     rows, columns = trace.sizes(x, [0, 1])
+    check_size(rows, columns)
     kind = np.int64 if step.get("dtype", 1) in {6, 7} else np.float64
     return trace.constant(np.eye(rows, columns, int(step.get("k", 0)), dtype=kind))
 

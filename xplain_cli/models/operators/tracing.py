@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from xplain_cli.models.operators.bounds import Bounds, UntranslatableError, check_size, foresee
 from xplain_cli.models.torch.graphs import SHAPE
 
 ROWS = (3, 5)
@@ -41,11 +42,6 @@ KEEP = {"keepdim": True}
 """Named arguments: an axis that is reduced stays, 1 long."""
 
 _MOST_NODES = 50_000
-_MOST_NUMBERS = 1 << 28
-
-
-class UntranslatableError(Exception):
-    """What has no derivative here; the message goes on from 'cannot follow'."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +185,8 @@ class Tracer:
         The columns that enter as categories.
     fills
         By column, what stands for a missing number.
+    bounds
+        What it has made so far.
     """
 
     rows: tuple[int, ...] = ROWS
@@ -196,6 +194,7 @@ class Tracer:
     width: int = 0
     encodings: dict[tuple[Any, ...], Encoding] = field(default_factory=dict)
     fills: dict[int, float] = field(default_factory=dict)
+    bounds: Bounds = field(default_factory=Bounds)
     held: dict[str, Any] = field(default_factory=dict)
     _constants: dict[int, Any] = field(default_factory=dict)
     _lengths: dict[RowsLength, Any] = field(default_factory=dict)
@@ -225,6 +224,7 @@ class Tracer:
             self.encodings[key] = Encoding(column, categories, self.width, strict)
             self.width += len(categories)
         start, size = self.encodings[key].start, len(categories)
+        check_size(size, size)
         eye = self.torch.eye(size, dtype=self.torch.float64)
         seen = [eye[self.torch.arange(rows) % size] for rows in self.rows]
         return self.enter(self.slice_source(start, start + size), seen)
@@ -264,6 +264,7 @@ class Tracer:
         moves = any(one.moves for one in values)
         _check_kinds(packet, values)
         fixed = all(isinstance(one, Value) and one.fixed for one in parts)
+        self.bounds.advance()
         seen = self._seen(target, args, kwargs, 1 if fixed else len(self.rows))
         if fixed:
             seen *= len(self.rows)
@@ -285,6 +286,7 @@ class Tracer:
     def _seen(self, target: Any, args: Any, kwargs: Any, batches: int) -> list[Any]:
         """Return what a call makes on each batch."""
         found = []
+        moves = any(isinstance(one, Value) and one.moves for one in _each([args]))
         with self.torch.no_grad():
             for at in range(batches):
 
@@ -292,7 +294,10 @@ class Tracer:
                     return one.of(self.rows[at]) if isinstance(one, RowsLength) else one.seen[at]
 
                 given = {key: _mapped(one, on) for key, one in kwargs.items()}
-                found.append(target(*_mapped(args, on), **given))
+                whole = _mapped(args, on)
+                foresee(target, whole, given)
+                found.append(target(*whole, **given))
+                self.bounds.add(found[-1], moves=moves)
         return found
 
     def _cells(self, packet: str, target: Any, args: Any, kwargs: Any) -> tuple[Any, ...] | None:
@@ -314,8 +319,6 @@ class Tracer:
         given = {key: _mapped(one, self.node) for key, one in kwargs.items()}
         node = self.graph.call_function(target, tuple(_mapped(list(args), self.node)), given)
         if hasattr(seen, "shape"):
-            if seen.numel() > _MOST_NUMBERS:
-                raise UntranslatableError(f"values of more than {_MOST_NUMBERS} numbers")
             node.meta[SHAPE] = tuple(seen.shape)
         return node
 
