@@ -146,6 +146,8 @@ def test_failed_rows_are_grouped_by_their_reasons(run, mixed, tmp_path):
     assert "78 rows explained, 2 failed" in text
     # both differ in row and line alone, and are one reason
     assert text.count('<td class="figure">2</td>') == 1
+    done = run("report", "--row", "3", "-o", "page.html")  # it is there, if not explained
+    assert (done.code, "no explanation is of rows 3" in done.err) == (0, True)
 
 
 def test_no_values_leaves_no_value(run, mixed):

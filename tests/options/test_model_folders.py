@@ -61,6 +61,11 @@ def test_the_folder_is_as_good_as_its_file_with_what_it_says_as_options(run, tmp
     assert run("verify", "one", "--check-rows", "1").code == 0
 
 
+def test_the_description_of_a_folder_names_it_as_well(run, tmp_path):
+    done = run("inspect", folder(tmp_path, rows=5) / "MLmodel")
+    assert (done.code, "MLflow, flavour onnx, model.onnx" in done.err) == (0, True)
+
+
 def test_options_that_are_typed_come_first_and_a_small_example_is_no_background(run, tmp_path):
     logged = folder(tmp_path, rows=5)
     done = run("tabular", logged, SAMPLES / "data.csv", *SMALL, "--rows", "0:2", "--dry-run")
@@ -90,12 +95,20 @@ def test_the_door_judges_the_file_in_the_folder(run, tmp_path):
         ),
         (marker({"onnx": {"data": "../model.onnx"}}), "which is not in the folder"),
         (marker({"onnx": {"data": "/etc/passwd"}}), "which is not in the folder"),
+        (marker({"onnx": {"data": "a\0b"}}), "which is not in the folder"),
         (marker({}), "flavours none"),
         ("a: [", "cannot be read"),
         ("- 1", "says nothing of a model"),
         ("a: &x [1]\nb: *x", "holds aliases"),
         ("!!python/object/apply:os.system [touch ran]", "cannot be read"),
         ('{"flavors": {"onnx": {"data": "m"}}, "signature": {"inputs": "{"}}', "are no JSON"),
+        (
+            json.dumps({
+                "flavors": {"onnx": {"data": "m"}},
+                "signature": {"inputs": "[" * 100_000},
+            }),
+            "are no JSON",
+        ),
     ],
 )
 def test_what_is_no_model_that_is_read_is_refused_and_runs_nothing(run, tmp_path, text, said):

@@ -14,6 +14,10 @@ FRAME = pd.DataFrame({
     "residual": [-0.5, 0.1, 0.0],
     "fidelity": ["good", "poor", None],
     "mean radius": [1.0, 2.0, 3.0],
+    "error": [None, None, None],
+    "nothing": [math.nan] * 3,
+    "decided": pd.Series([True, None, False], dtype=object),
+    "same_decision": [True, False, True],
 })
 
 
@@ -28,6 +32,10 @@ FRAME = pd.DataFrame({
         ("abs(residual)>0.2", [7]),
         ("residual<-0.2", [7]),
         ("column('mean radius')>=2 and row_id==9", [9]),
+        ('error=="no such"', []),
+        ('error!="no such" or abs(nothing)>0', []),
+        ("-decided<0 and same_decision==1", [7]),
+        ("prediction<" + "9" * 900, [7, 8]),
     ],
 )
 def test_a_condition_means_the_lines_that_meet_it(where, rows):
@@ -45,6 +53,15 @@ def test_rows_are_meant_by_their_ids_as_they_are_printed():
         ("prediction>", "cannot be read"),
         ("predictions>1", "did you mean 'prediction'"),
         ("fidelity>1", "a text and a number cannot be compared"),
+        ("fidelity==1", "a text and a number cannot be compared"),
+        ('row_id=="7"', "texts stand in quotes, numbers do not"),
+        ('prediction!="nan"', "a text and a number cannot be compared"),
+        ('prediction>-"abc"', "a sign or abs needs a number"),
+        ("-fidelity>1", "a sign or abs needs a number"),
+        ("abs(fidelity)>1", "a sign or abs needs a number"),
+        ('abs("x")>1', "a sign or abs needs a number"),
+        ("-" * 990 + "1>0", "--where"),
+        ("(" * 400 + "1>0" + ")" * 400, "cannot be read"),
         ("prediction", "expected a comparison"),
         ("prediction in (1, 2)", "expected"),
         ("__import__('os').system('true')>1", "expected a column"),

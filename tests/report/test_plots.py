@@ -32,3 +32,16 @@ def test_a_file_in_the_way_is_named(run, looked_at):
     Path("figures").write_text("a file")
     done = run("report", looked_at, "-o", "page.html", "--plots", "figures")
     assert (done.code, "figures: is a file" in done.err) == (3, True)
+    assert not Path("page.html").exists()
+
+
+def test_no_folder_and_no_figure_are_said_before_anything_is_written(run, looked_at):
+    done = run("report", looked_at, "-o", "page.html", "--plots", "")
+    assert (done.code, "--plots is empty" in done.err, Path("page.html").exists()) == (
+        2,
+        True,
+        False,
+    )
+    Path("figures").write_text("a file")
+    done = run("report", looked_at, "-o", "page.html", "--plots", "figures/inner")
+    assert (done.code, "name another place with --plots" in done.err) == (3, True)

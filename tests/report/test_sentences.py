@@ -60,3 +60,15 @@ def test_only_a_base_value_of_the_model_is_told_as_its_answer():
         "The model says 12.5.",
         "No feature moves it.",
     )
+
+
+@pytest.mark.parametrize(
+    ("n_features", "n_changed", "said"),
+    [
+        (1, 1, "With its one feature as in the baseline (r7)"),
+        (3, 3, "With all its 3 features as in the baseline (r7)"),
+        (3, None, "With its features as in the baseline (r7)"),
+    ],
+)
+def test_what_is_as_in_the_baseline_is_counted_as_it_is_spoken(n_features, n_changed, said):
+    assert story_of("tabular").removed(n_features, n_changed, "r7") == said

@@ -56,7 +56,8 @@ class Sample:
     def sentence(self) -> str:
         """What stands for "absent"."""
         of = "" if self.class_ is None else f" of {of_whom(self.class_, self.labels)}"
-        return f"sample: outputs are averaged over {self.k} rows of the background{of}"
+        rows = f"{self.k} rows" if self.k > 1 else "1 row"
+        return f"sample: outputs are averaged over {rows} of the background{of}"
 
     def fit(self, reference: TableReference) -> Fixed:
         """Draw the rows."""

@@ -52,8 +52,8 @@ def announce(checks: Sequence[Check], asked: runs.Gates, command: str, console: 
     ]
     if asked.junit:
         path = Path(asked.junit)
-        with parents_of(path):
-            write_atomically(path, render_junit(f"xplain {command}", told))
+        with parents_of(path, "--junit"):
+            write_atomically(path, render_junit(f"xplain {command}", told), "--junit")
     if _wants_github(asked, console) and told:
         for line in annotations(command, told):
             console.annotate(line)

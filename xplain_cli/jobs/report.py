@@ -34,5 +34,7 @@ def report(
             console.warn(f"no explanation is of {wanted.said}: the page shows none")
         if made.plots:
             console.note(f"{len(made.plots)} figures: {made.plots[0].parent}")
+        elif plots is not None:
+            console.warn(f"no figure was written to {plots}: there is nothing to draw")
         console.line(str(made.page))
     return 0

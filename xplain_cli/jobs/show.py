@@ -118,8 +118,8 @@ def _draw(shown: Sequence[_Shown], plot: str, manner: Wording) -> Path:
     (one,) = shown
     title = f"Row {one.item.row_id}: {heading(one.item, manner)}"
     figure = waterfall(steps(one.item, one.reasons, manner.story), title)
-    with parents_of(path):
-        write_atomically(path, content(figure, path))
+    with parents_of(path, "--plot"):
+        write_atomically(path, content(figure, path), "--plot")
     return path
 
 

@@ -82,7 +82,7 @@ def _read(path: Path) -> Mapping[str, Any]:
 def _inside(folder: Path, name: object, what: str) -> Path:
     """Return a path that a marker names; it must lie in the folder."""
     path = PurePosixPath(str(name))
-    if not isinstance(name, str) or path.is_absolute() or ".." in path.parts:
+    if not isinstance(name, str) or path.is_absolute() or {"..", "\0"} & {*path.parts, *name}:
         raise RefusedError(f"{folder / MARKER}: {what} is {name!r}, which is not in the folder")
     return folder / path
 
@@ -111,7 +111,7 @@ def _columns(document: Mapping[str, Any], place: Path) -> tuple[tuple[str, str],
         return ()
     try:
         found = json.loads(text)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise RefusedError(f"{place}: the inputs of its signature are no JSON") from error
     entries = found if isinstance(found, list) else []
     named = [one for one in entries if isinstance(one, dict) and isinstance(one.get("name"), str)]

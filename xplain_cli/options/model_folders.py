@@ -16,7 +16,7 @@ def _rows(example: Path) -> int:
         if example.stat().st_size > _LARGEST:
             return 0
         return len(json.loads(example.read_text(encoding="utf-8"))["data"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return 0
 
 
@@ -35,7 +35,8 @@ def in_folder(options: Options, command: str) -> Options:
         The package that reads its description is not installed.
     """
     named = options.values.get("model")
-    if not named or not Path(named).is_dir():  # only then is what reads folders imported
+    # only then is what reads folders imported; a folder may be named by its description, too
+    if not named or not (Path(named).is_dir() or Path(named).name == "MLmodel"):
         return options
     from xplain_cli.models.mlflow import read_mlflow
 

@@ -1,6 +1,7 @@
 """Which rows of a run are meant: some by their ids, or those of a condition (``--where``)."""
 
 import ast
+import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -36,25 +37,61 @@ def _column(frame: pd.DataFrame, name: str, text: str, node: ast.AST) -> Any:
     return frame[name]
 
 
+def _kind(side: Any) -> str:
+    """Return "text" or "number": what a column or a constant holds; empty where it is neither."""
+    if not isinstance(side, pd.Series):
+        return "text" if isinstance(side, str) else "number"
+    known = side.dropna()
+    if known.empty:  # an error of no row, say: nothing compares with it
+        return ""
+    if pd.api.types.is_numeric_dtype(known.dtype):
+        return "number"
+    held = pd.api.types.infer_dtype(known)
+    numbers = ("integer", "floating", "mixed-integer-float", "boolean", "decimal")
+    return "text" if held == "string" else "number" if held in numbers else ""
+
+
+def _number(node: ast.expr, frame: pd.DataFrame, text: str) -> Any:
+    """Return an operand that has a sign: numbers, or what of a column can be read as one."""
+    made = _operand(node, frame, text)
+    if _kind(made) == "text":
+        raise _refusal(text, node, "this is a text, and a sign or abs needs a number")
+    if isinstance(made, pd.Series):
+        return pd.to_numeric(made, errors="coerce").astype(float)
+    return made
+
+
+def _constant(value: str | float) -> str | float:
+    """Return a constant; a whole number beyond all floats is as good as an infinite one."""
+    if isinstance(value, int):
+        try:
+            float(value)
+        except OverflowError:
+            return math.inf
+    return value
+
+
 def _operand(node: ast.expr, frame: pd.DataFrame, text: str) -> Any:
     """Return a column, its absolute value, or a constant."""
     if isinstance(node, ast.Name):
         return _column(frame, node.id, text, node)
     if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float):
-        return node.value
+        return _constant(node.value)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -pd.to_numeric(_operand(node.operand, frame, text))
+        return -_number(node.operand, frame, text)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1:
         given = node.args[0]
         if node.func.id == "column" and isinstance(given, ast.Constant):
             return _column(frame, str(given.value), text, node)
         if node.func.id == "abs":
-            return abs(_operand(given, frame, text))
+            return abs(_number(given, frame, text))
     raise _refusal(text, node, "expected a column, a number or a text in quotes")
 
 
 def _compared(left: Any, sign: ast.cmpop, right: Any, size: int) -> BoolArray:
     """Compare line by line; what is missing compares with nothing."""
+    if {_kind(left), _kind(right)} == {"text", "number"}:  # == and != would say nothing of it
+        raise TypeError
     found = np.broadcast_to(np.asarray(_COMPARE[type(sign)](left, right), dtype=bool), size)
     known = np.ones(size, dtype=bool)
     for side in (left, right):
@@ -71,7 +108,11 @@ def _comparison(node: ast.Compare, frame: pd.DataFrame, text: str) -> BoolArray:
         try:
             met &= _compared(left, sign, right, len(frame))
         except TypeError as error:
-            raise _refusal(text, node, "a text and a number cannot be compared") from error
+            raise _refusal(
+                text,
+                node,
+                "a text and a number cannot be compared: texts stand in quotes, numbers do not",
+            ) from error
     return met
 
 
@@ -92,7 +133,7 @@ def _parse(text: str) -> ast.expr:
         raise UsageError(f"--where: a condition has at most {_MOST_LETTERS} characters")
     try:
         return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         place = getattr(error, "offset", None) or 1
         raise UsageError(
             f"--where {text!r}: at character {place}: cannot be read; write comparisons of columns"
@@ -153,7 +194,12 @@ class RowFilter:
         if self.rows:
             met &= stability["row_id"].astype(str).isin(self.rows).to_numpy()
         for tree in self._tree:
-            met &= _met(tree, stability, str(self.where))
+            try:
+                met &= _met(tree, stability, str(self.where))
+            except RecursionError as error:
+                raise UsageError(
+                    f"--where {self.where!r}: is nested too deeply; write it plainly"
+                ) from error
         return met
 
     def check_found(self, found: set[str], known: Sequence[str]) -> None:

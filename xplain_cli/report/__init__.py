@@ -11,7 +11,7 @@ from xplain_cli.quality.row_filter import ALL_ROWS, RowFilter
 from xplain_cli.report.cards import single_explanations
 from xplain_cli.report.overview import MOST_LETTERS, SUFFIXES, origin, trust, words, words_used
 from xplain_cli.report.page import HEAD, MADE_BY, Page, Section, render_page
-from xplain_cli.report.plots import write_plots
+from xplain_cli.report.plots import check_plots, write_plots
 from xplain_cli.report.ranking import ranked_features
 from xplain_cli.report.row_list import listed_rows
 from xplain_cli.report.source import PageSource, look_at
@@ -120,6 +120,8 @@ def write_page(
     place = found.place
     path = place.report if page is None else Path(page)
     check_page(str(path))
+    if plots is not None:
+        check_plots(plots)
     source = look_at(found, path, wanted)
     content = render_page(_page(source))
     with parents_of(path):

@@ -166,7 +166,7 @@ def _verdicts(whole: Summary, worst: float) -> tuple[Verdict, ...]:
                 f"the surrogate decides otherwise in {whole.otherwise:,} of {whole.decided:,} rows"
             )
         if not counts and not figures:
-            figures = ["not defined for this method"]
+            figures = ["not defined for this method" if whole.rows else "no row was explained"]
             if name == "fidelity" and math.isfinite(worst):
                 figures.append(
                     "base and weights together miss the prediction by at most"

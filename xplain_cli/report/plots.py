@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.report.cards import Card, answers
 from xplain_cli.report.dependence import SHOWN, dependence
 from xplain_cli.report.figures import FORMS, Box, Figure, Label, Mark, Stroke, content, fitted
@@ -66,6 +66,23 @@ def figures(source: PageSource) -> Iterator[tuple[str, Figure]]:
         yield f"waterfall-{place}-{_plain(card.item.row_id)}", _of_card(card)
 
 
+def check_plots(plots: str) -> None:
+    """
+    Check that figures can go where they are wanted, before anything is written.
+
+    Raises
+    ------
+    UsageError
+        No folder is named.
+    RefusedError
+        It is a file.
+    """
+    if not plots.strip():
+        raise UsageError("--plots is empty; name a folder, such as figures, or . for this one")
+    if Path(plots).exists() and not Path(plots).is_dir():
+        raise RefusedError(f"{plots}: is a file, and figures go into a folder; name another")
+
+
 def write_plots(source: PageSource, folder: Path) -> list[Path]:
     """
     Write the figures of a run into a folder, each as SVG and as PNG; return their paths.
@@ -76,12 +93,10 @@ def write_plots(source: PageSource, folder: Path) -> list[Path]:
         The folder cannot be made, or a file not written.
     """
     written = []
-    if folder.exists() and not folder.is_dir():
-        raise RefusedError(f"{folder}: is a file, and figures go into a folder; name another")
     for name, figure in figures(source):
         for form in FORMS:
             path = folder / f"{name}{form}"
-            with parents_of(path):
-                write_atomically(path, content(figure, path))
+            with parents_of(path, "--plots"):
+                write_atomically(path, content(figure, path), "--plots")
             written.append(path)
     return written

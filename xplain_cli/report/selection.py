@@ -97,10 +97,11 @@ class Choice:
 
     def add(self, part: int, stability: pd.DataFrame) -> None:
         """Look at the explanations of the part with this number."""
-        explained = stability["status"].eq("ok").to_numpy() & self.wanted.mask(stability)
+        met = self.wanted.mask(stability)
+        explained = stability["status"].eq("ok").to_numpy() & met
         lines = np.flatnonzero(explained)
         self.count += len(lines)
-        self.found |= set(stability["row_id"].astype(str)[explained])
+        self.found |= set(stability["row_id"].astype(str)[met])
         room = len(lines) if self.wanted.rows else FIRST - len(self.first)
         self.first += [(part, int(line)) for line in lines[:room]]
         lines = lines[max(room, 0) :]

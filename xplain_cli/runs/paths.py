@@ -28,21 +28,28 @@ _RUN_ID = re.compile(r"[0-9a-f]{12}")
 _OTHER_SUFFIXES = (".tsv", ".txt", ".html", ".xls", ".xlsx", ".ndjson", ".feather", ".gz", ".zip")
 
 
-def unwritable(error: OSError, *paths: Path) -> RefusedError:
-    """Return what to tell of paths that could not be written."""
-    advice = "name another place with --output"
+def unwritable(error: OSError, *paths: Path, option: str = "--output") -> RefusedError:
+    """Return what to tell of paths that could not be written, which an option named."""
+    advice = f"name another place with {option}"
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         advice = "free some space and run the same command again: finished parts are kept"
     elif error.errno == errno.ENOENT:
-        advice = "make its parent folder first, or name another place with --output"
+        advice = f"make its parent folder first, or {advice}"
     names = ", ".join(map(str, paths))
     return RefusedError(f"{names}: cannot be written: {error.strerror or error}; {advice}")
 
 
 @contextlib.contextmanager
-def parents_of(path: Path | None) -> Iterator[None]:
+def parents_of(path: Path | None, option: str = "--output") -> Iterator[None]:
     """
     Make the folders that lead to *path* (None: nothing); those that stay empty go again.
+
+    Parameters
+    ----------
+    path
+        What is going to be written.
+    option
+        The option that names it, for advice.
 
     Raises
     ------
@@ -57,7 +64,7 @@ def parents_of(path: Path | None) -> Iterator[None]:
     try:
         parents[0].mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise unwritable(error, path) from error
+        raise unwritable(error, path, option=option) from error
     try:
         yield
     finally:
@@ -67,9 +74,16 @@ def parents_of(path: Path | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def writing(*paths: Path) -> Iterator[tuple[BinaryIO, ...]]:
+def writing(*paths: Path, option: str = "--output") -> Iterator[tuple[BinaryIO, ...]]:
     """
     Yield one open file per path; all take their places together at the end, or none does.
+
+    Parameters
+    ----------
+    paths
+        What is going to be written.
+    option
+        The option that names it, for advice.
 
     Raises
     ------
@@ -81,7 +95,7 @@ def writing(*paths: Path) -> Iterator[tuple[BinaryIO, ...]]:
     asides = [path.with_name(f".{path.name[:120]}.{token}{ASIDE}") for path in targets]
     for path, target in zip(paths, targets, strict=True):
         if target.exists() and not target.is_file():
-            raise RefusedError(f"{path}: is not a regular file; name another with --output")
+            raise RefusedError(f"{path}: is not a regular file; name another with {option}")
     try:
         with contextlib.ExitStack() as stack:
             # Not tempfile: it makes files that only their owner may read.
@@ -93,14 +107,16 @@ def writing(*paths: Path) -> Iterator[tuple[BinaryIO, ...]]:
         for aside, target in zip(asides, targets, strict=True):
             aside.replace(target)
     except OSError as error:
-        raise unwritable(error, *paths) from error
+        raise unwritable(error, *paths, option=option) from error
     finally:
         for aside in asides:
             with contextlib.suppress(OSError):
                 aside.unlink(missing_ok=True)
 
 
-def write_atomically(path: Path, data: bytes | Callable[[BinaryIO], None]) -> None:
+def write_atomically(
+    path: Path, data: bytes | Callable[[BinaryIO], None], option: str = "--output"
+) -> None:
     """
     Write a whole file or nothing: aside in the same folder, fsynced, then put in place.
 
@@ -109,7 +125,7 @@ def write_atomically(path: Path, data: bytes | Callable[[BinaryIO], None]) -> No
     RefusedError
         The file cannot be written; a file that was there before is untouched.
     """
-    with writing(path) as (file,):
+    with writing(path, option=option) as (file,):
         if isinstance(data, bytes):
             file.write(data)
         else:

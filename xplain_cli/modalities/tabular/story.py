@@ -34,6 +34,8 @@ def _removed(n_features: int, n_changed: int | None, origin: str | None) -> str:
     where = f" ({cleaned(origin)})" if origin else ""
     if n_changed is None:
         return f"With its features as in the baseline{where}"
+    if n_features == 1:
+        return f"With its one feature as in the baseline{where}"
     which = "all" if n_changed == n_features else f"{n_changed} of"
     return f"With {which} its {n_features} features as in the baseline{where}"
 
