@@ -90,6 +90,15 @@ def test_a_held_feature_never_moves(explain, tmp_path, method, baseline):
         assert base()["baseline_in_class"][0] == 1
 
 
+def test_a_row_whose_own_value_decides_fails_alone(explain):
+    words = ("-m", "occlusion", "-b", "nearest", "--hold", "sex", "-t", "predicted:vs:runner-up")
+    explain("bound", "d.csv", *words, "--rows", "4:6", "--max-failed", "1")
+    said = base()
+    assert said["status"].tolist() == ["ok", "failed"]
+    assert "stays in it with this row's own 'sex'; hold less" in said["error"][1]
+    assert "the model raised" not in said["error"][1]
+
+
 def test_shapley_values_are_those_of_the_game_with_the_own_value(explain):
     table = made()
     explain("score", "d.csv", "-m", "kernel-shap", "-b", "mean", "--hold", "s?x", "--rows", "0:5")
