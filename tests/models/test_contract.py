@@ -139,7 +139,8 @@ ALL = Capabilities(
     leaves=lambda: LeafBoxes(*[np.zeros(0)] * 7),
     masked_text=MaskedText(lambda *asked: asked[-1][:, :2] * 1.0, lambda matrix: matrix),
     read_length=len,
-    gradient=lambda: plain(Chain((Affine(np.arange(24.0).reshape(12, 2), np.zeros(2)),))),
+    gradient=lambda _="": plain(Chain((Affine(np.arange(24.0).reshape(12, 2), np.zeros(2)),))),
+    redrawable=lambda: ("hidden_1",),
     row_by_row=True,
 )
 

@@ -29,8 +29,8 @@ def _split_records(file: DataFile, encoding: str) -> Iterator[tuple[int, Record 
     whole = isinstance(document, dict) and {"columns", "data"} <= set(document)
     if not whole or not all(isinstance(document[key], list) for key in ("columns", "data")):
         raise RefusedError(
-            f'{file.name}: is no table of the form {{"columns": [...], "data": [[...]]}}; a'
-            " .json list becomes lines by jq -c '.[]'"
+            f'{file.name}: is no table of the form {{"columns": [...], "data": [[...]]}};'
+            " write a list of rows as lines: jq -c '.[]' FILE > LINES.jsonl"
         )
     names = [str(name) for name in document["columns"]]
     twice = next((name for name in names if names.count(name) > 1), None)

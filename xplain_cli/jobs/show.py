@@ -76,7 +76,7 @@ def _wanted(
         names = told["target"].astype(str)
         targets |= set(names[met])
         if target is not None:
-            met &= (names == target).to_numpy() | told["status"].eq("failed").to_numpy()
+            met = met & ((names == target) | told["status"].eq("failed")).to_numpy()
         yield from _of_part(records, np.flatnonzero(met).tolist(), scope, album)
         if not rows:
             break

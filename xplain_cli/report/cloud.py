@@ -107,7 +107,7 @@ def _drawn(records: Records, target: str, step: float, seen: int) -> tuple[IntAr
     told = records.stability
     met = told["status"].eq("ok").to_numpy()
     if target:
-        met &= (told["target"].astype(str) == target).to_numpy()
+        met = met & (told["target"].astype(str) == target).to_numpy()  # it may be read-only
     lines = np.flatnonzero(met)
     place = np.floor((seen + np.arange(len(lines) + 1)) / step)
     return lines[np.diff(place) > 0], seen + len(lines)

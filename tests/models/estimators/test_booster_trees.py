@@ -41,6 +41,9 @@ XGBOOST = {
     "a child that is the root": ((*TREES, "left_children", 1), 0),
     "a child of two": ((*TREES, "left_children", 0), 2),
     "a column far away": ((*TREES, "split_indices", 0), 2**30),
+    "a parent far away": ((*TREES, "parents", 2), 2**30),
+    "a parent of others": ((*TREES, "parents", 1), 1),
+    "a parent before the root": ((*TREES, "parents", 2), -2),
     "short borders": ((*TREES, "split_conditions"), [0.5]),
     "short weights": ((*TREES, "base_weights"), [0.5]),
     "more nodes than there are": ((*TREES, "tree_param", "num_nodes"), "1000000"),
@@ -103,6 +106,7 @@ def test_a_model_of_lightgbm_that_leads_outside_is_refused(name):
         {"booster": "dart"},
         {"booster": "gblinear"},
         {"num_parallel_tree": 2},
+        {"gamma": 0.3, "max_depth": 5, "tree_method": "exact"},  # prunes what it has grown
         {"multi_strategy": "multi_output_tree", "tree_method": "hist"},
     ],
 )

@@ -27,6 +27,7 @@ _LENGTHS = {
 _PARAMETER = re.compile(r"\[\w+: [^\[\]:]*\]|")
 _CHILD = "has a tree with a child that is not its own"
 _COLUMN = "has a tree that splits by a column which it does not have"
+_NO_PARENT = (-1, 2**31 - 1)
 _LENGTH = "has a tree whose parts have different lengths"
 
 
@@ -101,7 +102,19 @@ def _check_xgboost_tree(tree: Any, columns: int, outputs: int) -> None:
         need(len(_numbers(_child(tree, name), np.float64)) == count, _LENGTH)
     weights = len(_numbers(_child(tree, "base_weights"), np.float64))
     need(weights == count * width, _LENGTH)
+    _check_xgboost_parents(_numbers(_child(tree, "parents")), left, right)
     _check_xgboost_categories(tree, count)
+
+
+def _check_xgboost_parents(
+    parents: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]
+) -> None:
+    """Check that every child names its parent; nodes that were pruned away keep one of the tree."""
+    need(len(parents) == len(left), _LENGTH)
+    inner = np.flatnonzero(left != -1)
+    own = bool((parents[left[inner]] == inner).all() and (parents[right[inner]] == inner).all())
+    known = parents[~np.isin(parents, _NO_PARENT)]
+    need(own and is_within(known, len(left)), "has a node of another parent")
 
 
 def _check_xgboost_categories(tree: Mapping[str, Any], count: int) -> None:
