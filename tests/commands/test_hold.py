@@ -238,7 +238,7 @@ def test_what_is_held_is_part_of_the_question(run, explain):
     assert run("merge", "low", "free", "-o", "no").code == 2
 
 
-def test_a_project_file_holds_and_the_output_says_so(explain, tmp_path):
+def test_a_project_file_holds_and_the_output_says_so(run, explain, tmp_path):
     (tmp_path / "xplain.toml").write_text('hold = ["sex", "age"]\ngroup = ["who=[as][ge][ex]"]\n')
     explain("score", "d.csv", "-m", "occlusion", "-b", "mean", "--report", "p.html")
     said = json.loads(Path("xplain-out/manifest.json").read_text())
@@ -246,9 +246,5 @@ def test_a_project_file_holds_and_the_output_says_so(explain, tmp_path):
     assert said["baseline"].endswith("held, as the row's own: age, sex")
     assert "held, as the row&#39;s own: age, sex" in Path("p.html").read_text()
     assert set(weights()) == {"income", "debt"}
-
-
-def test_the_closing_table_and_the_plan_name_what_is_held(run, explain):
-    explain("score", "d.csv", "-m", "occlusion", "-b", "mean", "--hold", "sex")
-    assert "Held            sex: the row's own, with no weight" in run("summary").out
-    assert "sex (number, held)" in explain("score", "d.csv", "--hold", "sex", "--dry-run").out
+    assert "Held            age, sex: the row's own, with no weight" in run("summary").out
+    assert "sex (number, held)" in explain("score", "d.csv", "--dry-run").out
