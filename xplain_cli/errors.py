@@ -54,6 +54,10 @@ class ModelDiedError(RefusedError):
         self.reason = reason or message
 
 
+class LostRowError(RefusedError):
+    """Nothing can be said of one row, for a reason of its own; others are not touched by it."""
+
+
 class FailedRowsError(XplainError):
     """More rows failed than --max-failed tolerates."""
 

@@ -151,6 +151,20 @@ def test_small_changes_of_a_picture_are_put_back_while_the_class_holds(rng):
     assert back.asked.tolist() == [giver.most_asked]
 
 
+def test_a_class_that_training_never_saw_loses_its_rows_alone(run, tmp_path, written):
+    """Each row is made of the other class; one that is named for all is refused before."""
+    write, _, table = written
+    write(measured_space(table, frozenset()), known=(5, 0, 5))
+    words = ("tabular", "d.pkl", "d.csv", "-m", "occlusion", "-t", "0:vs:1", "-q")
+    assert run(*words, "-b", "ganmex=G.xplain", "--max-failed", "5").code == 0
+    lines = rows_of(tmp_path / "xplain-out" / "stability.csv")
+    assert {line["status"] for line in lines} == {"ok", "failed"}
+    for line in lines:
+        lost = line["status"] == "failed"
+        assert ("in class '1'; name another class" in line["error"]) == lost
+    assert run(*words, "-b", "ganmex=G.xplain,class=1", "-o", "no").code == 3
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

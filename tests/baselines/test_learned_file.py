@@ -150,6 +150,26 @@ def test_arrays_that_do_not_fit_each_other_and_numbers_that_are_none_are_refused
         read_learned(str(written))
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"history": "abc"},
+        {"history": [{"step": 1}]},
+        {"recipe": None},
+        {"versions": {}},
+        {"model": None},
+        {"seed": True},
+        {"rates": {"target": None, "judge": 0.5, "distance": 0.1, "rows": 3}},
+        {"rates": {"target": 0.5, "judge": 0.5, "distance": 0.1, "rows": "3"}},
+    ],
+    ids=["text", "bare", "recipe", "versions", "model", "seed", "rate", "rows"],
+)
+def test_facts_of_another_kind_are_refused_when_read(written, told):
+    changed(written, header__json=sealed_json(header_of(written) | told))
+    with pytest.raises(RefusedError, match="its header lacks"):
+        read_learned(str(written))
+
+
 def test_other_files_are_refused(written, tmp_path):
     changed(written, header__json=sealed_json(header_of(written) | {"format": "another"}))
     with pytest.raises(RefusedError, match=FORMAT):

@@ -90,6 +90,15 @@ def test_a_held_feature_never_moves(explain, tmp_path, method, baseline):
         assert base()["baseline_in_class"][0] == 1
 
 
+def test_a_row_whose_own_value_decides_fails_alone(explain):
+    words = ("-m", "occlusion", "-b", "nearest", "--hold", "sex", "-t", "predicted:vs:runner-up")
+    explain("bound", "d.csv", *words, "--rows", "4:6", "--max-failed", "1")
+    said = base()
+    assert said["status"].tolist() == ["ok", "failed"]
+    assert "stays in it with this row's own 'sex'; hold less" in said["error"][1]
+    assert "the model raised" not in said["error"][1]
+
+
 def test_shapley_values_are_those_of_the_game_with_the_own_value(explain):
     table = made()
     explain("score", "d.csv", "-m", "kernel-shap", "-b", "mean", "--hold", "s?x", "--rows", "0:5")
@@ -229,7 +238,7 @@ def test_what_is_held_is_part_of_the_question(run, explain):
     assert run("merge", "low", "free", "-o", "no").code == 2
 
 
-def test_a_project_file_holds_and_the_output_says_so(explain, tmp_path):
+def test_a_project_file_holds_and_the_output_says_so(run, explain, tmp_path):
     (tmp_path / "xplain.toml").write_text('hold = ["sex", "age"]\ngroup = ["who=[as][ge][ex]"]\n')
     explain("score", "d.csv", "-m", "occlusion", "-b", "mean", "--report", "p.html")
     said = json.loads(Path("xplain-out/manifest.json").read_text())
@@ -237,9 +246,5 @@ def test_a_project_file_holds_and_the_output_says_so(explain, tmp_path):
     assert said["baseline"].endswith("held, as the row's own: age, sex")
     assert "held, as the row&#39;s own: age, sex" in Path("p.html").read_text()
     assert set(weights()) == {"income", "debt"}
-
-
-def test_the_closing_table_and_the_plan_name_what_is_held(run, explain):
-    explain("score", "d.csv", "-m", "occlusion", "-b", "mean", "--hold", "sex")
-    assert "Held            sex: the row's own, with no weight" in run("summary").out
-    assert "sex (number, held)" in explain("score", "d.csv", "--hold", "sex", "--dry-run").out
+    assert "Held            age, sex: the row's own, with no weight" in run("summary").out
+    assert "sex (number, held)" in explain("score", "d.csv", "--dry-run").out

@@ -106,6 +106,23 @@ def test_a_training_is_the_same_whenever_it_is_killed(run, tmp_path, files, monk
         assert float(line["attribution_error"]) <= 1e-12
 
 
+def test_no_place_is_found_out_too_late_and_no_input_is_lost(run, tmp_path, files):
+    """The output is looked at before anything is trained, forced or not."""
+    before = {name: (tmp_path / name).read_bytes() for name in ("m.pkl", "d.csv")}
+    (tmp_path / "folder").mkdir()
+    for place, said in (
+        ("d.csv", "d.csv is what this command reads"),
+        ("m.pkl", "m.pkl is what this command reads"),
+        ("folder", "is not a regular file"),
+        ("/proc/G.xplain", "cannot be written"),
+    ):
+        done = run(*TRAIN, "m.pkl", "d.csv", "--steps", "9999", "-o", place, "--force")
+        assert done.code in {2, 3}
+        assert said in done.err
+        assert "--background" not in done.err
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+
+
 def test_what_cannot_be_trained_is_refused_with_the_way_out(run, tmp_path, files):
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import Ridge

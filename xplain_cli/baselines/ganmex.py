@@ -16,7 +16,7 @@ from xplain_cli.baselines.members import of_whom
 from xplain_cli.baselines.revert import give_back, most_given_back
 from xplain_cli.baselines.tables import TableReference
 from xplain_cli.baselines.vectors import PictureSpace, TableSpace
-from xplain_cli.errors import RefusedError, UsageError, well_formed
+from xplain_cli.errors import LostRowError, RefusedError, UsageError, well_formed
 from xplain_cli.explanation import FloatArray, IntArray
 
 S = TypeVar("S", bound=TableSpace | PictureSpace)
@@ -130,6 +130,8 @@ class _Named:
                 " give the same --class-names and --model-output"
             )
         wanted = None if self.class_ is None else class_index(self.class_, classes, _INSTEAD)
+        if wanted is not None and not learned.generator.known[wanted]:
+            raise RefusedError(_unknown(classes[wanted]))
         return learned, wanted
 
 
@@ -147,14 +149,18 @@ def _notes(path: str, learned: LearnedFile) -> tuple[str, ...]:
     return (said, *(f"baseline: {one}" for one in warnings_of(rates)))
 
 
+def _unknown(name: str) -> str:
+    return (
+        f"--baseline ganmex: the model puts no row that the generator was trained on in class"
+        f" {name!r}; name another class (class=NAME), or train on rows of it"
+    )
+
+
 def _checked(generator: Generator, outputs: Sequence[str], classes: IntArray) -> None:
     """Refuse classes that the generator never saw."""
     lacking = [k for k in np.unique(classes).tolist() if not generator.known[k]]
     if lacking:
-        raise RefusedError(
-            f"--baseline ganmex: the model puts no row that the generator was trained on in class"
-            f" {outputs[lacking[0]]!r}; name another class (class=NAME), or train on rows of it"
-        )
+        raise LostRowError(_unknown(outputs[lacking[0]]))
 
 
 @dataclass(frozen=True)
@@ -329,7 +335,7 @@ class MadePictures:
         for row in rows:
             if row.values.shape != self.space.shape:
                 height, width, channels = self.space.shape
-                raise RefusedError(
+                raise LostRowError(
                     f"the generator makes pictures of {width} x {height} with {channels} channels,"
                     f" and this is {row.values.shape[1]} x {row.values.shape[0]} with"
                     f" {row.values.shape[2]}: give --resize or --channels as in training"

@@ -11,7 +11,7 @@ from xplain_cli.baselines.assignment import Ask, Assigned
 from xplain_cli.baselines.candidates import nearest_members
 from xplain_cli.baselines.held_cells import HeldCells
 from xplain_cli.baselines.members import TableMembers
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import LostRowError, RefusedError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.models.batches import repeated
 
@@ -27,9 +27,9 @@ def most_tried(found: TableMembers) -> int:
     return min(_MOST, max(map(len, found.by_class.values()), default=0))
 
 
-def _lost(found: TableMembers, index: int, tried: int) -> RefusedError:
+def _lost(found: TableMembers, index: int, tried: int) -> LostRowError:
     held = ", ".join(map(repr, found.held))
-    return RefusedError(
+    return LostRowError(
         f"--hold: none of the {tried} nearest rows of class {found.outputs[index]!r} stays in it"
         f" with this row's own {held}; hold less, or take another baseline (-b median)"
     )

@@ -247,6 +247,42 @@ def _fits(space: TableSpace | PictureSpace, outputs: int, arrays: Mapping[str, A
     return bool(at == width)
 
 
+_FACTS: Mapping[str, type | tuple[type, ...]] = {
+    "model": str,
+    "data": str,
+    "noun": str,
+    "rows": int,
+    "seed": int,
+    "step": int,
+    "history": list,
+    "recipe": dict,
+    "versions": dict,
+}
+_NUMBER = (int, float)
+_MEASURED = ("step", "target_rate", "judge_rate", "distance", "class")
+
+
+def _check_facts(header: Mapping[str, Any]) -> None:
+    """Refuse a header of which something is of another kind than all who read it take it for."""
+    rates = header["rates"]
+    said = [
+        *((name, header[name], kinds) for name, kinds in _FACTS.items()),
+        *((f"rates {name}", rates[name], _NUMBER) for name in ("target", "judge", "distance")),
+        ("rates rows", rates["rows"], int),
+        ("recipe steps", header["recipe"]["steps"], int),
+        ("recipe noise", header["recipe"]["noise"], _NUMBER),
+        ("versions torch", header["versions"]["torch"], str),
+        *(
+            (f"history {name}", one[name], _NUMBER)
+            for one in header["history"]
+            for name in _MEASURED
+        ),
+    ]
+    for name, value, kinds in said:
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise TypeError(f"{name} as it must be")
+
+
 def read_learned(path: str) -> LearnedFile:
     """
     Read a file.
@@ -258,6 +294,7 @@ def read_learned(path: str) -> LearnedFile:
     """
     header, arrays = unpacked_arrays(path, FORMAT)
     try:
+        _check_facts(header)
         space, outputs = space_of(header["space"]), tuple(map(str, header["outputs"]))
         known, rates = tuple(map(int, header["classes"])), Rates(**header["rates"])
         if len(known) != len(outputs) or not _fits(space, len(outputs), arrays):

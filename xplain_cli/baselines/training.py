@@ -36,6 +36,10 @@ _MOST_PAIRS, _MOST_DRAWN = 2000, 400
 _WAVES, _RIDGE = 1024, 1e-2
 _LEAST_ROWS = 20
 _SHOWN = 10
+_ONE_CLASS = (
+    "ganmex: the model puts all rows in one class, and there is no other to move them to; give DATA"
+    " of which it puts rows in two classes or more"
+)
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,7 @@ def measured_rates(lesson: Lesson, head: ClassHead, generator: Generator, seed: 
     wanted = np.flatnonzero(generator.known)
     pairs = np.array([(i, k) for i, own in enumerate(classes.tolist()) for k in wanted if k != own])
     if not len(pairs):
-        raise RefusedError("ganmex: the model puts all rows in one class, and there is no other")
+        raise RefusedError(_ONE_CLASS)
     most = _MOST_DRAWN if generator.is_convolutional else _MOST_PAIRS
     if len(pairs) > most:
         order = stream(TRAINING, seed, 0, PAIRS).permutation(len(pairs))[:most]
@@ -283,7 +287,7 @@ def fit_generator(
     outputs = gradient.scores(lesson.points[:2]).shape[1]
     counts = tuple(np.bincount(classes, minlength=outputs).tolist())
     if sum(count > 0 for count in counts) < 2:
-        raise RefusedError("ganmex: the model puts all rows in one class, and there is no other")
+        raise RefusedError(_ONE_CLASS)
     judge = trained_judge(shown.vectors, classes, outputs, seed)
     state = begun or first_state(lesson.form, outputs, recipe, seed)
     course = _Course(shown, head, classes, outputs, recipe, seed)

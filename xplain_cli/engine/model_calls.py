@@ -14,7 +14,7 @@ import numpy as np
 
 from xplain_cli.engine.mask_cache import DistinctMasks, MaskCache, unique_masks
 from xplain_cli.engine.path_calls import PathModel, answer_paths, answer_pieces, answer_routes
-from xplain_cli.errors import summed_up
+from xplain_cli.errors import LostRowError, summed_up
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.features import MaskedRows
 from xplain_cli.methods import (
@@ -117,6 +117,8 @@ def _distinct_texts(texts: list[str]) -> tuple[list[str], IntArray]:
 
 def failure_text(error: Exception, where: str, *, shown: bool) -> str:
     """Return why a row failed on which the model raised; what it said may quote a value."""
+    if isinstance(error, LostRowError):
+        return f"this row has no baseline: {error}; or allow for it with --max-failed"
     return (
         f"the model raised {summed_up(error, quotes=shown)} on {where}; mend or remove the row, or"
         " allow for it with --max-failed"

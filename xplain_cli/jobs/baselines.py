@@ -30,11 +30,17 @@ from xplain_cli.models.gradients import Gradient
 from xplain_cli.options.request import Request
 from xplain_cli.options.training import Training
 from xplain_cli.planning.inputs import Inputs, open_inputs
-from xplain_cli.runs.paths import parents_of, write_atomically
+from xplain_cli.runs.conflicts import check_unread
+from xplain_cli.runs.paths import check_writable, parents_of, write_atomically
 
 _TRAINING = "xplain training 1"
 _SUFFIX = ".training"
 """How the file is called in which an unfinished training stands, beside its result."""
+
+
+def _aside(path: Path) -> Path:
+    """Return where the unfinished training of a file stands."""
+    return path.with_name(path.name + _SUFFIX)
 
 
 def _recipe(training: Training, examples: Examples) -> TrainingRecipe:
@@ -140,7 +146,7 @@ def _learned(
     console: Console,
 ) -> Learned:
     """Train, from where an earlier process stopped; every snapshot is kept beside the result."""
-    aside, digest = path.with_name(path.name + _SUFFIX), _digest(identity)
+    aside, digest = _aside(path), _digest(identity)
     begun = _begun(aside, digest)
     done = begun.step if begun is not None else 0
     if done:
@@ -173,7 +179,9 @@ def learn(request: Request, training: Training, path: Path, console: Console) ->
     check_trainable(len(classes_named(opened.signature)))
     examples = opened.modality.examples(opened.model)
     gradient = _gradient(opened)
-    for note in (*opened.notes, *examples.notes):
+    # DATA are what is learned from: what stands for a background is no choice here
+    notes = [note for note in opened.notes if not note.startswith("background:")]
+    for note in (*notes, *examples.notes):
         console.note(note)
     recipe = _recipe(training, examples)
     identity = _identity(request, opened, recipe)
@@ -193,7 +201,7 @@ def learn(request: Request, training: Training, path: Path, console: Console) ->
         None if request.result.no_values else learned.samples,
     )
     write_atomically(path, learned_bytes(held))
-    path.with_name(path.name + _SUFFIX).unlink(missing_ok=True)
+    _aside(path).unlink(missing_ok=True)
     return held
 
 
@@ -209,12 +217,17 @@ def train_baseline(request: Request, training: Training, console: Console) -> in
     path = Path(request.result.output)
     if path.exists() and not request.safety.force:
         raise UsageError(f"{path}: is there already; --force replaces it, or name another with -o")
+    named = (request.explanation.class_names, request.project_file)
+    check_unread(
+        str(path), (path, _aside(path)), (request.sources.model, *request.sources.data, *named)
+    )
     with (
         rooms_for(request),
         staying(request.sources.model),
         quoting(shown=request.shows_values),
         parents_of(path),
     ):
+        check_writable(path, _aside(path))
         held = learn(request, training, path, console)
     for line in _rate_lines(held.rates):
         console.line(line)

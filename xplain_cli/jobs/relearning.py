@@ -67,7 +67,8 @@ class Relearning:
         training = Training(kind="ganmex", steps=recipe["steps"], noise=recipe["noise"])
         rows = self._rows(held["data"], asked)
         path = self.folder / f"{redrawn[0] if redrawn else 'control'}.xplain"
-        what = f"{redrawn[0]} layers drawn anew" if redrawn else f"seed {own}"
+        layers = f"layer{'s' * (redrawn[0] != 1)}" if redrawn else ""
+        what = f"{redrawn[0]} {layers} drawn anew" if redrawn else f"seed {own}"
         self.console.note(f"training {Path(baseline.path).name} anew: {what}")
         learn(
             replace(rows, sampling=replace(sampling, seed=own)), training, path, Console(quiet=True)

@@ -6,7 +6,7 @@ One bad row then stays one bad row, and costs nothing where there is none.
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from xplain_cli.errors import XplainError
+from xplain_cli.errors import LostRowError, XplainError
 
 T = TypeVar("T")
 
@@ -31,13 +31,14 @@ def together_or_each(
     Raises
     ------
     XplainError
-        Asking about all of them raised it: it is about the model or the run, not about one item.
+        Asking about all of them raised it: it is about the model or the run, not about one item
+        (as a ``LostRowError`` is).
     """
     try:
         return [(items, ask(items))], {}
-    except XplainError:
-        raise
-    except Exception:  # noqa: BLE001 - a model may raise anything; each item's own is kept below
+    except Exception as whole:  # a model may raise anything; each item's own is kept below
+        if isinstance(whole, XplainError) and not isinstance(whole, LostRowError):
+            raise
         answers: list[tuple[Sequence[int], T]] = []
         raised: dict[int, Exception] = {}
         for item in items:

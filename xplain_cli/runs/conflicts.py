@@ -46,14 +46,34 @@ def check_inputs(place: RunPlace, inputs: Iterable[str | None]) -> None:
     """
     if place.folder is None:
         return
-    outputs = [place.weights, place.stability, place.manifest, place.folder]
+    check_unread(place.name, (place.weights, place.stability, place.manifest, place.folder), inputs)
+
+
+def check_unread(named: str, outputs: Iterable[Path], inputs: Iterable[str | None]) -> None:
+    """
+    Refuse to write over what the command itself reads.
+
+    Parameters
+    ----------
+    named
+        What the user called the place.
+    outputs
+        The files that will be written.
+    inputs
+        The files that are read; None and ``-`` are passed over.
+
+    Raises
+    ------
+    UsageError
+        An output is one of the *inputs*.
+    """
+    written = [output for output in outputs if output.exists()]
     for name in inputs:
         path = Path(name or "-")
-        for output in outputs:
-            if path.exists() and output.exists() and Path(path).samefile(output):
+        for output in written:
+            if path.exists() and path.samefile(output):
                 raise UsageError(
-                    f"--output {place.name}: {output} is what this command reads; name another"
-                    " place"
+                    f"--output {named}: {output} is what this command reads; name another place"
                 )
 
 

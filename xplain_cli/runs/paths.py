@@ -7,7 +7,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -73,6 +73,40 @@ def parents_of(path: Path | None, option: str = "--output") -> Iterator[None]:
                 parent.rmdir()  # only where it is empty
 
 
+def _targets(paths: Iterable[Path], option: str = "--output") -> list[Path]:
+    """Return what paths lead to; refuse what is no regular file."""
+    targets = []
+    for path in paths:
+        targets.append(Path(os.path.realpath(path)))
+        if targets[-1].exists() and not targets[-1].is_file():
+            raise RefusedError(f"{path}: is not a regular file; name another with {option}")
+    return targets
+
+
+def _asides(targets: Iterable[Path]) -> list[Path]:
+    """Return new names, each in the folder of a file."""
+    token = secrets.token_hex(8)
+    return [path.with_name(f".{path.name[:120]}.{token}{ASIDE}") for path in targets]
+
+
+def check_writable(*paths: Path) -> None:
+    """
+    Refuse files that could not be written, before the work that they are to hold.
+
+    Raises
+    ------
+    RefusedError
+        One is no regular file, or its folder takes none.
+    """
+    for path, aside in zip(paths, _asides(_targets(paths)), strict=True):
+        try:
+            with aside.open("xb"):
+                pass
+            aside.unlink()
+        except OSError as error:
+            raise unwritable(error, path) from error
+
+
 @contextlib.contextmanager
 def writing(*paths: Path, option: str = "--output") -> Iterator[tuple[BinaryIO, ...]]:
     """
@@ -90,12 +124,8 @@ def writing(*paths: Path, option: str = "--output") -> Iterator[tuple[BinaryIO, 
     RefusedError
         A file cannot be written (no space, no folder, no permission), or is no regular file.
     """
-    targets = [Path(os.path.realpath(path)) for path in paths]
-    token = secrets.token_hex(8)
-    asides = [path.with_name(f".{path.name[:120]}.{token}{ASIDE}") for path in targets]
-    for path, target in zip(paths, targets, strict=True):
-        if target.exists() and not target.is_file():
-            raise RefusedError(f"{path}: is not a regular file; name another with {option}")
+    targets = _targets(paths, option)
+    asides = _asides(targets)
     try:
         with contextlib.ExitStack() as stack:
             # Not tempfile: it makes files that only their owner may read.
