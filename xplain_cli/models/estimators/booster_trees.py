@@ -25,6 +25,7 @@ _LENGTHS = {
 """What else LightGBM keeps of leaves, and of the splits, which are one fewer."""
 
 _PARAMETER = re.compile(r"\[\w+: [^\[\]:]*\]|")
+_TREE_LINE = re.compile(r"\w+=[^\x00-\x08\x0a-\x1f]*", re.ASCII)
 _CHILD = "has a tree with a child that is not its own"
 _COLUMN = "has a tree that splits by a column which it does not have"
 _NO_PARENT = (-1, 2**31 - 1)
@@ -183,8 +184,15 @@ def check_xgboost(data: bytes) -> None:
 
 
 def _lines(block: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in block.splitlines() if "=" in line)
+    pairs = (line.partition("=") for line in block.split("\n") if "=" in line)
     return {name: value for name, _, value in pairs}
+
+
+def _tree_lines(block: str) -> dict[str, str]:
+    """Return the lines of a tree, each of which must be one: LightGBM stops at the first other."""
+    held = block.rstrip("\n").split("\n")
+    need(all(map(_TREE_LINE.fullmatch, held)), "has a line in a tree that states nothing")
+    return _lines(block)
 
 
 def _number(lines: Mapping[str, str], name: str, otherwise: int | None = None) -> int:
@@ -206,7 +214,7 @@ def _row(lines: Mapping[str, str], name: str, kind: type[np.generic] = np.int64)
 
 
 def _check_lightgbm_tree(lines: Mapping[str, str], columns: int) -> None:
-    leaves, cats = _number(lines, "num_leaves"), _number(lines, "num_cat", 0)
+    leaves, cats = _number(lines, "num_leaves"), _number(lines, "num_cat")
     need(leaves > 0 and len(_row(lines, "leaf_value", np.float64)) == leaves, _LENGTH)
     if leaves == 1:
         return
@@ -294,4 +302,4 @@ def check_lightgbm(text: str) -> None:
     need(len(sizes) % outputs == 0, "has another number of trees than its outputs ask for")
     for block in _blocks(text, start, sizes):
         need(block.isascii(), "has a tree that is no plain text")
-        _check_lightgbm_tree(_lines(block), columns)
+        _check_lightgbm_tree(_tree_lines(block), columns)
