@@ -4,10 +4,12 @@ import bz2
 import gzip
 import hashlib
 import importlib.util
+import io
 import lzma
 import os
 import pickle
 import socket
+import zipfile
 import zlib
 
 import joblib
@@ -17,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from xplain_cli.datasets.stacks import open_stack
 from xplain_cli.errors import RefusedError
 from xplain_cli.models import ModelRecipe, load_model
 from xplain_cli.models.pickles.dry_run import dry_run
@@ -85,6 +88,27 @@ def test_other_files_are_refused_with_what_they_look_like(tmp_path, content, say
     path.write_bytes(content)
     with pytest.raises(RefusedError, match=says):
         load_model(ModelRecipe(str(path)))
+
+
+def odd_zip(name, version):
+    """Return a zip whose one member has a name of these bytes, said to be UTF-8, and a version."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        archive.writestr("\u00e9" * (len(name) // 2), b"")
+    made = held.getvalue().replace("\u00e9".encode() * (len(name) // 2), name)
+    directory = made.index(b"PK\x01\x02")
+    return made[: directory + 6] + bytes([version, 0]) + made[directory + 8 :]
+
+
+@pytest.mark.parametrize("odd", [odd_zip(b"\xff\x94", 20), odd_zip(b"ab", 99)], ids=["name", "new"])
+def test_a_zip_that_cannot_be_listed_is_refused(tmp_path, run, odd):
+    (tmp_path / "model.pt2").write_bytes(odd)
+    (tmp_path / "pictures.npz").write_bytes(odd)
+    with pytest.raises(RefusedError, match="a damaged zip archive"):
+        read_stored(str(tmp_path / "model.pt2"))
+    with pytest.raises(RefusedError, match="cannot be read"):
+        open_stack(str(tmp_path / "pictures.npz"))
+    assert run("inspect", "model.pt2").code == 3
 
 
 def test_missing_files_and_folders_are_refused(tmp_path):

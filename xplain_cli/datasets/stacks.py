@@ -124,7 +124,7 @@ def open_stack(path: str, member: str = "") -> NDArray[Any]:
         with Path(path).open("rb") as file:
             _, _, size = _header(path, file)
             left = os.fstat(file.fileno()).st_size - file.tell()
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
         raise RefusedError(f"{path}: cannot be read: {error}") from error
     if left < size:
         raise RefusedError(f"{path}: is cut short: {left:,} of {size:,} bytes are there")

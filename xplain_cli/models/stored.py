@@ -170,7 +170,7 @@ def _zip_kind(path: str, data: Content) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError) as error:
         raise RefusedError(f"{path}: a damaged zip archive ({error})") from error
     if "schema.json" in names:
         return "skops"
