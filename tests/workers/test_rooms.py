@@ -218,6 +218,15 @@ def test_a_model_in_a_home_does_not_open_the_home(tmp_path):
     assert str(Path.cwd()) not in allowed.readable
 
 
+def test_packages_are_readable_wherever_they_are_installed(tmp_path, monkeypatch):
+    (tmp_path / "packages" / "some-1.0.dist-info").mkdir(parents=True)
+    (tmp_path / "work").mkdir()
+    added = [str(tmp_path / name) for name in ("packages", "work", "none")]
+    monkeypatch.setattr("sys.path", [*sys.path, "", *added])
+    allowed = own_rooms.allowance(Walls(sources=("model.pkl",)), str(tmp_path / "room"))
+    assert [path for path in added if path in allowed.readable] == added[:1]
+
+
 def test_trusted_code_is_readable(tmp_path):
     walls = Walls(
         sources=(str(tmp_path / "model.pkl"),), trusted=True, python_path=(str(tmp_path / "code"),)

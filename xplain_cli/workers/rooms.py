@@ -108,10 +108,16 @@ class Walls:
         return not free
 
 
+def _holds_packages(folder: Path) -> bool:
+    """Return whether packages are installed in a folder, which `pip install --target` may name."""
+    usual = folder.name in {"site-packages", "dist-packages"}
+    return usual or next(folder.glob("*.dist-info"), None) is not None
+
+
 def _libraries() -> set[str]:
     """Return the folders of Python, its packages and this program."""
     paths = {*sysconfig.get_paths().values(), sys.prefix, sys.base_prefix, sys.exec_prefix}
-    packages = {path for path in sys.path if Path(path).name in {"site-packages", "dist-packages"}}
+    packages = {path for path in sys.path if path and _holds_packages(Path(path))}
     return {os.path.realpath(path) for path in paths | packages} | {
         str(Path(__file__).resolve().parents[1])
     }
