@@ -94,67 +94,25 @@ class LayerCam:
 
 
 @dataclass(frozen=True)
-class GradCam:
+class GradCam(LayerCam):
     """
     Grad-CAM: of each channel the mean derivative over its places, times the value of the layer.
 
     Selvaraju et al. 2017 (arXiv:1610.02391).
-
-    Attributes
-    ----------
-    layer
-        Where.
     """
 
-    layer: str = ""
-
     reading: ClassVar[str] = AVERAGED
-    needs: ClassVar[frozenset[str]] = LayerCam.needs
-    instead: ClassVar[str] = LayerCam.instead
-    exact: ClassVar[bool] = True
-    pooled: ClassVar[bool] = False
-    wants: ClassVar[Wants] = LayerCam.wants
-    sampled: ClassVar[bool] = False
-    needs_layer: ClassVar[bool] = True
-    origin: ClassVar[str] = ZERO
-    stability_columns: ClassVar[tuple[str, ...]] = LayerCam.stability_columns
-
-    default_budget = nothing_sampled
-    facts = no_constants
-    row_inputs = LayerCam.row_inputs
-    explain = LayerCam.explain
 
 
 @dataclass(frozen=True)
-class Odam:
+class Odam(LayerCam):
     """
     ODAM: derivatives times the value of the layer, in one number for each place.
 
     Zhao, Hsiao and Chan 2023 (arXiv:2304.06354). With its sign it is gradient times feature.
-
-    Attributes
-    ----------
-    layer
-        Where.
     """
 
-    layer: str = ""
-
     reading: ClassVar[str] = PLAIN
-    needs: ClassVar[frozenset[str]] = LayerCam.needs
-    instead: ClassVar[str] = LayerCam.instead
-    exact: ClassVar[bool] = True
-    pooled: ClassVar[bool] = False
-    wants: ClassVar[Wants] = LayerCam.wants
-    sampled: ClassVar[bool] = False
-    needs_layer: ClassVar[bool] = True
-    origin: ClassVar[str] = ZERO
-    stability_columns: ClassVar[tuple[str, ...]] = LayerCam.stability_columns
-
-    default_budget = nothing_sampled
-    facts = no_constants
-    row_inputs = LayerCam.row_inputs
-    explain = LayerCam.explain
 
 
 METHODS_AT_LAYERS: dict[str, type[Any]] = {
