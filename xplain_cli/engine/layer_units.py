@@ -4,7 +4,7 @@ They wrap rows of their modality, which know keys, inputs and baselines; what a 
 known to the model alone.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -30,10 +30,10 @@ MOST_UNITS = 4096
 
 def unit_names(layer: str, shape: tuple[int, ...]) -> list[str]:
     """Return the name of each unit, in the order of ``models.Gradient.leave``: ``hidden_1[3]``."""
-    places = np.ndindex(*shape)
+    places: Iterable[tuple[int, ...]] = np.ndindex(*shape)
     if len(shape) == 3:  # places of a map, one after the other, channels side by side
         channels, height, width = shape
-        places = ((c, y, x) for y, x, c in np.ndindex(height, width, channels))  # type: ignore[assignment]
+        places = ((c, y, x) for y, x, c in np.ndindex(height, width, channels))
     return [f"{layer}[{','.join(map(str, place))}]" for place in places]
 
 
