@@ -40,11 +40,19 @@ _EXIT = re.compile(r"\((exit (SIG[A-Z]+|EXIT) .*)\)")
 
 @dataclass(frozen=True)
 class ChunkResult:
-    """A chunk that is explained."""
+    """
+    A chunk that is explained.
+
+    Attributes
+    ----------
+    part
+        The bytes of its part as they came; None: it was put together of single rows.
+    """
 
     task: Piece
     records: Records
     effort: Effort
+    part: bytes | None = None
 
 
 def one_row(task: Piece, i: int) -> Piece:
@@ -151,7 +159,7 @@ class _Worker:
         answers = room.ask("explain", list(tasks), self._crew.threads)
         try:
             return [
-                ChunkResult(task, _of_rows(unpack(io.BytesIO(data), identity), task), effort)
+                ChunkResult(task, _of_rows(unpack(io.BytesIO(data), identity), task), effort, data)
                 for task, (data, effort) in zip(tasks, answers, strict=True)
             ]
         except (TypeError, ValueError) as error:
