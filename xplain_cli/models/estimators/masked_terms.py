@@ -56,18 +56,16 @@ def cut(text: str, spans: Spans) -> list[TextPiece] | None:
     owners = sorted((span, j) for j, unit in enumerate(spans) for span in unit)
     if not _are_kept_apart(text, [span for span, _ in owners]):
         return None
-    pieces, at = [], 0
+    pieces, at, count = [], 0, len(owners)
     for match in _PIECE.finditer(text):
         low, high = match.span()
-        while at < len(owners) and owners[at][0][1] <= low:
+        while at < count and owners[at][0][1] <= low:
             at += 1
-        inside: list[tuple[int, int, int]] = []
         here = at
-        while here < len(owners) and owners[here][0][0] < high:
-            (start, end), j = owners[here]
-            inside.append((max(start, low), min(end, high), j))
+        while here < count and owners[here][0][0] < high:
             here += 1
-        if len(inside) == 1:
+        inside = [(max(own[0], low), min(own[1], high), j) for own, j in owners[at:here]]
+        if len(inside) == 1:  # as nearly every word stands
             start, end, j = inside[0]
             pieces.append(TextPiece((j,), (text[low:start] + text[end:high], text[low:high])))
             continue
@@ -125,9 +123,9 @@ def _sparse(dense: Any, columns: IntArray, width: int) -> Any:
     """Return a matrix of few columns, by columns (k, m), as a sparse one (m, width)."""
     from scipy.sparse import csr_matrix
 
-    there = dense != 0
+    there = dense if dense.dtype == np.bool_ else dense != 0
     starts = np.zeros(there.shape[1] + 1, dtype=np.int32)
-    there.sum(axis=0).cumsum(out=starts[1:])
+    np.add.reduce(there.view(np.uint8), axis=0, dtype=np.int32).cumsum(out=starts[1:])
     found = np.flatnonzero(there.T)  # far faster than picking by a mask of two axes
     places = np.tile(columns.astype(np.int32), there.shape[1])[found]
     entries = np.ones(len(found)) if dense.dtype == np.bool_ else dense.T.ravel()[found]
