@@ -20,6 +20,8 @@ from contextvars import ContextVar
 from types import ModuleType
 from typing import TextIO
 
+_DISTRIBUTION = "xplain-cli"
+
 
 class XplainError(Exception):
     """An error with a message for the user; its class decides the exit code."""
@@ -221,6 +223,30 @@ def summed_up(error: Exception, *, quotes: bool = True) -> str:
     return shortened(f"{kind}: {text}")
 
 
+def install_line(extra: str) -> str:
+    """
+    Return what to type for an extra: its packages by name, wherever xplain itself came from.
+
+    A wheel, a clone that is gone by now or an index: only the packages are everywhere the same.
+    """
+    import importlib.metadata
+    import re
+    import sys
+
+    try:
+        wanted = importlib.metadata.requires(_DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:  # run from its source
+        return f"pip install '{_DISTRIBUTION}[{extra}]'"
+    found = []
+    for package, _, marker in (one.partition(";") for one in wanted):
+        if re.search(rf"extra == ['\"]{re.escape(extra)}['\"]", marker) is None:
+            continue
+        system = re.search(r"sys_platform (==|!=) ['\"](\w+)['\"]", marker)
+        if system is None or (system[2] == sys.platform) == (system[1] == "=="):
+            found.append(f"'{package.strip()}'")
+    return f"pip install {' '.join(found)}"
+
+
 def require(package: str, extra: str) -> ModuleType:
     """
     Import an optional package.
@@ -233,6 +259,4 @@ def require(package: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise UsageError(
-            f"this needs the package {package!r}: pip install 'xplain-cli[{extra}]'"
-        ) from error
+        raise UsageError(f"this needs the package {package!r}: {install_line(extra)}") from error

@@ -221,5 +221,6 @@ def match_columns(
     unasked = [c for c in extra if c not in dropped]
     if wanted is not None and unasked:
         names = ", ".join(unasked[:_SHOWN]) + (", ..." if len(unasked) > _SHOWN else "")
-        notes = (f"not used: {names} (kept out of the explanation; --keep carries them)",)
+        rows = "" if id_column else ", --id-column names rows by one"
+        notes = (f"not used: {names} (kept out of the explanation; --keep carries them{rows})",)
     return ColumnMatch(columns, extra, notes)

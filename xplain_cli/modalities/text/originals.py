@@ -37,7 +37,7 @@ def original_texts(
         raise RefusedError("DATA came from standard input")
     hidden = next((one for one in paths if is_remote(one) and _STARS in one), None)
     if hidden is not None:
-        raise RefusedError(f"{hidden}: a run keeps an address without its secrets")
+        raise RefusedError(f"a run keeps the address {hidden} without its secrets")
     table = datasets.open_table(paths, read_options(request), lines=True)
     if table.sha256 != sha256:
         raise RefusedError(f"{paths[0]}: is not what was explained: its SHA-256 is another")
