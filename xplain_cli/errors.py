@@ -11,6 +11,7 @@ A missed gate is no error: the run is finished, and its exit code is 1.
 A message says what is wrong, where, and what to do: one line, lower case, no full stop.
 """
 
+import builtins
 import contextlib
 import difflib
 import importlib
@@ -208,6 +209,27 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
+def counted(number: int, noun: str = "row") -> str:
+    """Return "1 row", "2 rows", "1,000 rows"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def kind_of(error: BaseException, *, quotes: bool = True) -> str:
+    """
+    Return the kind of an error.
+
+    Parameters
+    ----------
+    quotes
+        False: the nearest kind that Python has, for a class of somebody else's may be named by
+        what a row holds.
+    """
+    for kind in type(error).__mro__:
+        if quotes or vars(builtins).get(kind.__name__) is kind or kind.__module__ == __name__:
+            return kind.__name__
+    raise AssertionError
+
+
 def summed_up(error: Exception, *, quotes: bool = True) -> str:
     """
     Return the kind of an error and what it says, in one line of at most 200 characters.
@@ -217,7 +239,7 @@ def summed_up(error: Exception, *, quotes: bool = True) -> str:
     quotes
         Whether it may be quoted: what a model says of a row often holds the row's values.
     """
-    kind, text = type(error).__name__, " ".join(words_of(error).split())
+    kind, text = kind_of(error, quotes=quotes), " ".join(words_of(error).split())
     if not quotes or not text:
         return kind
     return shortened(f"{kind}: {text}")
