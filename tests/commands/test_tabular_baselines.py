@@ -143,7 +143,7 @@ def test_many_baselines_are_asked_to_a_precision_alike_in_any_chunks(run, tmp_pa
     [
         ("kernel-shap", "a mask is asked on one of them"),
         ("kernel-shap:rows=all", "the row is compared with each"),
-        ("occlusion", "the row is compared with each"),
+        ("lime:space=baseline", "the row is compared with each"),
     ],
 )
 def test_the_note_on_many_baselines_is_of_the_options(run, cancer, method, said):
