@@ -12,13 +12,10 @@ from typing import Any, BinaryIO, Protocol, TextIO, TypeAlias
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.plan import finite
-from xplain_cli.quality.closing_table import BLUE, RED, RESET, printable, table_lines
+from xplain_cli.quality.closing_table import BLUE, RED, RESET, drawn, printable, table_lines
 from xplain_cli.quality.summary import Summary
 from xplain_cli.remote import redact, redact_all
 
-_ISOLATES = "\u2068\u2069"
-"""Ours alone: those of DATA are spelled out before. On a terminal they keep an Arabic name from
-turning the figures after it around; in a file nobody wants them."""
 EVERY = 10.0  # seconds between lines of progress
 _STYLES = {
     "bold": "\x1b[1m",
@@ -81,15 +78,6 @@ def _ansi(style: str) -> str:
             level = [round(part / 51) for part in (red, green, blue)]
             codes.append(f"{ground};5;{16 + 36 * level[0] + 6 * level[1] + level[2]}")
     return f"\x1b[{';'.join(codes)}m"
-
-
-def _drawn(text: str, isolates: str) -> str:
-    """Return a text as it is drawn, and of the marks that isolate a direction those that count."""
-    return "".join(
-        letter if letter in isolates else printable(letter)
-        for letter in text
-        if letter not in _ISOLATES or letter in isolates
-    )
 
 
 def _can_show(stream: TextIO, text: str) -> bool:
@@ -352,12 +340,12 @@ class Console:
     def draw(self, lines: Iterable[Line]) -> None:
         """Print lines of a result on stdout, in colour where it can be seen."""
         colour = self.canvas().colour
-        isolates = _ISOLATES if sys.stdout is not None and sys.stdout.isatty() else ""
+        watched = sys.stdout is not None and sys.stdout.isatty()
         for line in lines:
             pieces = [
                 f"{_ansi(one.style)}{text}{RESET}" if colour and one.style else text
                 for one in line
-                for text in [_drawn(redact(one.text), isolates)]
+                for text in [drawn(redact(one.text), watched=watched)]
             ]
             if sys.stdout is not None:
                 print("".join(pieces).rstrip(" "))
