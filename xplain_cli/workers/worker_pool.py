@@ -2,7 +2,7 @@
 
 A worker is a room (see ``rooms``), so that a death points at what that room was doing, and nothing
 else is lost. A model call that takes too long ends its room by SIGALRM, which needs no help from
-the model's own code.
+the model's own code; what other threads of that room were at is asked again with the rest.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ from xplain_cli.modalities import Piece
 from xplain_cli.models import Model
 from xplain_cli.models.batches import take
 from xplain_cli.runs.parts import unpack
-from xplain_cli.workers.room_models import place_of
+from xplain_cli.workers.room_models import place_of, too_slow
 from xplain_cli.workers.rooms import Room, Rooms
 
 _TRIES = 2
@@ -85,15 +85,17 @@ class Crew:
         The model, if it is open in a room already: its first worker is that room.
     threads
         Chunks that a worker explains at the same time.
-    row_timeout
-        Seconds that a model call may take; None for any.
     """
 
     assignment: Assignment
     rooms: Rooms
     model: Model | None = None
     threads: int = 1
-    row_timeout: float | None = None
+
+    @property
+    def call_seconds(self) -> float | None:
+        """Seconds that a model call may take; None for any."""
+        return self.rooms.walls.call_seconds
 
 
 def with_pool(assignment: Assignment, rooms: Rooms) -> Assignment:
@@ -143,7 +145,7 @@ class _Worker:
             room, number = crew.rooms.start(), None
         self._room = room
         seconds = crew.rooms.walls.open_seconds
-        room.ask("begin", crew.assignment, number, crew.row_timeout, limit=seconds)
+        room.ask("begin", crew.assignment, number, crew.call_seconds, limit=seconds)
         return room
 
     def _explain(self, tasks: Sequence[Piece]) -> list[ChunkResult]:
@@ -208,8 +210,8 @@ class WorkerPool:
         code = _EXIT.search(error.reason)
         if code is None:
             return f"the process of the model {error.reason} on this row"
-        if code[2] == "SIGALRM" and self._crew.row_timeout is not None:
-            return f"a model call took more than {self._crew.row_timeout:g} s (--row-timeout)"
+        if code[2] == "SIGALRM" and self._crew.call_seconds is not None:
+            return too_slow(self._crew.call_seconds)
         return f"the worker process died of this row ({code[1]})"
 
     def _died(self, error: ModelDiedError) -> None:
