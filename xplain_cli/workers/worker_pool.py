@@ -23,11 +23,17 @@ from xplain_cli.engine.chunk import Effort
 from xplain_cli.engine.explainer import Assignment
 from xplain_cli.engine.pool import find_pool
 from xplain_cli.errors import ModelDiedError, RefusedError
-from xplain_cli.explanation import Records, Rows, join_records
+from xplain_cli.explanation import (
+    STABILITY_COLUMNS,
+    WEIGHT_COLUMNS,
+    Records,
+    Rows,
+    join_records,
+)
 from xplain_cli.modalities import Piece
 from xplain_cli.models import Model
 from xplain_cli.models.batches import take
-from xplain_cli.runs.parts import unpack
+from xplain_cli.runs.parts import check_sizes, unpack
 from xplain_cli.workers.room_models import place_of, too_slow
 from xplain_cli.workers.rooms import Room, Rooms
 
@@ -61,12 +67,31 @@ def lost_row(task: Piece, reason: str) -> Piece:
     return Piece(task.batch, Rows(rows.start, rows.ids, rows.kept, {0: reason}))
 
 
-def _of_rows(records: Records, task: Piece) -> Records:
-    """Return the records of a chunk; ValueError where they are of other rows."""
-    lines = records.stability["row"].to_numpy(dtype=np.int64)
+def _records_of(data: bytes, task: Piece, assignment: Assignment) -> Records:
+    """Return the records of a chunk that a room made; ValueError where they are no such."""
+    check_sizes(data)
+    records = unpack(io.BytesIO(data), assignment.identity)
+    labels, kept = assignment.labels, tuple(map(str, task.rows.kept.columns))
+    for frame, own in (
+        (records.stability, (*STABILITY_COLUMNS, *labels.stability_columns)),
+        (records.weights, (*WEIGHT_COLUMNS, *labels.weight_columns)),
+    ):
+        if sorted(map(str, frame.columns)) != sorted((*own, *kept)):
+            raise ValueError("other columns were asked")
+    stability = records.stability.iloc[:, : len(STABILITY_COLUMNS)]
+    lines = stability["row"].to_numpy(dtype=np.int64)
     rows = lines[np.diff(lines, prepend=-1) != 0]
     if not np.array_equal(rows, np.arange(task.start, task.stop)):
         raise ValueError(f"rows {task.start}:{task.stop} were asked")
+    ids = [str(task.rows.ids[row - task.start]) for row in lines]
+    said = {name: list(map(str, stability[name])) for name in ("row_id", "run_id")}
+    if said != {"row_id": ids, "run_id": [labels.run_id] * len(lines)}:
+        raise ValueError("lines are of other rows, or of another run")
+    counts = records.lines
+    if counts.shape != lines.shape or counts.min(initial=0) < 0:
+        raise ValueError("lines of weights are not counted")
+    if counts.sum() != len(records.weights):
+        raise ValueError("lines of weights are missing, or too many")
     return records
 
 
@@ -149,14 +174,14 @@ class _Worker:
         return room
 
     def _explain(self, tasks: Sequence[Piece]) -> list[ChunkResult]:
-        room, identity = self._ready(), self._crew.assignment.identity
+        room, assignment = self._ready(), self._crew.assignment
         answers = room.ask("explain", list(tasks), self._crew.threads)
         try:
             return [
-                ChunkResult(task, _of_rows(unpack(io.BytesIO(data), identity), task), effort)
+                ChunkResult(task, _records_of(data, task, assignment), effort)
                 for task, (data, effort) in zip(tasks, answers, strict=True)
             ]
-        except (TypeError, ValueError) as error:
+        except Exception as error:  # whatever bytes may lead to that anybody may have made
             raise room.spoiled() from error
 
     def submit(self, tasks: Sequence[Piece]) -> "Future[list[ChunkResult]]":
