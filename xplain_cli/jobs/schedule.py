@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from xplain_cli.engine.pool import find_pool, make_pool
-from xplain_cli.errors import FailedRowsError
+from xplain_cli.errors import FailedRowsError, counted
 from xplain_cli.explanation import Records
 from xplain_cli.jobs.manifest import Course
 from xplain_cli.modalities import Piece, import_modality
@@ -62,6 +62,7 @@ def rooms_for(request: Request) -> Iterator[Rooms]:
         walls_of(request.sandbox, request.trust, model, judge),
         inputs=_inputs(request),
         call_seconds=request.workers.row_timeout,
+        silent=not request.shows_values,
     )
     import_modality(request.modality)
     for package in ("joblib", "scipy.stats"):
@@ -148,7 +149,7 @@ def explain_rows(
             lost = lost + len(failed) if lost is not None and failed.all() else None
             if lost is not None and lost >= min(_FIRST_ROWS, total) and job.tolerated < total:
                 raise FailedRowsError(
-                    f"all of the first {lost} rows failed: {records.stability['error'].iloc[0]}"
+                    f"all of the first {counted(lost)} failed: {records.stability['error'].iloc[0]}"
                 )
             with course.during("write"):
                 run.write_part(task.start, task.stop, records)

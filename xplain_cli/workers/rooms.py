@@ -81,6 +81,8 @@ class Walls:
         How long opening a model, and its first answers, may take.
     call_seconds
         How long every later call of it may take; None: any time.
+    silent
+        Whether what code that is not confined prints is not shown: it may quote rows.
     """
 
     confine: str = "auto"
@@ -94,6 +96,7 @@ class Walls:
     environment: tuple[str, ...] = ()
     open_seconds: float | None = 60.0
     call_seconds: float | None = None
+    silent: bool = False
 
     @property
     def holds_callable(self) -> bool:
@@ -189,7 +192,7 @@ def allowance(walls: Walls, folder: str) -> Allowance:
 
 def _rules(walls: Walls, folder: str) -> RoomRules:
     if not walls.confined or not sys.platform.startswith("linux"):
-        return RoomRules(None, folder, silent=False)
+        return RoomRules(None, folder, silent=walls.silent)
     environment = (*_KEPT, *walls.environment)
     return RoomRules(allowance(walls, folder), folder, environment)
 
