@@ -56,7 +56,7 @@ def test_a_training_is_the_same_whenever_it_is_killed(run, tmp_path, files, monk
     monkeypatch.setattr(
         jobs.baselines,
         "_recipe",
-        lambda training, examples: jobs.baselines.replace(recipe(training, examples), every=10),
+        lambda *words, **more: jobs.baselines.replace(recipe(*words, **more), every=10),
     )
     keep, count = jobs.baselines.write_atomically, []
 
