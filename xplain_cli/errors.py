@@ -58,6 +58,14 @@ class LostRowError(RefusedError):
     """Nothing can be said of one row, for a reason of its own; others are not touched by it."""
 
 
+class FewRowsError(RefusedError):
+    """Too few rows stand for the training distribution; the reason says how many, and where."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class FailedRowsError(XplainError):
     """More rows failed than --max-failed tolerates."""
 

@@ -263,10 +263,7 @@ def fit_generator(
         There are too few rows, or the model puts all in one class.
     """
     if len(lesson.vectors) < _LEAST_ROWS:
-        raise RefusedError(
-            f"ganmex: {len(lesson.vectors)} rows are too few to learn from; give {_LEAST_ROWS} or"
-            " more, or take -b nearest"
-        )
+        raise RefusedError(f"ganmex: {len(lesson.vectors)} rows {too_few_to_learn()}")
     shown, choosing, rating = (lesson.of(part) for part in _parted(len(lesson.vectors), seed))
     head = class_head(gradient, lesson.points[:64])
     classes = head.classes(shown.points)
@@ -330,7 +327,14 @@ def _with_snapshot(
     return new
 
 
-def check_trainable(outputs: int) -> None:
+def too_few_to_learn() -> str:
+    """Say what to do where rows are too few."""
+    return (
+        f"are too few to learn from; give DATA of {_LEAST_ROWS} rows or more, which need no labels"
+    )
+
+
+def check_trainable(classes: int, outputs: int) -> None:
     """
     Refuse what no generator can be trained for, before anything is read.
 
@@ -339,6 +343,12 @@ def check_trainable(outputs: int) -> None:
     UsageError
         The model has no classes; or torch is not installed.
     """
-    if outputs < 2:
-        raise UsageError("ganmex: the model has no classes; take -b median, mean or sample")
+    if classes < 2:
+        named = (
+            " if each of its outputs is the score of one, name them with --class-names FILE; else"
+        )
+        raise UsageError(
+            f"ganmex: the model has no classes;{named * (outputs > 1)} explain with -b median, mean"
+            " or sample"
+        )
     require("torch", "torch")

@@ -20,9 +20,9 @@ from xplain_cli.baselines.learned_file import (
 )
 from xplain_cli.baselines.lessons import Examples
 from xplain_cli.baselines.pairs import pair_lines, pairs_picture
-from xplain_cli.baselines.training import Learned, check_trainable, fit_generator
+from xplain_cli.baselines.training import Learned, check_trainable, fit_generator, too_few_to_learn
 from xplain_cli.console import Console
-from xplain_cli.errors import RefusedError, UsageError, quoting, staying
+from xplain_cli.errors import FewRowsError, RefusedError, UsageError, quoting, staying
 from xplain_cli.jobs.schedule import rooms_for
 from xplain_cli.modalities import classes_named, model_id
 from xplain_cli.models import UnableError
@@ -182,9 +182,12 @@ def learn(
     XplainError
         What the request names is refused, or nothing can be learned of it.
     """
-    opened = open_inputs(request)
-    check_trainable(len(classes_named(opened.signature)))
-    examples = opened.modality.examples(opened.model)
+    try:
+        opened = open_inputs(request)
+        check_trainable(len(classes_named(opened.signature)), len(opened.signature.outputs))
+        examples = opened.modality.examples(opened.model)
+    except FewRowsError as error:  # what it advises are options of other commands
+        raise RefusedError(f"{error.reason} {too_few_to_learn()}") from error
     gradient = _gradient(opened)
     # DATA are what is learned from: what stands for a background is no choice here
     notes = [note for note in opened.notes if not note.startswith("background:")]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from xplain_cli import datasets
 from xplain_cli.datasets import Chunk, Table
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import FewRowsError
 from xplain_cli.explanation import BoolArray, IntArray
 from xplain_cli.modalities.tabular.categories import set_apart, unseen_notes
 from xplain_cli.modalities.tabular.column_kinds import ModelColumns
@@ -23,10 +23,12 @@ _LEAST_BACKGROUND, _FEW_BACKGROUND = 20, 200
 
 def _check_background(rows: int, path: str) -> list[str]:
     if rows < _LEAST_BACKGROUND:
-        raise RefusedError(
-            f"{path}: {rows} row{'' if rows == 1 else 's'} are too few for a background; at least"
+        count = f"{path}: {rows} row{'' if rows == 1 else 's'}"
+        raise FewRowsError(
+            f"{count} are too few for a background; at least"
             f" {_LEAST_BACKGROUND} must stand for the training distribution (--background FILE);"
-            " -m kernel-shap with -b zero, row=ID or file=PATH needs none"
+            " -m kernel-shap with -b zero, row=ID or file=PATH needs none",
+            count,
         )
     if rows < _FEW_BACKGROUND:
         return [f"background: only {rows} rows; bins and frequencies are rough below 200"]
