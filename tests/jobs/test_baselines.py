@@ -138,7 +138,10 @@ def test_what_cannot_be_trained_is_refused_with_the_way_out(run, tmp_path, files
     for words, said in (
         (("f.pkl", "n.csv", "-o", "G.xplain"), "take -b nearest"),
         (("r.pkl", "n.csv", "-o", "G.xplain"), "has no classes"),
-        (("m.pkl", "few.csv", "-o", "G.xplain"), "few.csv: 7 rows are too few to learn from; give"),
+        (
+            ("m.pkl", "few.csv", "-o", "G.xplain"),
+            "few.csv: too few rows to learn from: 7; give DATA",
+        ),
         (("m.pkl", "d.csv"), "where to?"),
         ((), "no MODEL"),
     ):

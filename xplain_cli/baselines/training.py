@@ -263,7 +263,7 @@ def fit_generator(
         There are too few rows, or the model puts all in one class.
     """
     if len(lesson.vectors) < _LEAST_ROWS:
-        raise RefusedError(f"ganmex: {len(lesson.vectors)} rows {too_few_to_learn()}")
+        raise RefusedError(f"ganmex: {too_few_to_learn(len(lesson.vectors))}")
     shown, choosing, rating = (lesson.of(part) for part in _parted(len(lesson.vectors), seed))
     head = class_head(gradient, lesson.points[:64])
     classes = head.classes(shown.points)
@@ -327,10 +327,11 @@ def _with_snapshot(
     return new
 
 
-def too_few_to_learn() -> str:
-    """Say what to do where rows are too few."""
+def too_few_to_learn(rows: int) -> str:
+    """Say what to do where there are too few rows."""
     return (
-        f"are too few to learn from; give DATA of {_LEAST_ROWS} rows or more, which need no labels"
+        f"too few rows to learn from: {rows}; give DATA of {_LEAST_ROWS} or more, which need no"
+        " labels"
     )
 
 

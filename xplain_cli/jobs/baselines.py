@@ -187,7 +187,7 @@ def learn(
         check_trainable(len(classes_named(opened.signature)), len(opened.signature.outputs))
         examples = opened.modality.examples(opened.model)
     except FewRowsError as error:  # what it advises are options of other commands
-        raise RefusedError(f"{error.reason} {too_few_to_learn()}") from error
+        raise RefusedError(f"{error.path}: {too_few_to_learn(error.rows)}") from error
     gradient = _gradient(opened)
     # DATA are what is learned from: what stands for a background is no choice here
     notes = [note for note in opened.notes if not note.startswith("background:")]
