@@ -216,8 +216,8 @@ def rated(
     agreed = judge.classes(made) == targets
     apart = np.abs(made - lesson.vectors).mean()
     real = judge.classes(lesson.vectors) == head.classes(lesson.points)
-    shares = (float(one.mean()) for one in (reached, agreed, apart))
-    return Rates(*shares, len(targets), float(real.mean()))
+    target, agrees, right = (float(one.mean()) for one in (reached, agreed, real))
+    return Rates(target, agrees, float(apart), len(targets), right)
 
 
 def _parted(rows: int, seed: int) -> tuple[IntArray, IntArray, IntArray]:
