@@ -7,7 +7,8 @@ that no sum depends on the paths beside it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -33,6 +34,8 @@ from xplain_cli.models.one_by_one import together_or_each
 from xplain_cli.seeds import NOISE, stream
 
 _ROUNDING = {False: 1e-12, True: 1e-5}
+
+N = TypeVar("N", NeedPath, NeedPieces)
 
 Told: TypeAlias = Callable[[Exception, str], str]
 """Says why a row failed: of what the model raised, and on what."""
@@ -309,15 +312,33 @@ def _pooled(
             why = "the model's derivatives between this row and its baseline are NaN or infinite"
             answers.append(UnexplainedError(dict.fromkeys(np.unique(rows[bad]).tolist(), why)))
             continue
-        left, grid = asked.gradient.leave(sums[own]), asked.gradient.grid
+        gradient, found = asked.gradient, sums[own]
+        if gradient.held:  # they do not move, and say whose numbers stand before them
+            whose = need.routes.starts[need.places]
+            found = np.concatenate([found[:, : -gradient.held], whose[:, -gradient.held :]], axis=1)
+        left, grid = gradient.leave(found), gradient.grid
         maps = block.charted(rows, left, grid)
         answers.append(PathSums(block.pooled(rows, left, grid), values[own], counts[own], maps))
     return answers
 
 
-def _kind(need: NeedPath) -> tuple[bool, str, bool, float]:
+def _kind(need: NeedPath) -> tuple[Any, ...]:
     """Return what requests must agree in to be added up together."""
-    return need.moved, need.reading, need.margin, 0.0 if need.noise is None else need.noise.size
+    noise = 0.0 if need.noise is None else need.noise.size
+    return need.moved, need.reading, need.margin, noise, need.routes.starts.shape[1:]
+
+
+def _apart(
+    waiting: Sequence[tuple[Any, N]],
+    kind: Callable[[N], Any],
+    answer: Callable[[Sequence[tuple[Any, N]]], Sequence[PathSums | UnexplainedError]],
+) -> list[PathSums | UnexplainedError]:
+    """Answer requests of each kind together."""
+    found: dict[int, PathSums | UnexplainedError] = {}
+    for one in sorted({kind(need) for _, need in waiting}):
+        places = [i for i, (_, need) in enumerate(waiting) if kind(need) == one]
+        found |= dict(zip(places, answer([waiting[i] for i in places]), strict=True))
+    return [found[i] for i in range(len(waiting))]
 
 
 def _noise(needs: Sequence[NeedPath]) -> tuple[Noise | None, FloatArray | None]:
@@ -357,17 +378,13 @@ def answer_paths(
     asked: PathModel, waiting: Sequence[tuple[Any, NeedPath]]
 ) -> list[PathSums | UnexplainedError]:
     """Answer requests for sums at nodes; those that add up alike go together."""
-    found: dict[int, PathSums | UnexplainedError] = {}
-    for kind in sorted({_kind(need) for _, need in waiting}):
-        places = [i for i, (_, need) in enumerate(waiting) if _kind(need) == kind]
-        found |= dict(zip(places, _added(asked, [waiting[i] for i in places]), strict=True))
-    return [found[i] for i in range(len(waiting))]
+    return _apart(waiting, _kind, partial(_added, asked))
 
 
-def answer_pieces(
+def _pieced(
     asked: PathModel, waiting: Sequence[tuple[Any, NeedPieces]]
 ) -> list[PathSums | UnexplainedError]:
-    """Answer requests for integrals piece by piece: one derivative each, at its middle."""
+    """Answer requests for integrals on paths of one shape."""
     starts, steps, readout = _lines(asked, waiting)
     kinks = [need.routes.kinks[i] for _, need in waiting for i in need.places.tolist()]
     counts = np.array([len(one.shares) - 1 for one in kinks], dtype=np.int64)
@@ -383,3 +400,10 @@ def answer_pieces(
         readout.of(np.full(len(one.scores), i)).read(one.scores)[0] for i, one in enumerate(kinks)
     ]
     return _pooled(asked, waiting, sums * steps, values, counts)
+
+
+def answer_pieces(
+    asked: PathModel, waiting: Sequence[tuple[Any, NeedPieces]]
+) -> list[PathSums | UnexplainedError]:
+    """Answer requests for integrals piece by piece: one derivative each, at its middle."""
+    return _apart(waiting, lambda need: need.routes.starts.shape[1:], partial(_pieced, asked))

@@ -188,6 +188,7 @@ _GRADIENT = {
     "has_kinks": bool,
     "shape": tuple[int, ...],
     "held": int,
+    "absent": str,
 }
 """What a room says of a gradient."""
 

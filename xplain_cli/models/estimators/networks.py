@@ -281,6 +281,13 @@ def _width(stages: Sequence[Stage]) -> int:
     return next(len(stage.matrix) for stage in stages if isinstance(stage, Affine))
 
 
+def _words(estimator: Any) -> str:
+    """Return the step that makes numbers of texts, where a pipeline begins with one."""
+    steps = steps_of(inner(estimator))
+    first = type(steps[0]).__name__ if steps else ""
+    return first if first.endswith("Vectorizer") and first != "DictVectorizer" else ""
+
+
 def estimator_gradient(
     estimator: Any, signature: Signature, inputs: Callable[[Any], Any], layer: str = INPUT
 ) -> Gradient:
@@ -304,6 +311,11 @@ def estimator_gradient(
     """
     width = fitted_width(estimator)
     names = fitted_names(estimator) or tuple(map(str, range(width or 0)))
+    counted = _words(estimator)
+    if counted:
+        raise UnableError(
+            f"follows texts through the embedding of their words, and {counted} counts words"
+        )
     if not names:
         raise UnableError("needs a model that knows how many columns it takes")
     net = _read(estimator, names, len(signature.outputs), signature.response)
