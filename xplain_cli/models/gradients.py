@@ -242,6 +242,16 @@ class Readout:
         logit, slopes = _logit(scores, at, self.link)
         return -_softplus(-logit), _sigmoid(-logit)[:, None] * slopes
 
+    def fixed_slopes(self, outputs: int) -> FloatArray | None:
+        """Return its slopes (m, outputs) where they hang on no score; else None."""
+        if self.margin or not self.straight:
+            return None
+        rows, paired = np.arange(len(self.pairs)), np.flatnonzero(self.pairs[:, 1] >= 0)
+        slopes = np.zeros((len(rows), outputs))
+        slopes[rows, self.pairs[:, 0]] = 1.0
+        slopes[paired, self.pairs[paired, 1]] -= 1.0
+        return slopes
+
     def read(self, scores: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the explained number (m,) of scores (m, k), and its slopes (m, k)."""
         plus, minus = self.pairs[:, 0], self.pairs[:, 1]

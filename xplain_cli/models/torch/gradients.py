@@ -82,7 +82,7 @@ class Differentiable:
     def _own(self, points: Any) -> Any:
         import torch
 
-        count = len(points)
+        count = points.shape[0]
         if self.rows is None or count == self.rows:
             return self.run(points).reshape(count, -1)
         filled = torch.arange(-(-count // self.rows) * self.rows).clamp(max=count - 1)
@@ -99,6 +99,8 @@ class Differentiable:
 
     def widened(self, own: FloatArray) -> FloatArray:
         """Return scores (m, k) of the module's own outputs (m, own)."""
+        if own.shape[1] == self.columns.outputs:
+            return own
         matrix, shift = self.columns.of(own.shape[1])
         return np.asarray(own @ matrix + shift, dtype=np.float64)
 
@@ -109,10 +111,12 @@ class Differentiable:
         leaf = torch.from_numpy(np.ascontiguousarray(points)).to(self.dtype).requires_grad_()
         made = self._own(leaf)
         scores = self.widened(made.detach().double().numpy())
-        matrix, _ = self.columns.of(made.shape[1])
 
         def backward(slopes: FloatArray) -> FloatArray:
-            back = torch.from_numpy(np.ascontiguousarray(slopes @ matrix.T))
+            if made.shape[1] != self.columns.outputs:
+                matrix, _ = self.columns.of(made.shape[1])
+                slopes = slopes @ matrix.T
+            back = torch.from_numpy(np.ascontiguousarray(slopes))
             (found,) = torch.autograd.grad(made, leaf, back.to(made.dtype))
             return np.asarray(found.double().numpy())
 
