@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from paths import relu_net
 
-from xplain_cli.models.estimators.chains import Affine, Bend, Blend, Chain, Outputs, Relu, joined
+from xplain_cli.models.estimators.chains import (
+    Affine,
+    Bend,
+    Blend,
+    Chain,
+    Outputs,
+    Relu,
+    joined,
+    together,
+)
+from xplain_cli.models.estimators.smooth_steps import BoxCox, Monomials, UnitLength, YeoJohnson
 
 RNG = np.random.default_rng(3)
 POINTS = RNG.normal(size=(7, 5))
@@ -22,6 +32,17 @@ STAGES = {
     "logistic": (line(5, 4), Bend("logistic"), line(4, 3, 1)),
     "exp": (line(5, 3), Bend("exp")),
     **{link: (line(5, 3), Outputs(link)) for link in ("softmax", "sigmoid", "shares")},
+    "powers of either sign": (YeoJohnson(np.array([0.0, 2.0, 0.5, -1.0, 1.0])), line(5, 3)),
+    "powers": (Bend("exp"), BoxCox(np.array([0.0, 2.0, 0.5, -1.0, 1.0])), line(5, 3)),
+    "products": (
+        Monomials(np.array([[0, 0, 0, 0, 0], [3, 1, 0, 0, 0], [0, 0, 2, 2, 1]])),
+        line(3, 3),
+    ),
+    "lengths": (UnitLength(), line(5, 3)),
+    "beside": (
+        *together([(2, Chain((line(2, 2), Bend("tanh")))), (3, Chain((UnitLength(),)))]),
+        line(5, 3),
+    ),
     "blend": (
         Blend((Chain((line(5, 3),)), Chain((line(5, 3, 2), Outputs("softmax")))), (0.3, 0.7)),
     ),

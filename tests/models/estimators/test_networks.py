@@ -7,11 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import RandomForestClassifier, VotingClassifier, VotingRegressor
+from sklearn.ensemble import (
+    BaggingClassifier,
+    BaggingRegressor,
+    RandomForestClassifier,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import (
     LinearRegression,
@@ -22,6 +30,8 @@ from sklearn.linear_model import (
     TweedieRegressor,
 )
 from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import FeatureUnion, make_pipeline
@@ -30,6 +40,8 @@ from sklearn.preprocessing import (
     Normalizer,
     OneHotEncoder,
     PolynomialFeatures,
+    PowerTransformer,
+    SplineTransformer,
     StandardScaler,
 )
 from sklearn.svm import LinearSVC
@@ -62,6 +74,24 @@ CLASSIFIERS = {
     "vote": VotingClassifier(
         [("a", scaled(LogisticRegression())), ("b", scaled(net(5)))], voting="soft", weights=[1, 3]
     ),
+    "powers": make_pipeline(
+        FeatureUnion([("a", PowerTransformer()), ("b", PowerTransformer(standardize=False))]),
+        StandardScaler(),
+        LogisticRegression(),
+    ),
+    "positive powers": make_pipeline(MinMaxScaler((1, 2)), PowerTransformer("box-cox"), net(5)),
+    "products": make_pipeline(
+        StandardScaler(), PolynomialFeatures(3, interaction_only=True), LogisticRegression()
+    ),
+    "lengths": make_pipeline(StandardScaler(), Normalizer(), LogisticRegression()),
+    "bag": scaled(BaggingClassifier(LogisticRegression(), 3, max_features=0.5, random_state=0)),
+    "stack": StackingClassifier(
+        [("a", scaled(LogisticRegression())), ("b", scaled(net(5)))], LogisticRegression(), cv=2
+    ),
+    "stack of scores": StackingClassifier(
+        [("a", scaled(LinearSVC())), ("b", LinearDiscriminantAnalysis())], passthrough=True, cv=2
+    ),
+    "one against the rest": scaled(OneVsRestClassifier(net(5))),
     "union": make_pipeline(
         StandardScaler(),
         FeatureUnion([("a", MinMaxScaler()), ("b", PCA(2))]),
@@ -74,6 +104,15 @@ REGRESSORS = {
     "poisson": scaled(PoissonRegressor()),
     "tweedie": scaled(TweedieRegressor(power=0)),
     "vote": VotingRegressor([("a", Ridge()), ("b", LinearRegression())]),
+    "products": make_pipeline(StandardScaler(), PolynomialFeatures(2), Ridge()),
+    "bag": BaggingRegressor(scaled(Ridge()), 3, max_features=0.5, random_state=0),
+    "stack": StackingRegressor([("a", Ridge()), ("b", scaled(net(5, kind=MLPRegressor)))], Ridge()),
+    "scaled target": TransformedTargetRegressor(
+        scaled(net(5, kind=MLPRegressor)), transformer=StandardScaler()
+    ),
+    "logarithm of the target": TransformedTargetRegressor(
+        scaled(Ridge()), func=np.log1p, inverse_func=np.expm1
+    ),
 }
 CASES = [
     *((name, model, load_wine, "predict_proba") for name, model in CLASSIFIERS.items()),
@@ -162,12 +201,37 @@ def test_coordinates_of_a_mixed_table_go_back_to_its_columns():
     assert found.leave(parts).tolist() == [[2.0, 4.0 + 5 + 6, 3.0, 1.0]]
 
 
+def test_a_regressor_for_each_target():
+    rows, labels = load_diabetes(return_X_y=True)
+    both = np.column_stack([labels, np.sqrt(labels)])
+    fitted = fit(MultiOutputRegressor(Ridge()), rows, both)
+    found = gradient_of(fitted, "predict", 2)
+    assert found.kinks is not None, "lines beside each other are a line"
+    assert found.scores(found.enter(rows[:5])) == pytest.approx(fitted.predict(rows[:5]))
+
+
+def test_powers_of_some_columns_stand_beside_categories():
+    table, labels = mixed_table()
+    columns = ColumnTransformer([
+        ("numbers", PowerTransformer(), ["hours", "age"]),
+        ("words", OneHotEncoder(), ["job"]),
+    ])
+    fitted = fit(make_pipeline(columns, net(8)), table, labels)
+    found = gradient_of(fitted, "predict_proba", 2)
+    points = found.enter(table)
+    assert points[:, :2].tolist() == table[["hours", "age"]].to_numpy().tolist()
+    outputs = linked(found.scores(points), found.link)
+    assert outputs == pytest.approx(fitted.predict_proba(table), abs=1e-12)
+    assert (found.kinks, found.smooth) == (None, False)
+
+
 REFUSED = {
     "not RandomForestClassifier": RandomForestClassifier(2),
     "not KNeighborsClassifier": KNeighborsClassifier(),
-    "and Normalizer is none of them": make_pipeline(Normalizer(), LogisticRegression()),
-    "and PolynomialFeatures is none": make_pipeline(
-        PolynomialFeatures(), StandardScaler(), LogisticRegression()
+    "this Normalizer is l1": make_pipeline(Normalizer("l1"), LogisticRegression()),
+    "and SplineTransformer is none": make_pipeline(SplineTransformer(), LogisticRegression()),
+    "this one is of labels": StackingClassifier(
+        [("a", LinearDiscriminantAnalysis())], stack_method="predict", cv=2
     ),
     "this MinMaxScaler is none": make_pipeline(MinMaxScaler(clip=True), LogisticRegression()),
     "and this is isotonic": CalibratedClassifierCV(

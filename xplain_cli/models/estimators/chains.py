@@ -102,6 +102,11 @@ class Outputs:
         return np.asarray(inner * each * (1 - each), dtype=np.float64)
 
 
+def _given(slopes: FloatArray) -> Slopes:
+    """Return derivatives that are known already, whatever the scores."""
+    return lambda _: slopes
+
+
 @dataclass(frozen=True)
 class Blend:
     """The weighted sum of what several chains make of the same inputs."""
@@ -118,8 +123,34 @@ class Blend:
         """Return derivatives by the inputs."""
         found = np.zeros(inputs.shape)
         for chain, share in zip(self.chains, self.shares, strict=True):
-            found += share * chain.derive(inputs, lambda _: slopes)[0]
+            found += share * chain.derive(inputs, _given(slopes))[0]
         return found
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What several chains make of inputs side by side, side by side: how many each, and which."""
+
+    parts: "tuple[tuple[int, Chain], ...]"
+
+    def _split(self, inputs: FloatArray) -> list[FloatArray]:
+        ends = np.cumsum([width for width, _ in self.parts])[:-1]
+        return [np.ascontiguousarray(part) for part in np.split(inputs, ends, axis=1)]
+
+    def forward(self, inputs: FloatArray) -> FloatArray:
+        """Return what the chains make."""
+        own = zip(self.parts, self._split(inputs), strict=True)
+        return np.hstack([chain.scores(part) for (_, chain), part in own])
+
+    def backward(self, inputs: FloatArray, made: FloatArray, slopes: FloatArray) -> FloatArray:  # noqa: ARG002 - the protocol's
+        """Return derivatives by the inputs."""
+        found, at = [], 0
+        for (_, chain), part in zip(self.parts, self._split(inputs), strict=True):
+            own = chain.scores(part[:1]).shape[1]
+            back, _ = chain.derive(part, _given(slopes[:, at : at + own]))
+            found.append(back)
+            at += own
+        return np.hstack(found)
 
 
 def _in_blocks(stage: Stage, inputs: FloatArray) -> FloatArray:
@@ -167,12 +198,16 @@ class Chain:
     @property
     def smooth(self) -> bool:
         """Whether it has no kinks."""
-        return all(
-            all(chain.smooth for chain in stage.chains)
-            if isinstance(stage, Blend)
-            else not isinstance(stage, Relu)
+        inner = [
+            chain
             for stage in self.stages
-        )
+            if isinstance(stage, Blend | Beside)
+            for chain in (
+                stage.chains if isinstance(stage, Blend) else [one for _, one in stage.parts]
+            )
+        ]
+        bent = any(isinstance(stage, Relu) for stage in self.stages)
+        return not bent and all(chain.smooth for chain in inner)
 
     def kinks(self, starts: FloatArray, steps: FloatArray, most: int) -> list[Kinks | None]:
         """
@@ -266,3 +301,33 @@ def joined(stages: Sequence[Stage]) -> tuple[Stage, ...]:
         else:
             found.append(stage)
     return tuple(found)
+
+
+def blend(chains: Sequence[Chain], shares: Sequence[float]) -> Stage:
+    """Return the weighted sum of chains: one matrix where all are matrices."""
+    lines = [chain.stages[0] for chain in chains if len(chain.stages) == 1]
+    own = [line for line in lines if isinstance(line, Affine)]
+    if len(own) < len(chains):
+        return Blend(tuple(chains), tuple(shares))
+    matrix = sum((share * one.matrix for one, share in zip(own, shares, strict=True)), np.zeros(()))
+    shift = sum((share * one.shift for one, share in zip(own, shares, strict=True)), np.zeros(()))
+    return Affine(np.asarray(matrix, np.float64), np.asarray(shift, np.float64))
+
+
+def together(parts: Sequence[tuple[int, Chain]]) -> tuple[Stage, ...]:
+    """Return the stages that chains beside each other are: none, a matrix, or what holds them."""
+    if not any(chain.stages for _, chain in parts):
+        return ()
+    lines = [
+        Affine(np.eye(width), np.zeros(width)) if not chain.stages else chain.stages[0]
+        for width, chain in parts
+    ]
+    if all(isinstance(one, Affine) for one in lines) and all(
+        len(chain.stages) <= 1 for _, chain in parts
+    ):
+        from scipy.linalg import block_diag
+
+        matrices = [one.matrix for one in lines if isinstance(one, Affine)]
+        shifts = [one.shift for one in lines if isinstance(one, Affine)]
+        return (Affine(np.asarray(block_diag(*matrices), np.float64), np.concatenate(shifts)),)
+    return (Beside(tuple(parts)),)

@@ -1,8 +1,9 @@
-"""Reads the steps before a model as numbers that a straight path can follow, and a matrix of them.
+"""Reads the steps before a model as numbers that a straight path can follow, and as stages.
 
 A column of numbers is one coordinate. One of categories becomes the coordinates that its encoder
 makes of it (a one-hot column each), between which the path runs straight. What scalers, PCA and the
-like make of the coordinates is a matrix and a shift, read off their own answers.
+like make of the coordinates is a matrix and a shift, read off their own answers; powers and
+products are stages of their own.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +15,9 @@ import pandas as pd
 
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import UnableError
+from xplain_cli.models.estimators.chains import Affine, Chain, Stage, joined, together
 from xplain_cli.models.estimators.columns import chosen_columns, steps_of
+from xplain_cli.models.estimators.smooth_steps import smooth_stages
 
 _AFFINE = frozenset({
     "FactorAnalysis",
@@ -65,26 +68,23 @@ class Coordinates:
         Of the batch as the first step takes it: the coordinates (m, d).
     owners
         Of each coordinate the column that it comes from.
-    matrix, shift : (d, e), (e,)
-        What the steps make of coordinates; None where they hand them on as they are.
+    stages
+        What the steps make of coordinates; none where they hand them on as they are.
     """
 
     enter: Callable[[Any], FloatArray]
     owners: tuple[int, ...]
-    matrix: FloatArray | None = None
-    shift: FloatArray | None = None
+    stages: tuple[Stage, ...] = ()
 
     @property
     def width(self) -> int:
         """How many numbers the steps make."""
-        return len(self.owners) if self.matrix is None else self.matrix.shape[1]
+        with np.errstate(all="ignore"):  # only how many come out is asked
+            return len(Chain(self.stages).scores(np.ones((1, len(self.owners))))[0])
 
-    @property
-    def affine(self) -> tuple[FloatArray, FloatArray]:
-        """Matrix and shift."""
-        if self.matrix is None or self.shift is None:
-            return np.eye(len(self.owners)), np.zeros(len(self.owners))
-        return self.matrix, self.shift
+    def then(self, stages: Sequence[Stage]) -> "Coordinates":
+        """Return what further stages make of the numbers."""
+        return replace(self, stages=joined([*self.stages, *stages]))
 
 
 @dataclass(frozen=True)
@@ -158,10 +158,7 @@ def _affine(step: Any, coordinates: Coordinates) -> Coordinates:
         raise UnableError(
             f"follows steps that are matrices, and this {type(step).__name__} is none"
         )
-    first, before = coordinates.affine
-    if coordinates.matrix is None:
-        return replace(coordinates, matrix=matrix, shift=shift)
-    return replace(coordinates, matrix=first @ matrix, shift=before @ matrix + shift)
+    return coordinates.then([Affine(matrix, shift)])
 
 
 def _kept_owners(step: Any, owners: Sequence[int], width: int) -> tuple[int, ...]:
@@ -216,6 +213,8 @@ def _of_steps(steps: Sequence[Any], places: Sequence[int], names: Sequence[str])
             found = _branched(step, before, names)
         elif kind in _AFFINE:
             found = _affine(step, before)
+        elif (smooth := smooth_stages(step)) is not None:
+            found = before.then(smooth)
         else:
             raise UnableError(
                 f"follows scalers, PCA, one-hot and their like, and {kind} is none of them"
@@ -224,7 +223,7 @@ def _of_steps(steps: Sequence[Any], places: Sequence[int], names: Sequence[str])
 
 
 def _begun(encoders: Sequence[Any], places: Sequence[int], owners: Sequence[int]) -> Coordinates:
-    """Return the coordinates before any matrix."""
+    """Return the coordinates before any stage."""
     if encoders:
         return Coordinates(_Encoded(tuple(places), tuple(encoders)), tuple(owners))
     return Coordinates(Numbers(tuple(places)), tuple(places))
@@ -252,7 +251,7 @@ def _branches(step: Any, names: Sequence[str]) -> list[tuple[list[Any], list[int
 
 def _branched(step: Any, before: Coordinates, names: Sequence[str]) -> Coordinates:
     """Return what branches make, of the columns themselves or of the numbers made before."""
-    plain = numbers_of(before.enter) if before.matrix is None else None
+    plain = None if before.stages else numbers_of(before.enter)
     if plain is not None:  # nothing was made of the columns yet
         own = [names[i] for i in plain]
         parts = [(steps, [plain[i] for i in chosen]) for steps, chosen in _branches(step, own)]
@@ -273,9 +272,8 @@ def behind(before: Coordinates, after: Coordinates) -> Coordinates:
     places = numbers_of(after.enter)
     if places is None:
         raise UnableError("follows steps that encode cells first, and these encode once more")
-    (first, shift), (then, last) = before.affine, after.affine
-    chosen = list(places)
-    return replace(before, matrix=first[:, chosen] @ then, shift=shift[chosen] @ then + last)
+    chosen = np.eye(before.width)[:, list(places)]
+    return before.then([Affine(chosen, np.zeros(len(places))), *after.stages])
 
 
 def numbers_of(enter: Any) -> list[int] | None:
@@ -292,7 +290,7 @@ def numbers_of(enter: Any) -> list[int] | None:
 def _side_by_side(
     branches: Sequence[tuple[list[Any], list[int]]], names: Sequence[str]
 ) -> Coordinates:
-    """Return branches as one: their coordinates and their matrices side by side."""
+    """Return branches as one: their coordinates and their stages side by side."""
     parts = [_of_steps(steps, places, names) for steps, places in branches]
     if not parts:
         raise UnableError("follows columns, and none is left")
@@ -300,15 +298,12 @@ def _side_by_side(
 
 
 def beside(parts: Sequence[Coordinates]) -> Coordinates:
-    """Return coordinates side by side, and their matrices."""
-    from scipy.linalg import block_diag
-
-    matrices, shifts = zip(*(part.affine for part in parts), strict=True)
+    """Return coordinates side by side, and their stages."""
+    chains = [(len(part.owners), Chain(part.stages)) for part in parts]
     return Coordinates(
         _Together(tuple(part.enter for part in parts)),
         tuple(owner for part in parts for owner in part.owners),
-        np.asarray(block_diag(*matrices), dtype=np.float64),
-        np.concatenate(shifts),
+        together(chains),
     )
 
 
@@ -326,6 +321,6 @@ def coordinates_of(steps: Sequence[Any], names: Sequence[str]) -> Coordinates:
     Raises
     ------
     UnableError
-        A step is neither an encoder of cells nor a matrix.
+        A step is no encoder of cells, no matrix, and none of the smooth steps.
     """
     return _of_steps(list(steps), list(range(len(names))), list(names))

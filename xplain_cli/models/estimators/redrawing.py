@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.models.estimators.columns import inner, steps_of
-from xplain_cli.models.estimators.networks import LINEAR_MODELS, NETWORKS
+from xplain_cli.models.estimators.scores import LINEAR_MODELS, NETWORKS
 from xplain_cli.models.redrawing import Redraw, redrawn_shifts, redrawn_weights
 
 
