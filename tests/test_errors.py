@@ -5,7 +5,15 @@ import warnings
 
 import pytest
 
-from xplain_cli.errors import LEFT_OUT, MOST_QUOTED, RefusedError, quoting
+from xplain_cli.errors import (
+    LEFT_OUT,
+    MOST_QUOTED,
+    RefusedError,
+    UsageError,
+    counted,
+    kind_of,
+    quoting,
+)
 
 
 def refuse(said):
@@ -41,3 +49,19 @@ def test_threads_that_overlap_quote_each_as_it_may(monkeypatch):
     thread.join()
     warnings.showwarning(UserWarning("after"), UserWarning, "", 1)
     assert said == ["open 3", LEFT_OUT, "after"]
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (1000, "1,000 rows")]
+)
+def test_things_are_counted_in_words(number, said):
+    assert counted(number) == said
+
+
+def test_a_kind_of_error_that_others_named_is_told_by_the_nearest_that_is_not_theirs():
+    class SmithError(KeyError):
+        """An error whose name quotes a row."""
+
+    assert kind_of(SmithError("x")) == "SmithError"
+    assert kind_of(SmithError("x"), quotes=False) == "KeyError"
+    assert kind_of(UsageError("x"), quotes=False) == "UsageError"

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 from packaging.requirements import Requirement
 
-from xplain_cli.errors import UsageError, require
+from xplain_cli.errors import UsageError, install_line, require
 from xplain_cli.models.estimators.boosters import BOOSTERS
 
 ROOT = Path(__file__).parents[1]
@@ -57,7 +58,17 @@ def test_every_extra_that_a_text_names_exists():
 def test_a_missing_package_names_the_line_that_installs_it():
     with pytest.raises(UsageError) as caught:
         require("xgboost.no_such_part", "xgboost")
-    assert str(caught.value).endswith("pip install 'xplain-cli[xgboost]'")
+    assert str(caught.value).endswith(install_line("xgboost"))
+
+
+def test_the_line_that_installs_an_extra_names_its_packages_on_this_system():
+    for extra, texts in EXTRAS.items():
+        wanted = [one for one in map(Requirement, texts) if not one.marker or one.marker.evaluate()]
+        pip, install, *named = shlex.split(install_line(extra))
+        assert (pip, install) == ("pip", "install")
+        assert [(one.name, one.specifier) for one in map(Requirement, named)] == [
+            (one.name, one.specifier) for one in wanted
+        ]
     assert PROJECT["name"] == "xplain-cli"
 
 

@@ -148,6 +148,7 @@ TESTED_BY = {
     "report/__init__.py": "commands/test_report.py",
     "report/cards.py": "commands/test_report.py",
     "report/ranking.py": "report/test_page.py",
+    "report/running_texts.py": "commands/test_report.py",
     "report/source.py": "report/test_selection.py",
     "quality/closing_table.py": "test_console.py",
     "report/sanity.py": "commands/test_sanity_checks.py",

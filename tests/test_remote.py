@@ -145,9 +145,20 @@ def test_texts_are_read_there(run, tmp_path, bucket):
     (tmp_path / "model.py").write_text(
         "def score(texts):\n    return [float(len(t)) for t in texts]\n"
     )
-    bucket.pipe("/b/t.txt", b"some words here\nand there\n")
-    done = run("text", "model:score", "memory://b/t.txt", "--python-path", ".", "-o", "out")
+    bucket.pipe("/b/t.txt", b"some words  here, (now)\nand there\n")
+    options = ("--python-path", ".", "-o", "out", "--report", "page.html")
+    done = run("text", "model:score", "memory://b/t.txt", *options)
     assert done.code == 0, done.err
+    # and once more, for what stands between their units
+    assert "SHA-256 is still that of the run" in (tmp_path / "page.html").read_text("utf-8")
+    assert "  here, (now)" in run("show", "out").out
+    bucket.pipe("/b/t.txt", b"some other words\nand there\n")
+    remote._local.cache_clear()  # another process
+    assert "memory://b/t.txt: is not what was explained" in run("show", "out").err
+    results = tmp_path / "out" / "run_results.json"
+    held = results.read_text("utf-8").replace("memory://b/t.txt", "https://h/t.txt?***")
+    results.write_text(held, encoding="utf-8")
+    assert "address https://h/t.txt?*** without its secrets" in run("show", "out").err
 
 
 def test_a_model_of_another_machine_must_be_pinned(run, cancer, bucket):
@@ -223,7 +234,7 @@ def test_without_fsspec_the_extra_is_named(run, cancer, monkeypatch):
     monkeypatch.setitem(sys.modules, "fsspec", None)
     done = run("tabular", cancer.model, "memory://b/x.csv")
     assert done.code == 2
-    assert "pip install 'xplain-cli[remote]'" in done.err
+    assert "pip install 'fsspec>=2024.2'" in done.err
 
 
 def test_what_fails_now_and_then_is_tried_again():

@@ -11,6 +11,7 @@ A missed gate is no error: the run is finished, and its exit code is 1.
 A message says what is wrong, where, and what to do: one line, lower case, no full stop.
 """
 
+import builtins
 import contextlib
 import difflib
 import importlib
@@ -19,6 +20,8 @@ from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from types import ModuleType
 from typing import TextIO
+
+_DISTRIBUTION = "xplain-cli"
 
 
 class XplainError(Exception):
@@ -206,6 +209,27 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
+def counted(number: int, noun: str = "row") -> str:
+    """Return "1 row", "2 rows", "1,000 rows"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def kind_of(error: BaseException, *, quotes: bool = True) -> str:
+    """
+    Return the kind of an error.
+
+    Parameters
+    ----------
+    quotes
+        False: the nearest kind that Python has, for a class of somebody else's may be named by
+        what a row holds.
+    """
+    for kind in type(error).__mro__:
+        if quotes or vars(builtins).get(kind.__name__) is kind or kind.__module__ == __name__:
+            return kind.__name__
+    raise AssertionError
+
+
 def summed_up(error: Exception, *, quotes: bool = True) -> str:
     """
     Return the kind of an error and what it says, in one line of at most 200 characters.
@@ -215,10 +239,34 @@ def summed_up(error: Exception, *, quotes: bool = True) -> str:
     quotes
         Whether it may be quoted: what a model says of a row often holds the row's values.
     """
-    kind, text = type(error).__name__, " ".join(words_of(error).split())
+    kind, text = kind_of(error, quotes=quotes), " ".join(words_of(error).split())
     if not quotes or not text:
         return kind
     return shortened(f"{kind}: {text}")
+
+
+def install_line(extra: str) -> str:
+    """
+    Return what to type for an extra: its packages by name, wherever xplain itself came from.
+
+    A wheel, a clone that is gone by now or an index: only the packages are everywhere the same.
+    """
+    import importlib.metadata
+    import re
+    import sys
+
+    try:
+        wanted = importlib.metadata.requires(_DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:  # run from its source
+        return f"pip install '{_DISTRIBUTION}[{extra}]'"
+    found = []
+    for package, _, marker in (one.partition(";") for one in wanted):
+        if re.search(rf"extra == ['\"]{re.escape(extra)}['\"]", marker) is None:
+            continue
+        system = re.search(r"sys_platform (==|!=) ['\"](\w+)['\"]", marker)
+        if system is None or (system[2] == sys.platform) == (system[1] == "=="):
+            found.append(f"'{package.strip()}'")
+    return f"pip install {' '.join(found)}"
 
 
 def require(package: str, extra: str) -> ModuleType:
@@ -233,6 +281,4 @@ def require(package: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise UsageError(
-            f"this needs the package {package!r}: pip install 'xplain-cli[{extra}]'"
-        ) from error
+        raise UsageError(f"this needs the package {package!r}: {install_line(extra)}") from error

@@ -158,7 +158,7 @@ def test_made_rows_reach_their_class_and_stay_in_the_domain(lesson):
 
 def test_what_nothing_can_be_learned_of_is_refused(lesson):
     lesson, gradient = lesson
-    with pytest.raises(RefusedError, match="12 rows are too few"):
+    with pytest.raises(RefusedError, match="too few rows to learn from: 12"):
         fit_generator(lesson.of(np.arange(12)), gradient, SMALL, 0)
     head = class_head(gradient, lesson.points)
     alone = np.flatnonzero(head.classes(lesson.points) == 1)

@@ -229,6 +229,9 @@ def test_a_page_shows_the_rows_that_are_asked_for(run, looked_at):
     assert run("report", looked_at, "--row", "p3", "--row", "p11", "-o", page).code == 0
     assert shown_rows(page) == ["p3", "p11"]
     assert "All 2 explanations of rows p3, p11 are shown" in page.read_text(encoding="utf-8")
+    listed = Path("listed.html")
+    assert run("report", looked_at, "--rows", "p3,p11", "-o", listed).code == 0
+    assert shown_rows(listed) == ["p3", "p11"]
     assert run("report", looked_at, "--where", 'row_id=="p5" or row<2', "-o", page).code == 0
     assert shown_rows(page) == ["p0", "p1", "p5"]
 

@@ -98,3 +98,22 @@ def test_a_text_is_shown_with_its_units_and_hides_what_the_run_hides(run, tmp_pa
     hidden = run("show", "hidden").out
     assert f"\u201c{word}\u201d" not in hidden
     assert "unit 1" in hidden
+
+
+def shown_text(done):
+    """Return the text between the sentences and the bars of a card."""
+    return done.out.split("\n\n")[1]
+
+
+def test_a_text_is_shown_with_every_character_as_long_as_data_is_the_same(run):
+    told = "Free  cash,\u00a0free <b>cash</b>! (now)"
+    Path("t.txt").write_text(f"{told}\n", encoding="utf-8")
+    assert run("text", SAMPLES / "comments.pkl", "t.txt", "-n", "64", "-r", "1").code == 0
+    done = run("show")
+    assert shown_text(done) == told.replace("\u00a0", " ")
+    assert "put together" not in done.err
+    Path("t.txt").write_text("another text\n", encoding="utf-8")
+    done = run("show")
+    assert shown_text(done).split() == ["Free", "cash", "free", "b", "cash", "b", "…", "now"]
+    assert "put together from their units" in done.err
+    assert "t.txt: is not what was explained: its SHA-256 is another" in done.err

@@ -249,7 +249,7 @@ def broken(tmp_path, cancer, change):
         (lambda t: t.rename(columns={"mean radius": "mean_radius"}), "mean_radius"),
         (lambda t: t.assign(**{"mean radius": "abc"}), "'abc'.*60 of 60 cells"),
         (lambda t: t.head(0), "without rows"),
-        (lambda t: t.head(10), "too few for a background"),
+        (lambda t: t.head(10), "too few rows for a background"),
         (lambda t: t.assign(id="same"), "must be unique"),
     ],
 )

@@ -147,7 +147,7 @@ WRONG = [
     (3, "tabular m.pkl header.csv", ["a header without rows", "--no-header"]),
     (3, "tabular m.pkl without_b.csv", ["'b'", "rename them"]),
     (3, "tabular m.pkl latin.csv", ["not utf-8", "--encoding"]),
-    (3, "tabular m.pkl one.csv", ["1 row are too few", "--background", "-b zero"]),
+    (3, "tabular m.pkl one.csv", ["too few rows for a background: 1;", "--background", "-b zero"]),
     (3, "tabular m.pkl d.csv without_b.csv", ["no column 'b'", "have the same columns"]),
     (3, "image net.onnx nothing", ["holds no pictures"]),
     (3, "image net.onnx d.csv", ["d.csv", "not a picture"]),

@@ -99,7 +99,7 @@ def test_changed_values_are_not_taken_for_a_changed_model(differ):
     assert verdicts.pop("p3") == "data"
     assert set(verdicts.values()) == {"same"}
     assert "the model is the same" in done.err
-    assert "1 of 24 rows have other values" in done.err
+    assert "1 of 24 rows with other values" in done.err
 
 
 def test_a_background_that_changed_is_data(differ):

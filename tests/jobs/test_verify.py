@@ -33,7 +33,7 @@ def flip(path, at):
 def test_an_honest_run_holds_and_its_rows_are_the_same_to_the_byte(run, honest):
     done = run("verify", "out", "--check-rows", "6", "--check-seed", "1")
     assert (done.code, done.out) == (0, "out: holds\n")
-    assert "rows: 6 rows are the same to the byte" in done.err
+    assert "rows: 6 rows explained again, the same to the byte" in done.err
 
 
 def test_a_run_on_several_workers_holds(run, honest):
@@ -109,7 +109,7 @@ def test_rows_that_were_made_up_are_found_though_every_hash_is_right(run, honest
     write_json(honest / "run.json", marker)
     done = run("verify", "out", "--check-rows", "24")
     assert done.code == 1
-    assert "1 of 24 rows are not the same to the byte: weight" in done.err
+    assert "1 of 24 rows not the same to the byte: weight" in done.err
 
 
 def test_another_version_is_named_and_rows_are_held_against_their_errors(run, honest, monkeypatch):
@@ -120,7 +120,7 @@ def test_another_version_is_named_and_rows_are_held_against_their_errors(run, ho
     done = run("verify", "out", "--check-rows", "4")
     assert done.code == 0
     assert f"versions: scikit-learn {real('scikit-learn')} then, 0.99 now" in done.err
-    assert "4 rows are the same within their errors" in done.err
+    assert "4 rows explained again, the same within their errors" in done.err
 
 
 def test_a_run_in_a_file_holds_with_what_lies_beside_it(run, honest, tmp_path):

@@ -5,7 +5,10 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.cluster import DBSCAN
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import LocalOutlierFactor
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from xplain_cli.errors import RefusedError, UsageError
@@ -77,3 +80,18 @@ def test_a_judge_may_be_a_member(run, path, tmp_path):
     assert run(*command, "--judge", f"{path}:model").code == 0
     judged = pd.read_csv(tmp_path / "xplain-out" / "stability.csv")
     assert (judged["judge_in_class"] == judged["baseline_in_class"]).all()
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (LocalOutlierFactor(n_neighbors=5), "fit it with novelty=True"),
+        (make_pipeline(StandardScaler(), LocalOutlierFactor(n_neighbors=5)), "with novelty=True"),
+        (DBSCAN(), "fit a classifier to the labels"),
+    ],
+    ids=["outliers", "pipeline", "clusters"],
+)
+def test_what_judges_its_own_rows_alone_is_told_how_to_judge_others(tmp_path, model, said):
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(model.fit(TABLE)))
+    with pytest.raises(RefusedError, match=f"judges only the rows it was fitted on; .*{said}"):
+        load_model(ModelRecipe(str(tmp_path / "m.pkl")))

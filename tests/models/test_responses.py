@@ -92,3 +92,11 @@ def test_clusterers_failures_and_nan_are_refused_with_a_way_out(opened):
 def test_complex_numbers_are_no_answer():
     with pytest.raises(ValueError, match="answers complex numbers"):
         to_matrix(np.array([1 + 2j, 3]))
+
+
+def test_outputs_of_one_name_are_refused_and_names_of_the_user_tell_them_apart(opened):
+    model = LogisticRegression().fit(TABLE, TWO)
+    model.classes_ = np.array(["yes", "yes"])
+    with pytest.raises(RefusedError, match=r"two of its outputs are called 'yes'.*--class-names"):
+        opened(model).settle(TABLE)
+    assert opened(model, class_names=("no", "yes")).settle(TABLE).outputs == ("no", "yes")

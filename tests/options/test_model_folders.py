@@ -118,3 +118,48 @@ def test_what_is_no_model_that_is_read_is_refused_and_runs_nothing(run, tmp_path
     done = run("inspect", logged)
     assert (done.code, said in done.err) == (3, True), done.err
     assert not Path("ran").exists()
+
+
+def signed(path, names):
+    """Write the description of a folder whose signature names these columns, all numbers."""
+    columns = [{"type": "double", "name": name} for name in names]
+    (path / "MLmodel").write_text(marker({"onnx": {"data": "model.onnx"}}, columns))
+
+
+def test_a_signature_that_does_not_fit_is_what_is_named_and_options_get_past_it(run, tmp_path):
+    logged = folder(tmp_path)
+    table = pd.read_csv(SAMPLES / "data.csv").drop(columns=["id", "diagnosis"])
+    table.rename(columns={"mean radius": "Mean Radius"}).to_csv("renamed.csv", index=False)
+    done = run("tabular", logged, "renamed.csv", "--dry-run")
+    assert done.code == 3
+    assert f"renamed.csv: the signature in {logged}/MLmodel names columns that are not" in done.err
+    assert "did you mean 'Mean Radius'" in done.err
+    assert "--dtype" not in done.err
+    own = ("--features", "*", "--background", "renamed.csv", "--dry-run")
+    assert run("tabular", logged, "renamed.csv", *own).code == 0
+    signed(logged, table.columns[:-1])
+    done = run("tabular", logged, SAMPLES / "data.csv", "--dry-run")
+    assert done.code == 3
+    assert (
+        f"{logged}/MLmodel: its signature is not that of its model: the model takes 30" in done.err
+    )
+    typed = ("--features", ",".join(table.columns), "--dry-run")
+    assert run("tabular", logged, SAMPLES / "data.csv", *typed).code == 0
+    done = run("tabular", logged, SAMPLES / "data.csv", "--dtype", "mean radios=text", *typed)
+    assert (done.code, "--dtype mean radios=text" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "MLmodel", "input_example.json"])
+def test_a_link_that_leads_out_of_a_folder_is_not_followed(run, tmp_path, name):
+    logged = folder(tmp_path)
+    (logged / "here").mkdir()
+    inner = (logged / name).rename(logged / "here" / name)
+    (logged / name).symlink_to(inner)
+    assert run("inspect", logged).code == 0  # it leads to where it may
+    (logged / name).unlink()
+    (logged / name).symlink_to(inner.rename(tmp_path / name))
+    done = run("inspect", logged)
+    assert (done.code, f"{logged}/{name}: is a link that leads out of the folder" in done.err) == (
+        3,
+        True,
+    )

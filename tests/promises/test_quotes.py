@@ -1,9 +1,12 @@
 """Messages quote little of a text, and nothing where values are hidden."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from running import environment
 
 from xplain_cli.errors import summed_up
 
@@ -172,3 +175,36 @@ def test_a_hidden_cell_of_a_table_is_quoted_nowhere(run, tmp_path, case):
 def test_little_of_a_cell_is_quoted(run, tmp_path, case):
     said = broken_table(run, tmp_path, case)[1]
     assert max(line.count("rosebud") for line in said.splitlines()) <= 2 * 200 // len("rosebud")
+
+
+TALKER = """
+import sys
+
+
+class RosebudError(ValueError):
+    pass
+
+
+def score(texts):
+    print("rosebud", file=sys.stderr)
+    print("rosebud")
+    raise RosebudError(texts)
+"""
+
+
+@pytest.mark.parametrize("hides", [True, False])
+def test_what_a_function_prints_and_calls_its_errors_is_hidden_with_the_values(tmp_path, hides):
+    (tmp_path / "talker.py").write_text(TALKER)
+    (tmp_path / "t.txt").write_text("some words\nand more\n")
+    words = ["text", "talker:score", "t.txt", "--python-path", ".", *["--no-values"] * hides]
+    done = subprocess.run(
+        [sys.executable, "-m", "xplain_cli", *words],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert ("rosebud" in (done.stdout + done.stderr).lower()) != hides
+    assert "ValueError" in done.stderr or not hides

@@ -29,3 +29,8 @@ def test_a_condition_for_all_commands_is_left_to_those_that_can_read_it():
 def test_a_column_of_ones_is_a_condition_by_itself():
     (gate,) = gates_of("share(same_decision)<0.9", ())[0]
     assert (gate.inner.operator, gate.inner.value) == ("==", 1.0)
+
+
+def test_two_gates_of_one_name_are_refused():
+    with pytest.raises(UsageError, match="--gate 'a': stands there twice"):
+        gates_of(None, ["a=count(failed)>0", "b=count(failed)>1", "a=count(failed)>2"])

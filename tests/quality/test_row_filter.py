@@ -87,3 +87,12 @@ def test_a_row_that_does_not_meet_the_condition_is_not_called_missing():
     wanted = RowFilter.of(("a",), "prediction>5")
     with pytest.raises(RefusedError, match=r"row 'a': does not meet --where 'prediction>5'"):
         wanted.check_found(set(), ["a", "b"])
+
+
+def test_rows_stand_in_one_list_with_commas_and_an_id_may_hold_one():
+    frame = pd.DataFrame({"row_id": ["3", "7", "8", "Smith, J"], "row": [0, 1, 2, 3]})
+    wanted = RowFilter.of(("3, 7", "Smith, J"), None)
+    assert wanted.mask(frame).tolist() == [True, True, False, True]
+    wanted.check_found({"3", "7", "Smith, J"}, [])
+    with pytest.raises(RefusedError, match=r"row '7': no such row"):
+        wanted.check_found({"3", "Smith, J"}, ["3", "8"])

@@ -48,6 +48,20 @@ def test_units_are_marked_by_their_direction():
     ]
 
 
+def test_a_text_keeps_every_character_and_no_line_is_too_wide():
+    told = "Free  cash,\u00a0\u6f22\u5b57 now!\n\nand " + "\u6f22" * 90 + " end"
+    pieces = (
+        Fragment(told[:4], 2),
+        Fragment(told[4:9]),
+        Fragment(told[9:14], 4),
+        Fragment(told[14:]),
+    )
+    lines = [text(line) for line in screen.text_lines(pieces, PLAIN)]
+    assert max(map(cell_len, lines)) <= 80
+    assert "".join("".join(lines).split()) == "".join(told.split())
+    assert lines[:2] == [told.split("\n", maxsplit=1)[0].replace("\u00a0", " "), ""]
+
+
 def test_a_picture_is_two_pixels_a_cell(tmp_path):
     path = tmp_path / "p.png"
     image = Image.new("RGB", (4, 4), (255, 0, 0))
@@ -62,3 +76,9 @@ def test_a_picture_is_two_pixels_a_cell(tmp_path):
 def test_what_is_drawn_cannot_steer_the_terminal(capsys):
     Console().draw([(Span("a\x1b[2J", "up"),)])
     assert capsys.readouterr().out == "a\\x1b[2J\n"
+
+
+def test_what_joins_letters_of_a_script_or_an_emoji_stays(capsys):
+    told = "\u0915\u094d\u200d\u0937 \U0001f468\u200d\U0001f469\u200d\U0001f467"
+    Console().draw([(Span(told),)])
+    assert capsys.readouterr().out == f"{told}\n"

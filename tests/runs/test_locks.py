@@ -119,3 +119,12 @@ def test_what_several_would_make_alike_is_made_in_turn(tmp_path):
     for thread in threads:
         thread.join()
     assert most == [1, 1, 1, 1]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a folder of the system's own")
+def test_where_no_file_can_be_made_nobody_is_said_to_be_at_work(run, cancer):
+    with lock(Path("/proc/xplain-run")):
+        pass
+    done = run("tabular", cancer.model, cancer.data, "--rows", "0:2", "-o", "/proc/xplain-run")
+    assert done.code == 3
+    assert "/proc/xplain-run: cannot be written: nothing can be made in /proc; name" in done.err

@@ -278,7 +278,7 @@ def fit_generator(
     """
     if len(lesson.vectors) < _LEAST_ROWS:
         raise RefusedError(
-            f"ganmex: {len(lesson.vectors)} rows are too few to learn from; give {_LEAST_ROWS} or"
+            f"ganmex: too few rows to learn from: {len(lesson.vectors)}; give {_LEAST_ROWS} or"
             " more, or take -b nearest"
         )
     shown, choosing, rating = (lesson.of(part) for part in _parted(len(lesson.vectors), seed))

@@ -20,7 +20,7 @@ def report(options: Options) -> int:
     Write one HTML page of a finished run: what was explained, how far to trust it, and why.
 
     Example: xplain report xplain-out -o page.html
-    Example: xplain report --plots figures
+    Example: xplain report --rows 3,7 --plots figures
     Example: xplain report --where 'prediction>0.5 and fidelity=="poor"' -o poor.html
     """
     run = finished_run(options)

@@ -7,7 +7,9 @@ from xplain_cli.options.declare import some, worded
 from xplain_cli.options.request import finished_run
 
 _ROW = worded(
-    looking.Look, "row", "A row by its id, as the output has it; repeatable. Default: the first."
+    looking.Look,
+    "row",
+    "Rows by their ids, as the output has them: 3,7; repeatable. Default: the first.",
 )
 _TARGET = worded(
     runs.Explanation, "target", "Only this target of the row, as the output has it.", panel="Rows"

@@ -73,7 +73,9 @@ def _match_known(
     return tuple(wanted)
 
 
-def _check_present(available: Sequence[str], wanted: Sequence[str], where: str) -> None:
+def _check_present(
+    available: Sequence[str], wanted: Sequence[str], where: str, needs: str = "the model needs"
+) -> None:
     missing = [c for c in wanted if c not in set(available)]
     if not missing:
         return
@@ -92,7 +94,7 @@ def _check_present(available: Sequence[str], wanted: Sequence[str], where: str) 
         else "rename them in the table"
     )
     raise RefusedError(
-        f"{where}: the model needs columns that are not there: {', '.join(hints[:_SHOWN])}{more}; "
+        f"{where}: {needs} columns that are not there: {', '.join(hints[:_SHOWN])}{more}; "
         f"it has {_listed(available)}; {way_out}"
     )
 
@@ -117,6 +119,44 @@ def _match_unknown(
     if n_wanted is not None and n_wanted > 1:
         notes += (f"the model knows no names, so columns go by position: {_listed(columns)}",)
     return columns, notes
+
+
+def check_signature(
+    available: Sequence[str],
+    signature: Sequence[str],
+    wanted: Sequence[str] | None,
+    n_wanted: int | None,
+    where: str,
+) -> None:
+    """
+    Check the columns that the signature of a model names, where they are those that are taken.
+
+    Parameters
+    ----------
+    available
+        The columns of the table.
+    signature
+        The file that holds it, and the columns.
+    wanted, n_wanted, where
+        As for ``match_columns``.
+
+    Raises
+    ------
+    RefusedError
+        The table lacks one, or the model takes others.
+    """
+    place, *named = signature
+    _check_present(available, named, where, f"the signature in {place} names")
+    if wanted is not None and set(wanted) != set(named):
+        odd = sorted(set(wanted) ^ set(named))
+        said = f"{_listed(odd)} in only one of the two"
+    elif n_wanted is not None and n_wanted != len(named):
+        said = f"the model takes {n_wanted} columns, and the signature names {len(named)}"
+    else:
+        return
+    raise RefusedError(
+        f"{place}: its signature is not that of its model: {said}; name the columns with --features"
+    )
 
 
 def duplicate_ids(values: Iterable[str]) -> list[str]:
@@ -181,5 +221,6 @@ def match_columns(
     unasked = [c for c in extra if c not in dropped]
     if wanted is not None and unasked:
         names = ", ".join(unasked[:_SHOWN]) + (", ..." if len(unasked) > _SHOWN else "")
-        notes = (f"not used: {names} (kept out of the explanation; --keep carries them)",)
+        rows = "" if id_column else ", --id-column names rows by one"
+        notes = (f"not used: {names} (kept out of the explanation; --keep carries them{rows})",)
     return ColumnMatch(columns, extra, notes)

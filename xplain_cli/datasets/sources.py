@@ -39,6 +39,8 @@ class ReadOptions:
         False: the first line is data and columns are named ``"0"``, ``"1"``, ...
     show_cells
         False: no message and no reason shows what a cell holds.
+    signed
+        Columns whose types a signature tells: one that is not there is no mistake in ``dtypes``.
     """
 
     input_format: str | None = None
@@ -50,6 +52,7 @@ class ReadOptions:
     dtypes: tuple[tuple[str, str], ...] = ()
     header: bool = True
     show_cells: bool = True
+    signed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

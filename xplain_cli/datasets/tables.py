@@ -137,7 +137,8 @@ def make_table(
     """
     _same_columns(sources)
     columns, name = sources[0].columns, sources[0].file.name
-    for column, dtype in options.dtypes:
+    dtypes = {c: kind for c, kind in options.dtypes if c in columns or c not in options.signed}
+    for column, dtype in dtypes.items():
         if column not in columns:
             raise UsageError(
                 f"--dtype {column}={dtype}: {name} has no column {column!r}"
@@ -149,8 +150,7 @@ def make_table(
                 f"{nearest(dtype, _DTYPES)}"
             )
     paths = tuple("-" if s.file.is_stdin else s.file.name for s in sources)
-    dtypes, shown = dict(options.dtypes), options.show_cells
-    return Table(paths, columns, sha256, tuple(sources), dtypes, notes, shown)
+    return Table(paths, columns, sha256, tuple(sources), dtypes, notes, options.show_cells)
 
 
 def _known(table: Table, columns: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.console import Console
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError, UsageError, counted
 from xplain_cli.jobs.causes import Causes, causes, check_question, listed_causes
 from xplain_cli.jobs.difference import (
     Joined,
@@ -169,7 +169,8 @@ def _missing(joined: Joined, sides: _Sides) -> list[str]:
         if len(codes):
             shown = ", ".join(cleaned(words[code]) for code in codes[:5].tolist())
             more = ", ..." if len(codes) > 5 else ""
-            said.append(f"{len(codes):,} rows are {where}: {shown}{more}")
+            are = "is" if len(codes) == 1 else "are"
+            said.append(f"{counted(len(codes))} {are} {where}: {shown}{more}")
     if sides.story.ranks_over_rows and not sides.story.named_by_value:
         for only_old, where in ((True, "OLD"), (False, "NEW")):
             names = _feature_names(joined, only_old=only_old)
@@ -244,7 +245,7 @@ def _said(sides: _Sides, found: Mapping[str, Any]) -> list[str]:
     )
     others = found["values_changed"]
     rows = (
-        f"{others:,} of {total:,} rows have other values"
+        f"{others:,} of {counted(total)} with other values"
         if others
         else ("no compared row has other values")
     )

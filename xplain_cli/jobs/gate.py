@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from xplain_cli.console import Console
+from xplain_cli.errors import counted
 from xplain_cli.explanation import Records
 from xplain_cli.jobs.announce import announce
 from xplain_cli.options import runs
@@ -64,7 +65,7 @@ def conclude(
     checks = gate_checks(gates)
     if failed > allowed:
         text = (
-            f"{failed} rows failed, more than the {allowed} that --max-failed tolerates; their"
+            f"{counted(failed)} failed, more than the {allowed} that --max-failed tolerates; their"
             " reasons stand in column error of the stability report"
         )
         console.warn(text)

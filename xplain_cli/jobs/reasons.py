@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.console import Console
-from xplain_cli.errors import UsageError
+from xplain_cli.errors import UsageError, counted
 from xplain_cli.explanation import Records
 from xplain_cli.jobs.gate import Lost, conclude, judge_gates
 from xplain_cli.jobs.letters import Letters, open_letters
@@ -371,7 +371,7 @@ def _check_target(teller: _Teller, found: FinishedRun, rows: list[RowReasons]) -
 
 def _tell(rows: list[RowReasons], teller: _Teller, console: Console) -> None:
     abstained = [row for row in rows if row.why]
-    console.note(f"{len(rows):,} rows are on the wrong side ({teller.asked.against})")
+    console.note(f"{counted(len(rows))} on the wrong side ({teller.asked.against})")
     counts: dict[str, int] = {}
     for row in abstained:
         counts[row.why] = counts.get(row.why, 0) + 1

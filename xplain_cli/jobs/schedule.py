@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from xplain_cli.engine.pool import find_pool, make_pool
-from xplain_cli.errors import FailedRowsError
+from xplain_cli.errors import FailedRowsError, counted
 from xplain_cli.explanation import Records
 from xplain_cli.jobs.manifest import Course
 from xplain_cli.modalities import Piece, import_modality
@@ -58,7 +58,8 @@ def _inputs(request: Request) -> tuple[str, ...]:
 def rooms_for(request: Request) -> Iterator[Rooms]:
     """Hold the rooms of a job: meanwhile every model is opened in them, and none here."""
     model, judge = request.sources.model, request.references.judge
-    walls = replace(walls_of(request.sandbox, request.trust, model, judge), inputs=_inputs(request))
+    walls = walls_of(request.sandbox, request.trust, model, judge)
+    walls = replace(walls, inputs=_inputs(request), silent=not request.shows_values)
     import_modality(request.modality)
     for package in ("joblib", "scipy.stats"):
         importlib.import_module(package)  # once, and not again in every room
@@ -146,7 +147,7 @@ def explain_rows(
             lost = lost + len(failed) if lost is not None and failed.all() else None
             if lost is not None and lost >= min(_FIRST_ROWS, total) and job.tolerated < total:
                 raise FailedRowsError(
-                    f"all of the first {lost} rows failed: {records.stability['error'].iloc[0]}"
+                    f"all of the first {counted(lost)} failed: {records.stability['error'].iloc[0]}"
                 )
             with course.during("write"):
                 run.write_part(task.start, task.stop, records)

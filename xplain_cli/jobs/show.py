@@ -1,6 +1,6 @@
 """``xplain show``: single rows of a finished run in the terminal, and as a figure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from xplain_cli.report import screen
 from xplain_cli.report.album import Album
 from xplain_cli.report.figures import check_form, content
 from xplain_cli.report.items import Item, Reason
+from xplain_cli.report.running_texts import running_texts
 from xplain_cli.report.selection import PageScope, read_exhibits
 from xplain_cli.report.sentences import Wording, heading, sentences
 from xplain_cli.report.waterfall import steps, waterfall
@@ -43,27 +44,22 @@ class _Failed:
     error: str
 
 
-def _of_part(
-    records: Records, lines: Sequence[int], scope: PageScope, album: Album
-) -> Iterator[_Shown | _Failed]:
-    """Yield the explanations of some lines of a part."""
-    told = records.stability
-    for line in lines:
-        said = told.iloc[line]
-        if said["status"] == "failed":
-            yield _Failed(cleaned(said["row_id"]), cleaned(said["error"], 400))
-            continue
-        place = int((told["row"].to_numpy()[:line] == said["row"]).sum())
-        pictures = tuple(album.paths(str(said["row_id"]), place))
-        for item, reasons in read_exhibits(records, [(int(line), "")], scope):
-            yield _Shown(item, reasons, pictures)
+@dataclass(frozen=True)
+class _Chosen:
+    """The lines of a part that are shown."""
+
+    records: Records
+    lines: Sequence[int]
+
+    @property
+    def rows(self) -> set[int]:
+        """The numbers of their rows in DATA."""
+        return set(self.records.stability["row"].iloc[list(self.lines)].astype(int).tolist())
 
 
-def _wanted(
-    found: FinishedRun, rows: Sequence[str], target: str | None, scope: PageScope
-) -> Iterator[_Shown | _Failed]:
-    """Yield the explanations of the rows that are named, or of the first row."""
-    wanted, album = RowFilter.of(rows, None), Album(found.place, Path())
+def _chosen(found: FinishedRun, rows: Sequence[str], target: str | None) -> Iterator[_Chosen]:
+    """Yield the lines of the rows that are named, or of the first row."""
+    wanted = RowFilter.of(rows, None)
     seen: set[str] = set()
     known: list[str] = []
     targets: set[str] = set()
@@ -77,7 +73,8 @@ def _wanted(
         targets |= set(names[met])
         if target is not None:
             met = met & ((names == target) | told["status"].eq("failed")).to_numpy()
-        yield from _of_part(records, np.flatnonzero(met).tolist(), scope, album)
+        if met.any():
+            yield _Chosen(records, np.flatnonzero(met).tolist())
         if not rows:
             break
     wanted.check_found(seen, known)
@@ -87,6 +84,22 @@ def _wanted(
             f"--target {target!r}: no such target of these rows{nearest(target, targets)}; they"
             f" have {there}"
         )
+
+
+def _shown(
+    chosen: Sequence[_Chosen], scope: PageScope, album: Album, texts: Mapping[int, str]
+) -> Iterator[_Shown | _Failed]:
+    """Yield the explanations of the chosen lines."""
+    for records, line in ((part.records, line) for part in chosen for line in part.lines):
+        told = records.stability
+        said = told.iloc[line]
+        if said["status"] == "failed":
+            yield _Failed(cleaned(said["row_id"]), cleaned(said["error"], 400))
+            continue
+        place = int((told["row"].to_numpy()[:line] == said["row"]).sum())
+        pictures = tuple(album.paths(str(said["row_id"]), place))
+        for item, reasons in read_exhibits(records, [(int(line), "")], scope, texts=texts):
+            yield _Shown(item, reasons, pictures)
 
 
 def _lines(one: _Shown, manner: Wording, canvas: Canvas) -> Iterator[Line]:
@@ -105,6 +118,17 @@ def _lines(one: _Shown, manner: Wording, canvas: Canvas) -> Iterator[Line]:
     yield from screen.words([f"{'; '.join(item.tags)}."], canvas)
     for path in one.pictures:
         yield (Span(f"picture: {path}"),)
+
+
+def _print(shown: Sequence[_Shown | _Failed], manner: Wording, console: Console) -> None:
+    """Print explanations one after the other."""
+    for at, one in enumerate(shown):
+        if at:
+            console.draw([()])
+        if isinstance(one, _Failed):
+            console.draw([(Span(f"Row {one.row_id} failed: {one.error}", "bold"),)])
+        else:
+            console.draw(_lines(one, manner, console.canvas()))
 
 
 def _draw(shown: Sequence[_Shown], plot: str, manner: Wording) -> Path:
@@ -151,16 +175,15 @@ def show_rows(
         story = story_of(facts["plan"]["numbers"]["modality"])
         manner = Wording.of(facts, story)
         scope = PageScope(story, facts["plan"]["selection"]["values"], None)
-        shown = list(_wanted(found, rows, target, scope))
+        chosen = list(_chosen(found, rows, target))
+        numbers = set().union(*(part.rows for part in chosen))
+        texts = running_texts(found, facts["plan"]["numbers"], scope, numbers)
+        shown = list(_shown(chosen, scope, Album(found.place, Path()), texts.by_row))
         if not shown:
             raise RefusedError(f"{run}: holds no row")
-        for at, one in enumerate(shown):
-            if at:
-                console.draw([()])
-            if isinstance(one, _Failed):
-                console.draw([(Span(f"Row {one.row_id} failed: {one.error}", "bold"),)])
-            else:
-                console.draw(_lines(one, manner, console.canvas()))
+        _print(shown, manner, console)
+        if not texts.is_whole:
+            console.note(texts.note)
         if not rows:
             console.note("the first row; --row ID shows another")
         if plot is not None:

@@ -15,7 +15,14 @@ import numpy as np
 import pandas as pd
 
 from xplain_cli.console import Console
-from xplain_cli.errors import FailedRowsError, RefusedError, UsageError, XplainError, quoting
+from xplain_cli.errors import (
+    FailedRowsError,
+    RefusedError,
+    UsageError,
+    XplainError,
+    counted,
+    quoting,
+)
 from xplain_cli.explanation import Records, rows_between
 from xplain_cli.jobs.announce import announce
 from xplain_cli.jobs.manifest import WHERE_USED, platform_now, versions_now
@@ -242,12 +249,13 @@ def _rows_check(
             wrong[str(then.stability["row_id"].iloc[0])] = apart
     how = "to the byte" if same_versions else "within their errors"
     if not wrong:
-        return Check("rows", failed=False, message=f"{len(rows)} rows are the same {how}")
+        told = f"{counted(len(rows))} explained again, the same {how}"
+        return Check("rows", failed=False, message=told)
     columns = list(dict.fromkeys(name for apart in wrong.values() for name in apart))
     return Check(
         "rows",
         failed=True,
-        message=f"{len(wrong)} of {len(rows)} rows are not the same {how}: {listed(columns)}",
+        message=f"{len(wrong)} of {counted(len(rows))} not the same {how}: {listed(columns)}",
         rows=tuple(wrong)[:_MOST],
     )
 
@@ -280,7 +288,7 @@ def _run_checks(
         seed = request.verification.check_seed
         seed = secrets.randbelow(2**31) if seed is None else seed
         rows = _chosen(found, request.verification.check_rows, seed)
-        console.note(f"explaining {len(rows)} rows again, chosen by --check-seed {seed}")
+        console.note(f"explaining {counted(len(rows))} again, chosen by --check-seed {seed}")
         with quoting(shown=asked.shows_values):
             yield _rows_check(found, job, rooms, rows, same_versions=not apart)
     except (RefusedError, UsageError, FailedRowsError) as error:

@@ -35,6 +35,7 @@ def read_options(request: Request, *, of_data: bool = True) -> ReadOptions:
         dtypes=tuple(dtypes),
         header=not request.table_format.no_header,
         show_cells=request.shows_values,
+        signed=request.signature[1:],
     )
 
 

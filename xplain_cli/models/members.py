@@ -4,6 +4,7 @@ from typing import Any
 
 from xplain_cli.errors import RefusedError, UsageError, nearest, shortened
 from xplain_cli.models.contract import ModelRecipe
+from xplain_cli.models.estimators.answers import final
 
 _SHOWN = 5
 
@@ -59,6 +60,13 @@ def _describe(loaded: Any, option: str) -> str:
         return f"holds a dict ({keys}), not a model; {way}"
     if isinstance(loaded, type):
         return f"holds the class {loaded.__name__}, not a fitted model; fit one, and store that"
+    if hasattr(last := final(loaded), "fit_predict") and not _predicts(last):
+        way = (
+            "fit it with novelty=True"
+            if hasattr(last, "novelty")
+            else "fit a classifier to the labels that it gave them, and store that"
+        )
+        return f"holds a {type(last).__name__}, which judges only the rows it was fitted on; {way}"
     if hasattr(loaded, "fit"):
         return f"holds a {kind}, which does not predict; store the whole pipeline or the model"
     return f"holds a {kind}, not a model; store the fitted model alone"

@@ -42,6 +42,8 @@ class MlflowFolder:
 
     Attributes
     ----------
+    marker
+        The file that says all this.
     model
         The file that holds the model.
     flavour
@@ -53,6 +55,7 @@ class MlflowFolder:
         The file of the input example, as a table; None: there is none.
     """
 
+    marker: Path
     model: Path
     flavour: str
     columns: tuple[tuple[str, str], ...] = ()
@@ -79,12 +82,27 @@ def _read(path: Path) -> Mapping[str, Any]:
     return document
 
 
+def _contained(folder: Path, path: Path) -> Path:
+    """Return a path of the folder; a link in it must not lead out of it."""
+    try:
+        leads_out = not path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError) as error:  # links in a ring, say
+        raise RefusedError(
+            f"{path}: cannot be read: {error}; name the model file itself"
+        ) from error
+    if leads_out:
+        raise RefusedError(
+            f"{path}: is a link that leads out of the folder; name the model file itself"
+        )
+    return path
+
+
 def _inside(folder: Path, name: object, what: str) -> Path:
     """Return a path that a marker names; it must lie in the folder."""
     path = PurePosixPath(str(name))
     if not isinstance(name, str) or path.is_absolute() or {"..", "\0"} & {*path.parts, *name}:
         raise RefusedError(f"{folder / MARKER}: {what} is {name!r}, which is not in the folder")
-    return folder / path
+    return _contained(folder, folder / path)
 
 
 def _model(folder: Path, flavours: Mapping[str, Any]) -> tuple[str, Path]:
@@ -96,7 +114,8 @@ def _model(folder: Path, flavours: Mapping[str, Any]) -> tuple[str, Path]:
                 continue
             path = _inside(folder, said[key], f"{flavour}: {key}")
             inner = [path / name for name in _INNER if (path / name).is_file()]
-            return flavour, inner[0] if path.is_dir() and inner else path
+            found = inner[0] if path.is_dir() and inner else path
+            return flavour, _contained(folder, found)
     raise RefusedError(
         f"{folder}: an MLflow model of flavours {', '.join(map(str, flavours)) or 'none'}, and"
         f" those that are read are {', '.join(_FILES)}; log it as one of them"
@@ -146,7 +165,9 @@ def read_mlflow(named: str) -> MlflowFolder | None:
     marker = folder if folder.name == MARKER else folder / MARKER
     if not marker.is_file():
         return None
-    folder, document = marker.parent, _read(marker)
+    folder = marker.parent
+    document = _read(_contained(folder, marker))
     flavours = document.get("flavors")
     flavour, model = _model(folder, flavours if isinstance(flavours, Mapping) else {})
-    return MlflowFolder(model, flavour, _columns(document, marker), _example(folder, document))
+    columns, example = _columns(document, marker), _example(folder, document)
+    return MlflowFolder(marker, model, flavour, columns, example)

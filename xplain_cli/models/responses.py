@@ -148,6 +148,12 @@ def _outputs(answer: Answer, class_names: tuple[str, ...] | None) -> tuple[str, 
     columns = answer.matrix.shape[1]
     own = answer.names or default_names(answer.task, columns)
     if class_names is None:
+        twice = next((name for name in own if own.count(name) > 1), None)
+        if twice is not None:
+            raise RefusedError(
+                f"{answer.response}: two of its outputs are called {twice!r}; give each a name of"
+                " its own by --class-names FILE"
+            )
         return own
     if len(set(class_names)) != len(class_names):
         raise UsageError("--class-names: a name stands twice")

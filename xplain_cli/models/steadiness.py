@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from xplain_cli.errors import ModelDiedError, RefusedError
+from xplain_cli.errors import ModelDiedError, RefusedError, kind_of
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.batches import count, take
 from xplain_cli.models.contract import UNSTEADY, Model, ModelRecipe, Signature
@@ -109,9 +109,8 @@ def movement(model: Model, rows: Any) -> str:
         except ModelDiedError:
             raise
         except Exception as error:  # noqa: BLE001  # a model may raise anything, quoting its rows
-            return (
-                f"{way} for {n} rows that the probe answered, it fails with {type(error).__name__}"
-            )
+            kind = kind_of(error, quotes=False)
+            return f"{way} for {n} rows that the probe answered, it fails with {kind}"
         first = answers if first is None else first
         share = _moved(first, answers, _range(first, model.signature))
         if share > _SINGLE or (share > _DOUBLE and not _is_single(model, batch, first)):

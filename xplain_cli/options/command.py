@@ -28,6 +28,8 @@ class Options:
         The project file that was read, relative to the working directory.
     notes : tuple of str
         Lines to print: the file that was read, variables that mean nothing.
+    signature : tuple of str
+        Of a MODEL that is a folder, the file that says the columns, and these columns.
     """
 
     values: dict[str, Any]
@@ -35,6 +37,7 @@ class Options:
     typed: frozenset[str] = frozenset()
     project_file: str | None = None
     notes: tuple[str, ...] = ()
+    signature: tuple[str, ...] = ()
 
     def group(self, kind: type[G]) -> G:
         """Return the values of a group; what the command does not take keeps its default."""

@@ -12,7 +12,9 @@ class Look:
 
     panel: ClassVar = "Rows"
     row: tuple[str, ...] = option(
-        "--row ID", "A row by its id, as the output has it; repeatable. Default: all.", ()
+        "--row --rows IDS",
+        "Rows by their ids, as the output has them: 3,7; repeatable. Default: all.",
+        (),
     )
     where: str | None = option(
         "--where CONDITION",
@@ -28,7 +30,7 @@ class Look:
     plots: str | None = option(
         "--plots DIR",
         "Also write its figures as SVG and PNG: strongest features, beeswarm, dependence, and the"
-        " waterfalls of the first 3 rows, or of those that --row and --where name.",
+        " waterfalls of the first 3 rows, or of those that --rows and --where name.",
         kind="path",
     )
 

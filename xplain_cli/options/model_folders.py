@@ -58,7 +58,12 @@ def in_folder(options: Options, command: str) -> Options:
             values["background"] = str(found.example)
             notes.append(f"background: its input example, {rows} rows (--background says else)")
         else:
-            notes.append(
-                f"its input example has {rows} rows, too few for a background: that is DATA"
-            )
-    return replace(options, values=values, notes=(*options.notes, *notes))
+            size = f"{rows} row{'s' * (rows != 1)}"
+            notes.append(f"its input example has {size}, too few for a background: that is DATA")
+    signature = tuple(map(str, (found.marker, *(name for name, _ in found.columns))))
+    return replace(
+        options,
+        values=values,
+        notes=(*options.notes, *notes),
+        signature=signature if command == "tabular" and found.columns else (),
+    )

@@ -41,6 +41,8 @@ class Request:
         The command line.
     project_file : str or None
         The project file that was read.
+    signature : tuple of str
+        Of a model that is a folder, the file that says the columns, and these columns.
     redrawn : (int, int) or None
         Layers of the model that are drawn anew, from the top, and the seed of that.
     """
@@ -50,6 +52,7 @@ class Request:
     progress: bool = True
     argv: tuple[str, ...] = ()
     project_file: str | None = None
+    signature: tuple[str, ...] = ()
     redrawn: tuple[int, int] | None = None
     sources: runs.Sources
     explanation: runs.Explanation
@@ -276,6 +279,7 @@ def to_request(
         progress=not options.group(runs.Screen).no_progress,
         argv=argv,
         project_file=options.project_file,
+        signature=options.signature,
         **groups,
     )
     _check(request)

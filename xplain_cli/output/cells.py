@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xplain_cli.quality.closing_table import JOINERS
+
 INTEGERS = frozenset({
     "row",
     "rank",
@@ -27,7 +29,6 @@ INTEGERS = frozenset({
 MOST_LETTERS = 80
 """Letters of a name, an id or a value in prose; what is longer ends in three dots."""
 _MOST_NAMES = 40
-_JOINERS = "\u200c\u200d"  # they hold letters and emoji together
 _ARMED = re.compile(r"'*[=+\-@\t\r\0]")
 _DISARMED = re.compile(r"'+[=+\-@\t\r\0]")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
@@ -53,7 +54,7 @@ def unguard(text: str) -> str:
 def cleaned(value: object, most: int = MOST_LETTERS) -> str:
     """Return a text in one line of at most *most* letters, control characters spelled out."""
     text = "".join(
-        " " if c.isspace() else c if c.isprintable() or c in _JOINERS else repr(c)[1:-1]
+        " " if c.isspace() else c if c.isprintable() or c in JOINERS else repr(c)[1:-1]
         for c in str(value)[: most + 1]
     )
     return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from xplain_cli.quality.failures import Failure
 from xplain_cli.quality.summary import FeatureLine, Subject, Summary
 
+JOINERS = "\u200c\u200d"
+"""They hold letters of Hindi and Persian, and emoji, together."""
 _HALF_BAR = 12  # characters
 _NAME = 32  # characters of a feature name
 _HELD = 8  # held features that are named
@@ -18,7 +20,7 @@ _LOCALITY = (("locality", "p95"),)
 
 def printable(text: str) -> str:
     """Return the text with control characters spelled out: names in a file may hold ANSI codes."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return "".join(c if c.isprintable() or c in JOINERS else repr(c)[1:-1] for c in text)
 
 
 def _bar(line: FeatureLine, longest: float, block: str, *, color: bool) -> str:

@@ -68,6 +68,10 @@ def gates_of(
     """
     asked = [("", fail_on)] if fail_on else []
     asked += [(name, condition) for name, _, condition in (one.partition("=") for one in named)]
+    names = [name for name, _ in asked if name]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"--gate {twice!r}: stands there twice; names are unique")
     gates: list[Gate] = []
     notes = []
     for name, condition in asked:

@@ -141,6 +141,11 @@ def _parse(text: str) -> ast.expr:
         ) from error
 
 
+def _ids_in(named: str) -> set[str]:
+    """Return the ids that "3,7" may mean: 3 and 7, or a single one that holds a comma."""
+    return {named, *(part.strip() for part in named.split(",") if part.strip())}
+
+
 @dataclass(frozen=True)
 class RowFilter:
     """
@@ -149,7 +154,7 @@ class RowFilter:
     Attributes
     ----------
     rows
-        Their ids; empty: any.
+        Their ids, several with commas in one text; empty: any.
     where
         A condition on their lines of stability; None: none.
     """
@@ -192,7 +197,8 @@ class RowFilter:
         """
         met = np.ones(len(stability), dtype=bool)
         if self.rows:
-            met &= stability["row_id"].astype(str).isin(self.rows).to_numpy()
+            ids = set().union(*map(_ids_in, self.rows))
+            met &= stability["row_id"].astype(str).isin(ids).to_numpy()
         for tree in self._tree:
             try:
                 met &= _met(tree, stability, str(self.where))
@@ -218,7 +224,9 @@ class RowFilter:
         RefusedError
             One was not.
         """
-        missing = next((one for one in self.rows if one not in found), None)
+        wanted = [one for one in self.rows if one not in found]
+        parts = [part for one in wanted for part in sorted(_ids_in(one) - {one}) or [one]]
+        missing = next((part for part in parts if part not in found), None)
         if missing is None:
             return
         if self.where and missing in known:

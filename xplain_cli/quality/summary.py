@@ -7,6 +7,7 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from xplain_cli.errors import install_line
 from xplain_cli.quality.failures import Failure, Failures
 from xplain_cli.quality.words import FIDELITY, PRECISION
 
@@ -306,7 +307,7 @@ class Tally:
         if _FALLBACK in self._rules:
             notes.append(
                 f"warning: {self._rules[_FALLBACK]} texts in scripts without spaces were split into"
-                " characters; pip install 'xplain-cli[intl]' finds their words"
+                f" characters; {install_line('intl')} finds their words"
             )
         if self._truncated:
             notes.append(f"warning: {self._truncated} texts are longer than the model reads")

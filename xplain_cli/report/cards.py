@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from xplain_cli.errors import RefusedError, XplainError
-from xplain_cli.options.request import from_stored
 from xplain_cli.output.cells import cleaned
 from xplain_cli.quality.glossary import terms
 from xplain_cli.report.album import Album
@@ -12,16 +10,12 @@ from xplain_cli.report.bars import Lane, lanes
 from xplain_cli.report.items import Item, Reason, number, signed
 from xplain_cli.report.overview import MOST_LETTERS
 from xplain_cli.report.page import Section
+from xplain_cli.report.running_texts import RunningTexts, running_texts
 from xplain_cli.report.selection import read_exhibits
 from xplain_cli.report.sentences import heading, sentences, spoken_reason
 from xplain_cli.report.source import PageSource
 from xplain_cli.report.waterfall import Step, steps
 
-_WHOLE = "The texts are those of DATA, whose SHA-256 is still that of the run."
-_JOINED = (
-    "Texts are put together from their units; what stood between them is not kept in a run, and"
-    " DATA cannot tell it: {}."
-)
 _OPEN = 3  # cards that are unfolded at first
 _WARNED = ("unstable", "unsteady", "poor")  # words of which a card says what they mean
 _GIST = 2  # reasons that a folded card names
@@ -122,33 +116,14 @@ def _card(item: Item, reasons: list[Reason], source: PageSource) -> Card:
     )
 
 
-@dataclass(frozen=True)
-class _Texts:
-    """The texts of the rows that are shown, and what is to be known of them."""
-
-    held: Mapping[int, str]
-    note: str = ""
-
-
-def _texts(source: PageSource) -> _Texts:
+def _texts(source: PageSource) -> RunningTexts:
     """Read the texts of the rows that are shown from DATA, if it is what was explained."""
-    originals, held = source.story.originals, source.found.results().get("request")
-    if originals is None or not source.scope.joins_texts:
-        return _Texts({})
     rows: set[int] = set()
-    for part, lines in source.choice.by_part().items():
-        told = source.found.read(source.found.parts[part]).stability["row"]
-        rows |= {int(told.iloc[line]) for line, _ in lines}
-    try:
-        if held is None:
-            raise RefusedError("the run does not say what it was asked")
-        request = from_stored(held)
-        if not request.shows_values:  # units are shown as hashes, say
-            raise RefusedError("its values are not to be shown")
-        found = originals(request, source.numbers, rows)
-    except XplainError as error:
-        return _Texts({}, _JOINED.format(cleaned(error, MOST_LETTERS)))
-    return _Texts(found, _WHOLE)
+    if source.story.originals is not None:
+        for part, lines in source.choice.by_part().items():
+            told = source.found.read(source.found.parts[part]).stability["row"]
+            rows |= {int(told.iloc[line]) for line, _ in lines}
+    return running_texts(source.found, source.numbers, source.scope, rows)
 
 
 def _album(source: PageSource) -> Album | None:
@@ -183,7 +158,7 @@ def single_explanations(source: PageSource) -> Section:
     unit = "" if manner.scale == "raw" else f" ({manner.noun})"
     view = Cards(
         selection=source.choice.said(),
-        answers=answers(source, texts.held),
+        answers=answers(source, texts.by_row),
         n_open=_OPEN,
         scale_note=f"Weights are in units of the target{unit}.",
         value_name=source.story.value_name,

@@ -1,7 +1,8 @@
 """One explanation as a terminal shows it: words, a waterfall of bars, a text, a picture."""
 
+import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from xplain_cli.console import Canvas, Line, Span
@@ -10,6 +11,8 @@ from xplain_cli.report.waterfall import Step, span
 
 _NAMES, _FIGURES, _SUMS = 34, 20, 9
 _LEAST_BAR, _MOST_BAR = 20, 60
+_BLANK = re.compile(r"[^\S\n]")
+_PIECE = re.compile(r"\n| +|\S+")
 _MOST_PICTURE = 64  # cells of a picture in a row
 
 
@@ -65,18 +68,43 @@ def words(sentences: Sequence[str], canvas: Canvas) -> list[Line]:
     return [(Span(line),) for line in found]
 
 
-def text_lines(fragments: Sequence[Fragment], canvas: Canvas) -> list[Line]:
-    """Return a text in lines, its units coloured by how much they move the target."""
-    lines: list[list[Span]] = [[]]
-    used = 0
+def _pieces(fragments: Sequence[Fragment], columns: int) -> Iterator[Span]:
+    """Yield the words of a text and the blanks and line ends between them, none too wide."""
+    from rich.cells import cell_len, chop_cells
+
     for fragment in fragments:
         style = "" if not fragment.level else "raises" if fragment.level > 0 else "lowers"
-        if used + len(fragment.text) > canvas.columns and used:
+        text = _BLANK.sub(" ", fragment.text.expandtabs(4))
+        for piece in _PIECE.findall(text):
+            parts = chop_cells(piece, columns) if cell_len(piece) > columns else [piece]
+            yield from (Span(part, style) for part in parts)
+
+
+def text_lines(fragments: Sequence[Fragment], canvas: Canvas) -> list[Line]:
+    """
+    Return a text in lines, its units coloured by how much they move the target.
+
+    Every character stays, each kind of blank as a space; of the blanks at the end of a line that
+    is full, those that fit.
+    """
+    from rich.cells import cell_len
+
+    lines: list[list[Span]] = [[]]
+    used = 0
+    for piece in _pieces(fragments, canvas.columns):
+        size, is_blank = cell_len(piece.text), piece.text.isspace()
+        if piece.text == "\n" or (used + size > canvas.columns and not is_blank):
             lines.append([])
             used = 0
-        text = fragment.text if used else fragment.text.lstrip()
-        lines[-1].append(Span(text, style))
-        used += len(text)
+        if piece.text == "\n":
+            continue
+        text = piece.text[: canvas.columns - used] if is_blank else piece.text
+        last = lines[-1][-1] if lines[-1] else Span("", piece.style)
+        if last.style == piece.style:
+            lines[-1][-1:] = [Span(last.text + text, piece.style)]
+        else:
+            lines[-1].append(Span(text, piece.style))
+        used += cell_len(text)
     return [tuple(line) for line in lines]
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from xplain_cli.errors import UsageError
 
+_TRIES = 3
+
 
 def _lock_path(folder: Path) -> Path:
     """
@@ -37,15 +39,21 @@ def lock(folder: Path) -> Iterator[None]:
 
     path = _lock_path(folder)
     lock = FileLock(path, fallback_to_soft=False)
-    try:
-        path.parent.stat()  # a parent that is missing would be made
-        lock.acquire(blocking=False)
-    except Timeout as error:
-        raise UsageError(
-            f"{folder}: another process is at work in this run; wait for it, or name another"
-            " place with --output"
-        ) from error
-    except (OSError, NotImplementedError):
+    for _ in range(_TRIES):
+        try:
+            path.parent.stat()  # a parent that is missing would be made
+            lock.acquire(blocking=False)
+            break
+        except Timeout as error:
+            if os.path.lexists(path):
+                raise UsageError(
+                    f"{folder}: another process is at work in this run; wait for it, or name"
+                    " another place with --output"
+                ) from error
+            # who held it is gone since, or no file can be made here, as in /proc
+        except (OSError, NotImplementedError):
+            break
+    if not lock.is_locked:
         yield
         return
     try:

@@ -33,10 +33,13 @@ def unwritable(error: OSError, *paths: Path, option: str = "--output") -> Refuse
     advice = f"name another place with {option}"
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         advice = "free some space and run the same command again: finished parts are kept"
+    said = error.strerror or str(error)
+    if error.errno == errno.ENOENT and all(path.absolute().parent.is_dir() for path in paths):
+        said = f"nothing can be made in {paths[0].absolute().parent}"  # /proc, say
     elif error.errno == errno.ENOENT:
         advice = f"make its parent folder first, or {advice}"
     names = ", ".join(map(str, paths))
-    return RefusedError(f"{names}: cannot be written: {error.strerror or error}; {advice}")
+    return RefusedError(f"{names}: cannot be written: {said}; {advice}")
 
 
 @contextlib.contextmanager

@@ -78,6 +78,8 @@ class Walls:
         What the user lets a confined model have beside what it needs.
     open_seconds
         How long opening a model, and its first answers, may take.
+    silent
+        Whether what code that is not confined prints is not shown: it may quote rows.
     """
 
     confine: str = "auto"
@@ -90,6 +92,7 @@ class Walls:
     network: bool = False
     environment: tuple[str, ...] = ()
     open_seconds: float | None = 60.0
+    silent: bool = False
 
     @property
     def holds_callable(self) -> bool:
@@ -175,7 +178,7 @@ def allowance(walls: Walls, folder: str) -> Allowance:
 
 def _rules(walls: Walls, folder: str) -> RoomRules:
     if not walls.confined or not sys.platform.startswith("linux"):
-        return RoomRules(None, folder, silent=False)
+        return RoomRules(None, folder, silent=walls.silent)
     environment = (*_KEPT, *walls.environment)
     return RoomRules(allowance(walls, folder), folder, environment)
 

@@ -58,7 +58,7 @@ def test_a_row_with_an_unknown_category_fails_and_says_which(explained, name):
         " 'Oslop', 'Rome'; their rows fail"
     )
     assert note in done.err
-    assert "background: 3 rows that cannot be used are left out" in done.err
+    assert "background: without 3 rows that cannot be used" in done.err
 
 
 def test_a_model_of_dates_as_categories_is_refused(explained):
@@ -88,7 +88,7 @@ def test_a_category_that_the_model_ignores_is_named_and_explained(explained):
     table.loc[7, "city"] = "Rome"
     done, lines = explained(fitted(OneHotEncoder(handle_unknown="ignore")), table)
     assert done.code == 0, done.err
-    assert "1 categories that the model was not fitted with, in 1 rows: 'Rome'" in done.err
+    assert "1 category that the model was not fitted with, in 1 row: 'Rome'" in done.err
     assert "the model takes them as unknown" in done.err
     assert {line["status"] for line in lines} == {"ok"}
 
@@ -138,5 +138,5 @@ def test_boosters_name_their_unknown_categories(explained, package):
     table.loc[7, "city"] = "Rome"
     done, lines = explained(model, table)
     assert done.code == 0, done.err
-    assert "column 'city': 1 categories that the model was not fitted with" in done.err
+    assert "column 'city': 1 category that the model was not fitted with" in done.err
     assert len(lines) == 60

@@ -18,7 +18,7 @@ def test_the_background_leaves_bad_rows_out_and_says_so(run, good, tmp_path):
     model, data, _ = good
     path = spoiled(tmp_path, spoiled(tmp_path, data, BAD["short"][0]), BAD["word"][0], 20)
     done = run("tabular", model, path, *SMALL, "-o", "bad", "--max-failed", "2")
-    assert "background: 2 rows that cannot be used are left out" in done.err
+    assert "background: without 2 rows that cannot be used" in done.err
     clean = tmp_path / "clean.csv"
     rows = data.read_text().splitlines(keepends=True)
     clean.write_text("".join(row for i, row in enumerate(rows) if i not in {11, 21}))
@@ -37,7 +37,7 @@ def test_bad_rows_of_a_background_file_are_left_out_and_said(run, good, tmp_path
     done = run("tabular", model, data, *SMALL, "--background", path)
     assert done.code == 0
     assert "background: 1 of 40 rows cannot be read: " in done.err
-    assert "background: 1 rows that cannot be used are left out" in done.err
+    assert "background: without 1 row that cannot be used" in done.err
 
 
 @pytest.mark.parametrize("value", ["", "inf", "-inf"])
@@ -46,9 +46,7 @@ def test_rows_that_the_model_cannot_answer_leave_the_background_too(run, good, t
     path = spoiled(tmp_path, data, lambda cells: [*cells[:2], value, cells[3]])
     done = run("tabular", model, path, *SMALL, "-o", "bad")
     assert done.code == 4, done.err
-    assert "background: 1 rows are left out, in which 'b' are missing or infinite: the model" in (
-        done.err
-    )
+    assert "background: without 1 row in which 'b' are missing or infinite: the model" in (done.err)
     failed = [line for line in rows_of(tmp_path / "bad" / "stability.csv") if line["error"]]
     assert [line["row"] for line in failed] == ["10"]
     assert "the model raised ValueError" in failed[0]["error"]

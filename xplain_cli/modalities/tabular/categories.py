@@ -9,7 +9,7 @@ import pandas as pd
 
 from xplain_cli.datasets import Chunk
 from xplain_cli.datasets.cells import shorten
-from xplain_cli.errors import nearest
+from xplain_cli.errors import counted, nearest
 from xplain_cli.models import Levels
 
 _SHOWN = 5
@@ -81,9 +81,10 @@ def unseen_notes(
     for column, found in counts.items():
         if found:
             often = sorted(found, key=lambda value: (-found[value], str(value)))
+            many = "1 category" if len(found) == 1 else f"{len(found)} categories"
             end = "their rows fail" if levels[column].strict else "the model takes them as unknown"
             notes.append(
-                f"{name}: column {column!r}: {len(found)} categories that the model was not fitted"
-                f" with, in {found.total()} rows{f': {_listed(often)}' if shown else ''}; {end}"
+                f"{name}: column {column!r}: {many} that the model was not fitted with, in"
+                f" {counted(found.total())}{f': {_listed(often)}' if shown else ''}; {end}"
             )
     return notes

@@ -11,7 +11,7 @@ from xplain_cli import datasets
 from xplain_cli.baselines import Baseline, open_baseline
 from xplain_cli.baselines.lessons import Examples, table_examples
 from xplain_cli.datasets import Table
-from xplain_cli.datasets.columns import match_columns
+from xplain_cli.datasets.columns import check_signature, match_columns
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import IntArray
 from xplain_cli.methods import METHODS, Method
@@ -358,6 +358,9 @@ def open_data(request: Request, load: Load) -> OpenedModality:
     """
     table = datasets.open_table(request.sources.data, read_options(request))
     loaded = load()
+    if request.signature and request.columns.features == request.signature[1:]:
+        sizes = loaded.columns, loaded.n_columns
+        check_signature(table.columns, request.signature, *sizes, table.paths[0])
     matched = match_columns(
         table.columns,
         loaded.columns,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from xplain_cli import datasets
 from xplain_cli.datasets import Chunk, Table
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import RefusedError, counted
 from xplain_cli.explanation import BoolArray, IntArray
 from xplain_cli.modalities.tabular.categories import set_apart, unseen_notes
 from xplain_cli.modalities.tabular.column_kinds import ModelColumns
@@ -24,7 +24,7 @@ _LEAST_BACKGROUND, _FEW_BACKGROUND = 20, 200
 def _check_background(rows: int, path: str) -> list[str]:
     if rows < _LEAST_BACKGROUND:
         raise RefusedError(
-            f"{path}: {rows} row{'' if rows == 1 else 's'} are too few for a background; at least"
+            f"{path}: too few rows for a background: {rows}; at least"
             f" {_LEAST_BACKGROUND} must stand for the training distribution (--background FILE);"
             " -m kernel-shap with -b zero, row=ID or file=PATH needs none"
         )
@@ -104,7 +104,7 @@ def read_background(
     whole = _usable(datasets.read_columns(source, kinds), source, known)
     lost = len(whole.reasons)
     if lost:
-        notes.append(f"background: {lost} rows that cannot be used are left out")
+        notes.append(f"background: without {counted(lost)} that cannot be used")
     places = np.delete(np.arange(len(whole.table)), list(whole.reasons))
     return whole.readable, places, notes
 
@@ -165,7 +165,7 @@ def usable_background(
         left = ~np.any([gaps[gap] for gap in lost], axis=0)
         shown = ", ".join(repr(c) for c in dict.fromkeys(c for c, _ in lost))
         notes.append(
-            f"background: {int((~left).sum())} rows are left out, in which {shown} are missing or"
+            f"background: without {counted(int((~left).sum()))} in which {shown} are missing or"
             f" infinite: the model fails on them ({next(iter(lost.values()))})"
         )
     checked = _check_background(int(left.sum()), path) if needed else []

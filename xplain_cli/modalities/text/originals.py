@@ -9,6 +9,7 @@ from xplain_cli.options.request import Request
 from xplain_cli.remote import is_remote
 
 _READ_AHEAD = 4096
+_STARS = "***"  # what ``remote.redact`` puts in the place of secrets
 
 
 def original_texts(
@@ -29,13 +30,14 @@ def original_texts(
     Raises
     ------
     RefusedError
-        DATA is not there, or is another now.
+        DATA is not there, cannot be reached, or is another now.
     """
     paths = request.sources.data
     if "-" in paths:
         raise RefusedError("DATA came from standard input")
-    if any(map(is_remote, paths)):
-        raise RefusedError("DATA is on another machine")
+    hidden = next((one for one in paths if is_remote(one) and _STARS in one), None)
+    if hidden is not None:
+        raise RefusedError(f"a run keeps the address {hidden} without its secrets")
     table = datasets.open_table(paths, read_options(request), lines=True)
     if table.sha256 != sha256:
         raise RefusedError(f"{paths[0]}: is not what was explained: its SHA-256 is another")

@@ -3,7 +3,7 @@
 import io
 from typing import Any
 
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import RefusedError, install_line
 from xplain_cli.models.callables import extend_path
 from xplain_cli.models.contract import LoadedModel, ModelRecipe
 from xplain_cli.models.estimators.boosters import BOOSTERS
@@ -54,8 +54,7 @@ def open_pickled(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel:
         reason = " ".join(str(error).split()) or type(error).__name__
         module = error.name if isinstance(error, ModuleNotFoundError) else None
         absent = (module or "").partition(".")[0]
-        extra = f"pip install 'xplain-cli[{absent}]'"
-        way = extra if absent in BOOSTERS else way_out(version)
+        way = install_line(absent) if absent in BOOSTERS else way_out(version)
         raise RefusedError(
             f"{path}: cannot be loaded: {reason}{bracketed(version)}; {way}"
         ) from error
