@@ -19,7 +19,7 @@ EXACT, GAUSS, TRAPEZOID = "exact", "gauss-legendre", "trapezoid"
 MOST_NODES = 2048
 """Panels of the trapezoid rule at most."""
 _LEAST_NODES, _MOST_NUMBERS = 256, 1 << 27
-"""Of large pictures there are fewer panels: so many at least, and so many numbers in them at most."""
+"""Panels of large pictures at least, and the numbers in all their points at most."""
 _GAUSS = (8, 16, 32)
 _FIRST = 4
 
