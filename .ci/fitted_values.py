@@ -16,6 +16,7 @@ import sklearn
 import sklearn._loss.loss
 from sklearn import (
     calibration,
+    cluster,
     compose,
     ensemble,
     feature_selection,
@@ -146,7 +147,10 @@ def _losses() -> Iterator[Any]:
         yield ensemble.GradientBoostingRegressor(loss=loss, n_estimators=2)
     for loss in ("exponential", "log_loss"):
         yield ensemble.GradientBoostingClassifier(loss=loss, n_estimators=2)
-    for loss in ("hinge", "huber", "log_loss", "modified_huber", "perceptron", "squared_error"):
+    for loss in (
+        *("hinge", "huber", "log_loss", "modified_huber", "perceptron", "squared_error"),
+        *("squared_hinge", "epsilon_insensitive", "squared_epsilon_insensitive"),
+    ):
         yield linear_model.SGDClassifier(loss=loss)
     for loss in ("huber", "epsilon_insensitive", "squared_epsilon_insensitive"):
         yield linear_model.SGDRegressor(loss=loss)
@@ -252,7 +256,8 @@ def _ensembles() -> Iterator[Any]:
         [("a", one), ("b", two), ("c", "drop")], ensemble.RandomForestClassifier(2), cv=2
     )
     yield ensemble.VotingClassifier([("a", one), ("b", "drop"), ("c", forest_of_two())])
-    yield calibration.CalibratedClassifierCV(two, method="isotonic", cv=2)
+    for method in ("isotonic", "temperature"):
+        yield calibration.CalibratedClassifierCV(two, method=method, cv=2)
     yield calibration.CalibratedClassifierCV(frozen.FrozenEstimator(one.fit(_ROWS, _LABELS)))
     yield ensemble.GradientBoostingClassifier(n_estimators=2, init="zero")
     yield ensemble.GradientBoostingClassifier(n_estimators=2, init=_classifier())
@@ -287,7 +292,8 @@ def _settings() -> Iterator[Any]:
     yield preprocessing.OneHotEncoder(drop="first", dtype=np.float32)
     yield preprocessing.OneHotEncoder(min_frequency=5, handle_unknown="infrequent_if_exist")
     yield impute.SimpleImputer(strategy="constant", fill_value=0, add_indicator=True)
-    yield impute.KNNImputer()
+    yield impute.KNNImputer(add_indicator=True)
+    yield pipeline.make_pipeline(cluster.BisectingKMeans(2, algorithm="elkan"), _classifier())
     yield preprocessing.SplineTransformer(degree=2, extrapolation="periodic")
     yield preprocessing.SplineTransformer(sparse_output=True)
     yield preprocessing.FunctionTransformer(np.log1p, inverse_func=np.expm1)

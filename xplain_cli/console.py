@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Protocol, TextIO, TypeAlias
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.plan import finite
-from xplain_cli.quality.closing_table import BLUE, RED, RESET, printable, table_lines
+from xplain_cli.quality.closing_table import BLUE, RED, RESET, drawn, printable, table_lines
 from xplain_cli.quality.summary import Summary
 from xplain_cli.remote import redact, redact_all
 
@@ -340,11 +340,12 @@ class Console:
     def draw(self, lines: Iterable[Line]) -> None:
         """Print lines of a result on stdout, in colour where it can be seen."""
         colour = self.canvas().colour
+        watched = sys.stdout is not None and sys.stdout.isatty()
         for line in lines:
             pieces = [
                 f"{_ansi(one.style)}{text}{RESET}" if colour and one.style else text
                 for one in line
-                for text in [printable(redact(one.text))]
+                for text in [drawn(redact(one.text), watched=watched)]
             ]
             if sys.stdout is not None:
                 print("".join(pieces).rstrip(" "))

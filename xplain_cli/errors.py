@@ -61,6 +61,14 @@ class LostRowError(RefusedError):
     """Nothing can be said of one row, for a reason of its own; others are not touched by it."""
 
 
+class FewRowsError(RefusedError):
+    """Too few rows stand for the training distribution: how many, and of which file."""
+
+    def __init__(self, message: str, path: str, rows: int) -> None:
+        super().__init__(message)
+        self.path, self.rows = path, rows
+
+
 class FailedRowsError(XplainError):
     """More rows failed than --max-failed tolerates."""
 

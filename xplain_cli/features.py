@@ -302,12 +302,15 @@ class Wants:
         ``Traits.can_refine``; None: all features.
     every
         Explain features that equal the baseline too: slopes do not vanish there.
+    deals
+        Of many baselines a mask is asked on one, unless all masks are asked; else on each.
     """
 
     draws: bool = False
     discretizer: str = "none"
     refine: int | None = None
     every: bool = False
+    deals: bool = False
 
 
 class Perturbation(Protocol):
@@ -377,10 +380,13 @@ class Draw:
         The bin or category of each feature.
     positions : (n, m) float
         Standardised values of the features without bins; (0, m) where all have bins.
+    parts : (n, m) int
+        In which equally likely part of its bin a number is, else 0; (0, m) where one has no bins.
     """
 
     codes: Any
     positions: FloatArray
+    parts: Any
 
 
 @dataclass(frozen=True)

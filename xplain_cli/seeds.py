@@ -4,6 +4,8 @@ import numpy as np
 
 POOL, AROUND, RERUNS, MASKS, FREE_MASKS, COALITIONS, ORDERS, BACKGROUND, CURVES, NOISE = range(10)
 TRAINING, REDRAWN = 10, 11
+BEGIN, SPLIT, JUDGE, PAIRS, PICTURE_JUDGE, JUDGED_NOISE = range(6)
+"""What is drawn before the first step of a training."""
 RULE = (
     "numpy SeedSequence of: (0, seed, repeat) for the shared pool, (0, seed, repeat, column)"
     " for columns that have a sequence of their own; (1, seed, SHA-256 of the row's values, repeat)"

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from backgrounds import answers, fitted, given, table
 
-from xplain_cli.baselines import BASELINES
+from xplain_cli.baselines import BASELINES, open_baseline
 from xplain_cli.baselines.assignment import NO_CLASS
 from xplain_cli.errors import UsageError
 
@@ -85,3 +85,9 @@ def test_no_baseline_has_no_class_but_those_that_say_so(rng):
     }
     assert classes["mean"] == classes["sample:k=6"] == NO_CLASS
     assert classes["sample:k=6,class=yes"] == 1
+
+
+def test_texts_have_no_generator_and_are_told_what_to_take():
+    for text in ("ganmex=G.xplain", "ganmex", "ganmex:path=G.xplain"):
+        with pytest.raises(UsageError, match="take nearest:class=NAME"):
+            open_baseline("text", text)

@@ -200,7 +200,7 @@ def test_what_does_not_fit_is_refused_with_the_way_out(run, tmp_path, written):
 
 def test_low_rates_are_noted(run, written):
     write, _, table = written
-    write(measured_space(table, frozenset()), rates=Rates(0.93, 0.46, 0.4, 90))
+    write(measured_space(table, frozenset()), rates=Rates(0.93, 0.46, 0.4, 90, 0.97))
     words = (
         "tabular",
         "d.pkl",

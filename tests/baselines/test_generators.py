@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 from learned import random_learned
-from scipy.signal import correlate2d
 
-from xplain_cli.baselines.generators import Rates, convolved, warnings_of
+from xplain_cli.baselines.generators import Rates, warnings_of
 from xplain_cli.baselines.vectors import PictureSpace
 
 
@@ -36,21 +35,18 @@ def test_rows_alone_and_together_are_made_alike_to_the_last_bit(shape, rng):
     assert (whole != x).any()
 
 
-@pytest.mark.parametrize("stride", [1, 2])
-def test_convolutions_are_those_of_scipy(stride, rng):
-    planes, kernel = rng.normal(size=(2, 3, 7, 6)), rng.normal(size=(4, 3, 3, 3))
-    found = convolved(planes, kernel, stride)
-    for i in range(2):
-        for j in range(4):
-            parts = [correlate2d(planes[i, c], kernel[j, c], mode="same") for c in range(3)]
-            np.testing.assert_allclose(found[i, j], sum(parts)[::stride, ::stride], atol=1e-12)
-
-
 @pytest.mark.parametrize(
     ("target", "judge", "said"),
     [(0.9, 0.8, []), (0.89, 0.9, ["target rate"]), (0.95, 0.79, ["judge rate"])],
 )
 def test_low_rates_are_told(target, judge, said):
-    found = warnings_of(Rates(target, judge, 0.2, 10))
+    found = warnings_of(Rates(target, judge, 0.2, 10, 0.9))
     assert len(found) == len(said)
     assert all(word in line for word, line in zip(said, found, strict=True))
+
+
+def test_a_weak_judge_is_told_with_what_it_says_of_real_rows():
+    (said,) = warnings_of(Rates(0.95, 0.5, 0.2, 10, 0.63))
+    assert "the judge is a weak one: of real rows it says what the model says on 63%" in said
+    (said,) = warnings_of(Rates(0.95, 0.5, 0.2, 10, 0.93))
+    assert "weak" not in said

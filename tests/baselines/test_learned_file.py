@@ -159,8 +159,8 @@ def test_arrays_that_do_not_fit_each_other_and_numbers_that_are_none_are_refused
         {"versions": {}},
         {"model": None},
         {"seed": True},
-        {"rates": {"target": None, "judge": 0.5, "distance": 0.1, "rows": 3}},
-        {"rates": {"target": 0.5, "judge": 0.5, "distance": 0.1, "rows": "3"}},
+        {"rates": {"target": None, "judge": 0.5, "distance": 0.1, "rows": 3, "judge_real": 1.0}},
+        {"rates": {"target": 0.5, "judge": 0.5, "distance": 0.1, "rows": "3", "judge_real": 1.0}},
     ],
     ids=["text", "bare", "recipe", "versions", "model", "seed", "rate", "rows"],
 )
@@ -168,6 +168,15 @@ def test_facts_of_another_kind_are_refused_when_read(written, told):
     changed(written, header__json=sealed_json(header_of(written) | told))
     with pytest.raises(RefusedError, match="its header lacks"):
         read_learned(str(written))
+
+
+@pytest.mark.parametrize("more", [b"\n", b"x" * 70_000], ids=["a byte", "many"])
+def test_bytes_before_or_after_the_archive_are_refused(written, more):
+    data = written.read_bytes()
+    for spoiled in (data + more, more + data):
+        written.write_bytes(spoiled)
+        with pytest.raises(RefusedError, match="is no learned baseline"):
+            read_learned(str(written))
 
 
 def test_other_files_are_refused(written, tmp_path):

@@ -14,13 +14,13 @@ from xplain_cli.baselines.adversaries import (
     recipe_for,
 )
 from xplain_cli.baselines.generators import Generator
+from xplain_cli.baselines.learned_judges import JudgedRows, trained_judge
 from xplain_cli.baselines.lessons import table_examples
 from xplain_cli.baselines.training import (
     class_head,
     fit_generator,
     measured_rates,
     rated,
-    trained_judge,
 )
 from xplain_cli.baselines.vectors import PictureSpace, VectorForm
 from xplain_cli.errors import RefusedError
@@ -58,7 +58,8 @@ def test_torch_and_numpy_make_the_same(form, rng):
         made = networks.made(torch.from_numpy(x), torch.from_numpy(fixed), words).numpy()
         assert networks.critic(torch.from_numpy(x)).shape == (5, 1)
     weights = [state.arrays[f"g{i}"].astype(float) for i in range(len(networks.parts["g"]))]
-    judge = trained_judge(x.astype(float), classes, 3, 0)
+    rows = JudgedRows(x.astype(float), classes)
+    judge = trained_judge(VectorForm(form.width, form.groups, form.steps), rows, rows, 3, 0)
     own = Generator(form, 3, tuple(weights), judge, (1, 1, 1))
     np.testing.assert_allclose(made, own.made(x.astype(float), fixed, classes), atol=1e-5)
     assert (made != x).any()

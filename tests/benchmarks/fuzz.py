@@ -4,20 +4,21 @@ python tests/benchmarks/fuzz.py [--forms pickle ubj ...] [--mutants 2000] [--sec
 
 Each file of a small model is changed in a few places (bits, numbers that mean extremes, pieces cut,
 doubled or moved from another file), opened as ``xplain`` opens it, and where it opens it is asked
-two rows. Each batch of mutants runs in a process of its own, with limits on memory and time; where
-one dies, the mutant it was at is the finding. A refusal is what is wanted; so is an answer, which
-most mutants of weights have.
+two rows. Each mutant has a room of its own, forked of a process that holds the imports; it is not
+confined, so that what the door lets through shows, but bound in memory and time. A refusal is what
+is wanted; so is an answer, which most mutants of weights have. A room that dies, though the tool
+bears it, and an error that is none of the tool's are findings.
 
 A finding is printed with its form, seed and number, and kept in ``--keep``.
 """
 
 import argparse
+import contextlib
+import importlib
 import io
-import json
 import os
 import pickle
 import resource
-import signal
 import subprocess
 import sys
 import tempfile
@@ -28,9 +29,13 @@ from pathlib import Path
 import numpy as np
 
 FORMS = ("pickle", "joblib", "skops", "ubj", "json", "txt", "cbm", "onnx", "pt2")
-BATCH = 50
-MEMORY = 6 * 2**30
-SECONDS = 20  # of processor time, for one mutant
+PACKAGES = (
+    *("joblib", "scipy.stats", "skops.io", "xgboost", "lightgbm", "catboost", "onnxruntime"),
+    *("sklearn.pipeline", "sklearn.ensemble", "sklearn.neighbors", "sklearn.preprocessing"),
+    *("sklearn.svm", "sklearn.linear_model", "onnx", "torch.export"),
+)
+MEMORY = 12 * 2**30
+SECONDS = 20.0  # for one mutant
 ROWS = np.random.default_rng(0).normal(size=(60, 4))
 LABELS = np.arange(60) % 3
 EXTREMES = (
@@ -215,78 +220,98 @@ def mutant(files, form, seed, number):
     return _within_zip(data, lambda name, held: change(held) if name == chosen else held)
 
 
-def ask(path):
-    """Open a file as the tool does, and ask it two rows; return how that ended."""
+def table_for(loaded):
+    """Return two rows of the columns that a model takes."""
     import pandas as pd
 
-    from xplain_cli.errors import XplainError
-    from xplain_cli.models import ModelRecipe, load_model
+    names = loaded.columns or [str(i) for i in range(min(loaded.n_columns or 4, 1000))]
+    return pd.DataFrame(np.resize(ROWS, (2, len(names))), columns=list(names))
+
+
+def ask(rooms, path):
+    """Open a file as the tool does, in a room of its own, and ask it two rows."""
+    from xplain_cli.errors import ModelDiedError, XplainError
+    from xplain_cli.models import ModelRecipe
+    from xplain_cli.workers.room_models import load_in
 
     try:
-        loaded = load_model(ModelRecipe(str(path)))
-        width = loaded.n_columns or 4
-        names = loaded.columns or [str(i) for i in range(min(width, 1000))]
-        rows = pd.DataFrame(np.resize(ROWS, (2, len(names))), columns=list(names))
-        loaded.bind(loaded.settle(rows)).predict(rows)
+        loaded = load_in(rooms, ModelRecipe(str(path)))
+        rows = table_for(loaded)
+        bound = loaded.bind(loaded.settle(rows))
+    except ModelDiedError as died:
+        return f"died: {died.reason}"
     except XplainError:
         return "refused"
+    except Exception as error:  # noqa: BLE001  # the tool would end with 5
+        return f"died: {type(error).__name__}: {error}"
+    try:
+        bound.predict(rows)
+    except ModelDiedError as died:
+        return f"died: {died.reason}"
     except Exception as error:  # noqa: BLE001  # a failed row of the tool; after the opening
         return f"failed ({type(error).__name__})"
     return "answered"
 
 
-def one_batch(form, seed, first, count, folder):
-    """Ask a batch of mutants; each is written before it is asked, so that a crash leaves it."""
+def import_all():
+    """Import and read here what all rooms need: it begins no thread."""
+    from xplain_cli.modalities import import_modality
+    from xplain_cli.models.pickles.records import allow_list
+
+    import_modality("tabular")
+    allow_list()
+    for name in PACKAGES:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+
+
+def fuzz(options, form, folder):
+    """Ask all mutants of a form, or as many as the time allows."""
+    from xplain_cli.workers.rooms import Walls, open_rooms
+
+    files = [Path(one).read_bytes() for one in sorted(Path(folder, form).iterdir())]
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    files = [Path(one).read_bytes() for one in sorted(Path(folder, form).iterdir())]
-    counts = Counter()
-    path = Path(folder, f"{form}.mutant")
+    import_all()
     os.chdir(Path(folder, "work"))
-    for number in range(first, first + count):
-        path.write_bytes(mutant(files, form, seed, number))
-        print(number, flush=True)
-        signal.setitimer(signal.ITIMER_PROF, SECONDS)  # unhandled, it ends the process
-        counts[ask(path)] += 1
-        signal.setitimer(signal.ITIMER_PROF, 0)
-    print(json.dumps(counts), flush=True)
-
-
-def run_batch(options, form, first, count, folder):
-    """Run one batch in a process; return its counts, and the number it died at with the reason."""
-    command = [sys.executable, "-W", "ignore", __file__, "--batch", form, str(first), str(count)]
-    command += ["--seed", str(options.seed), "--folder", str(folder)]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=600, check=False)
-        lines, code, errors = done.stdout.decode().splitlines(), done.returncode, done.stderr
-    except subprocess.TimeoutExpired as late:
-        lines, code, errors = (late.stdout or b"").decode().splitlines(), "no end", late.stderr
-    if lines and lines[-1].startswith("{"):
-        return Counter(json.loads(lines[-1])), None
-    at = next((int(one) for one in reversed(lines) if one.isdigit()), first)
-    return Counter(), (at, f"ended with {code}: {(errors or b'')[-200:]!r}")
-
-
-def fuzz(options, form, folder, until):
-    """Ask all mutants of a form, or as many as the time allows."""
-    counts, at, findings = Counter(), 0, []
-    while at < options.mutants and time.monotonic() < until:
-        count = min(BATCH, options.mutants - at)
-        found, died = run_batch(options, form, at, count, folder)
-        if died is None:
-            counts += found
-            at += count
-            continue
-        number, reason = died
-        findings.append(number)
-        print(f"{form}: seed {options.seed}, mutant {number}: {reason}", flush=True)
-        data = Path(folder, f"{form}.mutant").read_bytes()
-        Path(options.keep, f"{form}-{options.seed}-{number}").write_bytes(data)
-        counts["crashed"] += 1
-        at = number + 1
+    counts, findings, at, until = Counter(), 0, 0, time.monotonic() + options.seconds
+    path, slowest = Path(folder, f"{form}.mutant"), (0.0, 0)
+    walls = Walls(confine="off", sources=(str(path),), open_seconds=SECONDS, call_seconds=SECONDS)
+    with open_rooms(walls) as rooms:
+        while at < options.mutants and time.monotonic() < until:
+            data = mutant(files, form, options.seed, at)
+            path.write_bytes(data)
+            began = time.monotonic()
+            ended = ask(rooms, path)
+            slowest = max(slowest, (time.monotonic() - began, at))
+            rooms.first.end()
+            counts[ended.partition(":")[0]] += 1
+            if ended.startswith("died"):
+                findings += 1
+                print(f"{form}: seed {options.seed}, mutant {at}: {ended}", flush=True)
+                Path(options.keep, f"{form}-{options.seed}-{at}").write_bytes(data)
+            at += 1
     marks = [one.name for one in Path(folder, "work").iterdir()]
-    print(f"{form}: {at} mutants, {dict(counts)}, marks left: {marks}", flush=True)
+    os.chdir(folder)
+    slow = f"slowest {slowest[0]:.1f} s (mutant {slowest[1]})"
+    print(f"{form}: {at} mutants, {dict(counts)}, {slow}, marks left: {marks}", flush=True)
     return bool(findings or marks)
+
+
+def fuzz_apart(options, form):
+    """Fuzz a form in a process of its own: it holds the imports that its rooms share."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "work").mkdir()
+        Path(folder, form).mkdir()
+        try:
+            for i, data in enumerate(seeds(form)):
+                Path(folder, form, f"{i:03}").write_bytes(data)
+        except ImportError as error:
+            print(f"{form}: left out, {error}", flush=True)
+            return False
+        words = [*sys.argv[1:], "--within", form, folder]
+        command = [sys.executable, "-W", "ignore", __file__, *words]
+        return bool(subprocess.run(command, check=False).returncode)
 
 
 def main():
@@ -297,26 +322,12 @@ def main():
     parser.add_argument("--seconds", type=float, default=1800.0, help="for each form, at most")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", default=tempfile.gettempdir())
-    parser.add_argument("--batch", nargs=3, help=argparse.SUPPRESS)
-    parser.add_argument("--folder", help=argparse.SUPPRESS)
+    parser.add_argument("--within", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.batch:
-        form, first, count = options.batch
-        one_batch(form, options.seed, int(first), int(count), options.folder)
-        return 0
-    failed = False
-    for form in options.forms:
-        with tempfile.TemporaryDirectory() as folder:
-            Path(folder, "work").mkdir()
-            Path(folder, form).mkdir()
-            try:
-                for i, data in enumerate(seeds(form)):
-                    Path(folder, form, f"{i:03}").write_bytes(data)
-            except ImportError as error:
-                print(f"{form}: left out, {error}", flush=True)
-                continue
-            failed |= fuzz(options, form, folder, time.monotonic() + options.seconds)
-    return int(failed)
+    if options.within:
+        return int(fuzz(options, *options.within))
+    failed = [form for form in options.forms if fuzz_apart(options, form)]
+    return int(bool(failed))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ from xplain_cli import datasets
 from xplain_cli.engine.explainer import Assignment, Explainer
 from xplain_cli.engine.pool import draw_pool
 from xplain_cli.engine.records import Labels
-from xplain_cli.features import Draw
 from xplain_cli.methods import Pool
 from xplain_cli.models.batches import predict_fixed
 from xplain_cli.options.request import from_stored
@@ -51,7 +50,7 @@ def pool_of(case, seed):
     outputs = predict_fixed(case.opened.model, inputs, kept)
     scaled = checked_scale(outputs, case.chosen.target, case.chosen.scale)
     return Pool(
-        Draw(draw.codes, draw.positions),
+        draw,
         scaled,
         budget.repeats,
         case.chosen.perturbation.frequencies,
@@ -74,7 +73,7 @@ def explainer_of(case, seed, k=5):
         labels=Labels("", "", "", "", ""),
     )
     pool = None if not chosen.method.pooled else pool_of(case, seed)
-    return Explainer(assignment, case.opened.model, iter([] if pool is None else [pool]))
+    return Explainer(assignment, case.opened.model, iter([] if pool is None else [(pool,)]))
 
 
 def explain(case, seed, k=5):

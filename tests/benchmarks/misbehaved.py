@@ -2,11 +2,11 @@
 
     python tests/benchmarks/misbehaved.py [--times 100] [--dask]
 
-Each is a function that on one row of 60 exits, aborts, crashes, hangs (with --row-timeout), writes
-garbage to stdout, answers a wrong shape, or eats memory, on serial, threads or loky (``--dask``: on
-a cluster of two workers as well); or does so when it is opened. What is counted: runs whose exit
-code is another one than 3 (refused) or 4 (failed rows; garbage alone: 0), that left a file half
-written, a process, or a temporary folder.
+Each is a function that on one row of 60 exits, aborts, crashes, hangs (with --row-timeout), stops
+its process, writes garbage to stdout, or answers a wrong shape, on serial, threads or loky
+(``--dask``: on a cluster of two workers as well); or does so when it is opened. What is counted:
+runs whose exit code is another one than 3 (refused) or 4 (failed rows; garbage alone: 0), that left
+a file half written, a process, or a temporary folder.
 """
 
 import argparse
@@ -34,6 +34,7 @@ WAYS = {
     "recursion": "return predict(table)",
     "interrupt": "raise KeyboardInterrupt",
     "hang": "time.sleep(1000)",
+    "stop": "os.kill(os.getpid(), 19)",
 }
 CODE = """
 import ctypes, os, sys, time
@@ -83,7 +84,7 @@ def tried(folder, name, way, spread, *, early):
     options = ["--python-path", ".", "-m", "occlusion", *spread, "-j", "2"]
     limit = ["--open-timeout", "3"]
     if way.startswith("time.sleep") and not early:
-        options = [*options[:4], "--backend", "loky", "-j", "2", "--row-timeout", "1"]
+        limit += ["--row-timeout", "1"]
     rooms = folder / f"rooms-{name}"
     rooms.mkdir()
     done = subprocess.run(

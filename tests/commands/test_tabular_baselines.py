@@ -139,6 +139,20 @@ def test_many_baselines_are_asked_to_a_precision_alike_in_any_chunks(run, tmp_pa
 
 
 @pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("kernel-shap", "a mask is asked on one of them"),
+        ("kernel-shap:rows=all", "the row is compared with each"),
+        ("lime:space=baseline", "the row is compared with each"),
+    ],
+)
+def test_the_note_on_many_baselines_is_of_the_options(run, cancer, method, said):
+    base = ("tabular", cancer.model, cancer.data, "--id-column", "id", "-m", method)
+    done = run(*base, "-b", "sample:k=3", "--rows", "0:1", "-n", "16", "-r", "2")
+    assert (done.code, f"baseline: 3 rows; {said}" in done.err) == (0, True), done.err
+
+
+@pytest.mark.parametrize(
     ("method", "code"),
     [("kernel-shap", 0), ("permutation", 0), ("occlusion", 1), ("lime:space=baseline", 1)],
 )

@@ -4,10 +4,11 @@ import itertools
 
 import numpy as np
 
-from xplain_cli.baselines.generators import Generator, KernelJudge, Rates, SamplePairs
+from xplain_cli.baselines.generators import Generator, Rates, SamplePairs
 from xplain_cli.baselines.learned_file import LearnedFile
+from xplain_cli.baselines.learned_judges import KernelJudge
 
-RATES = Rates(0.99, 0.97, 0.25, 100)
+RATES = Rates(0.99, 0.97, 0.25, 100, 0.98)
 
 
 def random_weights(form, outputs, seed=0, hidden=8):

@@ -56,7 +56,7 @@ def test_a_training_is_the_same_whenever_it_is_killed(run, tmp_path, files, monk
     monkeypatch.setattr(
         jobs.baselines,
         "_recipe",
-        lambda training, examples: jobs.baselines.replace(recipe(training, examples), every=10),
+        lambda *words, **more: jobs.baselines.replace(recipe(*words, **more), every=10),
     )
     keep, count = jobs.baselines.write_atomically, []
 
@@ -133,15 +133,78 @@ def test_what_cannot_be_trained_is_refused_with_the_way_out(run, tmp_path, files
     forest = RandomForestClassifier(3, random_state=0).fit(numbers, rows["c"])
     (tmp_path / "f.pkl").write_bytes(pickle.dumps(forest))
     (tmp_path / "r.pkl").write_bytes(pickle.dumps(Ridge().fit(numbers, rows["a"])))
+    rows.head(7).to_csv(tmp_path / "few.csv", index=False)
     (tmp_path / "t.txt").write_text("a text\nanother\n" * 20)
     for words, said in (
         (("f.pkl", "n.csv", "-o", "G.xplain"), "take -b nearest"),
         (("r.pkl", "n.csv", "-o", "G.xplain"), "has no classes"),
+        (
+            ("m.pkl", "few.csv", "-o", "G.xplain"),
+            "few.csv: too few rows to learn from: 7; give DATA",
+        ),
         (("m.pkl", "d.csv"), "where to?"),
         ((), "no MODEL"),
     ):
         done = run(*TRAIN, *words)
-        assert done.code == 2
+        assert done.code == (3 if "few" in said else 2)
         assert said in done.err
+        assert "--background" not in done.err
     assert "train what?" in run("baselines", "train").err
     assert not (tmp_path / "G.xplain").exists()
+
+
+def test_private_rows_stay_out_of_the_file(run, tmp_path, files):
+    rows, _ = files
+    words = (*TRAIN, "m.pkl", "d.csv", "--steps", "2", "-q")
+    for name, more in (("G.xplain", ()), ("P.xplain", ("--no-values",))):
+        assert run(*words, "-o", name, *more).code == 0
+    plain, private = (read_learned(str(tmp_path / name)) for name in ("G.xplain", "P.xplain"))
+    assert plain.samples is not None
+    assert private.samples is None
+    seen = plain.space.rows(plain.samples.vectors, rows.head(len(plain.samples.vectors)))
+    held = {tuple(row) for row in rows[["b", "c"]].itertuples(index=False)}
+    assert {tuple(row) for row in seen[["b", "c"]].itertuples(index=False)} <= held
+    told = run("baselines", "show", "P.xplain")
+    assert "pairs     none: it was trained with --no-values" in told.out
+    assert "pair 1" not in told.out
+    for one, other in zip(plain.generator.weights, private.generator.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_torch_program_is_trained_for(run, tmp_path):
+    """Pictures of a torch.export file: trained, shown, used; its class is what torch says."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 60, (90, 6, 5, 3)).astype(np.uint8)
+    bright = rng.integers(0, 3, 90)
+    for i, channel in enumerate(bright.tolist()):
+        pixels[i, ..., channel] += 150
+    net = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 3))
+    with torch.no_grad():
+        net[2].weight.copy_(8 * torch.eye(3))
+        net[2].bias.zero_()
+    many = [{0: torch.export.Dim("n", min=2, max=512)}]
+    program = torch.export.export(net, (torch.zeros(2, 3, 6, 5),), dynamic_shapes=many)
+    torch.export.save(program, tmp_path / "m.pt2")
+    np.save(tmp_path / "p.npy", pixels)
+    (tmp_path / "names.txt").write_text("red\ngreen\nblue\n")
+    form = ("--rescale", "1/255", "--layout", "NCHW", "--class-names", "names.txt")
+    refused = run(*TRAIN, "m.pt2", "p.npy", *form[:-2], "-o", "G.xplain", "-q")
+    assert "name them with --class-names" in refused.err
+    done = run(*TRAIN, "m.pt2", "p.npy", *form, "--steps", "20", "-o", "G.xplain", "-q")
+    assert done.code == 0, done.err
+    learned = read_learned(str(tmp_path / "G.xplain"))
+    assert learned.space.form.shape == (6, 5, 3)
+    assert sum(learned.generator.known) == 72  # of 90, a fifth is held out
+    assert min(learned.generator.known) > 0
+    used = run(
+        *("image", "m.pt2", "p.npy", *form, "-m", "occlusion", "-b", "ganmex=G.xplain", "-q"),
+        *("--segmenter", "grid", "--segments", "4", "-t", "predicted:vs:runner-up"),
+    )
+    assert used.code == 0, used.err
+    lines = rows_of(tmp_path / "xplain-out" / "stability.csv")
+    assert len(lines) == 90
+    assert {line["baseline_origin"] for line in lines} == {"made of the picture"}

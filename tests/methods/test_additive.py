@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from xplain_cli.methods.additive import fit_additive, level_sums
+from xplain_cli.features import Draw
+from xplain_cli.methods.additive import count_parts, fit_additive, level_sums
+from xplain_cli.methods.requests import Pool
 
 LEVELS = (4, 3, 1, 2)
 
@@ -28,6 +30,30 @@ def test_a_sum_over_features_is_found_whole(repeats, rng):
     assert got.residuals.std() < 0.03 * outputs.std()
     for table in got.tables[:, 0]:
         assert contrasts(table, LEVELS) == pytest.approx(contrasts(effects, LEVELS), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("columns", "parts"), [(1, 8), (10, 8), (25, 8), (26, 4), (30, 4), (100, 2), (103, 1), (500, 1)]
+)
+def test_bins_have_as_many_parts_as_a_tenth_of_the_draws_allow(columns, parts):
+    found = count_parts((4,) * columns, np.ones(columns, dtype=bool), 8192)
+    assert found.tolist() == [parts] * columns
+
+
+def test_only_numbers_have_parts():
+    assert count_parts((4, 9), np.array([True, False]), 8192).tolist() == [8, 1]
+
+
+def test_what_changes_inside_bins_is_found_by_parts(rng):
+    codes, parts = drawn(rng, (4, 3), 4096), rng.integers(0, 8, (2, 4096)).astype(np.uint8)
+    parts[1] = 0  # categories have none
+    outputs = (codes[0] + parts[0] / 8.0 + codes[1])[:, None]
+    shares = (np.full(4, 0.25), np.full(3, 1 / 3))
+    left = [
+        Pool(Draw(codes, None, told), outputs, 4, shares).stand_in.residuals.std()
+        for told in (np.zeros_like(parts), parts)
+    ]
+    assert left[1] < 0.2 * left[0]
 
 
 def test_outputs_that_bins_do_not_explain_stay_as_they_are():

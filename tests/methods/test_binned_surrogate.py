@@ -138,18 +138,29 @@ def test_repeats_have_the_pooled_weights_as_their_mean(rng):
     assert got.repeats.mean(axis=0) == pytest.approx(got.weights, abs=1e-12)
 
 
-def test_an_interaction_has_the_weights_of_the_weighted_fit_of_many_draws(rng):
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda t: np.tanh(t["x0"] * t["x1"] + t["x2"]),
+        lambda t: t["x0"] + np.abs(t["x1"]),  # which the stand-in knows, inside bins as well
+    ],
+    ids=["interaction", "inside bins"],
+)
+def test_weights_and_fit_are_those_of_the_weighted_fit_of_many_draws(model, rng):
     table = frame(rng)
     law = law_of(table, Lime(kernel_width=0.6))
-    model = lambda t: np.tanh(t["x0"] * t["x1"] + t["x2"])  # noqa: E731
     method = Lime(kernel_width=0.6)
     got = explain(method, law, table.head(3), model, samples=4096, repeats=8)
     draw, rows = law.draw(1 << 16, [(7,)])
     for i, own in enumerate(law.split(table.head(3)).codes):
         match = draw.codes == own[:, None]
         weights = np.exp(-(~match).sum(axis=0) / (2 * 0.6**2))
-        slopes, _ = weighted_ridge(match.T, model(rows), weights, 0)
+        values = model(rows).to_numpy()
+        slopes, level = weighted_ridge(match.T, values, weights, 0)
         assert got.weights[i, 0] == pytest.approx(slopes, abs=0.01)
+        missed = weights @ (values - level - match.T @ slopes) ** 2
+        spread = weights @ (values - weights @ values / weights.sum()) ** 2
+        assert got.local_r2[i, 0] == pytest.approx(1 - missed / spread, abs=0.02)
 
 
 @pytest.mark.parametrize("unit", [2.0**-80, 2.0**80])

@@ -13,7 +13,12 @@ WIDTH = 1.5
 def pool_of(rng, n=3, total=1 << 14, repeats=4):
     shares = [rng.dirichlet(np.ones(3)) for _ in range(n)]
     codes = np.stack([rng.choice(3, total, p=share) for share in shares]).astype(np.int8)
-    return Pool(Draw(codes, np.ones((0, total))), np.zeros((total, 1)), repeats, tuple(shares))
+    return Pool(
+        Draw(codes, np.ones((0, total)), np.zeros_like(codes)),
+        np.zeros((total, 1)),
+        repeats,
+        tuple(shares),
+    )
 
 
 def test_means_and_weight_are_those_of_weighted_draws(rng):
@@ -36,23 +41,38 @@ def test_a_feature_with_one_level_is_always_matched(rng):
     codes = pool.draw.codes.copy()
     codes[1] = 0
     shares = (pool.frequencies[0], np.ones(1), pool.frequencies[2])
-    laws = row_laws(np.array([[0, 0, 0]]), Pool(Draw(codes, None), pool.outputs, 4, shares), WIDTH)
+    laws = row_laws(
+        np.array([[0, 0, 0]]), Pool(Draw(codes, None, 0 * codes), pool.outputs, 4, shares), WIDTH
+    )
     assert (laws.tilted[0, 1], laws.contrasted[0, 1]) == (1, False)
 
 
 @pytest.mark.parametrize("n", [3, 70, 300])
 def test_a_pass_gives_the_sums_of_a_plain_loop(n, rng):
     pool = pool_of(rng, n, total=512)
-    own = rng.integers(0, 3, n).astype(np.int8)
+    rows = rng.integers(0, 3, (2, n)).astype(np.int8)
     width = 0.75 * np.sqrt(n)
     draws = Draws(pool, width)
-    laws = row_laws(own[None].astype(np.int64), pool, width)
-    weights = draws.weights(own, float(laws.log_weight[0]))
-    match = pool.draw.codes == own[:, None]
-    plain = np.exp(-(~match).sum(axis=0) / (2 * width**2) - laws.log_weight[0])
-    assert weights == pytest.approx(plain, rel=1e-5)
-    both = np.stack([weights, weights * rng.normal(size=512).astype(np.float32)])
-    got = draws.matched_sums(both)
-    for r in range(4):
-        at = slice(128 * r, 128 * (r + 1))
-        assert got[r] == pytest.approx(both[:, at] @ match[:, at].T / 128, abs=1e-5)
+    laws = row_laws(rows.astype(np.int64), pool, width)
+    weights = draws.weights(rows, laws.log_weight)
+    both = np.stack([weights, weights * rng.normal(size=512).astype(np.float32)], axis=1)
+    got = draws.matched_sums(rows, both)
+    for i, own in enumerate(rows):
+        match = pool.draw.codes == own[:, None]
+        plain = np.exp(-(~match).sum(axis=0) / (2 * width**2) - laws.log_weight[i])
+        assert weights[i] == pytest.approx(plain, rel=1e-5)
+        for r in range(4):
+            at = slice(128 * r, 128 * (r + 1))
+            assert got[i, r] == pytest.approx(both[i][:, at] @ match[:, at].T / 128, abs=1e-5)
+
+
+def test_what_draws_say_of_a_row_does_not_depend_on_its_neighbours(rng):
+    pool = pool_of(rng, 70, total=512)
+    rows = rng.integers(0, 3, (5, 70)).astype(np.int8)
+    laws, draws = row_laws(rows.astype(np.int64), pool, 6.0), Draws(pool, 6.0)
+    weights = draws.weights(rows, laws.log_weight)
+    sums = draws.matched_sums(rows, weights[:, None])
+    for i in range(5):
+        alone = draws.weights(rows[[i]], laws.log_weight[[i]])
+        assert np.array_equal(alone[0], weights[i])
+        assert np.array_equal(draws.matched_sums(rows[[i]], alone[:, None])[0], sums[i])

@@ -15,7 +15,7 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -70,6 +70,20 @@ def test_skops_files_open_without_a_flag_and_predict_the_same(tmp_path, model):
     wide = np.column_stack([-answer, answer]) if answer.ndim == 1 else answer
     assert (loaded.columns, signature.outputs) == (("a", "b", "c"), ("no", "yes"))
     assert np.array_equal(loaded.bind(signature).predict(TABLE), wide)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [HistGradientBoostingClassifier(max_iter=3), SGDClassifier(loss="squared_hinge")],
+    ids=lambda model: type(model).__name__,
+)
+def test_losses_of_several_classes_open(tmp_path, model):
+    """The loss of several classes has no base with the others, and no call in pickles."""
+    model.fit(TABLE, np.arange(60) % 3)
+    loaded = opened(tmp_path, model)
+    signature = loaded.settle(TABLE)
+    answer = getattr(model, signature.response)(TABLE)
+    assert np.array_equal(loaded.bind(signature).predict(TABLE), answer)
 
 
 @pytest.mark.parametrize("package", ["xgboost", "lightgbm", "catboost"])

@@ -84,20 +84,58 @@ def test_a_row_that_exits_its_worker_is_one_failed_record(harmful):
     ]
 
 
-@pytest.mark.parametrize("backend", ["loky", "auto"])
-def test_a_row_that_hangs_is_one_failed_record(harmful, backend):
-    options = ("--row-timeout", "1.5", "--backend", backend, "-j", "2")
-    done, lines = harmful("time.sleep(600)", *options)
-    assert done.code == 4, done.err
+@pytest.mark.parametrize("backend", ["serial", "threads", "loky", "auto"])
+def test_a_row_that_hangs_is_one_failed_record(harmful, tmp_path, backend):
+    """In a room of threads the others die with it, and are asked again."""
+    spread = ("--backend", backend, "-j", "2", "--max-failed", "1")
+    done, lines = harmful("time.sleep(600)", "--row-timeout", "1.5", *spread)
+    assert done.code == 0, done.err
+    bad = [line for line in lines if line["status"] == "failed"]
+    assert [line["error"] for line in bad] == ["a model call took more than 1.5 s (--row-timeout)"]
+    harmful("pass", "--backend", "serial", out="whole")
+    whole = rows_of(tmp_path / "whole" / "stability.csv")
+    for line in (*lines, *whole):
+        del line["run_id"]  # the code of the model is not the same
+    assert [a for a, b in zip(lines, whole, strict=True) if a != b] == bad
+
+
+def test_many_short_calls_in_threads_take_no_ones_time(harmful):
+    """The limit is that of a call: a chunk takes eight of them, and two threads take turns."""
+    held = "pass\n    time.sleep(0.2)"
+    done, lines = harmful(held, "--row-timeout", "1.2", "--backend", "threads", "-j", "2")
+    assert (done.code, len(lines)) == (0, 60), done.err
+
+
+def test_a_row_that_stops_its_process_is_one_failed_record(harmful):
+    """A stopped process answers no signal but SIGKILL, so that no timer ends it."""
+    options = ("--row-timeout", "2", "--backend", "serial", "--max-failed", "1")
+    done, lines = harmful("os.kill(os.getpid(), signal.SIGSTOP)", *options)
+    assert done.code == 0, done.err
     assert [line["error"] for line in lines if line["error"]] == [
-        "a model call took more than 1.5 s (--row-timeout)"
+        "the process of the model stopped itself on this row"
     ]
 
 
-def test_a_time_limit_needs_processes(harmful, run, cancer):
-    done = run("tabular", cancer.model, cancer.data, "--row-timeout", "1", "--backend", "serial")
-    assert done.code == 2
-    assert "--row-timeout needs processes" in done.err
+def test_a_row_that_eats_memory_is_one_failed_record(harmful, monkeypatch):
+    """Code of the user is not confined, but what it takes is looked at."""
+    monkeypatch.setattr("xplain_cli.workers.rooms._machine_bytes", lambda: 3 << 29)
+    harm = "x = [b'x' * (1 << 28) for _ in range(8)]; time.sleep(600)"
+    done, lines = harmful(harm, "--backend", "serial", "--max-failed", "1")
+    assert done.code == 0, done.err
+    assert [line["error"] for line in lines if line["error"]] == [
+        "the process of the model took 1.21 GB of memory and wanted more on this row"
+    ]
+
+
+def test_a_time_limit_holds_for_the_pool_as_well(run, cancer, tmp_path):
+    (tmp_path / "mortal.py").write_text(
+        "import time\n"
+        "def predict(table):\n"
+        "    if len(table) > 256:\n        time.sleep(600)\n"
+        "    return table['mean radius'].to_numpy()\n"
+    )
+    done = run("tabular", "mortal:predict", cancer.data, *SMALL, "--row-timeout", "1")
+    assert (done.code, "a model call took more than 1 s (--row-timeout)" in done.err) == (3, True)
 
 
 def test_workers_that_die_of_every_row_end_the_run(run, cancer, tmp_path, monkeypatch):

@@ -13,6 +13,13 @@ def test_top_members_are_the_k_largest():
     assert top_members(np.array([3.0, 1.0, 2.0]), 2).tolist() == [True, False, True]
 
 
+def test_the_few_largest_of_many_are_found_alike(rng):
+    sizes = rng.random((3, 4, 200))
+    few, sorted_ = top_members(sizes, 5), np.sort(sizes, axis=-1)
+    assert np.array_equal(few, sizes >= sorted_[..., [-5]])
+    assert np.array_equal(top_members(sizes, 40), sizes >= sorted_[..., [-40]])
+
+
 def test_top_one_is_the_largest():
     assert top_members(np.array([[3.0, 5.0, 2.0]]), 1).tolist() == [[False, True, False]]
 

@@ -1,5 +1,6 @@
 """Every word that an output prints is explained, once, in the docs as on the page."""
 
+import json
 import re
 from html import unescape
 from pathlib import Path
@@ -37,6 +38,13 @@ def unknown(names):
     return missing
 
 
+def labels_of(page):
+    """Return the heads of columns and the labels of a page, and what a SHA-256 is of."""
+    found = re.findall(r"<(?:th scope=\"col\"[^>]*|dt)>(.*?)</", page.read_text(encoding="utf-8"))
+    told = {unescape(re.sub("<.*?>", "", label)) for label in found} - {"\u2212 / +", ""}
+    return {label.removeprefix("SHA-256 of ") for label in told}
+
+
 def columns_of(folder):
     return {name for path in folder.glob("*.csv") for name in pd.read_csv(path, nrows=1).columns}
 
@@ -65,6 +73,8 @@ def test_the_columns_and_files_of_a_run_of_each_modality_are_explained(
     folders = [tmp_path / "out", *(tmp_path / "out" / name for name in baseline)]
     for folder in folders:
         assert unknown(columns_of(folder)) == []
+        for manifest in folder.glob("manifest.json"):  # a comparison of runs has none of its own
+            assert unknown(json.loads(manifest.read_text(encoding="utf-8"))) == []
         names = {path.name for path in folder.iterdir()} - set(baseline)
         assert unknown(names - {"parts", "pool", "run.json"}) == []
 
@@ -108,6 +118,19 @@ def test_the_page_explains_what_it_prints(run, cancer):
     plain = {unescape(re.sub("<.*?>", "", head)) for head in heads} - {"\u2212 / +"}
     assert unknown(plain) == []
     assert {find_term(name) for name in plain} <= set(told)
+
+
+def test_the_labels_of_the_pages_of_one_run_of_two_and_of_several_are_explained(run, cancer):
+    words = ("tabular", cancer.model, cancer.data, *SMALL, "--rows", "0:4")
+    for seed in ("1", "2"):
+        assert run(*words, "--seed", seed, "-o", seed, "--report", f"{seed}.html").code == 0
+    assert run("diff", "1", "2", "-o", "d").code == 0
+    several = ("-m", "kernel-shap", "-b", "mean", "-b", "median", "-o", "s", "--report", "s.html")
+    assert run(*words, *several).code == 0
+    for page in ("1.html", "s.html", "d/diff.html"):
+        named = {"model", "data", "background", "weights.csv", "mean", "median"}
+        assert len(labels_of(Path(page)) - named) > 3
+        assert unknown(labels_of(Path(page))) == []
 
 
 def test_the_docs_hold_the_same_glossary():

@@ -1,5 +1,7 @@
 """What a terminal shows of an explanation: bars on one scale, texts, pictures."""
 
+import sys
+
 import pytest
 from PIL import Image
 from rich.cells import cell_len
@@ -23,7 +25,11 @@ def text(line):
     return "".join(one.text for one in line)
 
 
-@pytest.mark.parametrize("canvas", [WIDE, PLAIN])
+NARROW = Canvas(columns=60, colour=False, blocks=True)
+LEAST = Canvas(columns=40, colour=False, blocks=True)
+
+
+@pytest.mark.parametrize("canvas", [WIDE, PLAIN, NARROW, LEAST])
 def test_bars_stand_under_each_other_whatever_the_names(canvas):
     lines = screen.bars(STEPS, canvas)
     assert len({cell_len(line[0].text) for line in lines}) == 1
@@ -76,6 +82,16 @@ def test_a_picture_is_two_pixels_a_cell(tmp_path):
 def test_what_is_drawn_cannot_steer_the_terminal(capsys):
     Console().draw([(Span("a\x1b[2J", "up"),)])
     assert capsys.readouterr().out == "a\\x1b[2J\n"
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_an_arabic_name_turns_no_figure_on_a_terminal_and_a_file_has_no_mark(
+    capsys, monkeypatch, watched
+):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: watched)
+    Console().draw([(Span("\u2068\u062c\u062f\u2069 +0.5"),)])
+    name = "\u2068\u062c\u062f\u2069" if watched else "\u062c\u062f"
+    assert capsys.readouterr().out == f"{name} +0.5\n"
 
 
 def test_what_joins_letters_of_a_script_or_an_emoji_stays(capsys):

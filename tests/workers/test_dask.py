@@ -2,10 +2,14 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
+from running import environment, rows_of
 
 from xplain_cli.workers.dask import differing
 
@@ -74,6 +78,65 @@ def test_a_killed_worker_costs_nothing(cluster, run, cancer, tmp_path):
     assert done.code == 0, done.err
     assert struck[0] not in pids(cluster)
     assert bytes_of(tmp_path / "there") == bytes_of(tmp_path / "here")
+
+
+HANGS = """
+import os, time
+def predict(table):
+    with open(MET, "a") as file:
+        file.write(f"{os.getpid()}\\n")
+    if len(table) == 32 and (table["mean radius"] == 13.08).any():
+        time.sleep(600)
+    return table["mean radius"].to_numpy()
+"""
+
+
+def is_there(pid):
+    return Path(f"/proc/{pid}").exists()
+
+
+@pytest.fixture
+def hanging(cancer, tmp_path):
+    """A model that hangs on one row of the first 60, and a file of the processes it was in."""
+    met = tmp_path / "met"
+    (tmp_path / "hangs.py").write_text(HANGS.replace("MET", repr(str(met))))
+    own = ("--drop-columns", "id", "--python-path", tmp_path, "--chunk-rows", "8")
+    command = ("tabular", "hangs:predict", cancer.data, "-m", "occlusion", *own)
+    return command, lambda: sorted(set(map(int, met.read_text().split()))) if met.exists() else []
+
+
+def test_a_row_that_hangs_on_a_cluster_is_one_failed_record(cluster, run, hanging, tmp_path):
+    command, met = hanging
+    done = run(*command, *on(cluster), "--row-timeout", "1", "--max-failed", "1", "-o", "out")
+    assert done.code == 0, done.err
+    lines = rows_of(tmp_path / "out" / "stability.csv")
+    assert [line["error"] for line in lines if line["error"]] == [
+        "a model call took more than 1 s (--row-timeout)"
+    ]
+    deadline = time.monotonic() + 2
+    while any(map(is_there, met())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [pid for pid in met() if is_there(pid)] == []
+
+
+def test_a_job_that_is_interrupted_leaves_no_room_on_the_cluster(cluster, hanging, tmp_path):
+    """The model of its row hangs there, so that the room would never have ended by itself."""
+    command, met = hanging
+    words = [sys.executable, "-m", "xplain_cli", *map(str, (*command, *on(cluster), "-o", "out"))]
+    with subprocess.Popen(
+        words, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not list((tmp_path / "out" / "parts").glob("*.npz")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130, process.stderr.read()
+    deadline = time.monotonic() + 3
+    while any(map(is_there, met())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(met()) > 1
+    assert [pid for pid in met() if is_there(pid)] == []
 
 
 def test_no_scheduler_is_said(run, cancer, monkeypatch):

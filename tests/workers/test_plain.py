@@ -1,7 +1,9 @@
 """Plain values as bytes and back; anything else is refused on both sides."""
 
+import json
 import math
 import pickle
+import struct
 from dataclasses import replace
 
 import numpy as np
@@ -54,6 +56,29 @@ def test_an_array_comes_back(array):
 def test_a_number_of_numpy_keeps_its_kind():
     found = decode(encode((np.float32(0.1), np.int8(3))))
     assert [type(one) for one in found] == [np.float32, np.int8]
+
+
+def message(tree, *arrays):
+    """Return a message as anybody could write it."""
+    text = json.dumps([[len(one) for one in arrays], tree]).encode()
+    return b"".join([struct.pack("=Q", len(text)), text, *arrays])
+
+
+def test_a_message_does_not_grow_when_it_is_read():
+    """Bytes that stand once and are named again and again would fill the memory."""
+    array = ["array", "<f8", [2], 0]
+    assert decode(message(array, bytes(16))).shape == (2,)
+    for again in (["tuple", [array, array]], ["tuple", [["bytes", 0], ["bytes", 0]]]):
+        with pytest.raises(MessageError, match="KeyError"):
+            decode(message(again, bytes(16)))
+
+
+def test_a_long_text_is_no_message(monkeypatch):
+    data = message(["tuple", [["tuple", []]] * 100])
+    assert len(decode(data)) == 100
+    monkeypatch.setattr("xplain_cli.workers.plain._LONGEST_TEXT", 1000)
+    with pytest.raises(MessageError):
+        decode(data)
 
 
 def test_not_a_number_comes_back():

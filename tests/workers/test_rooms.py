@@ -1,5 +1,6 @@
 """Rooms: what a model cannot do from within one, how it may end, and what the tool then says."""
 
+import ctypes
 import os
 import pickle
 import signal
@@ -26,7 +27,7 @@ from xplain_cli.workers.rooms import Walls, described, ending, open_rooms
 pytestmark = pytest.mark.skipif(
     not LINUX or not landlock_version(), reason="needs a kernel with Landlock"
 )
-ENDLESS = {"hang", "hang and hold", "say what is no answer"}
+ENDLESS = {"hang", "hang and hold", "say what is no answer", "say that it is large", "stop itself"}
 
 
 @pytest.fixture
@@ -63,14 +64,39 @@ def children():
     return found
 
 
+@pytest.fixture
+def shared():
+    """A piece of memory of this process's that others may attach by its number."""
+    libc = ctypes.CDLL(None)
+    libc.shmat.restype = ctypes.c_void_p
+    number = libc.shmget(0, 4096, 0o1600)
+    place = libc.shmat(number, None, 0)
+    yield number, lambda: (ctypes.string_at(place, 8), libc.shmctl(number, 2, bytes(128)))
+    libc.shmctl(number, 0, None)
+
+
+@pytest.fixture
+def listener(outside):
+    """Somebody who listens under a name of no file."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"\0xplain-test-{outside[1].getsockname()[1]}")
+        server.listen()
+        server.settimeout(0.05)
+        yield server
+
+
 @pytest.mark.parametrize("name", PAYLOADS)
-def test_confinement_alone_holds_where_the_door_is_open(tmp_path, outside, monkeypatch, name):
+def test_confinement_alone_holds_where_the_door_is_open(
+    tmp_path, outside, shared, listener, monkeypatch, name
+):
     place, server = outside
+    segment, held = shared
+    priority, processors = os.getpriority(os.PRIO_PROCESS, 0), os.sched_getaffinity(0)
     monkeypatch.setattr(own_rooms, "FOLDER_BYTES", 1 << 26)
     monkeypatch.setattr(own_rooms, "_machine_bytes", lambda: 2 << 30)
     port = server.getsockname()[1]
     path = harmful_pickle(
-        tmp_path / "harm.pkl", name, mark=place, secret=place / "secret", port=port
+        tmp_path / "harm.pkl", name, mark=place, secret=place / "secret", port=port, shared=segment
     )
     before, processes = state(place), children()
     walls = Walls(sources=(str(path),), open_seconds=1.0 if name in ENDLESS else 20.0)
@@ -80,14 +106,18 @@ def test_confinement_alone_holds_where_the_door_is_open(tmp_path, outside, monke
             load_in(rooms, recipe)
             ended = "opened"  # what it tried failed without an error, as of the C library
         except RefusedError as error:
-            ended = "refused" if str(path) in str(error) else str(error)
-        assert rooms.folder.is_dir()
+            through = str(path) not in str(error) or "GOT THROUGH" in str(error)
+            ended = str(error) if through else "refused"
     assert ended in {"refused", "opened"}
     assert (ended == "refused") or name not in ENDS
     assert state(place) == before
     assert not Path("/dev/shm/xplain-mark").exists()  # noqa: S108 - a payload names it
-    with pytest.raises(TimeoutError):
-        server.accept()
+    for one in (server, listener):
+        with pytest.raises(TimeoutError):
+            one.accept()
+    assert held() == (bytes(8), 0)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == priority
+    assert os.sched_getaffinity(0) == processors
     assert not rooms.folder.exists()
     assert children() == processes
 
@@ -317,6 +347,63 @@ def twice(rows):
         os.fork()  # and both go on
     return np.asarray(rows, dtype=float)[:, 0] * 2
 """
+
+
+FORGING = """
+import io, zipfile
+import numpy as np
+from xplain_cli.runs import parts
+from xplain_cli.workers import room
+
+honest = room.pack
+def members(data):
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {{name: archive.read(name) for name in archive.namelist()}}
+def archive(found, how=zipfile.ZIP_STORED):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", how) as made:
+        for name, data in found.items():
+            made.writestr(name, data)
+    return file.getvalue()
+def forged(records, identity):
+    data = honest(records, identity)
+    stability, weights = records.stability, records.weights
+    {forgery}
+room.pack = forged
+def twice(rows):
+    return np.asarray(rows, dtype=float)[:, 0] * 2
+"""
+FORGERIES = {
+    "junk": "return b'PK junk'",
+    "no bytes": "return 7",
+    "other rows": "stability['row'] += 1; return honest(records, identity)",
+    "names of other rows": "stability['row_id'] = 'x'; return honest(records, identity)",
+    "no columns": "del stability['row']; return honest(records, identity)",
+    "more columns": "stability['secret'] = 1; return honest(records, identity)",
+    "too few weights": ("records.lines[0] += 1; return honest(records, identity)"),
+    "another plan": "return honest(records, '0' * 64)",
+    "packed": "return archive(members(data), zipfile.ZIP_DEFLATED)",
+    "a huge array": (
+        "found = members(data); file = io.BytesIO()\n"
+        "    head = {{'descr': '<i8', 'fortran_order': False, 'shape': (1 << 50,)}}\n"
+        "    np.lib.format.write_array_header_1_0(file, head)\n"
+        "    return archive(found | {{'lines.npy': file.getvalue()}})"
+    ),
+    "no text": "return archive(members(data) | {{'weights.columns.npy': b'x'}})",
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_records_that_a_room_forges_are_refused(run, tmp_path, name):
+    forgery = FORGERIES[name].replace("{{", "{").replace("}}", "}")
+    module = f"forging_{sorted(FORGERIES).index(name)}"
+    (tmp_path / f"{module}.py").write_text(
+        FORGING.replace("{forgery}", forgery).replace("{{", "{").replace("}}", "}")
+    )
+    (tmp_path / "d.csv").write_text("a,b\n" + "".join(f"{i},{i % 3}\n" for i in range(3)))
+    options = ("-m", "occlusion", "-b", "zero", "--backend", "serial")
+    done = run("tabular", f"{module}:twice", "d.csv", "--python-path", tmp_path, *options)
+    assert (done.code, "answered what is no answer" in done.err) == (3, True), done.err
 
 
 def test_of_a_room_and_its_copies_one_answers(run, tmp_path):

@@ -16,7 +16,7 @@ from xplain_cli.baselines.pictures import NearestPicture, OtherPicture
 from xplain_cli.baselines.revert import Revert
 from xplain_cli.baselines.sample import Sample
 from xplain_cli.baselines.texts import Deletion, NearestText, Token
-from xplain_cli.errors import well_formed
+from xplain_cli.errors import UsageError, well_formed
 from xplain_cli.specs import build
 
 __all__ = ["BASELINES", "DEFAULTS", "Baseline", "label_of", "open_baseline"]
@@ -58,6 +58,11 @@ DEFAULTS = {"tabular": "median", "text": "deletion", "image": "mean"}
 """What rows are compared with where nobody names a baseline."""
 
 _SPELLINGS = {"color": "colour"}
+_NOT_FOR = {
+    ("text", "ganmex"): "there is no generator of texts; take nearest:class=NAME, which compares"
+    " each text with the nearest one of a class",
+}
+"""Kinds that other modalities have and this one cannot, with what to take instead."""
 
 
 def _short_key(kind: type[Baseline]) -> str | None:
@@ -76,12 +81,15 @@ def open_baseline(modality: str, text: str | None) -> Baseline:
     Raises
     ------
     UsageError
-        Unknown name or setting, with the nearest known ones.
+        Unknown name or setting, with the nearest known ones; or a kind that only others have.
     """
     shelf = BASELINES[modality]
     text = DEFAULTS[modality] if text is None else text
     name, equals, value = text.partition("=")
     name = _SPELLINGS.get(name, name)
+    why = _NOT_FOR.get((modality, name.partition(":")[0]))
+    if why is not None:
+        raise UsageError(f"--baseline {well_formed(text)}: {why}")
     if not equals or ":" in name:
         return build(text, shelf)
     kind = shelf.get(name)

@@ -11,11 +11,7 @@ from numpy.typing import NDArray
 from xplain_cli.baselines.generators import SHARP, strides_of
 from xplain_cli.baselines.vectors import VectorForm
 from xplain_cli.errors import require
-from xplain_cli.seeds import TRAINING, stream
-
-_LARGEST_PLAIN = 16  # pixels of a side, above which pixels must be looked at with their neighbours
-BEGIN, SPLIT, JUDGE, PAIRS = range(4)
-"""What is drawn before the first step."""
+from xplain_cli.seeds import BEGIN, TRAINING, stream
 
 
 @dataclass(frozen=True)
@@ -38,11 +34,18 @@ class TrainingRecipe:
     critic_steps
         Steps of the critic for each of the generator.
     rate
-        Learning rate of Adam.
-    penalty, class_weight, similarity, reconstruction
-        Weights of the losses: the critic's slope, the class, the distance, the way back.
+        Learning rate of Adam, until it falls.
+    fall
+        Share of the steps, the last ones, over which the rate falls to 0.
+    averaging
+        What of the generator's average stays with each step: it is the average that is kept.
+    adversarial, penalty, class_weight, similarity, reconstruction
+        Weights of the losses: the critic's word and its slope, the class, the distance, the way
+        back.
     noise
         Most standard deviation of the noise before the model, of a range of 2.
+    unseen
+        Whether rows are moved to classes too in which the model puts no row.
     """
 
     steps: int = 2000
@@ -52,23 +55,47 @@ class TrainingRecipe:
     hidden: int = 256
     critic_steps: int = 2
     rate: float = 5e-4
+    fall: float = 0.5
+    averaging: float = 0.99
+    adversarial: float = 1.0
     penalty: float = 10.0
     class_weight: float = 5.0
     similarity: float = 18.0
     reconstruction: float = 5.0
     noise: float = 0.5
+    unseen: bool = False
+
+    def rate_at(self, number: int) -> float:
+        """Return the learning rate of a step, from 1."""
+        left = (self.steps - number + 1) / max(self.steps * self.fall, 1)
+        return self.rate * min(1.0, left)
+
+    def kept_at(self, number: int) -> float:
+        """Return what of the average stays at a step: less at first, when there is little of it."""
+        return min(self.averaging, number / (number + 10))
 
 
 def recipe_for(form: VectorForm) -> TrainingRecipe:
-    """Return the recipe for rows of a form: convolutional for pictures above 16 x 16."""
-    if is_convolutional(form):
-        return TrainingRecipe(steps=800, every=50, patience=8, batch=32, hidden=16, critic_steps=1)
-    return TrainingRecipe()
+    """
+    Return the recipe for rows of a form: convolutional for pictures above 16 x 16.
 
-
-def is_convolutional(form: VectorForm) -> bool:
-    """Return whether a generator of such rows looks at pixels with their neighbours."""
-    return form.shape is not None and max(form.shape[:2]) > _LARGEST_PLAIN
+    The critic's slope is 1 by a step of length 1, and a distance is a mean over places: of the
+    places of a long vector such a step reaches more. So the critic's word weighs less there.
+    """
+    adversarial = min(1.0, 8 / form.width**0.5)
+    if not form.is_large:
+        return TrainingRecipe(adversarial=adversarial)
+    return TrainingRecipe(
+        steps=600,
+        every=50,
+        patience=8,
+        batch=32,
+        hidden=16,
+        critic_steps=1,
+        rate=1e-3,
+        averaging=0.98,
+        adversarial=adversarial,
+    )
 
 
 @dataclass(frozen=True)
@@ -81,7 +108,7 @@ class TrainingState:
     step
         Steps that are done.
     arrays
-        Weights, and the moments of Adam.
+        Weights, the moments of Adam, and the average of the generator's weights.
     best
         Weights of the best snapshot; none before the first.
     history
@@ -113,7 +140,7 @@ def _first_weights(shape: tuple[int, ...], draws: np.random.Generator) -> NDArra
 
 def _shapes(form: VectorForm, outputs: int, hidden: int) -> list[tuple[int, ...]]:
     """Return the shapes of the matrices, or kernels, of a generator."""
-    if not is_convolutional(form):
+    if not form.is_large:
         widths = [form.width + outputs, hidden, hidden, hidden, form.width]
         return list(itertools.pairwise(widths))
     channels = form.shape[2] if form.shape else 1
@@ -122,7 +149,7 @@ def _shapes(form: VectorForm, outputs: int, hidden: int) -> list[tuple[int, ...]
 
 
 def _critic_shapes(form: VectorForm, hidden: int) -> list[tuple[int, ...]]:
-    if not is_convolutional(form) or form.shape is None:
+    if not form.is_large or form.shape is None:
         return [(form.width, hidden), (hidden, hidden), (hidden, 1)]
     height, width, channels = form.shape
     for _ in range(3):
@@ -144,7 +171,8 @@ def first_state(form: VectorForm, outputs: int, recipe: TrainingRecipe, seed: in
             width = shape[1] if len(shape) == 2 else shape[0]
             arrays[f"{part}{2 * i + 1}"] = np.zeros(width, np.float32)
     moments = {f"{name}.{m}": np.zeros_like(arrays[name]) for name in arrays for m in ("m", "v")}
-    return TrainingState(0, arrays | moments)
+    average = {f"a{name[1:]}": arrays[name].copy() for name in arrays if name[0] == "g"}
+    return TrainingState(0, arrays | moments | average)
 
 
 class Adversaries:
@@ -156,6 +184,8 @@ class Adversaries:
         self.form, self.recipe = form, recipe
         self.numbers = self.tensor(form.is_number)
         self.parts: dict[str, list[Any]] = {"g": [], "d": []}
+        count = sum(1 for name in state.arrays if name[0] == "a")
+        self.average = [self.tensor(state.arrays[f"a{i}"].copy()) for i in range(count)]
         self.optimisers: dict[str, Any] = {}
         for part, held in self.parts.items():
             count = sum(1 for name in state.arrays if name[0] == part and "." not in name)
@@ -177,8 +207,8 @@ class Adversaries:
         return self.torch.from_numpy(np.ascontiguousarray(values))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return weights and moments as arrays of their own."""
-        found = {}
+        """Return weights, moments and averages as arrays of their own."""
+        found = {f"a{i}": one.numpy().copy() for i, one in enumerate(self.average)}
         for part, held in self.parts.items():
             for i, tensor in enumerate(held):
                 moments = self.optimisers[part].state[tensor]
@@ -242,9 +272,16 @@ class Adversaries:
                 made = self.torch.nn.functional.leaky_relu(made, 0.1)
         return made
 
-    def taken(self, part: str, loss: Any) -> None:
+    def averaged(self, number: int) -> None:
+        """Take the generator of a step into the average."""
+        kept = self.recipe.kept_at(number)
+        for mean, own in zip(self.average, self.parts["g"], strict=True):
+            mean.mul_(kept).add_(own.detach(), alpha=1 - kept)
+
+    def taken(self, part: str, loss: Any, number: int) -> None:
         """Go a step down a loss."""
         held, adam = self.parts[part], self.optimisers[part]
+        adam.param_groups[0]["lr"] = self.recipe.rate_at(number)
         for tensor, slope in zip(held, self.torch.autograd.grad(loss, held), strict=True):
             tensor.grad = slope
         adam.step()

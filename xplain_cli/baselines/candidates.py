@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import numpy as np
 
 from xplain_cli.baselines.assignment import NO_CLASS, Ask, Assigned
-from xplain_cli.errors import RefusedError, UsageError, XplainError
+from xplain_cli.errors import LostRowError, RefusedError, UsageError, XplainError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.models import Model
 from xplain_cli.models.batches import count, predict_fixed, take
@@ -168,13 +168,13 @@ def nearest_members(members: Members, rows: Any, classes: IntArray) -> tuple[Int
 
     Raises
     ------
-    RefusedError
+    LostRowError
         No member may stand in for a row.
     """
     best, far = np.empty(len(classes), dtype=np.int64), np.empty(len(classes))
     for i, (places, apart) in enumerate(members.distances(rows, classes)):
         if not len(places):
-            raise RefusedError(members.lonely(int(classes[i])))
+            raise LostRowError(members.lonely(int(classes[i])))
         at = int(apart.argmin())
         best[i], far[i] = places[at], apart[at]
     return best, far

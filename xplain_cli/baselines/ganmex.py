@@ -130,7 +130,7 @@ class _Named:
                 " give the same --class-names and --model-output"
             )
         wanted = None if self.class_ is None else class_index(self.class_, classes, _INSTEAD)
-        if wanted is not None and not learned.generator.known[wanted]:
+        if wanted is not None and not learned.generator.aims[wanted]:
             raise RefusedError(_unknown(classes[wanted]))
         return learned, wanted
 
@@ -158,7 +158,7 @@ def _unknown(name: str) -> str:
 
 def _checked(generator: Generator, outputs: Sequence[str], classes: IntArray) -> None:
     """Refuse classes that the generator never saw."""
-    lacking = [k for k in np.unique(classes).tolist() if not generator.known[k]]
+    lacking = [k for k in np.unique(classes).tolist() if not generator.aims[k]]
     if lacking:
         raise LostRowError(_unknown(outputs[lacking[0]]))
 

@@ -3,82 +3,18 @@
 Both are computed in blocks of one size, so that nothing of a row depends on the rows beside it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from xplain_cli.baselines.convolution import BLOCK, FEW, convolved, in_blocks
+from xplain_cli.baselines.learned_judges import LearnedJudge
 from xplain_cli.baselines.vectors import VectorForm
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 
 SHARP = 3.0
 """What the category of a row has over the others before the generator adds its word."""
-
-_BLOCK, _FEW = 64, 4  # rows; pictures that are convolved
-
-
-def _in_blocks(
-    work: Callable[[FloatArray, FloatArray], FloatArray],
-    first: FloatArray,
-    second: FloatArray,
-    size: int = _BLOCK,
-) -> FloatArray:
-    """Return what *work* makes of rows, asked in blocks of one size, the last one filled up."""
-    places = np.minimum(np.arange(-(-len(first) // size) * size), len(first) - 1)
-    made = [
-        work(first[places[at : at + size]], second[places[at : at + size]])
-        for at in range(0, len(places), size)
-    ]
-    return np.concatenate(made)[: len(first)] if made else np.empty((0, first.shape[1]))
-
-
-def convolved(planes: FloatArray, kernel: FloatArray, stride: int) -> FloatArray:
-    """
-    Return the convolution of pictures, zeros around them.
-
-    Parameters
-    ----------
-    planes : (m, c, h, w)
-    kernel : (out, c, s, s), s odd
-    stride
-        How far apart the places are at which it is taken.
-    """
-    size = kernel.shape[2]
-    edge = size // 2
-    wide = np.pad(planes, ((0, 0), (0, 0), (edge, edge), (edge, edge)))
-    seen = np.lib.stride_tricks.sliding_window_view(wide, (size, size), axis=(2, 3))
-    seen = seen[:, :, ::stride, ::stride]
-    m, _, h, w = seen.shape[:4]
-    flat = seen.transpose(0, 2, 3, 1, 4, 5).reshape(m * h * w, -1)
-    made = flat @ kernel.reshape(len(kernel), -1).T
-    return np.asarray(made.reshape(m, h, w, -1).transpose(0, 3, 1, 2))
-
-
-@dataclass(frozen=True)
-class KernelJudge:
-    """
-    A classifier that knows the rows of training and nothing of the model's inside.
-
-    Ridge regression on random cosines, which stands for one on a Gaussian kernel.
-
-    Attributes
-    ----------
-    waves : (D, H)
-    phases : (H,)
-    answers : (H, K)
-    """
-
-    waves: FloatArray
-    phases: FloatArray
-    answers: FloatArray
-
-    def classes(self, vectors: FloatArray) -> IntArray:
-        """Return the class (m,) of vectors (m, D)."""
-
-        def scores(block: FloatArray, _same: FloatArray) -> FloatArray:
-            return np.asarray(np.cos(block @ self.waves + self.phases) @ self.answers)
-
-        return np.asarray(_in_blocks(scores, vectors, vectors).argmax(axis=1), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -97,14 +33,22 @@ class Generator:
     judge
         Says of which class a vector looks to be.
     known
-        How many training rows the model puts in each class: one with none was never learned.
+        How many training rows the model puts in each class.
+    unseen
+        Whether it was trained to move rows to classes too in which there is none.
     """
 
     form: VectorForm
     outputs: int
     weights: tuple[FloatArray, ...]
-    judge: KernelJudge
+    judge: LearnedJudge
     known: tuple[int, ...]
+    unseen: bool = False
+
+    @property
+    def aims(self) -> BoolArray:
+        """The classes (K,) that it was trained to move rows to."""
+        return np.asarray((np.array(self.known) > 0) | self.unseen)
 
     @property
     def _layers(self) -> list[tuple[FloatArray, FloatArray]]:
@@ -151,8 +95,8 @@ class Generator:
         classes : (m,)
         """
         words = np.eye(self.outputs)[classes]
-        size = _FEW if self.is_convolutional else _BLOCK
-        added = _in_blocks(self._rest, vectors, words, size)
+        size = FEW if self.is_convolutional else BLOCK
+        added = in_blocks(self._rest, vectors, words, size)
         numbers = self.form.is_number
         whole = np.where(numbers, vectors + 2 * np.tanh(added), SHARP * vectors + added)
         return np.where(fixed, vectors, self.form.settled(whole))
@@ -195,12 +139,16 @@ class Rates:
         Mean absolute change of a place of the vector, of a range of 2.
     rows
         How many were looked at.
+    judge_real
+        Share of the rows that they were made of, real ones, of which the judge says what the model
+        says.
     """
 
     target: float
     judge: float
     distance: float
     rows: int
+    judge_real: float
 
     def facts(self) -> Mapping[str, float]:
         """Return them as JSON values."""
@@ -209,10 +157,18 @@ class Rates:
             "judge_rate": self.judge,
             "distance": self.distance,
             "rows": self.rows,
+            "judge_real": self.judge_real,
         }
 
 
 LEAST_TARGET, LEAST_JUDGE = 0.9, 0.8
+
+
+def _weak(real: float) -> str:
+    """Say that a judge is no good one, where it is not."""
+    if real >= LEAST_JUDGE:
+        return ""
+    return f"; or the judge is a weak one: of real rows it says what the model says on {real:.0%}"
 
 
 def warnings_of(rates: Rates) -> Sequence[str]:
@@ -228,5 +184,6 @@ def warnings_of(rates: Rates) -> Sequence[str]:
             f"an independent judge puts only {rates.judge:.0%} of the made rows in the wanted class"
             f" (judge rate below {LEAST_JUDGE}): they may fool the model rather than be of the"
             " class, as adversarial samples do"
+            f"{_weak(rates.judge_real)}"
         )
     return said

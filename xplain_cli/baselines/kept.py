@@ -11,7 +11,7 @@ from xplain_cli.baselines.assignment import Ask, Assigned
 from xplain_cli.baselines.candidates import nearest_members
 from xplain_cli.baselines.held_cells import HeldCells
 from xplain_cli.baselines.members import TableMembers
-from xplain_cli.errors import LostRowError, RefusedError
+from xplain_cli.errors import LostRowError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.models.batches import repeated
 
@@ -60,7 +60,7 @@ def _search(found: TableMembers, rows: pd.DataFrame, classes: IntArray) -> _Sear
     order: list[tuple[IntArray, FloatArray]] = []
     for i, (places, apart) in enumerate(found.distances(rows, classes)):
         if not len(places):
-            raise RefusedError(found.lonely(int(classes[i])))
+            raise LostRowError(found.lonely(int(classes[i])))
         nearest = np.argsort(apart, kind="stable")[:_MOST]
         order.append((places[nearest], apart[nearest]))
     return _Search(found, rows, classes, order)
@@ -78,7 +78,7 @@ def nearest_kept(
 
     Raises
     ------
-    RefusedError
+    LostRowError
         No member may stand in for a row.
     """
     if not found.held:

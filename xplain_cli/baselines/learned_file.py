@@ -19,14 +19,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xplain_cli.baselines.generators import Generator, KernelJudge, Rates, SamplePairs
+from xplain_cli.baselines.generators import Generator, Rates, SamplePairs
+from xplain_cli.baselines.learned_judges import judge_of
 from xplain_cli.baselines.vectors import PictureSpace, TableSpace, space_of
 from xplain_cli.errors import RefusedError
 
-FORMAT = "xplain learned baseline 1"
+FORMAT = "xplain learned baseline 2"
 MOST_BYTES = 1 << 30
 _HEADER, _MOST_HEADER = "header.json", 1 << 26
 _DTYPE = "<f4"
+_LOCAL, _CENTRAL, _END = 30, 46, 22
+"""Bytes before each member beside its name, of each line of the list, and after it."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, TypeError),
@@ -136,6 +139,19 @@ def _array(path: str, archive: zipfile.ZipFile, name: str, said: Mapping[str, An
     return values
 
 
+def _check_whole(path: str, archive: zipfile.ZipFile, size: int) -> None:
+    """Refuse bytes before, between and after what the archive holds, which nobody would read."""
+    listed = archive.infolist()
+    members = sum(_LOCAL + len(one.filename.encode()) + one.compress_size for one in listed)
+    entries = sum(_CENTRAL + len(one.filename.encode()) for one in listed)
+    if size != members + entries + _END:
+        raise _refused(
+            path,
+            f"it has {size} bytes, and what it lists takes {members + entries + _END}: something"
+            " was added or cut off",
+        )
+
+
 def unpacked_arrays(path: str, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     Return header and arrays (float64) of a file.
@@ -153,6 +169,7 @@ def unpacked_arrays(path: str, kind: str) -> tuple[dict[str, Any], dict[str, Any
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
+            _check_whole(path, archive, Path(path).stat().st_size)
             header = _header(path, archive)
             if header["format"] != kind:
                 raise _refused(path, f"it says {header['format']!r}, and {kind!r} is wanted")
@@ -173,9 +190,8 @@ def unpacked_arrays(path: str, kind: str) -> tuple[dict[str, Any], dict[str, Any
 def learned_bytes(learned: LearnedFile) -> bytes:
     """Return the bytes of a file."""
     generator = learned.generator
-    judge = generator.judge
     arrays = {f"layer{i}": part for i, part in enumerate(generator.weights)}
-    arrays |= {"waves": judge.waves, "phases": judge.phases, "answers": judge.answers}
+    arrays |= generator.judge.arrays()
     pairs = learned.samples
     if pairs is not None:
         arrays["samples"] = pairs.vectors
@@ -191,6 +207,7 @@ def learned_bytes(learned: LearnedFile) -> bytes:
             "judge": learned.rates.judge,
             "distance": learned.rates.distance,
             "rows": learned.rates.rows,
+            "judge_real": learned.rates.judge_real,
         },
     }
     return packed_arrays(header, arrays)
@@ -223,14 +240,8 @@ def _fits(space: TableSpace | PictureSpace, outputs: int, arrays: Mapping[str, A
     """Say whether the shapes of weights lead from vectors and classes to vectors."""
     width = space.form.width
     layers = _layers(arrays)
-    waves, phases, answers = arrays["waves"], arrays["phases"], arrays["answers"]
-    judged = (
-        waves.shape == (width, len(phases))
-        and phases.ndim == 1
-        and answers.shape == (len(phases), outputs)
-    )
     kernels, shifts = layers[::2], layers[1::2]
-    if not judged or len(kernels) != len(shifts) or len(kernels) < 2:
+    if len(kernels) != len(shifts) or len(kernels) < 2:
         return False
     if kernels[0].ndim == 4 and space.form.shape is not None:
         at = space.form.shape[2] + outputs
@@ -259,6 +270,7 @@ _FACTS: Mapping[str, type | tuple[type, ...]] = {
     "versions": dict,
 }
 _NUMBER = (int, float)
+_SHARES = ("target", "judge", "distance", "judge_real")
 _MEASURED = ("step", "target_rate", "judge_rate", "distance", "class")
 
 
@@ -267,7 +279,7 @@ def _check_facts(header: Mapping[str, Any]) -> None:
     rates = header["rates"]
     said = [
         *((name, header[name], kinds) for name, kinds in _FACTS.items()),
-        *((f"rates {name}", rates[name], _NUMBER) for name in ("target", "judge", "distance")),
+        *((f"rates {name}", rates[name], _NUMBER) for name in _SHARES),
         ("rates rows", rates["rows"], int),
         ("recipe steps", header["recipe"]["steps"], int),
         ("recipe noise", header["recipe"]["noise"], _NUMBER),
@@ -299,11 +311,12 @@ def read_learned(path: str) -> LearnedFile:
         known, rates = tuple(map(int, header["classes"])), Rates(**header["rates"])
         if len(known) != len(outputs) or not _fits(space, len(outputs), arrays):
             raise _refused(path, "its arrays do not fit each other")
-        judge = KernelJudge(arrays["waves"], arrays["phases"], arrays["answers"])
+        judge = judge_of(space.form, len(outputs), arrays)
         weights, samples = tuple(_layers(arrays)), _samples(header, arrays, space, len(outputs))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _refused(path, f"its header lacks {error}") from error
-    generator = Generator(space.form, len(outputs), weights, judge, known)
+    unseen = bool(header["recipe"].get("unseen", False))
+    generator = Generator(space.form, len(outputs), weights, judge, known, unseen)
     return LearnedFile(generator, space, outputs, rates, header, samples)
 
 

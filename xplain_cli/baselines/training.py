@@ -14,26 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xplain_cli.baselines.adversaries import (
-    JUDGE,
-    PAIRS,
-    SPLIT,
     Adversaries,
     TrainingRecipe,
     TrainingState,
     first_state,
 )
-from xplain_cli.baselines.generators import Generator, KernelJudge, Rates, SamplePairs
+from xplain_cli.baselines.generators import Generator, Rates, SamplePairs
+from xplain_cli.baselines.learned_judges import JudgedRows, LearnedJudge, trained_judge
 from xplain_cli.baselines.lessons import Lesson
 from xplain_cli.errors import RefusedError, UsageError, require
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.models.gradients import IDENTITY, SOFTMAX, Gradient, Readout, linked
-from xplain_cli.seeds import TRAINING, stream
+from xplain_cli.seeds import PAIRS, SPLIT, TRAINING, stream
 
 _HELD_SHARE, _MOST_HELD = 5, 400
 _MOST_PAIRS, _MOST_DRAWN = 2000, 400
 """Pairs that a generator is measured on at most; one that draws pictures."""
 
-_WAVES, _RIDGE = 1024, 1e-2
 _LEAST_ROWS = 20
 _SHOWN = 10
 _ONE_CLASS = (
@@ -88,22 +85,6 @@ def class_head(gradient: Gradient, points: FloatArray) -> ClassHead:
     scores = gradient.scores(points)
     shares = scores.min() >= 0 and np.allclose(scores.sum(axis=1), 1.0, atol=1e-4)
     return ClassHead(gradient, IDENTITY if shares else SOFTMAX)
-
-
-def trained_judge(vectors: FloatArray, classes: IntArray, outputs: int, seed: int) -> KernelJudge:
-    """Train a classifier on rows and their classes, in which all classes weigh alike."""
-    draws = stream(TRAINING, seed, 0, JUDGE)
-    width = max(float(vectors.var()) * vectors.shape[1], 1e-9)
-    waves = draws.standard_normal((vectors.shape[1], _WAVES)) * np.sqrt(2 / width)
-    phases = draws.uniform(0, 2 * np.pi, _WAVES)
-    seen = np.cos(vectors @ waves + phases)
-    counts = np.bincount(classes, minlength=outputs)
-    weights = (1 / np.maximum(counts, 1))[classes] / max(1, int((counts > 0).sum()))
-    wanted = 2 * np.eye(outputs)[classes] - 1
-    square = (seen * weights[:, None]).T @ seen + 0.5 * _RIDGE * np.eye(_WAVES)
-    answers = np.linalg.solve(square, (seen * weights[:, None]).T @ wanted)
-    single = [part.astype(np.float32).astype(np.float64) for part in (waves, phases, answers)]
-    return KernelJudge(*single)
 
 
 @dataclass(frozen=True)
@@ -161,6 +142,8 @@ class _Course:
         rows = np.array([by_class[k][int(share * len(by_class[k]))] for k, share in places])
         known = np.array([self.classes[one[0]] for one in by_class])
         own, wanted = known[ends[0]], known[ends[1]]
+        if recipe.unseen:
+            wanted = draws.integers(0, self.outputs, b)
 
         def single(values: FloatArray) -> Any:
             return networks.tensor(values.astype(np.float32))
@@ -168,12 +151,10 @@ class _Course:
         x, fixed = single(lesson.vectors[rows]), networks.tensor(lesson.fixed[rows])
         there, back = (single(np.eye(self.outputs)[side]) for side in (wanted, own))
         said: dict[str, float] = {}
+        made = networks.made(x, fixed, there)  # which no step of the critic changes
         for _ in range(recipe.critic_steps):
             share = single(draws.random((b, 1)))
-            with networks.torch.no_grad():
-                made = networks.made(x, fixed, there)
-            said["critic"] = self._critic_step(networks, x, made, share)
-        made = networks.made(x, fixed, there)
+            said["critic"] = self._critic_step(networks, x, made.detach(), share, number)
         noise = (
             draws.random((b, 1)) * recipe.noise * draws.standard_normal(lesson.vectors[rows].shape)
         )
@@ -186,18 +167,21 @@ class _Course:
             "reconstruction": (x - networks.made(made, fixed, back)).abs().mean(),
         }
         # the model is no part of the graph: its derivatives stand for it
-        total = parts["real"] + recipe.class_weight * (made * pulled).sum()
+        total = recipe.adversarial * parts["real"] + recipe.class_weight * (made * pulled).sum()
         total = total + recipe.similarity * parts["similarity"]
-        networks.taken("g", total + recipe.reconstruction * parts["reconstruction"])
+        networks.taken("g", total + recipe.reconstruction * parts["reconstruction"], number)
+        networks.averaged(number)
         return said | {"class": loss} | {name: float(one.detach()) for name, one in parts.items()}
 
-    def _critic_step(self, networks: Adversaries, real: Any, made: Any, share: Any) -> float:
+    def _critic_step(
+        self, networks: Adversaries, real: Any, made: Any, share: Any, number: int
+    ) -> float:
         torch = networks.torch
         between = (share * real + (1 - share) * made).requires_grad_()
         (slope,) = torch.autograd.grad(networks.critic(between).sum(), between, create_graph=True)
         penalty = ((slope.norm(2, 1) - 1) ** 2).mean()
         loss = networks.critic(made).mean() - networks.critic(real).mean()
-        networks.taken("d", loss + self.recipe.penalty * penalty)
+        networks.taken("d", loss + self.recipe.penalty * penalty, number)
         return float(loss.detach())
 
 
@@ -211,7 +195,7 @@ def measured_rates(lesson: Lesson, head: ClassHead, generator: Generator, seed: 
         Rows; of very many pairs some are drawn.
     """
     classes = head.classes(lesson.points)
-    wanted = np.flatnonzero(generator.known)
+    wanted = np.flatnonzero(generator.aims)
     pairs = np.array([(i, k) for i, own in enumerate(classes.tolist()) for k in wanted if k != own])
     if not len(pairs):
         raise RefusedError(_ONE_CLASS)
@@ -225,13 +209,15 @@ def measured_rates(lesson: Lesson, head: ClassHead, generator: Generator, seed: 
 
 
 def rated(
-    lesson: Lesson, head: ClassHead, judge: KernelJudge, made: FloatArray, targets: IntArray
+    lesson: Lesson, head: ClassHead, judge: LearnedJudge, made: FloatArray, targets: IntArray
 ) -> Rates:
     """Say how good vectors (m, D) are that were made of rows, by whatever made them."""
     reached = head.classes(lesson.moved(made)) == targets
     agreed = judge.classes(made) == targets
     apart = np.abs(made - lesson.vectors).mean()
-    return Rates(float(reached.mean()), float(agreed.mean()), float(apart), len(targets))
+    real = judge.classes(lesson.vectors) == head.classes(lesson.points)
+    target, agrees, right = (float(one.mean()) for one in (reached, agreed, real))
+    return Rates(target, agrees, float(apart), len(targets), right)
 
 
 def _parted(rows: int, seed: int) -> tuple[IntArray, IntArray, IntArray]:
@@ -277,32 +263,31 @@ def fit_generator(
         There are too few rows, or the model puts all in one class.
     """
     if len(lesson.vectors) < _LEAST_ROWS:
-        raise RefusedError(
-            f"ganmex: too few rows to learn from: {len(lesson.vectors)}; give {_LEAST_ROWS} or"
-            " more, or take -b nearest"
-        )
+        raise RefusedError(f"ganmex: {too_few_to_learn(len(lesson.vectors))}")
     shown, choosing, rating = (lesson.of(part) for part in _parted(len(lesson.vectors), seed))
     head = class_head(gradient, lesson.points[:64])
     classes = head.classes(shown.points)
     outputs = gradient.scores(lesson.points[:2]).shape[1]
     counts = tuple(np.bincount(classes, minlength=outputs).tolist())
-    if sum(count > 0 for count in counts) < 2:
+    if sum(count > 0 for count in counts) < 2 and not recipe.unseen:
         raise RefusedError(_ONE_CLASS)
-    judge = trained_judge(shown.vectors, classes, outputs, seed)
+    seen = JudgedRows(shown.vectors, classes)
+    unseen = JudgedRows(choosing.vectors, head.classes(choosing.points))
+    judge = trained_judge(lesson.form, seen, unseen, outputs, seed)
     state = begun or first_state(lesson.form, outputs, recipe, seed)
     course = _Course(shown, head, classes, outputs, recipe, seed)
     networks = Adversaries(lesson.form, recipe, state)
 
     def generator(weights: Sequence[NDArray[Any]]) -> Generator:
         wide = tuple(one.astype(np.float64) for one in weights)
-        return Generator(lesson.form, outputs, wide, judge, counts)
+        return Generator(lesson.form, outputs, wide, judge, counts, recipe.unseen)
 
     while not state.is_done(recipe):
         losses: dict[str, float] = {}
         for number in range(state.step + 1, min(state.step + recipe.every, recipe.steps) + 1):
             losses = course.step(networks, number)
             told(number, losses)
-        weights = tuple(one.detach().numpy().copy() for one in networks.parts["g"])
+        weights = tuple(one.numpy().copy() for one in networks.average)
         rates = measured_rates(choosing, head, generator(weights), seed)
         state = _with_snapshot(state, networks, rates, losses, number)
         keep(state)
@@ -316,7 +301,7 @@ def fit_generator(
 def _samples(lesson: Lesson, head: ClassHead, generator: Generator) -> SamplePairs:
     """Return ten rows that miss nothing, each with a class that training knows, in turn."""
     whole = np.argsort(lesson.fixed.sum(axis=1), kind="stable")[:_SHOWN]
-    known = np.flatnonzero(generator.known).tolist()
+    known = np.flatnonzero(generator.aims).tolist()
     own = head.classes(lesson.points[whole])
     others = [[k for k in known if k != mine] for mine in own.tolist()]
     wanted = np.array([ways[i % len(ways)] for i, ways in enumerate(others)])
@@ -337,12 +322,20 @@ def _with_snapshot(
     new = replace(state, step=number, arrays=networks.arrays(), history=history)
     if new.best_step == number or not state.best:
         return replace(
-            new, best=tuple(new.arrays[f"g{i}"] for i in range(len(networks.parts["g"])))
+            new, best=tuple(new.arrays[f"a{i}"] for i in range(len(networks.parts["g"])))
         )
     return new
 
 
-def check_trainable(outputs: int) -> None:
+def too_few_to_learn(rows: int) -> str:
+    """Say what to do where there are too few rows."""
+    return (
+        f"too few rows to learn from: {rows}; give DATA of {_LEAST_ROWS} or more, which need no"
+        " labels"
+    )
+
+
+def check_trainable(classes: int, outputs: int) -> None:
     """
     Refuse what no generator can be trained for, before anything is read.
 
@@ -351,6 +344,12 @@ def check_trainable(outputs: int) -> None:
     UsageError
         The model has no classes; or torch is not installed.
     """
-    if outputs < 2:
-        raise UsageError("ganmex: the model has no classes; take -b median, mean or sample")
+    if classes < 2:
+        named = (
+            " if each of its outputs is the score of one, name them with --class-names FILE; else"
+        )
+        raise UsageError(
+            f"ganmex: the model has no classes;{named * (outputs > 1)} explain with -b median, mean"
+            " or sample"
+        )
     require("torch", "torch")

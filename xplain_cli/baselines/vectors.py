@@ -17,6 +17,7 @@ from xplain_cli.baselines.tables import cells_of
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 
+_LARGEST_PLAIN = 16  # pixels of a side, above which pixels must be looked at with their neighbours
 _PROBES = 8
 _APART = 1e-6
 
@@ -42,6 +43,11 @@ class VectorForm:
     groups: tuple[tuple[int, int], ...] = ()
     steps: tuple[float, ...] = ()
     shape: tuple[int, int, int] | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether these are pictures that are looked at pixel by pixel with their neighbours."""
+        return self.shape is not None and max(self.shape[:2]) > _LARGEST_PLAIN
 
     @property
     def is_number(self) -> BoolArray:

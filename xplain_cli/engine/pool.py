@@ -40,24 +40,29 @@ def share_draws(
 def save_pool(folder: Path, draw: Draw, outputs: FloatArray) -> None:
     """Write the pool as arrays that workers map into memory."""
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {"codes": draw.codes, "positions": draw.positions, "outputs": outputs}
+    arrays = {
+        "codes": draw.codes,
+        "positions": draw.positions,
+        "parts": draw.parts,
+        "outputs": outputs,
+    }
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
 
 
 def load_pool(folder: Path) -> tuple[Draw, FloatArray]:
     """Map the draws and the model's outputs (c * m, k) on them from *folder* into memory."""
-    codes, positions, outputs = (
+    codes, positions, parts, outputs = (
         np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-        for name in ("codes", "positions", "outputs")
+        for name in ("codes", "positions", "parts", "outputs")
     )
-    return Draw(codes, positions), outputs
+    return Draw(codes, positions, parts), outputs
 
 
 def _digest(folder: Path) -> str:
     draw, outputs = load_pool(folder)
     state = hashlib.sha256()
-    for array in (draw.codes, draw.positions, outputs):
+    for array in (draw.codes, draw.positions, draw.parts, outputs):
         state.update(np.ascontiguousarray(array).data if array.size else b"")
     return state.hexdigest()
 
@@ -130,6 +135,7 @@ def longer_pools(
         draw = Draw(
             np.concatenate([draw.codes, more.codes], axis=1),
             np.concatenate([draw.positions, more.positions], axis=1),
+            np.concatenate([draw.parts, more.parts], axis=1),
         )
         outputs = _joined(outputs, answers, perturbation.traits.pools)
         yield repeats, draw, outputs

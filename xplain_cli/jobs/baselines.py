@@ -20,9 +20,9 @@ from xplain_cli.baselines.learned_file import (
 )
 from xplain_cli.baselines.lessons import Examples
 from xplain_cli.baselines.pairs import pair_lines, pairs_picture
-from xplain_cli.baselines.training import Learned, check_trainable, fit_generator
+from xplain_cli.baselines.training import Learned, check_trainable, fit_generator, too_few_to_learn
 from xplain_cli.console import Console
-from xplain_cli.errors import RefusedError, UsageError, quoting, staying
+from xplain_cli.errors import FewRowsError, RefusedError, UsageError, quoting, staying
 from xplain_cli.jobs.schedule import rooms_for
 from xplain_cli.modalities import classes_named, model_id
 from xplain_cli.models import UnableError
@@ -43,9 +43,9 @@ def _aside(path: Path) -> Path:
     return path.with_name(path.name + _SUFFIX)
 
 
-def _recipe(training: Training, examples: Examples) -> TrainingRecipe:
+def _recipe(training: Training, examples: Examples, *, unseen: bool) -> TrainingRecipe:
     """Return the recipe with what the user asked for."""
-    recipe = recipe_for(examples.space.form)
+    recipe = replace(recipe_for(examples.space.form), unseen=unseen)
     if training.steps is not None:
         every = min(recipe.every, training.steps)
         recipe = replace(recipe, steps=training.steps, every=every)
@@ -166,24 +166,34 @@ def _learned(
         )
 
 
-def learn(request: Request, training: Training, path: Path, console: Console) -> LearnedFile:
+def learn(
+    request: Request, training: Training, path: Path, console: Console, *, unseen: bool = False
+) -> LearnedFile:
     """
     Train a generator, write its file, and return what it holds; within the rooms of a request.
+
+    Parameters
+    ----------
+    unseen
+        Whether rows are moved to classes too in which the model puts none.
 
     Raises
     ------
     XplainError
         What the request names is refused, or nothing can be learned of it.
     """
-    opened = open_inputs(request)
-    check_trainable(len(classes_named(opened.signature)))
-    examples = opened.modality.examples(opened.model)
+    try:
+        opened = open_inputs(request)
+        check_trainable(len(classes_named(opened.signature)), len(opened.signature.outputs))
+        examples = opened.modality.examples(opened.model)
+    except FewRowsError as error:  # what it advises are options of other commands
+        raise RefusedError(f"{error.path}: {too_few_to_learn(error.rows)}") from error
     gradient = _gradient(opened)
     # DATA are what is learned from: what stands for a background is no choice here
     notes = [note for note in opened.notes if not note.startswith("background:")]
     for note in (*notes, *examples.notes):
         console.note(note)
-    recipe = _recipe(training, examples)
+    recipe = _recipe(training, examples, unseen=unseen)
     identity = _identity(request, opened, recipe)
     learned = _learned(path, examples, gradient, recipe, identity, console)
     held = LearnedFile(
@@ -238,7 +248,10 @@ def train_baseline(request: Request, training: Training, console: Console) -> in
 def _rate_lines(rates: Rates) -> Iterator[str]:
     yield f"rows      {rates.rows} made of rows that training has not seen"
     yield f"target    {rates.target:.3f} the model puts in the wanted class (1 is best)"
-    yield f"judge     {rates.judge:.3f} an independent judge puts there (1 is best)"
+    yield (
+        f"judge     {rates.judge:.3f} an independent judge puts there (1 is best); of real rows it"
+        f" says what the model says on {rates.judge_real:.3f}"
+    )
     yield f"distance  {rates.distance:.3f} mean change of a number, of a range of 2 (0 is nearest)"
     for warning in warnings_of(rates):
         yield f"warning   {warning}"

@@ -58,8 +58,12 @@ def _inputs(request: Request) -> tuple[str, ...]:
 def rooms_for(request: Request) -> Iterator[Rooms]:
     """Hold the rooms of a job: meanwhile every model is opened in them, and none here."""
     model, judge = request.sources.model, request.references.judge
-    walls = walls_of(request.sandbox, request.trust, model, judge)
-    walls = replace(walls, inputs=_inputs(request), silent=not request.shows_values)
+    walls = replace(
+        walls_of(request.sandbox, request.trust, model, judge),
+        inputs=_inputs(request),
+        call_seconds=request.workers.row_timeout,
+        silent=not request.shows_values,
+    )
     import_modality(request.modality)
     for package in ("joblib", "scipy.stats"):
         importlib.import_module(package)  # once, and not again in every room
@@ -85,9 +89,7 @@ def share_pool(job: Job, run: Run, rooms: Rooms) -> tuple[dict[str, Any], Crew]:
             folder, perturbation.draws, job.opened.model, job.chosen.budget, kept
         )
     assignment = assign(job, folder, run.secret() if perturbation.traits.needs_secret else "")
-    timeout = job.request.workers.row_timeout
-    own = with_pool(assignment, rooms)
-    return facts, Crew(own, rooms, job.opened.model, row_timeout=timeout)
+    return facts, Crew(with_pool(assignment, rooms), rooms, job.opened.model)
 
 
 def _tasks(job: Job, run: Run, rows: Sequence[int] | None) -> Iterator[Piece]:

@@ -112,7 +112,8 @@ def _lines(one: _Shown, manner: Wording, canvas: Canvas) -> Iterator[Line]:
         yield from screen.text_lines(item.fragments, canvas)
         yield ()
     for path in one.pictures[:1]:
-        yield from (*screen.picture(path, canvas), ())
+        blocks = screen.picture(path, canvas)
+        yield from (*blocks, ()) if blocks else ()
     yield from screen.bars(steps(item, one.reasons, manner.story), canvas)
     yield ()
     yield from screen.words([f"{'; '.join(item.tags)}."], canvas)

@@ -30,8 +30,8 @@ class Targets:
         What the stand-in leaves of each.
     moments : (r, 1 + 3 t, m) float32
         Of each draw 1, what is left, its square, and its product with the stand-in.
-    tables : (r, t, levels), constants : (r, t)
-        The stand-ins, by repeat.
+    tables, table_squares : (r, t, levels), constants : (r, t)
+        The stand-ins, by repeat: means over the parts of each level, and of their squares.
     totals, squares : (r, t, n)
         Their means over the levels of each feature, and those of their squares.
     sums : (r, t, levels), means : (r, t)
@@ -43,6 +43,7 @@ class Targets:
     left: Any
     moments: Any
     tables: FloatArray
+    table_squares: FloatArray
     constants: FloatArray
     totals: FloatArray
     squares: FloatArray
@@ -68,7 +69,11 @@ def see_targets(pool: Pool, pairs: IntArray, *, margin: bool) -> Targets:
         """Return (..., t, x) of outputs (..., k, x), in units of the targets."""
         return np.where(some[:, None], paired(parts) / units[:, None], 0.0)
 
-    left, tables = measured(pool.stand_in.residuals), measured(pool.stand_in.tables)
+    left, fine = measured(pool.stand_in.residuals), measured(pool.stand_in.tables)
+    counts = np.repeat(pool.part_counts, pool.levels)
+    parts = np.cumsum(counts) - counts
+    tables = np.add.reduceat(fine, parts, axis=-1) / counts
+    squares = np.add.reduceat(fine**2, parts, axis=-1) / counts
     constants = measured(pool.stand_in.constants[..., None])[..., 0]
     starts, frequency = level_starts(pool.levels)[:-1], np.concatenate(pool.frequencies)
     others = values / units[:, None] - left
@@ -80,9 +85,10 @@ def see_targets(pool: Pool, pairs: IntArray, *, margin: bool) -> Targets:
         left=left.astype(np.float32),
         moments=np.ascontiguousarray(by_repeat, dtype=np.float32),
         tables=tables,
+        table_squares=squares,
         constants=constants,
         totals=np.add.reduceat(tables * frequency, starts, axis=-1),
-        squares=np.add.reduceat(tables**2 * frequency, starts, axis=-1),
+        squares=np.add.reduceat(squares * frequency, starts, axis=-1),
         sums=measured(pool.by_level[1]),
         means=by_repeat[:, 1 : 1 + len(left)].mean(axis=-1),
     )
@@ -130,15 +136,18 @@ def pass_over(
     size = len(pool.outputs) // r
     matched, sums = np.empty((b, r, 1 + t, n)), np.empty((b, r, 1 + 3 * t))
     squared = np.empty(b)
-    own_codes = codes.astype(pool.draw.codes.dtype)
-    for i, target in enumerate(seen):
-        weights = draws.weights(own_codes[i], laws.log_weight[i])
-        weighted = np.empty((1 + t, len(weights)), dtype=np.float32)
-        weighted[0] = weights
-        np.multiply(target.left, weights, out=weighted[1:])
-        matched[i] = draws.matched_sums(weighted)
-        sums[i] = (target.moments @ weights.reshape(r, size, 1))[..., 0]
-        squared[i] = weights @ weights
+    own = codes.astype(pool.draw.codes.dtype)
+    step = draws.together(1 + t)
+    for some in (slice(start, start + step) for start in range(0, b, step)):
+        weights = draws.weights(own[some], laws.log_weight[some])
+        weighted = np.empty((len(weights), 1 + t, weights.shape[1]), dtype=np.float32)
+        weighted[:, 0] = weights
+        for i, target in enumerate(seen[some]):
+            np.multiply(target.left, weights[i], out=weighted[i, 1:])
+            found = target.moments @ weights[i].reshape(r, size, 1)
+            sums[some.start + i] = found[..., 0]
+            squared[some.start + i] = weights[i] @ weights[i]
+        matched[some] = draws.matched_sums(own[some], weighted)
     sums /= size
     total = add_up(np.moveaxis(sums[..., 0], 1, 0)) / r
     shares = pool.by_level[0]
@@ -232,12 +241,14 @@ def _stand_in_moments(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return slopes (b, r, t, n), means and variances (b, r, t) of the stand-ins."""
     plain, tilted = (part[:, None, None] for part in (laws.plain, laws.tilted))
-    own = np.stack([part.tables[..., at] for part, at in zip(seen, laws.places, strict=True)])
+    pairs = list(zip(seen, laws.places, strict=True))
+    own = np.stack([part.tables[..., at] for part, at in pairs])
+    own_squares = np.stack([part.table_squares[..., at] for part, at in pairs])
     totals, squares = np.stack([p.totals for p in seen]), np.stack([p.squares for p in seen])
     rest = _divided(totals - plain * own, 1 - plain)
-    squares = _divided(squares - plain * own**2, 1 - plain)
+    squares = _divided(squares - plain * own_squares, 1 - plain)
     level = tilted * own + (1 - tilted) * rest
-    spread = tilted * own**2 + (1 - tilted) * squares - level**2
+    spread = tilted * own_squares + (1 - tilted) * squares - level**2
     constants = np.stack([part.constants for part in seen])
     return own - rest, constants + over_features(level), over_features(spread)
 
@@ -278,7 +289,7 @@ def influence(draws: Draws, own: Any, laws: RowLaws, row: int, left: Any) -> Flo
     -------
     (n, t, n) factors: outer products of which sum to the covariance of the slopes (t, n)
     """
-    weights = draws.weights(own, laws.log_weight[row]).astype(np.float64)
+    weights = draws.weights(own[None], laws.log_weight[[row]])[0].astype(np.float64)
     z = draws.matches(own)
     there, total = laws.contrasted[row], len(weights)
     widening = [_widening(counts[row]) for counts in (laws.seen, total - laws.seen)]

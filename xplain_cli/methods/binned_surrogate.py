@@ -33,7 +33,7 @@ from xplain_cli.methods.locality import determined_share
 from xplain_cli.methods.product_law import Draws, RowLaws, row_laws
 from xplain_cli.methods.requests import Pool, TableTask, UnexplainedError
 from xplain_cli.methods.selection import select_diagonal
-from xplain_cli.methods.surrogate import Surrogate
+from xplain_cli.methods.surrogate import Surrogate, concatenate
 
 _SLICE_NUMBERS = 1 << 14  # about what caches hold
 _LEAST_WEIGHT = 1e-30
@@ -42,9 +42,10 @@ _LEAST_DRAWS, _LEAST_SHOWN = 32, 0.5
 _JITTER = 1e-10
 
 
-def rows_at_once(n: int, targets: int, repeats: int) -> int:
-    """Return of how many rows what the draws say is kept at a time."""
-    return max(1, _SLICE_NUMBERS // (n * targets * repeats))
+def _slices(rows: Sequence[int], n: int, targets: int, repeats: int) -> list[Sequence[int]]:
+    """Cut rows into slices; what the draws say of one is kept at a time."""
+    step = max(1, _SLICE_NUMBERS // (n * targets * repeats))
+    return [rows[start : start + step] for start in range(0, len(rows), step)]
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,14 @@ def _explained(
     return np.where(spread > 0, np.minimum(1 - share, 1.0), np.nan)
 
 
-def _look(task: TableTask, pool: Pool, width: float, ridge: float, rows: Sequence[int]) -> _Seen:
+def _look(
+    task: TableTask,
+    pool: Pool,
+    draws: Draws,
+    ridge: float,
+    rows: Sequence[int],
+    targets: Sequence[Targets],
+) -> _Seen:
     """
     Pass over the draws for some rows.
 
@@ -228,18 +236,12 @@ def _look(task: TableTask, pool: Pool, width: float, ridge: float, rows: Sequenc
         Rows at which no draw has any weight.
     """
     codes = task.block.codes[list(rows)]
-    laws, draws = row_laws(codes, pool, width), Draws(pool, width)
-    known: dict[bytes, Targets] = {}
-    for i in rows:
-        pairs = task.pairs[i]
-        if pairs.tobytes() not in known:
-            known[pairs.tobytes()] = see_targets(pool, pairs, margin=task.margin)
-    targets = [known[task.pairs[i].tobytes()] for i in rows]
+    laws = row_laws(codes, pool, draws.width)
     sums = pass_over(draws, pool, laws, codes, targets)
     shown = over_repeats(sums.weight)[:, 0]
     lost = np.flatnonzero(shown <= _LEAST_WEIGHT)
     if len(lost):
-        raise UnexplainedError({rows[i]: too_narrow(width) for i in lost.tolist()})
+        raise UnexplainedError({rows[i]: too_narrow(draws.width) for i in lost.tolist()})
     moments = see_moments(pool, laws, targets, sums)
     equations = _equations(laws, len(pool.outputs), ridge)
     offsets = np.stack([target.offsets for target in targets])
@@ -265,6 +267,20 @@ def _look(task: TableTask, pool: Pool, width: float, ridge: float, rows: Sequenc
     )
 
 
+def _fit(task: TableTask, surrogate: Surrogate, seen: _Seen, own_inputs: int) -> Attribution:
+    """Fit the surrogates of the rows of a slice."""
+    whole = _attribute(task, seen, None, None)
+    whole = replace(whole, n_inputs=np.full(len(seen.shown), own_inputs))
+    limit = surrogate.features
+    if limit is None or limit >= task.n:
+        return whole
+    equations = seen.equations
+    diagonal = equations.draws[:, None] * equations.variances
+    diagonal = diagonal + equations.share[:, None] * equations.away**2
+    chosen = select_diagonal(diagonal, over_repeats(seen.right)[:, 0], limit, surrogate.select)
+    return replace(_attribute(task, seen, chosen, limit), whole=whole, n_inputs=whole.n_inputs)
+
+
 def fit_binned(
     task: TableTask,
     surrogate: Surrogate,
@@ -284,14 +300,15 @@ def fit_binned(
     UnexplainedError
         Rows at which no draw has any weight.
     """
-    seen = _look(task, pool, width, surrogate.ridge, rows)
-    whole = _attribute(task, seen, None, None)
-    whole = replace(whole, n_inputs=np.full(len(rows), own_inputs))
-    limit = surrogate.features
-    if limit is None or limit >= task.n:
-        return whole
-    equations = seen.equations
-    diagonal = equations.draws[:, None] * equations.variances
-    diagonal = diagonal + equations.share[:, None] * equations.away**2
-    chosen = select_diagonal(diagonal, over_repeats(seen.right)[:, 0], limit, surrogate.select)
-    return replace(_attribute(task, seen, chosen, limit), whole=whole, n_inputs=whole.n_inputs)
+    draws = Draws(pool, width)
+    known: dict[bytes, Targets] = {}
+    for i in rows:
+        pairs = task.pairs[i]
+        if pairs.tobytes() not in known:
+            known[pairs.tobytes()] = see_targets(pool, pairs, margin=task.margin)
+    parts = []
+    for some in _slices(rows, task.n, task.pairs.shape[1], pool.repeats):
+        targets = [known[task.pairs[i].tobytes()] for i in some]
+        seen = _look(task, pool, draws, surrogate.ridge, some, targets)
+        parts.append(_fit(task, surrogate, seen, own_inputs))
+    return concatenate(parts)

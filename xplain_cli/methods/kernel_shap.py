@@ -222,10 +222,14 @@ class KernelShap:
     instead: ClassVar[str] = ""
     exact: ClassVar[bool] = False
     pooled: ClassVar[bool] = False
-    wants: ClassVar[Wants] = Wants()
     sampled: ClassVar[bool] = True
 
     facts = no_constants
+
+    @property
+    def wants(self) -> Wants:
+        """What it wants of the perturbation."""
+        return Wants(deals=self.rows == "one")
 
     def default_budget(self, perturbation: Masker) -> tuple[int, int]:
         """Return the default (samples per repeat, repeats)."""

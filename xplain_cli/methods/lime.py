@@ -15,7 +15,7 @@ import numpy as np
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import Attribution, FloatArray
 from xplain_cli.features import Draw, Sampler, Wants
-from xplain_cli.methods.binned_surrogate import fit_binned, rows_at_once
+from xplain_cli.methods.binned_surrogate import fit_binned
 from xplain_cli.methods.closed_form import explain_exactly, see_leaves
 from xplain_cli.methods.discretizers import DISCRETIZERS
 from xplain_cli.methods.draw_surrogate import fit_drawn, slice_rows
@@ -169,10 +169,9 @@ def _bins(task: TableTask) -> tuple[FloatArray, ...]:
 
 
 def _slices(task: TableTask, repeats: int) -> list[range]:
-    """Cut the rows of a block into slices whose sums fit in memory that caches hold."""
-    find = rows_at_once if task.perturbation.binned else slice_rows
-    step = find(task.n, task.pairs.shape[1], repeats)
+    """Cut the rows of a block into slices whose Gram sums fit in memory that caches hold."""
     b = len(task.block)
+    step = b if task.perturbation.binned else slice_rows(task.n, task.pairs.shape[1], repeats)
     return [range(start, min(start + step, b)) for start in range(0, b, step)]
 
 

@@ -16,7 +16,7 @@ from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.methods.additive import level_starts
 from xplain_cli.methods.requests import Pool
 
-_BLOCK_FEATURES, _BLOCK_NUMBERS = 64, 1 << 18  # about what caches hold
+_BLOCK_FEATURES, _BLOCK_NUMBERS = 32, 1 << 18  # about what caches hold
 
 
 @dataclass(frozen=True)
@@ -73,23 +73,32 @@ def row_laws(codes: IntArray, pool: Pool, width: float) -> RowLaws:
 
 
 class Draws:
-    """The draws of a pool, passed over row by row; nothing of a row depends on its neighbours."""
+    """
+    The draws of a pool, passed over for some rows at a time.
+
+    Nothing of a row depends on its neighbours: they only find a block of draws in caches.
+    """
 
     def __init__(self, pool: Pool, width: float) -> None:
         self._codes = np.asarray(pool.draw.codes)
         n, total = self._codes.shape
         self._repeats, self._size = pool.repeats, total // pool.repeats
-        self._factor = -0.5 / width**2
-        self._match = np.empty((n, total), dtype=np.bool_)
-        self._kind = np.uint8 if n <= 255 else np.int32
+        self.width, self._factor = width, -0.5 / width**2
+        self._kind = np.uint8 if n <= 255 else np.uint32
         features = min(n, _BLOCK_FEATURES)
         some = min(pool.repeats, max(1, _BLOCK_NUMBERS // (features * self._size)))
+        self._found = np.empty(features * some * self._size, dtype=np.bool_)
         self._numbers = np.empty(features * some * self._size, dtype=np.float32)
         self._blocks = [
             (slice(j, min(j + features, n)), slice(r, min(r + some, pool.repeats)))
             for r in range(0, pool.repeats, some)
             for j in range(0, n, features)
         ]
+
+    def together(self, columns: int) -> int:
+        """Return for how many rows with so many columns of values to pass over them at a time."""
+        total: int = self._codes.shape[1]
+        return max(1, _BLOCK_NUMBERS // (columns * total))
 
     def _draws(self, repeats: slice) -> slice:
         """Return the places of the draws of some repeats."""
@@ -99,47 +108,57 @@ class Draws:
         """Return where the draws have the levels (n,) of a row, (n, N)."""
         return np.asarray(self._codes == own[:, None])
 
-    def weights(self, own: Any, log_weight: float) -> Any:
-        """
-        Return the weights of all draws at a row over their mean under the law, (N,), float32.
+    def _matched(self, codes: Any, own: Any) -> Any:
+        """Return where a block of draws has the levels (f,) of a row, a byte a number."""
+        found = self._found[: codes.size].reshape(codes.shape)
+        return np.equal(codes, own[:, None], out=found).view(np.uint8)
 
-        The row is then the one whose matches ``matched_sums`` sums up.
+    def weights(self, own: Any, log_weight: FloatArray) -> Any:
+        """
+        Return the weights of all draws at b rows over their mean under the law, (b, N), float32.
 
         Parameters
         ----------
-        own : (n,)
-            The row's levels, in the type of the draws.
-        log_weight
+        own : (b, n)
+            The rows' levels, in the type of the draws.
+        log_weight : (b,)
             As of ``RowLaws``.
         """
-        total: Any = np.zeros(self._codes.shape[1], dtype=self._kind)
+        total: Any = np.zeros((len(own), self._codes.shape[1]), dtype=self._kind)
         for features, repeats in self._blocks:
             at = self._draws(repeats)
-            found = self._match[features, at]
-            np.equal(self._codes[features, at], own[features, None], out=found)
-            total[at] += np.add.reduce(found.view(np.uint8), axis=0, dtype=self._kind)
-        apart = np.arange(len(own), -1, -1) * self._factor - log_weight
-        return np.exp(np.minimum(apart, 60.0)).astype(np.float32).take(total)
+            codes = self._codes[features, at]
+            for row, count in zip(own, total, strict=True):
+                found = self._matched(codes, row[features])
+                # a block counts in one byte: several times faster
+                count[at] += np.add.reduce(found, axis=0, dtype=np.uint8)
+        away = np.arange(own.shape[1], -1, -1) * self._factor
+        apart = np.exp(np.minimum(away - log_weight[:, None], 60.0)).astype(np.float32)
+        return np.stack([part.take(count) for part, count in zip(apart, total, strict=True)])
 
-    def matched_sums(self, weighted: Any) -> FloatArray:
+    def matched_sums(self, own: Any, weighted: Any) -> FloatArray:
         """
-        Return the means over each repeat of values, where the draws match the last row.
+        Return the means over each repeat of values, where the draws match a row.
 
         Parameters
         ----------
-        weighted : (c, N) float32
+        own : (b, n)
+            The rows' levels, in the type of the draws.
+        weighted : (b, c, N) float32
 
         Returns
         -------
-        (r, c, n)
+        (b, r, c, n)
         """
-        by_repeat = weighted.reshape(len(weighted), self._repeats, -1).transpose(1, 0, 2)
-        found = np.empty((self._repeats, len(weighted), len(self._codes)))
+        b, c, _ = weighted.shape
+        by_repeat = weighted.reshape(b, c, self._repeats, -1).transpose(0, 2, 1, 3)
+        sums = np.empty((b, self._repeats, c, len(self._codes)))
         for features, repeats in self._blocks:
-            matched = self._match[features, self._draws(repeats)].view(np.uint8)
-            numbers = self._numbers[: matched.size].reshape(matched.shape)
-            numbers[:] = matched  # faster than from bool
+            codes = self._codes[features, self._draws(repeats)]
+            numbers = self._numbers[: codes.size].reshape(codes.shape)
             columns = numbers.reshape(len(numbers), -1, self._size).transpose(1, 2, 0)
-            found[repeats, :, features] = by_repeat[repeats] @ columns
-        found /= self._size
-        return found
+            for row, values, found in zip(own, by_repeat, sums, strict=True):
+                numbers[:] = self._matched(codes, row[features])  # faster than from bool
+                found[repeats, :, features] = values[repeats] @ columns
+        sums /= self._size
+        return sums

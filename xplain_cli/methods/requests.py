@@ -8,8 +8,16 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 import numpy as np
 
 from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
-from xplain_cli.features import Block, Draw, MaskedRows, Masker, Perturbation, Sampler, Split
-from xplain_cli.methods.additive import Additive, fit_additive, level_sums
+from xplain_cli.features import (
+    Block,
+    Draw,
+    MaskedRows,
+    Masker,
+    Perturbation,
+    Sampler,
+    Split,
+)
+from xplain_cli.methods.additive import PARTS, Additive, count_parts, fit_additive, level_sums
 
 
 class UnexplainedError(Exception):
@@ -274,12 +282,26 @@ class Pool:
         return tuple(map(len, self.frequencies))
 
     @cached_property
+    def part_counts(self) -> IntArray:
+        """Of each feature into how many parts the stand-in cuts its bins, (n,)."""
+        divided: BoolArray = np.asarray(self.draw.parts).max(axis=1, initial=0) > 0
+        return count_parts(self.levels, divided, len(self.outputs))
+
+    @cached_property
     def stand_in(self) -> Additive:
-        """The additive stand-ins of the outputs, less what they are at the first draw."""
+        """
+        The additive stand-ins of the outputs, less what they are at the first draw.
+
+        The levels of its tables are parts of bins (``part_counts``).
+        """
+        counts = self.part_counts
+        codes, levels = np.asarray(self.draw.codes), self.levels
+        if counts.max(initial=1) > 1:
+            own = np.asarray(self.draw.parts) * counts[:, None] // PARTS
+            codes = codes * counts[:, None] + own
+            levels = tuple((counts * levels).tolist())
         # a constant model then has outputs of exactly 0
-        return fit_additive(
-            self.draw.codes, self.levels, self.outputs - self.outputs[0], self.repeats
-        )
+        return fit_additive(codes, levels, self.outputs - self.outputs[0], self.repeats)
 
     @cached_property
     def by_level(self) -> tuple[FloatArray, FloatArray]:

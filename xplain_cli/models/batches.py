@@ -30,8 +30,6 @@ _MANY_CELLS, _MANY_ROWS = 1 << 21, 1 << 15
 
 Predict: TypeAlias = Callable[[Any], FloatArray]
 
-_LIMITS: list[float] = []
-
 
 class Meter(threading.local):
     """What one thread has spent in models so far."""
@@ -43,29 +41,59 @@ class Meter(threading.local):
 METER = Meter()
 
 
-def limit_calls(seconds: float | None) -> None:
+class _Alarm:
     """
-    End this process by SIGALRM when a model call takes more than *seconds*; None for any.
+    The one timer of this process, set to the first end of the calls that its threads are in.
 
-    The system does it, without the interpreter, which a call may hold: for worker processes only.
+    The system ends the process by SIGALRM, without the interpreter, which a call may hold.
     """
-    _LIMITS[:] = [] if seconds is None else [seconds]
+
+    def __init__(self) -> None:
+        self.seconds: float | None = None
+        self._lock = threading.Lock()
+        self._ends: dict[object, float] = {}
+
+    def _set(self) -> None:
+        left = min(self._ends.values(), default=None)
+        now = time.monotonic()  # a timer of 0 s would be none
+        signal.setitimer(signal.ITIMER_REAL, 0.0 if left is None else max(left - now, 1e-6))
+
+    @contextlib.contextmanager
+    def limited(self) -> Iterator[None]:
+        """Limit what is done meanwhile, in this thread."""
+        if self.seconds is None:
+            yield
+            return
+        call = object()
+        with self._lock:
+            self._ends[call] = time.monotonic() + self.seconds
+            self._set()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._ends[call]
+                self._set()
+
+
+_ALARM = _Alarm()
+
+
+def limit_calls(seconds: float | None) -> None:
+    """End this process when a model call takes more than *seconds* (None: any); for rooms only."""
+    _ALARM.seconds = seconds
 
 
 @contextlib.contextmanager
 def metered(rows: int) -> Iterator[None]:
     """Time a model call, and limit it if it has a limit; it must not end the program."""
-    for seconds in _LIMITS:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
     began = time.perf_counter()
     try:
-        with exits_caught():
+        with _ALARM.limited(), exits_caught():
             yield
     finally:
         METER.inputs += rows
         METER.seconds += time.perf_counter() - began
-        for _ in _LIMITS:
-            signal.setitimer(signal.ITIMER_REAL, 0.0)
 
 
 def count(inputs: Any) -> int:

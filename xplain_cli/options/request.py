@@ -174,16 +174,10 @@ def _output_format(output: str, asked: runs.OutputFormat | None) -> runs.OutputF
 
 def _check_spread(workers: runs.Workers) -> None:
     backend, scheduler = workers.backend, workers.scheduler
-    timed = workers.row_timeout is not None
-    if timed and not hasattr(signal, "setitimer"):  # Windows
+    if workers.row_timeout is not None and not hasattr(signal, "setitimer"):  # Windows
         raise UsageError(
             "--row-timeout needs a timer that ends processes, which this system has not; leave it"
             " out"
-        )
-    if timed and backend not in {"auto", "loky"}:
-        raise UsageError(
-            f"--row-timeout needs processes that can be ended, which --backend {backend} has not;"
-            " leave one of the two out"
         )
     if backend == "dask" and not scheduler:
         raise UsageError("--backend dask needs --scheduler, such as tcp://HOST:8786")

@@ -302,7 +302,9 @@ class Workers:
         "--scheduler ADDRESS", "A Dask scheduler, for --backend dask.", shape=_ADDRESS
     )
     row_timeout: float | None = option(
-        "--row-timeout SECONDS", "A row whose model call takes longer fails.", least=0
+        "--row-timeout SECONDS",
+        "A row whose model call takes longer fails, on every backend.",
+        least=0,
     )
 
 

@@ -18,7 +18,7 @@ class Training:
         "What is trained: a generator that moves a row to another class, after GANMEX.",
     )
     steps: int | None = option(
-        "--steps N", "Steps at most. Default: 2000; pictures above 16 x 16 800.", least=1
+        "--steps N", "Steps at most. Default: 2000; pictures above 16 x 16 600.", least=1
     )
     noise: float | None = option(
         "--noise SIGMA",

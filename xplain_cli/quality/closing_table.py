@@ -1,5 +1,6 @@
 """The closing table of a run in lines: what was explained, its features, how far to trust them."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from xplain_cli.quality.failures import Failure
@@ -7,6 +8,7 @@ from xplain_cli.quality.summary import FeatureLine, Subject, Summary
 
 JOINERS = "\u200c\u200d"
 """They hold letters of Hindi and Persian, and emoji, together."""
+_ISOLATE = re.compile("([\u2068\u2069])")
 _HALF_BAR = 12  # characters
 _NAME = 32  # characters of a feature name
 _HELD = 8  # held features that are named
@@ -21,6 +23,21 @@ _LOCALITY = (("locality", "p95"),)
 def printable(text: str) -> str:
     """Return the text with control characters spelled out: names in a file may hold ANSI codes."""
     return "".join(c if c.isprintable() or c in JOINERS else repr(c)[1:-1] for c in text)
+
+
+def drawn(text: str, *, watched: bool) -> str:
+    """
+    Return a text as it is drawn on stdout.
+
+    Marks that isolate a direction are ours alone: those of DATA are spelled out before. On a
+    terminal, where it is *watched*, they keep an Arabic name from turning the figures after it
+    around; in a file nobody wants them.
+    """
+    pieces = _ISOLATE.split(text)
+    return "".join(
+        (piece if watched else "") if at % 2 else printable(piece)
+        for at, piece in enumerate(pieces)
+    )
 
 
 def _bar(line: FeatureLine, longest: float, block: str, *, color: bool) -> str:

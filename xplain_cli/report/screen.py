@@ -10,9 +10,10 @@ from xplain_cli.report.items import Fragment, number
 from xplain_cli.report.waterfall import Step, span
 
 _NAMES, _FIGURES, _SUMS = 34, 20, 9
-_LEAST_BAR, _MOST_BAR = 20, 60
+_GOOD_BAR, _MOST_BAR = 20, 60
 _BLANK = re.compile(r"[^\S\n]")
 _PIECE = re.compile(r"\n| +|\S+")
+_DOTTED = 8  # cells; narrower, three of them are too dear
 _MOST_PICTURE = 64  # cells of a picture in a row
 
 
@@ -21,7 +22,8 @@ def _cells(text: str, width: int, *, right: bool = False) -> str:
     from rich.cells import cell_len, set_cell_size
 
     if cell_len(text) > width:
-        text = set_cell_size(text, width - 3) + "..."
+        dots = "..." if width > _DOTTED else ""
+        text = set_cell_size(text, width - len(dots)) + dots
     blanks = " " * (width - cell_len(text))
     return blanks + text if right else text + blanks
 
@@ -49,9 +51,9 @@ def _bar(line: Step, low: float, high: float, width: int, canvas: Canvas) -> Lin
 def bars(lines: Sequence[Step], canvas: Canvas) -> list[Line]:
     """Return a waterfall: name, weight with its error, bar, and the sum after it."""
     low, high = span(lines)
-    room = canvas.columns - _NAMES - _FIGURES - _SUMS - 5
-    width = max(_LEAST_BAR, min(_MOST_BAR, room))
-    names = max(10, min(_NAMES, canvas.columns - _FIGURES - _SUMS - width - 5))
+    room = canvas.columns - _FIGURES - _SUMS - 5
+    width = max(min(_GOOD_BAR, 2 * room // 5), min(_MOST_BAR, room - _NAMES))
+    names = min(_NAMES, room - width)
     found = []
     for line in lines:
         style = "bold" if line.is_sum else ""

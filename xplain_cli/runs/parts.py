@@ -2,8 +2,10 @@
 
 import io
 import json
+import math
 import re
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,6 +33,7 @@ _DAMAGE = (
     LookupError,
     EOFError,
 )
+_LONGEST_TEXT = 1 << 27  # bytes of JSON: what it says may take twenty times as much in memory
 _NULLS = (type(pd.NA), type(pd.NaT))
 _NATIVE_KINDS = "biufmM"
 _LINE_NAMES = ("row_id", "target", "feature")
@@ -162,6 +165,35 @@ def pack(records: Records, identity: str) -> bytes:
     buffer = io.BytesIO()
     _write_arrays(buffer, {"head": _head(identity, arrays), **arrays})
     return buffer.getvalue()
+
+
+def check_sizes(data: bytes) -> None:
+    """
+    Ask that the bytes of a part take as much memory as they are: somebody else may have made them.
+
+    Raises
+    ------
+    ValueError
+        They would take more, or are no part.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for member in archive.infolist():
+                packed = member.compress_type, member.compress_size
+                if packed != (zipfile.ZIP_STORED, member.file_size):
+                    raise ValueError(f"{member.filename} is packed")
+                if member.filename.endswith(".columns.npy") and member.file_size > _LONGEST_TEXT:
+                    raise ValueError(f"{member.filename} is too long")
+                _check_array(io.BytesIO(archive.read(member)), member.file_size)
+    except (*_DAMAGE, SyntaxError, tokenize.TokenError) as error:
+        raise ValueError(f"a part: {error}") from error
+
+
+def _check_array(array: BinaryIO, size: int) -> None:
+    np.lib.format.read_magic(array)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(array)
+    if min(shape, default=0) < 0 or array.tell() + math.prod(shape) * dtype.itemsize != size:
+        raise ValueError("an array states other sizes than it has")
 
 
 def is_whole(path: Path, identity: str) -> bool:

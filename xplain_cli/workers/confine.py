@@ -32,6 +32,9 @@ _ALL_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16
 _NO_TCP, _NO_ABSTRACT_SOCKETS, _NO_SIGNALS = 0b11, 0b01, 0b10
 _TCP_SINCE, _SCOPES_SINCE = 4, 6
 
+_CAPABILITY_VERSION = 0x20080522
+_OF_FILES = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH: of all, these are the least
+
 FILES, NETWORK, PROGRAMS = "files", "network", "programs"
 ALL_RIGHTS = (FILES, NETWORK, PROGRAMS)
 """What a whole confinement holds: files, the network, and other programs and processes."""
@@ -186,6 +189,23 @@ def _limit(allowed: Allowance) -> None:
         bound(resource.RLIMIT_AS, address_space() + allowed.memory)
 
 
+def _drop_capabilities() -> None:
+    """
+    Give up what root may do beside reading and writing files, which Landlock bounds.
+
+    Among it are limits: who may raise them has none. See ``capget(2)``.
+    """
+    libc = _libc()
+    head = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION, 0), 8)
+    held = ctypes.create_string_buffer(24)
+    if libc.capget(head, held) != 0:
+        raise OSError(ctypes.get_errno(), "capabilities cannot be asked for")
+    effective, permitted, _, *_ = struct.unpack("=6I", held.raw)
+    kept = struct.pack("=6I", effective & _OF_FILES, permitted & _OF_FILES, 0, 0, 0, 0)
+    if libc.capset(head, ctypes.create_string_buffer(kept, 24)) != 0:
+        raise OSError(ctypes.get_errno(), "capabilities cannot be given up")
+
+
 def address_space() -> int:
     """Return the bytes of address space that this process has; 0 where it is not known."""
     with contextlib.suppress(OSError, ValueError, IndexError):
@@ -238,6 +258,10 @@ def confine(allowed: Allowance) -> Confinement:
     try:
         version = _restrict(allowed)
         holds.append(FILES)
+    except OSError as error:
+        missing.append(error.strerror or str(error))
+    try:
+        _drop_capabilities()
     except OSError as error:
         missing.append(error.strerror or str(error))
     try:

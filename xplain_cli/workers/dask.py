@@ -7,12 +7,16 @@ of is taken row by row as well.
 """
 
 import atexit
+import contextlib
 import platform
+import secrets
 import threading
 import warnings
+import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -33,6 +37,7 @@ from xplain_cli.workers.worker_pool import (
 )
 
 _SECONDS = 10.0
+_LOOK_SECONDS = 0.5
 _WINDOW = 4  # chunks in hand for each thread of the cluster
 _PACKAGES = (
     *("xplain-cli", "numpy", "scipy", "pandas", "scikit-learn", "scikit-image", "onnxruntime"),
@@ -57,6 +62,8 @@ class Parcel:
         The packages that numbers depend on, as they are here.
     walls
         What rooms may do there.
+    job
+        A name of its own for what sends it: the same run may be asked again with other walls.
     """
 
     assignment: Assignment
@@ -64,6 +71,7 @@ class Parcel:
     pool: Mapping[str, bytes] = field(repr=False)
     versions: Mapping[str, str]
     walls: Walls
+    job: str = field(default_factory=partial(secrets.token_hex, 8))
 
 
 def versions_here() -> dict[str, str]:
@@ -135,19 +143,50 @@ def _keep(parcel: Parcel) -> Parcel:
 _POOLS: dict[tuple[str, int], tuple[Rooms, WorkerPool]] = {}
 
 
+def _close(job: str, thread: int | None = None) -> None:
+    """End the rooms of a job, or of one thread: the scheduler has no more use for them."""
+    with _LOCK:
+        keys = [key for key in _POOLS if key[0] == job and thread in {None, key[1]}]
+        ended = [_POOLS.pop(key) for key in keys]
+    for rooms, pool in ended:
+        atexit.unregister(rooms.close)
+        pool.stop()
+        rooms.close()
+
+
 def _pool(parcel: Parcel, assignment: Assignment) -> WorkerPool:
-    """Return the room of this thread for a run; that of another run is ended."""
-    thread = threading.get_ident()
-    key = (assignment.identity, thread)
+    """Return the room of this thread for a job; it ends with the job, however that ends."""
+    key = (parcel.job, threading.get_ident())
     with _LOCK:
         if key not in _POOLS:
-            for other in [one for one in _POOLS if one[1] == thread]:
-                _POOLS.pop(other)[0].close()
+            if all(job != parcel.job for job, _ in _POOLS):
+                weakref.finalize(parcel, _close, parcel.job)
             sources = (assignment.recipe.source, *parcel.walls.sources[1:])
             rooms = Rooms(replace(parcel.walls, sources=sources), fresh=True)
             atexit.register(rooms.close)
             _POOLS[key] = rooms, WorkerPool(Crew(with_pool(assignment, rooms), rooms), 1)
         return _POOLS[key][1]
+
+
+@contextlib.contextmanager
+def _while_wanted(worker: Any, job: str) -> Iterator[None]:
+    """End the room of a task that nobody waits for any more: its model may never answer."""
+    key, done, thread = worker.get_current_task(), threading.Event(), threading.get_ident()
+
+    def watch() -> None:
+        while not done.wait(_LOOK_SECONDS):
+            task = worker.state.tasks.get(key)
+            if task is None or task.state == "cancelled":
+                _close(job, thread)
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
 
 
 def _explain(parcel: Parcel, task: Piece) -> tuple[Records, Effort]:
@@ -160,7 +199,8 @@ def _explain(parcel: Parcel, task: Piece) -> tuple[Records, Effort]:
             f"--scheduler: worker {worker.address} has {apart}; install the same there"
         )
     pool = _pool(parcel, unpack(parcel, Path(worker.local_directory)))
-    (found,) = pool.explain(iter([task]))
+    with _while_wanted(worker, parcel.job):
+        (found,) = pool.explain(iter([task]))
     return found.records, found.effort
 
 

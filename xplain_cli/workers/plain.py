@@ -31,6 +31,7 @@ VALUES: Mapping[str, type[Any]] = {
 """Values of ours that a message may hold, by name."""
 
 _NUMBERS = "biufcmMU"
+_LONGEST_TEXT = 1 << 26  # bytes of JSON: what it says may take twenty times as much in memory
 _LENGTH = struct.Struct("=Q")
 
 
@@ -143,14 +144,18 @@ class _ValueReader:
     """Makes values of a tree and its arrays."""
 
     def __init__(self, arrays: list[memoryview]) -> None:
-        self._arrays = arrays
+        self._arrays = dict(enumerate(arrays))
+
+    def _taken(self, place: int) -> memoryview:
+        """Return the bytes of a place, once: a message must not grow when it is read."""
+        return self._arrays.pop(place)
 
     def _array(self, dtype: str, shape: list[int], place: int) -> Any:
         kind = np.dtype(dtype)
         if kind.kind not in _NUMBERS or min(shape, default=0) < 0:
             raise MessageError(f"an array of {dtype}")
         # a copy: arrays of a message may be written to, and must not hold all of it
-        return np.frombuffer(self._arrays[place], kind).reshape(shape).copy()
+        return np.frombuffer(self._taken(place), kind).reshape(shape).copy()
 
     def _objects(self, shape: list[int], held: list[Any]) -> Any:
         array = np.empty(len(held), dtype=object)
@@ -182,7 +187,7 @@ class _ValueReader:
             "array": self._array,
             "objects": self._objects,
             "scalar": lambda held: self._array(*held[1:])[()],
-            "bytes": lambda place: bytes(self._arrays[place]),
+            "bytes": lambda place: bytes(self._taken(place)),
             "value": self._value,
             "dict": self._dict,
         }
@@ -200,7 +205,7 @@ def decode(data: bytes) -> Any:
     """
     try:
         (length,) = _LENGTH.unpack_from(data)
-        start = _LENGTH.size + length
+        start = _LENGTH.size + min(length, _LONGEST_TEXT)  # a longer one is cut, and no JSON
         sizes, tree = json.loads(bytes(data[_LENGTH.size : start]))
         arrays, view = [], memoryview(data)
         for size in sizes:

@@ -167,9 +167,9 @@ class _Desk:
         masked: Any = self._models[number].capabilities.masked_text
         return masked.predict_rows(rows)
 
-    def begin(self, assignment: Assignment, number: int | None, row_timeout: float | None) -> None:
-        """Take on the chunks of a run; with *number* of a model that is open here already."""
-        limit_calls(row_timeout)
+    def begin(self, assignment: Assignment, number: int | None, seconds: float | None) -> None:
+        """Take on the chunks of a run, *number* being a model that is open; limit its calls."""
+        limit_calls(seconds)
         self._assignment = assignment
         open_explainer(assignment, None if number is None else self._models[number])
 

@@ -17,18 +17,34 @@ from xplain_cli.models.contract import Batch
 from xplain_cli.models.gradients import INPUT, Gradient, Slopes
 from xplain_cli.workers.plain import fits, kinds_of
 from xplain_cli.workers.room import FACTS, GRADIENT_FACTS
-from xplain_cli.workers.rooms import Room, Rooms
+from xplain_cli.workers.rooms import Room, Rooms, is_late
 
 _FIRST_QUESTIONS = 32  # of a room: opening, settling, and whether the model answers alike twice
 _OF_CONFINEMENT = {"PermissionError", "gaierror"}
 _CALLED = ("leaves", "read_length", "redrawable")
 
 
+def too_slow(seconds: float) -> str:
+    """Return what is said of a model call that took longer than the user allows."""
+    return f"a model call took more than {seconds:g} s (--row-timeout)"
+
+
+def _call(room: Room, question: str, *values: Any) -> Any:
+    """Return what a model answers, within the time that the user allows a call."""
+    seconds = room.bounds.call_seconds
+    try:
+        return room.ask(question, *values, limit=seconds)
+    except ModelDiedError as error:
+        if seconds is None or not is_late(error):
+            raise
+        raise ModelDiedError(too_slow(seconds)) from error
+
+
 def _masked_text(room: Room, number: int) -> MaskedText:
     """Return how a model in a room answers masked texts."""
 
     def masked_rows(*values: Any) -> Any:
-        found = room.ask("masked_rows", number, *values)
+        found = _call(room, "masked_rows", number, *values)
         if found is None:
             return None
         from scipy.sparse import csr_matrix
@@ -37,7 +53,7 @@ def _masked_text(room: Room, number: int) -> MaskedText:
         return csr_matrix((data, indices, indptr), shape=shape)
 
     def predict_rows(rows: Any) -> FloatArray:
-        return _matrix(room.ask("predict_rows", number, rows))
+        return _matrix(_call(room, "predict_rows", number, rows))
 
     return MaskedText(masked_rows, predict_rows)
 
@@ -81,8 +97,9 @@ def _gradient(room: Room, number: int, layer: str = INPUT) -> Gradient:
 
     def derive(points: FloatArray, slopes: Slopes) -> tuple[FloatArray, FloatArray]:
         # what a target reads of the scores is known here alone, and goes there as numbers
-        fixed = FixedSlopes(slopes(_matrix(room.ask("along", number, layer, "scores", points))))
-        derivatives, scores = room.ask("along", number, layer, "derive", points, fixed)
+        scores = _matrix(_call(room, "along", number, layer, "scores", points))
+        fixed = FixedSlopes(slopes(scores))
+        derivatives, scores = _call(room, "along", number, layer, "derive", points, fixed)
         return derivatives, scores
 
     return Gradient(
@@ -130,8 +147,11 @@ class RoomModel:
     def predict(self, batch: Batch) -> FloatArray:
         """Return the (rows, outputs) float64 answers, C-contiguous."""
         new = self.room.questions < _FIRST_QUESTIONS and count(batch) <= PROBE_ROWS
-        limit = self.seconds if new else None
-        return _matrix(self.room.ask("predict", self.number, batch, limit=limit))
+        if new:
+            found = self.room.ask("predict", self.number, batch, limit=self.seconds)
+        else:
+            found = _call(self.room, "predict", self.number, batch)
+        return _matrix(found)
 
 
 @dataclass(frozen=True)
@@ -201,7 +221,7 @@ def has_form(said: Any, kinds: Mapping[str, Any]) -> bool:
 
 
 def _refused(source: str, error: ModelDiedError, when: str) -> ModelDiedError:
-    slow = "; --open-timeout gives it longer" if "took more than" in error.reason else ""
+    slow = "; --open-timeout gives it longer" if is_late(error) else ""
     return ModelDiedError(
         f"{source}: the process that holds it {error.reason} when it {when}{slow}", error.reason
     )

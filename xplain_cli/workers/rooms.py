@@ -25,6 +25,7 @@ from xplain_cli.workers.plain import MessageError, decode
 from xplain_cli.workers.relay import raise_told
 from xplain_cli.workers.room import RoomRules
 from xplain_cli.workers.template import RoomSource, SpawnedRooms, Template, can_fork
+from xplain_cli.workers.vitals import RoomBounds, is_stopped, memory_of
 
 FOLDER_BYTES = 1 << 30
 """What a confined model may write into its folder for temporary files, altogether."""
@@ -78,6 +79,8 @@ class Walls:
         What the user lets a confined model have beside what it needs.
     open_seconds
         How long opening a model, and its first answers, may take.
+    call_seconds
+        How long every later call of it may take; None: any time.
     silent
         Whether what code that is not confined prints is not shown: it may quote rows.
     """
@@ -92,6 +95,7 @@ class Walls:
     network: bool = False
     environment: tuple[str, ...] = ()
     open_seconds: float | None = 60.0
+    call_seconds: float | None = None
     silent: bool = False
 
     @property
@@ -161,17 +165,27 @@ def _machine_bytes() -> int | None:
     return min(found)
 
 
+def _most_memory() -> int | None:
+    """Return the memory that a room may take; None: it is not known."""
+    memory = _machine_bytes()
+    return None if memory is None else int(_MEMORY_SHARE * memory)
+
+
+def _free_memory(walls: Walls) -> int | None:
+    """Return the memory that a room may take which is not confined; None: any."""
+    return None if walls.confine == "off" else _most_memory()
+
+
 def allowance(walls: Walls, folder: str) -> Allowance:
     """Return what a confined room may do, *folder* being its own."""
     files = [source for source in walls.sources if not names_callable(source)]
     models = {_beside(_there(source)) for source in files}
-    memory = _machine_bytes()
     asked = {str(Path(path).resolve()) for path in (*walls.readable, *map(_there, walls.inputs))}
     return Allowance(
         readable=tuple(sorted({*_SYSTEM, *_libraries(), *models, *_own_code(walls), *asked})),
         writable=(folder, "/dev/null", *(str(Path(path).resolve()) for path in walls.writable)),
         network=walls.network,
-        memory=None if memory is None else int(_MEMORY_SHARE * memory),
+        memory=_most_memory(),
         file_bytes=FOLDER_BYTES,
     )
 
@@ -195,6 +209,14 @@ def ending(status: int) -> str:
     return f"exit {name} {status}{likely}"
 
 
+_LATE = "took more than"
+
+
+def is_late(error: ModelDiedError) -> bool:
+    """Say whether a room was ended since it took too long."""
+    return error.reason.startswith(_LATE)
+
+
 def _kill(process: int) -> None:
     """End a process that no room's keeper has waited for yet."""
     number = getattr(signal, "SIGKILL", signal.SIGTERM)
@@ -207,10 +229,11 @@ def _kill(process: int) -> None:
 class Room:
     """A started room; one question at a time is asked in it."""
 
-    def __init__(self, source: RoomSource, rules: RoomRules, allowed_bytes: int) -> None:
+    def __init__(self, source: RoomSource, rules: RoomRules, bounds: RoomBounds) -> None:
         self._source = source
         self._folder = rules.folder if rules.allowed is not None else None
-        self._allowed_bytes = allowed_bytes
+        self.bounds = bounds
+        self._was_stopped = False
         self._pipe, self.process = source.start(rules)
         self._lock = threading.RLock()
         self.questions = 0
@@ -267,11 +290,21 @@ class Room:
         """Wait until the room says something; end one that takes too long or writes too much."""
         while not self._pipe.poll(_TICK):
             if until is not None and time.monotonic() > until:
-                raise self._stopped(f"took more than {limit:g} s")
-            if self._folder is not None and takes_too_much(self._folder, self._allowed_bytes):
+                raise self._stopped(f"{_LATE} {limit:g} s")
+            if self._folder is not None and takes_too_much(self._folder, self.bounds.folder_bytes):
                 raise self._stopped("wrote too much into its temporary folder")
+            self._look()
             if self._source.has_ended(self.process) and not self._pipe.poll(0):
                 raise EOFError  # who else holds its pipe is not the room
+
+    def _look(self) -> None:
+        """End a room that will never answer, or takes the memory that others need."""
+        was, self._was_stopped = self._was_stopped, is_stopped(self.process)
+        if was and self._was_stopped:  # once may be a system that stops, or wakes, a whole job
+            raise self._stopped("stopped itself")
+        most = self.bounds.memory
+        if most is not None and memory_of(self.process) > most:
+            raise self._stopped(f"took {most / 1e9:.3g} GB of memory and wanted more")
 
     def _stopped(self, reason: str) -> ModelDiedError:
         self._killed = reason
@@ -364,7 +397,9 @@ class Rooms:
             It is not confined as far as the user requires.
         """
         rules = _rules(self.walls, str(self.folder))
-        room = Room(self._source, rules, FOLDER_BYTES + self.held_bytes)
+        memory = _free_memory(self.walls) if rules.allowed is None else None
+        bounds = RoomBounds(FOLDER_BYTES + self.held_bytes, memory, self.walls.call_seconds)
+        room = Room(self._source, rules, bounds)
         self._rooms.append(room)
         held = room.confinement
         if self.walls.confine == "required" and not held.whole:

@@ -2,9 +2,9 @@
 
 It is a short program that the Linux kernel runs before each call of this process, installed by
 ``prctl(2)`` without a library, for good. It also refuses what Landlock (see ``confine``) does not
-know of: modes, owners, times and attributes of files, and keys, clocks and mounts where the user is
-root. The numbers of calls are those of the kernel's own tables, ``syscall_64.tbl`` for x86_64 and
-``asm-generic/unistd.h`` for aarch64.
+know of: modes, owners, times and attributes of files, memory that processes share, and keys, clocks
+and mounts where the user is root. The numbers of calls are those of the kernel's own tables,
+``syscall_64.tbl`` for x86_64 and ``asm-generic/unistd.h`` for aarch64.
 """
 
 import ctypes
@@ -41,10 +41,26 @@ REFUSED: Mapping[str, tuple[int | None, int | None]] = {
     "tkill": (200, 130),
     "setpriority": (141, 140),
     "ioprio_set": (251, 30),
+    # memory, locks and letters that processes share by number: who knows one needs no opening
     "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
     "semget": (64, 190),
+    "semop": (65, 193),
+    "semctl": (66, 191),
+    "semtimedop": (220, 192),
     "msgget": (68, 186),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
     "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
+    # files in memory, which no limit counts, and looks at what others do to files
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "inotify_add_watch": (254, 27),
     # ways around this filter, and what only breaks out of kernels
     "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426),
@@ -141,6 +157,9 @@ OWN_ALONE: Mapping[str, tuple[int | None, int | None]] = {
 
 _SIGNALS = {"kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"}
 _CLONE, _CLONE3, _IOCTL = (56, 220), (435, 435), (16, 29)
+_FCNTL, _PRCTL = (72, 25), (157, 167)
+_OWNERS = (8, 15)  # F_SETOWN, F_SETOWN_EX: another process that the kernel signals for this one
+_ENDINGS = (1,)  # PR_SET_PDEATHSIG: it ends with the process that forked it
 # TCGETS, TCGETS2, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX: what libraries ask of files
 _IOCTLS = (0x5401, 0x802C542A, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 
@@ -191,6 +210,19 @@ def _allow_only(number: int, offset: int, values: Sequence[int], error: int) -> 
     ]
 
 
+def _refuse_for(number: int, offset: int, values: Sequence[int], error: int) -> list[bytes]:
+    """Refuse a call where an argument is one of some values."""
+    last = len(values)
+    checks = [_instruction(_EQUAL, value, last - i, 0) for i, value in enumerate(values)]
+    return [
+        _instruction(_EQUAL, number, 0, last + 3),
+        _instruction(_LOAD, offset),
+        *checks,
+        _instruction(_RETURN, _ALLOW),
+        _error(error),
+    ]
+
+
 def _only_threads(number: int) -> list[bytes]:
     """Allow ``clone`` for threads of this process alone."""
     return [
@@ -232,6 +264,8 @@ def program(machine: Architecture, process: int, *, network: bool) -> bytes:
         for number in _numbers([numbers], place):
             lines += _allow_only(number, _FIRST, own, errno.EPERM)
     lines += _allow_only(_IOCTL[place], _SECOND, _IOCTLS, errno.ENOTTY)
+    lines += _refuse_for(_FCNTL[place], _SECOND, _OWNERS, errno.EPERM)
+    lines += _refuse_for(_PRCTL[place], _FIRST, _ENDINGS, errno.EPERM)
     lines += _only_threads(_CLONE[place])
     lines += _refuse(_CLONE3[place], errno.ENOSYS)  # the C library then takes clone
     return b"".join([*lines, _instruction(_RETURN, _ALLOW)])

@@ -2,7 +2,7 @@
 
 A worker is a room (see ``rooms``), so that a death points at what that room was doing, and nothing
 else is lost. A model call that takes too long ends its room by SIGALRM, which needs no help from
-the model's own code.
+the model's own code; what other threads of that room were at is asked again with the rest.
 """
 
 import contextlib
@@ -23,12 +23,18 @@ from xplain_cli.engine.chunk import Effort
 from xplain_cli.engine.explainer import Assignment
 from xplain_cli.engine.pool import find_pool
 from xplain_cli.errors import ModelDiedError, RefusedError
-from xplain_cli.explanation import Records, Rows, join_records
+from xplain_cli.explanation import (
+    STABILITY_COLUMNS,
+    WEIGHT_COLUMNS,
+    Records,
+    Rows,
+    join_records,
+)
 from xplain_cli.modalities import Piece
 from xplain_cli.models import Model
 from xplain_cli.models.batches import take
-from xplain_cli.runs.parts import unpack
-from xplain_cli.workers.room_models import place_of
+from xplain_cli.runs.parts import check_sizes, unpack
+from xplain_cli.workers.room_models import place_of, too_slow
 from xplain_cli.workers.rooms import Room, Rooms
 
 _TRIES = 2
@@ -61,12 +67,31 @@ def lost_row(task: Piece, reason: str) -> Piece:
     return Piece(task.batch, Rows(rows.start, rows.ids, rows.kept, {0: reason}))
 
 
-def _of_rows(records: Records, task: Piece) -> Records:
-    """Return the records of a chunk; ValueError where they are of other rows."""
-    lines = records.stability["row"].to_numpy(dtype=np.int64)
+def _records_of(data: bytes, task: Piece, assignment: Assignment) -> Records:
+    """Return the records of a chunk that a room made; ValueError where they are no such."""
+    check_sizes(data)
+    records = unpack(io.BytesIO(data), assignment.identity)
+    labels, kept = assignment.labels, tuple(map(str, task.rows.kept.columns))
+    for frame, own in (
+        (records.stability, (*STABILITY_COLUMNS, *labels.stability_columns)),
+        (records.weights, (*WEIGHT_COLUMNS, *labels.weight_columns)),
+    ):
+        if sorted(map(str, frame.columns)) != sorted((*own, *kept)):
+            raise ValueError("other columns were asked")
+    stability = records.stability.iloc[:, : len(STABILITY_COLUMNS)]
+    lines = stability["row"].to_numpy(dtype=np.int64)
     rows = lines[np.diff(lines, prepend=-1) != 0]
     if not np.array_equal(rows, np.arange(task.start, task.stop)):
         raise ValueError(f"rows {task.start}:{task.stop} were asked")
+    ids = [str(task.rows.ids[row - task.start]) for row in lines]
+    said = {name: list(map(str, stability[name])) for name in ("row_id", "run_id")}
+    if said != {"row_id": ids, "run_id": [labels.run_id] * len(lines)}:
+        raise ValueError("lines are of other rows, or of another run")
+    counts = records.lines
+    if counts.shape != lines.shape or counts.min(initial=0) < 0:
+        raise ValueError("lines of weights are not counted")
+    if counts.sum() != len(records.weights):
+        raise ValueError("lines of weights are missing, or too many")
     return records
 
 
@@ -85,15 +110,17 @@ class Crew:
         The model, if it is open in a room already: its first worker is that room.
     threads
         Chunks that a worker explains at the same time.
-    row_timeout
-        Seconds that a model call may take; None for any.
     """
 
     assignment: Assignment
     rooms: Rooms
     model: Model | None = None
     threads: int = 1
-    row_timeout: float | None = None
+
+    @property
+    def call_seconds(self) -> float | None:
+        """Seconds that a model call may take; None for any."""
+        return self.rooms.walls.call_seconds
 
 
 def with_pool(assignment: Assignment, rooms: Rooms) -> Assignment:
@@ -143,18 +170,18 @@ class _Worker:
             room, number = crew.rooms.start(), None
         self._room = room
         seconds = crew.rooms.walls.open_seconds
-        room.ask("begin", crew.assignment, number, crew.row_timeout, limit=seconds)
+        room.ask("begin", crew.assignment, number, crew.call_seconds, limit=seconds)
         return room
 
     def _explain(self, tasks: Sequence[Piece]) -> list[ChunkResult]:
-        room, identity = self._ready(), self._crew.assignment.identity
+        room, assignment = self._ready(), self._crew.assignment
         answers = room.ask("explain", list(tasks), self._crew.threads)
         try:
             return [
-                ChunkResult(task, _of_rows(unpack(io.BytesIO(data), identity), task), effort)
+                ChunkResult(task, _records_of(data, task, assignment), effort)
                 for task, (data, effort) in zip(tasks, answers, strict=True)
             ]
-        except (TypeError, ValueError) as error:
+        except Exception as error:  # whatever bytes may lead to that anybody may have made
             raise room.spoiled() from error
 
     def submit(self, tasks: Sequence[Piece]) -> "Future[list[ChunkResult]]":
@@ -208,8 +235,8 @@ class WorkerPool:
         code = _EXIT.search(error.reason)
         if code is None:
             return f"the process of the model {error.reason} on this row"
-        if code[2] == "SIGALRM" and self._crew.row_timeout is not None:
-            return f"a model call took more than {self._crew.row_timeout:g} s (--row-timeout)"
+        if code[2] == "SIGALRM" and self._crew.call_seconds is not None:
+            return too_slow(self._crew.call_seconds)
         return f"the worker process died of this row ({code[1]})"
 
     def _died(self, error: ModelDiedError) -> None:

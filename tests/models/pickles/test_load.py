@@ -12,7 +12,11 @@ from pathlib import Path
 import evil_pickles
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import BisectingKMeans
+from sklearn.impute import KNNImputer
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from xplain_cli.errors import RefusedError
@@ -171,3 +175,40 @@ def test_pickles_of_no_model_are_refused(tmp_path, value, says):
     path.write_bytes(pickle.dumps(value))
     with pytest.raises(RefusedError, match=says):
         load_model(ModelRecipe(str(path)))
+
+
+HONEST = {
+    **{
+        loss: lambda loss=loss: SGDClassifier(loss=loss)
+        for loss in ("squared_hinge", "epsilon_insensitive", "squared_epsilon_insensitive")
+    },
+    "elkan": lambda: make_pipeline(BisectingKMeans(2, algorithm="elkan"), LogisticRegression()),
+    "indicator": lambda: make_pipeline(KNNImputer(add_indicator=True), LogisticRegression()),
+}
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_settings_that_few_take_open_without_a_flag(tmp_path, name):
+    model = HONEST[name]().fit(ROWS, np.arange(40) % 3)
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(model))
+    assert load_model(ModelRecipe(str(tmp_path / "m.pkl"))).n_columns == 3
+
+
+def test_scores_scaled_by_a_temperature_open_without_a_flag(tmp_path):
+    try:
+        model = CalibratedClassifierCV(LogisticRegression(), method="temperature")
+        model.fit(ROWS, np.arange(40) % 3)
+    except ValueError:
+        pytest.skip("this scikit-learn knows no temperature")
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(model))
+    assert load_model(ModelRecipe(str(tmp_path / "m.pkl"))).n_columns == 3
+
+
+@pytest.mark.parametrize("width", [99_999_999_999, float("1e300")])
+def test_more_columns_than_any_table_has_are_refused_at_once(tmp_path, width):
+    """They would be named one by one, for hours."""
+    model = LogisticRegression().fit(ROWS, np.arange(40) % 3)
+    model.n_features_in_ = width
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(model))
+    with pytest.raises(RefusedError, match=r"m\.pkl: states that it was fitted on \d+ columns"):
+        load_model(ModelRecipe(str(tmp_path / "m.pkl")))

@@ -14,6 +14,7 @@ from xplain_cli.baselines.tables import NO_LABEL, OTHER_LABEL, TableReference
 from xplain_cli.datasets import Table
 from xplain_cli.errors import RefusedError, UsageError, nearest
 from xplain_cli.explanation import IntArray
+from xplain_cli.features import Wants
 from xplain_cli.modalities import PROBE_ROWS, Neighbourhood, content_sha256
 from xplain_cli.modalities.row_ids import read_options
 from xplain_cli.modalities.tabular.column_kinds import ModelColumns
@@ -147,7 +148,7 @@ def _labelled(
     return found
 
 
-def _notes(text: str | None, fitted: FittedBaseline) -> tuple[str, ...]:
+def _notes(text: str | None, fitted: FittedBaseline, wants: Wants) -> tuple[str, ...]:
     """Say which baseline nobody named, and what several baselines cost."""
     notes = list(fitted.notes)
     if text is None:
@@ -155,10 +156,9 @@ def _notes(text: str | None, fitted: FittedBaseline) -> tuple[str, ...]:
             f"baseline: the {DEFAULTS['tabular']} of the background (--baseline names another)"
         )
     if fitted.k > 1:
-        notes.append(
-            f"baseline: {fitted.k} rows; a mask is asked on each (kernel-shap: on one of them, each"
-            " equally often)"
-        )
+        each = "the row is compared with each, and weights are averages"
+        dealt = "a mask is asked on one of them, each equally often; where all are, on each"
+        notes.append(f"baseline: {fitted.k} rows; {dealt if wants.deals else each}")
     return tuple(notes)
 
 
@@ -176,7 +176,7 @@ def masked_drawing(
     groups: Mapping[str, tuple[str, ...]],
     asked: tuple[Model, Signature],
     *,
-    every: bool = False,
+    wants: Wants,
     held: tuple[str, ...] = (),
 ) -> Neighbourhood:
     """
@@ -192,8 +192,8 @@ def masked_drawing(
         Columns that are categories, and features that are several columns.
     asked
         The model, and what its probe chose.
-    every
-        Whether features that equal the baseline are explained too.
+    wants
+        What the method wants of the masker.
     held
         Columns that stay the row's own.
 
@@ -230,7 +230,7 @@ def masked_drawing(
         distance=reference.distance,
         outputs=signature.outputs,
         judged=files.request.references.judge is not None,
-        every=every,
+        every=wants.every,
         held=held,
     )
     judge = _judge(files.request, perturbation, background[0], signature)
@@ -240,7 +240,7 @@ def masked_drawing(
         baseline.sentence,
         features=len(names),
         judge=judge,
-        notes=(*_notes(text, perturbation.giver), *(() if judge is None else judge.notes)),
+        notes=(*_notes(text, perturbation.giver, wants), *(() if judge is None else judge.notes)),
     )
 
 

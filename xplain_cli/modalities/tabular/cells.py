@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from xplain_cli.baselines.tables import moments
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
+from xplain_cli.methods.additive import PARTS
 
 UNSEEN = -1
 """The code of a value that the background never shows: it matches no draw."""
@@ -42,6 +43,14 @@ def _invert(uniform: FloatArray, frequencies: FloatArray) -> tuple[IntArray, Flo
     widths = np.where(frequencies > 0, ends - starts, 1.0)
     inside = np.clip((uniform - starts[codes]) / widths[codes], 0.0, 1.0)
     return codes.astype(np.int64), inside
+
+
+def parts_of(cell: Cell, uniform: FloatArray) -> Any:
+    """Return in which of ``PARTS`` equally likely parts of its bin each draw is, (m,); else 0."""
+    if not isinstance(cell, Binned):
+        return np.zeros(len(uniform), dtype=np.uint8)
+    _, inside = _invert(uniform, cell.frequencies)
+    return np.minimum(inside * PARTS, PARTS - 1).astype(np.uint8)
 
 
 @dataclass(frozen=True)

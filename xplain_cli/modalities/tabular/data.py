@@ -205,7 +205,7 @@ class Tabular:
                 self.discrete,
                 self.groups,
                 (model, signature),
-                every=method.wants.every,
+                wants=method.wants,
                 held=self.held,
             )
             return replace(

@@ -13,7 +13,7 @@ from xplain_cli.baselines.held_cells import HeldCells
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray
 from xplain_cli.features import Block, Draw, Traits, unsalted
-from xplain_cli.modalities.tabular.cells import Binned, Categories, Cell, Gaussian
+from xplain_cli.modalities.tabular.cells import Binned, Categories, Cell, Gaussian, parts_of
 from xplain_cli.modalities.tabular.conditions import COLUMNS as CONDITION_COLUMNS
 from xplain_cli.modalities.tabular.conditions import conditions
 from xplain_cli.modalities.tabular.held_values import NOTHING_HELD, HeldValues
@@ -140,8 +140,11 @@ class TableSampler:
         uniform = np.concatenate([_uniform(len(self.cells), count, key) for key in keys])
         codes = np.empty((len(self.cells), len(uniform)), dtype=_narrow(self.levels))
         positions = np.ones((0 if self.binned else len(self.cells), len(uniform)))
+        parts = np.zeros((len(self.cells) if self.binned else 0, len(uniform)), dtype=np.uint8)
         drawn: dict[str, Any] = {}
         for j, cell in enumerate(self.cells):
+            if self.binned:
+                parts[j] = parts_of(cell, uniform[:, j])
             codes[j], values = cell.draw(uniform[:, j])
             if isinstance(cell, Gaussian):
                 if row is not None:
@@ -152,7 +155,7 @@ class TableSampler:
         # as Series: the constructor would turn objects into another kind of text
         ready = {c: drawn[c] for c in self.free}
         texts = {c: pd.Series(v, dtype=v.dtype) for c, v in ready.items() if v.dtype.kind == "O"}
-        return Draw(codes, positions), self._around(pd.DataFrame(ready | texts), row)
+        return Draw(codes, positions, parts), self._around(pd.DataFrame(ready | texts), row)
 
     def _around(self, drawn: pd.DataFrame, row: pd.DataFrame | None) -> pd.DataFrame:
         """Return draws of the free columns with the held cells of a row, or of all combinations."""

@@ -11,7 +11,7 @@ import pandas as pd
 
 from xplain_cli import datasets
 from xplain_cli.datasets import Chunk, Table
-from xplain_cli.errors import RefusedError, counted
+from xplain_cli.errors import FewRowsError, counted
 from xplain_cli.explanation import BoolArray, IntArray
 from xplain_cli.modalities.tabular.categories import set_apart, unseen_notes
 from xplain_cli.modalities.tabular.column_kinds import ModelColumns
@@ -23,10 +23,12 @@ _LEAST_BACKGROUND, _FEW_BACKGROUND = 20, 200
 
 def _check_background(rows: int, path: str) -> list[str]:
     if rows < _LEAST_BACKGROUND:
-        raise RefusedError(
+        raise FewRowsError(
             f"{path}: too few rows for a background: {rows}; at least"
             f" {_LEAST_BACKGROUND} must stand for the training distribution (--background FILE);"
-            " -m kernel-shap with -b zero, row=ID or file=PATH needs none"
+            " -m kernel-shap with -b zero, row=ID or file=PATH needs none",
+            path,
+            rows,
         )
     if rows < _FEW_BACKGROUND:
         return [f"background: only {rows} rows; bins and frequencies are rough below 200"]

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from xplain_cli.errors import RefusedError
 from xplain_cli.models.contract import Levels
 
+_MOST_COLUMNS = 1 << 22
 _ENCODERS = frozenset({"OneHotEncoder", "OrdinalEncoder", "TargetEncoder"})
 _ANY_INPUT = frozenset({
     "CountVectorizer",
@@ -167,16 +169,28 @@ def fitted_names(estimator: Any) -> tuple[str, ...] | None:
 
 
 def fitted_width(estimator: Any) -> int | None:
-    """Return how many columns it was fitted with; None: unknown."""
+    """
+    Return how many columns it was fitted with; None: unknown.
+
+    Raises
+    ------
+    RefusedError
+        It states more than any table has: they would be named one by one.
+    """
     try:
         # CatBoost forgets its width when stored, and keeps its names
-        return int(estimator.n_features_in_) or len(estimator.feature_names_)
-    except (AttributeError, TypeError, ValueError):
+        width = int(estimator.n_features_in_) or len(estimator.feature_names_)
+    except (AttributeError, TypeError, ValueError, OverflowError):
         nested = inner(estimator)
         if nested is not estimator:
             return fitted_width(nested)
         steps = steps_of(estimator)
         return fitted_width(steps[0]) if steps else None
+    if width > _MOST_COLUMNS:
+        raise RefusedError(
+            f"states that it was fitted on {width} columns; store the model again as it was fitted"
+        )
+    return width
 
 
 def chosen_columns(asked: Any, columns: Sequence[str]) -> list[str]:

@@ -173,7 +173,10 @@ class Estimator:
         if self.recipe.redraw is not None:
             redraw_estimator(self.estimator, self.recipe.redraw)
         self.columns = fitted_names(self.estimator)
-        self.n_columns = fitted_width(self.estimator)
+        try:
+            self.n_columns = fitted_width(self.estimator)
+        except RefusedError as error:
+            raise RefusedError(f"{self.source}: {error}") from error
         places = self.columns or tuple(map(str, range(self.n_columns or 0)))
         try:
             self.categories = categories_of(self.estimator)
