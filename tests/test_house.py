@@ -98,6 +98,8 @@ TESTED_BY = {
     "modalities/tabular/story.py": "promises/test_finishing.py",
     "modalities/text/originals.py": "commands/test_report.py",
     "modalities/text/story.py": "promises/test_finishing.py",
+    "models/onnx/lookups.py": "models/onnx/test_token_gradients.py",
+    "models/token_paths.py": "models/onnx/test_token_gradients.py",
     "models/__init__.py": "test_house.py",
     "models/estimators/composed.py": "models/estimators/test_networks.py",
     "models/estimators/coordinates.py": "models/estimators/test_networks.py",

@@ -5,7 +5,7 @@ import pytest
 from paths import explain, midpoints, plain, relu_net
 
 from xplain_cli.methods import METHODS
-from xplain_cli.methods.quadrature import MOST_NODES
+from xplain_cli.methods.quadrature import MOST_NODES, most_panels
 from xplain_cli.models.estimators.chains import Affine, Bend, Chain, Relu
 from xplain_cli.models.gradients import Gradient
 from xplain_cli.specs import build
@@ -124,3 +124,10 @@ def test_a_path_of_too_many_pieces_is_integrated():
     found = explain(ig(1e-2), plain(wide), ROWS[:3] * 9, -ROWS[:3] * 9)
     assert set(found.quadrature.ravel()) <= {"exact", "trapezoid"}
     assert (found.converged == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "panels"), [(64, 2048), (65_536, 2048), (3 * 224 * 224, 512), (10**8, 256)]
+)
+def test_large_pictures_take_fewer_panels(numbers, panels):
+    assert most_panels(numbers) == panels

@@ -5,9 +5,10 @@ point alone. What is added up of a path is added in double precision, in the ord
 that no sum depends on the paths beside it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -33,6 +34,8 @@ from xplain_cli.models.one_by_one import together_or_each
 from xplain_cli.seeds import NOISE, stream
 
 _ROUNDING = {False: 1e-12, True: 1e-5}
+
+N = TypeVar("N", NeedPath, NeedPieces)
 
 Told: TypeAlias = Callable[[Exception, str], str]
 """Says why a row failed: of what the model raised, and on what."""
@@ -167,17 +170,17 @@ class _PathLines:
     noise: Noise | None = None
     shifts: FloatArray | None = None
 
-    def points(self, nodes: "_Nodes", batch: IntArray) -> FloatArray:
-        """Return the points of some nodes."""
-        path = nodes.path[batch]
-        shape = (-1, *[1] * (self.steps.ndim - 1))
-        points = self.steps[path]
-        points *= nodes.share[batch].reshape(shape)
-        points += self.starts[path]
+    def points(self, nodes: "_Nodes", batch: "_Batch", points: FloatArray) -> FloatArray:
+        """Return the points of some nodes, in memory that the next ones will take."""
+        path = nodes.path[batch.nodes]
+        shares = nodes.share[batch.nodes].reshape(-1, *[1] * (self.steps.ndim - 1))
+        for own, low, high in batch.stretches:
+            np.multiply(shares[low:high], self.steps[own], out=points[low:high])
+            points[low:high] += self.starts[own]
         if self.noise is None or self.shifts is None:
             return np.asarray(points)
         first = np.searchsorted(nodes.path, path)  # a node's draw goes by its number on the path
-        for at, (own, node) in enumerate(zip(path.tolist(), batch.tolist(), strict=True)):
+        for at, (own, node) in enumerate(zip(path.tolist(), batch.nodes.tolist(), strict=True)):
             source = stream(NOISE, *self.noise.seeds[own], node - int(first[at]))
             points[at] += (
                 self.noise.size * source.standard_normal(points.shape[1:]) * self.shifts[own]
@@ -185,9 +188,35 @@ class _PathLines:
         return np.asarray(points)
 
 
-def _filled(places: IntArray, size: int) -> IntArray:
-    """Fill places up to a batch with repeats of the last one."""
-    return places[np.minimum(np.arange(size), len(places) - 1)]
+@dataclass(frozen=True)
+class _Batch:
+    """
+    Nodes that are asked together.
+
+    Attributes
+    ----------
+    nodes : (size,) int
+        Their places; the last one is repeated where there are fewer.
+    count
+        How many there are.
+    stretches
+        Of each path the first and the last but one of its nodes, by their places in the batch.
+    """
+
+    nodes: IntArray
+    count: int
+    stretches: Sequence[tuple[int, int, int]]
+
+
+def _batched(path: IntArray, size: int) -> Iterator[_Batch]:
+    """Yield all nodes, in batches of one size."""
+    for at in range(0, len(path), size):
+        count = min(size, len(path) - at)
+        nodes = np.minimum(np.arange(at, at + size), len(path) - 1)
+        own = path[nodes]
+        begins = [0, *(np.flatnonzero(own[1:] != own[:-1]) + 1).tolist()]
+        stretches = zip(own[begins].tolist(), begins, [*begins[1:], size], strict=True)
+        yield _Batch(nodes, count, list(stretches))
 
 
 def _squares(slopes: FloatArray, steps: FloatArray) -> FloatArray:
@@ -217,30 +246,56 @@ def _read_as(
     return slopes
 
 
-def _add(sums: FloatArray, path: IntArray, parts: FloatArray) -> None:
-    """Add parts (m, ...) to the sums of their paths, one after the other."""
-    begins = np.flatnonzero(np.r_[True, path[1:] != path[:-1]])
-    counts = np.diff(np.r_[begins, len(path)])
-    for rank in range(int(counts.max())):
-        own = begins[counts > rank] + rank
-        sums[path[own]] += parts[own]
+def _add(sums: FloatArray, batch: _Batch, parts: FloatArray) -> None:
+    """
+    Add parts (m, ...) to the sums of their paths, one after the other.
 
-
-_HELD_NUMBERS = 1 << 21
-"""Derivatives that are held before they are added up: many paths are added at a time."""
+    Parts are written to. The first path may have begun in a batch before: what it has come to
+    stands before its next part, so that no sum depends on where batches end.
+    """
+    flat, into = parts.reshape(len(parts), -1), sums.reshape(len(sums), -1)
+    flat[0] += into[batch.stretches[0][0]]
+    for own, low, high in batch.stretches:
+        some = flat[low : min(high, batch.count)]
+        # rows of a matrix are added in order; numbers of a lone column would be in pairs
+        into[own] = (
+            np.add.reduce(some, axis=0) if flat.shape[1] > 1 else np.add.accumulate(some)[-1]
+        )
 
 
 @dataclass
 class _ScoreReading:
-    """Reads slopes off the scores at nodes, and keeps the explained number there."""
+    """
+    Reads slopes off the scores at nodes, and keeps the explained number there.
+
+    Attributes
+    ----------
+    readout
+        Of each path.
+    slopes : (p, k), optional
+        The derivatives of each path, once they are known to hang on no score.
+    values : (m,), optional
+        The explained number at the nodes.
+    """
 
     readout: Readout
+    slopes: FloatArray | None = None
     values: FloatArray | None = None
 
-    def slopes(self, scores: FloatArray) -> FloatArray:
-        """Return the derivatives (m, k) by the scores."""
-        self.values, slopes = self.readout.read(scores)
-        return slopes
+    def of(self, path: IntArray) -> Slopes:
+        """Return what reads the derivatives (m, k) of nodes on some paths off their scores."""
+
+        def read(scores: FloatArray) -> FloatArray:
+            if self.slopes is None:
+                self.slopes = self.readout.fixed_slopes(scores.shape[1])
+            if self.slopes is None:
+                self.values, slopes = self.readout.of(path).read(scores)
+                return slopes
+            (plus, minus), rows = self.readout.pairs[path].T, np.arange(len(scores))
+            self.values = scores[rows, plus] - np.where(minus < 0, 0.0, scores[rows, minus])
+            return self.slopes[path]
+
+        return read
 
 
 def _walked(
@@ -253,30 +308,30 @@ def _walked(
     """
     sums, size, count = np.zeros(lines.steps.shape), gradient.batch_rows, len(nodes.path)
     values = np.empty(count) if nodes.slopes is None else None
-    held: list[FloatArray] = []
-    begun = 0
-    for at in range(0, count, size):
-        own = np.arange(at, min(at + size, count))
-        batch = _filled(own, size)
-        points = lines.points(nodes, batch)
-        reading = _ScoreReading(lines.readout.of(nodes.path[batch]))
-        fixed = None if nodes.slopes is None else nodes.slopes[batch]
+    # fresh memory of that size would cost as much as the work in it
+    room, reading = np.empty((size, *lines.steps.shape[1:])), _ScoreReading(lines.readout)
+    for batch in _batched(nodes.path, size):
+        points = lines.points(nodes, batch, room)
+        own, fixed = batch.nodes[: batch.count], nodes.slopes
+        read = reading.of(nodes.path[batch.nodes])
         with metered(size):
-            slopes, _ = gradient.derive(points, _read(reading, fixed))
-        slopes, path = slopes[: len(own)], nodes.path[own]
+            slopes, _ = gradient.derive(
+                points, read if fixed is None else _known(fixed[batch.nodes])
+            )
+        slopes = slopes[: batch.count]
         if values is not None and reading.values is not None:
-            values[own] = reading.values[: len(own)]
-        slopes = _read_as(lines.reading, slopes, lines.steps[path], gradient.shape)
-        held.append(slopes * nodes.weight[own].reshape(-1, *[1] * (slopes.ndim - 1)))
-        if own[-1] + 1 == count or (own[-1] + 1 - begun) * slopes[0].size > _HELD_NUMBERS:
-            _add(sums, nodes.path[begun : own[-1] + 1], np.concatenate(held))
-            held, begun = [], int(own[-1]) + 1
+            values[own] = reading.values[: batch.count]
+        if lines.reading != PLAIN:
+            slopes = _read_as(lines.reading, slopes, lines.steps[nodes.path[own]], gradient.shape)
+        slopes *= nodes.weight[own].reshape(-1, *[1] * (slopes.ndim - 1))
+        _add(sums, batch, slopes)
+        del slopes  # its memory serves the next batch
     return sums, values
 
 
-def _read(reading: _ScoreReading, fixed: FloatArray | None) -> Slopes:
-    """Return what is read of the scores at nodes: fixed derivatives where there are some."""
-    return reading.slopes if fixed is None else lambda _: fixed
+def _known(slopes: FloatArray) -> Slopes:
+    """Return what reads derivatives that hang on no score."""
+    return lambda _: slopes
 
 
 def _lines(
@@ -309,15 +364,33 @@ def _pooled(
             why = "the model's derivatives between this row and its baseline are NaN or infinite"
             answers.append(UnexplainedError(dict.fromkeys(np.unique(rows[bad]).tolist(), why)))
             continue
-        left, grid = asked.gradient.leave(sums[own]), asked.gradient.grid
+        gradient, found = asked.gradient, sums[own]
+        if gradient.held:  # they do not move, and say whose numbers stand before them
+            whose = need.routes.starts[need.places]
+            found = np.concatenate([found[:, : -gradient.held], whose[:, -gradient.held :]], axis=1)
+        left, grid = gradient.leave(found), gradient.grid
         maps = block.charted(rows, left, grid)
         answers.append(PathSums(block.pooled(rows, left, grid), values[own], counts[own], maps))
     return answers
 
 
-def _kind(need: NeedPath) -> tuple[bool, str, bool, float]:
+def _kind(need: NeedPath) -> tuple[Any, ...]:
     """Return what requests must agree in to be added up together."""
-    return need.moved, need.reading, need.margin, 0.0 if need.noise is None else need.noise.size
+    noise = 0.0 if need.noise is None else need.noise.size
+    return need.moved, need.reading, need.margin, noise, need.routes.starts.shape[1:]
+
+
+def _apart(
+    waiting: Sequence[tuple[Any, N]],
+    kind: Callable[[N], Any],
+    answer: Callable[[Sequence[tuple[Any, N]]], Sequence[PathSums | UnexplainedError]],
+) -> list[PathSums | UnexplainedError]:
+    """Answer requests of each kind together."""
+    found: dict[int, PathSums | UnexplainedError] = {}
+    for one in sorted({kind(need) for _, need in waiting}):
+        places = [i for i, (_, need) in enumerate(waiting) if kind(need) == one]
+        found |= dict(zip(places, answer([waiting[i] for i in places]), strict=True))
+    return [found[i] for i in range(len(waiting))]
 
 
 def _noise(needs: Sequence[NeedPath]) -> tuple[Noise | None, FloatArray | None]:
@@ -357,17 +430,13 @@ def answer_paths(
     asked: PathModel, waiting: Sequence[tuple[Any, NeedPath]]
 ) -> list[PathSums | UnexplainedError]:
     """Answer requests for sums at nodes; those that add up alike go together."""
-    found: dict[int, PathSums | UnexplainedError] = {}
-    for kind in sorted({_kind(need) for _, need in waiting}):
-        places = [i for i, (_, need) in enumerate(waiting) if _kind(need) == kind]
-        found |= dict(zip(places, _added(asked, [waiting[i] for i in places]), strict=True))
-    return [found[i] for i in range(len(waiting))]
+    return _apart(waiting, _kind, partial(_added, asked))
 
 
-def answer_pieces(
+def _pieced(
     asked: PathModel, waiting: Sequence[tuple[Any, NeedPieces]]
 ) -> list[PathSums | UnexplainedError]:
-    """Answer requests for integrals piece by piece: one derivative each, at its middle."""
+    """Answer requests for integrals on paths of one shape."""
     starts, steps, readout = _lines(asked, waiting)
     kinks = [need.routes.kinks[i] for _, need in waiting for i in need.places.tolist()]
     counts = np.array([len(one.shares) - 1 for one in kinks], dtype=np.int64)
@@ -383,3 +452,10 @@ def answer_pieces(
         readout.of(np.full(len(one.scores), i)).read(one.scores)[0] for i, one in enumerate(kinks)
     ]
     return _pooled(asked, waiting, sums * steps, values, counts)
+
+
+def answer_pieces(
+    asked: PathModel, waiting: Sequence[tuple[Any, NeedPieces]]
+) -> list[PathSums | UnexplainedError]:
+    """Answer requests for integrals piece by piece: one derivative each, at its middle."""
+    return _apart(waiting, lambda need: need.routes.starts.shape[1:], partial(_pieced, asked))

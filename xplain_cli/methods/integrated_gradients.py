@@ -149,7 +149,7 @@ _FACTS = {
     "model_inputs": "one forward and one backward pass count as one, so does a forward pass alone",
     "quadrature": (
         "exact: one derivative for each piece of a piecewise-linear network; gauss-legendre: 8, 16"
-        " and 32 nodes for one without kinks; trapezoid: doubled from 4 to 2,048 panels, by what a"
-        " doubling moves"
+        " and 32 nodes for one without kinks; trapezoid: doubled from 4 to 2,048 panels (of large"
+        " pictures as many as 2^27 over its numbers, 256 at least), by what a doubling moves"
     ),
 }

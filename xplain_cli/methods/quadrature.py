@@ -18,6 +18,8 @@ from xplain_cli.methods.requests import NeedPath, NeedPieces, PathSums, Routes
 EXACT, GAUSS, TRAPEZOID = "exact", "gauss-legendre", "trapezoid"
 MOST_NODES = 2048
 """Panels of the trapezoid rule at most."""
+_LEAST_NODES, _MOST_NUMBERS = 256, 1 << 27
+"""Panels of large pictures at least, and the numbers in all their points at most."""
 _GAUSS = (8, 16, 32)
 _FIRST = 4
 
@@ -230,6 +232,12 @@ def _trapezoid(paths: Paths, tolerance: float, most: int) -> Integrating:
     return found
 
 
+def most_panels(numbers: int) -> int:
+    """Return how many panels a path of rows of so many numbers takes at most: a power of two."""
+    most = max(_LEAST_NODES, _MOST_NUMBERS // max(1, numbers))
+    return int(min(MOST_NODES, 1 << (most.bit_length() - 1)))
+
+
 def integrate(paths: Paths, n: int, tolerance: float, most: int = MOST_NODES) -> Integrating:
     """
     Integrate derivatives along paths, each in the best way that there is for it.
@@ -243,7 +251,7 @@ def integrate(paths: Paths, n: int, tolerance: float, most: int = MOST_NODES) ->
     tolerance
         The L1 error of a path's weights, over the sum of their sizes.
     most
-        Panels of the trapezoid rule at most.
+        Panels of the trapezoid rule at most; of large pictures there are fewer.
     """
     known = np.array([paths.routes.kinks[i] is not None for i in paths.places.tolist()], dtype=bool)
     found = _blank(len(known), n)
@@ -256,7 +264,10 @@ def integrate(paths: Paths, n: int, tolerance: float, most: int = MOST_NODES) ->
         left = left[~made.converged]
     if len(left):
         spent = found.asked[left]
-        made = yield from _trapezoid(paths.take(left), tolerance, most)
+        starts = paths.routes.starts
+        # rows that are pictures are all of one size: those of texts depend on what is beside them
+        panels = min(most, most_panels(starts[0].size)) if starts.ndim > 2 else most
+        made = yield from _trapezoid(paths.take(left), tolerance, panels)
         made.asked[:] += spent
         found = found.put(left, made)
     return found

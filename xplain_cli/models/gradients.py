@@ -45,6 +45,29 @@ class Kinks:
 
 
 @dataclass(frozen=True)
+class UnitText:
+    """
+    A text as one end of a path through the embedding of its tokens.
+
+    Attributes
+    ----------
+    text
+        The text itself.
+    spans
+        Of each unit, the (start, end) of every place where it stands, in code points.
+    absent
+        Whether its units are those of the baseline, else its own.
+    token
+        What stands for a unit that is absent; None: what the model says (``Gradient.absent``).
+    """
+
+    text: str
+    spans: tuple[tuple[tuple[int, int], ...], ...] = ()
+    absent: bool = False
+    token: str | None = None
+
+
+@dataclass(frozen=True)
 class Gradient:
     """
     How a model's scores change with its inputs.
@@ -56,7 +79,8 @@ class Gradient:
         becomes several of them.
     leave
         Adds up numbers (p, ...) of that shape over what each column, or pixel, of a batch became:
-        (p, columns). Pixels stand row by row, the channels of one side by side.
+        (p, columns). Pixels stand row by row, the channels of one side by side. Of ``UnitText``
+        it is over the tokens of each unit; numbers that are held are those of the points.
     scores
         Returns the scores (m, k) float64 at points (m, ...).
     derive
@@ -76,7 +100,9 @@ class Gradient:
         At a layer: the lengths of its value for one row; then derivatives are taken by that value.
     held
         How many of the last numbers of a point do not move on a path: the row's own, which scores
-        rest on past the layer.
+        rest on past the layer; of a text, its number.
+    absent
+        Of texts: what stands for a token that is absent where nobody names one, as outputs say it.
     """
 
     enter: Callable[[Any], FloatArray]
@@ -90,6 +116,7 @@ class Gradient:
     batch_rows: int = 512
     shape: tuple[int, ...] = ()
     held: int = 0
+    absent: str = ""
 
     @property
     def grid(self) -> tuple[int, int] | None:
@@ -214,6 +241,16 @@ class Readout:
             return scores[np.arange(len(scores)), at], slopes
         logit, slopes = _logit(scores, at, self.link)
         return -_softplus(-logit), _sigmoid(-logit)[:, None] * slopes
+
+    def fixed_slopes(self, outputs: int) -> FloatArray | None:
+        """Return its slopes (m, outputs) where they hang on no score; else None."""
+        if self.margin or not self.straight:
+            return None
+        rows, paired = np.arange(len(self.pairs)), np.flatnonzero(self.pairs[:, 1] >= 0)
+        slopes = np.zeros((len(rows), outputs))
+        slopes[rows, self.pairs[:, 0]] = 1.0
+        slopes[paired, self.pairs[paired, 1]] -= 1.0
+        return slopes
 
     def read(self, scores: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the explained number (m,) of scores (m, k), and its slopes (m, k)."""

@@ -1,6 +1,7 @@
 """Opens the layer that a method follows: what its features are, and where paths begin there."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from xplain_cli.engine.layer_units import MOST_UNITS, UnitMasker
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import FloatArray, add_up
 from xplain_cli.methods import Method
-from xplain_cli.methods.defaults import layer_of, needs_layer, origin_of
+from xplain_cli.methods.defaults import follows_scores, layer_of, needs_layer, origin_of
 from xplain_cli.methods.requests import MEAN, OWN
 from xplain_cli.modalities import Modality, Neighbourhood
 from xplain_cli.models import Model, UnableError
@@ -58,6 +59,20 @@ def _placed(typed: str, gradient: Gradient, near: Neighbourhood) -> Neighbourhoo
     return replace(near, perturbation=units, features=count, notes=(*near.notes, note))
 
 
+def _embedded(gradient: Gradient, modality: Modality, near: Neighbourhood) -> Neighbourhood:
+    """Return how texts are explained whose tokens are looked up, and what is absent then."""
+    if not gradient.absent:
+        return near
+    rows: Any = near.perturbation.split(modality.typical())
+    theirs, mine = rows.ends()
+    gradient.enter([*theirs, *mine])  # what stands for a unit must be one token
+    if mine and mine[0].token is not None:
+        said = f"the tokens of absent units are replaced by {mine[0].token!r} in the embedding"
+        return replace(near, meaning=said)
+    said = f"{gradient.absent} in place of the tokens of absent units"
+    return replace(near, masked=near.baseline, baseline=gradient.absent, meaning=said)
+
+
 def at_layer(
     method: Method, model: Model, modality: Modality, near: Neighbourhood
 ) -> Neighbourhood:
@@ -70,8 +85,10 @@ def at_layer(
         The model has no such layer, or its numbers belong to no feature.
     """
     layer, opened = layer_of(method), model.capabilities.gradient
-    if not layer or opened is None:
+    if opened is None or not follows_scores(method):
         return near
+    if not layer:
+        return _embedded(opened(), modality, near)
     gradient = opened(layer)
     near = _placed(layer, gradient, near)
     facts = {**near.facts, "layer": {"name": layer, "shape": list(gradient.shape)}}

@@ -16,14 +16,17 @@ import numpy as np
 
 from xplain_cli.engine.chunk import Effort
 from xplain_cli.models.contract import Levels, PictureInput, Signature
-from xplain_cli.models.gradients import Kinks
+from xplain_cli.models.gradients import Kinks, UnitText
 from xplain_cli.models.inspection import Inspection
 from xplain_cli.models.leaves import LeafBoxes
 from xplain_cli.workers.confine import Confinement
 
 VALUES: Mapping[str, type[Any]] = {
     one.__name__: one
-    for one in (Confinement, Effort, Inspection, Kinks, LeafBoxes, Levels, PictureInput, Signature)
+    for one in (
+        *(Confinement, Effort, Inspection, Kinks, LeafBoxes, Levels, PictureInput, Signature),
+        UnitText,
+    )
 }
 """Values of ours that a message may hold, by name."""
 

@@ -47,7 +47,7 @@ FACTS = (
 )
 """What a loaded model says of itself (see ``models.LoadedModel``)."""
 
-GRADIENT_FACTS = ("link", "smooth", "single", "batch_rows", "shape", "held")
+GRADIENT_FACTS = ("link", "smooth", "single", "batch_rows", "shape", "held", "absent")
 """What a gradient says of itself (see ``models.gradients.Gradient``)."""
 
 _NOT_CALLED = ("row_by_row", "why_not", "masked_text")

@@ -208,6 +208,7 @@ _GRADIENT = {
     "has_kinks": bool,
     "shape": tuple[int, ...],
     "held": int,
+    "absent": str,
 }
 """What a room says of a gradient."""
 

@@ -1,5 +1,7 @@
 """Gradients of torch files against torch itself, and Integrated Gradients of each road."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,8 @@ torch = pytest.importorskip("torch")
 from paths import Rows, explain, midpoints  # noqa: E402
 from torch_nets import file_of, inputs, nets  # noqa: E402
 
-from xplain_cli.methods import METHODS  # noqa: E402
+from xplain_cli.engine.path_calls import PathModel, answer_paths, answer_routes  # noqa: E402
+from xplain_cli.methods import METHODS, NeedPath, NeedRoutes  # noqa: E402
 from xplain_cli.models import ModelRecipe, UnableError, load_model  # noqa: E402
 from xplain_cli.models.gradients import Readout  # noqa: E402
 from xplain_cli.models.scored import missed  # noqa: E402
@@ -223,3 +226,30 @@ def test_a_value_times_itself_is_no_line(tmp_path):
     table = pd.DataFrame(inputs((3,)))
     gradient = loaded.bind(loaded.settle(table)).capabilities.gradient()
     assert (gradient.kinks, gradient.smooth) == (None, True)
+
+
+@pytest.mark.parametrize("name", ["relu", "residual", "silu", "attention"])
+def test_weights_at_equal_nodes_are_those_of_captum(opened, name):
+    attr = pytest.importorskip("captum.attr")
+    gradient, (net, shape) = opened(name)[0].capabilities.gradient(), NETS[name]
+    rows, baselines = inputs(shape).astype(float), inputs(shape, seed=2).astype(float)
+    model = PathModel(gradient, "raw", np.arange(3), lambda error, where: f"{error} {where}")
+    block, nodes = Pictures(rows, baselines), (np.arange(24) + 0.5) / 24
+    (routes,) = answer_routes(model, [(block, NeedRoutes())])
+    asked = NeedPath(
+        routes,
+        np.arange(6),
+        np.tile([1, -1], (6, 1)),
+        margin=False,
+        nodes=[nodes] * 6,
+        weights=[np.full(24, 1 / 24)] * 6,
+    )
+    (found,) = answer_paths(model, [(block, asked)])
+    expected = attr.IntegratedGradients(copy.deepcopy(net).double()).attribute(
+        *(torch.from_numpy(one) for one in (rows, baselines)),
+        target=1,
+        n_steps=24,
+        method="riemann_middle",
+    )
+    flat = gradient.leave(expected.numpy())
+    assert found.sums == pytest.approx(flat, abs=1e-5 * np.abs(flat).max())

@@ -56,3 +56,13 @@ def test_a_path_of_too_many_pieces_is_given_up():
     few = graph_kinks(graph, starts, steps, most)
     assert [one is None for one in few] == [length > most for length in lengths]
     assert len(set(np.array(lengths) > most)) == 2
+
+
+def test_a_path_of_too_many_pieces_is_given_up_before_they_take_memory():
+    wide = torch.nn.Sequential(torch.nn.Conv2d(1, 64, 3), torch.nn.ReLU(), torch.nn.Flatten())
+    sizes = ({0: torch.export.Dim.AUTO},)
+    program = torch.export.export(wide, (torch.zeros(4, 1, 64, 64),), dynamic_shapes=sizes)
+    graph = read_graph(program.module(), probabilities=False)
+    start = np.random.default_rng(0).normal(size=(1, 1, 64, 64))
+    # its 100,000 points would take 200 GiB behind the first layer
+    assert graph_kinks(graph, start, -2 * start, 1024) == [None]

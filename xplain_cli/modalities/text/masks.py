@@ -11,9 +11,10 @@ import numpy as np
 from xplain_cli.baselines.assignment import FittedBaseline
 from xplain_cli.baselines.held_cells import HeldCells
 from xplain_cli.errors import ModelDiedError, summed_up
-from xplain_cli.explanation import BoolArray, IntArray
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.features import (
     FeatureLabels,
+    Grid,
     Inclusion,
     RoughWeights,
     Subset,
@@ -21,7 +22,6 @@ from xplain_cli.features import (
     Weigh,
     no_ends,
     not_judged,
-    not_pooled,
     not_refined,
     nothing_between,
     uncharted,
@@ -30,6 +30,7 @@ from xplain_cli.features import (
 from xplain_cli.modalities.tabular.draws import row_keys
 from xplain_cli.modalities.text.held_cells import cells_of
 from xplain_cli.modalities.text.segmentation import Span, is_unspaced, split_units
+from xplain_cli.models.gradients import UnitText
 
 MOST_UNITS = 1000
 """Features of one text at most: a fit of more would cost minutes."""
@@ -97,7 +98,18 @@ class TextMasker:
             most_features=MOST_UNITS,
             can_refine=True,
             needs_secret=self.salt == "",
+            no_path=self._no_path(),
+            no_slope="gives slopes of numbers, and features are words",
         )
+
+    def _no_path(self) -> str | None:
+        """Return why no path leads from the baseline to a text through its embedding."""
+        if self.others is not None:
+            return (
+                "follows a text's own tokens to what stands in their place, and another text has"
+                " tokens of its own (leave -b out, or take --mask-token)"
+            )
+        return None if self.column is None else "follows texts that stand alone"
 
     @property
     def weight_columns(self) -> tuple[str, ...]:
@@ -193,8 +205,7 @@ class TextRows:
     pool_of: ClassVar[None] = None
 
     between = nothing_between
-    ends = shifted = no_ends
-    pooled = not_pooled
+    shifted = no_ends
     charted = uncharted
     with_baselines = without_baselines
     judged = not_judged
@@ -291,6 +302,19 @@ class TextRows:
     def spanned(self, row: int) -> tuple[str, list[tuple[Span, ...]]]:
         """Return a text and the spans of each of its units."""
         return self.texts[row], [unit.spans for unit in self.units[row]]
+
+    def ends(self) -> tuple[list[UnitText], list[UnitText]]:
+        """Return the texts with all units absent, and the texts (``MaskedRows.ends``)."""
+        token = self.perturbation.mask_token
+        mine = [
+            UnitText(text, tuple(unit.spans for unit in units), token=token)
+            for text, units in zip(self.texts, self.units, strict=True)
+        ]
+        return [replace(one, absent=True) for one in mine], mine
+
+    def pooled(self, _rows: IntArray, parts: FloatArray, _grid: Grid = None) -> FloatArray:
+        """Return the numbers (p, n) of units, as the model adds them up over tokens."""
+        return parts
 
     def masked(self, row: int, masks: BoolArray) -> Any:
         """

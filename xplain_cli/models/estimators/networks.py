@@ -17,7 +17,7 @@ from xplain_cli.models.estimators.chains import (
     Relu,
     Stage,
 )
-from xplain_cli.models.estimators.columns import fitted_names, fitted_width
+from xplain_cli.models.estimators.columns import fitted_names, fitted_width, inner, steps_of
 from xplain_cli.models.estimators.composed import net_of
 from xplain_cli.models.gradients import INPUT, Gradient
 
@@ -76,6 +76,13 @@ def _at_hidden(whole: Gradient, stages: tuple[Stage, ...], width: int, name: str
     )
 
 
+def _words(estimator: Any) -> str:
+    """Return the step that makes numbers of texts, where a pipeline begins with one."""
+    steps = steps_of(inner(estimator))
+    first = type(steps[0]).__name__ if steps else ""
+    return first if first.endswith("Vectorizer") and first != "DictVectorizer" else ""
+
+
 def estimator_gradient(
     estimator: Any, signature: Signature, inputs: Callable[[Any], Any], layer: str = INPUT
 ) -> Gradient:
@@ -99,6 +106,11 @@ def estimator_gradient(
     """
     width = fitted_width(estimator)
     names = fitted_names(estimator) or tuple(map(str, range(width or 0)))
+    counted = _words(estimator)
+    if counted:
+        raise UnableError(
+            f"follows texts through the embedding of their words, and {counted} counts words"
+        )
     if not names:
         raise UnableError("needs a model that knows how many columns it takes")
     net = net_of(estimator, names, len(signature.outputs), signature.response)

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from xplain_cli.models.contract import UnableError
+from xplain_cli.models.onnx.lookups import EmbeddingLookup
 from xplain_cli.models.onnx.programs import (
     DamagedError,
     OnnxProgram,
@@ -124,6 +126,7 @@ def _refuse_missing(program: OnnxProgram, operators: Sequence[Operator]) -> None
 class _Conversion:
     program: OnnxProgram
     tracer: Tracer
+    lookup: EmbeddingLookup | None = None
 
     def value(self, scope: _Scope | None, name: str) -> Value | None:
         """Return what a name means."""
@@ -137,8 +140,8 @@ class _Conversion:
                 return found
             if name in scope.block.constants:
                 span = scope.block.constants[name]
-                array = read_tensor(self.program.data, self.program.folder, span)
-                scope.values[name] = self.tracer.constant(array)
+                read = partial(read_tensor, self.program.data, self.program.folder, span)
+                scope.values[name] = self.tracer.stored(span, read)
                 return scope.values[name]
             scope = scope.outer
         raise UntranslatableError(f"a value that nothing makes ({name[:60]!r})")
@@ -184,7 +187,10 @@ class _Conversion:
             })
             return self.run(inside)
         step = OperatorUse(one.op, one.version, attributes, sum(1 for name in one.outputs if name))
-        found = OPERATORS[one.domain, one.op](self.tracer, step, *inputs)
+        made = partial(OPERATORS[one.domain, one.op], self.tracer, step, *inputs)
+        found = (
+            made() if self.lookup is None else self.lookup.watch(self.tracer, step, inputs, made)
+        )
         return [found] if isinstance(found, Value) else found
 
     def _branch(
@@ -218,9 +224,15 @@ def convert(
     tracer: Tracer,
     inputs: Mapping[str, Value],
     outputs: Sequence[str],
+    lookup: EmbeddingLookup | None = None,
 ) -> list[Value]:
     """
     Return some outputs of a program as values of a graph under construction.
+
+    Parameters
+    ----------
+    lookup
+        What watches for the embedding of token ids, where some input takes these.
 
     Raises
     ------
@@ -229,7 +241,7 @@ def convert(
     """
     block = replace(program.graph, outputs=tuple(outputs))
     try:
-        found = _Conversion(program, tracer).run(_Scope(block, dict(inputs)))
+        found = _Conversion(program, tracer, lookup).run(_Scope(block, dict(inputs)))
     except UntranslatableError as error:
         raise UnableError(f"cannot follow {error}") from error
     except DamagedError as error:

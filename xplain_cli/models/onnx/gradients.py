@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from xplain_cli.models.onnx.entries import (
     probe_of,
 )
 from xplain_cli.models.onnx.programs import read_program
-from xplain_cli.models.operators.tracing import LAYER, ROWS, Tracer
+from xplain_cli.models.operators.tracing import LAYER, ROWS, Tracer, Value
 from xplain_cli.models.torch.gradients import Asked, torch_gradient
 from xplain_cli.models.torch.graphs import SHAPE, ScoreGraph
 from xplain_cli.models.torch.layer_names import StoredLayer
@@ -68,6 +68,14 @@ class Translation:
     entry: Entry
 
 
+def joined_outputs(tracer: Tracer, values: Sequence[Value]) -> Value:
+    """Return outputs side by side."""
+    if len(values) == 1:
+        return values[0]
+    flat = [tracer.reshape(one, [tracer.shape(one)[0], 1]) for one in values]
+    return tracer.one("cat", flat, 1)
+
+
 def translate(asked: OnnxAsked, rows: int | None = None) -> Translation:
     """
     Return an ONNX model as a torch graph.
@@ -90,10 +98,7 @@ def translate(asked: OnnxAsked, rows: int | None = None) -> Translation:
         raise UnableError("cannot read this file once more") from error
     tracer = Tracer(ROWS if rows is None else (rows,), asked.rows if rows is None else None)
     values = convert(program, tracer, enter_values(asked, tracer), asked.outputs)
-    if len(values) > 1:
-        flat = [tracer.reshape(one, [tracer.shape(one)[0], 1]) for one in values]
-        values = [tracer.one("cat", flat, 1)]
-    (end,) = values
+    end = joined_outputs(tracer, values)
     if not end.moves:
         raise UnableError("follows scores, and this model answers all rows alike")
     tracer.graph.output(end.node)
@@ -142,9 +147,30 @@ def compare(asked: OnnxAsked, found: Translation, rows: int | None) -> None:
     import torch
 
     fed = probe_of(asked, found.entry)
-    expected = asked.answer(fed)
     points = torch.from_numpy(points_of(asked, fed, found.entry))
-    made = _answers(found.module, points, rows)
+    likely = asked.signature.scale == "probability"
+    compare_answers(found.module, points, asked.answer(fed), rows, likely=likely)
+
+
+def compare_answers(
+    module: TranslatedGraph, points: Any, expected: FloatArray, rows: int | None, *, likely: bool
+) -> None:
+    """
+    Compare the answers of a graph at points with those of onnxruntime.
+
+    Parameters
+    ----------
+    rows
+        The one number of rows that the graph takes; None: any.
+    likely
+        Whether the answers are probabilities.
+
+    Raises
+    ------
+    UnableError
+        They are others, and single precision does not explain it.
+    """
+    made = _answers(module, points, rows)
     if made.shape != expected.shape:
         raise UnableError(
             f"follows a translated graph, and it answers {made.shape[1]} numbers where onnxruntime"
@@ -152,12 +178,11 @@ def compare(asked: OnnxAsked, found: Translation, rows: int | None) -> None:
         )
     known = np.isfinite(expected)
     # onnxruntime's sigmoids are good to 1e-7, whatever is left of the smallest
-    likely = asked.signature.scale == "probability"
     size = 1.0 if likely else float(np.abs(expected[known]).max(initial=0.0))
     far = float(np.abs(made - expected)[known].max(initial=0.0))
     if far <= _CLOSE * size:
         return
-    single = _answers(_in_single(found.module), points.float(), rows)
+    single = _answers(_in_single(module), points.float(), rows)
     if not far <= _ROUNDINGS * float(np.abs(made - single)[known].max(initial=0.0)):
         raise UnableError(
             f"follows a translated graph, and its answers are {far:.2g} from those of onnxruntime,"

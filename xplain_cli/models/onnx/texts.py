@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from xplain_cli.models.contract import (
     PictureInput,
     Signature,
 )
+from xplain_cli.models.gradients import UnitText
 from xplain_cli.models.onnx.files import check_file
 from xplain_cli.models.onnx.model import (
     TYPES,
@@ -30,9 +32,11 @@ from xplain_cli.models.onnx.model import (
     settle_outputs,
 )
 from xplain_cli.models.onnx.outputs import read_answer
+from xplain_cli.models.onnx.token_gradients import TokensAsked, token_gradient
 from xplain_cli.models.onnx.tokenizer import Tokenizer
 from xplain_cli.models.responses import expand
 from xplain_cli.models.stored import ModelContent
+from xplain_cli.models.token_paths import TokenText, owners_of
 
 _ROLES = {
     "ids": ("input_ids", "ids", "input", "token_ids", "tokens", "input_word_ids"),
@@ -40,6 +44,9 @@ _ROLES = {
     "types": ("token_type_ids", "segment_ids", "input_type_ids"),
     "positions": ("position_ids",),
 }
+_NO_TOKENS = (
+    "follows paths through the embedding of token ids, and this model takes texts as they are"
+)
 _WHOLE = ("tensor(int64)", "tensor(int32)")
 _SUB_BATCH = 32
 _SAME, _ROUNDING = 1e-3, 1e-6  # of what texts differ by; of single precision
@@ -213,8 +220,43 @@ class OnnxTexts:
 
     @property
     def capabilities(self) -> Capabilities:
-        """How far it reads a text."""
-        return Capabilities(read_length=self._read_length)
+        """How far it reads a text; derivatives by the embedding of its tokens."""
+        tokenizer = self.feed.tokenizer
+        if tokenizer is None:
+            return Capabilities(read_length=self._read_length, why_not={"gradient": _NO_TOKENS})
+        (ids,) = (name for name, role in self.feed.roles.items() if role == "ids")
+        asked = TokensAsked(
+            path=self.runner.path,
+            outputs=self.outputs,
+            ids=ids,
+            rows=self.feed.fixed_rows,
+            signature=self.signature,
+            read=self._tokens,
+            filler=tokenizer.filler,
+            answer=self._answer,
+        )
+        sample, absent = next(tokenizer.trial_texts()), tokenizer.absent
+        return Capabilities(
+            read_length=self._read_length, gradient=partial(token_gradient, asked, sample, absent)
+        )
+
+    def _answer(self, fed: dict[str, Any]) -> FloatArray:
+        """Return the answers (rows, own) of onnxruntime."""
+        return read_answer(self.runner.run(self.outputs, fed), len(next(iter(fed.values()))))
+
+    def _tokens(self, given: UnitText) -> TokenText:
+        """Return a text as the graph takes it, with the unit that each token belongs to."""
+        if self.feed.tokenizer is None:
+            raise ValueError("no tokenizer")
+        (one,) = self.feed.tokenizer.encode([given.text])
+        length = self.feed.padded(one)
+        fed = self.feed.tokens([one], length)
+        (ids,) = (fed[name][0] for name, role in self.feed.roles.items() if role == "ids")
+        size = min(len(one.ids), length)
+        owners = np.full(length, -1, dtype=np.int64)
+        own = slice(length - size, length) if self.feed.tokenizer.padding.left else slice(0, size)
+        owners[own] = owners_of(given, one.offsets[:size])
+        return TokenText(ids.astype(np.int64), owners, len(given.spans), fed)
 
     def _read_length(self, text: str) -> int:
         """Return up to which code point the model reads a text."""

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from xplain_cli.errors import RefusedError, require
+from xplain_cli.models.contract import UnableError
 
 _PAD_NAMES = ("[PAD]", "<pad>", "<|endoftext|>")
+_UNKNOWN_NAMES = ("[UNK]", "<unk>", "<UNK>", "[unk]")
 _TRIED_WORDS = (1, 3, 6)
 
 
@@ -120,6 +122,47 @@ class Tokenizer:
     def encode(self, texts: Sequence[str]) -> list[Any]:
         """Return the encodings of texts."""
         return list(self.opened.encode_batch(list(texts)))
+
+    def filler(self, token: str | None) -> int | None:
+        """
+        Return the id of what stands for a token that is absent.
+
+        Parameters
+        ----------
+        token
+            One of the vocabulary; None: what fills up a text, else the unknown token, else nothing.
+
+        Raises
+        ------
+        UnableError
+            The tokenizer makes another number of tokens of it than one.
+        """
+        if token is not None:
+            named = self.opened.token_to_id(token)
+            own = self.opened.encode(token, add_special_tokens=False).ids
+            ids = own if named is None else [named]
+            if len(ids) != 1:
+                raise UnableError(
+                    f"puts one token in the place of another, and the tokenizer makes {len(ids)} of"
+                    f" {token!r}",
+                    "a token of its vocabulary (--mask-token), or leave --mask-token out",
+                )
+            return int(ids[0])
+        return self.padding.id if self.padding.known else self._unknown
+
+    @property
+    def _unknown(self) -> int | None:
+        """The id of the unknown token; None: there is none."""
+        named = (self.opened.token_to_id(name) for name in _UNKNOWN_NAMES)
+        return next((number for number in named if number is not None), None)
+
+    @property
+    def absent(self) -> str:
+        """What stands for a token that is absent, as outputs say it."""
+        found = self.filler(None)
+        if found is None:
+            return "embedding 0"
+        return f"embedding of {self.opened.id_to_token(found) or f'token {found}'}"
 
     def trial_texts(self) -> Iterator[str]:
         """Yield short texts of several lengths, of the first words of the vocabulary."""

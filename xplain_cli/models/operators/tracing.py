@@ -187,6 +187,8 @@ class Tracer:
         By column, what stands for a missing number.
     bounds
         What it has made so far.
+    constants
+        Constants of the file that were read before, by their places: graphs can share them.
     """
 
     rows: tuple[int, ...] = ROWS
@@ -196,6 +198,7 @@ class Tracer:
     fills: dict[int, float] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=Bounds)
     held: dict[str, Any] = field(default_factory=dict)
+    constants: dict[Any, Any] = field(default_factory=dict)
     _constants: dict[int, Any] = field(default_factory=dict)
     _lengths: dict[RowsLength, Any] = field(default_factory=dict)
     _nodes: int = 0
@@ -236,6 +239,12 @@ class Tracer:
             raise UntranslatableError("constants of text")
         wide = {"f": np.float64, "u": np.int64}.get(given.dtype.kind, given.dtype)
         return self._fixed(self.torch.from_numpy(np.array(given, dtype=wide)))
+
+    def stored(self, place: Any, read: Callable[[], NDArray[Any]]) -> Value:
+        """Return a constant of the file, which is read once."""
+        if place not in self.constants:
+            self.constants[place] = self.constant(read()).seen[0]
+        return self._fixed(self.constants[place])
 
     def _fixed(self, tensor: Any) -> Value:
         return Value((tensor,) * len(self.rows))

@@ -82,7 +82,7 @@ class Differentiable:
     def _own(self, points: Any) -> Any:
         import torch
 
-        count = len(points)
+        count = points.shape[0]
         if self.rows is None or count == self.rows:
             return self.run(points).reshape(count, -1)
         filled = torch.arange(-(-count // self.rows) * self.rows).clamp(max=count - 1)
@@ -99,20 +99,33 @@ class Differentiable:
 
     def widened(self, own: FloatArray) -> FloatArray:
         """Return scores (m, k) of the module's own outputs (m, own)."""
+        if own.shape[1] == self.columns.outputs:
+            return own
         matrix, shift = self.columns.of(own.shape[1])
         return np.asarray(own @ matrix + shift, dtype=np.float64)
 
-    def derive(self, points: FloatArray, slopes: Slopes) -> tuple[FloatArray, FloatArray]:
-        """Return the derivatives (m, ...) of what *slopes* reads, and the scores."""
+    def forward(self, points: FloatArray) -> tuple[FloatArray, Callable[[FloatArray], FloatArray]]:
+        """Return the scores (m, k), and what makes derivatives (m, ...) of slopes by these."""
         import torch
 
         leaf = torch.from_numpy(np.ascontiguousarray(points)).to(self.dtype).requires_grad_()
         made = self._own(leaf)
         scores = self.widened(made.detach().double().numpy())
-        matrix, _ = self.columns.of(made.shape[1])
-        back = torch.from_numpy(np.ascontiguousarray(slopes(scores) @ matrix.T))
-        (found,) = torch.autograd.grad(made, leaf, back.to(made.dtype))
-        return found.double().numpy(), scores
+
+        def backward(slopes: FloatArray) -> FloatArray:
+            if made.shape[1] != self.columns.outputs:
+                matrix, _ = self.columns.of(made.shape[1])
+                slopes = slopes @ matrix.T
+            back = torch.from_numpy(np.ascontiguousarray(slopes))
+            (found,) = torch.autograd.grad(made, leaf, back.to(made.dtype))
+            return np.asarray(found.double().numpy())
+
+        return scores, backward
+
+    def derive(self, points: FloatArray, slopes: Slopes) -> tuple[FloatArray, FloatArray]:
+        """Return the derivatives (m, ...) of what *slopes* reads, and the scores."""
+        scores, backward = self.forward(points)
+        return backward(slopes(scores)), scores
 
 
 def _batch_rows(shape: tuple[int, ...], fixed: int | None) -> int:
@@ -183,6 +196,27 @@ def _opened(asked: Asked) -> tuple[Callable[[Any], Any], str, ScoreGraph | None,
         if parameter.is_leaf:
             parameter.requires_grad = False
     return held, IDENTITY, None, getattr(torch, asked.dtype)
+
+
+def score_module(
+    graph: ScoreGraph, signature: Signature, shape: tuple[int, ...], rows: int | None = None
+) -> tuple[Differentiable, str]:
+    """
+    Return what answers the scores of a graph in double precision, and the link behind them.
+
+    Parameters
+    ----------
+    shape
+        The lengths of its input for one row.
+    rows
+        The one number of points that it takes; None: any.
+    """
+    import torch
+
+    columns = ScoreColumns(len(signature.outputs), signature.margin, logit=graph.link == SIGMOID)
+    module = Differentiable(graph.run, columns, torch.float64, rows)
+    lone = graph.link == SIGMOID and _own_outputs(module, rows or 2, shape) != columns.outputs
+    return module, SOFTMAX if lone else graph.link
 
 
 def _own_outputs(module: Differentiable, rows: int, shape: tuple[int, ...]) -> int:

@@ -7,7 +7,7 @@ sigmoid at the end is left out, so that what is differentiated are the scores.
 
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -58,6 +58,60 @@ def name_of(node: Any) -> str:
     """Return the operator of a node: ``relu`` of torch.ops.aten.relu.default; empty for others."""
     parts = str(node.target).split(".")
     return parts[1] if node.op == "call_function" and parts[0] == "aten" else ""
+
+
+@dataclass(frozen=True)
+class _GraphStep:
+    """
+    A node that is run again and again.
+
+    Attributes
+    ----------
+    place
+        Its number.
+    target
+        What is called.
+    args
+        Its arguments: the place of a value, or None and the argument itself.
+    kwargs
+        Those that go by their names.
+    nested
+        The node, where values stand in lists or go by their names.
+    places
+        The number of each node.
+    unneeded
+        The places of values that nobody needs behind it.
+    """
+
+    place: int
+    target: Any
+    args: tuple[tuple[int | None, Any], ...]
+    kwargs: Mapping[str, Any]
+    nested: Any
+    places: Mapping[Any, int]
+    unneeded: tuple[int, ...]
+
+    def made(self, env: list[Any]) -> Any:
+        """Return its value, of those at the places of others."""
+        if self.nested is not None:
+            from torch.fx.node import map_arg
+
+            held = (self.nested.args, self.nested.kwargs)
+            args, kwargs = (map_arg(one, lambda node: env[self.places[node]]) for one in held)
+            return self.target(*args, **kwargs)
+        given = [one if at is None else env[at] for at, one in self.args]
+        return self.target(*given, **self.kwargs)
+
+
+def _step(node: Any, places: Mapping[Any, int], unneeded: Sequence[int]) -> _GraphStep:
+    """Return a node as a step."""
+    from torch.fx import Node
+
+    flat = [places[one] if isinstance(one, Node) else None for one in node.args]
+    named = {places[one] for one in node.all_input_nodes}
+    nested = node if named - set(flat) else None
+    args = tuple(zip(flat, node.args, strict=True))
+    return _GraphStep(places[node], node.target, args, node.kwargs, nested, places, tuple(unneeded))
 
 
 @dataclass(frozen=True)
@@ -126,7 +180,35 @@ class ScoreGraph:
         given
             Values in place of those of some nodes.
         """
-        return self.values(points, self.end, given or {})
+        if given:
+            return self.values(points, self.end, given)
+        env = list(self._held)
+        if self.source in self._places:
+            env[self._places[self.source]] = points
+        for step in self._steps:
+            env[step.place] = step.made(env)
+            for old in step.unneeded:
+                env[old] = None
+        return env[self._places[self.end]]
+
+    @cached_property
+    def _places(self) -> dict[Any, int]:
+        """The number of each node."""
+        return {node: at for at, node in enumerate(self.nodes)}
+
+    @cached_property
+    def _held(self) -> list[Any]:
+        """What the module holds, at the places of the nodes that read it."""
+        return [self.step(node, {}, None) if node.op == "get_attr" else None for node in self.nodes]
+
+    @cached_property
+    def _steps(self) -> list["_GraphStep"]:
+        """The nodes that compute, in order: read once, as reading one takes as long as it runs."""
+        return [
+            _step(node, self._places, [self._places[one] for one in self.unneeded[node]])
+            for node in self.nodes
+            if node is not self.source and node.op != "get_attr"
+        ]
 
     def values(self, points: Any, end: Any, given: Mapping[Any, Any]) -> Any:
         """Return the value of a node at points."""

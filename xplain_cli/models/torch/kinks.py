@@ -49,7 +49,7 @@ class _PathWalk:
         left, at, gap = left[order], at[order], gap[order]
         apart = torch.ones(len(left), dtype=torch.bool)
         apart[1:] = (left[1:] != left[:-1]) | ((at[1:] - at[:-1]) * gap[1:] > _APART)
-        left, at, gap = left[apart], at[apart], gap[apart]
+        left, at = self._drop_long(left[apart], at[apart])
         if not len(left):
             return False
         count = len(self.share)
@@ -73,21 +73,33 @@ class _PathWalk:
         for node, value in self.env.items():
             if node in self.moving:
                 self.env[node] = between(value)
-        self._drop_long()
 
-    def _drop_long(self) -> None:
-        """Leave out the paths of too many pieces."""
+    def _drop_long(self, left: Any, at: Any) -> tuple[Any, Any]:
+        """
+        Leave out the paths that would have too many pieces, before these take any memory.
+
+        Returns
+        -------
+        left, at
+            As of ``insert``, on the paths that stay.
+        """
         import torch
 
-        counts = torch.bincount(self.path)
-        if int(counts.max()) <= self.most + 1:
-            return
-        kept = (counts[self.path] <= self.most + 1).nonzero(as_tuple=True)[0]
+        owners = self.path[left]
+        size = int(self.path.max()) + 1
+        counts = torch.bincount(self.path, minlength=size) + torch.bincount(owners, minlength=size)
+        fine = counts <= self.most + 1
+        stays = fine[self.path]
+        if bool(stays.all()):
+            return left, at
+        kept = stays.nonzero(as_tuple=True)[0]
         if not len(kept):
             raise _TooManyError
         self.share, self.path, self.points = self.share[kept], self.path[kept], self.points[kept]
         for node in self.moving & set(self.env):
             self.env[node] = self.env[node][kept]
+        own = fine[owners]
+        return (stays.cumsum(0) - 1)[left[own]], at[own]
 
     def cut(self, node: Any, low: Any) -> None:
         """Put points where the value of a node, less *low*, changes its sign."""
@@ -261,7 +273,7 @@ def graph_kinks(
     import torch
 
     with torch.no_grad():
-        first = torch.from_numpy(np.ascontiguousarray(starts[:1])).repeat_interleave(_BLOCK, 0)
+        first = torch.from_numpy(np.ascontiguousarray(starts[:1])).repeat_interleave(2, 0)
         largest = _largest(graph, first)
         pieces = max(1, min(most, _BYTES // (8 * largest)))
         size = max(1, (_BYTES * 4) // (8 * largest * pieces))
