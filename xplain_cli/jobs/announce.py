@@ -9,8 +9,6 @@ from xplain_cli.errors import RefusedError
 from xplain_cli.options import runs
 from xplain_cli.quality.checks import Check
 from xplain_cli.remote import redact
-from xplain_cli.report.github import annotations, job_summary
-from xplain_cli.report.junit import render_junit
 from xplain_cli.runs.paths import parents_of, write_atomically
 
 
@@ -51,10 +49,14 @@ def announce(checks: Sequence[Check], asked: runs.Gates, command: str, console: 
         for check in checks
     ]
     if asked.junit:
+        from xplain_cli.report.junit import render_junit
+
         path = Path(asked.junit)
         with parents_of(path, "--junit"):
             write_atomically(path, render_junit(f"xplain {command}", told), "--junit")
     if _wants_github(asked, console) and told:
+        from xplain_cli.report.github import annotations, job_summary
+
         for line in annotations(command, told):
             console.annotate(line)
         summary = os.environ.get("GITHUB_STEP_SUMMARY")

@@ -18,9 +18,6 @@ from xplain_cli.options.request import Request
 from xplain_cli.output import csv_bytes
 from xplain_cli.planning.budget import shared_budget
 from xplain_cli.quality.agreement import mean_jaccard, mean_tau, top_members
-from xplain_cli.report import check_page
-from xplain_cli.report.album import link_to
-from xplain_cli.report.comparison import render_comparison
 from xplain_cli.runs.finished import FinishedRun, TargetLine, find_run, said_of
 from xplain_cli.runs.paths import MARKER, RunPlace, parents_of, unwritable, write_atomically
 
@@ -109,6 +106,8 @@ def _check(request: Request, sides: _RunVariants) -> None:
             " (--output)"
         )
     if request.result.report is not None:
+        from xplain_cli.report import check_page
+
         check_page(request.result.report)
     if len(set(sides.names)) < len(sides.names):
         raise UsageError(f"--{noun}: {', '.join(sides.texts)} name one {noun} twice")
@@ -198,6 +197,9 @@ def _write_page(
     pages = [
         _page(replace(request, result=replace(request.result, output=output))) for output in outputs
     ]
+    from xplain_cli.report.album import link_to
+    from xplain_cli.report.comparison import render_comparison
+
     links = [link_to(own, page) for own in pages]
     places = [(find_run(output).place, page) for output in outputs]
     with parents_of(page):

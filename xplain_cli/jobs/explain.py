@@ -18,7 +18,6 @@ from xplain_cli.planning.budget import within_budget
 from xplain_cli.planning.estimate import describe, estimate, lines_of
 from xplain_cli.planning.prepare import Job, assign, chunk_rows, prepare
 from xplain_cli.quality.summary import Tally
-from xplain_cli.report import check_page
 from xplain_cli.runs.conflicts import check_inputs
 from xplain_cli.runs.folder import Run, RunPlace, open_run
 from xplain_cli.runs.locks import lock
@@ -54,6 +53,8 @@ def _opened_run(job: Job) -> Iterator[Run]:
     check_inputs(place, (*inputs, request.project_file))
     check_free(place, job.plan)
     if request.result.report is not None:
+        from xplain_cli.report import check_page
+
         check_page(request.result.report)
     held = contextlib.nullcontext() if place.folder is None else lock(place.folder)
     with parents_of(place.folder), held:

@@ -19,7 +19,6 @@ from xplain_cli.quality.gates import Gate
 from xplain_cli.quality.precision import Budget, PrecisionTarget
 from xplain_cli.quality.summary import Summary, Tally
 from xplain_cli.remote import redact_all
-from xplain_cli.report import write_page
 from xplain_cli.runs.folder import Run, writing
 from xplain_cli.runs.paths import RunPlace
 from xplain_cli.workers.processes import in_order
@@ -302,6 +301,8 @@ def finish(
         run.keep_gates(gates)
     run.check_finished()  # before the page, which is one more output where it lies in the run
     if wanted.page is not None:
+        from xplain_cli.report import write_page
+
         console.note(f"report: {write_page(run.folder, wanted.page).page}")
     console.line(run.place.name)
     return Conclusion(whole.failed, gates)

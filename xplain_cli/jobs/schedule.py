@@ -152,7 +152,7 @@ def explain_rows(
                     f"all of the first {counted(lost)} failed: {records.stability['error'].iloc[0]}"
                 )
             with course.during("write"):
-                run.write_part(task.start, task.stop, records)
+                run.write_part(task.start, task.stop, records, found.part)
                 if job.chosen.budget.goal is not None:
                     added_pools(crew.rooms, run.pool_path("shared").parent)
             progress.advance(task.stop - task.start, found.effort.model_inputs)

@@ -8,13 +8,13 @@ repeats of a row, and the errors are widened by the numbers that it took.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
-from xplain_cli.explanation import FloatArray, add_up
+from xplain_cli.explanation import FloatArray, IntArray, add_up
 from xplain_cli.methods.cache import Cache
-from xplain_cli.methods.designs import Design, enumerate_masks, sample_masks
+from xplain_cli.methods.designs import Design, all_masks, enumerate_masks, sample_masks
 from xplain_cli.methods.linear_codes import code_rows
 from xplain_cli.methods.requests import MaskTask
 from xplain_cli.methods.solvers import gram_on, solve
@@ -27,12 +27,32 @@ _ENUMERATED = 14
 _LEAST_SPREAD = 1e-3  # of a probability's own variance, p (1 - p)
 _CLIP = 1e-4
 _COLUMNS = 8
+_BITS = 11  # a table of 2^11 numbers stays near the processor
 _NOTHING = 1e-15
+
+
+def _sums_of_subsets(values: FloatArray) -> FloatArray:
+    """Return the sum of every subset of k values, by the number whose bits choose it: (2^k,)."""
+    sums = np.zeros(1 << len(values))
+    for j, value in enumerate(values.tolist()):
+        np.add(sums[: 1 << j], value, out=sums[1 << j : 2 << j])
+    return sums
+
+
+@cache
+def _bits(count: int) -> FloatArray:
+    """Return the bits of the numbers below 2^count, (2^count, count)."""
+    return np.ascontiguousarray(all_masks(count), dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class _Masks:
-    """Masks as an index model sees them: centred, with the logarithm of the share that stays."""
+    """
+    Masks as an index model sees them: centred, with the logarithm of the share that stays.
+
+    Every 11 features of a mask are one number, so that sums over features are looked up, and sums
+    over masks are counted by it: a product with the masks would read them all, as numbers.
+    """
 
     design: Design
 
@@ -41,35 +61,80 @@ class _Masks:
         """About how many bytes it will take: masks as bits and as numbers."""
         return 9 * self.design.masks.size
 
-    @cached_property
-    def centred(self) -> FloatArray:
-        """Masks less 1/2, (r * m, n)."""
+    @property
+    def groups(self) -> list[slice]:
+        """The features of each number."""
         n = self.design.masks.shape[-1]
-        return np.asarray(self.design.masks.reshape(-1, n) - 0.5, dtype=np.float64)
+        return [slice(at, min(at + _BITS, n)) for at in range(0, n, _BITS)]
+
+    @cached_property
+    def numbers(self) -> list[IntArray]:
+        """Each group of features of each mask as a number, (r * m,)."""
+        masks = self.design.masks.reshape(-1, self.design.masks.shape[-1])
+        packed = [np.packbits(masks[:, own], axis=1, bitorder="little") for own in self.groups]
+        worth = np.array([1, 256])
+        return [found @ worth[: found.shape[1]] for found in packed]
+
+    @cached_property
+    def placed(self) -> list[IntArray]:
+        """The same, those of each set of masks behind those of the ones before it."""
+        r, m = self.design.weights.shape
+        behind = np.repeat(np.arange(r), m)
+        return [
+            found + (behind << (own.stop - own.start))
+            for found, own in zip(self.numbers, self.groups, strict=True)
+        ]
 
     @cached_property
     def columns(self) -> FloatArray:
-        """[1, masks less 1/2], (r * m, 1 + n), in double precision."""
-        return np.concatenate([np.ones((len(self.centred), 1)), self.centred], axis=1)
+        """[1, masks less 1/2], (1 + n, r * m), in double precision."""
+        masks = self.design.masks.reshape(-1, self.design.masks.shape[-1])
+        return np.concatenate([np.ones((1, len(masks))), masks.T - 0.5])
+
+    @cached_property
+    def counts(self) -> IntArray:
+        """How many features stay, (r * m,)."""
+        return np.asarray(self.design.masks.sum(axis=-1).ravel(), dtype=np.int64)
+
+    @cached_property
+    def shares(self) -> FloatArray:
+        """log((k + 1/2) / (n + 1/2)) for k = 0..n features that stay, (n + 1,)."""
+        n = self.design.masks.shape[-1]
+        return np.asarray(np.log((np.arange(n + 1) + 0.5) / (n + 0.5)), dtype=np.float64)
 
     @cached_property
     def logs(self) -> FloatArray:
-        """log((k + 1/2) / (n + 1/2)) of the k features that stay, (r * m,)."""
-        n = self.design.masks.shape[-1]
-        counts = self.design.masks.reshape(-1, n).sum(axis=1)
-        return np.asarray(np.log((counts + 0.5) / (n + 0.5)), dtype=np.float64)
+        """The same of each mask, (r * m,)."""
+        return self.shares[self.counts]
 
     @cached_property
     def own(self) -> FloatArray:
         """Weighted Gram matrix of [1, masks less 1/2] in each set, (r, 1 + n, 1 + n)."""
         r, m = self.design.weights.shape
         parts = [
-            (self.columns[i * m : (i + 1) * m].T * self.design.weights[i])
-            @ self.columns[i * m : (i + 1) * m]
+            (self.columns[:, i * m : (i + 1) * m] * self.design.weights[i])
+            @ self.columns[:, i * m : (i + 1) * m].T
             for i in range(r)
         ]
         del self.__dict__["columns"]  # the largest of all, and needed once
         return np.stack(parts)
+
+    def index(self, direction: FloatArray) -> FloatArray:
+        """Return (masks less 1/2) . direction, (r * m,)."""
+        found = np.full(self.design.weights.size, -0.5 * direction.sum())
+        for numbers, own in zip(self.numbers, self.groups, strict=True):
+            found += _sums_of_subsets(direction[own]).take(numbers)
+        return found
+
+    def totals(self, weighted: FloatArray) -> FloatArray:
+        """Return the sums of values (r * m,) where each feature stays, set by set: (r, n)."""
+        r = len(self.design.weights)
+        found = []
+        for placed, own in zip(self.placed, self.groups, strict=True):
+            bits = own.stop - own.start
+            counted = np.bincount(placed, weighted, r << bits).reshape(r, 1 << bits)
+            found.append(counted @ _bits(bits))
+        return np.concatenate(found, axis=1)
 
     def surrogates(self, values: FloatArray, ridge: float) -> tuple[FloatArray, FloatArray]:
         """
@@ -80,14 +145,15 @@ class _Masks:
         beta : (r, t, n)
         intercept : (r, t)
         """
-        r, m = self.design.weights.shape
-        t, n = len(values), self.centred.shape[1]
-        weighted = values.reshape(t, r, m).transpose(1, 0, 2) * self.design.weights[:, None, :]
+        r, n = len(self.design.weights), self.design.masks.shape[-1]
+        t = len(values)
+        weighted = values * self.design.weights.ravel()
         sums = np.zeros((r, 1 + n + t, 1 + n + t))
         sums[:, : 1 + n, : 1 + n] = self.own
-        sums[:, 0, 1 + n :] = weighted.sum(axis=2)
-        masks = self.centred.reshape(r, m, n)
-        sums[:, 1 : 1 + n, 1 + n :] = masks.transpose(0, 2, 1) @ weighted.transpose(0, 2, 1)
+        for at, own in enumerate(weighted, 1 + n):
+            total = own.reshape(r, -1).sum(axis=1)
+            sums[:, 0, at] = total
+            sums[:, 1 : 1 + n, at] = self.totals(own) - 0.5 * total[:, None]
         beta, intercept = solve(sums, n, ridge)
         return beta, intercept - 0.5 * beta.sum(axis=-1)
 
@@ -107,17 +173,21 @@ class _IndexModel:
 
     def answer(self, masks: _Masks) -> FloatArray:
         """Return g on masks, (r * m,)."""
-        s = masks.centred @ self.direction
-        t = masks.logs
+        s, t, a = masks.index(self.direction), masks.shares, self.terms
         c = _size(self.direction)
-        a = self.terms
-        level = a[0] + t * (a[4] + t * a[5])
-        slope = a[1] + t * (a[2] + t * a[3])
-        value = level + s * (slope + s * (a[6] / c + s * (a[7] / c**2)))
+        value: FloatArray = s * (a[7] / c**2)
+        value += a[6] / c
+        value *= s
+        value += (a[1] + t * (a[2] + t * a[3])).take(masks.counts)
+        value *= s
+        value += (a[0] + t * (a[4] + t * a[5])).take(masks.counts)
         if self.bounds is None:
-            return np.asarray(value, dtype=np.float64)
+            return value
         low, high = self.bounds
-        return low + (high - low) * _sigmoid(value)
+        found = _sigmoid(value)
+        found *= high - low
+        found += low
+        return found
 
 
 def _size(direction: FloatArray) -> float:
@@ -125,17 +195,24 @@ def _size(direction: FloatArray) -> float:
 
 
 def _sigmoid(x: FloatArray) -> FloatArray:
-    return np.asarray(1 / (1 + np.exp(-np.clip(x, -500, 500))), dtype=np.float64)
+    """Return 1 / (1 + exp(-x)), in one array: it is made for every mask of every row."""
+    found: FloatArray = np.clip(x, -500, 500)
+    np.negative(found, out=found)
+    np.exp(found, out=found)
+    found += 1
+    np.divide(1, found, out=found)
+    return found
 
 
 def _weighted(columns: FloatArray, weights: FloatArray, values: FloatArray) -> FloatArray:
     """Return the coefficients of a weighted fit; a trace of ridge keeps idle columns at 0."""
-    right = columns.T * weights
-    matrix = right @ columns
+    right = columns * weights
+    matrix = right @ columns.T
     sizes = np.sqrt(np.maximum(np.diagonal(matrix), 1e-300))
     matrix /= sizes[:, None] * sizes
     matrix[np.diag_indices_from(matrix)] += 1e-11
-    return np.asarray(np.linalg.solve(matrix, right @ values / sizes) / sizes, dtype=np.float64)
+    solved = np.linalg.solve(matrix, right @ values / sizes) / sizes
+    return np.asarray(solved, dtype=np.float64)
 
 
 def _columns(s: FloatArray, t: FloatArray, c: float) -> FloatArray:
@@ -146,7 +223,7 @@ def _columns(s: FloatArray, t: FloatArray, c: float) -> FloatArray:
     np.multiply(t, t, out=columns[5])
     np.multiply(s, s / c, out=columns[6])
     np.multiply(columns[6], s / c, out=columns[7])
-    return columns.T
+    return columns
 
 
 def _fit(
@@ -168,14 +245,14 @@ def _fit(
         own = weights * (np.clip(share * (1 - share), 0, None) + _LEAST_SPREAD)
     coefficients = _weighted(masks.columns, own, target)
     if bounds is None:
-        missed = own @ (target - masks.columns @ coefficients) ** 2
+        missed = own @ (target - coefficients @ masks.columns) ** 2
         if missed <= _NOTHING * (own @ (target - own @ target / own.sum()) ** 2):
             return None
     direction = coefficients[1:]
-    columns = _columns(masks.centred @ direction, masks.logs, _size(direction))
+    columns = _columns(masks.index(direction), masks.logs, _size(direction))
     terms = _weighted(columns, own, target)
     if bounds is not None:
-        answered = _sigmoid(columns @ terms)
+        answered = _sigmoid(terms @ columns)
         spread = np.maximum(answered * (1 - answered), 1e-6)
         terms = terms + _weighted(columns, weights * spread, (share - answered) / spread)
     return _IndexModel(direction, terms, bounds)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from xplain_cli.errors import RefusedError, UsageError
-from xplain_cli.models import callables, skops
+from xplain_cli.models import callables
 from xplain_cli.models.contract import (
     Batch,
     Capabilities,
@@ -25,13 +25,9 @@ from xplain_cli.models.contract import (
 from xplain_cli.models.estimators import native
 from xplain_cli.models.leaves import LeafBoxes
 from xplain_cli.models.links import LoadedLinkedModel
-from xplain_cli.models.onnx import model as onnx
-from xplain_cli.models.onnx import pictures as onnx_pictures
-from xplain_cli.models.onnx import texts as onnx_texts
 from xplain_cli.models.pickles import load as pickled
 from xplain_cli.models.pictures import LoadedFlatModel
 from xplain_cli.models.stored import ModelContent, read_stored
-from xplain_cli.models.torch import model as torch
 
 __all__ = [
     "KINDS",
@@ -53,17 +49,57 @@ __all__ = [
     "open_models_by",
 ]
 
-KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = {
-    "onnx": onnx.open_onnx,
+Loader: TypeAlias = Callable[[ModelRecipe, ModelContent], LoadedModel]
+
+
+def _open_onnx(recipe: ModelRecipe, content: ModelContent) -> LoadedModel:
+    from xplain_cli.models.onnx.model import open_onnx
+
+    return open_onnx(recipe, content)
+
+
+def _open_onnx_pictures(recipe: ModelRecipe, content: ModelContent) -> LoadedModel:
+    from xplain_cli.models.onnx.pictures import open_onnx_pictures
+
+    return open_onnx_pictures(recipe, content)
+
+
+def _open_onnx_texts(recipe: ModelRecipe, content: ModelContent) -> LoadedModel:
+    from xplain_cli.models.onnx.texts import open_onnx_texts
+
+    return open_onnx_texts(recipe, content)
+
+
+def _open_skops(recipe: ModelRecipe, content: ModelContent) -> LoadedModel:
+    from xplain_cli.models.skops import open_skops
+
+    return open_skops(recipe, content)
+
+
+def _open_torch(recipe: ModelRecipe, content: ModelContent) -> LoadedModel:
+    from xplain_cli.models.torch.model import open_torch
+
+    return open_torch(recipe, content)
+
+
+def _open_torch_pictures(recipe: ModelRecipe, content: ModelContent) -> LoadedModel:
+    from xplain_cli.models.torch.model import open_torch_pictures
+
+    return open_torch_pictures(recipe, content)
+
+
+# a job imports what it uses: of the forms below, one
+KINDS: dict[str, Loader] = {
+    "onnx": _open_onnx,
     "pickle": pickled.open_pickled,
 }
 """Stored forms, told apart by content; a ``package.module:callable`` is none of them."""
 
-OPTIONAL_KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = {
+OPTIONAL_KINDS: dict[str, Loader] = {
     "catboost": native.open_native,
     "lightgbm": native.open_native,
-    "skops": skops.open_skops,
-    "torch": torch.open_torch,
+    "skops": _open_skops,
+    "torch": _open_torch,
     "xgboost": native.open_native,
 }
 """Stored forms whose package is an extra."""
@@ -74,14 +110,14 @@ MEMBER_KINDS = frozenset({"pickle", "skops"})
 REDRAWN_KINDS = frozenset({"onnx", "scikit-learn", "torch"})
 """Kinds of models whose layers can be drawn anew."""
 
-PICTURE_KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = {
-    "onnx": onnx_pictures.open_onnx_pictures,
-    "torch": torch.open_torch_pictures,
+PICTURE_KINDS: dict[str, Loader] = {
+    "onnx": _open_onnx_pictures,
+    "torch": _open_torch_pictures,
 }
 """Stored forms that take pictures as such; all others take them as rows of pixels."""
 
-TEXT_KINDS: dict[str, Callable[[ModelRecipe, ModelContent], LoadedModel]] = {
-    "onnx": onnx_texts.open_onnx_texts,
+TEXT_KINDS: dict[str, Loader] = {
+    "onnx": _open_onnx_texts,
 }
 """Stored forms that take texts in a way of their own; all others take a list of strings."""
 

@@ -32,6 +32,7 @@ _MOST_NAMES = 40
 _ARMED = re.compile(r"'*[=+\-@\t\r\0]")
 _DISARMED = re.compile(r"'+[=+\-@\t\r\0]")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+_PLACES = re.compile(r"[\[\],0-9-]*", re.ASCII)
 _BARE = {int, float, type(None)}
 
 
@@ -113,6 +114,8 @@ def _text(value: Any, escape: Callable[[str], str]) -> str:
         return _number(value)
     if value is None or value is pd.NA or value is pd.NaT:
         return ""
+    if isinstance(value, list) and _PLACES.fullmatch(said := repr(value).replace(" ", "")):
+        return escape(said)  # whole numbers alone, such as spans: this is their JSON, made sooner
     if isinstance(value, list | tuple | dict):
         value = json.dumps(plain(value), separators=(",", ":"), ensure_ascii=False)
     return escape(str(value))

@@ -7,7 +7,8 @@ from typing import Any, BinaryIO
 import pandas as pd
 
 from xplain_cli.explanation import Records
-from xplain_cli.output.cells import INTEGERS, guard, texts
+from xplain_cli.output.cells import INTEGERS, guard
+from xplain_cli.output.lines import csv_lines, encoded
 from xplain_cli.output.rendering import RenderedPiece, Rendering, check_head, prune, widen
 
 _SPECIAL = re.compile(r'[",\r\n]')
@@ -21,22 +22,12 @@ def _guarded(text: str) -> str:
     return _quoted(guard(text))
 
 
-def _encode(text: str) -> bytes:
-    # Data may hold lone surrogates, which have no UTF-8: one such cell must not end the run.
-    return text.encode("utf-8", "backslashreplace")
-
-
 def _sheet(
     frame: pd.DataFrame, escape: Callable[[str], str], integers: frozenset[str] = INTEGERS
 ) -> tuple[bytes, bytes]:
     """Return the header line and the lines of a frame."""
-    columns = [
-        texts(frame.iloc[:, at], escape, is_integer=name in integers)
-        for at, name in enumerate(frame.columns)
-    ]
-    lines = [",".join(cells) for cells in zip(*columns, strict=True)]
     head = ",".join(escape(str(name)) for name in frame.columns)
-    return _encode(f"{head}\n"), _encode("\n".join([*lines, ""]))
+    return encoded(f"{head}\n"), csv_lines(frame, escape, integers)
 
 
 def csv_bytes(frame: pd.DataFrame, *, guarded: bool) -> bytes:

@@ -80,9 +80,12 @@ class Run:
     def _part(self, start: int, stop: int) -> Path:
         return self.folder / "parts" / parts.name_of(start, stop)
 
-    def write_part(self, start: int, stop: int, records: Records) -> None:
-        """Keep the records of rows *start* to *stop*."""
-        write_atomically(self._part(start, stop), parts.pack(records, self.marker.identity))
+    def write_part(
+        self, start: int, stop: int, records: Records, packed: bytes | None = None
+    ) -> None:
+        """Keep the records of rows *start* to *stop*; *packed* are their bytes, where known."""
+        data = parts.pack(records, self.marker.identity) if packed is None else packed
+        write_atomically(self._part(start, stop), data)
 
     def read_part(self, start: int, stop: int) -> Records:
         """Return the records of a chunk."""

@@ -74,18 +74,24 @@ class _Sheet:
             self._add(name, "array", str(dtype), column.to_numpy())
             return
         label = "object" if isinstance(dtype, pd.CategoricalDtype) else str(dtype)
+        if isinstance(dtype, pd.StringDtype) and not column.hasnans:
+            self._add_words(name, label, column)
+            return
         values = column.tolist()
         types = set(map(type, values))
         numbers = _as_numbers(values, types)
         if numbers is not None:
             self._add(name, "numbers", label, numbers)
         elif types == {str}:
-            codes = {word: code for code, word in enumerate(dict.fromkeys(values))}
-            found = np.fromiter(map(codes.__getitem__, values), np.int32, len(values))
-            self._add(name, "words", label, found)
-            self.columns[-1].append(list(codes))
+            self._add_words(name, label, column)
         else:
             self.columns.append([name, "values", label, values])
+
+    def _add_words(self, name: str, label: str, column: "pd.Series[Any]") -> None:
+        """Add a column of texts alone: the distinct ones by first appearance, and their places."""
+        places, words = pd.factorize(column.array)
+        self._add(name, "words", label, places.astype(np.int32))
+        self.columns[-1].append(words.tolist())
 
     def _add(self, name: str, how: str, label: str, array: NDArray[Any]) -> None:
         block = self.blocks.setdefault(array.dtype.str, [])
@@ -108,6 +114,8 @@ def _restore(entry: list[Any], block: Callable[[str], NDArray[Any]]) -> Any:
     array = block(rest[0])[rest[1]]
     if how == "array":
         return array
+    if how == "words" and label != "object":
+        return pd.Series(pd.array(rest[2], dtype=label).take(array))
     if how == "words":
         return pd.Series(np.array(rest[2], dtype=object)[array], dtype=label)
     return pd.Series(array.astype(object), dtype=label)

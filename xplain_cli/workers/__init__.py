@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from xplain_cli.modalities import Piece
-from xplain_cli.workers.dask import explain_on_cluster
 from xplain_cli.workers.worker_pool import ChunkResult, Crew, WorkerPool
 
 _SMALL_SECONDS = 5.0
@@ -112,6 +111,8 @@ def explain_all(
         return
     chosen(backend)
     if backend == "dask":
+        from xplain_cli.workers.dask import explain_on_cluster
+
         yield from explain_on_cluster(crew, tasks, spread.scheduler)
     elif backend == "threads":
         yield from _shared(replace(crew, threads=spread.jobs), 1, tasks)

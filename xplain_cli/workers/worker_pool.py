@@ -46,11 +46,19 @@ _EXIT = re.compile(r"\((exit (SIG[A-Z]+|EXIT) .*)\)")
 
 @dataclass(frozen=True)
 class ChunkResult:
-    """A chunk that is explained."""
+    """
+    A chunk that is explained.
+
+    Attributes
+    ----------
+    part
+        The bytes of its part as they came; None: it was put together of single rows.
+    """
 
     task: Piece
     records: Records
     effort: Effort
+    part: bytes | None = None
 
 
 def one_row(task: Piece, i: int) -> Piece:
@@ -178,7 +186,7 @@ class _Worker:
         answers = room.ask("explain", list(tasks), self._crew.threads)
         try:
             return [
-                ChunkResult(task, _records_of(data, task, assignment), effort)
+                ChunkResult(task, _records_of(data, task, assignment), effort, data)
                 for task, (data, effort) in zip(tasks, answers, strict=True)
             ]
         except Exception as error:  # whatever bytes may lead to that anybody may have made

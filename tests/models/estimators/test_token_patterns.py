@@ -61,6 +61,6 @@ def test_a_vectoriser_counts_pieces_by_its_own_rules_only():
 
 
 def test_a_blank_may_go_with_the_accents():
-    assert keeps_blanks(CountVectorizer(strip_accents="ascii"), "a b\u3000c")
-    assert not keeps_blanks(CountVectorizer(strip_accents="ascii"), "a\u2028b")
-    assert keeps_blanks(CountVectorizer(strip_accents="unicode"), "a\u2028b")
+    assert keeps_blanks(CountVectorizer(strip_accents="ascii").build_preprocessor(), "a b\u3000c")
+    assert not keeps_blanks(CountVectorizer(strip_accents="ascii").build_preprocessor(), "a\u2028b")
+    assert keeps_blanks(CountVectorizer(strip_accents="unicode").build_preprocessor(), "a\u2028b")

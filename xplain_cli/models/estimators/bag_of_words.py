@@ -21,9 +21,10 @@ from xplain_cli.models.contract import Batch, Capabilities, MaskedText, Model, S
 from xplain_cli.models.estimators.answers import ask
 from xplain_cli.models.estimators.columns import inner, steps_of
 from xplain_cli.models.estimators.masked_terms import (
+    ChainTerms,
     Masks,
     Spans,
-    Terms,
+    StateTerms,
     TextPiece,
     add_ngrams,
     add_states,
@@ -34,6 +35,7 @@ from xplain_cli.models.estimators.token_patterns import counts_pieces, keeps_bla
 from xplain_cli.models.responses import expand
 
 _TRIED, _TRIED_TEXTS = 4, 16
+_MOST_STATES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -61,23 +63,36 @@ class _Counts:
         self.vectoriser = vectoriser
         self._analyse = vectoriser.build_analyzer()
         self._vocabulary: Mapping[str, int] | None = getattr(vectoriser, "vocabulary_", None)
+        self._prepare = vectoriser.build_preprocessor()
+        self._found: dict[str, tuple[str, ...]] = {}
         self._walks = vectoriser.analyzer == "word" and vectoriser.ngram_range[1] > 1
 
     def counts(self, masked: _Masked) -> Any | None:
         """Return the counts of masked texts, sparse; None: they are not those of the strings."""
-        if not keeps_blanks(self.vectoriser, masked.text):
+        if not keeps_blanks(self._prepare, masked.text):
             return None
-        terms = Terms()
+        terms: ChainTerms | StateTerms
         if self._walks:
+            terms = ChainTerms()
             add_ngrams(terms, masked.pieces, masked.masks, self.vectoriser)
         else:
-            add_states(terms, masked.pieces, masked.masks, self._known)
+            terms = StateTerms()
+            add_states(terms, masked.pieces, masked.masks, self._of_state)
         for row, string in masked.strings():
             if terms.of_row(row) != Counter(self._known(string)):
                 return None
         columns, values, width = self._columns(terms.names)
         shape = (len(masked.masks), width)
         return terms.matrix(columns, values, shape).astype(self.vectoriser.dtype, copy=False)
+
+    def _of_state(self, text: str) -> tuple[str, ...]:
+        """Return the terms of a piece's state, looked up once: texts share their words."""
+        found = self._found.get(text)
+        if found is None:
+            if len(self._found) >= _MOST_STATES:
+                self._found.clear()
+            found = self._found[text] = tuple(self._known(text))
+        return found
 
     def _known(self, text: str) -> list[str]:
         """Return the terms of a string that have a column."""

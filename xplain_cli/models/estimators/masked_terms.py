@@ -32,6 +32,9 @@ def _are_kept_apart(text: str, spans: Sequence[tuple[int, int]]) -> bool:
     Two pieces do only where all that stands between them goes. A span that takes blanks along must
     begin or end at the end of the text, or beside a blank that always stays.
     """
+    with_blanks = [span for span in spans if _BLANKS.search(text, *span)]
+    if not with_blanks:
+        return True
     inside = np.zeros(len(text) + 1, dtype=bool)
     for low, high in spans:
         inside[low:high] = True
@@ -40,9 +43,7 @@ def _are_kept_apart(text: str, spans: Sequence[tuple[int, int]]) -> bool:
         low, high = run.span()
         stays[low:high] = not inside[low:high].all()
     return all(
-        low == 0 or stays[low - 1] or high == len(text) or stays[high]
-        for low, high in spans
-        if _BLANKS.search(text, low, high)
+        low == 0 or stays[low - 1] or high == len(text) or stays[high] for low, high in with_blanks
     )
 
 
@@ -55,17 +56,19 @@ def cut(text: str, spans: Spans) -> list[TextPiece] | None:
     owners = sorted((span, j) for j, unit in enumerate(spans) for span in unit)
     if not _are_kept_apart(text, [span for span, _ in owners]):
         return None
-    pieces, at = [], 0
+    pieces, at, count = [], 0, len(owners)
     for match in _PIECE.finditer(text):
         low, high = match.span()
-        while at < len(owners) and owners[at][0][1] <= low:
+        while at < count and owners[at][0][1] <= low:
             at += 1
-        inside: list[tuple[int, int, int]] = []
         here = at
-        while here < len(owners) and owners[here][0][0] < high:
-            (start, end), j = owners[here]
-            inside.append((max(start, low), min(end, high), j))
+        while here < count and owners[here][0][0] < high:
             here += 1
+        inside = [(max(own[0], low), min(own[1], high), j) for own, j in owners[at:here]]
+        if len(inside) == 1:  # as nearly every word stands
+            start, end, j = inside[0]
+            pieces.append(TextPiece((j,), (text[low:start] + text[end:high], text[low:high])))
+            continue
         units = tuple(dict.fromkeys(j for _, _, j in inside))
         if len(units) > _MOST_UNITS_A_PIECE:
             return None
@@ -98,33 +101,72 @@ class Masks:
     def __init__(self, masks: BoolArray) -> None:
         self.masks = masks
         self._by_unit = np.ascontiguousarray(masks.T)
-        self._alone: dict[tuple[int, bool], IntArray] = {}
 
     def __len__(self) -> int:
         """Return the number of masks."""
         return len(self.masks)
 
-    def rows(self, piece: TextPiece, number: int) -> IntArray:
-        """Return the masks in which a piece is in its state *number*."""
+    def holds(self, piece: TextPiece, number: int) -> BoolArray:
+        """Say of each mask whether a piece is in its state *number* there: (m,) bool."""
         units = piece.units
         if len(units) == 1:
-            return self._of_one(units[0], stays=bool(number))
+            alone: BoolArray = self._by_unit[units[0]]
+            return alone if number else ~alone
         holds = np.ones(len(self.masks), dtype=bool)
         for place, unit in enumerate(units):
             stays = self._by_unit[unit]
             holds &= stays if number >> place & 1 else ~stays
-        return np.flatnonzero(holds)
-
-    def _of_one(self, unit: int, *, stays: bool) -> IntArray:
-        """Return the masks in which a unit stays, or goes."""
-        if (unit, stays) not in self._alone:
-            holds = self._by_unit[unit] if stays else ~self._by_unit[unit]
-            self._alone[unit, stays] = np.flatnonzero(holds)
-        return self._alone[unit, stays]
+        return holds
 
 
-class Terms:
-    """Terms and the masks that hold them, to be counted."""
+def _sparse(dense: Any, columns: IntArray, width: int) -> Any:
+    """Return a matrix of few columns, by columns (k, m), as a sparse one (m, width)."""
+    from scipy.sparse import csr_matrix
+
+    there = dense if dense.dtype == np.bool_ else dense != 0
+    starts = np.zeros(there.shape[1] + 1, dtype=np.int32)
+    np.add.reduce(there.view(np.uint8), axis=0, dtype=np.int32).cumsum(out=starts[1:])
+    found = np.flatnonzero(there.T)  # far faster than picking by a mask of two axes
+    places = np.tile(columns.astype(np.int32), there.shape[1])[found]
+    entries = np.ones(len(found)) if dense.dtype == np.bool_ else dense.T.ravel()[found]
+    made = csr_matrix((entries, places, starts), shape=(len(starts) - 1, width), copy=False)
+    made.has_canonical_format = True
+    return made
+
+
+class StateTerms:
+    """Terms of pieces, and for each whether a mask holds it: about half of the masks do."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._holds: list[BoolArray] = []
+
+    def add(self, terms: Sequence[str], holds: BoolArray) -> None:
+        """Count terms once where a mask holds them, ``holds`` (m,) bool."""
+        self.names += terms
+        self._holds += [holds] * len(terms)
+
+    def matrix(self, columns: IntArray, values: FloatArray, shape: tuple[int, int]) -> Any:
+        """Return the sparse matrix in which term i adds ``values[i]`` to column ``columns[i]``."""
+        order = np.argsort(columns, kind="stable")
+        known, owner = np.unique(columns[order], return_inverse=True)
+        chosen = [self._holds[i] for i in order.tolist()]
+        held = np.array(chosen, dtype=np.bool_).reshape(len(order), shape[0])
+        if len(known) < len(order) or (values != 1).any():
+            counts = np.zeros((len(known), shape[0]))
+            for i, at in enumerate(owner.tolist()):
+                counts[at] += held[i] * values[order[i]]
+            return _sparse(counts, known, shape[1])
+        return _sparse(held, known, shape[1])
+
+    def of_row(self, row: int) -> Counter[str]:
+        """Return how often a mask holds each term."""
+        pairs = zip(self.names, self._holds, strict=True)
+        return Counter(name for name, holds in pairs if holds[row])
+
+
+class ChainTerms:
+    """Terms of several words, and the masks that hold them: few do."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -167,16 +209,17 @@ class Terms:
 
 
 def add_states(
-    terms: Terms, pieces: Sequence[TextPiece], masks: Masks, analyse: Callable[[str], list[str]]
+    terms: StateTerms,
+    pieces: Sequence[TextPiece],
+    masks: Masks,
+    analyse: Callable[[str], Sequence[str]],
 ) -> None:
     """Add the terms of every piece's state: no term reaches beyond a piece."""
     for piece in pieces:
         for number, text in enumerate(piece.states):
-            found = analyse(text) if text else []
+            found = analyse(text) if text else ()
             if found:
-                rows = masks.rows(piece, number)
-                for term in found:
-                    terms.add(term, rows)
+                terms.add(found, masks.holds(piece, number))
 
 
 class _Walk:
@@ -213,7 +256,9 @@ class _Walk:
         self._last[0, rows] = self._numbers[word]
 
 
-def add_ngrams(terms: Terms, pieces: Sequence[TextPiece], masks: Masks, vectoriser: Any) -> None:
+def add_ngrams(
+    terms: ChainTerms, pieces: Sequence[TextPiece], masks: Masks, vectoriser: Any
+) -> None:
     """Add n-grams of words, which reach over pieces that a mask leaves empty."""
     least, most = vectoriser.ngram_range
     prepare, split = vectoriser.build_preprocessor(), vectoriser.build_tokenizer()
@@ -223,7 +268,9 @@ def add_ngrams(terms: Terms, pieces: Sequence[TextPiece], masks: Masks, vectoris
     for piece in pieces:
         for number, text in enumerate(piece.states):
             words = [word for word in split(prepare(text)) if word not in stop]
-            rows = masks.rows(piece, number) if words else np.empty(0, dtype=np.int64)
+            rows: IntArray = np.empty(0, dtype=np.int64)
+            if words:
+                rows = np.flatnonzero(masks.holds(piece, number)).astype(np.int64, copy=False)
             for word in words if len(rows) else ():
                 for length, chain, where in walk.step(word, rows):
                     term = " ".join(chain)

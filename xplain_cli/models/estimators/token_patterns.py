@@ -7,7 +7,7 @@ depends on what stands behind one. That is read off the vectoriser, not tried.
 import importlib
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -120,7 +120,6 @@ def counts_pieces(vectoriser: Any) -> bool:
     return bool(vectoriser.analyzer == "char_wb")
 
 
-def keeps_blanks(vectoriser: Any, text: str) -> bool:
+def keeps_blanks(prepare: Callable[[str], str], text: str) -> bool:
     """Tell whether every blank of a text is still one when case and accents are taken away."""
-    prepare = vectoriser.build_preprocessor()
     return all(prepare(blank).isspace() for blank in set(text) if blank.isspace())
