@@ -70,6 +70,11 @@ class LearnedFile:
         """SHA-256 (hex) of the model that it was trained for."""
         return str(self.facts["model"])
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The columns that it was trained to leave as they are."""
+        return tuple(self.facts.get("reading", {}).get("hold", ()))
+
 
 def sealed_json(values: Mapping[str, Any]) -> bytes:
     """Return JSON with a digest of itself."""
@@ -315,6 +320,8 @@ def _check_facts(header: Mapping[str, Any]) -> None:
             raise TypeError(f"{name} as it must be")
     if not isinstance(header["recipe"].get("unseen", False), bool):
         raise TypeError("recipe unseen as it must be")
+    if not all(isinstance(one, str) for one in header.get("reading", {}).get("hold", ())):
+        raise TypeError("reading hold as it must be")
     names, counts = header["outputs"], header["classes"]
     if len(set(names)) < len(names) or min(counts, default=0) < 0:
         raise ValueError("outputs and classes as they must be")

@@ -299,6 +299,10 @@ class PictureSpace:
     @property
     def stays(self) -> BoolArray:
         """Places (D,) that never move: none."""
+        return self.places(())
+
+    def places(self, _names: Collection[str]) -> BoolArray:
+        """Return the places (D,) that some columns take: none, as pictures have no columns."""
         return np.zeros(self.form.width, dtype=np.bool_)
 
     def vectors(self, rows: Sequence[NDArray[Any]]) -> tuple[FloatArray, BoolArray]:
