@@ -18,7 +18,7 @@ from xplain_cli.explanation import FloatArray
 
 
 @dataclass(frozen=True)
-class Net:
+class RectifiedNet:
     """A network of rectified units with one score: the matrices and the offsets of its layers."""
 
     matrices: tuple[FloatArray, ...]
@@ -72,12 +72,12 @@ def store_networks(folder: Path, table: Any, answers: FloatArray) -> None:
         (folder / f"{name}.pkl").write_bytes(pickle.dumps(model))
 
 
-def net_of(fitted: Any) -> Net:
+def net_of(fitted: Any) -> RectifiedNet:
     """Return the network of a fitted ``MLPRegressor``."""
-    return Net(tuple(fitted.coefs_), tuple(fitted.intercepts_))
+    return RectifiedNet(tuple(fitted.coefs_), tuple(fitted.intercepts_))
 
 
-def _cuts(net: Net, start: FloatArray, row: FloatArray) -> FloatArray:
+def _cuts(net: RectifiedNet, start: FloatArray, row: FloatArray) -> FloatArray:
     """Return where along a path some unit changes its sign, with both ends."""
     cuts = np.array([0.0, 1.0])
     for layer in range(len(net.matrices) - 1):  # between the cuts so far this layer is linear
@@ -89,7 +89,7 @@ def _cuts(net: Net, start: FloatArray, row: FloatArray) -> FloatArray:
     return cuts
 
 
-def path_integral(net: Net, start: FloatArray, row: FloatArray) -> FloatArray:
+def path_integral(net: RectifiedNet, start: FloatArray, row: FloatArray) -> FloatArray:
     """Return Integrated Gradients: the derivatives of each piece by its length."""
     cuts = _cuts(net, start, row)
     middles = (cuts[1:] + cuts[:-1]) / 2
@@ -97,7 +97,7 @@ def path_integral(net: Net, start: FloatArray, row: FloatArray) -> FloatArray:
     return np.asarray((row - start) * (np.diff(cuts) @ slopes))
 
 
-def important_directions(net: Net, start: FloatArray, row: FloatArray) -> FloatArray:
+def important_directions(net: RectifiedNet, start: FloatArray, row: FloatArray) -> FloatArray:
     """Return IDGI in the limit: the change of each piece, shared by squared derivatives."""
     cuts, found = _cuts(net, start, row), np.zeros(len(row))
     for low, high in itertools.pairwise(cuts):
@@ -109,7 +109,7 @@ def important_directions(net: Net, start: FloatArray, row: FloatArray) -> FloatA
     return found
 
 
-def noisy_slopes(net: Net, row: FloatArray, spread: FloatArray) -> FloatArray:
+def noisy_slopes(net: RectifiedNet, row: FloatArray, spread: FloatArray) -> FloatArray:
     """
     Return the expected derivatives under normal noise, of a network with one hidden layer.
 
