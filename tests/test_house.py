@@ -444,9 +444,9 @@ def test_the_settings_allow_what_the_shelves_hold():
 
 
 class Masking:
-    """A law of masks as far as budgets go."""
+    """A law as far as budgets go."""
 
-    inclusion = "bernoulli"
+    inclusion, names = "bernoulli", ("age",)
     traits = Traits()
 
 
