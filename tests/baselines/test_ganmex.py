@@ -2,6 +2,8 @@
 
 import hashlib
 import pickle
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -124,6 +126,18 @@ def test_held_columns_stay_the_rows_own(run, tmp_path, written):
         assert {line["feature"] for line in weights}.isdisjoint(f"p2{i}" for i in range(10))
         for line in rows_of(tmp_path / f"out{more}" / "stability.csv"):
             assert 0 <= int(line["n_changed"]) <= 54
+
+
+def test_a_generator_that_counts_on_moving_what_is_held_is_noted(run, written):
+    write, _, table = written
+    learned = write(measured_space(table, frozenset()))
+    words = ("tabular", "d.pkl", "d.csv", "-m", "occlusion", "-t", "0:vs:1", "-j", "1")
+    words = (*words, "-b", "ganmex=G.xplain", "--force", "--rows", "0:1")
+    assert "was trained to move" not in run(*words).err
+    assert "was trained to move p20, p21 too" in run(*words, "--hold", "p2[01]").err
+    held = replace(learned, facts={**learned.facts, "reading": {"hold": ["p20"]}})
+    Path("G.xplain").write_bytes(learned_bytes(held))
+    assert "was trained to move p21 too" in run(*words, "--hold", "p2[01]").err
 
 
 def test_small_changes_of_a_picture_are_put_back_while_the_class_holds(rng):

@@ -75,16 +75,15 @@ def test_before_the_first_step_a_row_stays_as_it_is(form, rng):
     np.testing.assert_allclose(made.numpy(), x, atol=1e-6)
 
 
-@pytest.fixture(scope="module")
-def lesson():
-    """A mixed table of three classes, and a model that is linear in its points."""
+def mixed(held=()):
+    """Return a lesson of a mixed table of three classes, and a model linear in its points."""
     rng = np.random.default_rng(0)
     rows = pd.DataFrame({
         "a": rng.normal(size=200),
         "b": np.where(rng.random(200) < 0.1, np.nan, rng.integers(0, 9, 200)),
         "c": rng.choice(["x", "y", "z"], 200).astype(object),
     })
-    examples = table_examples(rows, frozenset({"c"}), ())
+    examples = table_examples(rows, frozenset({"c"}), (), held)
 
     def enter(table):
         letters = table["c"].to_numpy()[:, None] == np.array(["x", "y", "z"])
@@ -99,6 +98,21 @@ def lesson():
         link=SOFTMAX,
     )
     return examples.lesson(gradient), gradient
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    return mixed()
+
+
+def test_a_generator_learns_to_do_without_what_is_held():
+    """It leaves these places as they are, also where nobody says anew that they are held."""
+    lesson, gradient = mixed(held=("c",))
+    learned = fit_generator(lesson, gradient, TrainingRecipe(steps=60, every=60, hidden=16), 0)
+    free = np.zeros(lesson.vectors.shape, dtype=bool)
+    made = learned.generator.made(lesson.vectors, free, np.arange(200) % 3)
+    np.testing.assert_array_equal(made[:, 2:], lesson.vectors[:, 2:])
+    assert (made[:, 0] != lesson.vectors[:, 0]).all()
 
 
 def test_the_loss_of_the_class_has_the_derivatives_that_differences_say(lesson, rng):
@@ -132,10 +146,43 @@ def test_the_same_seed_gives_the_same_bytes_and_so_does_a_resumed_training(lesso
 
 
 def test_a_training_ends_early_where_nothing_gets_better():
-    done = TrainingState(40, history=({"step": 10.0, "score": 1.0}, {"step": 40.0, "score": 0.5}))
+    done = TrainingState(40, history=snapshots((0.9, 0.2), (0.5, 0.1), (0.5, 0.1), (0.5, 0.1)))
     assert done.is_done(TrainingRecipe(steps=1000, every=10, patience=3))
     assert not done.is_done(TrainingRecipe(steps=1000, every=10, patience=4))
     assert done.best_step == 10
+
+
+def snapshots(*measured, rows=100):
+    """Return a history of target rates, under a judge that always agrees, and distances."""
+    return tuple(
+        {
+            "step": 10.0 * i,
+            "target_rate": target,
+            "judge_rate": 1.0,
+            "distance": apart,
+            "rows": rows,
+        }
+        for i, (target, apart) in enumerate(measured, 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("measured", "step"),
+    [
+        # a rate of .9 of 100 rows has a standard error of .03
+        (((0.9, 0.4), (0.88, 0.3)), 20),
+        (((0.9, 0.4), (0.86, 0.3)), 10),
+        (((0.9, 0.3), (0.92, 0.4)), 10),
+        (((0.9, 0.3), (0.94, 0.4)), 20),
+        (((0.9, 0.4), (0.92, 0.3), (0.94, 0.5)), 20),
+        (((0.0, 0.0), (0.5, 0.9)), 20),
+        (((1.0, 0.4), (1.0, 0.3)), 20),
+        ((), 0),
+    ],
+    ids=["nearer", "worse", "farther", "better", "close", "first", "perfect", "none"],
+)
+def test_of_snapshots_that_rows_cannot_tell_apart_the_nearest_is_kept(measured, step):
+    assert TrainingState(history=snapshots(*measured)).best_step == step
 
 
 @pytest.mark.slow

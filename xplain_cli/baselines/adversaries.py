@@ -98,6 +98,16 @@ def recipe_for(form: VectorForm) -> TrainingRecipe:
     )
 
 
+def _reached(snapshot: Mapping[str, float]) -> float:
+    return snapshot["target_rate"] * snapshot["judge_rate"]
+
+
+def _standard_error(share: float, rows: float) -> float:
+    """Return the standard error of a share of rows, of which one more did and one did not."""
+    smooth = (share * rows + 1) / (rows + 2)
+    return float((smooth * (1 - smooth) / (rows + 2)) ** 0.5)
+
+
 @dataclass(frozen=True)
 class TrainingState:
     """
@@ -122,8 +132,22 @@ class TrainingState:
 
     @property
     def best_step(self) -> int:
-        """The step of the best snapshot."""
-        return int(max(self.history, key=lambda one: one["score"])["step"]) if self.history else 0
+        """
+        The step of the snapshot that is kept; 0 before the first.
+
+        It is the nearest of those whose target rate times judge rate is within a standard error of
+        the largest, each new one held against the one that is kept: the rates of few rows alone
+        would choose by chance, and distances go on falling.
+        """
+        if not self.history:
+            return 0
+        kept, top = self.history[0], 0.0
+        for one in self.history:
+            top = max(top, _reached(one))
+            least = top - _standard_error(top, one["rows"])
+            nearer = _reached(one) >= least and one["distance"] < kept["distance"]
+            kept = one if nearer or _reached(kept) < least else kept
+        return int(kept["step"])
 
     def is_done(self, recipe: TrainingRecipe) -> bool:
         """Return whether all steps are done, or the best snapshot is long ago."""

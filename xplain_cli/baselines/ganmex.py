@@ -149,6 +149,19 @@ def _notes(path: str, learned: LearnedFile) -> tuple[str, ...]:
     return (said, *(f"baseline: {one}" for one in warnings_of(rates)))
 
 
+def _moved(path: str, learned: LearnedFile, held: Sequence[str]) -> tuple[str, ...]:
+    """Say that a generator counts on moving what is held."""
+    free = [name for name in held if name not in learned.held]
+    if not free:
+        return ()
+    names = well_formed(", ".join(free[:8]))
+    said = (
+        f"baseline: {well_formed(path)}: was trained to move {names} too, which is held here, so"
+        " that fewer made rows reach their class: train it with the same --hold"
+    )
+    return (said,)
+
+
 def _unknown(name: str) -> str:
     return (
         f"--baseline ganmex: the model puts no row that the generator was trained on in class"
@@ -195,7 +208,7 @@ class Ganmex(_Named):
                 " and those after it"
             )
         members = reference.members if self.revert else ()
-        notes = _notes(self.path, learned)
+        notes = (*_notes(self.path, learned), *_moved(self.path, learned, reference.held))
         return MadeRows(
             learned.generator, space, learned.outputs, wanted, notes, members, reference.held
         )

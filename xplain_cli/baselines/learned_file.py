@@ -30,7 +30,7 @@ _HEADER, _MOST_HEADER = "header.json", 1 << 26
 _DTYPE = "<f4"
 _LOCAL, _CENTRAL, _END = 30, 46, 22
 """Bytes before each member beside its name, of each line of the list, and after it."""
-_EPOCH = (1980, 1, 1, 0, 0, 0)
+_EPOCH, _UNIX = (1980, 1, 1, 0, 0, 0), 3
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, TypeError),
     *(RuntimeError, NotImplementedError, OverflowError, MemoryError, IndexError, RecursionError),
@@ -70,6 +70,11 @@ class LearnedFile:
         """SHA-256 (hex) of the model that it was trained for."""
         return str(self.facts["model"])
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The columns that it was trained to leave as they are."""
+        return tuple(self.facts.get("reading", {}).get("hold", ()))
+
 
 def sealed_json(values: Mapping[str, Any]) -> bytes:
     """Return JSON with a digest of itself."""
@@ -89,10 +94,17 @@ def packed_arrays(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]])
         held[f"{name}.npy"] = file.getvalue()
         digest = hashlib.sha256(file.getvalue()).hexdigest()
         listed[name] = {"shape": list(single.shape), "sha256": digest}
+    return _archived({_HEADER: sealed_json({**header, "arrays": listed}), **held})
+
+
+def _archived(members: Mapping[str, bytes]) -> bytes:
+    """Return a zip archive; the same bytes for the same members, on every system."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in {_HEADER: sealed_json({**header, "arrays": listed}), **held}.items():
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data)
+        for name, data in members.items():
+            member = zipfile.ZipInfo(name, _EPOCH)
+            member.create_system = _UNIX
+            archive.writestr(member, data)
     return packed.getvalue()
 
 
@@ -152,6 +164,13 @@ def _check_whole(path: str, archive: zipfile.ZipFile, size: int) -> None:
         )
 
 
+def _check_bytes(path: str, archive: zipfile.ZipFile) -> None:
+    """Refuse a file of which a byte beside the members, as of the list of them, has changed."""
+    members = {name: archive.read(name) for name in archive.namelist()}
+    if _archived(members) != Path(path).read_bytes():
+        raise _refused(path, "it is not what was written: a byte of its list has changed")
+
+
 def unpacked_arrays(path: str, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     Return header and arrays (float64) of a file.
@@ -180,7 +199,9 @@ def unpacked_arrays(path: str, kind: str) -> tuple[dict[str, Any], dict[str, Any
             whole = sum(archive.getinfo(name).file_size for name in names)
             if whole > MOST_BYTES:
                 raise _refused(path, f"it unpacks to {whole} bytes")
-            return header, {name: _array(path, archive, name, listed[name]) for name in listed}
+            found = {name: _array(path, archive, name, listed[name]) for name in listed}
+            _check_bytes(path, archive)
+            return header, found
     except FileNotFoundError as error:
         raise RefusedError(f"{path}: no such file") from error
     except _BROKEN as error:
@@ -266,6 +287,8 @@ _FACTS: Mapping[str, type | tuple[type, ...]] = {
     "seed": int,
     "step": int,
     "history": list,
+    "outputs": list,
+    "classes": list,
     "recipe": dict,
     "versions": dict,
 }
@@ -283,6 +306,8 @@ def _check_facts(header: Mapping[str, Any]) -> None:
         ("rates rows", rates["rows"], int),
         ("recipe steps", header["recipe"]["steps"], int),
         ("recipe noise", header["recipe"]["noise"], _NUMBER),
+        *(("outputs", one, str) for one in header["outputs"]),
+        *(("classes", one, int) for one in header["classes"]),
         ("versions torch", header["versions"]["torch"], str),
         *(
             (f"history {name}", one[name], _NUMBER)
@@ -293,6 +318,13 @@ def _check_facts(header: Mapping[str, Any]) -> None:
     for name, value, kinds in said:
         if not isinstance(value, kinds) or isinstance(value, bool):
             raise TypeError(f"{name} as it must be")
+    if not isinstance(header["recipe"].get("unseen", False), bool):
+        raise TypeError("recipe unseen as it must be")
+    if not all(isinstance(one, str) for one in header.get("reading", {}).get("hold", ())):
+        raise TypeError("reading hold as it must be")
+    names, counts = header["outputs"], header["classes"]
+    if len(set(names)) < len(names) or min(counts, default=0) < 0:
+        raise ValueError("outputs and classes as they must be")
 
 
 def read_learned(path: str) -> LearnedFile:
@@ -307,8 +339,8 @@ def read_learned(path: str) -> LearnedFile:
     header, arrays = unpacked_arrays(path, FORMAT)
     try:
         _check_facts(header)
-        space, outputs = space_of(header["space"]), tuple(map(str, header["outputs"]))
-        known, rates = tuple(map(int, header["classes"])), Rates(**header["rates"])
+        space, outputs = space_of(header["space"]), tuple(header["outputs"])
+        known, rates = tuple(header["classes"]), Rates(**header["rates"])
         if len(known) != len(outputs) or not _fits(space, len(outputs), arrays):
             raise _refused(path, "its arrays do not fit each other")
         judge = judge_of(space.form, len(outputs), arrays)

@@ -87,6 +87,8 @@ class Examples:
         What a row is called.
     notes
         What was decided, for the user.
+    held
+        Columns of a table that stay each row's own.
     """
 
     rows: Any
@@ -95,6 +97,7 @@ class Examples:
     pull: Callable[[Callable[[Any], FloatArray]], Pull]
     noun: str = "row"
     notes: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
 
     def lesson(self, gradient: Enters) -> Lesson:
         """
@@ -109,7 +112,8 @@ class Examples:
         def enter(rows: Any) -> FloatArray:
             return gradient.enter(self.inputs(rows))
 
-        vectors, fixed = self.space.vectors(self.rows)
+        vectors, missing = self.space.vectors(self.rows)
+        fixed = missing | self.space.places(self.held)
         return Lesson(self.space.form, self.pull(enter), vectors, fixed, enter(self.rows))
 
 
@@ -118,13 +122,27 @@ def _as_they_are(rows: Any) -> Any:
 
 
 def table_examples(
-    rows: pd.DataFrame, discrete: frozenset[str], notes: tuple[str, ...]
+    rows: pd.DataFrame,
+    discrete: frozenset[str],
+    notes: tuple[str, ...],
+    held: tuple[str, ...] = (),
 ) -> Examples:
-    """Return the first rows of a table, as many as fit, in which *discrete* are categories."""
+    """
+    Return the first rows of a table, as many as fit.
+
+    Parameters
+    ----------
+    discrete
+        Columns that are categories.
+    notes
+        What was decided, for the user.
+    held
+        Columns that stay each row's own.
+    """
     notes = (*notes, *_cut(len(rows), MOST_ROWS, "rows"))
     some = rows.head(MOST_ROWS)
     space = measured_space(some, discrete)
-    return Examples(some, space, _as_they_are, partial(table_pull, space, some), "row", notes)
+    return Examples(some, space, _as_they_are, partial(table_pull, space, some), "row", notes, held)
 
 
 def _cut(there: int, most: int, nouns: str) -> tuple[str, ...]:

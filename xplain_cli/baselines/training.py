@@ -316,8 +316,7 @@ def _with_snapshot(
     number: int,
 ) -> TrainingState:
     """Return the state after some steps; of two snapshots the better one is kept."""
-    score = rates.target * rates.judge - 0.2 * rates.distance
-    said = {"step": float(number), "score": score, **losses, **rates.facts()}
+    said = {"step": float(number), **losses, **rates.facts()}
     history = (*state.history, said)
     new = replace(state, step=number, arrays=networks.arrays(), history=history)
     if new.best_step == number or not state.best:

@@ -299,6 +299,10 @@ class PictureSpace:
     @property
     def stays(self) -> BoolArray:
         """Places (D,) that never move: none."""
+        return self.places(())
+
+    def places(self, _names: Collection[str]) -> BoolArray:
+        """Return the places (D,) that some columns take: none, as pictures have no columns."""
         return np.zeros(self.form.width, dtype=np.bool_)
 
     def vectors(self, rows: Sequence[NDArray[Any]]) -> tuple[FloatArray, BoolArray]:
@@ -403,9 +407,23 @@ def space_of(facts: dict[str, Any]) -> TableSpace | PictureSpace:
         They are no such values.
     """
     if "columns" in facts:
-        return TableSpace(
-            tuple(TableColumn(**one | {"levels": tuple(one["levels"])}) for one in facts["columns"])
-        )
+        return TableSpace(tuple(_column_of(one) for one in facts["columns"]))
     height, width, channels = map(int, facts["shape"])
     low, high = float(facts["low"]), float(facts["high"])
+    if min(height, width, channels) < 1 or not (_is_number(high - low) and low < high):
+        raise ValueError("a size and a range of pictures")
     return PictureSpace((height, width, channels), low, high, dict(facts["form_numbers"]))
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in {int, float} and bool(np.isfinite(value))
+
+
+def _column_of(facts: dict[str, Any]) -> TableColumn:
+    """Return a column of its JSON values, each of the kind that all who read it take it for."""
+    one = TableColumn(**facts | {"levels": tuple(facts["levels"])})
+    ranged = _is_number(one.low) and _is_number(one.high) and one.low <= one.high
+    plain = all(type(level) in {str, int, float, bool} for level in one.levels)
+    if not (type(one.name) is str and ranged and type(one.whole) is bool and plain):
+        raise TypeError(f"a name, a range and values of column {one.name!r}")
+    return one

@@ -240,7 +240,7 @@ class Tabular:
         """Return rows of the background (``Modality.examples``)."""
         kept, notes = usable_background(self.background, model, self.source.paths[0])
         rows = self.background.iloc[kept].reset_index(drop=True)
-        return table_examples(rows, self.discrete, tuple(notes))
+        return table_examples(rows, self.discrete, tuple(notes), self.held)
 
     def numbers(self) -> dict[str, Any]:
         """Return what of the reading decides the numbers."""
