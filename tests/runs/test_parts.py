@@ -56,7 +56,8 @@ def test_records_of_failed_rows_only_read_back(tmp_path):
 
 def test_columns_of_one_name_stay_apart(tmp_path):
     twice = pd.concat([records().weights, pd.DataFrame({"target": range(10)})], axis=1)
-    found = unpack(stored(tmp_path, Records(twice, twice[:0], np.array([], int), {})), "plan")
+    own = records()
+    found = unpack(stored(tmp_path, Records(twice, own.stability, own.lines, {})), "plan")
     pd.testing.assert_frame_equal(found.weights, twice, check_freq=False)
 
 
