@@ -145,6 +145,7 @@ TESTED_BY = {
     "planning/needs.py": "planning/test_choices.py",
     "quality/checks.py": "jobs/test_announce.py",
     "quality/known_functions.py": "jobs/test_selftest.py",
+    "quality/known_slopes.py": "jobs/test_selftest.py",
     "report/__init__.py": "commands/test_report.py",
     "report/cards.py": "commands/test_report.py",
     "report/ranking.py": "report/test_page.py",
@@ -444,9 +445,9 @@ def test_the_settings_allow_what_the_shelves_hold():
 
 
 class Masking:
-    """A law of masks as far as budgets go."""
+    """A law as far as budgets go."""
 
-    inclusion = "bernoulli"
+    inclusion, names = "bernoulli", ("age",)
     traits = Traits()
 
 

@@ -13,6 +13,7 @@ from xplain_cli.samples import (
     growing_repeats,
     least_samples,
     needed,
+    pool_budget,
 )
 
 HOUSE = Path(xplain_cli.__file__).parent
@@ -51,4 +52,16 @@ def test_nobody_else_rounds_samples_up_to_a_power_of_two():
 
     rooms = [HOUSE / room for room in ("engine", "methods", "planning", "quality")]
     found = {path.name for room in rooms for path in room.glob("*.py") if rounds(path)}
-    assert found <= {"linear_codes.py"}  # the dimension of a code
+    # the dimension of a code; the nodes of a path, which double
+    assert found <= {"linear_codes.py", "quadrature.py"}
+
+
+@pytest.mark.parametrize(
+    ("features", "pools", "samples"),
+    [
+        *[(1, 1, 4096), (8, 1, 4096), (9, 1, 2048), (16, 1, 2048), (17, 1, 1024), (500, 1, 1024)],
+        (8, 2, 1024),
+    ],
+)
+def test_few_features_share_more_draws(features, pools, samples):
+    assert pool_budget(features, pools) == (samples, 8)

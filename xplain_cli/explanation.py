@@ -81,6 +81,21 @@ def add_up(parts: FloatArray) -> FloatArray:
     return total
 
 
+def distinct_words(column: "pd.Series[Any]") -> tuple[IntArray, list[str]]:
+    """
+    Return the place of each text of a column among the distinct ones, and these.
+
+    ``pandas.factorize`` takes a lone surrogate for the same as the text that spells it, and before
+    pandas 3 texts for the same that part behind a NUL; Arrow's texts hold no surrogate.
+    """
+    if column.dtype != object:
+        places, words = pd.factorize(column.array)
+        return places.astype(np.int64), list(words.tolist())
+    values = column.tolist()
+    known = {word: place for place, word in enumerate(dict.fromkeys(values))}
+    return np.fromiter(map(known.__getitem__, values), np.int64, len(values)), list(known)
+
+
 @dataclass(frozen=True)
 class Attribution:
     """

@@ -6,8 +6,10 @@ planning and the precision target decide no number of samples themselves: they a
 
 from collections.abc import Callable
 
-POOL_BUDGET = (1024, 8)
+_LEAST_POOL, _MOST_POOL, _POOL_REPEATS = 1024, 4096, 8
 """Draws that all rows share: many, for they are asked once."""
+_POOL_CELLS = 1 << 15
+"""Draws of a repeat times features: what a row's pass over the draws costs."""
 OWN_POOL_BUDGET = (128, 8)
 """Draws of each row's own."""
 MOST_POOLS = 32
@@ -35,6 +37,19 @@ _MOST_CELLS = 1 << 24
 """Draws of all repeats times features: what lies in memory at once, a few bytes each."""
 _DOUBLINGS = 4
 _EXACT_INPUTS, _EXACT_FEATURES = 1 << 17, 12
+
+
+def pool_budget(features: int, pools: int = 1) -> tuple[int, int]:
+    """
+    Return the draws that all rows share: of few features more, for the same work a row.
+
+    From 1,024 to 4,096 a repeat, a power of two; 1,024 where several pools are drawn, as each of
+    them asks the model anew.
+    """
+    if pools > 1:
+        return _LEAST_POOL, _POOL_REPEATS
+    level = (_POOL_CELLS // max(features, 1)).bit_length() - 1
+    return min(max(1 << max(level, 0), _LEAST_POOL), _MOST_POOL), _POOL_REPEATS
 
 
 def needed(n: int) -> int:

@@ -1,10 +1,11 @@
 """``NAME[:KEY=VALUE,...]`` becomes an object from a shelf, or a "did you mean"."""
 
 import dataclasses
+import importlib
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, TypeVar
 
 from xplain_cli.errors import UsageError, nearest
@@ -16,6 +17,46 @@ T = TypeVar("T")
 
 _YES = {"yes": True, "true": True, "1": True, "on": True}
 _NO = {"no": False, "false": False, "0": False, "off": False}
+
+
+class Shelf(MutableMapping[str, type[T]]):
+    """
+    Classes by the names that users type, each imported when it is first asked for.
+
+    Parameters
+    ----------
+    package
+        Where their modules lie.
+    places
+        Of each name ``MODULE:CLASS``.
+    """
+
+    def __init__(self, package: str, places: Mapping[str, str]) -> None:
+        self._package = package
+        self._kinds: dict[str, str | type[T]] = dict(places)
+
+    def __getitem__(self, name: str) -> type[T]:
+        kind = self._kinds[name]
+        if isinstance(kind, str):
+            module, _, own = kind.partition(":")
+            kind = getattr(importlib.import_module(f"{self._package}.{module}"), own)
+            self._kinds[name] = kind
+        return kind
+
+    def __setitem__(self, name: str, kind: type[T]) -> None:
+        self._kinds[name] = kind
+
+    def __delitem__(self, name: str) -> None:
+        del self._kinds[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._kinds
 
 
 def split_spec(text: str) -> tuple[str, dict[str, str]]:

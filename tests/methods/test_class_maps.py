@@ -6,7 +6,6 @@ from paths import Rows, explain, plain, relu_net
 
 from xplain_cli.errors import UsageError
 from xplain_cli.methods import METHODS
-from xplain_cli.methods.class_maps import METHODS_AT_LAYERS
 from xplain_cli.models.gradients import Readout
 from xplain_cli.specs import build
 
@@ -46,7 +45,7 @@ FORMULAS = {
 }
 
 
-@pytest.mark.parametrize("name", METHODS_AT_LAYERS)
+@pytest.mark.parametrize("name", FORMULAS)
 def test_weights_are_what_the_formula_says(name):
     got = said(f"{name}:layer=any")
     for target, pair in enumerate(((1, -1), (0, 2))):
@@ -54,7 +53,7 @@ def test_weights_are_what_the_formula_says(name):
         assert got.weights[:, target] == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", METHODS_AT_LAYERS)
+@pytest.mark.parametrize("name", FORMULAS)
 def test_the_base_is_what_the_net_gives_for_0_whatever_the_rows_baselines(name):
     got = said(f"{name}:layer=any")
     scores = NET.scores(np.zeros((1, 12)))[0]
@@ -62,7 +61,7 @@ def test_the_base_is_what_the_net_gives_for_0_whatever_the_rows_baselines(name):
     assert got.base[:, 1] == pytest.approx(np.full(5, scores[0] - scores[2]), abs=1e-12)
 
 
-@pytest.mark.parametrize("name", METHODS_AT_LAYERS)
+@pytest.mark.parametrize("name", FORMULAS)
 def test_maps_keep_their_sign_and_the_error_of_their_picture_is_told(name):
     got = said(f"{name}:layer=any")
     maps = got.weights.reshape(5, 2, 3, 4).sum(axis=2)

@@ -50,3 +50,20 @@ def test_scores_are_held_against_the_answers():
     rows = np.linspace(-3, 3, 7)[:, None]
     assert not missed(Soft(), LINE, rows)
     assert "where the model answers" in missed(Soft(1e-6), LINE, rows)
+
+
+@dataclass(frozen=True)
+class Choosy(Soft):
+    """Fails on a batch with a number below -2.5; answers NaN to what is above 2.5."""
+
+    def predict(self, batch):
+        if (batch < -2.5).any():
+            raise ValueError("too low")
+        return np.where(batch > 2.5, np.nan, super().predict(batch))
+
+
+def test_rows_that_have_no_answer_say_nothing_of_scores():
+    rows = np.linspace(-3, 3, 7)[:, None]
+    assert not missed(Choosy(), LINE, rows)
+    assert "where the model answers" in missed(Choosy(1e-6), LINE, rows)
+    assert not missed(Choosy(1e-6), LINE, rows[:1])

@@ -52,3 +52,12 @@ def test_a_lone_surrogate_does_not_end_the_run(monkeypatch):
 
 def test_no_lines_are_no_bytes(monkeypatch):
     assert both(monkeypatch, pd.DataFrame({"a": []})) == (b"", b"")
+
+
+def test_texts_that_look_alike_to_a_table_stay_apart(monkeypatch):
+    texts = ["'\\ud800'", "\ud800", "a\0b", "a\0c", "a", "1"]
+    for column in (texts, texts[2:]):
+        frame = pd.DataFrame({"a": pd.Series(column, dtype=object)})
+        ours, plain = both(monkeypatch, frame)
+        assert ours == plain
+        assert len(set(ours.splitlines())) == len(column)

@@ -8,6 +8,7 @@ def test_a_dry_run_writes_nothing_and_counts_model_inputs(run, cancer, tmp_path)
     done = run("tabular", cancer.model, cancer.data, "--dry-run")
     assert done.code == 0
     assert "model inputs    8,704" in done.out
+    assert "method          lime, 1,024 samples in each of 8 repeats" in done.out
     assert list(tmp_path.iterdir()) == []
 
 

@@ -92,3 +92,37 @@ def test_pictures_of_whole_numbers_have_no_path(run, stored):
     done = run(*PICTURE, "--layout", "NCHW", "-m", "ig", "-j", "1")
     assert done.code == 2
     assert "uint8" in done.err
+
+
+def test_a_row_that_is_answered_by_no_number_is_one_failed_record(run, stored):
+    folder = stored("relu")
+    table = pd.read_csv(folder / "d.csv")
+    table.iloc[1, 2] = np.nan
+    table.to_csv(folder / "d.csv", index=False)
+    words = ("tabular", "m.pt2", "d.csv", "-m", "ig", "-b", "zero", "-t", "column 1", "-q")
+    assert run(*words, "--max-failed", "1", "-j", "1", "-o", "out").code == 0
+    said = pd.read_csv(folder / "out" / "stability.csv")
+    assert said[said["status"] == "failed"]["row"].tolist() == [1]
+
+
+@pytest.mark.parametrize("bent", [False, True])
+def test_a_net_of_one_number_a_row_is_followed_exactly(run, tmp_path, bent):
+    class Lone(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = NETS["relu"][0]
+
+        def forward(self, x):
+            score = self.net(x)[:, 0]
+            return torch.relu(score + 0.1) if bent else score
+
+    (tmp_path / "m.pt2").write_bytes(file_of(Lone().eval(), (12,)))
+    pd.DataFrame(inputs((12,), 9)).to_csv(tmp_path / "d.csv", index=False)
+    words = ("tabular", "m.pt2", "d.csv", "-m", "ig", "-b", "zero", "-q", "-j", "1", "-o", "out")
+    assert run(*words).code == 0
+    said = pd.read_csv(tmp_path / "out" / "stability.csv")
+    assert set(said["quadrature"]) == {"exact"}
+    weights = pd.read_csv(tmp_path / "out" / "weights.csv")
+    sums = weights.groupby("row_id")["weight"].sum().loc[said["row_id"]].to_numpy()
+    due = (said["prediction"] - said["base_value"]).to_numpy()
+    assert sums == pytest.approx(due, abs=1e-5 * np.abs(due).max())

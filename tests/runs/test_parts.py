@@ -48,6 +48,13 @@ def test_records_read_back_exactly(tmp_path):
     assert found.repeats["weights"].tolist() == records().repeats["weights"].tolist()
 
 
+def test_texts_that_look_alike_to_a_table_stay_apart(tmp_path):
+    texts = ["'\\ud800'", "\ud800", "a\0b", "a\0c", "a"]
+    alike = records().weights[:5].assign(target=pd.Series(texts, dtype=object))
+    found = unpack(stored(tmp_path, Records(alike, alike[:0], np.array([5]), {})), "plan")
+    assert found.weights["target"].tolist() == texts
+
+
 def test_records_of_failed_rows_only_read_back(tmp_path):
     empty = Records(records().weights[:0], records().stability, np.array([0, 0]), {})
     found = unpack(stored(tmp_path, empty), "plan").weights

@@ -5,53 +5,48 @@ for the protocols, ``candidates`` for the rows of a class).
 """
 
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 from xplain_cli.baselines.assignment import Baseline
-from xplain_cli.baselines.classes import Medoid, Nearest
-from xplain_cli.baselines.files import FileRows, Row
-from xplain_cli.baselines.fills import Black, Blur, Colour, Grey, Inpaint, MeanColour, White
-from xplain_cli.baselines.fixed import Mean, Median, Mode, Zero
-from xplain_cli.baselines.ganmex import Ganmex, GanmexPicture
-from xplain_cli.baselines.pictures import NearestPicture, OtherPicture
-from xplain_cli.baselines.revert import Revert
-from xplain_cli.baselines.sample import Sample
-from xplain_cli.baselines.texts import Deletion, NearestText, Token
 from xplain_cli.errors import UsageError, well_formed
-from xplain_cli.specs import build
+from xplain_cli.specs import Shelf, build
 
 __all__ = ["BASELINES", "DEFAULTS", "Baseline", "label_of", "open_baseline"]
 
-BASELINES: dict[str, dict[str, type[Baseline]]] = {
+_PLACES = {
     "tabular": {
-        "zero": Zero,
-        "mean": Mean,
-        "median": Median,
-        "mode": Mode,
-        "row": Row,
-        "file": FileRows,
-        "sample": Sample,
-        "medoid": Medoid,
-        "nearest": Nearest,
-        "revert": Revert,
-        "ganmex": Ganmex,
+        "zero": "fixed:Zero",
+        "mean": "fixed:Mean",
+        "median": "fixed:Median",
+        "mode": "fixed:Mode",
+        "row": "files:Row",
+        "file": "files:FileRows",
+        "sample": "sample:Sample",
+        "medoid": "classes:Medoid",
+        "nearest": "classes:Nearest",
+        "revert": "revert:Revert",
+        "ganmex": "ganmex:Ganmex",
     },
     "text": {
-        "deletion": Deletion,
-        "token": Token,
-        "nearest": NearestText,
+        "deletion": "texts:Deletion",
+        "token": "texts:Token",
+        "nearest": "texts:NearestText",
     },
     "image": {
-        "black": Black,
-        "blur": Blur,
-        "colour": Colour,
-        "file": OtherPicture,
-        "ganmex": GanmexPicture,
-        "grey": Grey,
-        "inpaint": Inpaint,
-        "mean": MeanColour,
-        "nearest": NearestPicture,
-        "white": White,
+        "black": "fills:Black",
+        "blur": "fills:Blur",
+        "colour": "fills:Colour",
+        "file": "pictures:OtherPicture",
+        "ganmex": "ganmex:GanmexPicture",
+        "grey": "fills:Grey",
+        "inpaint": "fills:Inpaint",
+        "mean": "fills:MeanColour",
+        "nearest": "pictures:NearestPicture",
+        "white": "fills:White",
     },
+}
+BASELINES: dict[str, Shelf[Baseline]] = {
+    modality: Shelf(__name__, kinds) for modality, kinds in _PLACES.items()
 }
 
 DEFAULTS = {"tabular": "median", "text": "deletion", "image": "mean"}
@@ -104,3 +99,21 @@ def open_baseline(modality: str, text: str | None) -> Baseline:
 def label_of(modality: str, baseline: Baseline, text: str | None) -> str:
     """Return how every line of the output names a baseline that was opened from *text*."""
     return well_formed(baseline.label or text or DEFAULTS[modality])
+
+
+if TYPE_CHECKING:  # what is imported on use must answer all that a baseline answers
+    from xplain_cli.baselines.classes import Medoid, Nearest
+    from xplain_cli.baselines.files import FileRows, Row
+    from xplain_cli.baselines.fills import Black, Blur, Colour, Grey, Inpaint, MeanColour, White
+    from xplain_cli.baselines.fixed import Mean, Median, Mode, Zero
+    from xplain_cli.baselines.ganmex import Ganmex, GanmexPicture
+    from xplain_cli.baselines.pictures import NearestPicture, OtherPicture
+    from xplain_cli.baselines.revert import Revert
+    from xplain_cli.baselines.sample import Sample
+    from xplain_cli.baselines.texts import Deletion, NearestText, Token
+
+    _CHECKED: tuple[type[Baseline], ...] = (
+        *(Medoid, Nearest, FileRows, Row, Black, Blur, Colour, Grey, Inpaint, MeanColour, White),
+        *(Mean, Median, Mode, Zero, Ganmex, GanmexPicture, NearestPicture, OtherPicture, Revert),
+        *(Sample, Deletion, NearestText, Token),
+    )

@@ -169,7 +169,7 @@ def preview(request: Request, console: Console) -> list[str]:
     ):
         job = _planned(request, console, rooms)
         cost = estimate(job.opened, assign(job, None), job.rendering, request.result.output_format)
-        return [*describe(job.opened, job.chosen), *lines_of(cost)]
+        return [*describe(job.opened, job.chosen, job.request.method), *lines_of(cost)]
 
 
 def explain(request: Request, console: Console) -> int:

@@ -2,15 +2,18 @@
 
 import contextlib
 import importlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from xplain_cli.baselines import BASELINES
 from xplain_cli.engine.pool import find_pool, make_pool
 from xplain_cli.errors import FailedRowsError, counted
 from xplain_cli.explanation import Records
 from xplain_cli.jobs.manifest import Course
+from xplain_cli.methods import METHODS
 from xplain_cli.modalities import Piece, import_modality
 from xplain_cli.models import open_models_by
 from xplain_cli.models.user_code import run_user_code_by
@@ -54,6 +57,18 @@ def _inputs(request: Request) -> tuple[str, ...]:
     return (*map(str, here), *([str(spool())] if any(map(is_remote, everything)) else []))
 
 
+def _import_parts(request: Request) -> None:
+    """Import what a job will use: once, and not again in every room."""
+    import_modality(request.modality)
+    for package in ("joblib", "scipy.stats"):
+        importlib.import_module(package)
+    method, baseline = request.method.partition(":")[0], request.first_baseline
+    for shelf in METHODS.values():
+        shelf.get(method)
+    if baseline is not None:
+        BASELINES[request.modality].get(re.split("[:=]", baseline)[0])
+
+
 @contextlib.contextmanager
 def rooms_for(request: Request) -> Iterator[Rooms]:
     """Hold the rooms of a job: meanwhile every model is opened in them, and none here."""
@@ -64,9 +79,7 @@ def rooms_for(request: Request) -> Iterator[Rooms]:
         call_seconds=request.workers.row_timeout,
         silent=not request.shows_values,
     )
-    import_modality(request.modality)
-    for package in ("joblib", "scipy.stats"):
-        importlib.import_module(package)  # once, and not again in every room
+    _import_parts(request)
     if names_code(request.texts.unit):  # its code is imported in the rooms
         walls = replace(walls, trusted=True)
     with (

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ from xplain_cli.options import runs
 from xplain_cli.options.request import from_stored
 from xplain_cli.planning.prepare import prepare
 from xplain_cli.quality import known_functions as known
+from xplain_cli.quality import known_slopes as slopes
 from xplain_cli.quality.checks import Check
 from xplain_cli.quality.enumeration import (
     Value,
@@ -44,6 +45,7 @@ _MOST_ERRORS = 8.0  # standard errors from the truth; of few repeats they are th
 _FAR = 0.2  # of the largest weight: an error this large explains nothing, however it is stated
 _MODULE = known.__name__
 _SIDE = 8  # pixels of a picture
+_Truth: TypeAlias = Callable[[FloatArray], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ def _ground(folder: Path) -> _Ground:
     ground = _Ground(folder, numbers, many, levels, pictures=pictures)
     pd.DataFrame({"text": ground.texts}).to_csv(folder / "texts.csv", index=False)
     _store_tree(folder / "tree.pkl", numbers, known.curved(numbers))
+    slopes.store_networks(folder, numbers, known.curved(numbers))
     codes = _codes(levels)
     codes.to_csv(folder / "codes.csv", index=False)
     # a product is no sum, so that bins of other features matter to a weight
@@ -139,6 +142,10 @@ def _store_tree(path: Path, table: pd.DataFrame, answers: FloatArray) -> None:
     path.write_bytes(pickle.dumps(model))
 
 
+def _stored(ground: _Ground, name: str) -> Any:
+    return pickle.loads((ground.folder / f"{name}.pkl").read_bytes())  # noqa: S301 - written above
+
+
 def _answers(table: Callable[[Any], FloatArray], columns: Sequence[str]) -> Callable[[Any], float]:
     """Return what a function says of one row of a table."""
     return lambda row: float(table(pd.DataFrame([list(row)], columns=list(columns)))[0])
@@ -155,7 +162,7 @@ def _numbers_value(ground: _Ground, at: int) -> Value:
 
 
 def _tree_value(ground: _Ground, at: int) -> Value:
-    model = pickle.loads((ground.folder / "tree.pkl").read_bytes())  # noqa: S301 - written above
+    model = _stored(ground, "tree")
     row = ground.numbers.iloc[at].to_numpy(dtype=np.float64)
     baseline = ground.numbers.median().to_numpy(dtype=np.float64)
     return _moved(_answers(model.predict, known.NUMBERS), row, baseline)
@@ -212,7 +219,7 @@ def _codes(levels: pd.DataFrame) -> pd.DataFrame:
 
 def _code_truth(ground: _Ground, at: int) -> FloatArray:
     table = _codes(ground.levels)
-    model = pickle.loads((ground.folder / "codes.pkl").read_bytes())  # noqa: S301 - written above
+    model = _stored(ground, "codes")
     shares = [table[name].value_counts(normalize=True).to_dict() for name in table]
     width = 0.75 * math.sqrt(len(table.columns))
     answer = _answers(model.predict, list(table.columns))
@@ -274,6 +281,38 @@ def _table_cases(ground: _Ground) -> Iterator[Case]:
     )
 
 
+def _slope_cases(ground: _Ground) -> Iterator[Case]:
+    """Yield the cases of methods that follow derivatives."""
+    start, rows = np.zeros(4), ground.numbers.to_numpy(dtype=np.float64)
+    network, shallow = (slopes.net_of(_stored(ground, name)) for name in ("network", "shallow"))
+    scaler, linear = (step for _, step in _stored(ground, "logistic").steps)
+    line = linear.coef_[0] / scaler.scale_  # of the log-odds of the second class
+    noise = 0.15 * rows.std(axis=0)
+    drawn = {"exact": False}
+    held: tuple[tuple[str, str, _Truth, dict[str, Any]], ...] = (
+        ("ig", "network", lambda x: slopes.path_integral(network, start, x), {}),
+        ("ig", "logistic", lambda x: line * x, {"tolerance": 1e-10}),
+        ("input-x-gradient", "network", lambda x: x * network.slopes(x), {}),
+        ("saliency", "network", network.slopes, {}),
+        ("smooth", "shallow", lambda x: slopes.noisy_slopes(shallow, x, noise), drawn),
+        (
+            *("idgi:tol=0.001", "network"),
+            lambda x: slopes.important_directions(network, start, x),
+            {"tolerance": 3e-3},
+        ),
+    )
+    for method, model, truth, more in held:
+        options = {"method": method, "baselines": ["zero"]}
+        if model == "logistic":
+            options["target"] = "below"
+
+        def known_truth(at: int, truth: Any = truth) -> FloatArray:
+            return np.asarray(truth(rows[at]), dtype=np.float64)
+
+        name = f"table {method}, {model}"
+        yield Case(name, "tabular", f"{model}.pkl", "numbers.csv", options, known_truth, **more)
+
+
 def _sampled_cases(ground: _Ground) -> Iterator[Case]:
     """Yield the cases of tables with too many features to ask all masks."""
     for method in ("kernel-shap", "permutation"):
@@ -331,6 +370,7 @@ def all_cases(ground: _Ground) -> tuple[Case, ...]:
     """Return every case: the methods on tables, texts and pictures."""
     return (
         *_table_cases(ground),
+        *_slope_cases(ground),
         *_sampled_cases(ground),
         *_text_cases(ground),
         *_picture_cases(ground),

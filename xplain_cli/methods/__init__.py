@@ -5,17 +5,9 @@ A method is a generator over a block of rows: it yields what it needs (``NeedPoo
 the block. So rows ask the model together, in full batches.
 """
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from xplain_cli.features import Wants
-from xplain_cli.methods.class_maps import METHODS_AT_LAYERS
-from xplain_cli.methods.idgi import ImportantDirections
-from xplain_cli.methods.integrated_gradients import IntegratedGradients
-from xplain_cli.methods.kernel_shap import KernelShap
-from xplain_cli.methods.lime import Lime
-from xplain_cli.methods.masked import MaskLime
-from xplain_cli.methods.occlusion import Occlusion
-from xplain_cli.methods.permutation import Permutation
 from xplain_cli.methods.requests import (
     Explaining,
     MaskOutputs,
@@ -32,9 +24,7 @@ from xplain_cli.methods.requests import (
     Task,
     UnexplainedError,
 )
-from xplain_cli.methods.rise import Rise
-from xplain_cli.methods.slopes import InputTimesGradient, Saliency, SmoothGrad
-from xplain_cli.methods.tree_shap import TreeShap
+from xplain_cli.specs import Shelf
 
 __all__ = [
     "METHODS",
@@ -100,21 +90,45 @@ class Method(Protocol):
         """Explain a block of rows."""
 
 
-METHODS: dict[str, dict[str, type[Method]]] = {
-    "draws": {"lime": Lime},
+_PLACES = {
+    "draws": {"lime": "lime:Lime"},
     "masks": {
-        **METHODS_AT_LAYERS,
-        "idgi": ImportantDirections,
-        "ig": IntegratedGradients,
-        "input-x-gradient": InputTimesGradient,
-        "kernel-shap": KernelShap,
-        "lime": MaskLime,
-        "occlusion": Occlusion,
-        "permutation": Permutation,
-        "rise": Rise,
-        "saliency": Saliency,
-        "smooth": SmoothGrad,
-        "tree-shap": TreeShap,
+        "grad-cam": "class_maps:GradCam",
+        "layer-cam": "class_maps:LayerCam",
+        "odam": "class_maps:Odam",
+        "idgi": "idgi:ImportantDirections",
+        "ig": "integrated_gradients:IntegratedGradients",
+        "input-x-gradient": "slopes:InputTimesGradient",
+        "kernel-shap": "kernel_shap:KernelShap",
+        "lime": "masked:MaskLime",
+        "occlusion": "occlusion:Occlusion",
+        "permutation": "permutation:Permutation",
+        "rise": "rise:Rise",
+        "saliency": "slopes:Saliency",
+        "smooth": "slopes:SmoothGrad",
+        "tree-shap": "tree_shap:TreeShap",
     },
 }
+METHODS: dict[str, Shelf[Method]] = {
+    given: Shelf(__name__, kinds) for given, kinds in _PLACES.items()
+}
 """Methods by what their perturbation gives: draws that all rows share, or masks of each row."""
+
+if TYPE_CHECKING:  # what is imported on use must answer all that a method answers
+    from xplain_cli.methods.class_maps import GradCam, LayerCam, Odam
+    from xplain_cli.methods.idgi import ImportantDirections
+    from xplain_cli.methods.integrated_gradients import IntegratedGradients
+    from xplain_cli.methods.kernel_shap import KernelShap
+    from xplain_cli.methods.lime import Lime
+    from xplain_cli.methods.masked import MaskLime
+    from xplain_cli.methods.occlusion import Occlusion
+    from xplain_cli.methods.permutation import Permutation
+    from xplain_cli.methods.rise import Rise
+    from xplain_cli.methods.slopes import InputTimesGradient, Saliency, SmoothGrad
+    from xplain_cli.methods.tree_shap import TreeShap
+
+    _CHECKED: tuple[type[Method], ...] = (
+        *(GradCam, LayerCam, Odam, ImportantDirections, IntegratedGradients, KernelShap, Lime),
+        *(MaskLime, Occlusion, Permutation, Rise, InputTimesGradient, Saliency, SmoothGrad),
+        TreeShap,
+    )

@@ -6,7 +6,7 @@ so each has an attribution error. Weights keep their sign. Where a method leaves
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -113,11 +113,3 @@ class Odam(LayerCam):
     """
 
     reading: ClassVar[str] = PLAIN
-
-
-METHODS_AT_LAYERS: dict[str, type[Any]] = {
-    "grad-cam": GradCam,
-    "layer-cam": LayerCam,
-    "odam": Odam,
-}
-"""Methods that exist at layers alone."""

@@ -22,7 +22,7 @@ from xplain_cli.methods.draw_surrogate import fit_drawn, slice_rows
 from xplain_cli.methods.requests import Explaining, NeedOutputs, NeedPool, Pool, TableTask
 from xplain_cli.methods.selection import SELECTIONS
 from xplain_cli.methods.surrogate import Surrogate, concatenate
-from xplain_cli.samples import FIT_BUDGET, OWN_POOL_BUDGET, POOL_BUDGET
+from xplain_cli.samples import FIT_BUDGET, OWN_POOL_BUDGET, pool_budget
 from xplain_cli.seeds import AROUND
 
 _AROUND_ROWS = 16
@@ -109,11 +109,11 @@ class Lime:
         """Whether all rows share one pool of draws."""
         return not self.around
 
-    def default_budget(self, _law: Sampler) -> tuple[int, int]:
+    def default_budget(self, law: Sampler) -> tuple[int, int]:
         """Return the default (samples per repeat, repeats)."""
         if self.exact:
             return FIT_BUDGET
-        return OWN_POOL_BUDGET if self.around else POOL_BUDGET
+        return OWN_POOL_BUDGET if self.around else pool_budget(len(law.names), law.traits.pools)
 
     def row_inputs(self, _law: Sampler, _n: int, budget: tuple[int, int]) -> int:
         """Return how many model inputs of its own a row takes: none where all share a pool."""

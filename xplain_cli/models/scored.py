@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from xplain_cli.explanation import FloatArray
+from xplain_cli.models.batches import take
 from xplain_cli.models.contract import Batch, Capabilities, Model, Signature
 from xplain_cli.models.gradients import Gradient, linked, log_odds
+from xplain_cli.models.one_by_one import together_or_each
 
 _ROUNDING = {False: 1e-9, True: 1e-5}
 
@@ -55,10 +57,21 @@ def missed(model: Model, gradient: Gradient, batch: Batch) -> str:
     Parameters
     ----------
     batch
-        A few rows that the model answers.
+        A few rows. Those that the model fails on, or answers by no number, say nothing: they will
+        be failed records.
     """
-    answers = model.predict(batch)
-    made = linked(gradient.scores(gradient.enter(batch)), gradient.link)
+    asked, _ = together_or_each(lambda some: model.predict(take(batch, some)), range(len(batch)))
+    answered = [
+        (place, answer)
+        for places, answers in asked
+        for place, answer in zip(places, answers, strict=True)
+        if np.isfinite(answer).all()
+    ]
+    if not answered:
+        return ""
+    answers = np.array([answer for _, answer in answered])
+    rows = take(batch, [place for place, _ in answered])
+    made = linked(gradient.scores(gradient.enter(rows)), gradient.link)
     if made.shape != answers.shape:
         return f"{made.shape[1]} numbers where the model answers {answers.shape[1]}"
     far = np.abs(made - answers)

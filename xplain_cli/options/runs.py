@@ -166,7 +166,9 @@ class Sampling:
 
     panel: ClassVar = "Samples"
     samples: int | None = option(
-        "-n --samples N", "Draws per repeat. Default: table 1024, text and picture 512.", least=1
+        "-n --samples N",
+        "Draws per repeat. Default: table 4096 to 1024 (8 to 32 features), text and picture 512.",
+        least=1,
     )
     repeats: int | None = option(
         "-r --repeats N",

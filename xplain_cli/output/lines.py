@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xplain_cli.explanation import FloatArray
+from xplain_cli.explanation import FloatArray, distinct_words
 from xplain_cli.output.cells import texts
 
 # between these, Arrow writes a number that is not whole as Python does
@@ -38,8 +38,8 @@ def _numbers(arrow: Any, values: FloatArray) -> Any:
 
 def _words(arrow: Any, column: "pd.Series[Any]", escape: Callable[[str], str]) -> Any:
     """Return texts, escaped once each."""
-    places, words = pd.factorize(column.array)
-    escaped = arrow.array([escape(word) for word in words.tolist()], arrow.large_string())
+    places, words = distinct_words(column)
+    escaped = arrow.array([escape(word) for word in words], arrow.large_string())
     return escaped.take(arrow.array(places))
 
 

@@ -219,7 +219,8 @@ def with_draws(request: Request, chosen: Choices) -> Choices:
     if budget.repeats == 1 and method.sampled and not method.exact:
         notes.append(
             "one repeat: errors by a sandwich that takes the draws as independent, which"
-            " overstates them about two times; --repeats 2 or more measures them"
+            " overstates them: about two times, with few features and a smooth model up to ten;"
+            " --repeats 2 or more measures them"
         )
     if method.exact and method.sampled:
         exact = "exact: " if chosen.steady else ""

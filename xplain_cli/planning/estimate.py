@@ -234,8 +234,17 @@ def _typical_features(records: Records) -> int:
     return round(float(some.mean())) if len(some) else 0
 
 
-def describe(opened: Inputs, chosen: Choices) -> list[str]:
-    """Name inputs and outputs of an opened model, and what it answers on the first rows."""
+def _drawn(method: str, chosen: Choices) -> str:
+    """Name a method, and how many samples it takes in each of its repeats."""
+    budget = chosen.budget
+    if not chosen.method.sampled:
+        return method
+    repeats = "one repeat" if budget.repeats == 1 else f"each of {budget.repeats} repeats"
+    return f"{method}, {budget.samples:,} samples in {repeats}"
+
+
+def describe(opened: Inputs, chosen: Choices, method: str) -> list[str]:
+    """Name inputs, outputs and *method*, and what a model answers on the first rows."""
     first = opened.modality.probe()  # one alone of pictures of several sizes
     head = take(first, range(min(_SHOWN_ROWS, count(first))))
     answers = opened.model.predict(head)
@@ -244,6 +253,7 @@ def describe(opened: Inputs, chosen: Choices) -> list[str]:
         f"outputs         {', '.join(opened.signature.outputs)}",
         f"response        {opened.signature.response}, {opened.signature.task}",
         f"target          {chosen.target.spec} ({chosen.scale.label})",
+        f"method          {_drawn(method, chosen)}",
         *(
             f"row {i:<11} " + ", ".join(f"{value:.6g}" for value in answer)
             for i, answer in enumerate(answers.tolist())

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xplain_cli.explanation import IntArray, Records
+from xplain_cli.explanation import IntArray, Records, distinct_words
 
 SCHEMA = 1
 """Version of the stored form; a part of another version is computed anew."""
@@ -96,9 +96,9 @@ class _Sheet:
 
     def _add_words(self, name: str, label: str, column: "pd.Series[Any]") -> None:
         """Add a column of texts alone: the distinct ones by first appearance, and their places."""
-        places, words = pd.factorize(column.array)
+        places, words = distinct_words(column)
         self._add(name, "words", label, places.astype(np.int32))
-        self.columns[-1].append(words.tolist())
+        self.columns[-1].append(words)
 
     def _add(self, name: str, how: str, label: str, array: NDArray[Any]) -> None:
         block = self.blocks.setdefault(array.dtype.str, [])

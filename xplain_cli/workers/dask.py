@@ -104,7 +104,7 @@ def make_parcel(assignment: Assignment, walls: Walls) -> Parcel:
     return Parcel(assignment, model, files, versions_here(), walls)
 
 
-_LOCK = threading.Lock()
+_LOCK = threading.RLock()  # a parcel may end, and close its rooms, while this thread holds it
 _UNPACKED: dict[tuple[str, str], Assignment] = {}
 
 

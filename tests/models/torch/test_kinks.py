@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from torch_nets import inputs, nets  # noqa: E402
 
-from xplain_cli.models.torch.graphs import read_graph  # noqa: E402
+from xplain_cli.models.torch.graphs import kind_of, read_graph  # noqa: E402
 from xplain_cli.models.torch.kinks import graph_kinks  # noqa: E402
 
 NETS = nets()
@@ -66,3 +66,68 @@ def test_a_path_of_too_many_pieces_is_given_up_before_they_take_memory():
     start = np.random.default_rng(0).normal(size=(1, 1, 64, 64))
     # its 100,000 points would take 200 GiB behind the first layer
     assert graph_kinks(graph, start, -2 * start, 1024) == [None]
+
+
+class Stepwise(torch.nn.Module):
+    """A net over four steps of three numbers that are held in one of the ways."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.inner, self.outer, self.way = torch.nn.Linear(3, 8), torch.nn.Linear(8, 3), way
+
+    def forward(self, x):
+        if self.way == "steps first":
+            return self.outer(torch.relu(self.inner(x.reshape(-1, 4, 3).transpose(0, 1)))).mean(0)
+        if self.way == "steps are points":
+            return self.outer(torch.relu(self.inner(x.reshape(-1, 3)))).reshape(-1, 12)
+        if self.way == "turned":
+            return torch.relu(self.inner(x[:, :3]).t()).t()
+        return torch.relu(self.outer(torch.relu(self.inner(x[:, :3])))[:, 0] + 0.3)
+
+
+def traced(net):
+    sizes = ({0: torch.export.Dim.AUTO},)
+    program = torch.export.export(net.eval(), (torch.zeros(4, 12),), dynamic_shapes=sizes)
+    return read_graph(program.module(), probabilities=False)
+
+
+@pytest.mark.parametrize("way", ["steps first", "steps are points", "turned"])
+def test_paths_are_given_up_where_values_do_not_hold_points_one_after_the_other(way):
+    torch.manual_seed(0)
+    graph = traced(Stepwise(way))
+    starts, steps = (inputs((12,), seed=seed).astype(float) for seed in (1, 2))
+    assert kind_of(graph) == (True, False)
+    assert graph_kinks(graph, starts, steps, 999) == [None] * 6
+
+
+@pytest.mark.parametrize("way", ["one number", "sizes"])
+def test_scores_of_one_number_and_sizes_are_followed(way):
+    torch.manual_seed(0)
+    net = Stepwise(way)
+    if way == "sizes":
+        net.forward = lambda x: net.outer(net.inner(x[:, 3:6]).abs())
+    graph = traced(net)
+    starts, steps = (inputs((12,), seed=seed).astype(float) for seed in (1, 2))
+    bends = 0
+    for start, step, found in zip(
+        starts, steps, graph_kinks(graph, starts, steps, 999), strict=True
+    ):
+        middle = (found.shares[:-1] + found.shares[1:]) / 2
+        at = scores(graph, start + middle[:, None] * step).reshape(len(middle), -1)
+        assert at == pytest.approx((found.scores[:-1] + found.scores[1:]) / 2, abs=1e-11)
+        bends += len(middle) - 1
+    assert bends > 0
+
+
+@pytest.mark.filterwarnings("ignore:The tensor attributes:UserWarning")
+@pytest.mark.parametrize("kind", [torch.nn.LSTM, torch.nn.GRU, torch.nn.RNN])
+def test_recurrent_layers_have_no_kinks(kind):
+    class Read(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.read, self.head = kind(3, 5, batch_first=True), torch.nn.Linear(5, 2)
+
+        def forward(self, x):
+            return self.head(self.read(x.reshape(-1, 4, 3))[0][:, -1])
+
+    assert kind_of(traced(Read())) == (False, True)

@@ -303,8 +303,8 @@ class PictureMasker:
         )
         if np.dtype(self.form.dtype).kind == "f":
             return known
-        why = f"follows paths of numbers, and the model is handed pictures of {self.form.dtype}"
-        return replace(known, no_path=f"{why} (--rescale hands it floats)")
+        why = f"follows paths of numbers, and the model takes pictures of {self.form.dtype}"
+        return replace(known, no_path=f"{why} (export it with an input of float32)")
 
     @property
     def stability_columns(self) -> tuple[str, ...]:

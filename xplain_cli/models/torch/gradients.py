@@ -324,7 +324,10 @@ def torch_gradient(asked: Asked, layer: str = INPUT) -> Gradient:
     import torch
 
     if np.dtype(asked.dtype).kind != "f":
-        raise UnableError(f"follows paths of numbers, and the model takes {asked.dtype}")
+        raise UnableError(
+            f"follows paths of numbers, and the model takes {asked.dtype} (export it with an input"
+            " of float32)"
+        )
     if any(length is None for length in asked.shape[1:]):
         raise UnableError("needs a model whose file says how long its input is")
     run, link, graph, dtype = _opened(asked)

@@ -34,15 +34,24 @@ WEIGHTED = frozenset({
 """Linear in their first argument, where all others are fixed."""
 
 BENT = frozenset({
-    *("clamp", "clamp_max", "clamp_min", "hardtanh", "leaky_relu", "max_pool2d", "maximum"),
-    *("minimum", "relu", "relu6"),
+    *("abs", "clamp", "clamp_max", "clamp_min", "hardtanh", "leaky_relu", "max_pool2d"),
+    *("maximum", "minimum", "relu", "relu6"),
 })
 """Piecewise linear, with kinks that ``kinks`` finds."""
 
 SMOOTH = frozenset({
-    *("_softmax", "asinh", "atan", "cos", "cosh", "erf", "exp", "gelu", "group_norm"),
-    *("instance_norm", "layer_norm", "log", "log_softmax", "logsumexp", "mish"),
-    *("native_layer_norm", "pow", "rsqrt", "scaled_dot_product_attention", "sigmoid", "silu"),
+    *("_softmax", "asinh", "atan", "cos", "cosh", "erf", "exp", "gelu", "group_norm", "gru"),
+    *("instance_norm", "layer_norm", "log", "log_softmax", "logsumexp", "lstm", "mish"),
+    *(
+        "native_layer_norm",
+        "pow",
+        "rms_norm",
+        "rnn_tanh",
+        "rsqrt",
+        "scaled_dot_product_attention",
+        "sigmoid",
+        "silu",
+    ),
     *("sin", "sinh", "softmax", "softplus", "sqrt", "tan", "tanh", "chunk", "split"),
     *("split_with_sizes", "reciprocal"),
 })
@@ -147,6 +156,11 @@ class ScoreGraph:
                     needed.add(one)
                     due.append(one)
         return [node for node in self.module.graph.nodes if node in needed]
+
+    @cached_property
+    def largest(self) -> dict[tuple[int, ...], int | None]:
+        """By the lengths of a point, how many numbers values hold (``kinks``), as far as asked."""
+        return {}
 
     @cached_property
     def unneeded(self) -> dict[Any, list[Any]]:

@@ -22,6 +22,11 @@ _BYTES = 1 << 26
 """Of the values of one path at one node."""
 
 
+def _flat(value: Any) -> Any:
+    """Return the value of a node as numbers of each point (p, n), where it is one number too."""
+    return value.flatten(1) if value.dim() > 1 else value[:, None]
+
+
 class _TooManyError(Exception):
     """No path is left."""
 
@@ -103,7 +108,7 @@ class _PathWalk:
 
     def cut(self, node: Any, low: Any) -> None:
         """Put points where the value of a node, less *low*, changes its sign."""
-        value = (self.env[node] - low).flatten(1)
+        value = _flat(self.env[node] - low)
         crossed = ((value[:-1] > 0) & (value[1:] < 0)) | ((value[:-1] < 0) & (value[1:] > 0))
         crossed &= (self.path[1:] == self.path[:-1])[:, None]
         left, unit = crossed.nonzero(as_tuple=True)
@@ -156,7 +161,7 @@ def _windows(node: Any) -> Any:
 def _bounds(node: Any) -> list[float]:
     """Return where an operator of one input bends."""
     name, args = name_of(node), (*node.args[1:], *node.kwargs.values())
-    if name in {"relu", "leaky_relu"}:
+    if name in {"abs", "relu", "leaky_relu"}:
         return [0.0]
     if name == "relu6":
         return [0.0, 6.0]
@@ -241,18 +246,38 @@ def _walk(graph: ScoreGraph, starts: Any, steps: Any, most: int) -> dict[int, Ki
     found: dict[int, Kinks] = {}
     for one in walk.path.unique().tolist():
         own = walk.path == one
-        found[one] = Kinks(walk.share[own].numpy(), scores[own].flatten(1).numpy())
+        found[one] = Kinks(walk.share[own].numpy(), _flat(scores[own]).numpy())
     return found
 
 
-def _largest(graph: ScoreGraph, point: Any) -> int:
-    """Return how many numbers the largest value of a graph holds for one point."""
+def _made(graph: ScoreGraph, points: Any) -> dict[Any, Any]:
+    """Return what every node that moves makes of points."""
     env: dict[Any, Any] = {}
-    most = 1
     for node in graph.nodes:
-        env[node] = graph.step(node, env, point)
-        if hasattr(env[node], "numel") and node in graph.moving:
-            most = max(most, env[node].numel() // len(point))
+        env[node] = graph.step(node, env, points)
+    return {node: env[node] for node in graph.nodes if node in graph.moving}
+
+
+def _largest(graph: ScoreGraph, shape: tuple[int, ...]) -> int | None:
+    """
+    Return how many numbers the largest value of a graph holds for one point.
+
+    None: some value does not hold its points one after the other, as where time steps come first
+    or are points of their own; what is between two of its rows then says nothing of a path.
+    """
+    import torch
+
+    three = torch.linspace(-1, 1, 3 * int(np.prod(shape)), dtype=torch.float64).view(3, *shape)
+    few, more = _made(graph, three[:2]), _made(graph, three)
+    most = 1
+    for node, value in more.items():
+        if not isinstance(value, torch.Tensor):
+            continue
+        if value.shape[:1] != (3,) or few[node].shape[:1] != (2,):
+            return None
+        if not torch.allclose(value[:2], few[node], rtol=1e-6, atol=1e-9, equal_nan=True):
+            return None
+        most = max(most, value.numel() // 3)
     return most
 
 
@@ -268,13 +293,18 @@ def graph_kinks(
         A piecewise-linear graph.
     starts, steps : (q, ...)
     most
-        A path with more pieces is given up; so is one whose values take too much memory.
+        A path with more pieces is given up; so is one whose values take too much memory, and all
+        through a graph of which a value does not hold its points one after the other.
     """
     import torch
 
     with torch.no_grad():
-        first = torch.from_numpy(np.ascontiguousarray(starts[:1])).repeat_interleave(2, 0)
-        largest = _largest(graph, first)
+        shape = starts.shape[1:]
+        if shape not in graph.largest:
+            graph.largest[shape] = _largest(graph, shape)
+        largest = graph.largest[shape]
+        if largest is None:
+            return [None] * len(starts)
         pieces = max(1, min(most, _BYTES // (8 * largest)))
         size = max(1, (_BYTES * 4) // (8 * largest * pieces))
         found: list[Kinks | None] = []
