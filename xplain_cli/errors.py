@@ -16,7 +16,7 @@ import contextlib
 import difflib
 import importlib
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from types import ModuleType
 from typing import TextIO
@@ -111,6 +111,35 @@ def _bounded(text: str, cause: BaseException | None, *, shown: bool) -> str:
     quoted = [words, " ".join(words.split()), *words.splitlines()[:1]]
     found = next((one for one in quoted if one and one in text), None)
     return text if found is None else text.replace(found, shortened(found) if shown else LEFT_OUT)
+
+
+_SUSPECTS: ContextVar[list[Callable[[], str | None]] | None] = ContextVar("suspects", default=None)
+
+
+@contextlib.contextmanager
+def suspecting() -> Iterator[Callable[[], str | None]]:
+    """Collect what is suspected meanwhile; yield what says which of it is to blame, if any is."""
+    noted: list[Callable[[], str | None]] = []
+    before = _SUSPECTS.set(noted)
+    try:
+        yield lambda: next(filter(None, (flaw() for flaw in noted)), None)
+    finally:
+        _SUSPECTS.reset(before)
+
+
+def suspect(flaw: Callable[[], str | None]) -> None:
+    """
+    Note files that are read as this tool wrote them: an error over altered ones is no bug.
+
+    Parameters
+    ----------
+    flaw
+        Says what is wrong with them, or None; it is asked only after an error that nothing else
+        explains.
+    """
+    noted = _SUSPECTS.get()
+    if noted is not None:
+        noted.append(flaw)
 
 
 _QUOTED: ContextVar[bool | None] = ContextVar("quoted", default=None)

@@ -8,12 +8,12 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import NoReturn, TextIO
 
 from xplain_cli.console import Console
-from xplain_cli.errors import Terminated, XplainError, is_quotable, summed_up
+from xplain_cli.errors import Terminated, XplainError, is_quotable, summed_up, suspecting
 
 INTERRUPTED = 130
 CLOSED_PIPE = 141
@@ -85,7 +85,14 @@ def _run(argv: Sequence[str]) -> int:
     return 0
 
 
-def _explain(error: Exception, console: Console, *, debug: bool, quotes: bool) -> int:
+def _explain(
+    error: Exception,
+    console: Console,
+    blame: Callable[[], str | None],
+    *,
+    debug: bool,
+    quotes: bool,
+) -> int:
     """Say what went wrong; return the exit code."""
     if debug:
         told = (
@@ -103,6 +110,9 @@ def _explain(error: Exception, console: Console, *, debug: bool, quotes: bool) -
         place = f"{error.filename}: " if error.filename else nameless
         console.error(f"{place}{error.strerror or error}")
         return REFUSED
+    if altered := blame():
+        console.error(altered)
+        return REFUSED
     hint = "" if debug else "; run again with --debug for the trace"
     console.error(f"bug: {summed_up(error, quotes=quotes)}; please report{hint}")
     return BUG
@@ -112,24 +122,26 @@ def _guarded(argv: Sequence[str]) -> int:
     """Run the command line; turn every way to fail into an exit code."""
     debug = _asked(argv, "--debug")
     console = Console(log_json=_asked(argv, "--log-json"))
-    try:
-        with _signals():
-            code = _run(argv)
-        if code == INTERRUPTED:
+    with suspecting() as blame:
+        try:
+            with _signals():
+                code = _run(argv)
+            if code == INTERRUPTED:
+                console.error("interrupted")
+        except KeyboardInterrupt:
             console.error("interrupted")
-    except KeyboardInterrupt:
-        console.error("interrupted")
-        return INTERRUPTED
-    except Terminated as ending:
-        console.error("terminated")
-        return int(ending.code or 0)
-    except BrokenPipeError:
-        return CLOSED_PIPE
-    except Exception as error:  # noqa: BLE001  the boundary: nothing may pass it
-        # flags speak before options are read; who has read them, a project file too, marks errors
-        secret = any(_asked(argv, flag) for flag in ("--no-values", "--hash-units"))
-        quotes = is_quotable(error) and not secret
-        return _explain(error, console, debug=debug, quotes=quotes)
+            return INTERRUPTED
+        except Terminated as ending:
+            console.error("terminated")
+            return int(ending.code or 0)
+        except BrokenPipeError:
+            return CLOSED_PIPE
+        except Exception as error:  # noqa: BLE001  the boundary: nothing may pass it
+            # flags speak before options are read; who has read them, a project file too, marks
+            # errors
+            secret = any(_asked(argv, flag) for flag in ("--no-values", "--hash-units"))
+            quotes = is_quotable(error) and not secret
+            return _explain(error, console, blame, debug=debug, quotes=quotes)
     return code
 
 

@@ -68,6 +68,8 @@ def session_of(leader):
 
 def miscounted(out, *, most):
     """Say whether a run lacks lines, or has other than a few failed ones."""
+    if not (out / "stability.csv").is_file():
+        return ["no result"]
     with (out / "stability.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     failed = sum(line["status"] == "failed" for line in lines)
@@ -152,8 +154,10 @@ def main():
                 way = list(WAYS)[i % len(WAYS)]
                 backend, early = stream.choice(list(known)), stream.random() < 0.3
                 wrong = tried(folder, str(i), WAYS[way], known[backend], early=early)
+                kind = f"{way}, {backend}, {'opening' if early else 'a row'}"
+                print(f"{i + 1}/{times} {kind}: {'; '.join(wrong) or 'fine'}", flush=True)
                 if wrong:
-                    flaws[f"{way}, {backend}, {'opening' if early else 'a row'}"] = wrong
+                    flaws.setdefault(kind, []).extend(wrong)
     print(json.dumps({"tried": times, "wrong": flaws}, indent=2))
     sys.exit(bool(flaws))
 

@@ -121,3 +121,10 @@ def test_what_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
     (tmp_path / "d.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * (1 << 19)))
     with pytest.raises(RefusedError, match="unpacks to more than 1048576 bytes"):
         read(tmp_path / "d.csv.gz")
+
+
+def test_what_is_made_to_fill_a_disk_is_refused_early(tmp_path, monkeypatch):
+    monkeypatch.setattr(packed, "FEW_BYTES", 1 << 16)
+    (tmp_path / "d.csv.gz").write_bytes(gzip.compress(TEXT + b"3,x\n" * 250_000))
+    with pytest.raises(RefusedError, match="unpacks to more than"):
+        read(tmp_path / "d.csv.gz")

@@ -9,7 +9,7 @@ from xplain_cli.explanation import Records
 from xplain_cli.plan import Plan
 from xplain_cli.runs.folder import open_run
 
-PLAN = Plan({"seed": 0, "samples": 8}, {"rows": None}, {"format": "csv"})
+PLAN = Plan({"seed": 0, "samples": 8}, {"rows": [0, 2]}, {"format": "csv"})
 
 
 OTHER = replace(PLAN, numbers={"seed": 1, "samples": 8})

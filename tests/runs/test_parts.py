@@ -51,7 +51,8 @@ def test_records_read_back_exactly(tmp_path):
 def test_texts_that_look_alike_to_a_table_stay_apart(tmp_path):
     texts = ["'\\ud800'", "\ud800", "a\0b", "a\0c", "a"]
     alike = records().weights[:5].assign(target=pd.Series(texts, dtype=object))
-    found = unpack(stored(tmp_path, Records(alike, alike[:0], np.array([5]), {})), "plan")
+    own = Records(alike, records().stability[:1], np.array([5]), {})
+    found = unpack(stored(tmp_path, own), "plan")
     assert found.weights["target"].tolist() == texts
 
 
@@ -63,7 +64,8 @@ def test_records_of_failed_rows_only_read_back(tmp_path):
 
 def test_columns_of_one_name_stay_apart(tmp_path):
     twice = pd.concat([records().weights, pd.DataFrame({"target": range(10)})], axis=1)
-    found = unpack(stored(tmp_path, Records(twice, twice[:0], np.array([], int), {})), "plan")
+    own = records()
+    found = unpack(stored(tmp_path, Records(twice, own.stability, own.lines, {})), "plan")
     pd.testing.assert_frame_equal(found.weights, twice, check_freq=False)
 
 

@@ -12,7 +12,11 @@ from typing import IO, Any
 from xplain_cli.errors import RefusedError, require
 
 MOST_BYTES = 1 << 36
-"""What a compressed file may unpack to: a small one could else fill the disk."""
+"""What a compressed file may unpack to."""
+FEW_BYTES = 1 << 30
+"""What any may unpack to: a larger one must not be more than ``MOST_RATIO`` times its file."""
+MOST_RATIO = 200
+"""Tables are packed 3 to 50 times; files that are made to fill a disk 1,000 times and more."""
 
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _ZIP = b"PK\x03\x04"
@@ -41,9 +45,9 @@ def suffix_of(path: str) -> str:
 class Unpacked:
     """What a compressed file holds: a stream that names it where it is damaged or too large."""
 
-    def __init__(self, stream: IO[bytes], name: str, kind: str) -> None:
+    def __init__(self, stream: IO[bytes], name: str, kind: str, size: int) -> None:
         self._stream, self._name, self._kind = stream, name, kind
-        self._left = MOST_BYTES
+        self._most = self._left = min(MOST_BYTES, max(FEW_BYTES, MOST_RATIO * size))
 
     def read(self, size: int) -> bytes:
         """
@@ -65,7 +69,7 @@ class Unpacked:
         self._left -= len(block)
         if self._left < 0:
             raise RefusedError(
-                f"{self._name}: unpacks to more than {MOST_BYTES} bytes; unpack it, and name parts"
+                f"{self._name}: unpacks to more than {self._most} bytes; unpack it, and name parts"
             )
         return block
 
@@ -106,11 +110,12 @@ def open_packed(path: str, name: str, suffix: str) -> Unpacked | None:
     UsageError
         The package that reads zstd is missing.
     """
+    size = Path(path).stat().st_size
     with Path(path).open("rb") as handle:
         head = handle.read(6)
     if suffix == ".zip" and head.startswith(_ZIP):
-        return Unpacked(_open_zip(path, name), name, "zip")
+        return Unpacked(_open_zip(path, name), name, "zip", size)
     for magic, (kind, opener) in _OPENERS.items():
         if head.startswith(magic):
-            return Unpacked(opener(path), name, kind)
+            return Unpacked(opener(path), name, kind, size)
     return None

@@ -293,6 +293,11 @@ def _run_checks(
             yield _rows_check(found, job, rooms, rows, same_versions=not apart)
     except (RefusedError, UsageError, FailedRowsError) as error:
         yield Check("model and data", failed=True, message=str(error))
+    except Exception:
+        altered = found.altered()
+        if altered is None:
+            raise
+        yield Check("model and data", failed=True, message=f"cannot be asked again: {altered}")
 
 
 def _holds_run(named: str) -> bool:

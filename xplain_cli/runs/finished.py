@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import RefusedError, suspect
 from xplain_cli.explanation import FloatArray, Records
 from xplain_cli.remote import is_remote
 from xplain_cli.runs import parts
@@ -26,6 +26,27 @@ from xplain_cli.runs.paths import (
 
 _HIDDEN = re.compile(r"\.(?P<name>.+)\.xplain")
 _SIBLING = re.compile(r"(?P<stem>.+)\.(?:stability(?P<suffix>\.\w+)|manifest\.json)")
+
+
+_RESULTS = "run_results.json"
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    """
+    Return what a file of JSON holds.
+
+    Raises
+    ------
+    ValueError
+        It holds no JSON, or no object.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    if not isinstance(found, dict):
+        raise ValueError("no object")  # noqa: TRY004 - of what a file holds
+    return found
 
 
 @dataclass(frozen=True)
@@ -47,6 +68,14 @@ class FinishedRun:
         fmt = next((path.suffix[1:] for path in kept if path.stem == "weights"), "csv")
         return RunPlace(self.folder, fmt)
 
+    def altered(self) -> str | None:
+        """Return what to say where the run's manifest or results are other files than were made."""
+        sealed = {**self.marker.outputs, **self.marker.held}
+        for path in (self.place.manifest, self.folder / _RESULTS):
+            if path.name in sealed and not (path.is_file() and sha256(path) == sealed[path.name]):
+                return f"{path}: is another file than was written; run the command again"
+        return None
+
     def facts(self) -> dict[str, Any]:
         """
         Return the manifest.
@@ -58,7 +87,7 @@ class FinishedRun:
         """
         path = self.place.manifest
         try:
-            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            found = _read_mapping(path)
         except (OSError, ValueError) as error:
             raise RefusedError(
                 f"{path}: the manifest of the run cannot be read; run its command again"
@@ -68,11 +97,9 @@ class FinishedRun:
     def results(self) -> dict[str, Any]:
         """Return how the run went and what it was asked; {} where that cannot be read."""
         try:
-            text = (self.folder / "run_results.json").read_text(encoding="utf-8")
-            found: dict[str, Any] = json.loads(text)
+            return _read_mapping(self.folder / _RESULTS)
         except (OSError, ValueError):
             return {}
-        return found
 
     def keep(self, path: Path) -> None:
         """Name a file that was added beside the manifest among the outputs of the run."""
@@ -199,7 +226,9 @@ def find_run(named: str) -> FinishedRun:
         raise RefusedError(
             f"{named}: the run {marker.run_id} is not finished; the same command continues it"
         )
-    return FinishedRun(folder, marker, whole)
+    run = FinishedRun(folder, marker, whole)
+    suspect(run.altered)
+    return run
 
 
 def find_runs(named: str) -> tuple[FinishedRun, ...]:

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -32,10 +32,17 @@ _DAMAGE = (
     ValueError,
     LookupError,
     EOFError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    SyntaxError,
+    tokenize.TokenError,
 )
 _LONGEST_TEXT = 1 << 27  # bytes of JSON: what it says may take twenty times as much in memory
 _NULLS = (type(pd.NA), type(pd.NaT))
 _NATIVE_KINDS = "biufmM"
+_SIZED_KINDS = "SUV"  # a word such as U1000000000 makes each cell as large
 _LINE_NAMES = ("row_id", "target", "feature")
 
 
@@ -109,6 +116,8 @@ class _Sheet:
 
 def _restore(entry: list[Any], block: Callable[[str], NDArray[Any]]) -> Any:
     _, how, label, *rest = entry
+    if getattr(pd.api.types.pandas_dtype(label), "kind", "O") in _SIZED_KINDS:
+        raise ValueError(f"a column of {label}")
     if how == "values":
         return pd.Series(rest[0], dtype=label)
     array = block(rest[0])[rest[1]]
@@ -175,29 +184,30 @@ def pack(records: Records, identity: str) -> bytes:
     return buffer.getvalue()
 
 
-def check_sizes(data: bytes) -> None:
+def check_sizes(file: BinaryIO) -> None:
     """
-    Ask that the bytes of a part take as much memory as they are: somebody else may have made them.
+    Ask that a part takes as much memory as it has bytes: somebody else may have made it.
 
     Raises
     ------
     ValueError
-        They would take more, or are no part.
+        It would take more, or is no part.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(file) as archive:
             for member in archive.infolist():
                 packed = member.compress_type, member.compress_size
                 if packed != (zipfile.ZIP_STORED, member.file_size):
                     raise ValueError(f"{member.filename} is packed")
                 if member.filename.endswith(".columns.npy") and member.file_size > _LONGEST_TEXT:
                     raise ValueError(f"{member.filename} is too long")
-                _check_array(io.BytesIO(archive.read(member)), member.file_size)
-    except (*_DAMAGE, SyntaxError, tokenize.TokenError) as error:
+                with archive.open(member) as array:
+                    _check_array(array, member.file_size)
+    except _DAMAGE as error:
         raise ValueError(f"a part: {error}") from error
 
 
-def _check_array(array: BinaryIO, size: int) -> None:
+def _check_array(array: IO[bytes], size: int) -> None:
     np.lib.format.read_magic(array)
     shape, _, dtype = np.lib.format.read_array_header_1_0(array)
     if min(shape, default=0) < 0 or array.tell() + math.prod(shape) * dtype.itemsize != size:
@@ -207,6 +217,8 @@ def _check_array(array: BinaryIO, size: int) -> None:
 def is_whole(path: Path, identity: str) -> bool:
     """Say whether *path* is an undamaged part of the plan *identity*: every byte is checked."""
     try:
+        with path.open("rb") as file:
+            check_sizes(file)
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
                 return False
@@ -215,6 +227,25 @@ def is_whole(path: Path, identity: str) -> bool:
     except _DAMAGE:
         return False
     return True
+
+
+def _unpack(file: BinaryIO, identity: str) -> Records:
+    with np.load(file, allow_pickle=False) as arrays:
+        _check_head(arrays, identity)
+        named = [name for name in arrays.files if name.startswith("repeats.")]
+        records = Records(
+            weights=_frame(arrays, "weights"),
+            stability=_frame(arrays, "stability"),
+            lines=arrays["lines"],
+            repeats={name.removeprefix("repeats."): arrays[name] for name in named},
+            maps=arrays["maps"] if "maps" in arrays.files else None,
+        )
+    lines = records.lines
+    if lines.dtype.kind not in "iu" or lines.shape != (len(records.stability),):
+        raise ValueError("lines that are not counted")
+    if min(lines, default=0) < 0 or lines.sum() != len(records.weights):
+        raise ValueError("other lines than are counted")
+    return records
 
 
 def unpack(source: Path | BinaryIO, identity: str) -> Records:
@@ -227,19 +258,10 @@ def unpack(source: Path | BinaryIO, identity: str) -> Records:
         The part is missing, damaged, or of another plan.
     """
     try:
-        with (
-            source.open("rb") if isinstance(source, Path) else source as file,
-            np.load(file, allow_pickle=False) as arrays,
-        ):
-            _check_head(arrays, identity)
-            named = [name for name in arrays.files if name.startswith("repeats.")]
-            return Records(
-                weights=_frame(arrays, "weights"),
-                stability=_frame(arrays, "stability"),
-                lines=arrays["lines"],
-                repeats={name.removeprefix("repeats."): arrays[name] for name in named},
-                maps=arrays["maps"] if "maps" in arrays.files else None,
-            )
+        with source.open("rb") if isinstance(source, Path) else source as file:
+            check_sizes(file)
+            file.seek(0)
+            return _unpack(file, identity)
     except _DAMAGE as error:
         raise ValueError(f"{source if isinstance(source, Path) else 'a part'}: {error}") from error
 

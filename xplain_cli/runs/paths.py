@@ -324,8 +324,45 @@ class RunState:
         )
 
 
+def _check_kinds(marker: RunState) -> None:
+    """
+    Ask that each field of a marker holds what all who read it take it for.
+
+    Raises
+    ------
+    ValueError
+        One does not.
+    """
+    plan = marker.plan if isinstance(marker.plan, dict) else {}
+    numbers, selection = plan.get("numbers"), plan.get("selection")
+    rows = selection.get("rows", [0, 0]) if isinstance(selection, dict) else None
+    hashes = (marker.outputs, marker.held)
+    texts = (marker.run_id, marker.identity, marker.state, marker.rendering)
+    counts = (marker.chunk_rows, marker.n_parts, 0 if marker.top_k is None else marker.top_k)
+    if not (
+        isinstance(numbers, dict)
+        and isinstance(rows, list)
+        and [type(row) for row in rows] == [int, int]
+        and all(isinstance(text, str) for text in texts)
+        and all(type(count) is int and count >= 0 for count in counts)
+        and marker.chunk_rows
+        and isinstance(marker.budget, str | None)
+        and all(isinstance(one, dict) for one in hashes)
+        and all(isinstance(word, str) for one in hashes for pair in one.items() for word in pair)
+    ):
+        raise ValueError("a field of another kind than is written")
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
+
+
 def _parse_marker(data: bytes) -> RunState:
-    marker = RunState(**json.loads(data))
+    try:
+        marker = RunState(**json.loads(data, parse_constant=_no_constant))
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    _check_kinds(marker)
     known = (marker.tool, marker.schema) == ("xplain", SCHEMA)
     if not (known and _RUN_ID.fullmatch(marker.run_id)):
         raise ValueError("a run of another version")

@@ -33,7 +33,7 @@ from xplain_cli.explanation import (
 from xplain_cli.modalities import Piece
 from xplain_cli.models import Model
 from xplain_cli.models.batches import take
-from xplain_cli.runs.parts import check_sizes, unpack
+from xplain_cli.runs.parts import unpack
 from xplain_cli.workers.room_models import place_of, too_slow
 from xplain_cli.workers.rooms import Room, Rooms
 
@@ -77,7 +77,6 @@ def lost_row(task: Piece, reason: str) -> Piece:
 
 def _records_of(data: bytes, task: Piece, assignment: Assignment) -> Records:
     """Return the records of a chunk that a room made; ValueError where they are no such."""
-    check_sizes(data)
     records = unpack(io.BytesIO(data), assignment.identity)
     labels, kept = assignment.labels, tuple(map(str, task.rows.kept.columns))
     for frame, own in (
