@@ -28,7 +28,7 @@ KEYS = {
     *("named_gates", "junit", "github"),
     *("confine", "allow_read", "allow_write", "allow_net", "allow_env", "open_timeout"),
     *("max_failed", "force", "dry_run", "quiet", "verbose", "debug", "progress", "argv"),
-    *("project_file", "hold"),
+    *("project_file", "hold", "signature"),
 }
 
 
@@ -54,6 +54,7 @@ def test_every_field_of_a_request_has_an_option():
         "progress",
         "argv",
         "project_file",
+        "signature",
     }
 
 

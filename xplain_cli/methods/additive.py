@@ -25,7 +25,7 @@ PARTS = 8
 """Equally likely parts of a bin that draws tell apart."""
 _FOLDS = 8
 _STEPS = 50
-_TOLERANCE = 1e-3  # of the first residual; what it leaves is sampled with the rest
+_TOLERANCE = 1e-5  # of the first residual; above, weights of A against B are not A less B
 _BLOCK_LEVELS = 256
 _LEVELS_A_DRAW = 0.1
 
