@@ -21,8 +21,10 @@ def test_known_names_come_in_the_models_order_and_extra_ones_are_noted():
         ("a", "b"),
         ("id", "y"),
         (
-            "not used: id, y (kept out of the explanation; --keep carries them, --id-column names"
-            " rows by one)",
+            (
+                "not used: id, y (kept out of the explanation; --keep carries them, --id-column names"
+                " rows by one)"
+            ),
         ),
     )
 
