@@ -17,16 +17,10 @@ def match(available, wanted=None, n_wanted=None, id_column=None, features=(), dr
 
 
 def test_known_names_come_in_the_models_order_and_extra_ones_are_noted():
-    assert match(["id", "b", "a", "y"], ["a", "b"]) == ColumnMatch(
-        ("a", "b"),
-        ("id", "y"),
-        (
-            (
-                "not used: id, y (kept out of the explanation; --keep carries them, --id-column names"
-                " rows by one)"
-            ),
-        ),
-    )
+    found = match(["id", "b", "a", "y"], ["a", "b"])
+    assert (found.columns, found.extra) == (("a", "b"), ("id", "y"))
+    (note,) = found.notes
+    assert note.startswith("not used: id, y (kept out of the explanation; --keep carries them,")
 
 
 def test_the_id_and_dropped_columns_are_not_noted():
