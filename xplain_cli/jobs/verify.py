@@ -293,7 +293,7 @@ def _run_checks(
             yield _rows_check(found, job, rooms, rows, same_versions=not apart)
     except (RefusedError, UsageError, FailedRowsError) as error:
         yield Check("model and data", failed=True, message=str(error))
-    except Exception:
+    except Exception:  # an altered run may lead anywhere; of one that is as it was, it is a bug
         altered = found.altered()
         if altered is None:
             raise
