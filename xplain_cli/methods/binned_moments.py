@@ -28,30 +28,35 @@ class Targets:
         What was taken from all of them, and what they were then divided by.
     left : (t, N) float32
         What the stand-in leaves of each.
+    looked : (t, r * m) float32
+        The same of the draws at which weights are taken.
     moments : (r, 1 + 3 t, m) float32
-        Of each draw 1, what is left, its square, and its product with the stand-in.
+        Of each of these 1, what is left, its square, and its product with the stand-in.
+    plain : (r, 1 + 3 t)
+        The means of these numbers over all draws of a repeat.
     tables, table_squares : (r, t, levels), constants : (r, t)
         The stand-ins, by repeat: means over the parts of each level, and of their squares.
     totals, squares : (r, t, n)
         Their means over the levels of each feature, and those of their squares.
-    sums : (r, t, levels), means : (r, t)
-        Means over the draws of a repeat of what is left: where they have a level, and of all.
+    sums : (r, t, levels)
+        Means over the draws of a repeat of what is left, where they have a level.
     """
 
     offsets: FloatArray
     units: FloatArray
     left: Any
+    looked: Any
     moments: Any
+    plain: FloatArray
     tables: FloatArray
     table_squares: FloatArray
     constants: FloatArray
     totals: FloatArray
     squares: FloatArray
     sums: FloatArray
-    means: FloatArray
 
 
-def see_targets(pool: Pool, pairs: IntArray, *, margin: bool) -> Targets:
+def see_targets(pool: Pool, draws: Draws, pairs: IntArray, *, margin: bool) -> Targets:
     """Take what is known of the outputs together to what is explained, ``pairs`` (t, 2)."""
 
     def paired(parts: FloatArray) -> FloatArray:
@@ -78,19 +83,22 @@ def see_targets(pool: Pool, pairs: IntArray, *, margin: bool) -> Targets:
     starts, frequency = level_starts(pool.levels)[:-1], np.concatenate(pool.frequencies)
     others = values / units[:, None] - left
     moments = np.concatenate([np.ones((1, values.shape[1])), left, left**2, left * others])
-    by_repeat = moments.reshape(len(moments), pool.repeats, -1).transpose(1, 0, 2)
+    looked = draws.looked(moments.astype(np.float32))
+    by_repeat = looked.reshape(len(moments), pool.repeats, -1).transpose(1, 0, 2)
+    whole = moments.reshape(len(moments), pool.repeats, -1)
     return Targets(
         offsets=pair_values(pool.outputs[:1], pairs, margin=margin)[:, 0],
         units=units,
         left=left.astype(np.float32),
-        moments=np.ascontiguousarray(by_repeat, dtype=np.float32),
+        looked=looked[1 : 1 + len(left)],
+        moments=np.ascontiguousarray(by_repeat),
+        plain=np.ascontiguousarray(whole.mean(axis=-1).T),
         tables=tables,
         table_squares=squares,
         constants=constants,
         totals=np.add.reduceat(tables * frequency, starts, axis=-1),
         squares=np.add.reduceat(squares * frequency, starts, axis=-1),
         sums=measured(pool.by_level[1]),
-        means=by_repeat[:, 1 : 1 + len(left)].mean(axis=-1),
     )
 
 
@@ -133,24 +141,29 @@ def pass_over(
     """Pass over the draws once for each row."""
     r, t = pool.repeats, len(seen[0].offsets)
     b, n = codes.shape
-    size = len(pool.outputs) // r
     matched, sums = np.empty((b, r, 1 + t, n)), np.empty((b, r, 1 + 3 * t))
     squared = np.empty(b)
     own = codes.astype(pool.draw.codes.dtype)
     step = draws.together(1 + t)
     for some in (slice(start, start + step) for start in range(0, b, step)):
         weights = draws.weights(own[some], laws.log_weight[some])
-        weighted = np.empty((len(weights), 1 + t, weights.shape[1]), dtype=np.float32)
-        weighted[:, 0] = weights
+        count = weights.shape[1]
+        weighted = np.empty((len(weights), 1 + t, count), dtype=np.float32)
+        np.subtract(weights, np.float32(draws.plain), out=weighted[:, 0])
         for i, target in enumerate(seen[some]):
-            np.multiply(target.left, weights[i], out=weighted[i, 1:])
-            found = target.moments @ weights[i].reshape(r, size, 1)
+            np.multiply(target.looked, weighted[i, 0], out=weighted[i, 1:])
+            found = target.moments @ weighted[i, 0].reshape(r, count // r, 1)
             sums[some.start + i] = found[..., 0]
             squared[some.start + i] = weights[i] @ weights[i]
         matched[some] = draws.matched_sums(own[some], weighted)
-    sums /= size
+    sums /= count // r
+    every, shares = np.stack([part.plain for part in seen]), pool.by_level[0]
+    plain = np.empty(matched.shape)
+    for i, (part, place) in enumerate(zip(seen, laws.places, strict=True)):
+        plain[i, :, 0], plain[i, :, 1:] = shares[:, place], part.sums[..., place]
+    sums += draws.plain * every
+    matched += draws.plain * plain
     total = add_up(np.moveaxis(sums[..., 0], 1, 0)) / r
-    shares = pool.by_level[0]
     return DrawSums(
         weight=sums[..., 0],
         left=sums[..., 1 : 1 + t],
@@ -158,10 +171,10 @@ def pass_over(
         products=sums[..., 1 + 2 * t :],
         matched_weight=matched[:, :, 0],
         matched=matched[:, :, 1:],
-        plain_share=np.stack([shares[:, own] for own in laws.places]),
-        plain=np.stack([part.sums[..., own] for part, own in zip(seen, laws.places, strict=True)]),
-        plain_left=np.stack([part.means for part in seen]),
-        effective=total**2 * len(pool.outputs) / np.maximum(squared, 1e-300),
+        plain_share=plain[:, :, 0],
+        plain=plain[:, :, 1:],
+        plain_left=every[..., 1 : 1 + t],
+        effective=total**2 * count / np.maximum(squared, 1e-300),
     )
 
 
@@ -289,7 +302,7 @@ def influence(draws: Draws, own: Any, laws: RowLaws, row: int, left: Any) -> Flo
     -------
     (n, t, n) factors: outer products of which sum to the covariance of the slopes (t, n)
     """
-    weights = draws.weights(own[None], laws.log_weight[[row]])[0].astype(np.float64)
+    weights = draws.whole(draws.weights(own[None], laws.log_weight[[row]])[0])
     z = draws.matches(own)
     there, total = laws.contrasted[row], len(weights)
     widening = [_widening(counts[row]) for counts in (laws.seen, total - laws.seen)]
