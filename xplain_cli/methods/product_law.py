@@ -146,7 +146,7 @@ class Draws:
         return np.ascontiguousarray(by_repeat).reshape(len(values), -1)
 
     def whole(self, weights: Any) -> FloatArray:
-        """Return what all draws (N,) count for at a row, of the weights (r * m,) of those looked."""
+        """Return what all draws count for (N,), of the weights (r * m,) of those looked at."""
         total = self._pool.shape[1]
         counts = np.full((self._repeats, total // self._repeats), self.plain)
         scale = counts.shape[1] / self._size
@@ -164,7 +164,7 @@ class Draws:
 
     def weights(self, own: Any, log_weight: FloatArray) -> Any:
         """
-        Return the weights of the draws at b rows over their mean under the law, (b, r * m), float32.
+        Return the weights of draws at b rows over their mean under the law, (b, r * m), float32.
 
         Parameters
         ----------
