@@ -40,6 +40,8 @@ class Targets:
         Their means over the levels of each feature, and those of their squares.
     sums : (r, t, levels)
         Means over the draws of a repeat of what is left, where they have a level.
+    contrasts : (r, t, levels)
+        Mean of what is left where draws have a level less the mean where not, without weights.
     """
 
     offsets: FloatArray
@@ -54,6 +56,7 @@ class Targets:
     totals: FloatArray
     squares: FloatArray
     sums: FloatArray
+    contrasts: FloatArray
 
 
 def see_targets(pool: Pool, draws: Draws, pairs: IntArray, *, margin: bool) -> Targets:
@@ -86,19 +89,26 @@ def see_targets(pool: Pool, draws: Draws, pairs: IntArray, *, margin: bool) -> T
     looked = draws.looked(moments.astype(np.float32))
     by_repeat = looked.reshape(len(moments), pool.repeats, -1).transpose(1, 0, 2)
     whole = moments.reshape(len(moments), pool.repeats, -1)
+    plain = np.ascontiguousarray(whole.mean(axis=-1).T)
+    sums, shares = measured(pool.by_level[1]), pool.by_level[0]
+    ones = np.ones((1, pool.repeats))
+    contrast, inside, outside = _contrasts(
+        sums[None], shares[None], plain[None, :, 1 : 1 + len(left)], ones
+    )
     return Targets(
         offsets=pair_values(pool.outputs[:1], pairs, margin=margin)[:, 0],
         units=units,
         left=left.astype(np.float32),
         looked=looked[1 : 1 + len(left)],
         moments=np.ascontiguousarray(by_repeat),
-        plain=np.ascontiguousarray(whole.mean(axis=-1).T),
+        plain=plain,
         tables=tables,
         table_squares=squares,
         constants=constants,
         totals=np.add.reduceat(tables * frequency, starts, axis=-1),
         squares=np.add.reduceat(squares * frequency, starts, axis=-1),
-        sums=measured(pool.by_level[1]),
+        sums=sums,
+        contrasts=(inside - outside + contrast)[0],
     )
 
 
@@ -115,10 +125,6 @@ class DrawSums:
         Weighted means of its square, and of its product with the stand-in.
     matched_weight, matched : (b, r, n), (b, r, t, n)
         The same as the first two where draws are in the row's bin of a feature.
-    plain_share, plain : (b, r, n), (b, r, t, n)
-        The same without weights.
-    plain_left : (b, r, t)
-        Mean of what the stand-in leaves, without weights.
     effective : (b,)
         Effective share of the draws.
     """
@@ -129,9 +135,6 @@ class DrawSums:
     products: FloatArray
     matched_weight: FloatArray
     matched: FloatArray
-    plain_share: FloatArray
-    plain: FloatArray
-    plain_left: FloatArray
     effective: FloatArray
 
 
@@ -157,12 +160,11 @@ def pass_over(
             squared[some.start + i] = weights[i] @ weights[i]
         matched[some] = draws.matched_sums(own[some], weighted)
     sums /= count // r
-    every, shares = np.stack([part.plain for part in seen]), pool.by_level[0]
-    plain = np.empty(matched.shape)
-    for i, (part, place) in enumerate(zip(seen, laws.places, strict=True)):
-        plain[i, :, 0], plain[i, :, 1:] = shares[:, place], part.sums[..., place]
-    sums += draws.plain * every
-    matched += draws.plain * plain
+    if draws.plain:  # what is summed so far is (weight - 1) times the values
+        for i, (part, place) in enumerate(zip(seen, laws.places, strict=True)):
+            sums[i] += part.plain
+            matched[i, :, 0] += pool.by_level[0][:, place]
+            matched[i, :, 1:] += part.sums[..., place]
     total = add_up(np.moveaxis(sums[..., 0], 1, 0)) / r
     return DrawSums(
         weight=sums[..., 0],
@@ -171,9 +173,6 @@ def pass_over(
         products=sums[..., 1 + 2 * t :],
         matched_weight=matched[:, :, 0],
         matched=matched[:, :, 1:],
-        plain_share=plain[:, :, 0],
-        plain=plain[:, :, 1:],
-        plain_left=every[..., 1 : 1 + t],
         effective=total**2 * count / np.maximum(squared, 1e-300),
     )
 
@@ -273,9 +272,8 @@ def see_moments(pool: Pool, laws: RowLaws, seen: Sequence[Targets], sums: DrawSu
     difference, inside, outside = _contrasts(
         sums.matched, sums.matched_weight, sums.left, sums.weight
     )
-    plain, plain_inside, plain_outside = _contrasts(
-        sums.plain, sums.plain_share, sums.plain_left, np.ones(sums.weight.shape)
-    )
+    pairs = zip(seen, laws.places, strict=True)
+    plain = np.stack([part.contrasts[..., own] for part, own in pairs])
     left = inside - outside + difference
     there = laws.contrasted[:, None, None]
     widening = [_widening(counts)[:, None, None] - 1 for counts in (laws.seen, total - laws.seen)]
@@ -290,7 +288,7 @@ def see_moments(pool: Pool, laws: RowLaws, seen: Sequence[Targets], sums: DrawSu
         + sums.squares / weight
         - own**2
         + 2 * (sums.products / weight - own * means),
-        gaps=np.where(there, left - (plain_inside - plain_outside + plain), 0.0),
+        gaps=np.where(there, left - plain, 0.0),
     )
 
 
