@@ -148,18 +148,18 @@ def cut(name: str, values: FloatArray, edges: FloatArray) -> Binned:
     known = np.sort(values[~np.isnan(values)])
     n_missing = len(values) - len(known)
     edges = np.unique(edges)
-    codes = np.searchsorted(edges, known)
-    bins = [known[codes == i] for i in range(len(edges) + 1)]
+    bins = np.split(known, np.searchsorted(known, edges, side="right"))
     counts = [len(part) for part in bins] + ([n_missing] if n_missing else [])
+    measured = [moments(part) for part in bins]
     ends = (known[0], known[-1]) if len(known) else (0.0, 0.0)
     return Binned(
         name=name,
         edges=edges,
         lows=np.concatenate([[ends[0]], edges]),
         highs=np.concatenate([edges, [ends[1]]]),
-        means=np.array([moments(part)[0] for part in bins]),
+        means=np.array([mean for mean, _ in measured]),
         # 1e-11 is lime's own guard against a spread of 0
-        sds=np.array([moments(part)[1] for part in bins]) + 1e-11,
+        sds=np.array([sd for _, sd in measured]) + 1e-11,
         frequencies=np.array(counts, dtype=np.float64) / len(values),
         missing=n_missing > 0,
     )
