@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 from comments import make_comments
+from hypothesis import settings
 from picture_runs import SIDE
 from running import SMALL, Case, Outcome, environment, rows_of
 
 pytest.register_assert_rewrite("clarity")
+
+# A busy machine may take its time, and a failure must come again.
+settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+settings.load_profile("steady")
 
 
 @pytest.fixture
