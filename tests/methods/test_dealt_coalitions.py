@@ -126,6 +126,7 @@ def test_no_control_leans_on_a_feature(n, rng):
 @pytest.mark.parametrize(
     ("n", "copies", "samples", "fits"),
     [
+        (1, 100_000, 256, True),
         (11, 50, 256, True),  # 102,400 inputs
         (12, 50, 256, False),
         (12, 32, 256, True),
