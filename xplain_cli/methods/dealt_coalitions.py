@@ -157,7 +157,8 @@ class DealtCoalitions:
     @cached_property
     def _fitted_by_unit(self) -> FloatArray:
         """What turns coefficients into the weights of what they fit of each unit, (u, n, n + c)."""
-        return self._by_unit @ self._columns.reshape(self._units, -1, self._columns.shape[1])
+        columns = self._columns.reshape(self._units, -1, self._columns.shape[1])
+        return np.asarray(self._by_unit @ columns, dtype=np.float64)
 
     @cached_property
     def _freedom(self) -> float:
@@ -189,7 +190,8 @@ class DealtCoalitions:
     def _missed_by_unit(self, part: FloatArray, found: FloatArray) -> FloatArray:
         """Return what each unit adds to the weights (u, n) by what coefficients miss of it."""
         if self.repeats == 1:
-            return self._solver[: self.halves.shape[1]].T * (part - self._columns @ found)[:, None]
+            missed = part - self._columns @ found
+            return np.asarray(self._by_unit[..., 0] * missed[:, None], dtype=np.float64)
         own = self._by_unit @ part.reshape(self._units, -1, 1)
         return np.asarray(own[..., 0] - self._fitted_by_unit @ found, dtype=np.float64)
 
