@@ -182,7 +182,7 @@ def test_an_array_is_explained_as_its_table_is(run, tmp_path):
 def test_an_archive_of_very_many_arrays_is_refused_by_its_list_of_them(tmp_path, monkeypatch):
     opened = []
     monkeypatch.setattr("xplain_cli.datasets.arrays._MOST_MEMBERS", 3)
-    shape = arrays._shape  # noqa: SLF001 - how many are opened is the point
+    shape = arrays._shape
     monkeypatch.setattr(arrays, "_shape", lambda handle: opened.append(handle) or shape(handle))
     many = {f"a{i}": np.ones((2, 2)) for i in range(5)}
     np.savez(tmp_path / "d.npz", **many)
