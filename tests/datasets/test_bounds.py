@@ -57,8 +57,8 @@ def test_pieces_hold_as_many_rows_as_their_texts_allow(monkeypatch, tmp_path, wa
     assert len(found) > 1
 
 
-def test_numbers_count_as_wide_as_they_are(monkeypatch, tmp_path):
-    assert sizes(monkeypatch, tmp_path, pa.array([1, 2, 3], type=pa.int16())) == [2, 1]
+def test_numbers_alone_are_not_cut(monkeypatch, tmp_path):
+    assert sizes(monkeypatch, tmp_path, pa.array([1, 2, 3], type=pa.int16())) == [3]
 
 
 def test_a_cell_is_at_most_as_long_as_a_line_of_csv(tmp_path):
