@@ -9,15 +9,16 @@ repeats of a row, and the errors are widened by the numbers that it took.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 
-from xplain_cli.explanation import FloatArray, IntArray, add_up
+from xplain_cli.explanation import BoolArray, FloatArray, IntArray, add_up
 from xplain_cli.methods.cache import Cache
 from xplain_cli.methods.designs import Design, all_masks, enumerate_masks, sample_masks
 from xplain_cli.methods.linear_codes import code_rows
 from xplain_cli.methods.requests import MaskTask
-from xplain_cli.methods.solvers import gram_on, solve
+from xplain_cli.methods.solvers import centre, gram_on, penalised
 from xplain_cli.methods.surrogate import Control, Sums
 from xplain_cli.samples import enough_samples
 from xplain_cli.seeds import FREE_MASKS
@@ -29,20 +30,29 @@ _CLIP = 1e-4
 _COLUMNS = 8
 _BITS = 11  # a table of 2^11 numbers stays near the processor
 _NOTHING = 1e-15
-
-
-def _sums_of_subsets(values: FloatArray) -> FloatArray:
-    """Return the sum of every subset of k values, by the number whose bits choose it: (2^k,)."""
-    sums = np.zeros(1 << len(values))
-    for j, value in enumerate(values.tolist()):
-        np.add(sums[: 1 << j], value, out=sums[1 << j : 2 << j])
-    return sums
+_COARSE = 1e-6  # keeps idle columns at 0, well above rounding in single precision
+_BLOCK = 1024
 
 
 @cache
 def _bits(count: int) -> FloatArray:
     """Return the bits of the numbers below 2^count, (2^count, count)."""
     return np.ascontiguousarray(all_masks(count), dtype=np.float64)
+
+
+def _sums_of_subsets(values: FloatArray) -> FloatArray:
+    """Return the sum of every subset of k values, by the number whose bits choose it: (2^k,)."""
+    low = len(values) // 2
+    high = _bits(len(values) - low) @ values[low:]
+    return np.asarray(np.add.outer(high, _bits(low) @ values[:low]).ravel(), dtype=np.float64)
+
+
+def _sums_by_bit(counted: FloatArray, bits: int) -> FloatArray:
+    """Return the sums of numbers (r, 2^bits) over the places that have each bit: (r, bits)."""
+    low = bits // 2
+    parts = counted.reshape(len(counted), -1, 1 << low)
+    halves = parts.sum(axis=1) @ _bits(low), parts.sum(axis=2) @ _bits(bits - low)
+    return np.concatenate(halves, axis=1)
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,13 @@ class _Masks:
     def columns(self) -> FloatArray:
         """[1, masks less 1/2], (1 + n, r * m), in double precision."""
         masks = self.design.masks.reshape(-1, self.design.masks.shape[-1])
-        return np.concatenate([np.ones((1, len(masks))), masks.T - 0.5])
+        return _centred(masks, np.float64)
+
+    @cached_property
+    def coarse(self) -> Any:
+        """The same in single precision."""
+        masks = self.design.masks.reshape(-1, self.design.masks.shape[-1])
+        return _centred(masks, np.float32)
 
     @cached_property
     def counts(self) -> IntArray:
@@ -110,20 +126,29 @@ class _Masks:
     @cached_property
     def own(self) -> FloatArray:
         """Weighted Gram matrix of [1, masks less 1/2] in each set, (r, 1 + n, 1 + n)."""
-        r, m = self.design.weights.shape
-        parts = [
-            (self.columns[:, i * m : (i + 1) * m] * self.design.weights[i])
-            @ self.columns[:, i * m : (i + 1) * m].T
-            for i in range(r)
-        ]
-        del self.__dict__["columns"]  # the largest of all, and needed once
-        return np.stack(parts)
+        n = self.design.masks.shape[-1]
+        found = np.zeros((len(self.design.weights), 1 + n, 1 + n))
+        roots = np.sqrt(self.design.weights)
+        for i, masks in enumerate(self.design.masks):
+            for start in range(0, len(masks), _BLOCK):  # a block stays near the processor
+                block = _centred(masks[start : start + _BLOCK], np.float64)
+                block *= roots[i, start : start + _BLOCK]
+                found[i] += block @ block.T
+        return found
 
-    def index(self, direction: FloatArray) -> FloatArray:
-        """Return (masks less 1/2) . direction, (r * m,)."""
-        found = np.full(self.design.weights.size, -0.5 * direction.sum())
-        for numbers, own in zip(self.numbers, self.groups, strict=True):
-            found += _sums_of_subsets(direction[own]).take(numbers)
+    @cached_property
+    def inverses(self) -> dict[float, FloatArray]:
+        """Inverse normal matrices (r, n, n) by penalty: one for all rows."""
+        return {}
+
+    def index(self, tables: Sequence[FloatArray]) -> FloatArray:
+        """Return (masks less 1/2) . direction, (r * m,), of a direction's ``_tables``."""
+        found: FloatArray | None = None
+        for numbers, table in zip(self.numbers, tables, strict=True):
+            part = table.take(numbers)
+            found = part if found is None else np.add(found, part, out=found)
+        if found is None:
+            raise ValueError("masks without a feature")
         return found
 
     def totals(self, weighted: FloatArray) -> FloatArray:
@@ -133,8 +158,15 @@ class _Masks:
         for placed, own in zip(self.placed, self.groups, strict=True):
             bits = own.stop - own.start
             counted = np.bincount(placed, weighted, r << bits).reshape(r, 1 << bits)
-            found.append(counted @ _bits(bits))
+            found.append(_sums_by_bit(counted, bits))
         return np.concatenate(found, axis=1)
+
+    def _inverse(self, ridge: float) -> FloatArray:
+        """Return the inverse of the centred normal matrix of each set, (r, n, n)."""
+        if ridge not in self.inverses:
+            n = self.design.masks.shape[-1]
+            self.inverses[ridge] = np.linalg.inv(penalised(centre(self.own, n)[0], ridge))
+        return self.inverses[ridge]
 
     def surrogates(self, values: FloatArray, ridge: float) -> tuple[FloatArray, FloatArray]:
         """
@@ -145,17 +177,32 @@ class _Masks:
         beta : (r, t, n)
         intercept : (r, t)
         """
-        r, n = len(self.design.weights), self.design.masks.shape[-1]
-        t = len(values)
-        weighted = values * self.design.weights.ravel()
-        sums = np.zeros((r, 1 + n + t, 1 + n + t))
-        sums[:, : 1 + n, : 1 + n] = self.own
-        for at, own in enumerate(weighted, 1 + n):
+        r, t = len(self.design.weights), len(values)
+        means = self.own[:, 0, 1:] / self.own[:, 0, :1]
+        beta, intercept = np.empty((r, t, means.shape[1])), np.empty((r, t))
+        for at, own in enumerate(values * self.design.weights.ravel()):
             total = own.reshape(r, -1).sum(axis=1)
-            sums[:, 0, at] = total
-            sums[:, 1 : 1 + n, at] = self.totals(own) - 0.5 * total[:, None]
-        beta, intercept = solve(sums, n, ridge)
-        return beta, intercept - 0.5 * beta.sum(axis=-1)
+            right = self.totals(own) - 0.5 * total[:, None] - total[:, None] * means
+            beta[:, at] = (self._inverse(ridge) @ right[:, :, None])[:, :, 0]
+            level = total / self.own[:, 0, 0]
+            intercept[:, at] = level - (beta[:, at] * (means + 0.5)).sum(axis=-1)
+        return beta, intercept
+
+
+def _centred(masks: BoolArray, kind: Any) -> Any:
+    """Return [1, masks less 1/2], (1 + n, m)."""
+    found = np.empty((1 + masks.shape[1], len(masks)), dtype=kind)
+    found[0] = 1
+    np.subtract(masks.T, kind(0.5), out=found[1:])
+    return found
+
+
+def _tables(direction: FloatArray) -> list[FloatArray]:
+    """Return the sums of a direction over every choice of each group of features, centred."""
+    groups = [direction[at : at + _BITS] for at in range(0, len(direction), _BITS)]
+    tables = [_sums_of_subsets(own) for own in groups]
+    tables[0] -= 0.5 * direction.sum()
+    return tables
 
 
 @dataclass(frozen=True)
@@ -163,18 +210,19 @@ class _IndexModel:
     """
     g = low + (high - low) sigmoid(polynomial in the index s and in log(share)).
 
-    With ``bounds`` None the link is the identity. ``direction`` (n,), ``terms`` (8,) on
-    [1, s, s t, s t^2, t, t^2, s^2 / c, s^3 / c^2], c the sum of |direction|.
+    With ``bounds`` None the link is the identity. ``size`` c is the sum of |direction|, ``tables``
+    are those of the direction, ``terms`` (8,) on [1, s, s t, s t^2, t, t^2, s^2 / c, s^3 / c^2].
     """
 
-    direction: FloatArray
+    tables: Sequence[FloatArray]
+    size: float
     terms: FloatArray
     bounds: tuple[float, float] | None
 
-    def answer(self, masks: _Masks) -> FloatArray:
-        """Return g on masks, (r * m,)."""
-        s, t, a = masks.index(self.direction), masks.shares, self.terms
-        c = _size(self.direction)
+    def answer(self, masks: _Masks, index: FloatArray | None = None) -> FloatArray:
+        """Return g on masks, (r * m,); *index* is s there, where it is known."""
+        s = masks.index(self.tables) if index is None else index
+        t, a, c = masks.shares, self.terms, self.size
         value: FloatArray = s * (a[7] / c**2)
         value += a[6] / c
         value *= s
@@ -185,8 +233,9 @@ class _IndexModel:
             return value
         low, high = self.bounds
         found = _sigmoid(value)
-        found *= high - low
-        found += low
+        if (low, high) != (0.0, 1.0):
+            found *= high - low
+            found += low
         return found
 
 
@@ -195,13 +244,11 @@ def _size(direction: FloatArray) -> float:
 
 
 def _sigmoid(x: FloatArray) -> FloatArray:
-    """Return 1 / (1 + exp(-x)), in one array: it is made for every mask of every row."""
-    found: FloatArray = np.clip(x, -500, 500)
-    np.negative(found, out=found)
+    """Return 1 / (1 + exp(-x)) in the place of x: it is made for every mask of every row."""
+    found: FloatArray = np.minimum(np.negative(x, out=x), 500, out=x)
     np.exp(found, out=found)
     found += 1
-    np.divide(1, found, out=found)
-    return found
+    return np.divide(1, found, out=found)
 
 
 def _weighted(columns: FloatArray, weights: FloatArray, values: FloatArray) -> FloatArray:
@@ -213,6 +260,23 @@ def _weighted(columns: FloatArray, weights: FloatArray, values: FloatArray) -> F
     matrix[np.diag_indices_from(matrix)] += 1e-11
     solved = np.linalg.solve(matrix, right @ values / sizes) / sizes
     return np.asarray(solved, dtype=np.float64)
+
+
+def _direction(masks: _Masks, weights: FloatArray, values: FloatArray) -> FloatArray:
+    """
+    Return the slopes (n,) of a weighted fit on the features, in single precision.
+
+    They choose the stand-in and nothing else: whatever they are, its surrogate is that of its own
+    answers, and what it misses is fitted as well.
+    """
+    roots = np.sqrt(weights)
+    rows = masks.coarse * roots.astype(np.float32)
+    matrix = (rows @ rows.T).astype(np.float64)  # computed as half a product (BLAS syrk)
+    right = (rows @ (roots * values).astype(np.float32)).astype(np.float64)
+    sizes = np.sqrt(np.maximum(np.diagonal(matrix), 1e-300))
+    matrix /= sizes[:, None] * sizes
+    matrix[np.diag_indices_from(matrix)] += _COARSE
+    return np.asarray((np.linalg.solve(matrix, right / sizes) / sizes)[1:], dtype=np.float64)
 
 
 def _columns(s: FloatArray, t: FloatArray, c: float) -> FloatArray:
@@ -228,34 +292,38 @@ def _columns(s: FloatArray, t: FloatArray, c: float) -> FloatArray:
 
 def _fit(
     masks: _Masks, values: FloatArray, bounds: tuple[float, float] | None
-) -> _IndexModel | None:
+) -> tuple[_IndexModel, FloatArray] | None:
     """
     Fit g to the explained numbers (r * m,) on masks; None where a line misses nothing.
 
     The link of the values is regressed on the features, then on the eight terms; with a sigmoid
-    one step of the logistic fit follows. More steps gained nothing measurable.
+    one step of the logistic fit follows. More steps gained nothing measurable. Also returns the
+    index of g on the masks.
     """
     weights = masks.design.weights.ravel()
-    target, own, share = values, weights, values
-    if bounds is not None:
+    if bounds is None:
+        target = values
+        coefficients = _weighted(masks.columns, weights, values)
+        missed = weights @ (values - coefficients @ masks.columns) ** 2
+        if missed <= _NOTHING * (weights @ (values - weights @ values / weights.sum()) ** 2):
+            return None
+        share, own, direction = values, weights, coefficients[1:]
+    else:
         low, high = bounds
         share = (values - low) / (high - low)
         clipped = np.clip(share, _CLIP, 1 - _CLIP)
         target = np.log(clipped) - np.log1p(-clipped)
-        own = weights * (np.clip(share * (1 - share), 0, None) + _LEAST_SPREAD)
-    coefficients = _weighted(masks.columns, own, target)
-    if bounds is None:
-        missed = own @ (target - coefficients @ masks.columns) ** 2
-        if missed <= _NOTHING * (own @ (target - own @ target / own.sum()) ** 2):
-            return None
-    direction = coefficients[1:]
-    columns = _columns(masks.index(direction), masks.logs, _size(direction))
+        own = weights * (np.maximum(share * (1 - share), 0) + _LEAST_SPREAD)
+        direction = _direction(masks, own, target)
+    tables, size = _tables(direction), _size(direction)
+    index = masks.index(tables)
+    columns = _columns(index, masks.logs, size)
     terms = _weighted(columns, own, target)
     if bounds is not None:
         answered = _sigmoid(terms @ columns)
         spread = np.maximum(answered * (1 - answered), 1e-6)
         terms = terms + _weighted(columns, weights * spread, (share - answered) / spread)
-    return _IndexModel(direction, terms, bounds)
+    return _IndexModel(tables, size, terms, bounds), index
 
 
 _SEEN: Cache[_Masks] = Cache(lambda masks: masks.bytes, 1 << 28)
@@ -319,8 +387,9 @@ def controlled_by_logit(
                 continue  # a constant model has weights of exactly 0
             fitted = _fit(masks, values[i, target], task.bounds(row, target))
             if fitted is not None:
-                own[i, target] = fitted.answer(masks)
-                far[target] = fitted.answer(free)
+                model, index = fitted
+                own[i, target] = model.answer(masks, index)
+                far[target] = model.answer(free)
         beta[:, i], intercept[:, i] = free.surrogates(far, penalty)
     return replace(
         seen,

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.methods.designs import sobol_points
+from xplain_cli.methods.sobol import sobol_points
 from xplain_cli.methods.shapley import (
     CoalitionEstimate,
     condensed,

@@ -179,6 +179,13 @@ def centre(sums: FloatArray, n: int) -> tuple[FloatArray, FloatArray, FloatArray
     return centred[..., :n, :n], centred[..., :n, n:], means
 
 
+def penalised(matrix: FloatArray, ridge: float) -> FloatArray:
+    """Return centred normal matrices (..., n, n) with their penalty, which can be solved."""
+    largest = np.diagonal(matrix, axis1=-2, axis2=-1).max(axis=-1)
+    bump = ridge + np.where(largest > 0, _JITTER * largest, 1.0)
+    return np.asarray(matrix + bump[..., None, None] * np.eye(matrix.shape[-1]))
+
+
 def solve(
     sums: FloatArray, n: int, ridge: float, selected: BoolArray | None = None
 ) -> tuple[FloatArray, FloatArray]:
@@ -202,10 +209,7 @@ def solve(
     intercept : (..., t)
     """
     matrix, right, means = centre(sums, n)
-    diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
-    largest = diagonal.max(axis=-1)
-    bump = ridge + np.where(largest > 0, _JITTER * largest, 1.0)
-    matrix = matrix + bump[..., None, None] * np.eye(n)
+    matrix = penalised(matrix, ridge)
     if selected is None:
         beta = np.swapaxes(np.linalg.solve(matrix, right), -1, -2).copy()
     else:
