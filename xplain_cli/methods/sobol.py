@@ -5,7 +5,7 @@ triangular matrices and a digital shift (Matousek 1998, 10.1006/jcom.1998.0489),
 ``scipy.stats.qmc.Sobol`` does bit by bit, for each of thirty bits. A design of masks takes its
 points anew for each number of features and each repeat, and of a long sequence only the first ones:
 here all dimensions are scrambled at once, as whole numbers, and only the direction numbers that are
-used. ``scipy.stats`` itself takes half a second to import.
+used.
 """
 
 from functools import cache
@@ -28,15 +28,14 @@ def _polynomials(dimensions: int) -> tuple[Any, Any]:
 
     path = Path(scipy.__file__).parent / "stats" / "_sobol_direction_numbers.npz"
     with np.load(path) as found:
-        if dimensions > len(found["poly"]):
-            raise ValueError(f"{dimensions} dimensions: there are numbers for {len(found['poly'])}")
         return found["poly"][:dimensions], found["vinit"][:dimensions]
 
 
 @cache
 def _direction_numbers(dimensions: int) -> Any:
-    """Return the direction numbers of a sequence before it is scrambled, (d, 30) int64."""
+    """Return direction numbers before they are scrambled, (d, 30) int64; fewer where none are."""
     polynomials, first = _polynomials(dimensions)
+    dimensions = len(polynomials)
     degrees = np.frexp(polynomials.astype(np.float64))[1] - 1
     found = np.zeros((dimensions, _BITS), dtype=np.int64)
     found[0] = 1
@@ -75,7 +74,10 @@ def sobol_numbers(dimensions: int, count: int, source: np.random.Generator) -> A
     """Return scrambled Sobol points as whole numbers below 2^30, (dimensions, count) uint32."""
     used = max(count - 1, 0).bit_length()
     stored = -(-dimensions // _DIMENSIONS) * _DIMENSIONS
-    numbers, shifts = _scrambled(_direction_numbers(stored)[:dimensions, :used], source)
+    known = _direction_numbers(stored)
+    if dimensions > len(known):
+        raise ValueError(f"{dimensions} dimensions: there are numbers for {len(known)}")
+    numbers, shifts = _scrambled(known[:dimensions, :used], source)
     points = np.empty((dimensions, 1 << used), dtype=np.uint32)
     points[:, 0] = shifts
     for bit in range(used):  # in the order of Gray's code, which runs backwards after every bit

@@ -250,7 +250,7 @@ class SparseTexts:
         return self.vectors.linear([step for _, step in self.rest.steps])
 
     def masked_scores(self, text: str, spans: Spans, masks: BoolArray) -> FloatArray | None:
-        """Return the scores of a masked text by ``linear``; None where they are not the strings'."""
+        """Return the scores of a masked text; None where they are not the strings'."""
         pieces = cut(text, spans)
         if pieces is None or not len(masks) or self.linear is None:
             return None
@@ -289,7 +289,7 @@ class BagOfWords:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the pipeline can do, and masked texts as rows of a matrix: of counts, or of scores."""
+        """What the pipeline can do, and masked texts as rows of counts, or of scores."""
         linear = self.texts.linear is not None
         rows = self.texts.masked_scores if linear else self.texts.masked_rows
         masked = MaskedText(rows, self._predict_scores if linear else self._predict_rows)

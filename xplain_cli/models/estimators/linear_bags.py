@@ -25,6 +25,7 @@ _HEADS = {
     "MultinomialNB": ("feature_log_prob_", "class_log_prior_"),
 }
 _MOST_STATES = 1 << 16
+_FEW = 8
 
 
 def _is_of_sklearn(step: Any, names: Sequence[str] | Mapping[str, Any]) -> bool:
@@ -172,20 +173,24 @@ class LinearBag:
 
 def _common(terms: _Terms, held: Sequence[FloatArray]) -> FloatArray | float:
     """Return what columns that several states share add to the sum of squares, (m,)."""
-    columns = terms.columns
-    same = columns[1:] == columns[:-1]
-    if not same.any():
+    columns, states, sizes = terms.columns, terms.states, terms.sizes
+    first = np.flatnonzero(columns[1:] == columns[:-1])
+    if not len(first):
         return 0.0
-    shared, places = np.unique(columns[:-1][same], return_inverse=True)
-    inside = np.isin(columns, shared)
-    del places
-    at = np.searchsorted(shared, columns[inside])
-    states, own = np.unique(terms.states[inside], return_inverse=True)
-    table = np.zeros((len(states), len(shared)))
-    table[own, at] = terms.sizes[inside]
+    every = np.concatenate(held) if len(held) > 1 else held[0]
+    if len(first) <= _FEW and (columns[first[1:]] != columns[first[:-1]]).all():
+        found = np.zeros(every.shape[1])
+        for i in first.tolist():  # a column of two states, as of "Free" and "free"
+            found += 2 * sizes[i] * sizes[i + 1] * (every[states[i]] * every[states[i + 1]])
+        return found
+    inside = np.isin(columns, columns[first])
+    own, row = np.unique(states[inside], return_inverse=True)
+    _, column = np.unique(columns[inside], return_inverse=True)
+    table = np.zeros((len(own), int(column.max()) + 1))
+    table[row, column] = sizes[inside]
     products = table @ table.T
     np.fill_diagonal(products, 0.0)
-    whole = np.concatenate(held)[states] if len(held) > 1 else held[0][states]
+    whole = every[own]
     both: FloatArray = ((products @ whole) * whole).sum(axis=0)
     return both
 
