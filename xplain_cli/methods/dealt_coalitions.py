@@ -21,13 +21,13 @@ from functools import cached_property
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.methods.designs import sobol_points
 from xplain_cli.methods.shapley import (
     CoalitionEstimate,
     condensed,
     kernel_mass,
     spread_of,
 )
+from xplain_cli.methods.sobol import sobol_points
 from xplain_cli.seeds import COALITIONS, stream
 
 _PAIRS_A_CONTROL = 10  # measured: below, fitting a control costs more than it takes out
