@@ -199,7 +199,7 @@ def make_plan(request: Request, opened: Inputs, chosen: Choices) -> Plan:
     return Plan(numbers, selection, _rendering(request, chosen), request.sampling.budget)
 
 
-_CHUNKS_OF_EACH = 16  # units of work for each worker, in a job that has so many rows
+_CHUNKS_OF_EACH = 10  # units of work for each worker, in a job that has so many rows
 
 
 def chunk_rows(job: Job) -> int:
