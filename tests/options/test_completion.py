@@ -19,7 +19,12 @@ def offered(*words):
         "COMP_WORDS": " ".join(("xplain", *words)),
         "COMP_CWORD": str(len(words)),
     }
-    return CliRunner().invoke(make_app(COMMANDS), [], prog_name="xplain", env=env).output.strip().splitlines()
+    return (
+        CliRunner()
+        .invoke(make_app(COMMANDS), [], prog_name="xplain", env=env)
+        .output.strip()
+        .splitlines()
+    )
 
 
 def test_the_names_are_those_of_the_shelves():

@@ -13,7 +13,11 @@ from xplain_cli.options.project import resolve
 
 def page(*words, **env):
     typed = " ".join(words).split()  # of two words where it stands in a group
-    return CliRunner().invoke(make_app(COMMANDS), [*typed, "--help"], env={"COLUMNS": "100", **env}).output
+    return (
+        CliRunner()
+        .invoke(make_app(COMMANDS), [*typed, "--help"], env={"COLUMNS": "100", **env})
+        .output
+    )
 
 
 def examples(command):

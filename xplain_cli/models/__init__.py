@@ -22,7 +22,6 @@ from xplain_cli.models.contract import (
     Signature,
     UnableError,
 )
-from xplain_cli.models.estimators import native
 from xplain_cli.models.leaves import LeafBoxes
 from xplain_cli.models.links import LoadedLinkedModel
 from xplain_cli.models.pickles import load as pickled
@@ -70,6 +69,12 @@ def _open_onnx_texts(recipe: ModelRecipe, content: ModelContent) -> LoadedModel:
     return open_onnx_texts(recipe, content)
 
 
+def _open_native(recipe: ModelRecipe, content: ModelContent) -> LoadedModel:
+    from xplain_cli.models.estimators.native import open_native
+
+    return open_native(recipe, content)
+
+
 def _open_skops(recipe: ModelRecipe, content: ModelContent) -> LoadedModel:
     from xplain_cli.models.skops import open_skops
 
@@ -96,11 +101,11 @@ KINDS: dict[str, Loader] = {
 """Stored forms, told apart by content; a ``package.module:callable`` is none of them."""
 
 OPTIONAL_KINDS: dict[str, Loader] = {
-    "catboost": native.open_native,
-    "lightgbm": native.open_native,
+    "catboost": _open_native,
+    "lightgbm": _open_native,
     "skops": _open_skops,
     "torch": _open_torch,
-    "xgboost": native.open_native,
+    "xgboost": _open_native,
 }
 """Stored forms whose package is an extra."""
 

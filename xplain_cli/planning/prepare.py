@@ -208,7 +208,8 @@ _TIMES_AS_MANY = 4
 
 def _weights_of_row(chosen: Choices) -> int:
     """Return how many lines of weights a row has."""
-    return max(1, chosen.neighbourhood.features or 0) * max(1, len(chosen.target.pairs), chosen.target.top)
+    target = chosen.target
+    return max(1, chosen.neighbourhood.features or 0) * max(1, len(target.pairs), target.top)
 
 
 def chunk_rows(job: Job) -> int:
