@@ -1,5 +1,6 @@
 """The tool as a user runs it, and a few small models with their tables."""
 
+import functools
 import os
 import pickle
 import subprocess
@@ -7,11 +8,20 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer.main
 from comments import make_comments
+from hypothesis import settings
 from picture_runs import SIDE
-from running import SMALL, Case, Outcome, environment, rows_of
+from running import SMALL, Case, Outcome, copied, environment, rows_of, run_in
 
 pytest.register_assert_rewrite("clarity")
+
+# Typer builds every command anew each time an app is called, a tenth of what a small run costs.
+typer.main.get_command = functools.cache(typer.main.get_command)
+
+# A busy machine may take its time, and a failure must come again.
+settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+settings.load_profile("steady")
 
 
 @pytest.fixture
@@ -57,14 +67,10 @@ def run(tmp_path, monkeypatch, capsys):
 @pytest.fixture(scope="session")
 def looked_at(cancer, tmp_path_factory):
     """A finished run that tests only read: 20 rows of the forest, ids and a kept column."""
-    from xplain_cli.main import main
-
     out = tmp_path_factory.mktemp("looked_at") / "out"
     words = ("tabular", cancer.model, cancer.data, "--id-column", "id", "--keep", "mean radius")
     options = ("-n", "128", "-r", "3", "--rows", "0:20", "-o", out, "-q", "-j", "1")
-    with pytest.raises(SystemExit) as ending:
-        main([str(word) for word in (*words, *options)])
-    assert ending.value.code == 0
+    run_in(out.parent, *words, *options)
     return out
 
 
@@ -196,10 +202,18 @@ def good(tmp_path):
     return path, data, ("--background", data, "--id-column", "id")
 
 
-@pytest.fixture
-def finished(run, cancer):
-    """A small finished run in xplain-out."""
+@pytest.fixture(scope="session")
+def finished_once(cancer, tmp_path_factory):
+    """A folder that holds a small finished run, xplain-out."""
     from pages import small
 
-    assert run(*small(cancer, "--id-column", "id")).code == 0
+    folder = tmp_path_factory.mktemp("finished")
+    run_in(folder, *small(cancer, "--id-column", "id"))
+    return folder
+
+
+@pytest.fixture
+def finished(run, finished_once, tmp_path):
+    """A small finished run in xplain-out, the test's own."""
+    copied(finished_once, tmp_path)
     return Path("xplain-out")

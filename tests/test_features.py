@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from xplain_cli.baselines.assignment import NO_CLASS, Assigned
-from xplain_cli.baselines.fills import MeanColour
+from xplain_cli.baselines.fills import FilledPictures, MeanColour
 from xplain_cli.baselines.tables import measure_distance
 from xplain_cli.errors import UsageError
 from xplain_cli.modalities.image.compose import InputForm, PictureRow, blend, compose
@@ -81,7 +81,7 @@ def picture(layout, dtype):
         box=(0.0, 0.0, 6.0, 4.0),
         size=(6, 4),
         form=form,
-        hidden=MeanColour(),
+        hidden=FilledPictures(MeanColour()),
     )
 
 

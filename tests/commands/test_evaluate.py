@@ -11,7 +11,7 @@ from running import rows_of
     "options", [(), ("-m", "kernel-shap", "-b", "revert"), ("-m", "occlusion", "-o", "w.csv")]
 )
 def test_a_finished_run_is_measured_again(run, tmp_path, mixed, options):
-    base = ("tabular", mixed.model, mixed.data, "--rows", "0:25", "-q", *options)
+    base = ("tabular", mixed.model, mixed.data, "--rows", "0:8", "-q", *options)
     assert run(*base).code == 0
     done = run("evaluate", "w.csv" if "w.csv" in options else "xplain-out")
     assert done.code == 0, done.err
@@ -19,7 +19,7 @@ def test_a_finished_run_is_measured_again(run, tmp_path, mixed, options):
     lines = rows_of(tmp_path / done.out.strip())
     wanted = {"": "median", "revert": "revert", "w.csv": "median"}[(options or ("",))[-1]]
     assert {line["baseline"] for line in lines} == {wanted}
-    assert len(lines) <= 25
+    assert {line["row_id"] for line in lines} <= set(map(str, range(8)))
     for line in lines:
         assert float(line["infidelity"]) >= 0
         assert int(line["n_model_inputs"]) > 1

@@ -68,8 +68,9 @@ def test_what_cannot_be_shown_is_refused(run, looked_at, words, code, said):
     assert said in done.err
 
 
-@pytest.mark.parametrize("columns", [80, 120])
-@pytest.mark.parametrize(("extra", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+@pytest.mark.parametrize(
+    ("columns", "extra", "coloured"), [(80, {}, True), (120, {"NO_COLOR": "1"}, False)]
+)
 def test_on_a_terminal_no_line_is_wider_than_it(looked_at, columns, extra, coloured):
     code, shown = on_terminal(columns, "show", looked_at, "--row", "p3", **extra)
     assert code == 0

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from linear_runs import NAMES, SLOPES, doubled, store, table, words
-from running import rows_of
+from running import copied, rows_of
 from sklearn.linear_model import LogisticRegression
 
 EXACT = ("-m", "occlusion", "-b", "zero")
@@ -26,14 +26,31 @@ def place(tmp_path):
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def made_once():
+    """Run folders by what made them: most tests compare the same few runs."""
+    return {}
+
+
 @pytest.fixture
-def differ(run, place):
+def differ(run, place, made_once, tmp_path_factory):
     """Explain twice and compare; return the outcome of the comparison and its files."""
 
+    def content(word):
+        return (place / word).read_bytes() if (place / word).is_file() else word
+
+    def explained(name, *command):
+        whole = (name, *map(content, command))
+        if whole in made_once:
+            copied(made_once[whole], place / name)
+            return
+        model, data, *more = command
+        assert run(*words(model, data, name, *more)).code == 0
+        made_once[whole] = copied(place / name, tmp_path_factory.mktemp("made") / name)
+
     def compared(old, new, *options):
-        for name, command in (("old", old), ("new", new)):
-            model, data, *more = command
-            assert run(*words(model, data, name, *more)).code == 0
+        explained("old", *old)
+        explained("new", *new)
         done = run("diff", "old", "new", *options)
         folder = place / "xplain-diff"
         if not (folder / "diff.json").is_file():

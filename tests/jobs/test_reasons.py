@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from linear_runs import NAMES, SLOPES, store, table, words
-from running import rows_of
+from running import copied, rows_of, run_in
 
 CODES = 'protected = ["zone"]\nforbidden = ["rent"]\n' + "\n".join(
     f'[codes.{name}]\ncode = "{i}"\ntext = "about {name}"'
@@ -14,13 +14,20 @@ CODES = 'protected = ["zone"]\nforbidden = ["rent"]\n' + "\n".join(
 )
 
 
+@pytest.fixture(scope="module")
+def explained_once(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("explained")
+    table(24).to_csv(folder / "d.csv", index=False)
+    store(folder / "m.pkl")
+    (folder / "codes.toml").write_text(CODES)
+    run_in(folder, *words("m.pkl", "d.csv", "exact", "-m", "kernel-shap", "-b", "zero"))
+    return folder
+
+
 @pytest.fixture
-def explained(run, tmp_path):
-    """Exact weights of the margin of class 1, and the same of LIME."""
-    table(24).to_csv(tmp_path / "d.csv", index=False)
-    store(tmp_path / "m.pkl")
-    (tmp_path / "codes.toml").write_text(CODES)
-    assert run(*words("m.pkl", "d.csv", "exact", "-m", "kernel-shap", "-b", "zero")).code == 0
+def explained(run, explained_once, tmp_path):
+    """Exact weights of the margin of class 1, and what runs commands beside them."""
+    copied(explained_once, tmp_path)
     return run
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from linear_runs import doubled, store, table, words
+from running import copied, run_in
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.jobs import manifest
@@ -13,15 +14,19 @@ from xplain_cli.runs.finished import find_run
 from xplain_cli.runs.seal import broken_seals, marker_flaws
 
 
+@pytest.fixture(scope="module")
+def honest_once(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("honest")
+    table(24).to_csv(folder / "d.csv", index=False)
+    store(folder / "m.pkl")
+    run_in(folder, *words("m.pkl", "d.csv", "out", "-n", "64", "-r", "3", "--chunk-rows", "9"))
+    return folder
+
+
 @pytest.fixture
-def honest(run, tmp_path):
+def honest(run, honest_once, tmp_path):
     """A run of LIME on 24 rows, its model and its table."""
-    table(24).to_csv(tmp_path / "d.csv", index=False)
-    store(tmp_path / "m.pkl")
-    assert (
-        run(*words("m.pkl", "d.csv", "out", "-n", "64", "-r", "3", "--chunk-rows", "9")).code == 0
-    )
-    return tmp_path / "out"
+    return copied(honest_once, tmp_path) / "out"
 
 
 def flip(path, at):

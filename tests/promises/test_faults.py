@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from running import environment, rows_of
+from running import environment, rows_of, run_in
 
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc"),
@@ -31,6 +31,21 @@ def predict(table):
         HARM
     return table["mean radius"].to_numpy()
 """
+
+
+@pytest.fixture(scope="module")
+def unharmed(cancer, tmp_path_factory):
+    """What is said of each of the 60 rows where none does harm, its run aside."""
+    folder = tmp_path_factory.mktemp("unharmed")
+    (folder / "mortal.py").write_text(MORTAL.replace("HARM", "pass"))
+    command = ("tabular", "mortal:predict", cancer.data, *SMALL, "--chunk-rows", "8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNS", str(folder))
+        run_in(folder, *command, "--backend", "serial", "-o", "whole")
+    lines = rows_of(folder / "whole" / "stability.csv")
+    for line in lines:
+        del line["run_id"]
+    return lines
 
 
 @pytest.fixture
@@ -62,18 +77,16 @@ def workers_of(pid):
 @pytest.mark.parametrize(
     ("backend", "jobs"), [("loky", "1"), ("loky", "2"), ("serial", "1"), ("threads", "2")]
 )
-def test_a_row_that_kills_its_worker_is_one_failed_record(harmful, tmp_path, backend, jobs):
+def test_a_row_that_kills_its_worker_is_one_failed_record(harmful, unharmed, backend, jobs):
     spread = ("--backend", backend, "-j", jobs, "--max-failed", "1")
     done, lines = harmful("os.kill(os.getpid(), signal.SIGKILL)", *spread)
     assert done.code == 0, done.err
     bad = [line for line in lines if line["status"] == "failed"]
     assert (len(lines), len(bad)) == (60, 1)
     assert "SIGKILL -9, likely out of memory" in bad[0]["error"]
-    harmful("pass", "--backend", "serial", out="whole")
-    whole = rows_of(tmp_path / "whole" / "stability.csv")
-    for line in (*lines, *whole):
+    for line in lines:
         del line["run_id"]  # the code of the model is not the same
-    assert [a for a, b in zip(lines, whole, strict=True) if a != b] == bad
+    assert [a for a, b in zip(lines, unharmed, strict=True) if a != b] == bad
 
 
 def test_a_row_that_exits_its_worker_is_one_failed_record(harmful):
@@ -85,18 +98,16 @@ def test_a_row_that_exits_its_worker_is_one_failed_record(harmful):
 
 
 @pytest.mark.parametrize("backend", ["serial", "threads", "loky", "auto"])
-def test_a_row_that_hangs_is_one_failed_record(harmful, tmp_path, backend):
+def test_a_row_that_hangs_is_one_failed_record(harmful, unharmed, backend):
     """In a room of threads the others die with it, and are asked again."""
     spread = ("--backend", backend, "-j", "2", "--max-failed", "1")
     done, lines = harmful("time.sleep(600)", "--row-timeout", "1.5", *spread)
     assert done.code == 0, done.err
     bad = [line for line in lines if line["status"] == "failed"]
     assert [line["error"] for line in bad] == ["a model call took more than 1.5 s (--row-timeout)"]
-    harmful("pass", "--backend", "serial", out="whole")
-    whole = rows_of(tmp_path / "whole" / "stability.csv")
-    for line in (*lines, *whole):
+    for line in lines:
         del line["run_id"]  # the code of the model is not the same
-    assert [a for a, b in zip(lines, whole, strict=True) if a != b] == bad
+    assert [a for a, b in zip(lines, unharmed, strict=True) if a != b] == bad
 
 
 def test_many_short_calls_in_threads_take_no_ones_time(harmful):

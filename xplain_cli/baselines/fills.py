@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,21 +54,39 @@ class Fill(Protocol):
         """
 
 
-F = TypeVar("F")
+@dataclass(frozen=True)
+class FilledPictures:
+    """Assigns every picture what a fill makes of it (``FittedBaseline``)."""
+
+    fill: Fill
+
+    k: ClassVar[int] = 1
+    wanted: ClassVar[int] = NO_CLASS
+    most_asked: ClassVar[int] = 0
+    has_origins: ClassVar[bool] = False
+    notes: ClassVar[tuple[str, ...]] = ()
+
+    def assign(self, rows: Sequence[CutPicture], classes: IntArray, ask: Ask) -> Assigned:  # noqa: ARG002 - each by itself
+        """
+        Fill every picture.
+
+        Raises
+        ------
+        RefusedError
+            The fill cannot stand for one of them.
+        """
+        filled = [
+            self.fill.fill(
+                np.asarray(row.values, dtype=row.precision), row.labels, is_8bit=row.is_8bit
+            )
+            for row in rows
+        ]
+        return Assigned(filled, [None] * len(filled), np.zeros(len(filled), dtype=np.int64))
 
 
-def as_it_is(fill: F, reference: object) -> F:  # noqa: ARG001 - the protocol's
+def fill_each(fill: Fill, reference: object) -> FilledPictures:  # noqa: ARG001 - nothing is learned of it
     """Stand for ``Baseline.fit``: a fill needs no reference."""
-    return fill
-
-
-def fill_each(fill: Fill, rows: Sequence[CutPicture], classes: IntArray, ask: Ask) -> Assigned:  # noqa: ARG001 - the protocol's
-    """Stand for ``FittedBaseline.assign``: each picture is filled by itself."""
-    filled = [
-        fill.fill(np.asarray(row.values, dtype=row.precision), row.labels, is_8bit=row.is_8bit)
-        for row in rows
-    ]
-    return Assigned(filled, [None] * len(filled), np.zeros(len(filled), dtype=np.int64))
+    return FilledPictures(fill)
 
 
 def settings_count(fill: Named, files: object) -> dict[str, Any]:  # noqa: ARG001 - the protocol's
@@ -91,14 +109,8 @@ class MeanColour:
     label: ClassVar[str] = "own mean colour"
     sentence: ClassVar[str] = replaced_by(label)
     many: ClassVar[bool] = False
-    k: ClassVar[int] = 1
-    wanted: ClassVar[int] = NO_CLASS
-    most_asked: ClassVar[int] = 0
-    has_origins: ClassVar[bool] = False
-    notes: ClassVar[tuple[str, ...]] = ()
     numbers = settings_count
-    fit = as_it_is
-    assign = fill_each
+    fit = fill_each
 
     def fill(self, values: Pixels, labels: NDArray[Any], *, is_8bit: bool) -> Pixels:  # noqa: ARG002 - any range
         """Fill."""
@@ -129,14 +141,8 @@ class Grey:
     label: ClassVar[str] = "grey"
     sentence: ClassVar[str] = replaced_by(label)
     many: ClassVar[bool] = False
-    k: ClassVar[int] = 1
-    wanted: ClassVar[int] = NO_CLASS
-    most_asked: ClassVar[int] = 0
-    has_origins: ClassVar[bool] = False
-    notes: ClassVar[tuple[str, ...]] = ()
     numbers = settings_count
-    fit = as_it_is
-    assign = fill_each
+    fit = fill_each
 
     def fill(self, values: Pixels, labels: NDArray[Any], *, is_8bit: bool) -> Pixels:  # noqa: ARG002 - one colour
         """Fill."""
@@ -152,14 +158,8 @@ class Black:
     label: ClassVar[str] = "black"
     sentence: ClassVar[str] = replaced_by(label)
     many: ClassVar[bool] = False
-    k: ClassVar[int] = 1
-    wanted: ClassVar[int] = NO_CLASS
-    most_asked: ClassVar[int] = 0
-    has_origins: ClassVar[bool] = False
-    notes: ClassVar[tuple[str, ...]] = ()
     numbers = settings_count
-    fit = as_it_is
-    assign = fill_each
+    fit = fill_each
 
     def fill(self, values: Pixels, labels: NDArray[Any], *, is_8bit: bool) -> Pixels:  # noqa: ARG002 - one colour
         """Fill."""
@@ -174,14 +174,8 @@ class White:
     label: ClassVar[str] = "white"
     sentence: ClassVar[str] = replaced_by(label)
     many: ClassVar[bool] = False
-    k: ClassVar[int] = 1
-    wanted: ClassVar[int] = NO_CLASS
-    most_asked: ClassVar[int] = 0
-    has_origins: ClassVar[bool] = False
-    notes: ClassVar[tuple[str, ...]] = ()
     numbers = settings_count
-    fit = as_it_is
-    assign = fill_each
+    fit = fill_each
 
     def fill(self, values: Pixels, labels: NDArray[Any], *, is_8bit: bool) -> Pixels:  # noqa: ARG002 - one colour
         """Fill."""
@@ -197,14 +191,8 @@ class Colour:
 
     name: ClassVar[str] = "Colour"
     many: ClassVar[bool] = False
-    k: ClassVar[int] = 1
-    wanted: ClassVar[int] = NO_CLASS
-    most_asked: ClassVar[int] = 0
-    has_origins: ClassVar[bool] = False
-    notes: ClassVar[tuple[str, ...]] = ()
     numbers = settings_count
-    fit = as_it_is
-    assign = fill_each
+    fit = fill_each
 
     def __post_init__(self) -> None:
         self._number()
@@ -248,14 +236,8 @@ class Blur:
 
     name: ClassVar[str] = "Blur"
     many: ClassVar[bool] = False
-    k: ClassVar[int] = 1
-    wanted: ClassVar[int] = NO_CLASS
-    most_asked: ClassVar[int] = 0
-    has_origins: ClassVar[bool] = False
-    notes: ClassVar[tuple[str, ...]] = ()
     numbers = settings_count
-    fit = as_it_is
-    assign = fill_each
+    fit = fill_each
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
@@ -293,14 +275,8 @@ class Inpaint:
     label: ClassVar[str] = "inpainted from its surroundings"
     sentence: ClassVar[str] = replaced_by(label)
     many: ClassVar[bool] = False
-    k: ClassVar[int] = 1
-    wanted: ClassVar[int] = NO_CLASS
-    most_asked: ClassVar[int] = 0
-    has_origins: ClassVar[bool] = False
-    notes: ClassVar[tuple[str, ...]] = ()
     numbers = settings_count
-    fit = as_it_is
-    assign = fill_each
+    fit = fill_each
 
     def fill(self, values: Pixels, labels: NDArray[Any], *, is_8bit: bool) -> Pixels:  # noqa: ARG002 - any range
         """Fill."""

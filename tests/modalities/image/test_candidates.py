@@ -12,7 +12,7 @@ from picture_models import mean_colours
 from PIL import Image
 
 from xplain_cli.baselines.candidates import fit_nearest
-from xplain_cli.baselines.fills import MeanColour
+from xplain_cli.baselines.fills import FilledPictures, MeanColour
 from xplain_cli.baselines.pictures import NearestPicture
 from xplain_cli.datasets.pictures import find_pictures
 from xplain_cli.datasets.pixels import Reading
@@ -42,7 +42,7 @@ class Reds:
 
 def seek(folder, **limits):
     """Return the ids of the pictures of class red, and what the user is told of them."""
-    anywhere = PictureMasker(open_superpixels("grid", 6), MeanColour(), InputForm())
+    anywhere = PictureMasker(open_superpixels("grid", 6), FilledPictures(MeanColour()), InputForm())
     files, data = OtherPictures(Reading()), find_pictures([str(folder)])
     whole = PictureReference(files, data, anywhere, Reds(), 2, ("no", "red"))
     bounded = SimpleNamespace(

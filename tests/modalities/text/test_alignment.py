@@ -1,7 +1,7 @@
 """What differs between two texts, unit by unit."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from xplain_cli.modalities.text.alignment import align
@@ -9,7 +9,6 @@ from xplain_cli.modalities.text.segmentation import split_units
 
 
 @given(st.lists(st.sampled_from("abcdef")), st.lists(st.sampled_from("abcdef")), st.randoms())
-@settings(deadline=None)  # the first call compiles patterns
 def test_words_never_run_together(mine, theirs, random):
     text, other = " ".join(mine), ", ".join(theirs)
     spans = [split_units(one, "word", dictionary=False) for one in (text, other)]

@@ -3,7 +3,7 @@
 import pickle
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from languages import LANGUAGES
 
@@ -18,7 +18,6 @@ def test_without_a_dictionary_characters_stand_for_words_and_it_is_said():
 
 
 @given(texts, st.randoms(use_true_random=False))
-@settings(derandomize=True, deadline=None)
 def test_what_stands_between_units_stays_whatever_is_deleted(text, random):
     rows = TextMasker(merged=False).split([text])
     if rows.reasons:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from languages import LANGUAGES
 
@@ -51,7 +51,6 @@ def test_a_dictionary_finds_words_without_spaces(language):
 
 
 @given(texts, st.sampled_from(["word", "char", "sentence", r"regex=\S+"]), st.booleans())
-@settings(derandomize=True, deadline=None)
 def test_spans_are_in_order_and_rebuild_the_text(text, unit, merged):
     spans = split_units(text, unit, dictionary=False)
     assert all(0 <= low < high <= len(text) for low, high in spans)

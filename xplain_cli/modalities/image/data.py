@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xplain_cli.baselines import Baseline, label_of, open_baseline
 from xplain_cli.baselines.assignment import check_unasked
-from xplain_cli.baselines.fills import MeanColour
+from xplain_cli.baselines.fills import FilledPictures, MeanColour
 from xplain_cli.baselines.lessons import Examples, picture_examples
 from xplain_cli.datasets.pictures import Pictures, find_pictures
 from xplain_cli.datasets.pixels import Pixels
@@ -195,7 +195,9 @@ class PictureData:
         """The masker that reads and cuts pictures, whatever hides their superpixels."""
         shape = (self.takes.height, self.takes.width, self.takes.channels)
         form = self.preparation.form
-        return PictureMasker(self.cut, MeanColour(), form, shape, by_pixel=self._by_pixel)
+        return PictureMasker(
+            self.cut, FilledPictures(MeanColour()), form, shape, by_pixel=self._by_pixel
+        )
 
     def read(self, number: int) -> PictureRow:
         """
