@@ -274,7 +274,7 @@ def estimate(
     others += int(tried.other_inputs * -(-rows // chunk_rows))
 
     def inputs(pool: int, looks: float) -> int:
-        each = np.resize(tried.own_inputs, rows) * more * looks
+        each = np.resize(tried.own_inputs.astype(np.float64), rows) * (more * looks)
         own = _padded_in_chunks(each, chunk_rows, asked.batch_rows)
         return pool + others + own
 
