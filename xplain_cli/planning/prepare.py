@@ -199,7 +199,7 @@ def make_plan(request: Request, opened: Inputs, chosen: Choices) -> Plan:
     return Plan(numbers, selection, _rendering(request, chosen), request.sampling.budget)
 
 
-_CHUNKS_OF_EACH = 16  # units of work for each worker, in a job that has so many rows
+_CHUNKS_OF_EACH = 10  # units of work for each worker, in a job that has so many rows
 # What is done column by column costs as much for 500 rows as for 2,000: of 20,000 rows of 30
 # columns it was an eighth of a job. More weights than this in one chunk take memory and no time.
 _CHUNK_WEIGHTS = 1 << 16
