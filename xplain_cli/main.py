@@ -175,7 +175,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     Exit codes: 0 done, 1 a gate was not met, 2 usage, 3 a file refused, 4 too many failed rows,
     5 a bug, 130 Ctrl-C, 141 closed pipe, 143 SIGTERM.
     """
-    gc.set_threshold(_COLLECT_AFTER)
+    if argv is None:  # the process is ours: its garbage is
+        gc.set_threshold(_COLLECT_AFTER)
     code = _flushed(_guarded(sys.argv[1:] if argv is None else argv))
     gc.freeze()  # collecting what dies with the process would take a third of a second
     sys.exit(code)

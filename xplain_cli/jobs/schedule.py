@@ -62,8 +62,9 @@ def _inputs(request: Request) -> tuple[str, ...]:
 @cache
 def _keep_imports() -> None:
     """Look for garbage again from now on, but not in what stays, whose memory rooms share."""
-    gc.freeze()
-    gc.set_threshold(*_COLLECT_AFTER)
+    if gc.get_threshold()[0] > _COLLECT_AFTER[0]:  # `main` has put it off
+        gc.freeze()
+        gc.set_threshold(*_COLLECT_AFTER)
 
 
 def _import_parts(request: Request) -> None:
