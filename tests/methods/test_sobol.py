@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
+from xplain_cli.methods import sobol
 from xplain_cli.methods.sobol import sobol_points
 
 
@@ -25,3 +26,13 @@ def test_points_of_one_stream_follow_each_other_as_those_of_scipy():
 def test_more_dimensions_than_there_are_numbers_for_are_refused():
     with pytest.raises(ValueError, match="21202 dimensions: there are numbers for 21201"):
         sobol_points(21202, 2, np.random.default_rng(0))
+
+
+def test_without_scipys_file_the_numbers_are_read_off_its_points(monkeypatch):
+    wanted = sobol_points(70, 500, np.random.default_rng(1))
+    sobol._direction_numbers.cache_clear()
+    monkeypatch.setattr(sobol, "_polynomials", lambda _: np.load("elsewhere.npz"))
+    assert (sobol_points(70, 500, np.random.default_rng(1)) == wanted).all()
+    with pytest.raises(ValueError, match="21202 dimensions"):
+        sobol_points(21202, 2, np.random.default_rng(0))
+    sobol._direction_numbers.cache_clear()
