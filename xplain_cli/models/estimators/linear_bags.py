@@ -228,6 +228,9 @@ def linear_bag(counts: Any, analyse: Any, steps: Sequence[Any]) -> LinearBag | N
     if not (doubles and isinstance(slopes, np.ndarray) and slopes.dtype == np.float64):
         return None
     table = np.atleast_2d(slopes)
+    # a class that a word rules out (log 0) has a score of -inf, and 0 times that is no number
+    if not (np.isfinite(table).all() and np.isfinite(level).all()):
+        return None
     head = _on_scores(head, names, len(table))
     level = np.broadcast_to(np.asarray(level, dtype=np.float64), (len(table),))
     return LinearBag(vocabulary, analyse, norm, table, level, head)
