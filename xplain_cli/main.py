@@ -20,6 +20,10 @@ CLOSED_PIPE = 141
 BUG = 5
 REFUSED = 3
 
+# Imports make some hundred thousand objects that stay: looking for garbage among them after every
+# 700 takes a tenth of a short job. `jobs.schedule` puts Python's own number back for the work.
+_COLLECT_AFTER = 100_000
+
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
     # `timeout` and others signal the process and then its group: the second must not cut the
@@ -73,11 +77,11 @@ def _tell(
 def _run(argv: Sequence[str]) -> int:
     """Run the command line; return its exit code."""
     os.environ.setdefault("TYPER_USE_RICH", "0")  # it takes a CI for a terminal, and A:vs:B for art
-    from xplain_cli.commands import app
+    from xplain_cli.commands import app_for
 
     warnings.showwarning = _tell
     try:
-        app(args=list(argv), prog_name="xplain")
+        app_for(argv)(args=list(argv), prog_name="xplain")
     except Terminated:
         raise
     except SystemExit as ending:
@@ -171,6 +175,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     Exit codes: 0 done, 1 a gate was not met, 2 usage, 3 a file refused, 4 too many failed rows,
     5 a bug, 130 Ctrl-C, 141 closed pipe, 143 SIGTERM.
     """
+    if argv is None:  # the process is ours: its garbage is
+        gc.set_threshold(_COLLECT_AFTER)
     code = _flushed(_guarded(sys.argv[1:] if argv is None else argv))
     gc.freeze()  # collecting what dies with the process would take a third of a second
     sys.exit(code)

@@ -77,8 +77,11 @@ def all_dealt_fit(n: int, copies: int, budget: tuple[int, int]) -> bool:
     Say whether all masks of n features are asked on each of many baselines.
 
     Where these inputs fit the budget; and, as an answer without error is worth more, where the
-    masks of 12 features or fewer fit it and are 131,072 inputs or less.
+    masks of 12 features or fewer fit it and are 131,072 inputs or less. A lone feature has no
+    coalition between none and all, which are asked anyhow.
     """
+    if n == 1:
+        return True
     inputs, held = copies << min(n, _MOST_ENUMERATED), budget[0] * budget[1]
     few = n <= _EXACT_FEATURES and inputs <= _EXACT_INPUTS
     return all_masks_fit(n, budget) and (few or inputs <= held)

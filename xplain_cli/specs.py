@@ -19,23 +19,23 @@ _YES = {"yes": True, "true": True, "1": True, "on": True}
 _NO = {"no": False, "false": False, "0": False, "off": False}
 
 
-class Shelf(MutableMapping[str, type[T]]):
+class Shelf(MutableMapping[str, T]):
     """
-    Classes by the names that users type, each imported when it is first asked for.
+    Classes or functions by their names, each imported when it is first asked for.
 
     Parameters
     ----------
     package
         Where their modules lie.
     places
-        Of each name ``MODULE:CLASS``.
+        Of each name ``MODULE:CLASS`` or ``MODULE:FUNCTION``.
     """
 
     def __init__(self, package: str, places: Mapping[str, str]) -> None:
         self._package = package
-        self._kinds: dict[str, str | type[T]] = dict(places)
+        self._kinds: dict[str, str | T] = dict(places)
 
-    def __getitem__(self, name: str) -> type[T]:
+    def __getitem__(self, name: str) -> T:
         kind = self._kinds[name]
         if isinstance(kind, str):
             module, _, own = kind.partition(":")
@@ -43,7 +43,7 @@ class Shelf(MutableMapping[str, type[T]]):
             self._kinds[name] = kind
         return kind
 
-    def __setitem__(self, name: str, kind: type[T]) -> None:
+    def __setitem__(self, name: str, kind: T) -> None:
         self._kinds[name] = kind
 
     def __delitem__(self, name: str) -> None:

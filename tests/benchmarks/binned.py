@@ -116,6 +116,7 @@ def interaction(folder):
     return stored(folder, "interaction", model, table)
 
 
+# where few columns would have more draws by default, both checkouts have as many
 CASES = {
     "forest": (forest, {}),
     "forest 8x256": (forest, {"samples": 256}),
@@ -123,10 +124,10 @@ CASES = {
     "forest 1x1024": (forest, {"repeats": 1}),
     "forest width 1": (forest, {"method": "lime:kernel_width=1"}),
     "mlp": (mlp, {}),
-    "boosting": (boosting, {}),
+    "boosting": (boosting, {"samples": 1024}),
     "boosting 8x128": (boosting, {"samples": 128}),
-    "interaction": (interaction, {}),
-    "mixed": (mixed, {}),
+    "interaction": (interaction, {"samples": 1024}),
+    "mixed": (mixed, {"samples": 1024}),
     "wide": (wide, {"samples": 2048}),
 }
 

@@ -41,10 +41,19 @@ def make_data(path, rows):
 
 
 def family(pid):
-    """Return a process and the worker processes under it."""
-    listed = ["ps", "-o", "pid=", "--ppid", str(pid)]
-    found = subprocess.run(listed, capture_output=True, text=True, check=False).stdout.split()
-    return [pid, *map(int, found)]
+    """Return a process and all processes under it: rooms are children of a child."""
+    found = [pid]
+    for one in found:
+        with contextlib.suppress(OSError):
+            listed = Path(f"/proc/{one}/task/{one}/children").read_text().split()
+            found.extend(map(int, listed))
+    return found
+
+
+def processor_seconds(pid):
+    """Return the seconds of a processor that a process has taken so far."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def megabytes(pid):
@@ -55,7 +64,7 @@ def megabytes(pid):
 
 
 def measure(folder, rows, options, jobs):
-    """Run once; return seconds, the peak megabytes of the parent and of its largest worker."""
+    """Run once; return what it took, of the clock, of processors and of memory."""
     data = folder / f"{rows}.csv"
     if not data.exists():
         make_data(data, rows)
@@ -63,11 +72,11 @@ def measure(folder, rows, options, jobs):
     spread = ["-j", str(jobs), "--backend", "loky" if jobs > 1 else "serial"]
     quiet = ["-q", "-o", "out", "--force"]
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    began = time.monotonic()
+    began, before = time.monotonic(), os.times()
     process = subprocess.Popen(
         [*command, *options, *spread, *quiet], cwd=folder, env=env, stdout=subprocess.DEVNULL
     )
-    parent = worker = 0.0
+    parent = worker = parent_took = 0.0
     while process.poll() is None:
         time.sleep(0.25)
         for pid in family(process.pid):
@@ -75,13 +84,25 @@ def measure(folder, rows, options, jobs):
                 found = megabytes(pid)
                 parent = max(parent, found if pid == process.pid else 0.0)
                 worker = max(worker, found if pid != process.pid else 0.0)
-    seconds = time.monotonic() - began
+                if pid == process.pid:
+                    parent_took = max(parent_took, processor_seconds(pid))
+    seconds, after = time.monotonic() - began, os.times()
+    took = after.children_user + after.children_system
+    took -= before.children_user + before.children_system
     if process.returncode != 0:
         raise SystemExit(f"exit {process.returncode}")
     results = json.loads((folder / "out" / "run_results.json").read_text())
     size = sum(path.stat().st_size for path in (folder / "out").glob("*.*")) / 1e6
     shutil.rmtree(folder / "out")
-    return seconds, parent, worker, results["seconds"], size
+    work = {name: round(some, 1) for name, some in results["work_seconds"].items()}
+    print(
+        f"{rows:>9,} rows {' '.join(options) or '(all weights, csv)'}: {seconds:.0f} s;"
+        f" of processors {took:.1f} s, {rows / took:.0f} rows a second of one"
+        f" (the parent {parent_took:.1f} s); peak MB parent {parent:.0f}, worker {worker:.0f};"
+        f" output {size:.0f} MB; by the clock {results['seconds']}, of workers {work}",
+        flush=True,
+    )
+    return took
 
 
 def main():
@@ -94,14 +115,9 @@ def main():
     folder.mkdir(exist_ok=True)
     if not (folder / "model.pkl").exists():
         make_model(folder)
-    for rows in asked.rows:
-        seconds, parent, worker, phases, size = measure(folder, rows, options, asked.jobs)
-        print(
-            f"{rows:>9,} rows {' '.join(options) or '(all weights, csv)'}: {seconds:.0f} s,"
-            f" {rows / seconds / asked.jobs:.0f} rows/s a core; peak MB parent {parent:.0f},"
-            f" worker {worker:.0f}; output {size:.0f} MB; {phases}",
-            flush=True,
-        )
+    took = {rows: measure(folder, rows, options, asked.jobs) for rows in asked.rows}
+    least, most = min(took), max(took)
+    print(f"{most / least:g} times the rows: {took[most] / took[least]:.2f} times the time")
     if asked.folder is None:
         shutil.rmtree(folder)
 

@@ -4,7 +4,8 @@ python tests/benchmarks/picture_speed.py [--pictures 20] [--milliseconds 3 10]
 
 A random network at 224 pixels is made so wide that one picture takes about the asked-for time.
 Times are processor time (user and system) of whole processes with one thread, so that other work
-on the machine does not count; wall time is printed beside it.
+on the machine does not count; wall time is printed beside it. The model alone is timed before and
+after each run, in batches as large as the tool's.
 """
 
 import argparse
@@ -122,31 +123,6 @@ def processor_seconds(command, **more):
     return used - before.children_user - before.children_system, time.perf_counter() - began
 
 
-def inside(counts, arguments):
-    """Run the tool in this process and write how long it was in the model, and altogether."""
-    from xplain_cli.main import main
-    from xplain_cli.models.onnx.model import Runner
-
-    spent, rows, run = [], [], Runner.run
-
-    def timed(self, names, feed):
-        began = time.process_time()
-        answers = run(self, names, feed)
-        spent.append(time.process_time() - began)
-        rows.append(len(next(iter(feed.values()))))
-        return answers
-
-    Runner.run = timed
-    try:
-        main(arguments)
-    except SystemExit as ending:
-        if ending.code:
-            raise
-    whole = time.process_time()
-    facts = {"model": sum(spent), "inputs": sum(rows), "whole": whole}
-    Path(counts).write_text(json.dumps(facts))
-
-
 def lime_once(model, pictures, labels):
     """Explain pictures by lime at CALLS calls each; with *labels* on those superpixels."""
     from lime.lime_image import LimeImageExplainer
@@ -162,7 +138,7 @@ def lime_once(model, pictures, labels):
         picture = np.asarray(Image.open(path))
         cut = None
         if labels is not None:
-            own = np.asarray(Image.open(labels / f"{path.name}.png")).astype(int)
+            own = np.asarray(Image.open(labels / f"{path.stem}.png")).astype(int)
             cut = lambda _, own=own: own  # noqa: E731
         LimeImageExplainer(random_state=0).explain_instance(
             picture,
@@ -180,9 +156,6 @@ def main():
     parser.add_argument("--lime-pictures", type=int, default=5)
     parser.add_argument("--milliseconds", type=float, nargs="*", default=[3.0, 10.0])
     parser.add_argument("--lime-only", nargs=3, help=argparse.SUPPRESS)
-    if sys.argv[1:2] == ["--inside"]:
-        inside(sys.argv[2], sys.argv[3:])
-        return
     arguments = parser.parse_args()
     if arguments.lime_only:
         model, folder, labels = arguments.lime_only
@@ -199,19 +172,19 @@ def main():
 def compare(folder, model, arguments):
     """Print one network's line."""
     count, few = arguments.pictures, arguments.lime_pictures
-    counts = folder / "counts.json"
-    command = [sys.executable, __file__, "--inside", counts, "image", model, folder / "pictures"]
+    command = [sys.executable, "-m", "xplain_cli", "image", model, folder / "pictures"]
     command += ["--rescale", "1/255", "--mean", ",".join(map(str, MEAN))]
     command += ["--std", ",".join(map(str, STD)), "-j", "1", "--force", "-o", folder / "run"]
+    before = pure_seconds(model, 5)
     ours, wall = processor_seconds(command)
-    facts = json.loads(counts.read_text())
+    calls = json.loads((folder / "run" / "run_results.json").read_text())["model_inputs_rows"]
+    each = (before + pure_seconds(model, 5)) / 2
     alone = [sys.executable, __file__, "--lime-pictures", str(few), "--lime-only", model]
     same, _ = processor_seconds([*alone, folder / "pictures", folder / "run" / "segments"])
     own, _ = processor_seconds([*alone, folder / "pictures", "-"])
-    each = facts["model"] / facts["inputs"]
     print(
         f"model {1e3 * each:.1f} ms a picture; ours {ours / count:.2f} s a picture,"
-        f" {ours / (each * CALLS * count):.3f} of the model alone (wall {wall:.0f} s);"
+        f" {ours / (each * calls):.3f} of the model alone (wall {wall:.0f} s);"
         f" lime over ours: {same / few / (ours / count):.2f} with the same superpixels,"
         f" {own / few / (ours / count):.2f} with its quickshift",
         flush=True,

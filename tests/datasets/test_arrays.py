@@ -177,3 +177,19 @@ def test_an_array_is_explained_as_its_table_is(run, tmp_path):
         weights.append([w["weight"] for w in rows_of(tmp_path / "out" / "weights.csv")])
     assert weights[0] == weights[1]
     assert len(weights[0]) == 120
+
+
+def test_an_archive_of_very_many_arrays_is_refused_by_its_list_of_them(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr("xplain_cli.datasets.arrays._MOST_MEMBERS", 3)
+    shape = arrays._shape
+    monkeypatch.setattr(arrays, "_shape", lambda handle: opened.append(handle) or shape(handle))
+    many = {f"a{i}": np.ones((2, 2)) for i in range(5)}
+    np.savez(tmp_path / "d.npz", **many)
+    with pytest.raises(RefusedError, match=r"holds 5 arrays; which one .*d.npz:NAME"):
+        open_table([str(tmp_path / "d.npz")], ReadOptions())
+    assert opened == []
+    assert open_table([f"{tmp_path / 'd.npz'}:a3"], ReadOptions()).columns == ("0", "1")
+    np.savez(tmp_path / "d.npz", **many, X=np.ones((2, 3)))
+    assert open_table([str(tmp_path / "d.npz")], ReadOptions()).columns == ("0", "1", "2")
+    assert len(opened) == 2

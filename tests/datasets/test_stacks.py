@@ -1,7 +1,9 @@
 """Pictures in one array."""
 
 import io
+import tempfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,3 +75,16 @@ def test_an_archive_that_unpacks_to_too_much_is_refused_by_its_header(tmp_path):
         archive.writestr("images.npy", head.getvalue())
     with pytest.raises(RefusedError, match="unpacks to 250,000,000,000 bytes"):
         find_pictures([str(path)])
+
+
+def test_what_stands_behind_an_array_is_not_unpacked(tmp_path, monkeypatch):
+    held = io.BytesIO()
+    np.save(held, np.zeros((2, 4, 5), dtype=np.uint8))
+    with zipfile.ZipFile(tmp_path / "s.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("images.npy", held.getvalue() + bytes(50_000_000))
+    spools = []
+    make = tempfile.mkstemp
+    monkeypatch.setattr(tempfile, "mkstemp", lambda **k: spools.append(make(**k)) or spools[-1])
+    found = find_pictures([str(tmp_path / "s.npz")])
+    assert len(found) == 2
+    assert Path(spools[0][1]).stat().st_size < 100_000

@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+import pandas as pd
 from running import bytes_of
 
 
@@ -10,4 +12,17 @@ def test_a_short_job_is_cut_into_smaller_units_of_work(run, cancer, tmp_path):
     for out, options in {"out": (), "asked": ("--chunk-rows", "32")}.items():
         assert run(*command, *options, "-o", out).code == 0
     assert json.loads((tmp_path / "out" / "run.json").read_text())["chunk_rows"] == 4
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "asked")
+
+
+def test_a_long_job_on_a_shared_pool_has_larger_ones(run, tmp_path):
+    stream = np.random.default_rng(0)
+    rows = pd.DataFrame(stream.normal(size=(12_000, 2)).round(3), columns=["a", "b"])
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "sums.py").write_text("def add(rows):\n    return rows['a'] + rows['b'] ** 2\n")
+    options = ("--python-path", ".", "-n", "64", "-r", "2", "--backend", "serial", "-j", "1")
+    for out, chunks in {"out": (), "asked": ("--chunk-rows", "512")}.items():
+        done = run("tabular", "sums:add", "rows.csv", *options, *chunks, "-o", out)
+        assert done.code == 0, done.err
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["chunk_rows"] == 1200
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "asked")

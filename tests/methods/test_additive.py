@@ -56,6 +56,34 @@ def test_what_changes_inside_bins_is_found_by_parts(rng):
     assert left[1] < 0.2 * left[0]
 
 
+@pytest.mark.parametrize("levels", [(4,) * 6, (4,) * 300, (9, 2, 2, 700)], ids=["6", "300", "rare"])
+def test_what_is_linear_in_the_outputs_stays_so(levels, rng):
+    codes = np.stack([rng.integers(0, count, 1024) for count in levels]).astype(np.int32)
+    sides = np.column_stack([(codes[:3] > 0).sum(axis=0), np.sin(codes[1] * codes[-1])])
+    each = fit_additive(codes, levels, sides, 8)
+    both = fit_additive(codes, levels, sides[:, :1] - sides[:, 1:], 8)
+    left = each.residuals[0] - each.residuals[1]
+    assert both.residuals[0] == pytest.approx(left, abs=1e-5)
+
+
+def test_steps_find_what_solving_finds(rng):
+    levels, total = (4,) * 20, 4096
+    codes = drawn(rng, levels, total)
+    outputs = np.cumsum(codes[:5] ** 1.5, axis=0).sum(axis=0)[:, None] + rng.normal(size=(total, 1))
+    columns = np.concatenate([codes == level for level in range(4)]).T.astype(float)
+    left = np.empty(total)
+    for at in np.split(np.arange(total), 8):
+        train = np.delete(np.arange(total), at)
+        means, level = columns[train].mean(axis=0), outputs[train, 0].mean()
+        centred = columns[train] - means
+        gram = centred.T @ centred + 20 * np.eye(80)
+        slopes = np.linalg.solve(gram, centred.T @ (outputs[train, 0] - level))
+        left[at] = outputs[at, 0] - level - (columns[at] - means) @ slopes
+    got = fit_additive(codes, levels, outputs, 8).residuals[0]
+    assert (got - left).std() < 0.01 * outputs.std()
+    assert got.var() < 1.01 * left.var()
+
+
 def test_outputs_that_bins_do_not_explain_stay_as_they_are():
     rng = np.random.default_rng(0)
     levels = (4,) * 300

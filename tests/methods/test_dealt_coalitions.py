@@ -87,19 +87,46 @@ def test_weights_are_unbiased_and_know_their_error(repeats, rng):
     assert 0.8 < ratio < (1.25 if repeats > 1 else 1.5)  # a sandwich knows no balance
 
 
-def test_controls_have_no_mean_and_few_pairs_have_none():
+def test_controls_have_no_mean_and_few_pairs_have_few():
     numbers = np.array([[1.0, np.nan, 5.0], [1e300, 2.0, 5.0], [-1e308, 2.5, 5.0], [7.0, 3.0, 5.0]])
-    made, owners = measure_controls(numbers, np.array([0, 0, 1]), 6)
-    assert made.shape == (4, 4)
-    assert owners.tolist() == [0, 0, 0, 0]
-    assert made.mean(axis=0) == pytest.approx(np.zeros(4), abs=1e-12)
-    assert measure_controls(numbers, np.array([0, 0, 1]), 5)[0].shape == (4, 2)
-    assert measure_controls(numbers, np.array([0, 0, 1]), 2)[0].shape == (4, 0)
+    owners = np.array([0, 0, 1])
+    made = measure_controls(numbers, owners, 2, 100)
+    assert made.cells.shape == (4, 4)
+    assert made.owners.tolist() == [0, 0, 0, 0]
+    assert (made.tilting.shape, made.mixing.shape, made.bent) == ((4, 2), (4, 2), True)
+    for part in (made.cells, made.tilting, made.mixing):
+        assert part.mean(axis=0) == pytest.approx(np.zeros(part.shape[1]), abs=1e-12)
+    shapes = []
+    for most in (15, 13, 11, 9, 6, 4, 2):
+        made = measure_controls(numbers, owners, 2, most)
+        shapes.append((made.cells.shape[1], made.tilting.shape[1], made.mixing.shape[1], made.bent))
+    assert shapes == [
+        (4, 2, 1, True),
+        (4, 2, 1, False),
+        (4, 2, 0, False),
+        (4, 0, 1, False),
+        (4, 0, 0, False),
+        (2, 0, 0, False),
+        (0, 0, 1, False),
+    ]
+
+
+@pytest.mark.parametrize("n", [2, 3, 8, 31])
+def test_no_control_leans_on_a_feature(n, rng):
+    """Over all sizes and baselines the kernel sees nothing of a control in a feature."""
+    k = 5
+    numbers, owners = rng.normal(size=(k, n)), np.arange(n)
+    made = deal(numbers, owners, n, (4096, 8), 0)
+    features, controls = np.split(made._columns, [n], axis=1)
+    size = np.sqrt((made.importance[:, None] * made._columns**2).sum(axis=0))
+    lean = (features.T * made.importance) @ controls / np.outer(size[:n], np.maximum(size[n:], 1))
+    assert np.abs(lean).max() < 6 / np.sqrt(len(made.halves))
 
 
 @pytest.mark.parametrize(
     ("n", "copies", "samples", "fits"),
     [
+        (1, 100_000, 256, True),
         (11, 50, 256, True),  # 102,400 inputs
         (12, 50, 256, False),
         (12, 32, 256, True),

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from xplain_cli.models import Capabilities
-from xplain_cli.models.batches import predict_fixed, predict_stream, takes_many
+from xplain_cli.models.batches import gaps, predict_fixed, predict_stream, takes_many
 from xplain_cli.models.estimators.boosters import CategoryColumns
 from xplain_cli.models.estimators.model import EstimatorModel
 
@@ -80,3 +80,9 @@ def test_forests_give_the_same_bytes_however_many_rows_they_are_handed(model):
 
 def test_a_matrix_product_is_asked_in_batches_of_one_size():
     assert not takes_many(bound(LogisticRegression()))
+
+
+def test_the_columns_without_a_value_are_named():
+    table = pd.DataFrame({"a": [1.0, np.nan], 7: ["x", None], "b": [True, False]})
+    assert [gaps(table, row) for row in (0, 1)] == [(), ("a", "7")]
+    assert gaps(np.array([[np.nan]]), 0) == gaps(["text"], 0) == ()

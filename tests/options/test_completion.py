@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from xplain_cli import baselines, methods, scales
-from xplain_cli.commands import app
+from xplain_cli.commands import COMMANDS, make_app
 from xplain_cli.modalities.image.segmenters import SEGMENTERS
 from xplain_cli.modalities.text.segmentation import UNITS
 from xplain_cli.options import completion
@@ -19,7 +19,12 @@ def offered(*words):
         "COMP_WORDS": " ".join(("xplain", *words)),
         "COMP_CWORD": str(len(words)),
     }
-    return CliRunner().invoke(app, [], prog_name="xplain", env=env).output.strip().splitlines()
+    return (
+        CliRunner()
+        .invoke(make_app(COMMANDS), [], prog_name="xplain", env=env)
+        .output.strip()
+        .splitlines()
+    )
 
 
 def test_the_names_are_those_of_the_shelves():

@@ -148,12 +148,12 @@ LOOK = """
 import json
 from pathlib import Path
 from typer.testing import CliRunner
-from xplain_cli.commands import COMMANDS, app
+from xplain_cli.commands import COMMANDS, make_app
 from xplain_cli.options.project import resolve
 from xplain_cli.options.request import to_request, stored_form
 
 def run(*words, **env):
-    return CliRunner().invoke(app, words, env=env)
+    return CliRunner().invoke(make_app(COMMANDS), words, env=env)
 
 def asked(environ):
     given = {"words": ("m", "d")}

@@ -7,13 +7,17 @@ import pytest
 from terminals import on_terminal, plain
 from typer.testing import CliRunner
 
-from xplain_cli.commands import COMMANDS, app
+from xplain_cli.commands import COMMANDS, make_app
 from xplain_cli.options.project import resolve
 
 
 def page(*words, **env):
     typed = " ".join(words).split()  # of two words where it stands in a group
-    return CliRunner().invoke(app, [*typed, "--help"], env={"COLUMNS": "100", **env}).output
+    return (
+        CliRunner()
+        .invoke(make_app(COMMANDS), [*typed, "--help"], env={"COLUMNS": "100", **env})
+        .output
+    )
 
 
 def examples(command):

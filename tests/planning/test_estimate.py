@@ -1,5 +1,9 @@
 """What a job would cost."""
 
+import json
+import re
+
+import pytest
 from picture_models import mean_colours
 from PIL import Image
 
@@ -31,3 +35,51 @@ def test_a_dry_run_of_pictures_of_several_sizes_is_a_plan(run, tmp_path):
     done = run("image", model, "mixed", "--dry-run", "--segments", "4", "-n", "32", "-r", "1")
     assert done.code == 0, done.err
     assert "rows            3" in done.out
+
+
+def said_and_asked(run, tmp_path, *words):
+    """Return the model inputs that a dry run says, and those that the run takes."""
+    said = run(*words, "--dry-run")
+    assert said.code == 0, said.err
+    found = re.search(r"^model inputs +([\d,]+)(?:\n  at most +([\d,]+))?$", said.out, re.MULTILINE)
+    done = run(*words, "--backend", "serial")
+    assert done.code == 0, done.err
+    took = json.loads((tmp_path / "xplain-out" / "run_results.json").read_text())
+    inputs = took["model_inputs_pool"] + took["model_inputs_rows"]
+    first, most = (int(one.replace(",", "")) if one else 0 for one in found.groups())
+    return first, most, inputs
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("lime", ("-n", "64")),
+        ("lime:space=baseline", ("-n", "64", "-r", "2")),
+        ("occlusion", ()),
+        ("occlusion", ("-b", "sample:k=20")),
+        ("kernel-shap", ("-n", "128", "-r", "2")),
+        ("kernel-shap", ("-b", "sample:k=20", "-n", "2048", "-r", "1")),
+        ("permutation", ("-b", "nearest", "-r", "2")),
+        ("kernel-shap", ("-b", "revert", "-n", "128", "-r", "2")),
+    ],
+    ids=["draws", "masks", "few", "few on many", "coalitions", "dealt", "nearest", "revert"],
+)
+@pytest.mark.parametrize("chunks", [(), ("--chunk-rows", "5")], ids=["", "chunks"])
+def test_a_dry_run_says_what_is_asked_batches_filled_up(
+    run, cancer, tmp_path, method, options, chunks
+):
+    words = ("tabular", cancer.model, cancer.data, "-m", method, "--rows", "0:12", *options)
+    said, most, asked = said_and_asked(run, tmp_path, *words, *chunks)
+    assert (said, most) == (pytest.approx(asked, rel=0.15 if "revert" in options else 1e-9), 0)
+
+
+def test_a_dry_run_foretells_what_a_goal_takes_and_says_the_most(run, cancer, tmp_path):
+    words = ("tabular", cancer.model, cancer.data, "-m", "kernel-shap", "-b", "sample:k=20")
+    said, most, asked = said_and_asked(run, tmp_path, *words, "--rows", "0:16")
+    assert 0.6 * asked < said < 1.6 * asked < most
+
+
+def test_a_dry_run_says_the_most_that_a_goal_takes_of_a_pool(run, cancer, tmp_path):
+    words = ("tabular", cancer.model, cancer.data, "--rows", "0:8", "--max-rel-se", "0.001")
+    said, most, asked = said_and_asked(run, tmp_path, *words, "-n", "64", "--max-samples", "2048")
+    assert said < asked == most

@@ -70,6 +70,15 @@ def sums(folder):
     return weights.groupby("row_id")["weight"].sum().to_numpy()
 
 
+def test_a_row_without_a_value_fails_with_its_column(run, mixed):
+    explain(run, "--background", "train.csv", "--max-failed", "2")
+    said = pd.read_csv(mixed / "out" / "stability.csv").set_index("row_id")
+    assert said.loc[4, "error"] == (
+        "the model's output is NaN: the row has no value in 'age', and nothing in the model fills"
+        " it; fill it in DATA, or store the model with its imputer"
+    )
+
+
 def test_a_mixed_table_adds_up_over_its_own_columns(run, mixed):
     explain(run, "--background", "train.csv", "--max-failed", "2")
     said = pd.read_csv(mixed / "out" / "stability.csv")

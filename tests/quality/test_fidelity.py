@@ -85,8 +85,10 @@ def test_outputs_that_do_not_exclude_each_other_decide_nothing():
 def test_no_row_that_is_decided_otherwise_is_called_good_or_fair(run, cancer, tmp_path, method):
     words = ("tabular", cancer.model, cancer.data, "--drop-columns", "id", "--rows", "0:60")
     budget = () if method == "occlusion" else ("-n", "256", "-r", "2")
-    assert run(*words, *budget, "-m", method, "-o", "out").code == 0
+    done = run(*words, *budget, "-m", method, "-o", "out")
+    assert done.code == 0
     lines = pd.read_csv(tmp_path / "out" / "stability.csv")
+    assert ("weights of -m kernel-shap add up" in done.err) == (lines["same_decision"] == 0).any()
     weights = pd.read_csv(tmp_path / "out" / "weights.csv")
     total = lines["base_value"] + weights.groupby("row_id")["weight"].sum().to_numpy()
     same = ((lines["prediction"] > 0.5) == (total > 0.5)).astype(float)

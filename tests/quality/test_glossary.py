@@ -11,7 +11,7 @@ from running import SMALL
 from typer.testing import CliRunner
 
 from xplain_cli.baselines import BASELINES
-from xplain_cli.commands import app
+from xplain_cli.commands import COMMANDS, make_app
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import STABILITY_COLUMNS, WEIGHT_COLUMNS
 from xplain_cli.jobs.evaluate import MEASURES
@@ -150,8 +150,8 @@ def test_a_term_is_found_however_it_is_spelled(typed):
 
 def test_explain_prints_a_term_or_all_of_them(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    told = CliRunner().invoke(app, ["explain", "exit", "code", "4"])
+    told = CliRunner().invoke(make_app(COMMANDS), ["explain", "exit", "code", "4"])
     assert told.output == f"exit code 4: {terms()['exit code 4']}\n"
-    assert CliRunner().invoke(app, ["explain"]).output == as_markdown()
-    refused = CliRunner().invoke(app, ["explain", "fidelty"])
+    assert CliRunner().invoke(make_app(COMMANDS), ["explain"]).output == as_markdown()
+    refused = CliRunner().invoke(make_app(COMMANDS), ["explain", "fidelty"])
     assert "did you mean 'fidelity'" in str(refused.exception)

@@ -45,7 +45,7 @@ _PLACES = {
         "white": "fills:White",
     },
 }
-BASELINES: dict[str, Shelf[Baseline]] = {
+BASELINES: dict[str, Shelf[type[Baseline]]] = {
     modality: Shelf(__name__, kinds) for modality, kinds in _PLACES.items()
 }
 

@@ -1,7 +1,7 @@
 """The commands that a user types: file = command = function, in one table."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -79,8 +79,8 @@ def xplain(
     """
 
 
-def make_app(commands: Mapping[str, Command]) -> typer.Typer:
-    """Return the command line of some commands by name."""
+def make_app(commands: Mapping[str, Command], only: Container[str] | None = None) -> typer.Typer:
+    """Return the command line of some commands by name; *only*: what of it will be typed."""
     app = typer.Typer(
         cls=HelpfulGroup,
         no_args_is_help=True,
@@ -114,8 +114,17 @@ def make_app(commands: Mapping[str, Command]) -> typer.Typer:
     for name, group in groups.items():
         app.add_typer(group, name=name, help=GROUPS.get(name))
     for name, command in commands.items():
-        add(name, command)
+        if only is None or name in only:
+            add(name, command)
     return app
 
 
-app = make_app(COMMANDS)
+def app_for(argv: Sequence[str]) -> typer.Typer:
+    """
+    Return the command line that can read some words.
+
+    Where the first word is a command, it has this one alone: Typer looks at all options of all
+    commands that it is given, which takes longer than many a command does.
+    """
+    named = argv[0] if argv else ""
+    return make_app(COMMANDS, only={named} if named in COMMANDS else None)

@@ -29,6 +29,7 @@ _MOST_COLUMNS = 100_000
 _HEADER_BYTES = 1 << 18  # that of an array with some thousand fields
 
 _NAMES = ("X", "data")
+_MOST_MEMBERS = 1000
 _MAGIC = b"\x93NUMPY"
 _FORMS = {"b": "bool", "i": "integer", "u": "integer", "f": "number", "U": "text", "M": "date"}
 _BROKEN = (
@@ -193,22 +194,37 @@ def _shape(header: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
 _Member = tuple[zipfile.ZipInfo, tuple[int, ...]]
 
 
+def _members(file: DataFile, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the arrays that may be meant by their names, before any of them is opened."""
+    infos = {
+        PurePosixPath(info.filename).with_suffix("").as_posix(): info
+        for info in archive.infolist()
+        if not info.is_dir()
+    }
+    if file.member and file.member not in infos:
+        listed = ", ".join(list(infos)[:12]) + (", ..." if len(infos) > 12 else "")
+        raise RefusedError(
+            f"{file.name}: holds {listed or 'no array'}, and no {file.member!r}"
+            f"{nearest(file.member, list(infos)[:_MOST_MEMBERS])}"
+        )
+    if file.member:
+        return {file.member: infos[file.member]}
+    if len(infos) > _MOST_MEMBERS and not any(name in infos for name in _NAMES):
+        raise RefusedError(
+            f"{file.name}: holds {len(infos)} arrays; which one is the table? say it with"
+            f" {file.name}:NAME, or save it as X (rows, columns)"
+        )
+    many = len(infos) > _MOST_MEMBERS
+    return {name: info for name, info in infos.items() if not many or name in _NAMES}
+
+
 def _choose(file: DataFile, archive: zipfile.ZipFile) -> _Member:
     """Return the member that the user names, or the table: the only one, or the one named so."""
     shapes: dict[str, tuple[zipfile.ZipInfo, tuple[int, ...], bool]] = {}
-    for info in archive.infolist():
-        if info.is_dir():
-            continue
+    for name, info in _members(file, archive).items():
         with archive.open(info) as handle:
             shape, dtype = _shape(handle)
-        name = PurePosixPath(info.filename).with_suffix("").as_posix()
         shapes[name] = (info, shape, _is_table(dtype, shape))
-    if file.member and file.member not in shapes:
-        listed = ", ".join(list(shapes)[:12])
-        raise RefusedError(
-            f"{file.name}: holds {listed or 'no array'}, and no {file.member!r}"
-            f"{nearest(file.member, shapes)}"
-        )
     if file.member:
         return shapes[file.member][:2]
     tables = [name for name, (_, _, fits) in shapes.items() if fits]

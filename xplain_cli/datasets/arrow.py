@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from xplain_cli.datasets.messages import check_messages
 from xplain_cli.datasets.parquet import ArrowColumns, checked_columns, refusing
 from xplain_cli.datasets.sources import DataFile, ReadOptions
 from xplain_cli.errors import RefusedError, require
@@ -14,17 +15,21 @@ _WHAT = "an Arrow file"
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[tuple[Any, Iterator[Any]]]:
+def _opened(file: DataFile, *, checked: bool = True) -> Iterator[tuple[Any, Iterator[Any]]]:
     """Yield the schema of a file or a stream, and its record batches, each checked as a whole.
 
     Batches hold places in memory as they stand in the file: a wrong one would be read outside of
-    it, so that pyarrow asks to validate what nobody vouches for.
+    it, so that pyarrow asks to validate what nobody vouches for. What they unpack to is looked at
+    before the first one is read, unless the file is *checked*.
     """
     ipc = require("pyarrow.ipc", "parquet")
     arrow = require("pyarrow", "parquet")
-    with arrow.OSFile(path, "rb") as source:
+    with arrow.OSFile(str(file.path), "rb") as source:
         is_file = source.read(len(_FILE)) == _FILE
         source.seek(0)
+        if not checked:
+            check_messages(file, source, is_file=is_file)
+            source.seek(0)
         reader = ipc.open_file(source) if is_file else ipc.open_stream(source)
 
         def batches() -> Iterator[Any]:
@@ -37,8 +42,8 @@ def _opened(path: str) -> Iterator[tuple[Any, Iterator[Any]]]:
         yield reader.schema, batches()
 
 
-def _arrow_batches(path: str, columns: Sequence[str], size: int) -> Iterator[Any]:
-    with _opened(path) as (_, batches):
+def _arrow_batches(file: DataFile, columns: Sequence[str], size: int) -> Iterator[Any]:
+    with _opened(file) as (_, batches):
         for batch in batches:
             own = batch.select(list(columns))
             for start in range(0, own.num_rows, size):
@@ -64,6 +69,6 @@ def open_arrow(file: DataFile, options: ReadOptions) -> ArrowColumns:
             raise RefusedError(
                 f"{file.name}: is Feather of version 1; write it again: df.to_feather(...)"
             )
-        with _opened(str(file.path)) as (schema, batches):
+        with _opened(file, checked=False) as (schema, batches):
             names, rows = tuple(schema.names), sum(batch.num_rows for batch in batches)
     return checked_columns(file, options, names, rows, _arrow_batches, _WHAT)

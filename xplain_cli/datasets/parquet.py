@@ -1,5 +1,6 @@
 """Parquet and other columns of Arrow, read batch by batch through pyarrow."""
 
+import struct
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -9,13 +10,17 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from xplain_cli.datasets import cells as cell
+from xplain_cli.datasets.bounds import Ration
 from xplain_cli.datasets.cells import Cells, Facts, Missing
+from xplain_cli.datasets.pages import batch_size
 from xplain_cli.datasets.sources import CellBlock, CellQuery, DataFile, ReadOptions, block_rows
 from xplain_cli.errors import RefusedError, require
 
-Batches: TypeAlias = Callable[[str, Sequence[str], int], Iterator[Any]]
-"""Takes a path, columns and a number of rows; yields record batches of at most so many rows that
+Batches: TypeAlias = Callable[[DataFile, Sequence[str], int], Iterator[Any]]
+"""Takes a file, columns and a number of rows; yields record batches of at most so many rows that
 hold these columns, and perhaps others."""
+
+_BROKEN = (OSError, EOFError, ValueError, OverflowError, struct.error)
 
 
 @contextmanager
@@ -24,7 +29,7 @@ def refusing(file: DataFile, what: str) -> Iterator[None]:
     arrow = require("pyarrow", "parquet")
     try:
         yield
-    except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
+    except (arrow.ArrowException, *_BROKEN) as error:
         reason = " ".join(str(error).split())[:200]
         raise RefusedError(
             f"{file.name}: cannot be read as {what}: {reason}; write it again,"
@@ -92,8 +97,10 @@ class ArrowColumns:
 
     def _batches(self, columns: Sequence[str]) -> Iterator[Any]:
         """Yield record batches that hold the columns (and perhaps others)."""
+        ration = Ration(self.file)
         with self._refusing():
-            yield from self.read(str(self.file.path), columns, block_rows(len(columns)))
+            for batch in self.read(self.file, columns, block_rows(len(columns))):
+                yield from ration.pieces(batch, columns)
 
     @property
     def flaws(self) -> Mapping[int, str]:
@@ -193,10 +200,11 @@ def checked_columns(
     return ArrowColumns(file, tuple(names), rows, missing, what, read)
 
 
-def _parquet_batches(path: str, columns: Sequence[str], size: int) -> Iterator[Any]:
+def _parquet_batches(file: DataFile, columns: Sequence[str], size: int) -> Iterator[Any]:
     parquet = require("pyarrow.parquet", "parquet")
-    with parquet.ParquetFile(path) as handle:
-        yield from handle.iter_batches(batch_size=size, columns=list(columns))
+    with parquet.ParquetFile(file.path) as handle:
+        rows = batch_size(file, handle, columns, size)
+        yield from handle.iter_batches(batch_size=rows, columns=list(columns))
 
 
 def open_parquet(file: DataFile, options: ReadOptions) -> ArrowColumns:

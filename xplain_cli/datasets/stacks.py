@@ -4,7 +4,6 @@ import atexit
 import contextlib
 import math
 import os
-import shutil
 import tempfile
 import zipfile
 from pathlib import Path
@@ -17,6 +16,7 @@ from xplain_cli.errors import RefusedError, nearest
 
 LARGEST = 8 * 2**30
 """Bytes that an array of an .npz may unpack to."""
+_MOST_HEADER = 1 << 16
 
 _NAMES = ("images", "pictures", "x", "X", "data", "arr_0")
 
@@ -53,9 +53,11 @@ def _spool(path: str, archive: zipfile.ZipFile, member: str) -> str:
         )
     handle, spool = tempfile.mkstemp(prefix="xplain-", suffix=".npy")
     atexit.register(_remove, spool)
+    left = size + _MOST_HEADER
     try:
         with os.fdopen(handle, "wb") as out, archive.open(member) as packed:
-            shutil.copyfileobj(packed, out, 1 << 20)
+            while left > 0 and (block := packed.read(1 << 20)):
+                left -= out.write(block[:left])  # what stands behind the array is not of it
     except (OSError, zipfile.BadZipFile, EOFError, ValueError) as error:
         raise RefusedError(f"{path}: {member} cannot be unpacked: {error}") from error
     return spool
@@ -69,9 +71,10 @@ def _member(path: str, archive: zipfile.ZipFile, asked: str) -> str:
     known = [f"{name}.npy" for name in _NAMES if f"{name}.npy" in names]
     if not asked and (len(names) == 1 or known):
         return (known or names)[0]
-    listed = ", ".join(name.removesuffix(".npy") for name in names) or "none"
+    named = [name.removesuffix(".npy") for name in names[:1000]]
+    listed = ", ".join(named[:12]) + (", ..." if len(names) > 12 else "") or "none"
     if asked:
-        hint = nearest(asked, listed.split(", "))
+        hint = nearest(asked, named)
         raise RefusedError(f"{path}: has no array {asked!r}{hint}; it has {listed}")
     raise RefusedError(
         f"{path}: which array holds the pictures? It has {listed}; say it with {path}:NAME, or"

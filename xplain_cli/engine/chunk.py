@@ -24,7 +24,13 @@ def _pools(assignment: Assignment, model: Model) -> Iterator[tuple[Pool, ...]]:
         return
     kept = used_outputs(assignment.target, len(assignment.signature.outputs))
     found = longer_pools(Path(assignment.pool_folder), perturbation, model, assignment.budget, kept)
-    for repeats, draw, outputs in found:
+    while True:
+        inputs = METER.inputs
+        longer = next(found, None)
+        METER.inputs = inputs  # the facts of the pool count what it took, whichever row was first
+        if longer is None:
+            return
+        repeats, draw, outputs = longer
         scaled = checked_scale(outputs, assignment.target, assignment.scale)
         yield share_draws(draw, scaled, repeats, perturbation)
 

@@ -42,7 +42,7 @@ from xplain_cli.targets import Target, is_pair
 
 T = TypeVar("T")
 
-_SPARSE_BATCHES = 16  # sparse rows are small, and a call costs as much as thousands of them
+_SPARSE_BATCHES = 32  # such rows are small, and a call costs as much as thousands of them
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from xplain_cli.engine.model_calls import ModelCalls, failure_text
 from xplain_cli.explanation import FloatArray, IntArray
 from xplain_cli.models import Signature
-from xplain_cli.models.batches import count, predict_fixed, take
+from xplain_cli.models.batches import count, gaps, predict_fixed, take
 from xplain_cli.models.one_by_one import together_or_each
 from xplain_cli.scales import no_log_odds, to_scale
 from xplain_cli.targets import choose, is_pair, pair_values
@@ -58,9 +58,20 @@ def answer_rows(
     ])
     for d in np.flatnonzero(~np.isfinite(values).all(axis=1)).tolist():
         if not np.isfinite(outputs[d]).all():
-            reasons.setdefault(d, "the model's output is NaN or infinite")
+            reasons.setdefault(d, _no_number(gaps(inputs, d)))
         reasons.setdefault(d, no_log_odds("this row"))
     return Answers(outputs, pairs, values, reasons)
+
+
+def _no_number(columns: Sequence[str]) -> str:
+    """Return why a row has no output, where *columns* are those in which it has no value."""
+    if not columns:
+        return "the model's output is NaN or infinite"
+    named = ", ".join(map(repr, columns[:5])) + (", ..." if len(columns) > 5 else "")
+    return (
+        f"the model's output is NaN: the row has no value in {named}, and nothing in the model"
+        " fills it; fill it in DATA, or store the model with its imputer"
+    )
 
 
 def _predict_rows(

@@ -16,7 +16,6 @@ from xplain_cli.jobs.explain import explain
 from xplain_cli.modalities import story_of
 from xplain_cli.options.request import Request
 from xplain_cli.output import csv_bytes
-from xplain_cli.planning.budget import shared_budget
 from xplain_cli.quality.agreement import mean_jaccard, mean_tau, top_members
 from xplain_cli.runs.finished import FinishedRun, TargetLine, find_run, said_of
 from xplain_cli.runs.paths import MARKER, RunPlace, parents_of, unwritable, write_atomically
@@ -219,13 +218,10 @@ def _under(request: Request, sides: _RunVariants, text: str, output: str) -> Req
     if request.result.report is not None:
         own = replace(own, result=replace(own.result, report=str(_page(own))))
     if request.sampling.budget is not None:
-        own = replace(
-            own,
-            sampling=replace(
-                own.sampling,
-                budget=shared_budget(request.sampling.budget, len(sides.texts)),
-            ),
-        )
+        from xplain_cli.planning.budget import shared_budget
+
+        share = shared_budget(request.sampling.budget, len(sides.texts))
+        own = replace(own, sampling=replace(own.sampling, budget=share))
     return own
 
 

@@ -14,8 +14,6 @@ from xplain_cli.jobs.schedule import explain_rows, rooms_for, share_pool, spread
 from xplain_cli.modalities import story_of
 from xplain_cli.options.request import Request, stored_form
 from xplain_cli.output import RenderedPiece, join_pieces, render_piece
-from xplain_cli.planning.budget import within_budget
-from xplain_cli.planning.estimate import describe, estimate, lines_of
 from xplain_cli.planning.prepare import Job, assign, chunk_rows, prepare
 from xplain_cli.quality.summary import Tally
 from xplain_cli.runs.conflicts import check_inputs
@@ -27,7 +25,11 @@ from xplain_cli.workers.rooms import Rooms, described, facts_of
 
 def _planned(request: Request, console: Console, rooms: Rooms) -> Job:
     """Open and decide everything, and tell what was decided."""
-    job = within_budget(prepare(request, console))
+    job = prepare(request, console)
+    if request.sampling.budget is not None:
+        from xplain_cli.planning.budget import within_budget
+
+        job = within_budget(job)
     console.note(described(rooms.walls, rooms.confinement))
     rooms.versions(WHERE_USED)  # which may be asked for when no room is left
     for note in job.notes:
@@ -162,13 +164,17 @@ def preview(request: Request, console: Console) -> list[str]:
     """
     from threadpoolctl import threadpool_limits
 
+    from xplain_cli.planning.estimate import describe, estimate, lines_of
+
     with (
         rooms_for(request) as rooms,
         threadpool_limits(limits=1),
         quoting(shown=request.shows_values),
     ):
         job = _planned(request, console, rooms)
-        cost = estimate(job.opened, assign(job, None), job.rendering, request.result.output_format)
+        size = request.workers.chunk_rows or chunk_rows(job)
+        fmt = request.result.output_format
+        cost = estimate(job.opened, assign(job, None), size, job.rendering, fmt)
         return [*describe(job.opened, job.chosen, job.request.method), *lines_of(cost)]
 
 

@@ -1,11 +1,12 @@
 """Sends the chunks of a run that are missing to workers, and keeps their parts."""
 
 import contextlib
+import gc
 import importlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from xplain_cli.baselines import BASELINES
@@ -29,6 +30,7 @@ from xplain_cli.workers.room_models import load_in, run_in
 from xplain_cli.workers.rooms import Rooms, Walls, open_rooms
 from xplain_cli.workers.worker_pool import Crew, added_pools, with_pool
 
+_COLLECT_AFTER = (700, 10, 10)  # as Python begins, which `main` puts off for the imports
 _FIRST_ROWS = 16  # chunks of a row or two must not stop a run for one bad row
 
 
@@ -57,6 +59,14 @@ def _inputs(request: Request) -> tuple[str, ...]:
     return (*map(str, here), *([str(spool())] if any(map(is_remote, everything)) else []))
 
 
+@cache
+def _keep_imports() -> None:
+    """Look for garbage again from now on, but not in what stays, whose memory rooms share."""
+    if gc.get_threshold()[0] > _COLLECT_AFTER[0]:  # `main` has put it off
+        gc.freeze()
+        gc.set_threshold(*_COLLECT_AFTER)
+
+
 def _import_parts(request: Request) -> None:
     """Import what a job will use: once, and not again in every room."""
     import_modality(request.modality)
@@ -67,6 +77,7 @@ def _import_parts(request: Request) -> None:
         shelf.get(method)
     if baseline is not None:
         BASELINES[request.modality].get(re.split("[:=]", baseline)[0])
+    _keep_imports()
 
 
 @contextlib.contextmanager

@@ -109,7 +109,7 @@ _PLACES = {
         "tree-shap": "tree_shap:TreeShap",
     },
 }
-METHODS: dict[str, Shelf[Method]] = {
+METHODS: dict[str, Shelf[type[Method]]] = {
     given: Shelf(__name__, kinds) for given, kinds in _PLACES.items()
 }
 """Methods by what their perturbation gives: draws that all rows share, or masks of each row."""

@@ -28,30 +28,38 @@ class Targets:
         What was taken from all of them, and what they were then divided by.
     left : (t, N) float32
         What the stand-in leaves of each.
+    looked : (t, r * m) float32
+        The same of the draws at which weights are taken.
     moments : (r, 1 + 3 t, m) float32
-        Of each draw 1, what is left, its square, and its product with the stand-in.
+        Of each of these 1, what is left, its square, and its product with the stand-in.
+    plain : (r, 1 + 3 t)
+        The means of these numbers over all draws of a repeat.
     tables, table_squares : (r, t, levels), constants : (r, t)
         The stand-ins, by repeat: means over the parts of each level, and of their squares.
     totals, squares : (r, t, n)
         Their means over the levels of each feature, and those of their squares.
-    sums : (r, t, levels), means : (r, t)
-        Means over the draws of a repeat of what is left: where they have a level, and of all.
+    sums : (r, t, levels)
+        Means over the draws of a repeat of what is left, where they have a level.
+    contrasts : (r, t, levels)
+        Mean of what is left where draws have a level less the mean where not, without weights.
     """
 
     offsets: FloatArray
     units: FloatArray
     left: Any
+    looked: Any
     moments: Any
+    plain: FloatArray
     tables: FloatArray
     table_squares: FloatArray
     constants: FloatArray
     totals: FloatArray
     squares: FloatArray
     sums: FloatArray
-    means: FloatArray
+    contrasts: FloatArray
 
 
-def see_targets(pool: Pool, pairs: IntArray, *, margin: bool) -> Targets:
+def see_targets(pool: Pool, draws: Draws, pairs: IntArray, *, margin: bool) -> Targets:
     """Take what is known of the outputs together to what is explained, ``pairs`` (t, 2)."""
 
     def paired(parts: FloatArray) -> FloatArray:
@@ -78,19 +86,29 @@ def see_targets(pool: Pool, pairs: IntArray, *, margin: bool) -> Targets:
     starts, frequency = level_starts(pool.levels)[:-1], np.concatenate(pool.frequencies)
     others = values / units[:, None] - left
     moments = np.concatenate([np.ones((1, values.shape[1])), left, left**2, left * others])
-    by_repeat = moments.reshape(len(moments), pool.repeats, -1).transpose(1, 0, 2)
+    looked = draws.looked(moments.astype(np.float32))
+    by_repeat = looked.reshape(len(moments), pool.repeats, -1).transpose(1, 0, 2)
+    whole = moments.reshape(len(moments), pool.repeats, -1)
+    plain = np.ascontiguousarray(whole.mean(axis=-1).T)
+    sums, shares = measured(pool.by_level[1]), pool.by_level[0]
+    ones = np.ones((1, pool.repeats))
+    contrast, inside, outside = _contrasts(
+        sums[None], shares[None], plain[None, :, 1 : 1 + len(left)], ones
+    )
     return Targets(
         offsets=pair_values(pool.outputs[:1], pairs, margin=margin)[:, 0],
         units=units,
         left=left.astype(np.float32),
-        moments=np.ascontiguousarray(by_repeat, dtype=np.float32),
+        looked=looked[1 : 1 + len(left)],
+        moments=np.ascontiguousarray(by_repeat),
+        plain=plain,
         tables=tables,
         table_squares=squares,
         constants=constants,
         totals=np.add.reduceat(tables * frequency, starts, axis=-1),
         squares=np.add.reduceat(squares * frequency, starts, axis=-1),
-        sums=measured(pool.by_level[1]),
-        means=by_repeat[:, 1 : 1 + len(left)].mean(axis=-1),
+        sums=sums,
+        contrasts=(inside - outside + contrast)[0],
     )
 
 
@@ -107,10 +125,6 @@ class DrawSums:
         Weighted means of its square, and of its product with the stand-in.
     matched_weight, matched : (b, r, n), (b, r, t, n)
         The same as the first two where draws are in the row's bin of a feature.
-    plain_share, plain : (b, r, n), (b, r, t, n)
-        The same without weights.
-    plain_left : (b, r, t)
-        Mean of what the stand-in leaves, without weights.
     effective : (b,)
         Effective share of the draws.
     """
@@ -121,9 +135,6 @@ class DrawSums:
     products: FloatArray
     matched_weight: FloatArray
     matched: FloatArray
-    plain_share: FloatArray
-    plain: FloatArray
-    plain_left: FloatArray
     effective: FloatArray
 
 
@@ -133,24 +144,28 @@ def pass_over(
     """Pass over the draws once for each row."""
     r, t = pool.repeats, len(seen[0].offsets)
     b, n = codes.shape
-    size = len(pool.outputs) // r
     matched, sums = np.empty((b, r, 1 + t, n)), np.empty((b, r, 1 + 3 * t))
     squared = np.empty(b)
     own = codes.astype(pool.draw.codes.dtype)
     step = draws.together(1 + t)
     for some in (slice(start, start + step) for start in range(0, b, step)):
         weights = draws.weights(own[some], laws.log_weight[some])
-        weighted = np.empty((len(weights), 1 + t, weights.shape[1]), dtype=np.float32)
-        weighted[:, 0] = weights
+        count = weights.shape[1]
+        weighted = np.empty((len(weights), 1 + t, count), dtype=np.float32)
+        np.subtract(weights, np.float32(draws.plain), out=weighted[:, 0])
         for i, target in enumerate(seen[some]):
-            np.multiply(target.left, weights[i], out=weighted[i, 1:])
-            found = target.moments @ weights[i].reshape(r, size, 1)
+            np.multiply(target.looked, weighted[i, 0], out=weighted[i, 1:])
+            found = target.moments @ weighted[i, 0].reshape(r, count // r, 1)
             sums[some.start + i] = found[..., 0]
             squared[some.start + i] = weights[i] @ weights[i]
         matched[some] = draws.matched_sums(own[some], weighted)
-    sums /= size
+    sums /= count // r
+    if draws.plain:  # what is summed so far is (weight - 1) times the values
+        for i, (part, place) in enumerate(zip(seen, laws.places, strict=True)):
+            sums[i] += part.plain
+            matched[i, :, 0] += pool.by_level[0][:, place]
+            matched[i, :, 1:] += part.sums[..., place]
     total = add_up(np.moveaxis(sums[..., 0], 1, 0)) / r
-    shares = pool.by_level[0]
     return DrawSums(
         weight=sums[..., 0],
         left=sums[..., 1 : 1 + t],
@@ -158,10 +173,7 @@ def pass_over(
         products=sums[..., 1 + 2 * t :],
         matched_weight=matched[:, :, 0],
         matched=matched[:, :, 1:],
-        plain_share=np.stack([shares[:, own] for own in laws.places]),
-        plain=np.stack([part.sums[..., own] for part, own in zip(seen, laws.places, strict=True)]),
-        plain_left=np.stack([part.means for part in seen]),
-        effective=total**2 * len(pool.outputs) / np.maximum(squared, 1e-300),
+        effective=total**2 * count / np.maximum(squared, 1e-300),
     )
 
 
@@ -260,9 +272,8 @@ def see_moments(pool: Pool, laws: RowLaws, seen: Sequence[Targets], sums: DrawSu
     difference, inside, outside = _contrasts(
         sums.matched, sums.matched_weight, sums.left, sums.weight
     )
-    plain, plain_inside, plain_outside = _contrasts(
-        sums.plain, sums.plain_share, sums.plain_left, np.ones(sums.weight.shape)
-    )
+    pairs = zip(seen, laws.places, strict=True)
+    plain = np.stack([part.contrasts[..., own] for part, own in pairs])
     left = inside - outside + difference
     there = laws.contrasted[:, None, None]
     widening = [_widening(counts)[:, None, None] - 1 for counts in (laws.seen, total - laws.seen)]
@@ -277,7 +288,7 @@ def see_moments(pool: Pool, laws: RowLaws, seen: Sequence[Targets], sums: DrawSu
         + sums.squares / weight
         - own**2
         + 2 * (sums.products / weight - own * means),
-        gaps=np.where(there, left - (plain_inside - plain_outside + plain), 0.0),
+        gaps=np.where(there, left - plain, 0.0),
     )
 
 
@@ -289,7 +300,7 @@ def influence(draws: Draws, own: Any, laws: RowLaws, row: int, left: Any) -> Flo
     -------
     (n, t, n) factors: outer products of which sum to the covariance of the slopes (t, n)
     """
-    weights = draws.weights(own[None], laws.log_weight[[row]])[0].astype(np.float64)
+    weights = draws.whole(draws.weights(own[None], laws.log_weight[[row]])[0])
     z = draws.matches(own)
     there, total = laws.contrasted[row], len(weights)
     widening = [_widening(counts[row]) for counts in (laws.seen, total - laws.seen)]

@@ -305,7 +305,7 @@ def fit_binned(
     for i in rows:
         pairs = task.pairs[i]
         if pairs.tobytes() not in known:
-            known[pairs.tobytes()] = see_targets(pool, pairs, margin=task.margin)
+            known[pairs.tobytes()] = see_targets(pool, draws, pairs, margin=task.margin)
     parts = []
     for some in _slices(rows, task.n, task.pairs.shape[1], pool.repeats):
         targets = [known[task.pairs[i].tobytes()] for i in some]

@@ -14,6 +14,7 @@ import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.methods.linear_codes import capacity, code_masks, code_rows
+from xplain_cli.methods.sobol import WHOLE, sobol_numbers
 from xplain_cli.methods.solvers import Basis, make_basis
 from xplain_cli.seeds import MASKS, stream
 
@@ -113,15 +114,6 @@ def enumerate_masks(inclusion: str, kernel: FloatArray) -> Design:
     )
 
 
-def sobol_points(dimensions: int, count: int, source: np.random.Generator) -> FloatArray:
-    """Return scrambled Sobol points, (count, dimensions)."""
-    from scipy.stats import qmc
-
-    sobol = qmc.Sobol(d=dimensions, scramble=True, rng=source)
-    points: FloatArray = sobol.random_base2(int(np.ceil(np.log2(count))))[:count]
-    return points
-
-
 def _folded(half: BoolArray, count: int) -> BoolArray:
     """Add the complement of every mask."""
     return np.concatenate([half, ~half])[:count]
@@ -129,13 +121,14 @@ def _folded(half: BoolArray, count: int) -> BoolArray:
 
 def _uniform_points(n: int, count: int, source: np.random.Generator, *, sobol: bool) -> BoolArray:
     """Draw p ~ U(0, 1), then each feature with probability p: all numbers equally often."""
-    points = sobol_points(n + 1, count, source) if sobol else source.random((count, n + 1))
-    return points[:, 1:] < points[:, :1]
+    points = sobol_numbers(n + 1, count, source) if sobol else source.random((count, n + 1)).T
+    return np.ascontiguousarray((points[1:] < points[0]).T)
 
 
 def _half_points(n: int, count: int, source: np.random.Generator, *, sobol: bool) -> BoolArray:
-    points = sobol_points(n, count, source) if sobol else source.random((count, n))
-    return points < 0.5
+    if not sobol:
+        return source.random((count, n)) < 0.5
+    return np.ascontiguousarray((sobol_numbers(n, count, source) < WHOLE // 2).T)
 
 
 _POINTS: dict[str, Callable[..., BoolArray]] = {

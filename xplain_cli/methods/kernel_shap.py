@@ -20,7 +20,6 @@ from xplain_cli.features import Masker, Wants
 from xplain_cli.methods.cache import Cache
 from xplain_cli.methods.dealt_coalitions import deal
 from xplain_cli.methods.defaults import no_constants
-from xplain_cli.methods.designs import sobol_points
 from xplain_cli.methods.requests import Explaining, MaskTask
 from xplain_cli.methods.shapley import (
     CoalitionEstimate,
@@ -32,6 +31,7 @@ from xplain_cli.methods.shapley import (
     kernel_mass,
     spread_of,
 )
+from xplain_cli.methods.sobol import sobol_points
 from xplain_cli.samples import (
     DEALT_BUDGET,
     DEALT_GOAL,

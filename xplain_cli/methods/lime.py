@@ -16,7 +16,6 @@ from xplain_cli.errors import UsageError
 from xplain_cli.explanation import Attribution, FloatArray
 from xplain_cli.features import Draw, Sampler, Wants
 from xplain_cli.methods.binned_surrogate import fit_binned
-from xplain_cli.methods.closed_form import explain_exactly, see_leaves
 from xplain_cli.methods.discretizers import DISCRETIZERS
 from xplain_cli.methods.draw_surrogate import fit_drawn, slice_rows
 from xplain_cli.methods.requests import Explaining, NeedOutputs, NeedPool, Pool, TableTask
@@ -129,6 +128,8 @@ class Lime:
 
     def read_leaves(self, boxes: Any, perturbation: Sampler, kept: Any) -> Any:
         """Return the leaves of a tree model as the closed form takes them."""
+        from xplain_cli.methods.closed_form import see_leaves
+
         return see_leaves(boxes, perturbation, kept)
 
     def _fit(
@@ -144,6 +145,8 @@ class Lime:
     def explain(self, task: TableTask) -> Explaining:
         """Explain a block of rows."""
         if self.exact:
+            from xplain_cli.methods.closed_form import explain_exactly
+
             pool = yield NeedPool()
             return explain_exactly(task, pool, self._width(len(task.perturbation.names)))
         parts = []

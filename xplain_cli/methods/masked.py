@@ -239,4 +239,5 @@ def see_masks(
         rows=[(coordinates, part, weights) for part in level] if len(design.masks) == 1 else (),
         own_weight=float(design.lacks_contrast),
         exact=design.exact,
+        alike=True,
     )

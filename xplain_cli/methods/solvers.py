@@ -37,14 +37,14 @@ class _Space(threading.local):
         return held[: rows * columns].reshape(rows, columns)
 
 
-_SPACE = _Space()
+SPACE = _Space()
 
 
 def _products(coordinates: Any, roots: Any, repeats: int) -> Any:
     """Return the Gram matrices of [1, coordinates] times *roots*, in their precision."""
     n, total = coordinates.shape
     # products of whole blocks are up to a third faster than of a block and a few rows
-    rows = _SPACE.array(-(-(1 + n) // _BLOCK) * _BLOCK, total, roots.dtype.type)
+    rows = SPACE.array(-(-(1 + n) // _BLOCK) * _BLOCK, total, roots.dtype.type)
     rows[0] = 1
     rows[1 : 1 + n] = coordinates
     rows[: 1 + n] *= roots
@@ -95,7 +95,7 @@ def gram(coordinates: Any, values: FloatArray, weights: FloatArray, repeats: int
         inner = _products(coordinates, np.sqrt(weights), repeats)
     (n, total), t = coordinates.shape, len(values)
     weighted = (values * weights).reshape(t, repeats, total // repeats).transpose(1, 0, 2)
-    numbers = _SPACE.array(n, total, np.float64)
+    numbers = SPACE.array(n, total, np.float64)
     numbers[:] = coordinates
     by_repeat = numbers.reshape(n, repeats, -1).transpose(1, 2, 0)
     sums = np.empty((repeats, 1 + n + t, 1 + n + t))
@@ -179,6 +179,13 @@ def centre(sums: FloatArray, n: int) -> tuple[FloatArray, FloatArray, FloatArray
     return centred[..., :n, :n], centred[..., :n, n:], means
 
 
+def penalised(matrix: FloatArray, ridge: float) -> FloatArray:
+    """Return centred normal matrices (..., n, n) with their penalty, which can be solved."""
+    largest = np.diagonal(matrix, axis1=-2, axis2=-1).max(axis=-1)
+    bump = ridge + np.where(largest > 0, _JITTER * largest, 1.0)
+    return np.asarray(matrix + bump[..., None, None] * np.eye(matrix.shape[-1]))
+
+
 def solve(
     sums: FloatArray, n: int, ridge: float, selected: BoolArray | None = None
 ) -> tuple[FloatArray, FloatArray]:
@@ -202,10 +209,7 @@ def solve(
     intercept : (..., t)
     """
     matrix, right, means = centre(sums, n)
-    diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
-    largest = diagonal.max(axis=-1)
-    bump = ridge + np.where(largest > 0, _JITTER * largest, 1.0)
-    matrix = matrix + bump[..., None, None] * np.eye(n)
+    matrix = penalised(matrix, ridge)
     if selected is None:
         beta = np.swapaxes(np.linalg.solve(matrix, right), -1, -2).copy()
     else:
@@ -215,6 +219,22 @@ def solve(
         beta = np.linalg.solve(kept, wanted[..., None])[..., 0]
     intercept = means[..., n:] - (beta * means[..., None, :n]).sum(axis=-1)
     return beta, intercept
+
+
+def solve_alike(sums: FloatArray, n: int, ridge: float) -> tuple[FloatArray, FloatArray]:
+    """
+    Return what ``solve`` does, of rows that have the same draws with the same weights.
+
+    Their normal matrices are one, which is inverted once: (b, ..., p, p), b rows.
+    """
+    matrix, _, means = centre(sums[0], n)
+    inverse = np.linalg.inv(penalised(matrix, ridge))
+    total, inner = sums[0, ..., 0, 0], means[..., :n]
+    levels = sums[..., 0, 1 + n :] / total[..., None]
+    right = sums[..., 1 : 1 + n, 1 + n :] - inner[..., None] * sums[..., :1, 1 + n :]
+    # a product for each row: last digits do not depend on how many stand together
+    beta = np.swapaxes(inverse @ right, -1, -2).copy()
+    return beta, levels - (beta * inner[..., None, :]).sum(axis=-1)
 
 
 def residual_sums(sums: FloatArray, beta: FloatArray, intercept: FloatArray) -> FloatArray:

@@ -7,7 +7,14 @@ import numpy as np
 
 from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray, add_up
 from xplain_cli.methods.selection import select
-from xplain_cli.methods.solvers import centre, residual_sums, sandwich, solve, total_sums
+from xplain_cli.methods.solvers import (
+    centre,
+    residual_sums,
+    sandwich,
+    solve,
+    solve_alike,
+    total_sums,
+)
 
 # below so many draws a feature, a repeat's own fit is too rough to measure the spread by
 _LEAST_DRAWS = 10
@@ -73,6 +80,8 @@ class Sums:
         The draws are all there are, with their probabilities: no sampling error.
     control
         A stand-in for the model, if any.
+    alike
+        All rows have the same draws, with the same weights: their sums differ by values alone.
     """
 
     sums: FloatArray
@@ -85,6 +94,7 @@ class Sums:
     own_weight: float = 1.0
     exact: bool = False
     control: Control | None = None
+    alike: bool = False
 
     @property
     def own_sums(self) -> FloatArray:
@@ -134,6 +144,15 @@ def _unsupported(seen: Sums, beta: FloatArray) -> FloatArray:
     return np.where((still & moved)[:, None, :], beta, 0.0)
 
 
+def _fit_sums(
+    seen: Sums, sums: FloatArray, ridge: float, selected: BoolArray | None
+) -> tuple[FloatArray, FloatArray]:
+    """Return weights and intercepts of sums (b, ..., p, p) of some rows."""
+    if seen.alike and selected is None:
+        return solve_alike(sums, seen.n, ridge)
+    return solve(sums, seen.n, ridge, selected)
+
+
 def _over_repeats(parts: FloatArray) -> FloatArray:
     """Sum (b, r, ...) over the repeats."""
     return add_up(np.moveaxis(parts, 1, 0))
@@ -146,7 +165,7 @@ def _errors(
     count, n = seen.sums.shape[1], left_out.shape[-1]
     if seen.samples >= _LEAST_DRAWS * (n + 1):
         mask = None if chosen is None else chosen[:, None]
-        own, _ = solve(seen.sums, n, surrogate.ridge / count, mask)
+        own, _ = _fit_sums(seen, seen.sums, surrogate.ridge / count, mask)
     else:
         # delete-one jackknife: pseudo-values stand for the repeats' own weights
         mean = _over_repeats(left_out)[:, None] / count
@@ -179,9 +198,8 @@ class _Fitted:
 
 def _solve(surrogate: Surrogate, seen: Sums, chosen: BoolArray | None) -> _Fitted:
     """Fit the pooled sums and each repeat's, with all features or the chosen ones."""
-    n = seen.n
     pooled = _over_repeats(seen.sums) + seen.own_sums
-    beta, intercept = solve(pooled, n, surrogate.ridge, chosen)
+    beta, intercept = _fit_sums(seen, pooled, surrogate.ridge, chosen)
     if seen.exact:
         missed = _over_repeats(residual_sums(seen.sums, beta[:, None], intercept[:, None]))
         empty = np.empty((0, *beta.shape))
@@ -192,7 +210,7 @@ def _solve(surrogate: Surrogate, seen: Sums, chosen: BoolArray | None) -> _Fitte
         found = _Fitted(beta, intercept, missed, error_factors, beta[None])
         return found if seen.control is None else _controlled(seen, seen.control, found)
     mask = None if chosen is None else chosen[:, None]
-    left_out, bases = solve(pooled[:, None] - seen.sums, n, surrogate.ridge, mask)
+    left_out, bases = _fit_sums(seen, pooled[:, None] - seen.sums, surrogate.ridge, mask)
     missed = _over_repeats(residual_sums(seen.sums, left_out, bases))
     error_factors, repeats = _errors(surrogate, seen, left_out, chosen)
     found = _Fitted(beta, intercept, missed, error_factors, repeats)

@@ -64,6 +64,8 @@ class Neighbourhood:
         How many features a row has at most; None: rows must be split to know it.
     sparse
         Whether masked texts are asked as sparse rows.
+    scored
+        Whether these rows are scores already, a few numbers each.
     judge
         The model that judges baselines.
     facts
@@ -81,6 +83,7 @@ class Neighbourhood:
     meaning: str
     features: int | None = None
     sparse: bool = False
+    scored: bool = False
     judge: Judge | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

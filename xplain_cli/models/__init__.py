@@ -22,12 +22,11 @@ from xplain_cli.models.contract import (
     Signature,
     UnableError,
 )
-from xplain_cli.models.estimators import native
 from xplain_cli.models.leaves import LeafBoxes
 from xplain_cli.models.links import LoadedLinkedModel
-from xplain_cli.models.pickles import load as pickled
 from xplain_cli.models.pictures import LoadedFlatModel
 from xplain_cli.models.stored import ModelContent, read_stored
+from xplain_cli.specs import Shelf
 
 __all__ = [
     "KINDS",
@@ -52,56 +51,26 @@ __all__ = [
 Loader: TypeAlias = Callable[[ModelRecipe, ModelContent], LoadedModel]
 
 
-def _open_onnx(recipe: ModelRecipe, content: ModelContent) -> LoadedModel:
-    from xplain_cli.models.onnx.model import open_onnx
-
-    return open_onnx(recipe, content)
-
-
-def _open_onnx_pictures(recipe: ModelRecipe, content: ModelContent) -> LoadedModel:
-    from xplain_cli.models.onnx.pictures import open_onnx_pictures
-
-    return open_onnx_pictures(recipe, content)
-
-
-def _open_onnx_texts(recipe: ModelRecipe, content: ModelContent) -> LoadedModel:
-    from xplain_cli.models.onnx.texts import open_onnx_texts
-
-    return open_onnx_texts(recipe, content)
-
-
-def _open_skops(recipe: ModelRecipe, content: ModelContent) -> LoadedModel:
-    from xplain_cli.models.skops import open_skops
-
-    return open_skops(recipe, content)
-
-
-def _open_torch(recipe: ModelRecipe, content: ModelContent) -> LoadedModel:
-    from xplain_cli.models.torch.model import open_torch
-
-    return open_torch(recipe, content)
-
-
-def _open_torch_pictures(recipe: ModelRecipe, content: ModelContent) -> LoadedModel:
-    from xplain_cli.models.torch.model import open_torch_pictures
-
-    return open_torch_pictures(recipe, content)
-
-
 # a job imports what it uses: of the forms below, one
-KINDS: dict[str, Loader] = {
-    "onnx": _open_onnx,
-    "pickle": pickled.open_pickled,
-}
+KINDS: Shelf[Loader] = Shelf(
+    __name__,
+    {
+        "onnx": "onnx.model:open_onnx",
+        "pickle": "pickles.load:open_pickled",
+    },
+)
 """Stored forms, told apart by content; a ``package.module:callable`` is none of them."""
 
-OPTIONAL_KINDS: dict[str, Loader] = {
-    "catboost": native.open_native,
-    "lightgbm": native.open_native,
-    "skops": _open_skops,
-    "torch": _open_torch,
-    "xgboost": native.open_native,
-}
+OPTIONAL_KINDS: Shelf[Loader] = Shelf(
+    __name__,
+    {
+        "catboost": "estimators.native:open_native",
+        "lightgbm": "estimators.native:open_native",
+        "skops": "skops:open_skops",
+        "torch": "torch.model:open_torch",
+        "xgboost": "estimators.native:open_native",
+    },
+)
 """Stored forms whose package is an extra."""
 
 MEMBER_KINDS = frozenset({"pickle", "skops"})
@@ -110,15 +79,16 @@ MEMBER_KINDS = frozenset({"pickle", "skops"})
 REDRAWN_KINDS = frozenset({"onnx", "scikit-learn", "torch"})
 """Kinds of models whose layers can be drawn anew."""
 
-PICTURE_KINDS: dict[str, Loader] = {
-    "onnx": _open_onnx_pictures,
-    "torch": _open_torch_pictures,
-}
+PICTURE_KINDS: Shelf[Loader] = Shelf(
+    __name__,
+    {
+        "onnx": "onnx.pictures:open_onnx_pictures",
+        "torch": "torch.model:open_torch_pictures",
+    },
+)
 """Stored forms that take pictures as such; all others take them as rows of pixels."""
 
-TEXT_KINDS: dict[str, Loader] = {
-    "onnx": _open_onnx_texts,
-}
+TEXT_KINDS: Shelf[Loader] = Shelf(__name__, {"onnx": "onnx.texts:open_onnx_texts"})
 """Stored forms that take texts in a way of their own; all others take a list of strings."""
 
 
@@ -142,7 +112,8 @@ def _load(recipe: ModelRecipe) -> LoadedModel:
         return PICTURE_KINDS[stored.kind](recipe, stored)
     if recipe.modality == "text" and stored.kind in TEXT_KINDS:
         return TEXT_KINDS[stored.kind](recipe, stored)
-    loaded = (KINDS | OPTIONAL_KINDS)[stored.kind](recipe, stored)
+    shelf = KINDS if stored.kind in KINDS else OPTIONAL_KINDS
+    loaded = shelf[stored.kind](recipe, stored)
     return LoadedFlatModel(loaded) if recipe.modality == "image" else loaded
 
 

@@ -110,6 +110,14 @@ def take(inputs: Any, rows: Sequence[int] | IntArray) -> Any:
     return inputs[np.asarray(rows, dtype=np.int64)]
 
 
+def gaps(inputs: Any, row: int) -> tuple[str, ...]:
+    """Return the names of the columns in which a row of a table has no value."""
+    if not isinstance(inputs, pd.DataFrame):
+        return ()
+    missing = inputs.iloc[row].isna()
+    return tuple(map(str, inputs.columns[missing.to_numpy()]))
+
+
 def _cut(inputs: Any, start: int, stop: int) -> Any:
     return inputs.iloc[start:stop] if isinstance(inputs, pd.DataFrame) else inputs[start:stop]
 

@@ -179,8 +179,8 @@ class MaskedText:
     ----------
     masked_rows
         Of a text, the (start, end) spans in code points of each of its n units, and masks (m, n)
-        bool, True where a unit stays: the sparse matrix (m, columns) of the text with the other
-        units deleted. None where this text can only be masked as a string.
+        bool, True where a unit stays: a matrix (m, columns), sparse or not, of the text with the
+        other units deleted. None where this text can only be masked as a string.
     predict_rows
         The (m, outputs) float64 answers on such a matrix, C-contiguous.
     """

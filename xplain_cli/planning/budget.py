@@ -76,7 +76,7 @@ def _pace(job: Job, demand: CostModel, left: float) -> Speed:
     if rows < 1:
         return pace
     tried = [
-        try_rows(opened, replace(asked, budget=replace(asked.budget, samples=samples)), rows)
+        try_rows(opened, replace(asked, budget=replace(asked.budget, samples=samples)), rows, size)
         for samples in sizes
     ]
     solve = [trial.solve_seconds / trial.rows for trial in tried]

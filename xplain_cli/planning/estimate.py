@@ -3,13 +3,14 @@
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from xplain_cli.engine.explainer import Assignment, Explainer
 from xplain_cli.engine.pool import draw_pool, share_draws
-from xplain_cli.explanation import FloatArray, Records
+from xplain_cli.explanation import FloatArray, IntArray, Records, join_records
 from xplain_cli.features import Sampler
 from xplain_cli.methods import Pool
 from xplain_cli.modalities import Piece
@@ -47,7 +48,10 @@ class Estimate:
     rows, features
         How many.
     model_inputs
-        How many rows the model will see, the padding of batches included.
+        How many rows the model will see, the padding of batches included, and the further looks
+        that the rows of the trial foretell where errors shall be small enough.
+    at_most
+        How many, if every row takes all the looks that it may.
     model_seconds, solve_seconds
         Seconds in the model, and in the surrogates with their stability.
     output_bytes
@@ -57,6 +61,7 @@ class Estimate:
     rows: int
     features: int
     model_inputs: int
+    at_most: int
     model_seconds: float
     solve_seconds: float
     output_bytes: float
@@ -101,7 +106,9 @@ class Trial:
     pool_inputs
         Model inputs of the shared pool, if there is one.
     own_inputs
-        Model inputs that these rows took, those of their own predictions left out.
+        (r,) int, model inputs that each of these rows took, its own prediction left out.
+    other_inputs
+        Model inputs of each chunk beside those, batches filled up: searches for baselines.
     per_input
         Seconds in the model, of each input.
     drawing_seconds, solve_seconds
@@ -111,7 +118,8 @@ class Trial:
     rows: int
     records: Records
     pool_inputs: int
-    own_inputs: int
+    own_inputs: IntArray
+    other_inputs: float
     per_input: float
     drawing_seconds: float
     solve_seconds: float
@@ -122,7 +130,9 @@ def trial_rows(asked: Assignment) -> int:
     return _POOLED_TRIAL_ROWS if asked.method.pooled else _TRIAL_ROWS
 
 
-def _warmed(worker: Explainer, opened: Inputs, rows: int, *, twice: bool) -> Piece:
+def _warmed(
+    worker: Explainer, opened: Inputs, rows: int, chunk: int, *, twice: bool
+) -> list[Piece]:
     """
     Let a worker do what is done once for all rows, which must not be multiplied.
 
@@ -130,25 +140,38 @@ def _warmed(worker: Explainer, opened: Inputs, rows: int, *, twice: bool) -> Pie
     ----------
     rows
         How many rows may be tried.
+    chunk
+        Rows of a chunk of the run.
     twice
         Whether rows may be tried again, because they ask the model next to nothing.
 
     Returns
     -------
-    The rows that are left to be tried.
+    The rows that are left to be tried, in chunks.
     """
     start, warm = opened.start, rows if twice else min(1, rows - 1)
     if warm:
         first = next(opened.modality.pieces(warm, start, start + warm))
         worker.explain(first.batch, first.rows)
         if twice:
-            return first
-    return next(opened.modality.pieces(rows - warm, start + warm, opened.stop))
+            return [first]
+    return list(opened.modality.pieces(chunk, start + warm, start + rows))
 
 
-def try_rows(opened: Inputs, asked: Assignment, rows: int) -> Trial:
+def _padded_in_chunks(each: FloatArray, chunk: int, size: int) -> int:
+    """Return the inputs of rows that take *each* (r,), where every chunk fills its last batch."""
+    taken = np.add.reduceat(each, np.arange(0, len(each), chunk))
+    return int(np.ceil(taken / size).sum()) * size
+
+
+def _own_size(asked: Assignment) -> int:
+    """Return the rows of a batch of rows as they are."""
+    return asked.batch_rows if asked.method.pooled else min(OWN_ROWS, asked.batch_rows)
+
+
+def try_rows(opened: Inputs, asked: Assignment, rows: int, chunk: int) -> Trial:
     """
-    Explain a few rows with a pool of the run's size.
+    Explain a few rows with a pool of the run's size, in chunks as the run has them.
 
     The pool repeats the outputs of one batch: the numbers mean nothing, the cost does.
     """
@@ -159,19 +182,22 @@ def try_rows(opened: Inputs, asked: Assignment, rows: int) -> Trial:
         pool_inputs = padded(each * asked.budget.repeats, asked.batch_rows)
     drawing = time.perf_counter() - began - (_model_time() - before)[0]
     worker = Explainer(asked, opened.model, iter(pools))
-    piece = _warmed(worker, opened, rows, twice=asked.method.pooled)
+    pieces = _warmed(worker, opened, rows, chunk, twice=asked.method.pooled)
     ready, began = _model_time(), time.perf_counter()
-    records = worker.explain(piece.batch, piece.rows)
+    records = join_records([worker.explain(piece.batch, piece.rows) for piece in pieces])
     spent, after = time.perf_counter() - began, _model_time()
     in_model, asked_inputs = after - before
     # a row's own prediction is among its inputs, and stands in a batch of rows
     lines = records.stability.drop_duplicates("row")
-    own = int(lines["n_model_inputs"].sum() - lines["status"].ne("failed").sum())
+    own = (lines["n_model_inputs"] - lines["status"].ne("failed")).to_numpy(dtype=np.int64)
+    known = _padded_in_chunks(own.astype(np.float64), chunk, asked.batch_rows)
+    known += _padded_in_chunks(np.ones(len(own)), chunk, _own_size(asked))
     return Trial(
         rows=len(lines),
         records=records,
         pool_inputs=pool_inputs,
         own_inputs=own,
+        other_inputs=max(0.0, float((after - ready)[1]) - known) / len(pieces),
         per_input=float(in_model / asked_inputs) if asked_inputs else 0.0,
         drawing_seconds=float(drawing),
         solve_seconds=float(max(0.0, spent - (after - ready)[0])),
@@ -203,27 +229,64 @@ def _more_inputs(asked: Assignment, fewer: Assignment, records: Records) -> floa
     return inputs(asked) / max(1, inputs(fewer))
 
 
-def estimate(opened: Inputs, asked: Assignment, rendering: Rendering, fmt: str) -> Estimate:
+def _looks(asked: Assignment, fewer: Assignment, records: Records) -> float:
     """
-    Explain a few rows with a pool of the run's size, and multiply.
+    Return how many times the repeats of the first look the rows of a trial will take.
 
-    What ``--max-rel-se`` may add nobody knows before, and it is not in it.
+    An error falls as one over the root of the repeats. On a pool that rows share the trial's errors
+    mean nothing, and rows are foretold the first look alone.
     """
-    asked = replace(asked, budget=replace(asked.budget, goal=None))
+    goal = asked.budget.goal
+    done = records.stability[records.stability["status"] == "ok"]
+    if goal is None or asked.method.pooled or done.empty:
+        return 1.0
+    shrunk = np.sqrt(fewer.budget.samples / asked.budget.samples)
+    errors = done["max_rel_se"].to_numpy(dtype=np.float64) * shrunk
+    rows = done["row"].to_numpy()
+    taken = dict.fromkeys(rows.tolist(), goal.stages[-1])
+    for repeats in reversed(goal.stages):
+        met = goal.reached(errors * np.sqrt(goal.repeats / repeats), repeats)
+        taken |= dict.fromkeys(set(rows.tolist()) - set(rows[~met].tolist()), repeats)
+    return float(np.mean(list(taken.values()))) / goal.repeats
+
+
+def _longest_pool(asked: Assignment, first: int) -> int:
+    """Return the inputs of the shared pools, which took *first*, if a row needs every look."""
+    if not first:
+        return 0
+    each = asked.perturbation.traits.pools * asked.budget.samples
+    return first + sum(padded(each * (b - a)) for a, b in pairwise(asked.budget.stages))
+
+
+def estimate(
+    opened: Inputs, asked: Assignment, chunk_rows: int, rendering: Rendering, fmt: str
+) -> Estimate:
+    """Explain a few rows with a pool of the run's size, and multiply."""
     rows = opened.stop - opened.start
-    fewer = _fewer_samples(asked)
-    tried = try_rows(opened, fewer, min(trial_rows(asked), rows))
+    once = replace(asked, budget=replace(asked.budget, goal=None))
+    fewer = _fewer_samples(once)
+    tried = try_rows(opened, fewer, min(trial_rows(once), rows), chunk_rows)
     records, times = tried.records, rows / tried.rows
-    more = _more_inputs(asked, fewer, records) if fewer is not asked else 1.0
-    size = asked.batch_rows if asked.method.pooled else min(OWN_ROWS, asked.batch_rows)
-    inputs = tried.pool_inputs + padded(rows, size) + int(tried.own_inputs * more * times)
+    more = _more_inputs(once, fewer, records) if fewer is not once else 1.0
+    looks = _looks(asked, fewer, records)
+    stages = asked.budget.stages
+    others = _padded_in_chunks(np.ones(rows), chunk_rows, _own_size(asked))
+    others += int(tried.other_inputs * -(-rows // chunk_rows))
+
+    def inputs(pool: int, looks: float) -> int:
+        each = np.resize(tried.own_inputs.astype(np.float64), rows) * (more * looks)
+        own = _padded_in_chunks(each, chunk_rows, asked.batch_rows)
+        return pool + others + own
+
+    foretold = inputs(tried.pool_inputs, looks)
     shown = render_piece(records, rendering, fmt)
     return Estimate(
         rows=rows,
         features=_typical_features(records),
-        model_inputs=inputs,
-        model_seconds=inputs * tried.per_input,
-        solve_seconds=tried.drawing_seconds + tried.solve_seconds * more * times,
+        model_inputs=foretold,
+        at_most=inputs(_longest_pool(asked, tried.pool_inputs), stages[-1] / stages[0]),
+        model_seconds=foretold * tried.per_input,
+        solve_seconds=tried.drawing_seconds + tried.solve_seconds * more * looks * times,
         output_bytes=(len(shown.weights) + len(shown.stability)) * times,
     )
 
@@ -268,6 +331,7 @@ def lines_of(cost: Estimate) -> list[str]:
         f"rows            {cost.rows:,}",
         f"features        {cost.features:,}",
         f"model inputs    {cost.model_inputs:,}",
+        *([f"  at most       {cost.at_most:,}"] if cost.at_most > cost.model_inputs else []),
         f"estimated time  {spell(total)} on one worker",
         f"  in the model  {spell(cost.model_seconds)}",
         f"  in surrogates {spell(cost.solve_seconds)}",

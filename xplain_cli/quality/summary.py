@@ -319,7 +319,7 @@ class Tally:
         if self._otherwise:
             notes.append(
                 f"warning: the surrogate decides otherwise in {self._otherwise:,} of"
-                f" {self._decided:,} rows"
+                f" {self._decided:,} rows; weights of -m kernel-shap add up to the prediction"
             )
         if self._unmoved:
             notes.append(

@@ -19,6 +19,8 @@ from dataclasses import dataclass, fields
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
+import numpy as np
+
 from xplain_cli.engine.chunk import Effort, explain_chunk, open_explainer
 from xplain_cli.engine.explainer import Assignment
 from xplain_cli.errors import RefusedError, XplainError, exits_caught, summed_up, words_of
@@ -154,11 +156,11 @@ class _Desk:
         return getattr(self._gradients[number, layer], name)(*values)
 
     def masked_rows(self, number: int, *values: Any) -> Any:
-        """Return the sparse rows of a masked text as the arrays they are made of."""
+        """Return the rows of a masked text; sparse ones as the arrays they are made of."""
         masked: Any = self._models[number].capabilities.masked_text
         found = masked.masked_rows(*values)
-        if found is None:
-            return None
+        if found is None or isinstance(found, np.ndarray):
+            return found
         rows = found.tocsr()
         return (rows.data, rows.indices, rows.indptr, tuple(map(int, rows.shape)))
 

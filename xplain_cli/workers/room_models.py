@@ -45,8 +45,8 @@ def _masked_text(room: Room, number: int) -> MaskedText:
 
     def masked_rows(*values: Any) -> Any:
         found = _call(room, "masked_rows", number, *values)
-        if found is None:
-            return None
+        if found is None or isinstance(found, np.ndarray):
+            return found
         from scipy.sparse import csr_matrix
 
         data, indices, indptr, shape = found

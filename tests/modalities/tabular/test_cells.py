@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from xplain_cli.methods.discretizers import quantile_edges
-from xplain_cli.modalities.tabular.cells import UNSEEN, count, cut, join, parts_of
+from xplain_cli.modalities.tabular.cells import UNSEEN, count, cut, draw_parts, join
 
 
 def numbers(values):
@@ -35,14 +35,17 @@ def test_draws_follow_the_frequencies_and_stay_in_their_bin(rng):
 def test_parts_of_a_bin_are_equally_likely_and_in_order(rng):
     cell = cut("x", rng.exponential(size=300), numbers([0.5, 1.0, 2.0]))
     uniform = (np.arange(1 << 14) + 0.5) / (1 << 14)
-    codes, drawn = cell.draw(uniform)
-    parts = parts_of(cell, uniform)
+    codes, drawn, parts = draw_parts(cell, uniform)
+    assert [drawn["x"].tobytes(), codes.tobytes()] == [
+        cell.draw(uniform)[1]["x"].tobytes(),
+        cell.draw(uniform)[0].tobytes(),
+    ]
     for own in range(4):
         inside = codes == own
         assert np.bincount(parts[inside]) / inside.sum() == pytest.approx([1 / 8] * 8, abs=1e-3)
         order = np.argsort(drawn["x"][inside])
         assert (np.diff(parts[inside][order].astype(int)) >= 0).all()
-    assert not parts_of(count("c", pd.Series(list("ab"))), uniform).any()
+    assert not draw_parts(count("c", pd.Series(list("ab"))), uniform)[2].any()
 
 
 def test_a_bin_without_width_draws_its_value():

@@ -45,12 +45,19 @@ def _invert(uniform: FloatArray, frequencies: FloatArray) -> tuple[IntArray, Flo
     return codes.astype(np.int64), inside
 
 
-def parts_of(cell: Cell, uniform: FloatArray) -> Any:
-    """Return in which of ``PARTS`` equally likely parts of its bin each draw is, (m,); else 0."""
+def draw_parts(cell: Cell, uniform: FloatArray) -> tuple[IntArray, dict[str, Any], Any]:
+    """
+    Draw a cell, and tell in which of ``PARTS`` equally likely parts of its bin each draw is.
+
+    Returns
+    -------
+    Codes (m,), values (m,) for each column, parts (m,): 0 where a cell has none.
+    """
     if not isinstance(cell, Binned):
-        return np.zeros(len(uniform), dtype=np.uint8)
-    _, inside = _invert(uniform, cell.frequencies)
-    return np.minimum(inside * PARTS, PARTS - 1).astype(np.uint8)
+        return *cell.draw(uniform), np.zeros(len(uniform), dtype=np.uint8)
+    codes, inside = _invert(uniform, cell.frequencies)
+    parts = np.minimum(inside * PARTS, PARTS - 1).astype(np.uint8)
+    return codes, {cell.name: cell.values(codes, inside)}, parts
 
 
 @dataclass(frozen=True)
@@ -91,16 +98,24 @@ class Binned:
 
     def draw(self, uniform: FloatArray) -> tuple[IntArray, dict[str, Any]]:
         """Draw a bin by frequency, then a value of its truncated normal by inversion."""
+        codes, inside = _invert(uniform, self.frequencies)
+        return codes, {self.name: self.values(codes, inside)}
+
+    def values(self, codes: IntArray, inside: FloatArray) -> FloatArray:
+        """Return the values (m,) that lie at shares *inside* of the bins *codes*."""
         from scipy.special import ndtr, ndtri
 
-        codes, inside = _invert(uniform, self.frequencies)
-        bins = np.minimum(codes, len(self.means) - 1)
-        mean, sd, low, high = (part[bins] for part in (self.means, self.sds, self.lows, self.highs))
+        mean, sd, low, high = self.means, self.sds, self.lows, self.highs
         below, above = ndtr((low - mean) / sd), ndtr((high - mean) / sd)
-        values = mean + sd * ndtri(below + inside * (above - below))
-        values = np.where(low == high, low, np.clip(values, low, high))
-        values[codes == len(self.means)] = np.nan
-        return codes, {self.name: values}
+        bins = np.minimum(codes, len(mean) - 1) if self.missing else codes
+        drawn = ndtri(below[bins] + inside * (above - below)[bins])
+        drawn *= sd[bins]
+        drawn += mean[bins]
+        # a bin without width has one value: both ends
+        np.clip(drawn, low[bins], high[bins], out=drawn)
+        if self.missing:
+            drawn[codes == len(mean)] = np.nan
+        return np.asarray(drawn, dtype=np.float64)
 
     def interval(self, lower: FloatArray, upper: FloatArray, missing: BoolArray) -> FloatArray:
         """
@@ -133,18 +148,18 @@ def cut(name: str, values: FloatArray, edges: FloatArray) -> Binned:
     known = np.sort(values[~np.isnan(values)])
     n_missing = len(values) - len(known)
     edges = np.unique(edges)
-    codes = np.searchsorted(edges, known)
-    bins = [known[codes == i] for i in range(len(edges) + 1)]
+    bins = np.split(known, np.searchsorted(known, edges, side="right"))
     counts = [len(part) for part in bins] + ([n_missing] if n_missing else [])
+    measured = [moments(part) for part in bins]
     ends = (known[0], known[-1]) if len(known) else (0.0, 0.0)
     return Binned(
         name=name,
         edges=edges,
         lows=np.concatenate([[ends[0]], edges]),
         highs=np.concatenate([edges, [ends[1]]]),
-        means=np.array([moments(part)[0] for part in bins]),
+        means=np.array([mean for mean, _ in measured]),
         # 1e-11 is lime's own guard against a spread of 0
-        sds=np.array([moments(part)[1] for part in bins]) + 1e-11,
+        sds=np.array([sd for _, sd in measured]) + 1e-11,
         frequencies=np.array(counts, dtype=np.float64) / len(values),
         missing=n_missing > 0,
     )

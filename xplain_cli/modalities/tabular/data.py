@@ -52,7 +52,7 @@ from xplain_cli.options.request import Request
 from xplain_cli.specs import split_spec
 
 _CHUNK_ROWS, _AROUND_CHUNK_ROWS, _MANY_CHUNK_ROWS = 512, 32, 4
-_WIDE_BATCH = 8192
+_WIDE_BATCH = 2048  # of 8,192, half was filling where a row asks some 4,000 inputs
 _REFERENCE_ROWS = 512
 _READ_ROWS = 65536
 _DRAWN = "background: absent features are drawn from the background's distribution"

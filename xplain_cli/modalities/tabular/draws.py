@@ -13,7 +13,7 @@ from xplain_cli.baselines.held_cells import HeldCells
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray
 from xplain_cli.features import Block, Draw, Traits, unsalted
-from xplain_cli.modalities.tabular.cells import Binned, Categories, Cell, Gaussian, parts_of
+from xplain_cli.modalities.tabular.cells import Binned, Categories, Cell, Gaussian, draw_parts
 from xplain_cli.modalities.tabular.conditions import COLUMNS as CONDITION_COLUMNS
 from xplain_cli.modalities.tabular.conditions import conditions
 from xplain_cli.modalities.tabular.held_values import NOTHING_HELD, HeldValues
@@ -137,21 +137,25 @@ class TableSampler:
         Draw, and the rows as a table with ``columns``: the draws once for each combination of held
         values.
         """
-        uniform = np.concatenate([_uniform(len(self.cells), count, key) for key in keys])
-        codes = np.empty((len(self.cells), len(uniform)), dtype=_narrow(self.levels))
-        positions = np.ones((0 if self.binned else len(self.cells), len(uniform)))
-        parts = np.zeros((len(self.cells) if self.binned else 0, len(uniform)), dtype=np.uint8)
+        n, total, binned = len(self.cells), len(keys) * count, self.binned
+        uniform = np.empty((n, total))
+        for i, key in enumerate(keys):
+            _fill(uniform[:, i * count : (i + 1) * count], key)
+        codes = np.empty((n, total), dtype=_narrow(self.levels))
+        positions = np.ones((0 if binned else n, total))
+        parts = np.zeros((n if binned else 0, total), dtype=np.uint8)
         drawn: dict[str, Any] = {}
         for j, cell in enumerate(self.cells):
-            if self.binned:
-                parts[j] = parts_of(cell, uniform[:, j])
-            codes[j], values = cell.draw(uniform[:, j])
+            codes[j], values, own = draw_parts(cell, uniform[j])
+            if binned:
+                parts[j] = own
             if isinstance(cell, Gaussian):
                 if row is not None:
                     shift = float(row[cell.name].iloc[0]) - cell.mean
                     values = {cell.name: values[cell.name] + shift}
                 positions[j] = (values[cell.name] - cell.mean) / cell.sd
             drawn |= values
+        del uniform  # as large as the draws
         # as Series: the constructor would turn objects into another kind of text
         ready = {c: drawn[c] for c in self.free}
         texts = {c: pd.Series(v, dtype=v.dtype) for c, v in ready.items() if v.dtype.kind == "O"}
@@ -160,7 +164,7 @@ class TableSampler:
     def _around(self, drawn: pd.DataFrame, row: pd.DataFrame | None) -> pd.DataFrame:
         """Return draws of the free columns with the held cells of a row, or of all combinations."""
         if not self.held.columns:
-            return drawn[list(self.columns)]
+            return drawn
         own = self.held.combinations if row is None else row
         if own is None:
             raise ValueError("a shared pool needs the combinations of held values")
@@ -214,9 +218,9 @@ class TableSampler:
 _LEAST_BALANCED, _POINTS_A_COLUMN = 31, 32
 
 
-def _uniform(n: int, count: int, key: tuple[int, ...]) -> FloatArray:
+def _fill(uniform: FloatArray, key: tuple[int, ...]) -> None:
     """
-    Return points (count, n) of scrambled Sobol sequences, as many columns of each as are balanced.
+    Fill (n, count) with points of scrambled Sobol sequences, as many columns of each as balanced.
 
     Of 1,024 points the quarters of a column fill the eighths of another one evenly up to 31 columns
     (of 2,048 up to 63). Of further ones some stand in a fixed relation to columns before,
@@ -225,15 +229,15 @@ def _uniform(n: int, count: int, key: tuple[int, ...]) -> FloatArray:
     """
     from scipy.stats import qmc
 
+    n, count = uniform.shape
     level = int(np.ceil(np.log2(count)))
     width = max(_LEAST_BALANCED, (1 << level) // _POINTS_A_COLUMN - 1)
-    parts = []
     for start in range(0, n, width):
         source = stream(*key) if start == 0 else stream(*key, start)
         sobol = qmc.Sobol(d=min(width, n - start), scramble=True, rng=source)
         points: FloatArray = sobol.random_base2(level)[:count]
-        parts.append(points if start == 0 else points[source.permutation(count)])
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        ordered = points if start == 0 else points[source.permutation(count)]
+        uniform[start : start + width] = ordered.T
 
 
 def _narrow(levels: tuple[int, ...]) -> Any:

@@ -145,13 +145,13 @@ def table_law(
     """
     groups = groups or {}
     owner = {column: name for name, members in groups.items() for column in members}
-    names: list[str] = []
+    names: dict[str, None] = {}
     cells: list[Cell] = []
     for column in background.columns:
         name = owner.get(column, column)
         if name in names or column in held.columns:
             continue
-        names.append(name)
+        names[name] = None
         if column in owner:
             cells.append(_joint(groups[name], background, discrete, discretizer))
         elif column in discrete:

@@ -113,6 +113,8 @@ def read_background(
 
 def _gaps(column: "pd.Series[Any]") -> dict[float, BoolArray]:
     """Return where a column is missing, infinite or minus infinite, as far as it is anywhere."""
+    if column.dtype.kind == "f" and np.isfinite(column.to_numpy()).all():
+        return {}
     gaps: dict[float, BoolArray] = {math.nan: column.isna().to_numpy(dtype=np.bool_)}
     if column.dtype.kind == "f":
         gaps |= {value: (column == value).to_numpy() for value in (math.inf, -math.inf)}

@@ -40,7 +40,7 @@ from xplain_cli.models.batches import BATCH_ROWS
 from xplain_cli.options.request import Request
 
 SALT = "XPLAIN_HASH_SALT"
-_SPARSE_CHUNK_ROWS, _CHUNK_ROWS = 256, 64
+_SCORED_CHUNK_ROWS, _SPARSE_CHUNK_ROWS, _CHUNK_ROWS = 512, 256, 64
 _READ_AHEAD = 1024
 _AGREE = 1e-9
 _TRIED_MASKS = 16
@@ -146,6 +146,8 @@ class Text:
 
     def chunk_rows(self, method: Method, neighbourhood: Neighbourhood) -> int:  # noqa: ARG002 - all mask alike
         """Return how many texts make a good unit of work: those with as many units share most."""
+        if neighbourhood.scored:
+            return _SCORED_CHUNK_ROWS
         return _SPARSE_CHUNK_ROWS if neighbourhood.sparse else _CHUNK_ROWS
 
     def examples(self, model: Model) -> Examples:  # noqa: ARG002 - the protocol's
@@ -172,7 +174,7 @@ class Text:
             )
         fitted = check_unasked(self.baseline.fit(self._reference(model, signature)), label)
         perturbation = replace(self.perturbation, refine=method.wants.refine)
-        sparse, notes = False, list(fitted.notes)
+        sparse, scored, notes = False, False, list(fitted.notes)
         if isinstance(fitted, Replacement):
             perturbation = replace(perturbation, mask_token=fitted.token)
         elif perturbation.refine is None:
@@ -185,13 +187,19 @@ class Text:
         masked = model.capabilities.masked_text
         if perturbation.others is None and perturbation.mask_token is None and masked is not None:
             sparse = sparse_agrees(perturbation, model, masked, self.first)
+            scored = sparse and _are_scores(perturbation, masked, self.first)
             if not sparse:
                 notes.append(
                     "masked texts are asked as strings: sparse rows built from the masks do not"
                     " give the model's own answers"
                 )
         return Neighbourhood(
-            perturbation, label, self.baseline.sentence, sparse=sparse, notes=tuple(notes)
+            perturbation,
+            label,
+            self.baseline.sentence,
+            sparse=sparse,
+            scored=scored,
+            notes=tuple(notes),
         )
 
     def _reference(self, model: Model, signature: Signature) -> TextReference:
@@ -295,6 +303,14 @@ def sparse_agrees(
         if not (np.abs(gap) <= _AGREE).all():
             return False
     return bool(good)
+
+
+def _are_scores(perturbation: TextMasker, masked: MaskedText, texts: list[str]) -> bool:
+    """Say whether masked texts are few numbers each, of which many rows fit in memory."""
+    rows = perturbation.units_of(texts)
+    good = [i for i in range(len(rows)) if i not in rows.reasons and rows.counts[i]]
+    full = (masked.masked_rows(*rows.spanned(i), np.ones((1, rows.counts[i]), bool)) for i in good)
+    return isinstance(next((one for one in full if one is not None), None), np.ndarray)
 
 
 def _baseline(request: Request) -> Baseline:

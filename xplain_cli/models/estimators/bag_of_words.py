@@ -11,6 +11,7 @@ own letters, a few masks are counted as strings all the same.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeAlias
 from zlib import crc32
 
@@ -20,6 +21,7 @@ from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.models.contract import Batch, Capabilities, MaskedText, Model, Signature
 from xplain_cli.models.estimators.answers import ask
 from xplain_cli.models.estimators.columns import inner, steps_of
+from xplain_cli.models.estimators.linear_bags import LinearBag, linear_bag
 from xplain_cli.models.estimators.masked_terms import (
     ChainTerms,
     Masks,
@@ -47,9 +49,14 @@ class _Masked:
     pieces: Sequence[TextPiece]
     masks: Masks
 
+    @property
+    def is_tried(self) -> bool:
+        """Whether its counts are tried on strings."""
+        return crc32(self.text.encode("utf-8", "surrogatepass")) % _TRIED_TEXTS == 0
+
     def strings(self) -> Iterator[tuple[int, str]]:
         """Yield a few of the masks with their strings, of some texts."""
-        if crc32(self.text.encode("utf-8", "surrogatepass")) % _TRIED_TEXTS:
+        if not self.is_tried:
             return
         tried = np.unique(np.linspace(0, len(self.masks) - 1, _TRIED).astype(np.int64))
         for row in tried.tolist():
@@ -69,6 +76,25 @@ class _Counts:
 
     def counts(self, masked: _Masked) -> Any | None:
         """Return the counts of masked texts, sparse; None: they are not those of the strings."""
+        terms = self._terms(masked)
+        if terms is None:
+            return None
+        columns, values, width = self._columns(terms.names)
+        shape = (len(masked.masks), width)
+        return terms.matrix(columns, values, shape).astype(self.vectoriser.dtype, copy=False)
+
+    def splits(self, masked: _Masked) -> bool:
+        """Say whether the pieces of a text have the terms of its strings."""
+        if not masked.is_tried:
+            return keeps_blanks(self._prepare, masked.text)
+        return self._terms(masked) is not None
+
+    def linear(self, steps: Sequence[Any]) -> LinearBag | None:
+        """Return this and the steps behind it as one sum, where they are one."""
+        return None if self._walks else linear_bag(self.vectoriser, self._known, steps)
+
+    def _terms(self, masked: _Masked) -> ChainTerms | StateTerms | None:
+        """Return the terms of masked texts; None: they are not those of the strings."""
         if not keeps_blanks(self._prepare, masked.text):
             return None
         terms: ChainTerms | StateTerms
@@ -81,9 +107,7 @@ class _Counts:
         for row, string in masked.strings():
             if terms.of_row(row) != Counter(self._known(string)):
                 return None
-        columns, values, width = self._columns(terms.names)
-        shape = (len(masked.masks), width)
-        return terms.matrix(columns, values, shape).astype(self.vectoriser.dtype, copy=False)
+        return terms
 
     def _of_state(self, text: str) -> tuple[str, ...]:
         """Return the terms of a piece's state, looked up once: texts share their words."""
@@ -218,6 +242,23 @@ class SparseTexts:
             return None
         return self.vectors.counts(_Masked(text, spans, pieces, Masks(masks)))
 
+    @cached_property
+    def linear(self) -> LinearBag | None:
+        """The vectoriser and the steps behind it as one sum, where they are one."""
+        if not isinstance(self.vectors, _Counts):
+            return None
+        return self.vectors.linear([step for _, step in self.rest.steps])
+
+    def masked_scores(self, text: str, spans: Spans, masks: BoolArray) -> FloatArray | None:
+        """Return the scores of a masked text; None where they are not the strings'."""
+        pieces = cut(text, spans)
+        if pieces is None or not len(masks) or self.linear is None:
+            return None
+        masked = _Masked(text, spans, pieces, Masks(masks))
+        if not (isinstance(self.vectors, _Counts) and self.vectors.splits(masked)):
+            return None
+        return self.linear.scores(pieces, masked.masks)
+
 
 def sparse_texts(estimator: Any) -> SparseTexts | None:
     """Return the sparse road of a pipeline that begins with a bag of words; None: it does not."""
@@ -248,8 +289,10 @@ class BagOfWords:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the pipeline can do, and masked texts as rows of a sparse matrix."""
-        masked = MaskedText(self.texts.masked_rows, self._predict_rows)
+        """What the pipeline can do, and masked texts as rows of counts, or of scores."""
+        linear = self.texts.linear is not None
+        rows = self.texts.masked_scores if linear else self.texts.masked_rows
+        masked = MaskedText(rows, self._predict_scores if linear else self._predict_rows)
         return replace(self.whole.capabilities, masked_text=masked)
 
     def predict(self, batch: Batch) -> FloatArray:
@@ -260,3 +303,8 @@ class BagOfWords:
         """Return the answers on the matrix of masked texts."""
         finished = self.texts.vectors.finished(rows)
         return expand(ask(self.texts.rest, self.signature.response, finished), self.signature)
+
+    def _predict_scores(self, scores: FloatArray) -> FloatArray:
+        """Return the answers on the scores of masked texts."""
+        head: Any = self.texts.linear
+        return expand(ask(head.head, self.signature.response, scores), self.signature)

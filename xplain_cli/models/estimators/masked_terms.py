@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any, TypeAlias
 
@@ -100,7 +101,10 @@ class Masks:
 
     def __init__(self, masks: BoolArray) -> None:
         self.masks = masks
-        self._by_unit = np.ascontiguousarray(masks.T)
+
+    @cached_property
+    def _by_unit(self) -> BoolArray:
+        return np.ascontiguousarray(self.masks.T)
 
     def __len__(self) -> int:
         """Return the number of masks."""

@@ -1,0 +1,99 @@
+"""models: scores of masked texts by linear models, from the masks."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier, SGDClassifier
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
+
+from xplain_cli.modalities.text.masks import TextMasker
+from xplain_cli.models.contract import ModelRecipe
+from xplain_cli.models.estimators.bag_of_words import BagOfWords, sparse_texts
+from xplain_cli.models.estimators.model import Estimator
+
+CORPUS = [
+    "Free entry in 2 a wkly comp, to win FA-Cup tickets! free FREE Free",
+    "Ok lar... Joking wif u oni, don't worry ok OK",
+    "na\u00efve caf\u00e9 free free FREE",
+    "I'm home soon and i don't want to talk about this stuff anymore tonight, k?",
+    "win win win a phone now now, call 0800-123",
+    "one or two: Two of three/Three and three-and-three",
+]
+LABELS = [1, 0, 1, 0, 1, 2]
+LETTERS = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4))
+LINEAR = {
+    "tfidf, logistic": (TfidfVectorizer(), LogisticRegression(C=10)),
+    "counts, logistic": (CountVectorizer(), LogisticRegression()),
+    "l1, svm": (TfidfVectorizer(norm="l1", lowercase=False), LinearSVC()),
+    "no norm, ridge": (TfidfVectorizer(norm=None), RidgeClassifier()),
+    "no idf, sgd": (TfidfVectorizer(use_idf=False), SGDClassifier(loss="log_loss", random_state=0)),
+    "three steps": (CountVectorizer(), TfidfTransformer(), LogisticRegression()),
+    "bayes": (CountVectorizer(), MultinomialNB()),
+    "letters": (LETTERS, LogisticRegression()),
+    "numbers": (TfidfVectorizer(), Ridge()),
+}
+CURVED = {
+    "sublinear": (TfidfVectorizer(sublinear_tf=True), LogisticRegression()),
+    "binary": (CountVectorizer(binary=True), LogisticRegression()),
+    "single": (TfidfVectorizer(dtype=np.float32), LogisticRegression()),
+    "pairs": (CountVectorizer(ngram_range=(1, 2)), LogisticRegression()),
+    "weighed twice": (TfidfVectorizer(), TfidfTransformer(), LogisticRegression()),
+}
+
+
+def bound(steps, labels=LABELS):
+    pipeline = make_pipeline(*map(clone, steps)).fit(CORPUS, labels)
+    loaded = Estimator(pipeline, "m", "", ModelRecipe("m", modality="text"))
+    return loaded.bind(loaded.settle(CORPUS))
+
+
+@pytest.mark.parametrize("name", LINEAR)
+@pytest.mark.parametrize("unit", ["word", "sentence", r"regex=\w\w?"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_answers_are_those_of_the_strings(name, unit, classes):
+    model = bound(LINEAR[name], [min(label, classes - 1) for label in LABELS])
+    assert isinstance(model, BagOfWords)
+    assert model.texts.linear is not None
+    road, rows, taken = model.capabilities.masked_text, TextMasker(unit).split(CORPUS), 0
+    for i in range(len(rows)):
+        masks = np.random.default_rng(i).random((40, int(rows.counts[i]))) < 0.6
+        masks[0] = False
+        scores = road.masked_rows(*rows.spanned(i), masks)
+        if scores is None:
+            continue
+        taken += 1
+        wanted = model.predict(rows.masked(i, masks))
+        assert np.abs(road.predict_rows(scores) - wanted).max() <= 1e-12
+    assert taken >= (0 if unit.startswith("regex") else 5)
+
+
+@pytest.mark.parametrize("name", CURVED)
+def test_what_is_no_sum_is_counted(name):
+    texts = sparse_texts(make_pipeline(*map(clone, CURVED[name])).fit(CORPUS, LABELS))
+    assert texts is not None
+    assert texts.linear is None
+
+
+class Own(LogisticRegression):
+    """Answers in a way of its own."""
+
+    def predict_proba(self, X):
+        return 1 - super().predict_proba(X)
+
+
+def test_a_model_of_the_user_is_asked_itself():
+    texts = sparse_texts(make_pipeline(TfidfVectorizer(), Own()).fit(CORPUS, LABELS))
+    assert texts.linear is None
+
+
+def test_scores_of_a_text_do_not_depend_on_the_texts_before_it():
+    model = bound(LINEAR["tfidf, logistic"])
+    rows = TextMasker().split(CORPUS)
+    masks = np.random.default_rng(0).random((30, int(rows.counts[1]))) < 0.5
+    first = model.texts.masked_scores(*rows.spanned(1), masks)
+    other = np.ones((7, int(rows.counts[0])), dtype=bool)
+    model.texts.masked_scores(*rows.spanned(0), other)
+    assert (model.texts.masked_scores(*rows.spanned(1), masks.copy()) == first).all()
