@@ -1,7 +1,6 @@
 """``xplain text`` as a user runs it: from a table, lines or a pipe to weights and a vocabulary."""
 
 import json
-import os
 import pickle
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from clarity import assert_clear, is_clear
 from comments import explained
 from languages import LANGUAGES
 from oracles import mask_limit
-from running import Forked, environment, rows_of
+from running import Forked, environment, forks, rows_of
 
 from xplain_cli.methods.designs import kernel_weights
 
@@ -149,7 +148,7 @@ def test_a_configured_folder_needs_no_arguments(configured):
     assert len(pd.read_csv(configured / "xplain-out" / "stability.csv")) == 24
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@forks
 @pytest.mark.parametrize("stdin", ["pipe", "null"])
 def test_a_configured_folder_reads_nothing_else(configured, stdin):
     process = Forked(configured, *CONFIGURED, given="hello\n" if stdin == "pipe" else None)

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from xplain_cli.workers.template import can_fork, fork
+
+forks = pytest.mark.skipif(not can_fork(), reason="forks")
 SMALL = ("-n", "128", "-r", "3")
 
 
@@ -90,7 +93,7 @@ class Forked:
             stdin, pipe = os.pipe()
             os.write(pipe, given.encode())
             os.close(pipe)
-        self.pid = os.fork()
+        self.pid = fork()
         if self.pid == 0:
             try:
                 self._become(folder, stdin)

@@ -1,16 +1,14 @@
 """A baseline that needs no background asks for none: one row of DATA, or stdin, is enough."""
 
-import os
 import pickle
 
 import numpy as np
 import pandas as pd
 import pytest
-from running import Forked, rows_of
+from running import Forked, forks, rows_of
 from sklearn.linear_model import LinearRegression
 
 TABLE = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 2)), columns=["a", "b"])
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 METHOD = ("-m", "kernel-shap", "-o", "o", "-q")
 
 
