@@ -18,7 +18,7 @@ from xplain_cli.modalities.tabular.column_kinds import ModelColumns
 from xplain_cli.modalities.tabular.row_sample import RowSample
 from xplain_cli.models import Model
 
-_BLOCK = 65536
+_BLOCK, _SAMPLED_BLOCK = 65536, 16384
 _LEAST_BACKGROUND, _FEW_BACKGROUND = 20, 200
 _MOST_BACKGROUND = 1 << 17  # the standard error of a frequency is at most .0014
 
@@ -114,7 +114,7 @@ def read_background(
         notes += [f"background: {note}" for note in _judge(source, kinds, known)]
     if is_sampled(table, source):
         sample, lost = RowSample(_MOST_BACKGROUND), 0
-        for piece in read_rows(table, kinds, known, _BLOCK):
+        for piece in read_rows(table, kinds, known, _SAMPLED_BLOCK):
             sample.add(piece.readable, piece.start + _readable_places(piece))
             lost += len(piece.reasons)
         rows, places = sample.rows()

@@ -14,6 +14,7 @@ import pandas as pd
 from xplain_cli.explanation import IntArray
 from xplain_cli.modalities.tabular.draws import row_keys
 
+_HELD = 1.25  # times the rows that are kept, before the others are let go
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -39,7 +40,7 @@ class RowSample:
     def __init__(self, most: int) -> None:
         self._most = most
         self._seen, self._counts = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64)
-        self._numbers = np.empty(0, dtype=np.uint64)
+        self._numbers, self._largest = np.empty(0, dtype=np.uint64), np.uint64(2**64 - 1)
         self._places = np.empty(0, dtype=np.int64)
         self._rows: list[pd.DataFrame] = []
 
@@ -47,18 +48,23 @@ class RowSample:
         """Feed rows, and where (m,) they stand."""
         keys = b"".join(key[:8] for key in row_keys(rows))
         numbers = self._drawn(np.frombuffer(keys, dtype="<u8").astype(np.uint64))
-        full = len(self._numbers) >= self._most
-        small = numbers < self._numbers.max() if full else np.ones(len(rows), dtype=np.bool_)
+        small = numbers <= self._largest
         self._numbers = np.concatenate([self._numbers, numbers[small]])
         self._places = np.concatenate([self._places, places[small]])
         self._rows.append(rows[small])
-        if len(self._numbers) > self._most:
-            self._keep(np.sort(np.argpartition(self._numbers, self._most - 1)[: self._most]))
+        if len(self._numbers) > self._most * _HELD:
+            self._cut()
 
     def rows(self) -> tuple[pd.DataFrame, IntArray]:
         """Return the rows, in the order of the table, and where they stand."""
+        self._cut()
         self._keep(np.argsort(self._places))
         return self._rows[0], self._places
+
+    def _cut(self) -> None:
+        if len(self._numbers) > self._most:
+            self._keep(np.argpartition(self._numbers, self._most - 1)[: self._most])
+            self._largest = self._numbers.max()
 
     def _keep(self, which: IntArray) -> None:
         together = pd.concat(self._rows, ignore_index=True)
