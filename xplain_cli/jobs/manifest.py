@@ -1,6 +1,7 @@
 """Writes what a run says of itself: its plan, its manifest and its results."""
 
 import contextlib
+import functools
 import platform
 import sys
 import time
@@ -34,14 +35,19 @@ def _budget(plan: Plan) -> dict[str, Any]:
     return {"budget": {"asked": plan.budget, **became}}
 
 
+@functools.cache  # a process has imported one version of each
+def _installed() -> Mapping[str, str]:
+    """Return the versions of the packages that are installed, as their metadata say."""
+    found = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
 def versions_now() -> dict[str, str]:
     """Return the versions that decide last digits, of the packages that are in use."""
-    found = {"xplain-cli": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
+    found = {"xplain-cli": __version__, "python": platform.python_version(), **_installed()}
     # asked of the modules, for one may be installed under another name: xgboost as xgboost-cpu
     used = {package: sys.modules.get(package) for package in WHERE_USED}
     return found | {name: str(module.__version__) for name, module in used.items() if module}
