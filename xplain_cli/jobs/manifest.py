@@ -7,7 +7,8 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
+from importlib.metadata import PackageNotFoundError
 from typing import Any, TypeVar
 
 from xplain_cli import __version__
@@ -23,6 +24,7 @@ from xplain_cli.remote import redact_all
 from xplain_cli.seeds import RULE
 
 _Item = TypeVar("_Item")
+version = functools.cache(metadata.version)  # a process has imported one of each package
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "joblib", "onnxruntime", "threadpoolctl")
 WHERE_USED = ("pyarrow", "xgboost", "lightgbm", "catboost", "skops")
 
@@ -35,19 +37,14 @@ def _budget(plan: Plan) -> dict[str, Any]:
     return {"budget": {"asked": plan.budget, **became}}
 
 
-@functools.cache  # a process has imported one version of each
-def _installed() -> Mapping[str, str]:
-    """Return the versions of the packages that are installed, as their metadata say."""
-    found = {}
-    for package in _PACKAGES:
-        with contextlib.suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
-
-
 def versions_now() -> dict[str, str]:
     """Return the versions that decide last digits, of the packages that are in use."""
-    found = {"xplain-cli": __version__, "python": platform.python_version(), **_installed()}
+    found = {"xplain-cli": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
     # asked of the modules, for one may be installed under another name: xgboost as xgboost-cpu
     used = {package: sys.modules.get(package) for package in WHERE_USED}
     return found | {name: str(module.__version__) for name, module in used.items() if module}
