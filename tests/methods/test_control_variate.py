@@ -24,7 +24,7 @@ def test_errors_of_a_single_repeat_hold_what_the_stand_in_is_off_by():
     n = 18
     weights = np.random.default_rng(0).normal(size=n)
 
-    def model(row, masks):  # noqa: ARG001 - the same for all rows
+    def model(row, masks):
         return sigmoid(masks @ weights)[:, None]  # of which the stand-in misses nothing
 
     method = build("lime:control=logit2", METHODS["masks"])

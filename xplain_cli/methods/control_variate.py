@@ -235,7 +235,7 @@ def _masks_of(design: Design) -> TabledMasks:
 
 
 def _free_masks(inclusion: str, kernel: tuple[float, ...], repeats: int, seed: int) -> _Free:
-    """Return masks for the stand-in alone: all of them, or a set for each repeat (eight for one)."""
+    """Return masks for the stand-in alone: all of them, or a set for each of some repeats."""
     n, sets = len(kernel) - 1, repeats if repeats > 1 else _SETS
 
     def make() -> _Free:
