@@ -10,17 +10,18 @@ from running import rows_of
 # whole runs
 
 
-@pytest.fixture
-def linear(tmp_path):
-    """A linear regression on numbers, with its table."""
+@pytest.fixture(scope="module")
+def linear(tmp_path_factory):
+    """A linear regression on numbers, its table, and the folder of both."""
     from sklearn.linear_model import LinearRegression
 
+    folder = tmp_path_factory.mktemp("linear")
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(20, 12)), columns=list("abcdefghijkl"))
     model = LinearRegression().fit(X, X.to_numpy() @ np.arange(1.0, 13))
-    (tmp_path / "linear.pkl").write_bytes(pickle.dumps(model))
-    X.to_csv(tmp_path / "linear.csv", index=False)
-    return X, model
+    (folder / "linear.pkl").write_bytes(pickle.dumps(model))
+    X.to_csv(folder / "linear.csv", index=False)
+    return X, model, folder
 
 
 METHODS = ["kernel-shap", "permutation", "occlusion", "lime:space=baseline"]
@@ -29,8 +30,9 @@ METHODS = ["kernel-shap", "permutation", "occlusion", "lime:space=baseline"]
 @pytest.mark.parametrize("baseline", ["zero", "mean", "median", "row=4", "sample:k=7"])
 @pytest.mark.parametrize("method", METHODS)
 def test_a_linear_model_gives_w_times_x_minus_b(run, tmp_path, linear, method, baseline):
-    X, model = linear
-    done = run("tabular", "linear.pkl", "linear.csv", "-m", method, "-b", baseline, "-q")
+    X, model, folder = linear
+    words = (folder / "linear.pkl", folder / "linear.csv", "-m", method, "-b", baseline)
+    done = run("tabular", *words, "--rows", "0:5", "-q")
     assert done.code == 0, done.err
     base = {
         "zero": np.zeros(12),
@@ -39,6 +41,7 @@ def test_a_linear_model_gives_w_times_x_minus_b(run, tmp_path, linear, method, b
         "row=4": X.iloc[4].to_numpy(),
     }.get(baseline)
     stability = rows_of(tmp_path / "xplain-out" / "stability.csv")
+    assert len(stability) == 5
     for line in rows_of(tmp_path / "xplain-out" / "weights.csv"):
         row, j = int(line["row_id"]), int(line["feature_index"])
         if base is not None:
@@ -58,7 +61,7 @@ def test_a_linear_model_gives_w_times_x_minus_b(run, tmp_path, linear, method, b
 def test_a_run_with_a_baseline_says_what_it_was(run, tmp_path, mixed, method, baseline):
     done = run(
         *("tabular", mixed.model, mixed.data, "-m", method, "-b", baseline, "-q"),
-        *("-t", "predicted:vs:runner-up"),
+        *("-t", "predicted:vs:runner-up", "--rows", "0:24"),
     )
     assert done.code == 0, done.err
     stability = rows_of(tmp_path / "xplain-out" / "stability.csv")

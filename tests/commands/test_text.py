@@ -13,7 +13,7 @@ from clarity import assert_clear, is_clear
 from comments import explained
 from languages import LANGUAGES
 from oracles import mask_limit
-from running import environment, rows_of
+from running import Forked, environment, forks, rows_of
 
 from xplain_cli.methods.designs import kernel_weights
 
@@ -126,20 +126,34 @@ def test_every_language_gets_an_explanation(run, comments, tmp_path, language):
         assert LANGUAGES[language][low:high] == feature
 
 
-@pytest.mark.parametrize("stdin", ["pipe", "null", "closed"])
-def test_a_configured_folder_needs_no_arguments(comments, tmp_path, stdin):
+CONFIGURED = ("text", "--top-k", "10", "-n", "64", "-r", "4")
+
+
+@pytest.fixture
+def configured(comments, tmp_path):
+    """A folder whose project file names the model and the comments."""
     (tmp_path / "xplain.toml").write_text(
         f"[text]\nmodel = {str(comments / 'model.pkl')!r}\n"
         f"data = {str(comments / 'comments.txt')!r}\n"
     )
-    command = f"{sys.executable} -m xplain_cli text --top-k 10 -n 64 -r 4"
-    plumbing = {"pipe": f"echo hello | {command}", "null": f"{command} </dev/null"}
-    line = plumbing.get(stdin, f"{command} 0<&-")
+    return tmp_path
+
+
+def test_a_configured_folder_needs_no_arguments(configured):
+    line = f"{sys.executable} -m xplain_cli {' '.join(CONFIGURED)} 0<&-"  # stdin is closed
     done = subprocess.run(
-        ["bash", "-c", line], cwd=tmp_path, env=environment(), capture_output=True, check=False
+        ["bash", "-c", line], cwd=configured, env=environment(), capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert len(pd.read_csv(tmp_path / "xplain-out" / "stability.csv")) == 24
+    assert len(pd.read_csv(configured / "xplain-out" / "stability.csv")) == 24
+
+
+@forks
+@pytest.mark.parametrize("stdin", ["pipe", "null"])
+def test_a_configured_folder_reads_nothing_else(configured, stdin):
+    process = Forked(configured, *CONFIGURED, given="hello\n" if stdin == "pipe" else None)
+    assert process.wait(120) == 0, process.said.read_text()
+    assert len(pd.read_csv(configured / "xplain-out" / "stability.csv")) == 24
 
 
 def test_a_pipe_is_read_where_only_the_model_is_configured(comments, tmp_path):

@@ -4,11 +4,17 @@ import contextlib
 import csv
 import os
 import shutil
+import signal
+import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from xplain_cli.workers.template import can_fork, fork
+
+forks = pytest.mark.skipif(not can_fork(), reason="forks")
 SMALL = ("-n", "128", "-r", "3")
 
 
@@ -62,3 +68,89 @@ def bytes_of(folder, name="weights.csv"):
 
 def command(case, *options):
     return ("tabular", case.model, case.data, *SMALL, "--rows", "0:5", *options)
+
+
+class Forked:
+    """
+    A run in a process of its own that is forked from this one, so that nothing is imported anew.
+
+    Parameters
+    ----------
+    folder
+        Where it works, and where what it says on stdout and stderr is: ``said.out``, ``said.err``.
+    words
+        The command line.
+    given
+        What is piped into it; None: its stdin is empty.
+    """
+
+    def __init__(self, folder, *words, given=None):
+        self.said = folder / "said.err"
+        self.code = None
+        if given is None:
+            stdin = os.open(os.devnull, os.O_RDONLY)
+        else:
+            stdin, pipe = os.pipe()
+            os.write(pipe, given.encode())
+            os.close(pipe)
+        self.pid = fork()
+        if self.pid == 0:
+            try:
+                self._become(folder, stdin)
+                self._run([str(word) for word in words])
+            finally:
+                os._exit(99)
+        os.close(stdin)
+
+    def _become(self, folder, stdin):
+        """Stand for a fresh process: a session, a folder, an environment and streams of its own."""
+        os.setsid()
+        clean = environment()
+        os.environ.clear()
+        os.environ.update(clean)
+        os.chdir(folder)
+        os.dup2(stdin, 0)
+        for number, path in ((1, folder / "said.out"), (2, self.said)):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), number)
+        sys.stdin, sys.stdout, sys.stderr = (
+            os.fdopen(number, mode, encoding="utf-8", closefd=False)
+            for number, mode in enumerate("rww")
+        )
+
+    def _run(self, words):
+        from xplain_cli.main import main
+
+        try:
+            main(words)
+        except SystemExit as ending:
+            os._exit(ending.code)
+
+    def poll(self):
+        """Return the exit code, negative for a signal; None while it runs."""
+        if self.code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.code = os.waitstatus_to_exitcode(status)
+        return self.code
+
+    def wait(self, seconds=60):
+        """Return the exit code, or None if it still runs after some seconds."""
+        deadline = time.monotonic() + seconds
+        while self.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return self.code
+
+    def signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        """End it, and only it."""
+        self.signal(signal.SIGKILL)
+        self.wait()
+
+    def end(self):
+        """End it and all that it began."""
+        if self.poll() is None:
+            os.killpg(self.pid, signal.SIGKILL)
+            self.wait()

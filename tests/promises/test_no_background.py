@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from running import rows_of
+from running import Forked, forks, rows_of
 from sklearn.linear_model import LinearRegression
 
 TABLE = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 2)), columns=["a", "b"])
@@ -22,25 +22,29 @@ def model(tmp_path):
     return "m.pkl"
 
 
+@forks
 @pytest.mark.parametrize(
     ("baseline", "weights", "data"),
     [("zero", [6, -5], "-"), ("file=other.csv", [4, -4], "one.csv"), ("row=0", [0, 0], "-")],
 )
-def test_one_row_or_a_pipe_is_enough(xplain, tmp_path, model, baseline, weights, data):
-    stdin = "a,b\n3,5\n" if data == "-" else None
-    done = xplain("tabular", model, data, *METHOD, "-b", baseline, stdin=stdin)
-    assert done.code == 0, done.err
-    assert "background" not in done.err
+def test_one_row_or_a_pipe_is_enough(tmp_path, model, baseline, weights, data):
+    given = "a,b\n3,5\n" if data == "-" else None
+    process = Forked(tmp_path, "tabular", model, data, *METHOD, "-b", baseline, given=given)
+    code, said = process.wait(), process.said.read_text()
+    assert code == 0, said
+    assert "background" not in said
     lines = sorted(rows_of(tmp_path / "o" / "weights.csv"), key=lambda line: line["feature"])
     assert np.allclose([float(line["weight"]) for line in lines], weights)
 
 
+@forks
 @pytest.mark.parametrize("more", [(), ("-m", "kernel-shap", "-b", "mean")])
-def test_what_reads_a_background_asks_a_pipe_for_one(xplain, model, more):
-    done = xplain("tabular", model, "-", *more, stdin="a,b\n3,5\n")
-    assert done.code == 2
-    assert "need --background FILE" in done.err
-    assert "-b row=ID, file=PATH" in done.err
+def test_what_reads_a_background_asks_a_pipe_for_one(tmp_path, model, more):
+    process = Forked(tmp_path, "tabular", model, "-", *more, given="a,b\n3,5\n")
+    code, said = process.wait(), process.said.read_text()
+    assert code == 2
+    assert "need --background FILE" in said
+    assert "-b row=ID, file=PATH" in said
 
 
 def test_several_baselines_refuse_a_pipe(xplain, model):

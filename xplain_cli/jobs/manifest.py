@@ -1,12 +1,14 @@
 """Writes what a run says of itself: its plan, its manifest and its results."""
 
 import contextlib
+import functools
 import platform
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
+from importlib.metadata import PackageNotFoundError
 from typing import Any, TypeVar
 
 from xplain_cli import __version__
@@ -22,6 +24,7 @@ from xplain_cli.remote import redact_all
 from xplain_cli.seeds import RULE
 
 _Item = TypeVar("_Item")
+version = functools.cache(metadata.version)  # a process has imported one of each package
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "joblib", "onnxruntime", "threadpoolctl")
 WHERE_USED = ("pyarrow", "xgboost", "lightgbm", "catboost", "skops")
 

@@ -42,6 +42,7 @@ from xplain_cli.modalities.tabular.fit import parse_groups, table_law
 from xplain_cli.modalities.tabular.held_values import HeldValues, find_combinations, parse_held
 from xplain_cli.modalities.tabular.leaf_sums import check_leaves
 from xplain_cli.modalities.tabular.reading import (
+    is_sampled,
     read_background,
     read_rows,
     usable_background,
@@ -331,7 +332,9 @@ def _background_notes(opened: Tabular) -> list[str]:
             " distribution; -m kernel-shap with -b row=ID, file=PATH, or zero where no column is a"
             " category, needs none"
         )
-    return ["background: the whole of DATA (--background FILE names another)"]
+    sampled = is_sampled(opened.table, opened.source)
+    said = f"{len(opened.background):,} of the {opened.n_rows:,} rows" if sampled else "the whole"
+    return [f"background: {said} of DATA (--background FILE names another)"]
 
 
 def _integer_note(kinds: Mapping[str, str], discrete: frozenset[str]) -> list[str]:

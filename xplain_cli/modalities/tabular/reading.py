@@ -15,10 +15,12 @@ from xplain_cli.errors import FewRowsError, counted
 from xplain_cli.explanation import BoolArray, IntArray
 from xplain_cli.modalities.tabular.categories import set_apart, unseen_notes
 from xplain_cli.modalities.tabular.column_kinds import ModelColumns
+from xplain_cli.modalities.tabular.row_sample import RowSample
 from xplain_cli.models import Model
 
-_BLOCK = 65536
+_BLOCK, _SAMPLED_BLOCK = 65536, 16384
 _LEAST_BACKGROUND, _FEW_BACKGROUND = 20, 200
+_MOST_BACKGROUND = 1 << 17  # the standard error of a frequency is at most .0014
 
 
 def _check_background(rows: int, path: str) -> list[str]:
@@ -79,11 +81,18 @@ def read_rows(
         yield _usable(piece, table, known)
 
 
+def is_sampled(table: Table, source: Table) -> bool:
+    """Return whether DATA is its own background, and so long that a sample stands for it."""
+    return source is table and datasets.n_rows(table) > _MOST_BACKGROUND
+
+
 def read_background(
     table: Table, source: Table, kinds: Mapping[str, str], known: ModelColumns
 ) -> tuple[pd.DataFrame, IntArray, list[str]]:
     """
     Check the cells of DATA and its background against their kinds, and read the background.
+
+    DATA that is its own background is sampled where it is long; a table that is named is not.
 
     Parameters
     ----------
@@ -103,12 +112,22 @@ def read_background(
     notes = _judge(table, kinds, known)
     if source is not table:
         notes += [f"background: {note}" for note in _judge(source, kinds, known)]
-    whole = _usable(datasets.read_columns(source, kinds), source, known)
-    lost = len(whole.reasons)
+    if is_sampled(table, source):
+        sample, lost = RowSample(_MOST_BACKGROUND), 0
+        for piece in read_rows(table, kinds, known, _SAMPLED_BLOCK):
+            sample.add(piece.readable, piece.start + _readable_places(piece))
+            lost += len(piece.reasons)
+        rows, places = sample.rows()
+    else:
+        whole = _usable(datasets.read_columns(source, kinds), source, known)
+        rows, places, lost = whole.readable, _readable_places(whole), len(whole.reasons)
     if lost:
         notes.append(f"background: without {counted(lost)} that cannot be used")
-    places = np.delete(np.arange(len(whole.table)), list(whole.reasons))
-    return whole.readable, places, notes
+    return rows, places, notes
+
+
+def _readable_places(piece: Chunk) -> IntArray:
+    return np.delete(np.arange(len(piece.table)), list(piece.reasons))
 
 
 def _gaps(column: "pd.Series[Any]") -> dict[float, BoolArray]:
