@@ -42,6 +42,7 @@ WAYS = {
     "large": lambda: pa.array(TEXTS, type=pa.large_string()),
     "view": lambda: pa.array(TEXTS, type=pa.string_view()),
     "dictionary": lambda: pa.array(TEXTS).dictionary_encode(),
+    "unsigned": lambda: pa.array(TEXTS).cast(pa.dictionary(pa.uint32(), pa.large_string())),
     "list": lambda: pa.array([[t] for t in TEXTS]),
     "fixed": lambda: pa.array([[t] for t in TEXTS], type=pa.list_(pa.string(), 1)),
     "struct": lambda: pa.array([{"x": t} for t in TEXTS]),

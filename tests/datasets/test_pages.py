@@ -1,12 +1,14 @@
 """How much of a parquet file may be read at a time follows from the headers of its pages."""
 
+import base64
+
 import numpy as np
 import pytest
 
 from xplain_cli.datasets import ReadOptions, kinds, open_table
 from xplain_cli.datasets.bounds import BATCH_BYTES
 from xplain_cli.datasets.grid import LONGEST
-from xplain_cli.datasets.pages import batch_size
+from xplain_cli.datasets.pages import _chunk, _row_groups, batch_size
 from xplain_cli.datasets.sources import DataFile
 from xplain_cli.errors import RefusedError
 
@@ -120,3 +122,50 @@ def test_any_byte_changed_is_a_refusal_or_a_table(tmp_path):
         except RefusedError:
             refused += 1
     assert 0 < refused < 200
+
+
+@pytest.mark.parametrize("codec", ["none", "snappy", "gzip", "brotli", "zstd", "lz4"])
+@pytest.mark.parametrize("words", [True, False])
+def test_the_summary_is_read_as_pyarrow_reads_it(tmp_path, codec, words):
+    table = pa.table({
+        "t": [f"w{i % 7}" for i in range(50)],
+        "l": [[{"q": i, "w": [i]}] for i in range(50)],
+        "n": np.arange(50) / 3,
+    })
+    path = tmp_path / "d.parquet"
+    options = {"use_dictionary": words, "row_group_size": 20, "write_page_index": True}
+    pq.write_table(table, path, compression=codec, **options)
+    with path.open("rb") as handle:
+        groups = _row_groups(handle)
+    metadata = pq.read_metadata(path)
+    assert len(groups) == metadata.num_row_groups == 3
+    for g, columns in enumerate(groups):
+        for i in range(metadata.num_columns):
+            own, peer = _chunk(columns, i), metadata.row_group(g).column(i)
+            places = (peer.dictionary_page_offset, peer.data_page_offset)
+            assert own.start == min(one for one in places if one is not None)
+            assert (own.packed, own.cells) == (peer.total_compressed_size, peer.num_values)
+
+
+class _Keys:
+    """Keeps keys as they are."""
+
+    def wrap_key(self, key, _name):
+        return base64.b64encode(key)
+
+
+def test_encrypted_columns_are_refused_and_others_are_read(tmp_path):
+    # pyarrow ends the process where the summary of such a column is asked for
+    pe = pytest.importorskip("pyarrow.parquet.encryption")
+    client = type("Client", (_Keys, pe.KmsClient), {})
+    factory = pe.CryptoFactory(lambda _: client())
+    secret = pe.EncryptionConfiguration(
+        footer_key="f", column_keys={"k": ["a"]}, plaintext_footer=True
+    )
+    own = factory.file_encryption_properties(pe.KmsConnectionConfig(), secret)
+    path = str(tmp_path / "d.parquet")
+    pq.write_table(pa.table({"a": [1, 2], "z": ["x", "y"]}), path, encryption_properties=own)
+    opened = open_table([path], ReadOptions())
+    assert kinds(opened, ["z"]) == {"z": "text"}
+    with pytest.raises(RefusedError, match="columns are encrypted; leave them out"):
+        kinds(opened, ["a"])

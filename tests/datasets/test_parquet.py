@@ -1,5 +1,7 @@
 """Parquet files."""
 
+from decimal import Decimal
+
 import pandas as pd
 import pytest
 from small_tables import PLAIN, refused, values, whole
@@ -27,6 +29,21 @@ def test_parquet_types_decide_kinds(tmp_path):
     assert found == {"c": "category", "d": "date", "z": "text", "e": "empty", "n": "integer"}
     read = whole(opened)
     assert [values(read, c) for c in "czn"] == [["x", None, "y"], ["007", "NA", None], [1, None, 3]]
+
+
+@pytest.mark.parametrize("size", [(9, 2), (38, 20), (30, -3)])
+def test_decimals_are_the_floats_next_to_them(tmp_path, size):
+    pa = pytest.importorskip("pyarrow")
+    digits, scale = size
+    cells = [None if i % 7 == 0 else Decimal(i * 997).scaleb(-scale) for i in range(-90, 900)]
+    table = pa.table({"d": pa.array(cells, type=pa.decimal128(digits, scale))})
+    with (
+        pa.OSFile(str(tmp_path / "d.arrow"), "wb") as sink,
+        pa.ipc.new_file(sink, table.schema) as w,
+    ):
+        w.write_table(table)
+    read = whole(open_table([str(tmp_path / "d.arrow")], PLAIN))
+    assert values(read, "d") == [None if one is None else float(one) for one in cells]
 
 
 def test_broken_parquet_is_refused(tmp_path):

@@ -72,7 +72,8 @@ def _nested_lengths(values: Any) -> Any:
 def _word_lengths(words: Any) -> Any:
     """Return the bytes of each text (n,) of a dictionary column."""
     held = np.append(_lengths(words.dictionary), 0)  # where there is no cell, its number is -1
-    return held[words.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    places = words.indices.cast("int64")  # numbers without a sign have no -1
+    return held[places.fill_null(-1).to_numpy(zero_copy_only=False)]
 
 
 def _text_lengths(texts: Any) -> Any:

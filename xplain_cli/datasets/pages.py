@@ -13,9 +13,12 @@ _DICTIONARY, _DATA_2 = 2, 3  # kinds of pages
 _PREFIXED = 7  # each text as its difference to the one before: DELTA_BYTE_ARRAY
 _OF_DICTIONARY = frozenset({2, 8})
 _MOST_HEADER = 1 << 24  # what pyarrow allows too
-_DEEPEST = 8
+_DEEPEST = 12
 _FEW_BYTES = 512  # a dictionary that is smaller has no cell that counts
 _BINARY, _LIST, _SET, _STRUCT = 8, 9, 10, 12  # types of Thrift's compact protocol
+_TEXT = 6  # a physical type of columns
+_CODECS = ("", "snappy", "gzip", "lzo", "brotli", "lz4_hadoop", "zstd", "lz4_raw")
+_END = struct.Struct("<I4s")  # the length of the summary and the name of the format
 
 
 class _Thrift:
@@ -48,11 +51,11 @@ class _Thrift:
         if self.at > len(self._data):
             raise IndexError
 
-    def _skip_list(self, depth: int) -> None:
+    def _list(self, depth: int) -> list[Any]:
         head = self._byte()
         count = head >> 4 if head >> 4 < 15 else self._natural()
-        for _ in range(count):
-            self._value(3 if head & 15 in {1, 2} else head & 15, depth + 1)
+        kind = 3 if head & 15 in {1, 2} else head & 15
+        return [self._value(kind, depth + 1) for _ in range(count)]
 
     def _value(self, kind: int, depth: int) -> Any:
         if kind in {1, 2}:
@@ -64,13 +67,13 @@ class _Thrift:
         if kind in {3, 7, _BINARY}:
             self._skip(1 if kind == 3 else 8 if kind == 7 else self._natural())
         elif kind in {_LIST, _SET}:
-            self._skip_list(depth)
+            return self._list(depth)
         else:
             raise ValueError("the header of a page is damaged")
         return None
 
     def fields(self, depth: int = 0) -> dict[int, Any]:
-        """Return the values by the numbers of their fields; of texts and lists None."""
+        """Return the values by the numbers of their fields; of texts None."""
         if depth > _DEEPEST:
             raise ValueError("the header of a page is damaged")
         found: dict[int, Any] = {}
@@ -115,12 +118,55 @@ def _natural(fields: dict[int, Any], number: int) -> int:
     return value
 
 
-def _pages(handle: BinaryIO, chunk: Any) -> Iterator[_Page]:
+@dataclass(frozen=True)
+class _Chunk:
+    """A column of a row group: its physical type, its codec, where its pages are."""
+
+    kind: int
+    codec: str
+    cells: int
+    start: int
+    packed: int
+
+
+def _chunk(columns: Any, column: int) -> _Chunk:
+    """Return a column of a row group, by what stands in the summary of the file."""
+    held = columns[column] if isinstance(columns, list) and column < len(columns) else None
+    told = held if isinstance(held, dict) else {}
+    if 8 in told:
+        raise ValueError("some of its columns are encrypted; leave them out with --drop-columns")
+    own = told.get(3)
+    own = own if isinstance(own, dict) else {}
+    kind, codec, cells, packed = (_natural(own, number) for number in (1, 4, 5, 7))
+    if not own or codec >= len(_CODECS):
+        raise ValueError("its summary is damaged")
+    places = (_natural(own, number) for number in (9, 11))
+    start = min((place for place in places if place), default=0)
+    return _Chunk(kind, _CODECS[codec], cells, start, packed)
+
+
+def _row_groups(handle: BinaryIO) -> list[Any]:
+    """
+    Return the columns of each row group, as the summary of a file tells of them.
+
+    Of a damaged or encrypted one pyarrow would tell nothing: it ends the whole process.
+    """
+    end = handle.seek(-_END.size, 2)
+    length, _ = _END.unpack(handle.read(_END.size))
+    handle.seek(max(0, end - length))
+    try:
+        groups = _Thrift(handle.read(length)).fields().get(4)
+    except IndexError:
+        groups = None
+    if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
+        raise ValueError("its summary is damaged")
+    return [group.get(1) for group in groups]
+
+
+def _pages(handle: BinaryIO, chunk: _Chunk) -> Iterator[_Page]:
     """Yield the pages of a column of a row group, as pyarrow will meet them."""
-    places = (chunk.dictionary_page_offset, chunk.data_page_offset)
-    start = min(place for place in places if place)
-    end, cells = start + chunk.total_compressed_size, 0
-    while start < end and cells < chunk.num_values:
+    start, end, cells = chunk.start, chunk.start + chunk.packed, 0
+    while start < end and cells < chunk.cells:
         fields, body = _header(handle, start)
         kinds = (fields.get(number) for number in (5, 7, 8))
         own: dict[int, Any] = next((one for one in kinds if isinstance(one, dict)), {})
@@ -138,9 +184,9 @@ def _longest_word(handle: BinaryIO, page: _Page, codec: str) -> int:
     arrow = require("pyarrow", "parquet")
     handle.seek(page.start)
     data = handle.read(page.packed)
-    if codec != "UNCOMPRESSED":
+    if codec:
         try:
-            data = arrow.decompress(data, page.unpacked, codec=codec.lower(), asbytes=True)
+            data = arrow.decompress(data, page.unpacked, codec=codec, asbytes=True)
         except (arrow.ArrowException, OSError, ValueError):  # a codec by another name
             return page.unpacked
     at = longest = 0
@@ -177,14 +223,14 @@ class _Leaf:
     crowd: int = 0
 
 
-def _look(handle: BinaryIO, chunk: Any, leaf: _Leaf) -> None:
+def _look(handle: BinaryIO, chunk: _Chunk, leaf: _Leaf) -> None:
     """Take in what a column of one row group takes."""
     word = largest = cells = dictionary = 0
-    is_text = chunk.physical_type == "BYTE_ARRAY"
+    is_text = chunk.kind == _TEXT
     for page in _pages(handle, chunk):
         if page.kind == _DICTIONARY:
             dictionary = page.unpacked
-            word = _longest_word(handle, page, chunk.compression) if is_text else 0
+            word = _longest_word(handle, page, chunk.codec) if is_text else 0
             continue
         largest = max(largest, page.unpacked)
         cells += page.cells
@@ -209,9 +255,10 @@ def batch_size(file: DataFile, parquet: Any, columns: Sequence[str], size: int) 
     ValueError
         The headers of its pages are damaged.
     """
-    schema, metadata, row = parquet.schema, parquet.metadata, 0
-    pages = 0
+    schema = parquet.schema
+    pages = row = 0
     with open(file.path, "rb") as handle:  # noqa: PTH123 - bytes at places
+        groups = _row_groups(handle)
         for i in range(len(schema)):
             path = schema.column(i).path
             if not any(path == column or path.startswith(f"{column}.") for column in columns):
@@ -219,8 +266,8 @@ def batch_size(file: DataFile, parquet: Any, columns: Sequence[str], size: int) 
             leaf = _Leaf(path, schema.column(i).max_repetition_level > 0)
             if schema.column(i).physical_type == "FIXED_LEN_BYTE_ARRAY":
                 leaf.cell = max(8, schema.column(i).length)
-            for group in range(metadata.num_row_groups):
-                _look(handle, metadata.row_group(group).column(i), leaf)
+            for group in groups:
+                _look(handle, _chunk(group, i), leaf)
             if leaf.repeated:
                 what = f"the lists of column {path!r}"
                 way_out = f"flatten it, or leave it out with --drop-columns {path.split('.')[0]}"

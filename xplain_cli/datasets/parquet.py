@@ -135,6 +135,8 @@ class ArrowColumns:
     def _floats(self, values: Any) -> Cells:
         """Return a number column as float64, missing NaN."""
         arrow = require("pyarrow", "parquet")
+        if arrow.types.is_decimal(values.type):  # as a quotient the last digit may be wrong
+            values = values.cast(arrow.string())
         floats: Cells = values.cast(arrow.float64(), safe=False).to_numpy(zero_copy_only=False)
         gaps = np.isin(floats, sorted(self.missing.numbers))
         return np.where(gaps, np.nan, floats)
