@@ -29,6 +29,7 @@ from xplain_cli.samples import enough_samples
 from xplain_cli.seeds import FREE_MASKS
 
 _FREE_MASKS = 1 << 12
+_SETS = 8  # of these masks where a row has a single repeat: their spread is an error as well
 _ENUMERATED = 14
 _LEAST_SPREAD = 1e-3  # of a probability's own variance, p (1 - p)
 _CLIP = 1e-4
@@ -234,16 +235,16 @@ def _masks_of(design: Design) -> TabledMasks:
 
 
 def _free_masks(inclusion: str, kernel: tuple[float, ...], repeats: int, seed: int) -> _Free:
-    """Return masks for the stand-in alone: all of them, or as many sets as there are repeats."""
-    n = len(kernel) - 1
+    """Return masks for the stand-in alone: all of them, or a set for each of some repeats."""
+    n, sets = len(kernel) - 1, repeats if repeats > 1 else _SETS
 
     def make() -> _Free:
         weights = np.array(kernel)
         if n <= _ENUMERATED:
             return _Free(TabledMasks(enumerate_masks(inclusion, weights)), None)
-        count = enough_samples(n, _FREE_MASKS // repeats)
+        count = enough_samples(n, _FREE_MASKS // sets)
         coded = code_rows(n, count) if inclusion == "bernoulli" else 0
-        name, budget = "codes" if coded else "sobol", (coded or count, repeats)
+        name, budget = "codes" if coded else "sobol", (coded or count, sets)
         masks = sample_masks(name, inclusion, weights, budget, (seed,), FREE_MASKS)
         law = size_law(inclusion, n) * weights
         return _Free(TabledMasks(masks), SizeMoments(law / law.sum()))

@@ -39,7 +39,8 @@ class Control:
     beta : (b, t, n), intercept : (b, t)
         The surrogate of g, with the same row and the same penalty.
     repeats : (r, b, t, n)
-        The same from independent masks, one set for each repeat, of which ``beta`` is the mean.
+        The same from independent masks, one set for each repeat, of which ``beta`` is the mean;
+        several sets where there is a single repeat.
     sums : (b, r, p, p)
         Gram sums of [1, z, f] with the model's own values f: what the fit is judged by.
     used : int
@@ -219,6 +220,12 @@ def _solve(surrogate: Surrogate, seen: Sums, chosen: BoolArray | None) -> _Fitte
     )
 
 
+def _spread(parts: FloatArray) -> FloatArray:
+    """Return error factors of the mean of independent parts (s, ...), of the same shape."""
+    count = len(parts)
+    return np.asarray((parts - add_up(parts) / count) / np.sqrt(count * max(count - 1, 1)))
+
+
 def _controlled(
     seen: Sums,
     control: Control,
@@ -238,11 +245,14 @@ def _controlled(
     total = seen.repeats * seen.samples
     widened = float(np.sqrt(total / max(total - control.used, 1)))
     count = seen.repeats
-    mean = add_up(fitted.repeats) / count
-    own = mean + (fitted.repeats - mean) * widened + control.repeats
-    spread = fitted.error_factors * widened
     if count > 1:
-        spread = (own - add_up(own) / count) / np.sqrt(count * (count - 1))
+        mean = add_up(fitted.repeats) / count
+        own = mean + (fitted.repeats - mean) * widened + control.repeats
+        spread = _spread(own)
+    else:
+        own = (fitted.beta + control.beta)[None]
+        parts = [fitted.error_factors * widened, _spread(control.repeats)]
+        spread = np.concatenate(parts[: min(len(control.repeats), 2)])
     return _Fitted(
         fitted.beta + control.beta,
         fitted.intercept + control.intercept,

@@ -77,6 +77,18 @@ def test_what_is_no_sum_is_counted(name):
     assert texts.linear is None
 
 
+@pytest.mark.filterwarnings("ignore:divide by zero")
+@pytest.mark.parametrize("how", [{"alpha": 0.0}, {"class_prior": [0.0, 0.5, 0.5]}])
+def test_classes_that_are_ruled_out_are_counted(how):
+    model = bound((CountVectorizer(), MultinomialNB(**how)))
+    assert model.texts.linear is None
+    rows = TextMasker().split(CORPUS)
+    masks = np.random.default_rng(0).random((20, int(rows.counts[0]))) < 0.6
+    road = model.capabilities.masked_text
+    found = road.predict_rows(road.masked_rows(*rows.spanned(0), masks))
+    np.testing.assert_array_equal(found, model.predict(rows.masked(0, masks)))
+
+
 class Own(LogisticRegression):
     """Answers in a way of its own."""
 

@@ -51,6 +51,17 @@ def _norm_of(tfidf: Any, width: int) -> _Norm | None:
     return _Norm(factors, tfidf.norm) if (factors > 0).all() else None
 
 
+def _is_finite(slopes: Any, level: Any) -> bool:
+    """
+    Tell whether slopes are in double precision, and all numbers finite.
+
+    A class that a word rules out (log 0) has a slope of -inf, and 0 times that is no number.
+    """
+    return bool(
+        slopes.dtype == np.float64 and np.isfinite(slopes).all() and np.isfinite(level).all()
+    )
+
+
 def _on_scores(head: Any, names: tuple[str, str], outputs: int) -> Any:
     """Return a linear model whose columns are the scores of another: each counts once."""
     made = copy.copy(head)
@@ -225,7 +236,7 @@ def linear_bag(counts: Any, analyse: Any, steps: Sequence[Any]) -> LinearBag | N
     slopes, level = (getattr(head, name) for name in names)
     # in single precision the model's own answers are rougher than these
     doubles = np.dtype(counts.dtype) in {np.dtype(np.float64), np.dtype(np.int64)}
-    if not (doubles and isinstance(slopes, np.ndarray) and slopes.dtype == np.float64):
+    if not (doubles and isinstance(slopes, np.ndarray) and _is_finite(slopes, level)):
         return None
     table = np.atleast_2d(slopes)
     head = _on_scores(head, names, len(table))
