@@ -217,3 +217,11 @@ def test_shards_hashed_with_secrets_of_their_own_are_not_merged(run, comments, t
     done = run("merge", "part1", "part2", "-o", "whole")
     assert done.code == 2
     assert "XPLAIN_HASH_SALT" in done.err
+
+
+def test_a_kernel_too_narrow_for_any_mask_is_a_reason(run, comments, tmp_path):
+    (tmp_path / "t.txt").write_text("one word here and then so many more than a few of them\n")
+    words = ("text", "judges:order", tmp_path / "t.txt", "--python-path", str(comments))
+    done = run(*words, "-n", "64", "-r", "2", "-m", "lime:kernel_width=0.0001", "-o", "out")
+    assert done.code == 4
+    assert "kernel_width=0.0001 leaves no mask any weight: it is too narrow" in done.err

@@ -28,7 +28,13 @@ from xplain_cli.methods.designs import (
     size_law,
     whole,
 )
-from xplain_cli.methods.requests import Explaining, MaskOutputs, MaskTask, NeedMasks
+from xplain_cli.methods.requests import (
+    Explaining,
+    MaskOutputs,
+    MaskTask,
+    NeedMasks,
+    UnexplainedError,
+)
 from xplain_cli.methods.selection import SELECTIONS
 from xplain_cli.methods.solvers import gram_on
 from xplain_cli.methods.surrogate import Sums, Surrogate, concatenate, fit, without_r2
@@ -152,12 +158,22 @@ class MaskLime:
         return 0.25 if self.kernel_width is None else self.kernel_width / perturbation.distance_unit
 
     def explain(self, task: MaskTask) -> Explaining:
-        """Explain a block of rows, all with equally many features."""
+        """
+        Explain a block of rows, all with equally many features.
+
+        Raises
+        ------
+        UnexplainedError
+            No mask has any weight.
+        """
         inclusion, n = task.perturbation.inclusion, task.n
         kernel = kernel_weights(self.kernel, self._width(task.perturbation), n)
         name = self._design_name(task.perturbation)
         budget = self._taken(task.perturbation, n, (task.samples, task.repeats))
         design = _design(name, inclusion, tuple(kernel.tolist()), budget, task.seed)
+        if not design.weights.any():
+            why = f"kernel_width={self.kernel_width:g} leaves no mask any weight: it is too narrow"
+            raise UnexplainedError(dict.fromkeys(range(len(task.block)), why))
         surrogate = Surrogate(self.ridge, self.features, self.select)
         coded = name == "codes" and is_coded(inclusion, n, budget[0])
         wanted = self.control == "logit2" or (self.control == "auto" and not coded)
@@ -199,7 +215,8 @@ def _make_design(
         design = enumerate_masks(inclusion, weights)
     else:
         design = sample_masks(name, inclusion, weights, budget, (seed,))
-    return replace(design, weights=design.weights * (total / design.weights.sum()))
+    drawn = float(design.weights.sum())
+    return replace(design, weights=design.weights * (total / drawn)) if drawn > 0 else design
 
 
 def _values(task: MaskTask, rows: Sequence[int], design: Design, answer: MaskOutputs) -> FloatArray:

@@ -35,6 +35,7 @@ from xplain_cli.targets import used_outputs
 
 _TRIAL_ROWS, _POOLED_TRIAL_ROWS = 8, 32
 _TRIAL_SAMPLES = 1024
+_NEARLY_ALL = 0.9
 _SHOWN_ROWS = 3
 
 
@@ -229,6 +230,26 @@ def _more_inputs(asked: Assignment, fewer: Assignment, records: Records) -> floa
     return inputs(asked) / max(1, inputs(fewer))
 
 
+def _added_inputs(
+    asked: Assignment, fewer: Assignment, records: Records, own: IntArray
+) -> FloatArray:
+    """
+    Return how many model inputs (r,) the rows of the trial will take beyond their *own* there.
+
+    A row that took next to all that it may takes all of what is added, another one its share.
+    """
+    first = records.stability.reset_index(drop=True).drop_duplicates("row").index
+    features = records.lines[first.to_numpy()]
+
+    def most(one: Assignment) -> FloatArray:
+        cost = CostModel(one.method, one.perturbation, one.budget.repeats, {})
+        each = [cost.one(n, one.budget.samples) if n else 0 for n in features.tolist()]
+        return np.array(each, dtype=np.float64)
+
+    share = own / np.maximum(most(fewer), 1.0)
+    return (most(asked) - most(fewer)) * np.where(share > _NEARLY_ALL, 1.0, share)
+
+
 def _looks(asked: Assignment, fewer: Assignment, records: Records) -> float:
     """
     Return how many times the repeats of the first look the rows of a trial will take.
@@ -268,13 +289,16 @@ def estimate(
     tried = try_rows(opened, fewer, min(trial_rows(once), rows), chunk_rows)
     records, times = tried.records, rows / tried.rows
     more = _more_inputs(once, fewer, records) if fewer is not once else 1.0
+    own_inputs = tried.own_inputs.astype(np.float64)
+    if fewer is not once:
+        own_inputs += _added_inputs(once, fewer, records, tried.own_inputs)
     looks = _looks(asked, fewer, records)
     stages = asked.budget.stages
     others = _padded_in_chunks(np.ones(rows), chunk_rows, _own_size(asked))
     others += int(tried.other_inputs * -(-rows // chunk_rows))
 
     def inputs(pool: int, looks: float) -> int:
-        each = np.resize(tried.own_inputs.astype(np.float64), rows) * (more * looks)
+        each = np.resize(own_inputs, rows) * looks
         own = _padded_in_chunks(each, chunk_rows, asked.batch_rows)
         return pool + others + own
 
