@@ -168,7 +168,7 @@ def masked_of_shap(kind):
         if kind == "PartitionExplainer":
             masker = shap.maskers.Partition(background, max_samples=K)
         options = {"seed": seed} if kind == "PermutationExplainer" else {}
-        np.random.seed(seed)  # noqa: NPY002
+        np.random.seed(seed)  # noqa: NPY002 - what shap draws from
         peer = getattr(shap, kind)(ask, masker, **options)
         return peer(row[None], max_evals=max(inputs // K, 61), silent=True).values[0]
 
@@ -178,7 +178,7 @@ def masked_of_shap(kind):
 def sampled_of_shap(ask, row, background, inputs, seed):
     import shap
 
-    np.random.seed(seed)  # noqa: NPY002
+    np.random.seed(seed)  # noqa: NPY002 - what shap draws from
     return shap.SamplingExplainer(ask, background).shap_values(row, nsamples=inputs // 2)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from xplain_cli.workers.template import can_fork, fork
 
-forks = pytest.mark.skipif(not can_fork(), reason="forks")
+forks = pytest.mark.skipif(not can_fork(), reason="this system does not fork")
 SMALL = ("-n", "128", "-r", "3")
 
 

@@ -1,10 +1,9 @@
 """The rows to explain: tables in files of several formats, read in chunks that never disagree."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from xplain_cli.datasets.cells import LONG
 from xplain_cli.datasets.columns import ColumnMatch, duplicate_ids, match_columns
-from xplain_cli.datasets.delimited import open_delimited
 from xplain_cli.datasets.files import PICTURES, PICTURES_GO_TO, digest_files, find_files
 from xplain_cli.datasets.misfits import file_of, first_readable, judge_columns
 from xplain_cli.datasets.sources import DataFile, ReadOptions, Source
@@ -20,6 +19,7 @@ from xplain_cli.datasets.tables import (
     read_columns,
 )
 from xplain_cli.errors import RefusedError, UsageError, nearest
+from xplain_cli.specs import Shelf
 
 __all__ = [
     "FORMATS",
@@ -43,64 +43,21 @@ __all__ = [
 ]
 
 
-def _open_csv(file: DataFile, options: ReadOptions) -> Source:
-    return open_delimited(file, options, ",")
-
-
-def _open_tsv(file: DataFile, options: ReadOptions) -> Source:
-    return open_delimited(file, options, "\t")
-
-
 # a job imports what it uses: of the forms below, one or two
-
-
-def _open_jsonl(file: DataFile, options: ReadOptions) -> Source:
-    from xplain_cli.datasets.jsonl import open_jsonl
-
-    return open_jsonl(file, options)
-
-
-def _open_split(file: DataFile, options: ReadOptions) -> Source:
-    from xplain_cli.datasets.split import open_split
-
-    return open_split(file, options)
-
-
-def _open_parquet(file: DataFile, options: ReadOptions) -> Source:
-    from xplain_cli.datasets.parquet import open_parquet
-
-    return open_parquet(file, options)
-
-
-def _open_arrow(file: DataFile, options: ReadOptions) -> Source:
-    from xplain_cli.datasets.arrow import open_arrow
-
-    return open_arrow(file, options)
-
-
-def _open_lines(file: DataFile, options: ReadOptions) -> Source:
-    from xplain_cli.datasets.lines import open_lines
-
-    return open_lines(file, options)
-
-
-def _open_array(file: DataFile, options: ReadOptions) -> Source:
-    from xplain_cli.datasets.arrays import open_array
-
-    return open_array(file, options)
-
-
-FORMATS: Mapping[str, Callable[[DataFile, ReadOptions], Source]] = {
-    "csv": _open_csv,
-    "tsv": _open_tsv,
-    "jsonl": _open_jsonl,
-    "split": _open_split,
-    "parquet": _open_parquet,
-    "arrow": _open_arrow,
-    "text": _open_lines,
-    "npy": _open_array,
-    "npz": _open_array,
-}
+FORMATS: Shelf[Callable[[DataFile, ReadOptions], Source]] = Shelf(
+    __name__,
+    {
+        "csv": "delimited:open_csv",
+        "tsv": "delimited:open_tsv",
+        "jsonl": "jsonl:open_jsonl",
+        "split": "split:open_split",
+        "parquet": "parquet:open_parquet",
+        "arrow": "arrow:open_arrow",
+        "text": "lines:open_lines",
+        "npy": "arrays:open_array",
+        "npz": "arrays:open_array",
+    },
+)
 _SUFFIXES = {
     ".csv": "csv",
     ".tsv": "tsv",

@@ -323,3 +323,13 @@ def open_delimited(file: DataFile, options: ReadOptions, sep: str) -> Delimited:
     missing = cell.missing_words(("", *options.na_values), options.decimal)
     header = options.header
     return Delimited(file, columns, dialect, encoding, header, missing, grid, mended, notes)
+
+
+def open_csv(file: DataFile, options: ReadOptions) -> Delimited:
+    """Check a file whose cells are parted by commas (``open_delimited``)."""
+    return open_delimited(file, options, ",")
+
+
+def open_tsv(file: DataFile, options: ReadOptions) -> Delimited:
+    """Check a file whose cells are parted by tabs (``open_delimited``)."""
+    return open_delimited(file, options, "\t")
