@@ -13,6 +13,7 @@ from xplain_cli.baselines.held_cells import HeldCells
 from xplain_cli.errors import UsageError
 from xplain_cli.explanation import BoolArray, FloatArray
 from xplain_cli.features import Block, Draw, Traits, unsalted
+from xplain_cli.methods.sobol import WHOLE, sobol_numbers
 from xplain_cli.modalities.tabular.cells import Binned, Categories, Cell, Gaussian, draw_parts
 from xplain_cli.modalities.tabular.conditions import COLUMNS as CONDITION_COLUMNS
 from xplain_cli.modalities.tabular.conditions import conditions
@@ -227,17 +228,14 @@ def _fill(uniform: FloatArray, key: tuple[int, ...]) -> None:
     whatever the scramble, and take over their effects: so they have a sequence of their own, in an
     order of its own.
     """
-    from scipy.stats import qmc
-
     n, count = uniform.shape
     level = int(np.ceil(np.log2(count)))
     width = max(_LEAST_BALANCED, (1 << level) // _POINTS_A_COLUMN - 1)
     for start in range(0, n, width):
         source = stream(*key) if start == 0 else stream(*key, start)
-        sobol = qmc.Sobol(d=min(width, n - start), scramble=True, rng=source)
-        points: FloatArray = sobol.random_base2(level)[:count]
-        ordered = points if start == 0 else points[source.permutation(count)]
-        uniform[start : start + width] = ordered.T
+        points = sobol_numbers(min(width, n - start), count, source)
+        ordered = points if start == 0 else points[:, source.permutation(count)]
+        uniform[start : start + width] = ordered / WHOLE
 
 
 def _narrow(levels: tuple[int, ...]) -> Any:
