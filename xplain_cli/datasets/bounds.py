@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -163,7 +164,7 @@ class Ration:
             raise RefusedError(
                 f"{self._file.name}: row {self._rows + row}, column {column!r} holds"
                 f" {lengths[row]} bytes, and a cell may hold {LONGEST}; break it into rows, or"
-                f" leave the column out with --drop-columns {column}"
+                f" leave the column out with --drop-columns {quote(column)}"
             )
 
     def _check_all(self, total: Any, width: int) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -207,7 +208,7 @@ def _not_a(what: str, cell: Any, column: str, *, shown: bool) -> str:
     if isinstance(cell, list | dict):
         return (
             f"column {column!r} holds an object or a list; "
-            f"flatten it to one value a column, or leave it out with --drop-columns {column}"
+            f"flatten it to one value a column, or leave it out with --drop-columns {quote(column)}"
         )
     if not shown:
         return f"column {column!r}: a cell is not {what}; change it (its value is not shown)"

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any, BinaryIO
 
 from xplain_cli.datasets.bounds import BATCH_BYTES, check_held
@@ -270,7 +271,9 @@ def batch_size(file: DataFile, parquet: Any, columns: Sequence[str], size: int) 
                 _look(handle, _chunk(group, i), leaf)
             if leaf.repeated:
                 what = f"the lists of column {path!r}"
-                way_out = f"flatten it, or leave it out with --drop-columns {path.split('.')[0]}"
+                way_out = (
+                    f"flatten it, or leave it out with --drop-columns {quote(path.split('.')[0])}"
+                )
                 check_held(file, leaf.crowd * leaf.cell, what, way_out)
             pages += leaf.page
             row += leaf.cell

@@ -2,6 +2,7 @@
 
 import fnmatch
 from collections.abc import Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -67,12 +68,12 @@ def _cell(
     if np.isinf(values).any():
         raise RefusedError(
             f"background: column {name!r} has infinite values; bins need finite numbers:"
-            f" --drop-columns {name}, or --na-values inf"
+            f" --drop-columns {quote(name)}, or --na-values inf"
         )
     if np.nanmax(np.abs(values), initial=0.0) > _LARGEST:
         raise RefusedError(
             f"background: column {name!r} has values above {_LARGEST:.0e}, whose differences are"
-            f" infinite: --drop-columns {name}, or give it in a larger unit"
+            f" infinite: --drop-columns {quote(name)}, or give it in a larger unit"
         )
     if discretizer == "none":
         if np.isnan(values).any():
