@@ -10,7 +10,7 @@ from xplain_cli.modalities.tabular.fit import parse_groups, table_law
 
 def test_infinite_background_values_are_refused_with_what_can_be_typed():
     table = pd.DataFrame({"sun days": [1.0, np.inf]})
-    with pytest.raises(RefusedError, match="infinite .* --drop-columns 'sun days', or"):
+    with pytest.raises(RefusedError, match=r"infinite .* --drop-columns 'sun days', or"):
         table_law(table, {"sun days": "number"}, "quartile")
 
 
