@@ -41,6 +41,7 @@ def built(kind, model):
     options = dict.fromkeys(AROUND & named, model)
     options |= {"estimators": [("a", model)]} if "estimators" in named else {}
     options |= {"param_grid": {}} if "param_grid" in named else {}
+    options |= {"random_state": 0} if "random_state" in named else {}
     return kind(**options)
 
 
@@ -116,3 +117,22 @@ def test_what_passes_on_to_a_model_of_words_is_no_number():
     model = HistGradientBoostingClassifier(max_iter=2, categorical_features=[1])
     kinds = column_kinds(make_pipeline(prepare, model).fit(table, LABELS[0]), COLUMNS)
     assert "job" not in kinds.numeric
+
+
+@pytest.mark.filterwarnings("ignore")  # a label that each row has is no news to scikit-learn
+def test_models_of_labels_that_never_change_say_nothing_of_columns():
+    from sklearn.multiclass import OneVsRestClassifier
+
+    always = OneVsRestClassifier(inside(LogisticRegression()))
+    always.fit(people(words=True), np.tile([1, 0], (ROWS, 1)))
+    assert column_kinds(always, COLUMNS).numeric == frozenset()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_code_book_leaves_words_words_whatever_it_drew():
+    from sklearn.multiclass import OutputCodeClassifier
+
+    table = people(words=True)
+    for seed in range(50):  # 41 and some others draw the same code for both labels
+        model = OutputCodeClassifier(inside(LogisticRegression()), random_state=seed)
+        assert "job" not in column_kinds(model.fit(table, LABELS[0]), COLUMNS).numeric

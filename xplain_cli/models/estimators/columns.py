@@ -21,7 +21,10 @@ _ANY_INPUT = frozenset({
     "HashingVectorizer",
     "MissingIndicator",
     "TfidfVectorizer",
+    "_ConstantPredictor",
 })
+"""What looks at no column's values, or at those of any kind."""
+
 _NUMBERS_ONLY = frozenset({
     "ClassifierChain",
     "OneVsOneClassifier",
