@@ -10,6 +10,7 @@ from xplain_cli.output import render_piece
 from xplain_cli.planning.choices import with_draws
 from xplain_cli.planning.cost_model import ENDLESS, CostModel, Speed
 from xplain_cli.planning.estimate import seconds_per_input, spell, trial_rows, try_rows
+from xplain_cli.planning.lengths import counted, lengths_of, piece_of, pieces_of
 from xplain_cli.planning.prepare import Job, assign, chunk_rows, make_plan
 from xplain_cli.runs.paths import RunPlace, read_marker
 
@@ -24,14 +25,10 @@ def _features(job: Job) -> Mapping[int, int]:
     most = job.chosen.neighbourhood.features
     if most is not None:
         return {most: stop - start}
-    limit = job.chosen.perturbation.traits.most_features
     found: Counter[int] = Counter()
-    modality = job.opened.modality
-    size = modality.chunk_rows(job.chosen.method, job.chosen.neighbourhood)
-    for piece in modality.pieces(size, start, stop):
+    for piece in pieces_of(job.opened, job.chosen, start, stop):
         split = job.chosen.perturbation.split(piece.batch)
-        for i, n in enumerate(split.counts.tolist()):
-            found[0 if i in split.reasons else n if limit is None else min(n, limit)] += 1
+        found.update(counted(job.chosen, split).tolist())
     return found
 
 
@@ -75,9 +72,12 @@ def _pace(job: Job, demand: CostModel, left: float) -> Speed:
     rows = int(min(trial_rows(asked), demand.rows, afford))
     if rows < 1:
         return pace
+    lengths, fair = lengths_of(opened, job.chosen, size), None
+    if lengths is not None:
+        fair = piece_of(opened, job.chosen, lengths.typical(rows) * lengths.step)
+    budgets = [replace(asked.budget, samples=samples) for samples in sizes]
     tried = [
-        try_rows(opened, replace(asked, budget=replace(asked.budget, samples=samples)), rows, size)
-        for samples in sizes
+        try_rows(opened, replace(asked, budget=budget), rows, size, fair) for budget in budgets
     ]
     solve = [trial.solve_seconds / trial.rows for trial in tried]
     slope = max(0.0, (solve[-1] - solve[0]) / max(1, sizes[-1] - sizes[0]))
