@@ -246,6 +246,20 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
+_SPELLED_AN = frozenset("AEFHILMNORSX")
+_LIKE_YOU_OR_ONE = ("one", "uni", "use", "eu")
+
+
+def with_article(name: str) -> str:
+    """Return "a Pipeline", "an AdditiveChi2Sampler", "an SVC", "a OneClassSVM"."""
+    if name[:2].isupper() and name[:2].isalpha():  # spelled out, letter by letter
+        vowel = name[0] in _SPELLED_AN
+    else:
+        word = name.lower()
+        vowel = word[:1] in {*"aeiou"} and not word.startswith(_LIKE_YOU_OR_ONE)
+    return f"{'an' if vowel else 'a'} {name}"
+
+
 def counted(number: int, noun: str = "row") -> str:
     """Return "1 row", "2 rows", "1,000 rows"."""
     return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -37,7 +37,7 @@ def test_kind_is_the_same_in_a_quoted_file(tmp_path):
         ("a\tb\n1\t2\n", r"try --sep '\t'"),
         ("a,b\n1,2,3\n", "line 2 has 3 cells, the header 2"),
         ("a,b\n1,2,\n3,4,\n", "line 2 has 3 cells, the header 2"),
-        ("a,b\n1,2\n3\n4\n", "line 3 has 1 cells, the header 2"),
+        ("a,b\n1,2\n3\n4\n", "line 3 has 1 cell, the header 2"),
         ('a,b\n"x\ny",2\n3,4,5\n6\n', "line 4 has 3 cells"),
         ('a,b\n1,2\n"3,4\n5,6\n', "a quote in line 3 is never closed"),
         ('a,b\n"3"x,4\n', "a quote in line 2 is wrong"),

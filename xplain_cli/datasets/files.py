@@ -18,7 +18,7 @@ from typing import IO, TextIO
 from xplain_cli.datasets.packed import Unpacked, open_packed, suffix_of
 from xplain_cli.datasets.partitions import name_those_below, partitioned, parts_of
 from xplain_cli.datasets.sources import DataFile
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError, UsageError, counted
 from xplain_cli.remote import local, redact
 
 PICTURES = frozenset({
@@ -167,7 +167,7 @@ def _below(folder: str) -> Iterator[str]:
 def _in_order(path: str, files: Sequence[str]) -> str:
     """Say which files stand for a path."""
     shown = ", ".join(files[:3]) + (f", ... {files[-1]}" if len(files) > 3 else "")
-    return f"{path}: {len(files)} files in this order: {shown}"
+    return f"{path}: {counted(len(files), 'file')} in this order: {shown}"
 
 
 def _expand(path: str, suffixes: Collection[str]) -> tuple[list[str], list[str]]:

@@ -11,7 +11,7 @@ from typing import Any, Literal, TextIO
 from xplain_cli.datasets.files import open_spool
 from xplain_cli.datasets.grid import LONGEST, keeps_ascii
 from xplain_cli.datasets.sources import DataFile
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError, UsageError, counted
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,9 @@ def walk(
     for line, record in read_records(file, handle, dialect):
         if record and len(record) != n_columns and isinstance(record, list):
             record = (  # noqa: PLW2901 - the reason stands in its place
-                f"{file.name}: line {line} has {len(record)} cells, the {first} {n_columns}; remove"
-                " a separator too many, add one too few, or quote a cell that holds one"
+                f"{file.name}: line {line} has {counted(len(record), 'cell')}, the {first}"
+                f" {n_columns}; remove a separator too many, add one too few, or quote"
+                " a cell that holds one"
             )
         yield line, record
 

@@ -17,7 +17,7 @@ from xplain_cli.planning.inputs import Inputs
 _MOST = 10_000  # rows that are split to know how long all are: about a second for texts
 
 
-def counted(chosen: Choices, split: Split) -> IntArray:
+def features_of(chosen: Choices, split: Split) -> IntArray:
     """Return the features (r,) of rows; 0 of those that cannot be split, which ask nothing."""
     limit = chosen.perturbation.traits.most_features
     counts = np.array(split.counts, dtype=np.int64)
@@ -82,7 +82,7 @@ def lengths_of(opened: Inputs, chosen: Choices, chunk: int) -> Lengths | None:
     for piece in pieces_of(opened, chosen, opened.start, opened.stop):
         places = np.arange(-at % step, count(piece.batch), step)
         split = chosen.perturbation.split(take(piece.batch, places))
-        found.append(counted(chosen, split))
+        found.append(features_of(chosen, split))
         keys += split.keys
         at += count(piece.batch)
     return Lengths(np.concatenate(found), _repeated(keys, chunk if step == 1 else 1), step)
