@@ -174,7 +174,8 @@ def preview(request: Request, console: Console) -> list[str]:
         job = _planned(request, console, rooms)
         size = request.workers.chunk_rows or chunk_rows(job)
         fmt = request.result.output_format
-        cost = estimate(job.opened, job.chosen, assign(job, None), size, job.rendering, fmt)
+        took = job.opening_seconds
+        cost = estimate(job.opened, job.chosen, assign(job, None), size, job.rendering, fmt, took)
         return [*describe(job.opened, job.chosen, job.request.method), *lines_of(cost)]
 
 

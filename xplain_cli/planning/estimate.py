@@ -57,6 +57,8 @@ class Estimate:
         How many, if every row takes all the looks that it may.
     model_seconds, solve_seconds
         Seconds in the model, and in the surrogates with their stability.
+    opening_seconds, write_seconds
+        Seconds until the first row, which opening took here, and to write what comes out.
     output_bytes
         Size of weights and stability together.
     """
@@ -67,6 +69,8 @@ class Estimate:
     at_most: int
     model_seconds: float
     solve_seconds: float
+    opening_seconds: float
+    write_seconds: float
     output_bytes: float
 
 
@@ -392,6 +396,7 @@ def estimate(
     chunk_rows: int,
     rendering: Rendering,
     fmt: str,
+    opening_seconds: float,
 ) -> Estimate:
     """Explain a few rows with a pool of the run's size, and multiply."""
     rows = opened.stop - opened.start
@@ -412,7 +417,9 @@ def estimate(
         return pool + others + own
 
     foretold = inputs(tried.pool_inputs, looks)
+    began = time.perf_counter()
     shown = render_piece(records, rendering, fmt)
+    writing = time.perf_counter() - began
     return Estimate(
         rows=rows,
         features=_typical_features(records),
@@ -420,6 +427,8 @@ def estimate(
         at_most=inputs(_longest_pool(asked, tried.pool_inputs), stages[-1] / stages[0]),
         model_seconds=foretold * tried.per_input,
         solve_seconds=tried.drawing_seconds + seen.solve_seconds * looks,
+        opening_seconds=opening_seconds,
+        write_seconds=writing * rows / tried.rows,
         output_bytes=(len(shown.weights) + len(shown.stability)) * rows / tried.rows,
     )
 
@@ -459,15 +468,17 @@ def describe(opened: Inputs, chosen: Choices, method: str) -> list[str]:
 
 def lines_of(cost: Estimate) -> list[str]:
     """Say an estimate in a few lines."""
-    total = cost.model_seconds + cost.solve_seconds
+    total = cost.opening_seconds + cost.model_seconds + cost.solve_seconds + cost.write_seconds
     return [
         f"rows            {cost.rows:,}",
         f"features        {cost.features:,}",
         f"model inputs    {cost.model_inputs:,}",
         *([f"  at most       {cost.at_most:,}"] if cost.at_most > cost.model_inputs else []),
         f"estimated time  {spell(total)} on one worker",
+        f"  to open       {spell(cost.opening_seconds)}",
         f"  in the model  {spell(cost.model_seconds)}",
         f"  in surrogates {spell(cost.solve_seconds)}",
+        f"  to write      {spell(cost.write_seconds)}",
         f"output          {cost.output_bytes / 1e6:.1f} MB",
     ]
 
