@@ -131,8 +131,8 @@ def test_a_dry_run_of_many_texts_looks_at_some_of_them(run, uneven, tmp_path, mo
 def test_the_time_is_the_sum_of_its_lines(run, cancer):
     said = run("tabular", cancer.model, cancer.data, "--rows", "0:8", "-n", "64", "--dry-run").out
     parts = re.findall(
-        r"^  (?:to open|in the model|in surrogates|to write) +([\d.]+) s$", said, re.M
+        r"^  (?:to open|in the model|in surrogates|to write) +([\d.]+) s$", said, re.MULTILINE
     )
-    whole = re.search(r"^estimated time +([\d.]+) s on one worker$", said, re.M)
+    whole = re.search(r"^estimated time +([\d.]+) s on one worker$", said, re.MULTILINE)
     assert len(parts) == 4
     assert float(whole[1]) == pytest.approx(sum(map(float, parts)), abs=0.25)
