@@ -3,6 +3,7 @@
 import csv
 import io
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from xplain_cli.datasets import (
     kinds,
     n_rows,
     open_table,
+    read_columns,
 )
 from xplain_cli.errors import UsageError
 
@@ -119,3 +121,10 @@ def test_a_single_quoted_name_with_a_comma_is_one_column(tmp_path):
     path = tmp_path / "one.csv"
     path.write_text('"a,b"\n1\n2\n')
     assert open_table([str(path)], ReadOptions()).columns == ("a,b",)
+
+
+def test_blanks_in_quotes_are_a_cell_and_a_line_of_blanks_is_none(tmp_path):
+    opened = table(tmp_path, 'text\nfree\n"  "\n  \n""\n" \t"\nwin\n')
+    found = read_columns(opened, {"text": "text"}).table["text"].tolist()
+    assert n_rows(opened) == 5
+    assert found == ["free", "  ", np.nan, " \t", "win"]

@@ -140,11 +140,12 @@ def read_records(
         lines: where rows begin and end is then unknown.
     """
     csv.field_size_limit(LONGEST)  # the default refuses documents above 131072 characters
-    nul = 0
+    nul, last = 0, ""
 
     def lines() -> Iterator[str]:
-        nonlocal nul
+        nonlocal nul, last
         for number, text in enumerate(read_lines(file, handle), start=1):
+            last = text
             if "\0" in text:
                 nul = number
             yield text
@@ -155,8 +156,8 @@ def read_records(
     while (record := _next_record(file, reader)) is not None:
         if nul > line:
             record = nul_byte(file, nul)
-        if len(record) == 1 and record[0] and not record[0].strip(" \t"):
-            record = []
+        if len(record) == 1 and record[0] and not last.strip(" \t\r\n"):
+            record = []  # blanks in quotes are a cell
         line = reader.line_num
         yield line, record
 
