@@ -20,6 +20,15 @@ from xplain_cli import commands
 
 pytest.register_assert_rewrite("clarity")
 
+# What a user has set, a terminal says or a CI system asks for is no concern of the tests, nor of
+# the processes that they start: they set it themselves.
+for _name in list(os.environ):
+    if _name.startswith(("XPLAIN_", "GITHUB_")) or _name in {
+        *("COLUMNS", "LINES", "TERMINAL_WIDTH", "TYPER_USE_RICH"),
+        *("NO_COLOR", "FORCE_COLOR", "COLORTERM", "CI"),
+    }:
+        del os.environ[_name]
+
 # Typer builds every command anew each time an app is called, and what reads each option where it
 # is first read: a fifth of what a small run costs of this process.
 typer.main.get_command = functools.cache(typer.main.get_command)
