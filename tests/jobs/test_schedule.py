@@ -24,5 +24,5 @@ def test_a_long_job_on_a_shared_pool_has_larger_ones(run, tmp_path):
     for out, chunks in {"out": (), "asked": ("--chunk-rows", "512")}.items():
         done = run("tabular", "sums:add", "rows.csv", *options, *chunks, "-o", out)
         assert done.code == 0, done.err
-    assert json.loads((tmp_path / "out" / "run.json").read_text())["chunk_rows"] == 1200
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["chunk_rows"] == 1024
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "asked")
