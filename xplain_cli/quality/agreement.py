@@ -16,7 +16,7 @@ _PAIRS, _FOURS, _EIGHTS, _ONES = (
 
 def top_members(sizes: Any, k: int) -> BoolArray:
     """Return which features are among the k largest *sizes* (..., n) from 0 on; k < n."""
-    members = np.zeros(sizes.shape, dtype=bool)
+    members: BoolArray = np.zeros(sizes.shape, dtype=np.bool_)
     if k * _MANY_TIMES < sizes.shape[-1]:  # then looking for them one by one is faster
         left = sizes.copy()
         for _ in range(k):
@@ -25,14 +25,14 @@ def top_members(sizes: Any, k: int) -> BoolArray:
             np.put_along_axis(members, largest, values=True, axis=-1)
         return members
     least = np.sort(sizes, axis=-1)[..., [-k]]  # of few numbers faster than partitioning them
-    members = np.greater_equal(sizes, least, out=members)
+    np.greater_equal(sizes, least, out=members)
     tied = np.count_nonzero(members, axis=-1) != k  # as of features that have no weight
     if tied.any():
         some = sizes[tied]
-        chosen, members[tied] = np.argpartition(-some, k - 1, axis=-1)[..., :k], False
-        ones = members[tied]
-        np.put_along_axis(ones, chosen, values=True, axis=-1)
-        members[tied] = ones
+        chosen = np.argpartition(-some, k - 1, axis=-1)[..., :k]
+        found = np.zeros(some.shape, dtype=np.bool_)
+        np.put_along_axis(found, chosen, values=True, axis=-1)
+        members[tied] = found
     return members
 
 
@@ -93,10 +93,9 @@ def _above(by_feature: Any) -> IntArray:
 
 def _orders_of_all(sizes: Any) -> tuple[IntArray, IntArray]:
     """Return what ``_orders`` does of all pairs, of sizes (b, g, n)."""
-    b, g, n = sizes.shape
     by_feature = np.ascontiguousarray(np.moveaxis(sizes, -1, 0))
     above = _above(by_feature)
-    below = g - above
+    below = sizes.shape[1] - above
     ordered = np.sort(sizes, axis=-1)
     tied = np.flatnonzero((ordered[..., 1:] == ordered[..., :-1]).any(axis=(-1, -2)))
     if len(tied):  # as features that have no weight are: neither is above the other

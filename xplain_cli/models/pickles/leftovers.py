@@ -122,7 +122,7 @@ def _shown(value: Any) -> str:
 
 
 def _leftovers_of(kind: type, held: Mapping[Any, Any], value: Any = None) -> Iterator[str]:
-    """Yield the leftovers among the attributes of an estimator; *value* is it, where it is loaded."""
+    """Yield the leftovers among the attributes of an estimator, *value* if it is loaded."""
     own = {name for name in held if isinstance(name, str)}
     odd = {name for name in own if not name.startswith("_") and not name.endswith("_")}
     odd -= _parameters(kind)
