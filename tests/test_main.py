@@ -35,7 +35,7 @@ def ending(monkeypatch, action, *argv):
     def app(args, prog_name):
         action()
 
-    monkeypatch.setattr(commands, "app_for", lambda _: app)
+    monkeypatch.setattr(commands, "app_for", lambda *_: app)
     with pytest.raises(SystemExit) as caught:
         main.main(list(argv))
     return caught.value.code
@@ -188,7 +188,7 @@ def app(args, prog_name):
         time.sleep(30)
     finally:
         print("cleaned", flush=True)
-commands.app_for = lambda _: app
+commands.app_for = lambda *_: app
 main([])
 """
     for number, expected in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
@@ -215,7 +215,7 @@ from xplain_cli import commands
 from xplain_cli.main import main
 def app(args, prog_name):
     {code}
-commands.app_for = lambda _: app
+commands.app_for = lambda *_: app
 main([])
 """
     done = python(program, stdout=writer)

@@ -78,11 +78,13 @@ def _tell(
 def _run(argv: Sequence[str]) -> int:
     """Run the command line; return its exit code."""
     os.environ.setdefault("TYPER_USE_RICH", "0")  # it takes a CI for a terminal, and A:vs:B for art
-    from xplain_cli.commands import app_for
+    from xplain_cli.commands import app_for, without_plugins
 
     warnings.showwarning = _tell
     try:
-        app_for(argv)(args=list(argv), prog_name="xplain")
+        with contextlib.ExitStack() as parsing:
+            parsing.enter_context(without_plugins())  # a command, and code of the user's, has them
+            app_for(argv, parsing.close)(args=list(argv), prog_name="xplain")
     except Terminated:
         raise
     except SystemExit as ending:
