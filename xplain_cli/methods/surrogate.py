@@ -43,15 +43,15 @@ class Control:
         several sets where there is a single repeat.
     sums : (b, r, p, p)
         Gram sums of [1, z, f] with the model's own values f: what the fit is judged by.
-    used : int
-        Numbers that g took from the draws, for each row and target.
+    used : (b, t) int
+        Numbers that g took from the draws that it answers.
     """
 
     beta: FloatArray
     intercept: FloatArray
     repeats: FloatArray
     sums: FloatArray
-    used: int
+    used: IntArray
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ def _controlled(
         left_out, bases = fitted.beta[:, None], fitted.intercept[:, None]
     left_out, bases = left_out + control.beta[:, None], bases + control.intercept[:, None]
     total = seen.repeats * seen.samples
-    widened = float(np.sqrt(total / max(total - control.used, 1)))
+    widened = np.sqrt(total / np.maximum(total - control.used, 1))[..., None]
     count = seen.repeats
     if count > 1:
         mean = add_up(fitted.repeats) / count
