@@ -15,6 +15,7 @@ import numpy as np
 
 from xplain_cli.explanation import FloatArray, IntArray, add_up
 from xplain_cli.methods.cache import Cache
+from xplain_cli.methods.cross_fit import judge, parts_of
 from xplain_cli.methods.designs import (
     Design,
     enumerate_masks,
@@ -41,7 +42,6 @@ _COARSE = 1e-6  # keeps idle columns at 0, well above rounding in single precisi
 # stated errors of answers such as "one of six words is there" were .9 of the true ones at this
 # pull, .8 at .3, .6 at 1; nine of ten messages under TF-IDF or a forest stay below it
 _MOST_PULL = 0.2
-_LEAST_PARTS, _MOST_PARTS = 4, 8
 
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ def _fit(
     return _Fit(_IndexModel(direction, tables, size, terms, bounds), index, target, own)
 
 
-def _pull(masks: TabledMasks, fit: _Fit, values: FloatArray, answers: FloatArray) -> float:
+def _pull(masks: TabledMasks, fit: _Fit, answers: FloatArray, missed: float) -> float:
     """
     Return how far draws pull g's own answers there towards themselves, over what g misses.
 
@@ -267,7 +267,6 @@ def _pull(masks: TabledMasks, fit: _Fit, values: FloatArray, answers: FloatArray
     the sum of w. Both are root mean squares over the draws.
     """
     weights, model = masks.design.weights.ravel(), fit.model
-    missed = weights @ (values - answers) ** 2
     if not missed > 0:
         return 0.0
     total, n = fit.own.sum(), len(model.direction)
@@ -279,20 +278,6 @@ def _pull(masks: TabledMasks, fit: _Fit, values: FloatArray, answers: FloatArray
         low, high = model.bounds
         residual *= (answers - low) * (high - answers) / (high - low)
     return float(np.sqrt(weights @ residual**2 / missed))
-
-
-def _parts(repeats: int, samples: int) -> IntArray:
-    """
-    Return which part of the draws each of them is of, (r, m): at least 4 parts, at most 8.
-
-    Whole repeats where these suffice, as they are independent; else pieces of them, in which a mask
-    and its complement, half a repeat apart, stay together.
-    """
-    if repeats >= _LEAST_PARTS:
-        return np.repeat(np.arange(repeats)[:, None] % _MOST_PARTS, samples, axis=1)
-    pieces = -(-_LEAST_PARTS // repeats)
-    own = np.arange(samples) % max(-(-samples // 2), 1) % pieces
-    return np.arange(repeats)[:, None] * pieces + own
 
 
 _SEEN: Cache[TabledMasks] = Cache(lambda masks: masks.bytes, 1 << 28)
@@ -326,14 +311,15 @@ class _StandIn:
     """
     A stand-in of one row and target.
 
-    Its answers (r * m,) on the masks, the surrogate of each set of free masks, (r, n) and (r,), and
-    how many numbers it took of the draws that it answers.
+    Its answers (r * m,) on the masks, the surrogate of each set of free masks, (r, n) and (r,), how
+    many numbers it took of the draws that it answers, and ``Control.shared``.
     """
 
     answers: FloatArray
     beta: FloatArray
     intercept: FloatArray
-    used: int
+    used: int = 0
+    shared: float = 0.0
 
 
 def _cross_fitted(
@@ -343,33 +329,29 @@ def _cross_fitted(
     bounds: tuple[float, float] | None,
     penalty: float,
 ) -> _StandIn:
-    """
-    Return a stand-in that answers each part of the draws as fitted to all other parts.
-
-    Chernozhukov et al. 2018, doi 10.1111/ectj.12097, definition 3.1: given the other parts, what is
-    missed is independent of the fit, so that it has neither bias nor too small residuals.
-    """
+    """Return a stand-in that answers each part of the draws as fitted to all other parts."""
     weights, (r, m) = masks.design.weights.ravel(), masks.design.weights.shape
-    part = _parts(r, m)
-    answers = np.zeros(values.shape)
-    models: list[_IndexModel | None] = []
-    for at in range(part.max() + 1):
-        own = part.ravel() == at
-        fit = _fit(masks, np.where(own, 0.0, weights), values, bounds)
-        models.append(None if fit is None else fit.model)
+    parts = parts_of(r, m)
+    part, count = parts.ravel(), int(parts.max()) + 1
+    answers = np.zeros((count, r * m))
+    models: list[_IndexModel | None] = [None] * count
+    for at in range(count):
+        fit = _fit(masks, np.where(part == at, 0.0, weights), values, bounds)
         if fit is not None:
-            answers[own] = fit.model.at(fit.index, masks.counts, masks.shares)[own]
+            models[at] = fit.model
+            answers[at] = fit.model.at(fit.index, masks.counts, masks.shares)
+    gram = masks.own.sum(axis=0)
+    share, shared = judge(masks.columns, weights, gram, part, values, answers)
     beta, intercept = free.surrogate(models, penalty)
-    # of each repeat the parts that are in it, on its own set; several sets of a single repeat all
-    places = [np.unique(own) for own in part]
-    sets = [(min(i, len(beta) - 1), at) for i, at in enumerate(places)]
-    if r == 1:
-        sets = [(i, places[0]) for i in range(len(beta))]
+    # a repeat has the stand-ins of its parts on its own masks; all sets are a single repeat's
+    found = [(i, np.unique(parts[min(i, r - 1)])) for i in range(max(r, len(beta)))]
+    sets = [(min(i, len(beta) - 1), own) for i, own in found]
     return _StandIn(
-        answers,
-        np.stack([add_up(beta[i, at]) / len(at) for i, at in sets]),
-        np.stack([add_up(intercept[i, at]) / len(at) for i, at in sets]),
-        0,
+        share * answers[part, np.arange(r * m)],
+        share * np.stack([add_up(beta[i, own]) / len(own) for i, own in sets]),
+        share * np.stack([add_up(intercept[i, own]) / len(own) for i, own in sets]),
+        # a single repeat's errors take draws as independent, which overstates them by more
+        shared=shared if r > 1 else 0.0,
     )
 
 
@@ -380,13 +362,16 @@ def _stand_in(
     bounds: tuple[float, float] | None,
     penalty: float,
 ) -> _StandIn | None:
-    """Return a stand-in for the explained numbers (r * m,); None where a line misses nothing."""
-    weights = masks.design.weights
-    fit = _fit(masks, weights.ravel(), values, bounds)
+    """Return a stand-in for the explained numbers (r * m,), None where it would be of no use."""
+    weights = masks.design.weights.ravel()
+    fit = _fit(masks, weights, values, bounds)
     if fit is None:
         return None
     answers = fit.model.at(fit.index, masks.counts, masks.shares)
-    if _pull(masks, fit, values, answers) > _MOST_PULL:
+    missed = float(weights @ (values - answers) ** 2)
+    if missed >= weights @ (values - weights @ values / weights.sum()) ** 2:
+        return None  # the logistic step went astray: it would add variance
+    if _pull(masks, fit, answers, missed) > _MOST_PULL:
         return _cross_fitted(masks, free, values, bounds, penalty)
     beta, intercept = free.surrogate([fit.model], penalty)
     n = len(fit.model.direction)
@@ -419,6 +404,7 @@ def controlled_by_logit(
     masks = _masks_of(design)
     free = _free_masks(task.perturbation.inclusion, design.kernel, repeats, task.seed)
     own, used = np.zeros(values.shape), np.zeros(values.shape[:2], dtype=np.int64)
+    shared = np.zeros(values.shape[:2])
     sets = max(len(free.masks.design.masks), repeats)
     beta, intercept = np.zeros((sets, *values.shape[:2], n)), np.zeros((sets, *values.shape[:2]))
     # the penalty stands against the total weight of the masks that the model is asked on
@@ -431,6 +417,7 @@ def controlled_by_logit(
             found = _stand_in(masks, free, values[i, target], task.bounds(row, target), penalty)
             if found is not None:
                 own[i, target], used[i, target] = found.answers, found.used
+                shared[i, target] = found.shared
                 beta[:, i, target], intercept[:, i, target] = found.beta, found.intercept
     return replace(
         seen,
@@ -443,5 +430,6 @@ def controlled_by_logit(
             repeats=beta,
             sums=seen.sums,
             used=used,
+            shared=shared,
         ),
     )
