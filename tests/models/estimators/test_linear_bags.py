@@ -33,13 +33,15 @@ LINEAR = {
     "three steps": (CountVectorizer(), TfidfTransformer(), LogisticRegression()),
     "bayes": (CountVectorizer(), MultinomialNB()),
     "letters": (LETTERS, LogisticRegression()),
+    "pairs": (TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression()),
+    "pairs alone": (CountVectorizer(ngram_range=(2, 2)), MultinomialNB()),
+    "one to four": (TfidfVectorizer(ngram_range=(1, 4), stop_words=["a", "to"]), LinearSVC()),
     "numbers": (TfidfVectorizer(), Ridge()),
 }
 CURVED = {
     "sublinear": (TfidfVectorizer(sublinear_tf=True), LogisticRegression()),
     "binary": (CountVectorizer(binary=True), LogisticRegression()),
     "single": (TfidfVectorizer(dtype=np.float32), LogisticRegression()),
-    "pairs": (CountVectorizer(ngram_range=(1, 2)), LogisticRegression()),
     "weighed twice": (TfidfVectorizer(), TfidfTransformer(), LogisticRegression()),
 }
 

@@ -2,9 +2,9 @@
 
 A text is cut at white space. A piece has a state for every choice of its units that stay, and a
 state has its terms, found by the vectoriser's own analyser; a masked text is the sum of the states
-of its pieces. Terms of several words (n-grams) are found by walking over the pieces once, for all
-masks together. Which vectorisers allow it is read off them (``token_patterns``), and which texts,
-off the text. So the counts are right by construction; of one text in 16, chosen by its
+of its pieces. Terms of several words (n-grams) that reach over pieces are followed from piece to
+piece, for all masks together. Which vectorisers allow it is read off them (``token_patterns``), and
+which texts, off the text. So the counts are right by construction; of one text in 16, chosen by its
 own letters, a few masks are counted as strings all the same.
 """
 
@@ -23,12 +23,12 @@ from xplain_cli.models.estimators.answers import ask
 from xplain_cli.models.estimators.columns import inner, steps_of
 from xplain_cli.models.estimators.linear_bags import LinearBag, linear_bag
 from xplain_cli.models.estimators.masked_terms import (
-    ChainTerms,
+    Chains,
+    FewTerms,
     Masks,
     Spans,
     StateTerms,
     TextPiece,
-    add_ngrams,
     add_states,
     cut,
     without_units,
@@ -72,7 +72,8 @@ class _Counts:
         self._vocabulary: Mapping[str, int] | None = getattr(vectoriser, "vocabulary_", None)
         self._prepare = vectoriser.build_preprocessor()
         self._found: dict[str, tuple[str, ...]] = {}
-        self._walks = vectoriser.analyzer == "word" and vectoriser.ngram_range[1] > 1
+        chained = vectoriser.analyzer == "word" and vectoriser.ngram_range[1] > 1
+        self._chains = Chains(vectoriser) if chained else None
 
     def counts(self, masked: _Masked) -> Any | None:
         """Return the counts of masked texts, sparse; None: they are not those of the strings."""
@@ -91,19 +92,17 @@ class _Counts:
 
     def linear(self, steps: Sequence[Any]) -> LinearBag | None:
         """Return this and the steps behind it as one sum, where they are one."""
-        return None if self._walks else linear_bag(self.vectoriser, self._known, steps)
+        return linear_bag(self.vectoriser, self._known, self._chains, steps)
 
-    def _terms(self, masked: _Masked) -> ChainTerms | StateTerms | None:
+    def _terms(self, masked: _Masked) -> FewTerms | StateTerms | None:
         """Return the terms of masked texts; None: they are not those of the strings."""
         if not keeps_blanks(self._prepare, masked.text):
             return None
-        terms: ChainTerms | StateTerms
-        if self._walks:
-            terms = ChainTerms()
-            add_ngrams(terms, masked.pieces, masked.masks, self.vectoriser)
-        else:
-            terms = StateTerms()
-            add_states(terms, masked.pieces, masked.masks, self._of_state)
+        terms = StateTerms() if self._chains is None else FewTerms()
+        add_states(terms, masked.pieces, masked.masks, self._of_state)
+        if self._chains is not None:
+            for term, holds in self._chains.of(masked.pieces, masked.masks):
+                terms.add([term], holds)
         for row, string in masked.strings():
             if terms.of_row(row) != Counter(self._known(string)):
                 return None

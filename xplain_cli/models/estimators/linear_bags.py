@@ -1,8 +1,9 @@
 """Linear models on bags of words: the scores of masked texts from the masks, no matrix made.
 
 A score is a sum over the states of a text's pieces that hold under a mask (``bag_of_words``), and
-what tf-idf divides it by is a sum over them or over pairs of them. So all masks of a text take one
-product of few numbers with the masks. The model's own end makes answers of scores.
+over the chains of words that reach over pieces; what tf-idf divides it by is a sum over them or
+over pairs of them. So all masks of a text take one product of few numbers with the masks. The
+model's own end makes answers of scores.
 """
 
 import copy
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.models.estimators.masked_terms import Masks, TextPiece
+from xplain_cli.models.estimators.masked_terms import Chains, Masks, TextPiece
 
 # scikit-learn's own classes -> slopes and level of their scores; a subclass may answer otherwise
 _HEADS = {
@@ -26,6 +27,7 @@ _HEADS = {
 }
 _MOST_STATES = 1 << 16
 _FEW = 8
+_TOGETHER = 128
 
 
 def _is_of_sklearn(step: Any, names: Sequence[str] | Mapping[str, Any]) -> bool:
@@ -77,13 +79,22 @@ class _Terms:
     """
     The terms of one text: how much of column ``columns[i]`` state ``states[i]`` holds.
 
-    Sorted by column; states are the units of the text, and then ``further`` ones.
+    Sorted by column; states are the units of the text, and then ``further`` ones: the masks that
+    hold each.
     """
 
     columns: IntArray
     states: IntArray
     sizes: FloatArray
-    further: Sequence[tuple[TextPiece, int]]
+    further: Sequence[BoolArray]
+
+    def held(self, units: FloatArray, states: IntArray) -> list[FloatArray]:
+        """Return the masks that hold some states, (m,) each, 1 where one does."""
+        n = len(units)
+        return [
+            units[at] if at < n else self.further[at - n].astype(np.float64)
+            for at in states.tolist()
+        ]
 
 
 @dataclass(frozen=True)
@@ -93,8 +104,9 @@ class LinearBag:
 
     Attributes
     ----------
-    vocabulary, analyse
-        The column of each term, and what finds the terms of a string that have one.
+    vocabulary, analyse, chains
+        The column of each term, what finds the terms of a string that have one, and those that
+        reach over pieces; None: no term does.
     norm
         What becomes of counts.
     slopes : (k, columns), level : (k,)
@@ -105,6 +117,7 @@ class LinearBag:
 
     vocabulary: Mapping[str, int]
     analyse: Any
+    chains: Chains | None
     norm: _Norm
     slopes: FloatArray
     level: FloatArray
@@ -131,39 +144,38 @@ class LinearBag:
         self._held[:] = [(masks, numbers)]
         return numbers
 
-    def _terms(self, pieces: Sequence[TextPiece], n: int) -> _Terms:
+    def _terms(self, pieces: Sequence[TextPiece], masks: Masks, n: int) -> _Terms:
         columns: list[int] = []
         states: list[int] = []
-        further: dict[tuple[tuple[int, ...], int], tuple[TextPiece, int]] = {}
+        further: list[BoolArray] = []
         places: dict[tuple[tuple[int, ...], int], int] = {}
         for piece in pieces:
             for number, text in enumerate(piece.states):
                 found = self._columns(text) if text else ()
                 if not found:
                     continue
-                key = (piece.units, number)
                 if number == 1 and len(piece.units) == 1:
                     at = piece.units[0]
                 else:
-                    at = places.setdefault(key, n + len(places))
-                    further[key] = (piece, number)
+                    at = places.setdefault((piece.units, number), n + len(places))
+                    further += [masks.holds(piece, number)] * (at - n == len(further))
                 columns += found
                 states += [at] * len(found)
-        width = n + len(places)
+        for term, holds in self.chains.of(pieces, masks) if self.chains is not None else ():
+            columns.append(self.vocabulary[term])
+            states.append(n + len(further))
+            further.append(holds)
+        width = n + len(further)
         codes = np.array(columns, dtype=np.int64) * width + np.array(states, dtype=np.int64)
         codes, counts = np.unique(codes, return_counts=True)
         column, state = np.divmod(codes, max(width, 1))
-        return _Terms(column, state, counts * self.norm.factors[column], list(further.values()))
+        return _Terms(column, state, counts * self.norm.factors[column], further)
 
     def scores(self, pieces: Sequence[TextPiece], masks: Masks) -> FloatArray:
         """Return the scores of a text under masks, (m, k)."""
         units = self._units(masks.masks)
-        terms = self._terms(pieces, len(units))
-        held = [units]
-        if terms.further:
-            more = [masks.holds(piece, number) for piece, number in terms.further]
-            held.append(np.array(more, dtype=np.float64))
-        width = sum(map(len, held))
+        terms = self._terms(pieces, masks, len(units))
+        width = len(units) + len(terms.further)
         worth = [
             np.bincount(terms.states, terms.sizes * own[terms.columns], minlength=width)
             for own in self.slopes
@@ -171,28 +183,29 @@ class LinearBag:
         power = 2 if self.norm.norm == "l2" else 1
         lines = np.stack([*worth, np.bincount(terms.states, terms.sizes**power, minlength=width)])
         found = lines[:, : len(units)] @ units
-        if terms.further:
-            found += lines[:, len(units) :] @ held[1]
+        for at in range(0, len(terms.further), _TOGETHER):
+            more = np.array(terms.further[at : at + _TOGETHER], dtype=np.float64)
+            found += lines[:, len(units) + at :][:, : len(more)] @ more
         if self.norm.norm is not None:
             size = found[-1]
             if power == 2:
-                size += _common(terms, held)
+                size += _common(terms, units)
                 np.sqrt(size, out=size)
             found[:-1] /= np.where(size > 0, size, 1.0)
         return np.ascontiguousarray(found[:-1].T) + self.level
 
 
-def _common(terms: _Terms, held: Sequence[FloatArray]) -> FloatArray | float:
+def _common(terms: _Terms, units: FloatArray) -> FloatArray | float:
     """Return what columns that several states share add to the sum of squares, (m,)."""
     columns, states, sizes = terms.columns, terms.states, terms.sizes
     first = np.flatnonzero(columns[1:] == columns[:-1])
     if not len(first):
         return 0.0
-    every = np.concatenate(held) if len(held) > 1 else held[0]
     if len(first) <= _FEW and (columns[first[1:]] != columns[first[:-1]]).all():
-        found = np.zeros(every.shape[1])
+        found = np.zeros(units.shape[1])
         for i in first.tolist():  # a column of two states, as of "Free" and "free"
-            found += 2 * sizes[i] * sizes[i + 1] * (every[states[i]] * every[states[i + 1]])
+            one, other = terms.held(units, states[i : i + 2])
+            found += 2 * sizes[i] * sizes[i + 1] * (one * other)
         return found
     inside = np.isin(columns, columns[first])
     own, row = np.unique(states[inside], return_inverse=True)
@@ -201,12 +214,14 @@ def _common(terms: _Terms, held: Sequence[FloatArray]) -> FloatArray | float:
     table[row, column] = sizes[inside]
     products = table @ table.T
     np.fill_diagonal(products, 0.0)
-    whole = every[own]
+    whole = np.array(terms.held(units, own))
     both: FloatArray = ((products @ whole) * whole).sum(axis=0)
     return both
 
 
-def linear_bag(counts: Any, analyse: Any, steps: Sequence[Any]) -> LinearBag | None:
+def linear_bag(
+    counts: Any, analyse: Any, chains: Chains | None, steps: Sequence[Any]
+) -> LinearBag | None:
     """
     Return a vectoriser and the steps behind it as one sum; None where they are none.
 
@@ -216,6 +231,8 @@ def linear_bag(counts: Any, analyse: Any, steps: Sequence[Any]) -> LinearBag | N
         A CountVectorizer or TfidfVectorizer, of which each piece of a text has its own terms.
     analyse
         Returns the terms of a string that have a column.
+    chains
+        Its terms that reach over pieces; None: it has none.
     steps
         What stands behind it: a TfidfTransformer or none, and a linear model.
     """
@@ -241,4 +258,4 @@ def linear_bag(counts: Any, analyse: Any, steps: Sequence[Any]) -> LinearBag | N
     table = np.atleast_2d(slopes)
     head = _on_scores(head, names, len(table))
     level = np.broadcast_to(np.asarray(level, dtype=np.float64), (len(table),))
-    return LinearBag(vocabulary, analyse, norm, table, level, head)
+    return LinearBag(vocabulary, analyse, chains, norm, table, level, head)
