@@ -179,8 +179,13 @@ class FewTerms:
 
     def add(self, terms: Sequence[str], holds: BoolArray) -> None:
         """Count terms once where a mask holds them, ``holds`` (m,) bool."""
-        self.names += terms
-        self._rows += [np.flatnonzero(holds)] * len(terms)
+        for term in terms:
+            self.add_rows(term, np.flatnonzero(holds))
+
+    def add_rows(self, term: str, rows: IntArray) -> None:
+        """Count a term once in some masks, by number."""
+        self.names.append(term)
+        self._rows.append(rows)
 
     def matrix(self, columns: IntArray, values: FloatArray, shape: tuple[int, int]) -> Any:
         """Return the sparse matrix in which term i adds ``values[i]`` to column ``columns[i]``."""
@@ -261,8 +266,8 @@ class Chains:
             self._words[text] = found
         return found
 
-    def of(self, pieces: Sequence[TextPiece], masks: Masks) -> Iterator[tuple[str, BoolArray]]:
-        """Yield each term that reaches over pieces, and the masks (m,) that hold it there."""
+    def of(self, pieces: Sequence[TextPiece], masks: Masks) -> Iterator[tuple[str, IntArray]]:
+        """Yield each term that reaches over pieces, and the masks that hold it there, by number."""
         stops = []
         for piece in pieces:
             spoken = [
@@ -275,30 +280,30 @@ class Chains:
         for place, stop in enumerate(stops):
             for words, holds in stop.spoken:
                 for i in range(max(0, len(words) - self._most + 1), len(words)):
-                    chain = " ".join(words[i:])
-                    yield from self._onward(chain, len(words) - i, stops[place:], holds)
+                    chain, rows = " ".join(words[i:]), np.flatnonzero(holds)
+                    yield from self._onward(chain, len(words) - i, stops[place:], rows)
 
     def _goes_on(self, chain: str, length: int) -> bool:
         """Tell whether a longer term may begin with a chain."""
         return length < self._most and (self._begun is None or chain in self._begun)
 
     def _onward(
-        self, chain: str, length: int, stops: Sequence["_Stop"], rows: BoolArray
-    ) -> Iterator[tuple[str, BoolArray]]:
+        self, chain: str, length: int, stops: Sequence["_Stop"], rows: IntArray
+    ) -> Iterator[tuple[str, IntArray]]:
         """Yield the terms that a chain, which ends at the first of the stops, goes on to."""
         if not self._goes_on(chain, length):
             return
         for at, stop in enumerate(stops[1:], 1):
             for words, holds in stop.spoken:
                 terms, whole = self._joined(chain, length, words)
-                here = rows & holds if terms or whole else None
-                if here is None or not here.any():
+                here = rows[holds[rows]] if terms or whole else rows[:0]
+                if not len(here):
                     continue
                 for term in terms:
                     yield term, here
                 yield from self._onward(whole, length + len(words), stops[at:], here)
-            rows = rows & stop.silent
-            if not rows.any():
+            rows = rows[stop.silent[rows]]
+            if not len(rows):
                 return
 
     def _joined(self, chain: str, length: int, words: Sequence[str]) -> tuple[list[str], str]:
