@@ -9,6 +9,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -114,10 +115,15 @@ class _Sheet:
         return out
 
 
-def _restore(entry: list[Any], block: Callable[[str], NDArray[Any]]) -> Any:
-    _, how, label, *rest = entry
+@lru_cache(maxsize=64)  # the same few kinds are those of nearly all columns
+def _check_kind(label: str) -> None:
     if getattr(pd.api.types.pandas_dtype(label), "kind", "O") in _SIZED_KINDS:
         raise ValueError(f"a column of {label}")
+
+
+def _restore(entry: list[Any], block: Callable[[str], NDArray[Any]]) -> Any:
+    _, how, label, *rest = entry
+    _check_kind(label)
     if how == "values":
         return pd.Series(rest[0], dtype=label)
     array = block(rest[0])[rest[1]]
