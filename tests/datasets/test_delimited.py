@@ -128,3 +128,17 @@ def test_blanks_in_quotes_are_a_cell_and_a_line_of_blanks_is_none(tmp_path):
     found = read_columns(opened, {"text": "text"}).table["text"].tolist()
     assert n_rows(opened) == 5
     assert found == ["free", "  ", np.nan, " \t", "win"]
+
+
+def test_a_small_file_that_is_read_again_is_the_same_whatever_was_written_to_it(tmp_path):
+    opened = table(tmp_path, "a,b\n1.5,x\n2.5,y\n")
+    kinds_ = {"a": "number", "b": "text"}
+    first = read_columns(opened, kinds_).table
+    cells = first["a"].to_numpy()
+    cells.flags.writeable = True
+    cells[:] = 0.0
+    assert first["a"].tolist() == [0.0, 0.0]
+    again = read_columns(opened, kinds_).table
+    assert again.to_dict("list") == {"a": [1.5, 2.5], "b": ["x", "y"]}
+    (rows,) = chunks(opened, {"a": "number"}, ["b"], 5)  # another question is read
+    assert (rows.table["a"].tolist(), rows.carried["b"].tolist()) == ([1.5, 2.5], ["x", "y"])
