@@ -247,8 +247,8 @@ def pack(records: Records, identity: str) -> bytes:
     arrays: _Arrays = {"lines": records.lines}
     for prefix, frame in (("weights", records.weights), ("stability", records.stability)):
         sheet = _Sheet()
-        for at, name in enumerate(frame.columns):
-            sheet.add(str(name), frame.iloc[:, at])
+        for name, column in frame.items():
+            sheet.add(str(name), column)
         arrays |= sheet.arrays(prefix)
     arrays |= {f"repeats.{name}": array for name, array in records.repeats.items()}
     if records.maps is not None:
