@@ -82,7 +82,7 @@ def add_up(parts: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class Words:
+class CodedWords:
     """
     Cells as their places among distinct ones, so that each of these is looked at once.
 
@@ -97,9 +97,9 @@ class Words:
     places: IntArray
     words: list[Any]
 
-    def __getitem__(self, at: Any) -> "Words":
+    def __getitem__(self, at: Any) -> "CodedWords":
         """Return some of the cells, chosen as of an array."""
-        return Words(self.places[at], self.words)
+        return CodedWords(self.places[at], self.words)
 
     def __len__(self) -> int:
         """Return the length of the first axis."""
@@ -113,21 +113,21 @@ class Words:
 
 
 def words_of(cells: Any) -> Any:
-    """Return an array of objects as ``Words`` where all of them are texts, or whole numbers."""
+    """Return an array of objects as ``CodedWords`` where all are texts, or all whole numbers."""
     if len(cells) and cells.strides[0] == 0:  # one line stands for all
         found = words_of(cells[0])
-        if isinstance(found, Words):
-            return Words(np.broadcast_to(found.places, cells.shape), found.words)
+        if isinstance(found, CodedWords):
+            return CodedWords(np.broadcast_to(found.places, cells.shape), found.words)
         return cells
     values = cells.ravel().tolist()
     if set(map(type, values)) not in ({str}, {int}):
         return cells
     known = {word: place for place, word in enumerate(dict.fromkeys(values))}
     places = np.fromiter(map(known.__getitem__, values), np.int64, len(values))
-    return Words(places.reshape(cells.shape), list(known))
+    return CodedWords(places.reshape(cells.shape), list(known))
 
 
-def coded(words: "Words") -> Any:
+def coded(words: "CodedWords") -> Any:
     """
     Return cells as a column that holds their places: no later step looks at each of them again.
 
@@ -146,16 +146,16 @@ def coded(words: "Words") -> Any:
 
 def joined_cells(parts: Sequence[Any]) -> Any:
     """Join columns of consecutive pieces, arrays or words."""
-    if not all(isinstance(part, Words) for part in parts):
+    if not all(isinstance(part, CodedWords) for part in parts):
         return np.concatenate([
-            part.objects() if isinstance(part, Words) else np.asarray(part) for part in parts
+            part.objects() if isinstance(part, CodedWords) else np.asarray(part) for part in parts
         ])
     known: dict[Any, int] = {}
     moved = []
     for part in parts:
         new = [known.setdefault(word, len(known)) for word in part.words]
         moved.append(np.array([*new, -1], dtype=np.int64)[part.places])
-    return Words(np.concatenate(moved), list(known))
+    return CodedWords(np.concatenate(moved), list(known))
 
 
 def distinct_words(column: "pd.Series[Any]") -> tuple[IntArray, list[str]]:

@@ -11,11 +11,11 @@ from xplain_cli.explanation import (
     STABILITY_COLUMNS,
     WEIGHT_COLUMNS,
     Attribution,
+    CodedWords,
     FloatArray,
     IntArray,
     Records,
     Rows,
-    Words,
     coarser,
     coded,
     joined_cells,
@@ -185,11 +185,11 @@ def _stability_lines(
     table: dict[str, Any] = {}
     for column in (*STABILITY_COLUMNS, *labels.stability_columns):
         blank, said = _blank(column, len(rows)), known.get(column)
-        if said is not None and not isinstance(said, Words):
+        if said is not None and not isinstance(said, CodedWords):
             said = np.asarray(said, blank.dtype)
         table[column] = blank if said is None else said
     bad = np.fromiter((why is not None for why in reasons), np.int64, len(reasons))
-    table["status"] = Words(bad, ["ok", "failed" if found is None else "empty"])
+    table["status"] = CodedWords(bad, ["ok", "failed" if found is None else "empty"])
     table["error"] = np.array(reasons, dtype=object)
     return table
 
@@ -200,15 +200,23 @@ def _of_features(shown: FeatureLabels, column: str) -> Any:
     return np.full(shown.names.shape, np.nan) if known is None else known
 
 
+def _picked(cells: Any, at: IntArray) -> Any:
+    """Return cells of an array, or of words, by their places among all of them."""
+    if isinstance(cells, CodedWords):
+        return CodedWords(_picked(cells.places, at), cells.words)
+    return np.asarray(cells).reshape(-1).take(at)
+
+
 def _weight_lines(
-    labels: Labels, found: ExplainedRows
+    labels: Labels, found: ExplainedRows, *, with_repeats: bool
 ) -> tuple[dict[str, Any], IntArray, FloatArray]:
     """
     Return lines of weights.csv column by column, less what other lines of their row repeat.
 
     Returns
     -------
-    the columns, the number of lines for each (row, target), and each repeat's weights (r, lines).
+    the columns, the number of lines for each (row, target), and each repeat's weights (r, lines),
+    r = 0 where they are not asked for.
     """
     got, sure, shown = found.attribution, found.stability, found.shown
     b, t, n = got.weights.shape
@@ -220,13 +228,14 @@ def _weight_lines(
     kept = ranks[None, :] < counts[:, None]
     feature = order[kept]
     pair = np.repeat(flat, counts)
+    at, cell = pair * n + feature, (pair // t) * n + feature
     columns: dict[str, Any] = {
         "target": _targets(found)[pair],
         "rank": np.broadcast_to(ranks + 1, order.shape)[kept].astype(np.int64),
         "feature_index": feature.astype(np.int64),
-        "feature": words_of(shown.names)[pair // t, feature],
-        "feature_value": shown.values[pair // t, feature],
-        "weight": got.weights.reshape(b * t, n)[pair, feature],
+        "feature": _picked(words_of(shown.names), cell),
+        "feature_value": _picked(shown.values, cell),
+        "weight": _picked(got.weights, at),
     }
     for column, part in {
         "std_error": sure.std_error,
@@ -235,15 +244,15 @@ def _weight_lines(
         "std_over_seeds": sure.std_over_seeds,
         "sign_probability": sure.sign_probability,
         "top_k_probability": sure.top_k_probability,
+        "quadrature_error": got.quadrature_error,
     }.items():
-        columns[column] = part.reshape(b * t, n)[pair, feature]
-    if got.quadrature_error is not None:
-        columns["quadrature_error"] = got.quadrature_error.reshape(b * t, n)[pair, feature]
+        if part is not None:
+            columns[column] = _picked(part, at)
     for column in labels.weight_columns:
         if column not in columns:
-            columns[column] = _of_features(shown, column)[pair // t, feature]
-    own = got.repeats.reshape(len(got.repeats), b * t, n)[:, pair, feature]
-    return columns, counts, own
+            columns[column] = _picked(_of_features(shown, column), cell)
+    own = [_picked(part, at) for part in got.repeats] if with_repeats else []
+    return columns, counts, np.array(own).reshape(len(own), len(at))
 
 
 def _maps(explained: Sequence[ExplainedRows], place: IntArray) -> FloatArray | None:
@@ -281,7 +290,7 @@ def _in_order(
     table: dict[str, Any] = {}
     for column in names:
         if column in alike:
-            table[column] = Words(np.zeros(len(rows), dtype=np.int64), [alike[column]])
+            table[column] = CodedWords(np.zeros(len(rows), dtype=np.int64), [alike[column]])
         elif len(parts) == 1:
             table[column] = parts[0].get(column)
         elif column in parts[0]:
@@ -293,7 +302,9 @@ def _in_order(
 
 def _frame(table: Mapping[str, Any], size: int) -> pd.DataFrame:
     """Return columns as a table; None is a column where nothing is said."""
-    cells = {name: coded(one) if isinstance(one, Words) else one for name, one in table.items()}
+    cells = {
+        name: coded(one) if isinstance(one, CodedWords) else one for name, one in table.items()
+    }
     return pd.DataFrame(cells, index=range(size), copy=False)
 
 
@@ -331,7 +342,7 @@ def to_records(
     owners, repeats = [], []
     for found in explained:
         _, row = found.lines
-        lines, counts, own = _weight_lines(labels, found)
+        lines, counts, own = _weight_lines(labels, found, with_repeats=with_repeats)
         stability.append(_stability_lines(labels, found, row, [*map(empty.get, row.tolist())]))
         places.append(row)
         numbers.append(counts)

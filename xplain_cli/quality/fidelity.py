@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray, Words
+from xplain_cli.explanation import Attribution, BoolArray, CodedWords, FloatArray, IntArray
 from xplain_cli.quality.words import FIDELITY
 
 _GOOD_R2, _FAIR_R2 = 0.5, 0.2
@@ -117,7 +117,7 @@ def _grades(values: FloatArray, good: float, fair: float) -> IntArray:
     return np.where(np.isnan(values), 0, grades).astype(np.int64)
 
 
-def fidelity_words(local_r2: FloatArray, miss: FloatArray, same_decision: FloatArray) -> Words:
+def fidelity_words(local_r2: FloatArray, miss: FloatArray, same_decision: FloatArray) -> CodedWords:
     """
     Return good, fair or poor: the worse of two grades.
 
@@ -132,4 +132,4 @@ def fidelity_words(local_r2: FloatArray, miss: FloatArray, same_decision: FloatA
     otherwise = same_decision == 0
     unknown = np.isnan(local_r2) & np.isnan(miss) & ~otherwise
     places = np.where(unknown, -1, np.where(otherwise, FIDELITY.index("poor"), grades))
-    return Words(places.astype(np.int64), list(FIDELITY))
+    return CodedWords(places.astype(np.int64), list(FIDELITY))

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xplain_cli.explanation import IntArray, Records, Words, coded, distinct_words
+from xplain_cli.explanation import CodedWords, IntArray, Records, coded, distinct_words
 
 SCHEMA = 1
 """Version of the stored form; a part of another version is computed anew."""
@@ -84,12 +84,18 @@ def _by_appearance(places: IntArray, words: list[Any]) -> tuple[IntArray, list[A
     return moved[places], [words[at] for at in order.tolist()]
 
 
+@cache
+def _text_label() -> str:
+    return str(pd.Index(["a"]).dtype)
+
+
 def _label_of(words: list[str]) -> str:
     """Return the type that pandas gives a column of these texts."""
     try:
-        return str(pd.Index(words).dtype)
-    except UnicodeEncodeError:  # Arrow's texts hold no lone surrogate
+        "".join(words).encode()
+    except UnicodeEncodeError:  # a lone surrogate, which is none of Arrow's texts
         return "object"
+    return _text_label()
 
 
 class _Sheet:
@@ -169,7 +175,7 @@ def _restore_coded(entry: list[Any], array: NDArray[Any]) -> Any:
         raise ValueError("places of words that are none")
     if len(array) and not 0 <= array.min() <= array.max() < len(words):
         raise ValueError("places of words that are not there")
-    return coded(Words(array, words))
+    return coded(CodedWords(array, words))
 
 
 def _restore(entry: list[Any], block: Callable[[str], NDArray[Any]], *, codes: bool) -> Any:
