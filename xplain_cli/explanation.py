@@ -114,7 +114,7 @@ class CodedWords:
 
 def words_of(cells: Any) -> Any:
     """Return an array of objects as ``CodedWords`` where all are texts, or all whole numbers."""
-    if len(cells) and cells.strides[0] == 0:  # one line stands for all
+    if cells.ndim > 1 and len(cells) and cells.strides[0] == 0:  # one line stands for all
         found = words_of(cells[0])
         if isinstance(found, CodedWords):
             return CodedWords(np.broadcast_to(found.places, cells.shape), found.words)

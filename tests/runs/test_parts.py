@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xplain_cli.explanation import Records, coded, words_of
+from xplain_cli.explanation import CodedWords, Records, coded, words_of
 from xplain_cli.runs.parts import is_whole, pack, unpack, write_repeats
 
 CODED = ("row_id", "target", "feature", "ints")
@@ -70,6 +70,15 @@ def test_coded_columns_are_packed_as_if_each_cell_were_looked_at():
     told, own = coded_records()
     assert {str(told.weights[name].dtype) for name in CODED} == {"category"}
     assert pack(told, "plan") == pack(own, "plan")
+
+
+@pytest.mark.parametrize("shape", [(1,), (3,), (1, 1), (1, 3), (2, 3), (0, 3), (0,)])
+def test_words_of_cells_are_the_cells(shape):
+    alike = np.broadcast_to(np.array(["b", "a", "b"], dtype=object)[: shape[-1]], shape)
+    for cells in (alike, alike.copy()):
+        found = words_of(cells)
+        told = found.objects() if isinstance(found, CodedWords) else found
+        assert (told.shape, told.tolist()) == (shape, cells.tolist())
 
 
 def test_words_that_no_cell_holds_are_not_packed():
