@@ -3,10 +3,16 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import (
+    CountVectorizer,
+    HashingVectorizer,
+    TfidfTransformer,
+    TfidfVectorizer,
+)
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier, SGDClassifier
 from sklearn.naive_bayes import MultinomialNB
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
 from xplain_cli.modalities.text.masks import TextMasker
@@ -24,6 +30,19 @@ CORPUS = [
 ]
 LABELS = [1, 0, 1, 0, 1, 2]
 LETTERS = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4))
+BENT = {"binary": True, "sublinear_tf": True}
+BENT_LETTERS = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 3), sublinear_tf=True)
+PAIRS = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+UNION = FeatureUnion(
+    [
+        ("words", TfidfVectorizer(norm="l1")),
+        ("letters", make_pipeline(CountVectorizer(analyzer="char_wb"), TfidfTransformer())),
+        ("hashed", HashingVectorizer(n_features=16)),
+    ],
+    transformer_weights={"letters": 0.5},
+)
+UNSIGNED = {"n_features": 32, "alternate_sign": False, "norm": None}
+SUBLINEAR = TfidfTransformer(sublinear_tf=True)
 LINEAR = {
     "tfidf, logistic": (TfidfVectorizer(), LogisticRegression(C=10)),
     "counts, logistic": (CountVectorizer(), LogisticRegression()),
@@ -33,14 +52,31 @@ LINEAR = {
     "three steps": (CountVectorizer(), TfidfTransformer(), LogisticRegression()),
     "bayes": (CountVectorizer(), MultinomialNB()),
     "letters": (LETTERS, LogisticRegression()),
+    "pairs": (TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression()),
+    "pairs alone": (CountVectorizer(ngram_range=(2, 2)), MultinomialNB()),
+    "one to four": (TfidfVectorizer(ngram_range=(1, 4), stop_words=["a", "to"]), LinearSVC()),
     "numbers": (TfidfVectorizer(), Ridge()),
-}
-CURVED = {
     "sublinear": (TfidfVectorizer(sublinear_tf=True), LogisticRegression()),
     "binary": (CountVectorizer(binary=True), LogisticRegression()),
+    "binary, sublinear, l1": (TfidfVectorizer(**BENT, norm="l1"), LinearSVC()),
+    "sublinear letters and pairs": (make_union(BENT_LETTERS, PAIRS), LogisticRegression()),
+    "union": (UNION, LogisticRegression()),
+    "hashed": (HashingVectorizer(n_features=32), LogisticRegression()),
+    "hashed pairs": (HashingVectorizer(n_features=64, ngram_range=(1, 2)), LinearSVC()),
+    "hashed, tfidf": (HashingVectorizer(**UNSIGNED), TfidfTransformer(), LogisticRegression()),
+    "hashed, sublinear": (HashingVectorizer(**UNSIGNED), SUBLINEAR, LogisticRegression()),
+}
+CURVED = {
     "single": (TfidfVectorizer(dtype=np.float32), LogisticRegression()),
-    "pairs": (CountVectorizer(ngram_range=(1, 2)), LogisticRegression()),
+    "single in a union": (
+        make_union(TfidfVectorizer(dtype=np.float32), CountVectorizer()),
+        LogisticRegression(),
+    ),
     "weighed twice": (TfidfVectorizer(), TfidfTransformer(), LogisticRegression()),
+    "weighed together": (make_union(CountVectorizer(), PAIRS), TfidfTransformer(), LinearSVC()),
+    "two norms": (HashingVectorizer(n_features=32), TfidfTransformer(), LogisticRegression()),
+    "sizes of signs": (HashingVectorizer(n_features=32, norm="l1"), LogisticRegression()),
+    "fewer columns": (CountVectorizer(), TruncatedSVD(2, random_state=0), LogisticRegression()),
 }
 
 

@@ -2,9 +2,9 @@
 
 A text is cut at white space. A piece has a state for every choice of its units that stay, and a
 state has its terms, found by the vectoriser's own analyser; a masked text is the sum of the states
-of its pieces. Terms of several words (n-grams) are found by walking over the pieces once, for all
-masks together. Which vectorisers allow it is read off them (``token_patterns``), and which texts,
-off the text. So the counts are right by construction; of one text in 16, chosen by its
+of its pieces. Terms of several words (n-grams) that reach over pieces are followed from piece to
+piece, for all masks together. Which vectorisers allow it is read off them (``token_patterns``), and
+which texts, off the text. So the counts are right by construction; of one text in 16, chosen by its
 own letters, a few masks are counted as strings all the same.
 """
 
@@ -21,14 +21,19 @@ from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 from xplain_cli.models.contract import Batch, Capabilities, MaskedText, Model, Signature
 from xplain_cli.models.estimators.answers import ask
 from xplain_cli.models.estimators.columns import inner, steps_of
-from xplain_cli.models.estimators.linear_bags import LinearBag, linear_bag
+from xplain_cli.models.estimators.linear_bags import (
+    BagSteps,
+    CountedTerms,
+    LinearBag,
+    linear_bag,
+)
 from xplain_cli.models.estimators.masked_terms import (
-    ChainTerms,
+    Chains,
+    FewTerms,
     Masks,
     Spans,
     StateTerms,
     TextPiece,
-    add_ngrams,
     add_states,
     cut,
     without_units,
@@ -72,15 +77,16 @@ class _Counts:
         self._vocabulary: Mapping[str, int] | None = getattr(vectoriser, "vocabulary_", None)
         self._prepare = vectoriser.build_preprocessor()
         self._found: dict[str, tuple[str, ...]] = {}
-        self._walks = vectoriser.analyzer == "word" and vectoriser.ngram_range[1] > 1
+        chained = vectoriser.analyzer == "word" and vectoriser.ngram_range[1] > 1
+        self._chains = Chains(vectoriser) if chained else None
 
     def counts(self, masked: _Masked) -> Any | None:
         """Return the counts of masked texts, sparse; None: they are not those of the strings."""
         terms = self._terms(masked)
         if terms is None:
             return None
-        columns, values, width = self._columns(terms.names)
-        shape = (len(masked.masks), width)
+        columns, values = self._columns(terms.names)
+        shape = (len(masked.masks), self._width)
         return terms.matrix(columns, values, shape).astype(self.vectoriser.dtype, copy=False)
 
     def splits(self, masked: _Masked) -> bool:
@@ -89,24 +95,29 @@ class _Counts:
             return keeps_blanks(self._prepare, masked.text)
         return self._terms(masked) is not None
 
-    def linear(self, steps: Sequence[Any]) -> LinearBag | None:
-        """Return this and the steps behind it as one sum, where they are one."""
-        return None if self._walks else linear_bag(self.vectoriser, self._known, steps)
+    def parts(self, later: Sequence[Any]) -> list[BagSteps] | None:
+        """Return this and the steps behind it as the one part of a sum."""
+        counted = CountedTerms(
+            self.vectoriser, self._known, self._columns, self._width, self._chains
+        )
+        return [BagSteps(counted, later)]
 
-    def _terms(self, masked: _Masked) -> ChainTerms | StateTerms | None:
+    def _terms(self, masked: _Masked) -> FewTerms | StateTerms | None:
         """Return the terms of masked texts; None: they are not those of the strings."""
         if not keeps_blanks(self._prepare, masked.text):
             return None
-        terms: ChainTerms | StateTerms
-        if self._walks:
-            terms = ChainTerms()
-            add_ngrams(terms, masked.pieces, masked.masks, self.vectoriser)
-        else:
-            terms = StateTerms()
-            add_states(terms, masked.pieces, masked.masks, self._of_state)
+        terms = StateTerms() if self._chains is None else self._chained(masked, self._chains)
+        add_states(terms, masked.pieces, masked.masks, self._of_state)
         for row, string in masked.strings():
             if terms.of_row(row) != Counter(self._known(string)):
                 return None
+        return terms
+
+    def _chained(self, masked: _Masked, chains: Chains) -> FewTerms:
+        """Return the terms that reach over pieces."""
+        terms = FewTerms()
+        for term, rows in chains.of(masked.pieces, masked.masks):
+            terms.add_rows(term, rows)
         return terms
 
     def _of_state(self, text: str) -> tuple[str, ...]:
@@ -125,20 +136,25 @@ class _Counts:
             return list(terms)
         return [term for term in terms if term in self._vocabulary]
 
-    def _columns(self, terms: list[str]) -> tuple[IntArray, FloatArray, int]:
-        """Return the column of each term, what it adds there, and how many columns there are."""
+    @property
+    def _width(self) -> int:
+        """How many columns there are."""
+        known = self._vocabulary
+        return self.vectoriser.n_features if known is None else len(known)
+
+    def _columns(self, terms: Sequence[str]) -> tuple[IntArray, FloatArray]:
+        """Return the column of each term, and what it adds there."""
         if self._vocabulary is not None:
             found = [self._vocabulary[term] for term in terms]
-            return np.array(found, dtype=np.int64), np.ones(len(terms)), len(self._vocabulary)
+            return np.array(found, dtype=np.int64), np.ones(len(terms))
         from sklearn.feature_extraction import FeatureHasher
 
-        width = self.vectoriser.n_features
         if not terms:  # the hasher looks at the first one
-            return np.empty(0, dtype=np.int64), np.empty(0), width
+            return np.empty(0, dtype=np.int64), np.empty(0)
         signed = self.vectoriser.alternate_sign
-        hasher = FeatureHasher(n_features=width, input_type="string", alternate_sign=signed)
+        hasher = FeatureHasher(self._width, input_type="string", alternate_sign=signed)
         hashed = hasher.transform([[term] for term in terms])
-        return hashed.indices.astype(np.int64), hashed.data, width
+        return hashed.indices.astype(np.int64), hashed.data
 
     def finished(self, counts: Any) -> Any:
         """Return what the vectoriser makes of counts."""
@@ -176,6 +192,18 @@ class _Union:
             return np.hstack(done)
         return hstack(done, format="csr")
 
+    def splits(self, masked: _Masked) -> bool:
+        """Say whether the pieces of a text have the terms of its strings."""
+        return all(part.splits(masked) for part in self._parts)
+
+    def parts(self, later: Sequence[Any]) -> list[BagSteps] | None:
+        """Return the parts of a sum; None where a step stands behind them together."""
+        found = [part.parts(()) for part in self._parts]
+        if later or any(one is None for one in found):
+            return None
+        weighed = zip(found, self._weights, strict=True)
+        return [replace(one, weight=one.weight * w) for own, w in weighed for one in own or ()]
+
     def finished(self, counts: Any) -> Any:
         """Return the matrices as they are: each part has finished its own."""
         return counts
@@ -191,6 +219,14 @@ class _Chain:
     def counts(self, masked: _Masked) -> Any | None:
         """Return the counts of the first step."""
         return self._first.counts(masked)
+
+    def splits(self, masked: _Masked) -> bool:
+        """Say whether the pieces of a text have the terms of its strings."""
+        return self._first.splits(masked)
+
+    def parts(self, later: Sequence[Any]) -> list[BagSteps] | None:
+        """Return the parts of a sum, with its own steps before the later ones."""
+        return self._first.parts([*self._later, *later])
 
     def finished(self, counts: Any) -> Any:
         """Return what the later steps make of counts."""
@@ -245,9 +281,9 @@ class SparseTexts:
     @cached_property
     def linear(self) -> LinearBag | None:
         """The vectoriser and the steps behind it as one sum, where they are one."""
-        if not isinstance(self.vectors, _Counts):
-            return None
-        return self.vectors.linear([step for _, step in self.rest.steps])
+        *between, head = [step for _, step in self.rest.steps]
+        parts = self.vectors.parts(between)
+        return None if parts is None else linear_bag(parts, head)
 
     def masked_scores(self, text: str, spans: Spans, masks: BoolArray) -> FloatArray | None:
         """Return the scores of a masked text; None where they are not the strings'."""
@@ -255,7 +291,7 @@ class SparseTexts:
         if pieces is None or not len(masks) or self.linear is None:
             return None
         masked = _Masked(text, spans, pieces, Masks(masks))
-        if not (isinstance(self.vectors, _Counts) and self.vectors.splits(masked)):
+        if not self.vectors.splits(masked):
             return None
         return self.linear.scores(pieces, masked.masks)
 

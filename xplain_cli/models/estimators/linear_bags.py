@@ -1,19 +1,21 @@
 """Linear models on bags of words: the scores of masked texts from the masks, no matrix made.
 
 A score is a sum over the states of a text's pieces that hold under a mask (``bag_of_words``), and
-what tf-idf divides it by is a sum over them or over pairs of them. So all masks of a text take one
-product of few numbers with the masks. The model's own end makes answers of scores.
+over the chains of words that reach over pieces; what tf-idf divides it by is a sum over them or
+over pairs of them. So all masks of a text take one product of few numbers with the masks. Where
+counts do not stay what they are (``sublinear_tf``, ``binary``), columns that stand in several
+states are counted mask by mask. The model's own end makes answers of scores.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from xplain_cli.explanation import BoolArray, FloatArray, IntArray
-from xplain_cli.models.estimators.masked_terms import Masks, TextPiece
+from xplain_cli.models.estimators.masked_terms import Chains, Masks, TextPiece
 
 # scikit-learn's own classes -> slopes and level of their scores; a subclass may answer otherwise
 _HEADS = {
@@ -26,29 +28,309 @@ _HEADS = {
 }
 _MOST_STATES = 1 << 16
 _FEW = 8
+_TOGETHER = 256
 
 
-def _is_of_sklearn(step: Any, names: Sequence[str] | Mapping[str, Any]) -> bool:
+def _is_of_sklearn(step: Any, names: Sequence[str]) -> bool:
     kind = type(step)
     return kind.__name__ in names and kind.__module__.partition(".")[0] == "sklearn"
 
 
 @dataclass(frozen=True)
-class _Norm:
-    """What counts are multiplied with, column by column, and the norm that they then have."""
+class CountedTerms:
+    """
+    What a vectoriser counts.
 
+    Attributes
+    ----------
+    vectoriser
+        A Count, Tfidf or Hashing vectoriser, of which each piece of a text has its own terms.
+    analyse
+        Returns the terms of a string that have a column.
+    look_up
+        Returns the column of each of some terms, and what it adds there.
+    width
+        How many columns there are.
+    chains
+        Its terms that reach over pieces; None: it has none.
+    """
+
+    vectoriser: Any
+    analyse: Callable[[str], Sequence[str]]
+    look_up: Callable[[Sequence[str]], tuple[IntArray, FloatArray]]
+    width: int
+    chains: Chains | None
+
+
+def _sublinear(counts: FloatArray) -> FloatArray:
+    """Return 1 + log of counts, and 0 of none."""
+    found = np.zeros_like(counts)
+    np.log(counts, out=found, where=counts > 0)
+    found += counts > 0
+    return found
+
+
+def _presence(counts: FloatArray) -> FloatArray:
+    """Return 1 for any count."""
+    return (counts > 0).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class _Weighting:
+    """What becomes of counts: a curve or None, then factors by column, then a norm or None."""
+
+    curve: Callable[[FloatArray], FloatArray] | None
     factors: FloatArray
     norm: str | None
 
+    @property
+    def power(self) -> int:
+        """To which power values are added up in the norm."""
+        return 2 if self.norm == "l2" else 1
 
-def _norm_of(tfidf: Any, width: int) -> _Norm | None:
-    """Return what tf-idf does to counts; None where it is no sum over them."""
-    if tfidf is None:
-        return _Norm(np.ones(width), None)
-    if tfidf.sublinear_tf or tfidf.norm not in {None, "l1", "l2"}:
+
+def _weighting_of(counts: Any, later: Sequence[Any], width: int) -> _Weighting | None:
+    """Return what a vectoriser and tf-idf do to counts; None where it is no sum over them."""
+    own, hashed = getattr(counts, "_tfidf", None), hasattr(counts, "n_features")
+    if len(later) > 1 or not all(_is_of_sklearn(step, ("TfidfTransformer",)) for step in later):
         return None
-    factors = np.asarray(tfidf.idf_, dtype=np.float64) if tfidf.use_idf else np.ones(width)
-    return _Norm(factors, tfidf.norm) if (factors > 0).all() else None
+    if later and (own is not None or (hashed and counts.norm is not None)):
+        return None  # norms of norms
+    tfidf = later[0] if later else own
+    norm = (counts.norm if hashed else None) if tfidf is None else tfidf.norm
+    bent = counts.binary or (tfidf is not None and tfidf.sublinear_tf)
+    if norm not in {None, "l1", "l2"}:
+        return None
+    if hashed and counts.alternate_sign and (bent or norm == "l1"):
+        return None  # signs do not survive a curve, and sizes of sums are no sums
+    factors = np.ones(width)
+    if tfidf is not None and tfidf.use_idf:
+        factors = np.asarray(tfidf.idf_, dtype=np.float64)
+    if not (factors > 0).all():
+        return None
+    curve = _presence if counts.binary else _sublinear
+    return _Weighting(curve if bent else None, factors, norm)
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """
+    The terms of one text: how much of column ``columns[i]`` state ``states[i]`` holds.
+
+    Sorted by column; states are the units of the text (their masks are ``units``, as numbers), and
+    then ``further`` ones: the masks that hold each, by number.
+    """
+
+    columns: IntArray
+    states: IntArray
+    sizes: FloatArray
+    units: FloatArray
+    further: Sequence[IntArray]
+
+    def summed(self, worth: Sequence[FloatArray]) -> FloatArray:
+        """Return sums over all terms that a mask holds, (w, m), each term of some worth."""
+        n, m = self.units.shape
+        width = n + len(self.further)
+        lines = np.stack([np.bincount(self.states, one, minlength=width) for one in worth])
+        found: FloatArray = lines[:, :n] @ self.units
+        if self.further:
+            rows, sizes = np.concatenate(self.further), list(map(len, self.further))
+            for i, line in enumerate(lines[:, n:]):
+                found[i] += np.bincount(rows, np.repeat(line, sizes), minlength=m)
+        return found
+
+    def chosen(self, which: BoolArray) -> "_Terms":
+        """Return some of the terms."""
+        columns, states, sizes = self.columns[which], self.states[which], self.sizes[which]
+        return _Terms(columns, states, sizes, self.units, self.further)
+
+    def by_unit(self) -> tuple[FloatArray, IntArray]:
+        """Return how much of each column (c) a unit holds, (u, c), and the units, (u,)."""
+        alone = self.states < len(self.units)
+        own, row = np.unique(self.states[alone], return_inverse=True)
+        columns, column = np.unique(self.columns, return_inverse=True)
+        table = np.zeros((len(own), len(columns)))
+        table[row, column[alone]] = self.sizes[alone]
+        return table, own
+
+    def counts(self) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Yield columns (c,), and what each mask holds of them, (c, m), few at a time."""
+        known = np.unique(self.columns)
+        for at in range(0, len(known), _TOGETHER):
+            columns = known[at : at + _TOGETHER]
+            some = self.chosen(np.isin(self.columns, columns))
+            table, own = some.by_unit()
+            found = table.T @ self.units[own]
+            for i in np.flatnonzero(some.states >= len(self.units)).tolist():
+                place = np.searchsorted(columns, some.columns[i])
+                found[place, self.further[some.states[i] - len(self.units)]] += some.sizes[i]
+            yield columns, found
+
+
+@dataclass(frozen=True)
+class WordBag:
+    """
+    A vectoriser's part of the scores.
+
+    Attributes
+    ----------
+    counted
+        What it counts.
+    weighting
+        What becomes of counts.
+    slopes : (k, columns)
+        What a column adds to each score.
+    """
+
+    counted: CountedTerms
+    weighting: _Weighting
+    slopes: FloatArray
+    _found: dict[str, tuple[list[int], list[float]]] = field(default_factory=dict)
+
+    def _columns(self, text: str) -> tuple[list[int], list[float]]:
+        """Return columns of the terms of a piece's state, and their counts, looked up once."""
+        found = self._found.get(text)
+        if found is None:
+            if len(self._found) >= _MOST_STATES:
+                self._found.clear()
+            columns, counts = self.counted.look_up(self.counted.analyse(text))
+            found = self._found[text] = (columns.tolist(), counts.tolist())
+        return found
+
+    def _reaching(
+        self, pieces: Sequence[TextPiece], masks: Masks
+    ) -> tuple[IntArray, FloatArray, list[IntArray]]:
+        """Return columns, counts and masks of the terms that reach over pieces."""
+        if self.counted.chains is None:
+            return np.empty(0, dtype=np.int64), np.empty(0), []
+        reaching = list(self.counted.chains.of(pieces, masks))
+        columns, counts = self.counted.look_up([term for term, _ in reaching])
+        return columns, counts, [rows for _, rows in reaching]
+
+    def _terms(self, pieces: Sequence[TextPiece], masks: Masks, units: FloatArray) -> _Terms:
+        columns: list[int] = []
+        counts: list[float] = []
+        states: list[int] = []
+        further: list[IntArray] = []
+        places: dict[tuple[tuple[int, ...], int], int] = {}
+        n = len(units)
+        for piece in pieces:
+            for number, text in enumerate(piece.states):
+                found, sizes = self._columns(text) if text else ((), ())
+                if not found:
+                    continue
+                if number == 1 and len(piece.units) == 1:
+                    at = piece.units[0]
+                else:
+                    at = places.setdefault((piece.units, number), n + len(places))
+                    if at - n == len(further):
+                        further.append(np.flatnonzero(masks.holds(piece, number)))
+                columns += found
+                counts += sizes
+                states += [at] * len(found)
+        more, sizes_of, reaching = self._reaching(pieces, masks)
+        states += range(n + len(further), n + len(further) + len(reaching))
+        further += reaching
+        width = n + len(further)
+        codes: IntArray = np.array([*columns, *more], dtype=np.int64) * width
+        codes, term = np.unique(codes + np.array(states, dtype=np.int64), return_inverse=True)
+        summed = np.bincount(term, np.array([*counts, *sizes_of]), minlength=len(codes))
+        column, state = np.divmod(codes, max(width, 1))
+        return _Terms(column, state, summed.astype(np.float64, copy=False), units, further)
+
+    def scores(self, pieces: Sequence[TextPiece], masks: Masks, units: FloatArray) -> FloatArray:
+        """Return its part of the scores of a text under masks, (k, m)."""
+        terms = self._terms(pieces, masks, units)
+        curve, power = self.weighting.curve, self.weighting.power
+        aside = self._aside(terms)
+        plain = terms.chosen(~aside)
+        sizes = plain.sizes if curve is None else curve(plain.sizes)
+        plain = replace(plain, sizes=sizes * self.weighting.factors[plain.columns])
+        worth = [plain.sizes * own[plain.columns] for own in self.slopes]
+        found = plain.summed([*worth, plain.sizes**power])
+        if power > 1:
+            found[-1] += _common(plain)
+        for columns, counts in terms.chosen(aside).counts():
+            values = counts if curve is None else curve(counts)
+            values = values * self.weighting.factors[columns][:, None]
+            found[:-1] += self.slopes[:, columns] @ values
+            found[-1] += (values**power).sum(axis=0)
+        if self.weighting.norm is None:
+            return found[:-1]
+        size = np.sqrt(found[-1]) if power > 1 else found[-1]
+        whole: FloatArray = found[:-1] / np.where(size > 0, size, 1.0)
+        return whole
+
+    def _aside(self, terms: _Terms) -> BoolArray:
+        """Tell which terms are counted mask by mask: no sum over states, or over pairs of many."""
+        several: BoolArray = _repeated(terms.columns)
+        if self.weighting.curve is None:
+            others = terms.columns[terms.states >= len(terms.units)]
+            several &= self.weighting.power > 1 and np.isin(terms.columns, others)
+        return several
+
+
+def _repeated(columns: IntArray) -> BoolArray:
+    """Tell which of some sorted columns stand there more than once."""
+    found = np.zeros(len(columns), dtype=bool)
+    same = columns[1:] == columns[:-1]
+    found[1:] |= same
+    found[:-1] |= same
+    return found
+
+
+def _common(terms: _Terms) -> FloatArray | float:
+    """Return what columns that several units share add to the sum of squares, (m,)."""
+    columns, states, sizes, units = terms.columns, terms.states, terms.sizes, terms.units
+    first = np.flatnonzero(columns[1:] == columns[:-1])
+    if not len(first):
+        return 0.0
+    if len(first) <= _FEW and (columns[first[1:]] != columns[first[:-1]]).all():
+        found = np.zeros(units.shape[1])
+        for i in first.tolist():  # a column of two units, as of "Free" and "free"
+            found += 2 * sizes[i] * sizes[i + 1] * (units[states[i]] * units[states[i + 1]])
+        return found
+    table, own = terms.chosen(_repeated(columns)).by_unit()
+    products = table @ table.T
+    np.fill_diagonal(products, 0.0)
+    both: FloatArray = ((products @ units[own]) * units[own]).sum(axis=0)
+    return both
+
+
+@dataclass(frozen=True)
+class LinearBag:
+    """
+    Vectorisers side by side, tf-idf or not, and a linear model.
+
+    Attributes
+    ----------
+    bags
+        The parts of the scores.
+    level : (k,)
+        What is added to all of them.
+    head
+        The same model on its own scores.
+    """
+
+    bags: Sequence[WordBag]
+    level: FloatArray
+    head: Any
+    _held: list[tuple[BoolArray, FloatArray]] = field(default_factory=list)
+
+    def _units(self, masks: BoolArray) -> FloatArray:
+        """Return masks as numbers, (n, m): texts with as many units have the same ones."""
+        for known, numbers in self._held:
+            if known is masks:
+                return numbers
+        numbers = np.ascontiguousarray(masks.T, dtype=np.float64)
+        self._held[:] = [(masks, numbers)]
+        return numbers
+
+    def scores(self, pieces: Sequence[TextPiece], masks: Masks) -> FloatArray:
+        """Return the scores of a text under masks, (m, k)."""
+        units = self._units(masks.masks)
+        found = sum(bag.scores(pieces, masks, units) for bag in self.bags)
+        return np.ascontiguousarray(np.transpose(found)) + self.level
 
 
 def _is_finite(slopes: Any, level: Any) -> bool:
@@ -73,172 +355,48 @@ def _on_scores(head: Any, names: tuple[str, str], outputs: int) -> Any:
 
 
 @dataclass(frozen=True)
-class _Terms:
+class BagSteps:
+    """A vectoriser of a pipeline, the steps behind it before others join, and its weight there."""
+
+    counted: CountedTerms
+    later: Sequence[Any]
+    weight: float = 1.0
+
+
+def _bags(parts: Sequence[BagSteps], slopes: FloatArray) -> Iterator[WordBag | None]:
+    """Yield the parts of the scores; None where one is no sum."""
+    at = 0
+    for part in parts:
+        counts, width = part.counted.vectoriser, part.counted.width
+        weighting = _weighting_of(counts, part.later, width)
+        # in single precision the model's own answers are rougher than these
+        doubles = np.dtype(counts.dtype) in {np.dtype(np.float64), np.dtype(np.int64)}
+        own = slopes[:, at : at + width] * part.weight
+        at += width
+        yield WordBag(part.counted, weighting, own) if doubles and weighting is not None else None
+
+
+def linear_bag(parts: Sequence[BagSteps], head: Any) -> LinearBag | None:
     """
-    The terms of one text: how much of column ``columns[i]`` state ``states[i]`` holds.
-
-    Sorted by column; states are the units of the text, and then ``further`` ones.
-    """
-
-    columns: IntArray
-    states: IntArray
-    sizes: FloatArray
-    further: Sequence[tuple[TextPiece, int]]
-
-
-@dataclass(frozen=True)
-class LinearBag:
-    """
-    A vectoriser, tf-idf or not, and a linear model.
-
-    Attributes
-    ----------
-    vocabulary, analyse
-        The column of each term, and what finds the terms of a string that have one.
-    norm
-        What becomes of counts.
-    slopes : (k, columns), level : (k,)
-        Of the scores.
-    head
-        The same model on its own scores.
-    """
-
-    vocabulary: Mapping[str, int]
-    analyse: Any
-    norm: _Norm
-    slopes: FloatArray
-    level: FloatArray
-    head: Any
-    _found: dict[str, list[int]] = field(default_factory=dict)
-    _held: list[tuple[BoolArray, FloatArray]] = field(default_factory=list)
-
-    def _columns(self, text: str) -> list[int]:
-        """Return the columns of the terms of a piece's state, looked up once."""
-        found = self._found.get(text)
-        if found is None:
-            if len(self._found) >= _MOST_STATES:
-                self._found.clear()
-            found = [self.vocabulary[term] for term in self.analyse(text)]
-            self._found[text] = found
-        return found
-
-    def _units(self, masks: BoolArray) -> FloatArray:
-        """Return masks as numbers, (n, m): texts with as many units have the same ones."""
-        for known, numbers in self._held:
-            if known is masks:
-                return numbers
-        numbers = np.ascontiguousarray(masks.T, dtype=np.float64)
-        self._held[:] = [(masks, numbers)]
-        return numbers
-
-    def _terms(self, pieces: Sequence[TextPiece], n: int) -> _Terms:
-        columns: list[int] = []
-        states: list[int] = []
-        further: dict[tuple[tuple[int, ...], int], tuple[TextPiece, int]] = {}
-        places: dict[tuple[tuple[int, ...], int], int] = {}
-        for piece in pieces:
-            for number, text in enumerate(piece.states):
-                found = self._columns(text) if text else ()
-                if not found:
-                    continue
-                key = (piece.units, number)
-                if number == 1 and len(piece.units) == 1:
-                    at = piece.units[0]
-                else:
-                    at = places.setdefault(key, n + len(places))
-                    further[key] = (piece, number)
-                columns += found
-                states += [at] * len(found)
-        width = n + len(places)
-        codes = np.array(columns, dtype=np.int64) * width + np.array(states, dtype=np.int64)
-        codes, counts = np.unique(codes, return_counts=True)
-        column, state = np.divmod(codes, max(width, 1))
-        return _Terms(column, state, counts * self.norm.factors[column], list(further.values()))
-
-    def scores(self, pieces: Sequence[TextPiece], masks: Masks) -> FloatArray:
-        """Return the scores of a text under masks, (m, k)."""
-        units = self._units(masks.masks)
-        terms = self._terms(pieces, len(units))
-        held = [units]
-        if terms.further:
-            more = [masks.holds(piece, number) for piece, number in terms.further]
-            held.append(np.array(more, dtype=np.float64))
-        width = sum(map(len, held))
-        worth = [
-            np.bincount(terms.states, terms.sizes * own[terms.columns], minlength=width)
-            for own in self.slopes
-        ]
-        power = 2 if self.norm.norm == "l2" else 1
-        lines = np.stack([*worth, np.bincount(terms.states, terms.sizes**power, minlength=width)])
-        found = lines[:, : len(units)] @ units
-        if terms.further:
-            found += lines[:, len(units) :] @ held[1]
-        if self.norm.norm is not None:
-            size = found[-1]
-            if power == 2:
-                size += _common(terms, held)
-                np.sqrt(size, out=size)
-            found[:-1] /= np.where(size > 0, size, 1.0)
-        return np.ascontiguousarray(found[:-1].T) + self.level
-
-
-def _common(terms: _Terms, held: Sequence[FloatArray]) -> FloatArray | float:
-    """Return what columns that several states share add to the sum of squares, (m,)."""
-    columns, states, sizes = terms.columns, terms.states, terms.sizes
-    first = np.flatnonzero(columns[1:] == columns[:-1])
-    if not len(first):
-        return 0.0
-    every = np.concatenate(held) if len(held) > 1 else held[0]
-    if len(first) <= _FEW and (columns[first[1:]] != columns[first[:-1]]).all():
-        found = np.zeros(every.shape[1])
-        for i in first.tolist():  # a column of two states, as of "Free" and "free"
-            found += 2 * sizes[i] * sizes[i + 1] * (every[states[i]] * every[states[i + 1]])
-        return found
-    inside = np.isin(columns, columns[first])
-    own, row = np.unique(states[inside], return_inverse=True)
-    _, column = np.unique(columns[inside], return_inverse=True)
-    table = np.zeros((len(own), int(column.max()) + 1))
-    table[row, column] = sizes[inside]
-    products = table @ table.T
-    np.fill_diagonal(products, 0.0)
-    whole = every[own]
-    both: FloatArray = ((products @ whole) * whole).sum(axis=0)
-    return both
-
-
-def linear_bag(counts: Any, analyse: Any, steps: Sequence[Any]) -> LinearBag | None:
-    """
-    Return a vectoriser and the steps behind it as one sum; None where they are none.
+    Return vectorisers and the steps behind them as one sum; None where they are none.
 
     Parameters
     ----------
-    counts
-        A CountVectorizer or TfidfVectorizer, of which each piece of a text has its own terms.
-    analyse
-        Returns the terms of a string that have a column.
-    steps
-        What stands behind it: a TfidfTransformer or none, and a linear model.
+    parts
+        Vectorisers whose columns stand side by side.
+    head
+        The model on them.
     """
-    vocabulary, tfidf = getattr(counts, "vocabulary_", None), getattr(counts, "_tfidf", None)
-    if vocabulary is None or counts.binary or not steps:
-        return None
-    *between, head = steps
-    if between:
-        if tfidf is not None or len(between) > 1:
-            return None
-        tfidf = between[0]
-        if not _is_of_sklearn(tfidf, ("TfidfTransformer",)):
-            return None
-    norm = _norm_of(tfidf, len(vocabulary))
-    if norm is None or not _is_of_sklearn(head, _HEADS):
+    if not _is_of_sklearn(head, tuple(_HEADS)):
         return None
     names = _HEADS[type(head).__name__]
     slopes, level = (getattr(head, name) for name in names)
-    # in single precision the model's own answers are rougher than these
-    doubles = np.dtype(counts.dtype) in {np.dtype(np.float64), np.dtype(np.int64)}
-    if not (doubles and isinstance(slopes, np.ndarray) and _is_finite(slopes, level)):
+    if not isinstance(slopes, np.ndarray) or not _is_finite(slopes, level):
         return None
     table = np.atleast_2d(slopes)
-    head = _on_scores(head, names, len(table))
+    found = list(_bags(parts, table))
+    bags = [bag for bag in found if bag is not None]
+    if len(bags) < len(found):
+        return None
     level = np.broadcast_to(np.asarray(level, dtype=np.float64), (len(table),))
-    return LinearBag(vocabulary, analyse, norm, table, level, head)
+    return LinearBag(bags, level, _on_scores(head, names, len(table)))

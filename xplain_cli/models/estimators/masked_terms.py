@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -14,6 +14,7 @@ from xplain_cli.explanation import BoolArray, FloatArray, IntArray
 
 _PIECE, _BLANKS = re.compile(r"\S+"), re.compile(r"\s+")
 _MOST_UNITS_A_PIECE = 4
+_MOST_TEXTS = 1 << 16
 
 Spans: TypeAlias = Sequence[Sequence[tuple[int, int]]]
 
@@ -169,15 +170,20 @@ class StateTerms:
         return Counter(name for name, holds in pairs if holds[row])
 
 
-class ChainTerms:
-    """Terms of several words, and the masks that hold them: few do."""
+class FewTerms:
+    """Terms, and the masks that hold them where few do."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
         self._rows: list[IntArray] = []
 
-    def add(self, term: str, rows: IntArray) -> None:
-        """Count a term once in every row."""
+    def add(self, terms: Sequence[str], holds: BoolArray) -> None:
+        """Count terms once where a mask holds them, ``holds`` (m,) bool."""
+        for term in terms:
+            self.add_rows(term, np.flatnonzero(holds))
+
+    def add_rows(self, term: str, rows: IntArray) -> None:
+        """Count a term once in some masks, by number."""
         self.names.append(term)
         self._rows.append(rows)
 
@@ -213,12 +219,12 @@ class ChainTerms:
 
 
 def add_states(
-    terms: StateTerms,
+    terms: StateTerms | FewTerms,
     pieces: Sequence[TextPiece],
     masks: Masks,
     analyse: Callable[[str], Sequence[str]],
 ) -> None:
-    """Add the terms of every piece's state: no term reaches beyond a piece."""
+    """Add the terms of every piece's state: those that reach beyond no piece."""
     for piece in pieces:
         for number, text in enumerate(piece.states):
             found = analyse(text) if text else ()
@@ -226,61 +232,103 @@ def add_states(
                 terms.add(found, masks.holds(piece, number))
 
 
-class _Walk:
-    """The last words of every mask, as the pieces are walked over."""
+class Chains:
+    """
+    Terms of several words that reach over pieces, and the masks that hold them.
 
-    def __init__(self, masks: int, longest: int) -> None:
-        self.words: list[str] = []
-        self._numbers: dict[str, int] = {}
-        self._last = np.full((longest - 1, masks), -1, dtype=np.int64)
+    A mask holds a chain where it holds the states that its words stand in and no word in between.
+    A chain is only followed as far as a term of the vocabulary may come of it.
+    """
 
-    def step(self, word: str, rows: IntArray) -> Iterator[tuple[int, tuple[str, ...], IntArray]]:
-        """Append a word in some masks; yield (length, words, masks) of all that now end there."""
-        yield 1, (word,), rows
-        code = np.zeros(len(rows), dtype=np.int64)
-        known: list[tuple[str, ...]] = [(word,)]
-        for back in range(len(self._last)):
-            before = self._last[back, rows]
-            there = before >= 0
-            rows, code, before = rows[there], code[there], before[there]
+    def __init__(self, vectoriser: Any) -> None:
+        self._least, self._most = vectoriser.ngram_range
+        self._known: Mapping[str, int] | None = getattr(vectoriser, "vocabulary_", None)
+        self._prepare = vectoriser.build_preprocessor()
+        self._split = vectoriser.build_tokenizer()
+        self._stop = vectoriser.get_stop_words() or frozenset()
+        self._words: dict[str, tuple[str, ...]] = {}
+
+    @cached_property
+    def _begun(self) -> frozenset[str] | None:
+        """What a term of the vocabulary begins with, word by word; None: all is a term."""
+        if self._known is None:
+            return None
+        cuts = ((term, at) for term in self._known for at, sign in enumerate(term) if sign == " ")
+        return frozenset(term[:at] for term, at in cuts)
+
+    def _words_of(self, text: str) -> tuple[str, ...]:
+        """Return the words of a state, looked up once."""
+        found = self._words.get(text)
+        if found is None:
+            if len(self._words) >= _MOST_TEXTS:
+                self._words.clear()
+            found = tuple(one for one in self._split(self._prepare(text)) if one not in self._stop)
+            self._words[text] = found
+        return found
+
+    def of(self, pieces: Sequence[TextPiece], masks: Masks) -> Iterator[tuple[str, IntArray]]:
+        """Yield each term that reaches over pieces, and the masks that hold it there, by number."""
+        stops = []
+        for piece in pieces:
+            spoken = [
+                (words, number)
+                for number, text in enumerate(piece.states)
+                if text and (words := self._words_of(text))
+            ]
+            if spoken:
+                stops.append(_stop(piece, spoken, masks))
+        for place, stop in enumerate(stops):
+            for words, holds in stop.spoken:
+                for i in range(max(0, len(words) - self._most + 1), len(words)):
+                    chain, rows = " ".join(words[i:]), np.flatnonzero(holds)
+                    yield from self._onward(chain, len(words) - i, stops[place:], rows)
+
+    def _goes_on(self, chain: str, length: int) -> bool:
+        """Tell whether a longer term may begin with a chain."""
+        return length < self._most and (self._begun is None or chain in self._begun)
+
+    def _onward(
+        self, chain: str, length: int, stops: Sequence["_Stop"], rows: IntArray
+    ) -> Iterator[tuple[str, IntArray]]:
+        """Yield the terms that a chain, which ends at the first of the stops, goes on to."""
+        if not self._goes_on(chain, length):
+            return
+        for at, stop in enumerate(stops[1:], 1):
+            for words, holds in stop.spoken:
+                terms, whole = self._joined(chain, length, words)
+                here = rows[holds[rows]] if terms or whole else rows[:0]
+                if not len(here):
+                    continue
+                for term in terms:
+                    yield term, here
+                yield from self._onward(whole, length + len(words), stops[at:], here)
+            rows = rows[stop.silent[rows]]
             if not len(rows):
-                break
-            pairs, code = np.unique(np.stack([before, code]), axis=1, return_inverse=True)
-            code = code.ravel()
-            known = [(self.words[b], *known[c]) for b, c in pairs.T.tolist()]
-            for number, words in enumerate(known):
-                yield back + 2, words, rows[code == number]
+                return
 
-    def push(self, word: str, rows: IntArray) -> None:
-        """Make a word the last one in some masks."""
-        if word not in self._numbers:
-            self._numbers[word] = len(self.words)
-            self.words.append(word)
-        self._last[1:, rows] = self._last[:-1, rows]
-        self._last[0, rows] = self._numbers[word]
+    def _joined(self, chain: str, length: int, words: Sequence[str]) -> tuple[list[str], str]:
+        """Return the terms of a chain and words behind it, and the whole if it goes on, or none."""
+        terms: list[str] = []
+        for count, word in enumerate(words, length):
+            if not self._goes_on(chain, count):
+                return terms, ""
+            chain = f"{chain} {word}"
+            if count + 1 >= self._least and (self._known is None or chain in self._known):
+                terms.append(chain)
+        return terms, chain if self._goes_on(chain, length + len(words)) else ""
 
 
-def add_ngrams(
-    terms: ChainTerms, pieces: Sequence[TextPiece], masks: Masks, vectoriser: Any
-) -> None:
-    """Add n-grams of words, which reach over pieces that a mask leaves empty."""
-    least, most = vectoriser.ngram_range
-    prepare, split = vectoriser.build_preprocessor(), vectoriser.build_tokenizer()
-    stop = vectoriser.get_stop_words() or frozenset()
-    known = getattr(vectoriser, "vocabulary_", None)
-    walk = _Walk(len(masks), most)
-    for piece in pieces:
-        for number, text in enumerate(piece.states):
-            words = [word for word in split(prepare(text)) if word not in stop]
-            rows: IntArray = np.empty(0, dtype=np.int64)
-            if words:
-                rows = np.flatnonzero(masks.holds(piece, number)).astype(np.int64, copy=False)
-            for word in words if len(rows) else ():
-                for length, chain, where in walk.step(word, rows):
-                    term = " ".join(chain)
-                    if length >= least and (known is None or term in known):
-                        terms.add(term, where)
-                walk.push(word, rows)
+@dataclass(frozen=True)
+class _Stop:
+    """A piece that has words: those of its states, and the masks that hold each, or none."""
+
+    spoken: Sequence[tuple[tuple[str, ...], BoolArray]]
+    silent: BoolArray
+
+
+def _stop(piece: TextPiece, spoken: Sequence[tuple[tuple[str, ...], int]], masks: Masks) -> _Stop:
+    held = [(words, masks.holds(piece, number)) for words, number in spoken]
+    return _Stop(held, ~np.logical_or.reduce([holds for _, holds in held]))
 
 
 def without_units(text: str, spans: Spans, mask: BoolArray) -> str:
