@@ -162,13 +162,14 @@ def test_consent_to_leftovers_is_none_to_this(run, folder):
     assert done.code == 3
 
 
-def test_consent_comes_from_the_command_line_or_the_environment_only(xplain, folder):
+def test_consent_comes_from_the_command_line_or_the_environment_only(run, folder, monkeypatch):
     line = ("tabular", "moving:noisy", "rows.csv", *KERNEL, "-q")
     (folder / "xplain.toml").write_text('accept = ["unsteady"]\n')
-    done = xplain(*line)
+    done = run(*line)
     assert (done.code, "can never consent" in done.err) == (2, True), done.err
     (folder / "xplain.toml").unlink()
-    assert xplain(*line, env={"XPLAIN_ACCEPT": "leftovers,unsteady"}).code == 0
+    monkeypatch.setenv("XPLAIN_ACCEPT", "leftovers,unsteady")
+    assert run(*line).code == 0
 
 
 def test_an_unknown_consent_is_refused(run, folder):

@@ -67,10 +67,10 @@ def test_the_numbers_are_those_of_the_samples_that_it_names(run, cancer, tmp_pat
 
 
 def test_a_budget_in_time_is_measured_once_and_then_stands(run, cancer, tmp_path, forbid_measuring):
-    command = ("tabular", cancer.model, cancer.data, *SMALL, "--budget", "2m", "-r", "2")
+    command = ("tabular", cancer.model, cancer.data, *SMALL, "--budget", "20s", "-r", "2")
     assert run(*command).code == 0
     held = manifest_of(tmp_path / "xplain-out")["budget"]
-    assert held["asked"] == "2m"
+    assert held["asked"] == "20s"
     assert held["samples"] > 1024
     forbid_measuring()
     assert "nothing to do" in run(*command).err

@@ -9,7 +9,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TypeAlias
 
@@ -159,10 +159,10 @@ class _Sheet:
         return arrays | {f"{prefix}.{dtype}": block for dtype, block in self.blocks.items()}
 
 
-@cache
-def _is_sized(label: str) -> bool:
-    """Say whether the name of a dtype says how large a cell is."""
-    return getattr(pd.api.types.pandas_dtype(label), "kind", "O") in _SIZED_KINDS
+@lru_cache(maxsize=64)  # the same few kinds are those of nearly all columns
+def _check_kind(label: str) -> None:
+    if getattr(pd.api.types.pandas_dtype(label), "kind", "O") in _SIZED_KINDS:
+        raise ValueError(f"a column of {label}")
 
 
 def _restore_coded(entry: list[Any], array: NDArray[Any]) -> Any:
@@ -180,8 +180,7 @@ def _restore_coded(entry: list[Any], array: NDArray[Any]) -> Any:
 
 def _restore(entry: list[Any], block: Callable[[str], NDArray[Any]], *, codes: bool) -> Any:
     _, how, label, *rest = entry
-    if _is_sized(label):
-        raise ValueError(f"a column of {label}")
+    _check_kind(label)
     if how == "values":
         return pd.Series(rest[0], dtype=label)
     array = block(rest[0])[rest[1]]
