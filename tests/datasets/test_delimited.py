@@ -119,3 +119,19 @@ def test_a_single_quoted_name_with_a_comma_is_one_column(tmp_path):
     path = tmp_path / "one.csv"
     path.write_text('"a,b"\n1\n2\n')
     assert open_table([str(path)], ReadOptions()).columns == ("a,b",)
+
+
+def test_a_small_file_that_is_read_again_is_the_same_whatever_was_written_to_it(tmp_path):
+    from xplain_cli.datasets import read_columns
+
+    opened = table(tmp_path, "a,b\n1.5,x\n2.5,y\n")
+    kinds_ = {"a": "number", "b": "text"}
+    first = read_columns(opened, kinds_).table
+    cells = first["a"].to_numpy()
+    cells.flags.writeable = True
+    cells[:] = 0.0
+    assert first["a"].tolist() == [0.0, 0.0]
+    again = read_columns(opened, kinds_).table
+    assert again.to_dict("list") == {"a": [1.5, 2.5], "b": ["x", "y"]}
+    (rows,) = chunks(opened, {"a": "number"}, ["b"], 5)  # another question is read
+    assert (rows.table["a"].tolist(), rows.carried["b"].tolist()) == ([1.5, 2.5], ["x", "y"])

@@ -326,3 +326,31 @@ def test_bad_rows_are_left_out_of_the_question(run, folder):
     options = ("-m", "kernel-shap", "-b", "zero", "--python-path", ".")
     done = run("tabular", "choosy:f", "gaps.csv", *options)
     assert (done.code, "for the same 14 rows" in done.err) == (3, True), done.err
+
+
+def test_trees_of_a_judged_file_are_not_asked_and_others_are(tmp_path):
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.linear_model import LinearRegression
+
+    class Counting:
+        def __init__(self, model):
+            self.model, self.calls = model, 0
+            self.signature, self.capabilities = model.signature, model.capabilities
+
+        def predict(self, rows):
+            self.calls += 1
+            return self.model.predict(rows)
+
+    asked = {}
+    forest = RandomForestRegressor(3, random_state=0)
+    for name, kind, wishes in (
+        ("judged", forest, {}),
+        ("trusted", forest, {"trusted": ("a.name",)}),
+        ("whole", forest, {"trust_all": True}),
+        ("other", LinearRegression(), {}),
+    ):
+        path = stored(tmp_path, kind.fit(ROWS, ROWS["a"]))
+        model = Counting(bound(path, **wishes))
+        assert check_steady(ModelRecipe(str(path), **wishes), model, ROWS) == ""
+        asked[name] = model.calls
+    assert asked == {"judged": 0, "trusted": 5, "whole": 5, "other": 5}

@@ -128,6 +128,13 @@ class CellBlock:
     carried: Mapping[str, Cells]
     reasons: Mapping[int, str] = field(default_factory=dict)
 
+    def copy(self) -> "CellBlock":
+        """Return a block of the same cells, which may be written to."""
+        typed = {c: v.copy() for c, v in self.typed.items()}
+        return CellBlock(
+            self.rows, typed, {c: v.copy() for c, v in self.carried.items()}, dict(self.reasons)
+        )
+
     def cut(self, start: int, stop: int) -> "CellBlock":
         """Return rows start..stop of the block."""
         return CellBlock(

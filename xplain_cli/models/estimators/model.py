@@ -292,6 +292,9 @@ class Estimator:
         """Return what a classifier predicts of the first rows; None where it does not say."""
         if task != "classification" or not callable(getattr(self.estimator, "predict", None)):
             return None
+        own = type(self.estimator).__module__.startswith("sklearn.")
+        if own and getattr(self.estimator, "n_outputs_", None) == 1:
+            return None  # it predicts one label a row, and says so
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # nothing of this answer is explained
             try:
