@@ -7,6 +7,7 @@ from xplain_cli.errors import UsageError
 from xplain_cli.targets import (
     Target,
     choose,
+    own_values,
     pair_values,
     parse_target,
     position_names,
@@ -88,6 +89,14 @@ def test_the_difference_of_two_margins_is_the_margin():
     pairs = np.array([[1, 0], [1, -1]])
     values = pair_values(np.array([[-3.0, 3.0]]), pairs, margin=True)
     assert values[:, 0].tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize("margin", [False, True])
+def test_each_row_has_the_values_of_its_own_targets(rng, margin):
+    scaled, pairs = rng.normal(size=(5, 4)), rng.integers(0, 4, (5, 3, 2))
+    pairs[::2, :, 1] = -1
+    each = [pair_values(scaled[[i]], pairs[i], margin=margin)[:, 0] for i in range(5)]
+    assert own_values(scaled, pairs, margin=margin).tolist() == np.array(each).tolist()
 
 
 def test_an_equals_sign_in_class_names_is_no_sign_of_several_outputs():

@@ -276,9 +276,45 @@ def pair_values(scaled: FloatArray, pairs: IntArray, *, margin: bool) -> FloatAr
     return np.ascontiguousarray(compare(plus, minus, pairs[:, 1:] >= 0, margin=margin))
 
 
+def own_values(scaled: FloatArray, pairs: IntArray, *, margin: bool) -> FloatArray:
+    """
+    Return the explained numbers of rows, each of targets of its own: ``pair_values`` row by row.
+
+    Parameters
+    ----------
+    scaled : (d, k) float
+        Outputs on the explained scale.
+    pairs : (d, t, 2) int
+        Output columns of each row's targets.
+    margin
+        See ``compare``.
+
+    Returns
+    -------
+    (d, t) float
+    """
+    plus, minus = (
+        np.take_along_axis(scaled, columns, axis=1)
+        for columns in (pairs[..., 0], np.maximum(pairs[..., 1], 0))
+    )
+    return np.ascontiguousarray(compare(plus, minus, pairs[..., 1] >= 0, margin=margin))
+
+
 def target_names(pairs: IntArray, outputs: Sequence[str]) -> list[str]:
     """Return the names of targets (t, 2) as they stand in column ``target``."""
     return [
         outputs[plus] if minus < 0 else f"{outputs[plus]}{_AGAINST}{outputs[minus]}"
         for plus, minus in pairs.tolist()
     ]
+
+
+def names_of_rows(pairs: IntArray, outputs: Sequence[str]) -> list[list[str]]:
+    """Return the names of the targets of rows (d, t, 2); rows of the same targets share them."""
+    known: dict[bytes, list[str]] = {}
+    named = []
+    for own in pairs:
+        key = own.tobytes()
+        if key not in known:
+            known[key] = target_names(own, outputs)
+        named.append(known[key])
+    return named

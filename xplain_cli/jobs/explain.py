@@ -137,7 +137,8 @@ def _explain_to_stdout(job: Job, run: Run, rooms: Rooms, course: Course) -> int:
     stream, fmt = job.console.stream(), job.request.result.output_format
 
     def pieces() -> Iterator[RenderedPiece]:
-        for records in explain_rows(job, run, crew, course):
+        for found in explain_rows(job, run, crew, course):
+            records = found.records(job.plan.identity)
             tally.add(records)
             frames.append(written(records, job.rendering.top_k))
             yield render_piece(records, job.rendering, fmt)

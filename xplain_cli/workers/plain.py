@@ -195,7 +195,7 @@ class _ValueReader:
         return makers[name](*parts)
 
 
-def decode(data: bytes) -> Any:
+def decode(data: bytes | bytearray) -> Any:
     """
     Return the value of some bytes.
 
