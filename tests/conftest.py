@@ -32,8 +32,22 @@ for _name in list(os.environ):
 # Typer builds every command anew each time an app is called, and what reads each option where it
 # is first read: a fifth of what a small run costs of this process.
 typer.main.get_command = functools.cache(typer.main.get_command)
-_line_of = functools.cache(lambda named, build=commands.app_for: build([named]))
-commands.app_for = lambda argv: _line_of(argv[0] if argv and argv[0] in commands.COMMANDS else "")
+_told = []  # by the line at hand once it is parsed, which is not the one that was built first
+
+
+def _parsed():
+    _told[-1]()
+
+
+_line_of = functools.cache(lambda named, build=commands.app_for: build([named], _parsed))
+
+
+def _app_for(argv, parsed=lambda: None):
+    _told[:] = [parsed]
+    return _line_of(argv[0] if argv and argv[0] in commands.COMMANDS else "")
+
+
+commands.app_for = _app_for
 
 # A busy machine may take its time, and a failure must come again.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None)
