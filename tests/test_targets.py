@@ -132,3 +132,15 @@ def test_many_numbers_are_never_all_explained_unasked():
 def test_a_choice_among_unnamed_numbers_says_how_they_become_classes():
     with pytest.raises(UsageError, match="or name the classes"):
         parse("predicted", position_names(4), task="regression")
+
+
+def test_classes_whose_names_hold_the_word_between_can_be_named():
+    outputs = ["a:vs:b", "a", "c"]
+    assert target_pairs("a:vs:b", outputs) == ((0, -1),)
+    assert target_pairs("a:vs:b:vs:c", outputs) == ((0, 2),)
+    assert target_pairs("c:vs:a:vs:b", outputs) == ((2, 0),)
+    assert target_pairs("a:vs:c", outputs) == ((1, 2),)
+
+
+def target_pairs(text, outputs):
+    return parse_target(text, outputs, task="classification", positive=None).pairs

@@ -115,6 +115,13 @@ def _default_target(
     return Target("predicted", "predicted")
 
 
+def _sides(text: str, outputs: Sequence[str]) -> tuple[str, str]:
+    """Return the two sides of ``A:vs:B``: outputs, whose own names may hold the word between."""
+    parts = text.split(":vs:")
+    ways = [(":vs:".join(parts[:i]), ":vs:".join(parts[i:])) for i in range(1, len(parts))]
+    return next((way for way in ways if set(way) <= set(outputs)), ways[0])
+
+
 def _class_target(text: str, outputs: Sequence[str], columns: Sequence[str]) -> Target:
     if text.startswith("class="):
         text = text.removeprefix("class=")
@@ -125,8 +132,8 @@ def _class_target(text: str, outputs: Sequence[str], columns: Sequence[str]) -> 
                 f"--target {text!r} is not an output of the model; did you mean"
                 f" '{first_name}:vs:{second_name}', the one against the other?"
             )
-    elif ":vs:" in text:
-        first, second = (_output_index(t, outputs, columns) for t in text.split(":vs:", 1))
+    elif ":vs:" in text and text not in outputs:
+        first, second = (_output_index(t, outputs, columns) for t in _sides(text, outputs))
         if first == second:
             raise UsageError(f"--target {text!r}: both sides are the same output")
         return Target(text, "fixed", ((first, second),))

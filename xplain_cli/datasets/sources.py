@@ -71,6 +71,8 @@ class DataFile:
         The lower-case ending of its name, without that of what packed it: ``.csv`` of a.csv.gz.
     member
         Of an npz file the array that is meant; empty: the one that is a table.
+    parts
+        Columns that the names of its folders state, and their values.
     """
 
     name: str
@@ -79,6 +81,7 @@ class DataFile:
     is_piped: bool = False
     suffix: str = ""
     member: str = ""
+    parts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

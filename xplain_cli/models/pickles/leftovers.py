@@ -16,7 +16,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import RefusedError, with_article
 from xplain_cli.models.contract import LEFTOVERS, ModelRecipe
 from xplain_cli.models.pickles.dry_run import DryRun
 from xplain_cli.models.pickles.object_graph import held_by
@@ -118,7 +118,7 @@ def _is_default(owner: Mapping[Any, Any], name: str, value: Any) -> bool:
 def _shown(value: Any) -> str:
     plain = value is None or isinstance(value, (str, bool, int, float))
     text = repr(value) if plain else ""
-    return text if plain and len(text) <= _LONGEST else f"a {type(value).__name__}"
+    return text if plain and len(text) <= _LONGEST else with_article(type(value).__name__)
 
 
 def _leftovers_of(kind: type, held: Mapping[Any, Any], value: Any = None) -> Iterator[str]:
