@@ -1,6 +1,8 @@
 """The tool as a user runs it, and a few small models with their tables."""
 
 import functools
+import gc
+import importlib
 import os
 import pickle
 import subprocess
@@ -14,14 +16,49 @@ from hypothesis import settings
 from picture_runs import SIDE
 from running import SMALL, Case, Outcome, copied, environment, rows_of, run_in
 
+from xplain_cli import commands
+
 pytest.register_assert_rewrite("clarity")
 
-# Typer builds every command anew each time an app is called, a tenth of what a small run costs.
+# What a user has set, a terminal says or a CI system asks for is no concern of the tests, nor of
+# the processes that they start: they set it themselves.
+for _name in list(os.environ):
+    if _name.startswith(("XPLAIN_", "GITHUB_")) or _name in {
+        *("COLUMNS", "LINES", "TERMINAL_WIDTH", "TYPER_USE_RICH"),
+        *("NO_COLOR", "FORCE_COLOR", "COLORTERM", "CI"),
+    }:
+        del os.environ[_name]
+
+# Typer builds every command anew each time an app is called, and what reads each option where it
+# is first read: a fifth of what a small run costs of this process.
 typer.main.get_command = functools.cache(typer.main.get_command)
+_told = []  # by the line at hand once it is parsed, which is not the one that was built first
+
+
+def _parsed():
+    _told[-1]()
+
+
+_line_of = functools.cache(lambda named, build=commands.app_for: build([named], _parsed))
+
+
+def _app_for(argv, parsed=lambda: None):
+    _told[:] = [parsed]
+    return _line_of(argv[0] if argv and argv[0] in commands.COMMANDS else "")
+
+
+commands.app_for = _app_for
 
 # A busy machine may take its time, and a failure must come again.
 settings.register_profile("steady", deadline=None, derandomize=True, database=None)
 settings.load_profile("steady")
+
+
+def pytest_collection_finish():
+    """Hold what every process that is forked of this one would import or look through again."""
+    for name in ("onnx.gradients", "onnx.limits", "onnx.pictures", "onnx.trees"):
+        importlib.import_module(f"xplain_cli.models.{name}")
+    gc.freeze()
 
 
 def pytest_runtest_setup():

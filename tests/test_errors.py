@@ -13,6 +13,7 @@ from xplain_cli.errors import (
     counted,
     kind_of,
     quoting,
+    with_article,
 )
 
 
@@ -65,3 +66,21 @@ def test_a_kind_of_error_that_others_named_is_told_by_the_nearest_that_is_not_th
     assert kind_of(SmithError("x")) == "SmithError"
     assert kind_of(SmithError("x"), quotes=False) == "KeyError"
     assert kind_of(UsageError("x"), quotes=False) == "UsageError"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("AdditiveChi2Sampler", "an AdditiveChi2Sampler"),
+        ("Pipeline", "a Pipeline"),
+        ("SVC", "an SVC"),
+        ("KNeighborsClassifier", "a KNeighborsClassifier"),
+        ("LGBMClassifier", "an LGBMClassifier"),
+        ("OneClassSVM", "a OneClassSVM"),
+        ("int", "an int"),
+        ("Unsqueeze", "an Unsqueeze"),
+        ("UniformLayer", "a UniformLayer"),
+    ],
+)
+def test_a_name_has_its_article(name, said):
+    assert with_article(name) == said

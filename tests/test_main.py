@@ -35,7 +35,7 @@ def ending(monkeypatch, action, *argv):
     def app(args, prog_name):
         action()
 
-    monkeypatch.setattr(commands, "app_for", lambda _: app)
+    monkeypatch.setattr(commands, "app_for", lambda *_: app)
     with pytest.raises(SystemExit) as caught:
         main.main(list(argv))
     return caught.value.code
@@ -188,7 +188,7 @@ def app(args, prog_name):
         time.sleep(30)
     finally:
         print("cleaned", flush=True)
-commands.app_for = lambda _: app
+commands.app_for = lambda *_: app
 main([])
 """
     for number, expected in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
@@ -215,7 +215,7 @@ from xplain_cli import commands
 from xplain_cli.main import main
 def app(args, prog_name):
     {code}
-commands.app_for = lambda _: app
+commands.app_for = lambda *_: app
 main([])
 """
     done = python(program, stdout=writer)
@@ -238,3 +238,46 @@ def test_a_full_stdout_ends_with_3():
     assert done.returncode == 3
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+def test_nothing_is_taken_apart_at_the_end_but_what_asked_for_it():
+    code = """
+import atexit, sys, weakref
+from xplain_cli import commands
+from xplain_cli.main import main
+class Kept:
+    def __del__(self):
+        print("taken apart")
+sys.kept = Kept()
+def app(args, prog_name):
+    atexit.register(print, "told")
+    print("done", end=" ")
+    raise SystemExit(4)
+commands.app_for = lambda *_: app
+sys.argv = ["xplain"]
+main()
+"""
+    done = python(code)
+    assert (done.returncode, done.stdout, done.stderr) == (4, "done told\n", "")
+
+
+def test_a_command_has_the_environment_as_it_was(monkeypatch):
+    seen = []
+    for kept in (None, "logfire"):
+        if kept is not None:
+            monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", kept)
+        reading = []
+
+        def app_for(_, parsed, reading=reading):
+            def app(args, prog_name):
+                reading.append(os.environ["PYDANTIC_DISABLE_PLUGINS"])
+                parsed()
+                reading.append(os.environ.get("PYDANTIC_DISABLE_PLUGINS"))
+
+            return app
+
+        monkeypatch.setattr(commands, "app_for", app_for)
+        with pytest.raises(SystemExit):
+            main.main([])
+        seen.append(reading)
+    assert seen == [["__all__", None], ["__all__", "logfire"]]

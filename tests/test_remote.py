@@ -285,7 +285,7 @@ def test_judges_and_label_maps_are_read_here_only(run, cancer):
 def test_a_project_file_may_name_addresses(run, cancer, tmp_path, bucket):
     bucket.pipe("/b/data.csv", cancer.data.read_bytes())
     (tmp_path / "xplain.toml").write_text(
-        f"model = '{cancer.model}'\ndata = 'memory://b/data.csv'\nsamples = 128\n"
+        f"model = {str(cancer.model)!r}\ndata = 'memory://b/data.csv'\nsamples = 128\n"
     )
     assert run("tabular", "-o", "out").code == 0
 

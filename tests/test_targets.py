@@ -7,6 +7,7 @@ from xplain_cli.errors import UsageError
 from xplain_cli.targets import (
     Target,
     choose,
+    own_values,
     pair_values,
     parse_target,
     position_names,
@@ -90,6 +91,14 @@ def test_the_difference_of_two_margins_is_the_margin():
     assert values[:, 0].tolist() == [3.0, 3.0]
 
 
+@pytest.mark.parametrize("margin", [False, True])
+def test_each_row_has_the_values_of_its_own_targets(rng, margin):
+    scaled, pairs = rng.normal(size=(5, 4)), rng.integers(0, 4, (5, 3, 2))
+    pairs[::2, :, 1] = -1
+    each = [pair_values(scaled[[i]], pairs[i], margin=margin)[:, 0] for i in range(5)]
+    assert own_values(scaled, pairs, margin=margin).tolist() == np.array(each).tolist()
+
+
 def test_an_equals_sign_in_class_names_is_no_sign_of_several_outputs():
     assert parse(None, ("a=1", "b=2", "c=3")) == Target("predicted", "predicted")
 
@@ -123,3 +132,15 @@ def test_many_numbers_are_never_all_explained_unasked():
 def test_a_choice_among_unnamed_numbers_says_how_they_become_classes():
     with pytest.raises(UsageError, match="or name the classes"):
         parse("predicted", position_names(4), task="regression")
+
+
+def test_classes_whose_names_hold_the_word_between_can_be_named():
+    outputs = ["a:vs:b", "a", "c"]
+    assert target_pairs("a:vs:b", outputs) == ((0, -1),)
+    assert target_pairs("a:vs:b:vs:c", outputs) == ((0, 2),)
+    assert target_pairs("c:vs:a:vs:b", outputs) == ((2, 0),)
+    assert target_pairs("a:vs:c", outputs) == ((1, 2),)
+
+
+def target_pairs(text, outputs):
+    return parse_target(text, outputs, task="classification", positive=None).pairs

@@ -240,10 +240,53 @@ def staying(source: str) -> Iterator[None]:
         ) from error
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the known words nearest to *word*, else ``""``."""
+def nearest(word: str, known: Iterable[str], option: str = "") -> str:
+    """
+    Return ``"; did you mean 'x'?"`` for the known words nearest to *word*, else ``""``.
+
+    Parameters
+    ----------
+    option
+        An option of names that are parted at commas: names that hold one are shown as they are
+        typed there.
+    """
     close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+    if option:
+        close += [name for name in known if name.startswith(f"{word},")][: 3 - len(close)]
+    shown = [naming(option, one) if option and "," in one else repr(one) for one in close]
+    return f"; did you mean {' or '.join(dict.fromkeys(shown))}?" if close else ""
+
+
+def naming(option: str, name: str, value: str = "") -> str:
+    """
+    Return what to type so that an option means the column *name*, whatever is in it.
+
+    Parameters
+    ----------
+    value
+        Of an option of pairs, whose names are not parted at commas: "=text".
+    """
+    from shlex import quote
+
+    if value:
+        name += value
+    elif "," in name or name != name.strip() or name.startswith('"'):
+        name = '"' + name.replace('"', '""') + '"'
+    return f"{option}{'=' if name.startswith('-') else ' '}{quote(name)}"
+
+
+_SPELLED_AN = frozenset("AEFHILMNORSX")
+_LIKE_YOU_OR_ONE = ("one", "uni", "use", "eu")
+
+
+def with_article(name: str) -> str:
+    """Return "a Pipeline", "an AdditiveChi2Sampler", "an SVC", "a OneClassSVM"."""
+    if name[:2].isupper() and name[:2].isalpha():  # spelled out, letter by letter
+        vowel = name[0] in _SPELLED_AN
+    else:
+        word = name.lower()
+        vowel = word[:1] in {*"aeiou"} and not word.startswith(_LIKE_YOU_OR_ONE)
+    return f"{'an' if vowel else 'a'} {name}"
 
 
 def counted(number: int, noun: str = "row") -> str:

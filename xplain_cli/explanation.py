@@ -81,13 +81,96 @@ def add_up(parts: FloatArray) -> FloatArray:
     return total
 
 
+@dataclass(frozen=True)
+class CodedWords:
+    """
+    Cells as their places among distinct ones, so that each of these is looked at once.
+
+    Attributes
+    ----------
+    places : int array of any shape
+        -1 where nothing is said.
+    words : list
+        The distinct cells.
+    """
+
+    places: IntArray
+    words: list[Any]
+
+    def __getitem__(self, at: Any) -> "CodedWords":
+        """Return some of the cells, chosen as of an array."""
+        return CodedWords(self.places[at], self.words)
+
+    def __len__(self) -> int:
+        """Return the length of the first axis."""
+        return len(self.places)
+
+    def objects(self) -> Any:
+        """Return the cells themselves, as an array of objects; None where nothing is said."""
+        cells = np.empty(len(self.words) + 1, dtype=object)
+        cells[:-1] = self.words
+        return cells[self.places]
+
+
+def words_of(cells: Any) -> Any:
+    """Return an array of objects as ``CodedWords`` where all are texts, or all whole numbers."""
+    if cells.ndim > 1 and len(cells) and cells.strides[0] == 0:  # one line stands for all
+        found = words_of(cells[0])
+        if isinstance(found, CodedWords):
+            return CodedWords(np.broadcast_to(found.places, cells.shape), found.words)
+        return cells
+    values = cells.ravel().tolist()
+    if set(map(type, values)) not in ({str}, {int}):
+        return cells
+    known = {word: place for place, word in enumerate(dict.fromkeys(values))}
+    places = np.fromiter(map(known.__getitem__, values), np.int64, len(values))
+    return CodedWords(places.reshape(cells.shape), list(known))
+
+
+def coded(words: "CodedWords") -> Any:
+    """
+    Return cells as a column that holds their places: no later step looks at each of them again.
+
+    Where pandas takes some for the same that are not, or one is missing, they are objects.
+    """
+    try:
+        if words.places.min(initial=0) < 0:
+            return words.objects()
+        index = np.empty(len(words.words), dtype=object)
+        index[:] = words.words
+        kinds = pd.CategoricalDtype(pd.Index(index, dtype=object))
+    except ValueError:  # as of distinct_words
+        return words.objects()
+    return pd.Categorical.from_codes(words.places, dtype=kinds, validate=False)
+
+
+def joined_cells(parts: Sequence[Any]) -> Any:
+    """Join columns of consecutive pieces, arrays or words."""
+    if not all(isinstance(part, CodedWords) for part in parts):
+        return np.concatenate([
+            part.objects() if isinstance(part, CodedWords) else np.asarray(part) for part in parts
+        ])
+    known: dict[Any, int] = {}
+    moved = []
+    for part in parts:
+        new = [known.setdefault(word, len(known)) for word in part.words]
+        moved.append(np.array([*new, -1], dtype=np.int64)[part.places])
+    return CodedWords(np.concatenate(moved), list(known))
+
+
 def distinct_words(column: "pd.Series[Any]") -> tuple[IntArray, list[str]]:
     """
     Return the place of each text of a column among the distinct ones, and these.
 
+    They stand in order of their first appearance, but those of a coded column (see ``coded``) in
+    its own order, with such as no cell holds.
+
     ``pandas.factorize`` takes a lone surrogate for the same as the text that spells it, and before
     pandas 3 texts for the same that part behind a NUL; Arrow's texts hold no surrogate.
     """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes: IntArray = column.cat.codes.to_numpy().astype(np.int64)
+        return codes, column.dtype.categories.tolist()
     if column.dtype != object:
         places, words = pd.factorize(column.array)
         return places.astype(np.int64), list(words.tolist())

@@ -1,5 +1,6 @@
 """The door: signals, the boundary where errors become lines and exit codes."""
 
+import atexit
 import contextlib
 import errno
 import gc
@@ -20,9 +21,9 @@ CLOSED_PIPE = 141
 BUG = 5
 REFUSED = 3
 
-# Imports make some hundred thousand objects that stay: looking for garbage among them after every
-# 700 takes a tenth of a short job. `jobs.schedule` puts Python's own number back for the work.
-_COLLECT_AFTER = 100_000
+# Imports make some 300,000 objects that stay: looking for garbage among them after every 700 takes
+# a tenth of a short job. `jobs.schedule` puts Python's own number back for the work.
+_COLLECT_AFTER = 500_000
 
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
@@ -77,11 +78,13 @@ def _tell(
 def _run(argv: Sequence[str]) -> int:
     """Run the command line; return its exit code."""
     os.environ.setdefault("TYPER_USE_RICH", "0")  # it takes a CI for a terminal, and A:vs:B for art
-    from xplain_cli.commands import app_for
+    from xplain_cli.commands import app_for, without_plugins
 
     warnings.showwarning = _tell
     try:
-        app_for(argv)(args=list(argv), prog_name="xplain")
+        with contextlib.ExitStack() as parsing:
+            parsing.enter_context(without_plugins())  # a command, and code of the user's, has them
+            app_for(argv, parsing.close)(args=list(argv), prog_name="xplain")
     except Terminated:
         raise
     except SystemExit as ending:
@@ -168,6 +171,23 @@ def _flushed(code: int) -> int:
     return code
 
 
+class _Ending:
+    """
+    The last thing that the process does: nothing is taken apart that dies with it.
+
+    Python would empty the modules one by one, a tenth of a second in a short job. It is registered
+    before all others, so what anybody registers later is done before.
+    """
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        if self.code is not None:
+            os._exit(_flushed(self.code))
+
+
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """
     Run ``xplain`` and end the process.
@@ -175,8 +195,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     Exit codes: 0 done, 1 a gate was not met, 2 usage, 3 a file refused, 4 too many failed rows,
     5 a bug, 130 Ctrl-C, 141 closed pipe, 143 SIGTERM.
     """
-    if argv is None:  # the process is ours: its garbage is
-        gc.set_threshold(_COLLECT_AFTER)
-    code = _flushed(_guarded(sys.argv[1:] if argv is None else argv))
-    gc.freeze()  # collecting what dies with the process would take a third of a second
-    sys.exit(code)
+    if argv is not None:
+        sys.exit(_flushed(_guarded(argv)))
+    ending = _Ending()  # the process is ours
+    gc.set_threshold(_COLLECT_AFTER)
+    ending.code = _flushed(_guarded(sys.argv[1:]))
+    sys.exit(ending.code)

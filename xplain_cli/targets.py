@@ -115,6 +115,13 @@ def _default_target(
     return Target("predicted", "predicted")
 
 
+def _sides(text: str, outputs: Sequence[str]) -> tuple[str, str]:
+    """Return the two sides of ``A:vs:B``: outputs, whose own names may hold the word between."""
+    parts = text.split(":vs:")
+    ways = [(":vs:".join(parts[:i]), ":vs:".join(parts[i:])) for i in range(1, len(parts))]
+    return next((way for way in ways if set(way) <= set(outputs)), ways[0])
+
+
 def _class_target(text: str, outputs: Sequence[str], columns: Sequence[str]) -> Target:
     if text.startswith("class="):
         text = text.removeprefix("class=")
@@ -125,8 +132,8 @@ def _class_target(text: str, outputs: Sequence[str], columns: Sequence[str]) -> 
                 f"--target {text!r} is not an output of the model; did you mean"
                 f" '{first_name}:vs:{second_name}', the one against the other?"
             )
-    elif ":vs:" in text:
-        first, second = (_output_index(t, outputs, columns) for t in text.split(":vs:", 1))
+    elif ":vs:" in text and text not in outputs:
+        first, second = (_output_index(t, outputs, columns) for t in _sides(text, outputs))
         if first == second:
             raise UsageError(f"--target {text!r}: both sides are the same output")
         return Target(text, "fixed", ((first, second),))
@@ -269,9 +276,45 @@ def pair_values(scaled: FloatArray, pairs: IntArray, *, margin: bool) -> FloatAr
     return np.ascontiguousarray(compare(plus, minus, pairs[:, 1:] >= 0, margin=margin))
 
 
+def own_values(scaled: FloatArray, pairs: IntArray, *, margin: bool) -> FloatArray:
+    """
+    Return the explained numbers of rows, each of targets of its own: ``pair_values`` row by row.
+
+    Parameters
+    ----------
+    scaled : (d, k) float
+        Outputs on the explained scale.
+    pairs : (d, t, 2) int
+        Output columns of each row's targets.
+    margin
+        See ``compare``.
+
+    Returns
+    -------
+    (d, t) float
+    """
+    plus, minus = (
+        np.take_along_axis(scaled, columns, axis=1)
+        for columns in (pairs[..., 0], np.maximum(pairs[..., 1], 0))
+    )
+    return np.ascontiguousarray(compare(plus, minus, pairs[..., 1] >= 0, margin=margin))
+
+
 def target_names(pairs: IntArray, outputs: Sequence[str]) -> list[str]:
     """Return the names of targets (t, 2) as they stand in column ``target``."""
     return [
         outputs[plus] if minus < 0 else f"{outputs[plus]}{_AGAINST}{outputs[minus]}"
         for plus, minus in pairs.tolist()
     ]
+
+
+def names_of_rows(pairs: IntArray, outputs: Sequence[str]) -> list[list[str]]:
+    """Return the names of the targets of rows (d, t, 2); rows of the same targets share them."""
+    known: dict[bytes, list[str]] = {}
+    named = []
+    for own in pairs:
+        key = own.tobytes()
+        if key not in known:
+            known[key] = target_names(own, outputs)
+        named.append(known[key])
+    return named

@@ -13,17 +13,17 @@ from sklearn.pipeline import make_pipeline
 from token_models import make_token_model
 
 
-def test_inspect_tells_a_model_that_would_load(xplain, cancer):
-    done = xplain("inspect", cancer.model)
+def test_inspect_tells_a_model_that_would_load(run, cancer):
+    done = run("inspect", cancer.model)
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith("kind      pickle\nsha256    ")
     assert "columns   30: mean radius, " in done.out
     assert done.out.endswith("verdict   would load\n")
 
 
-def test_inspect_refuses_what_would_be_refused_and_runs_nothing(xplain, tmp_path):
+def test_inspect_refuses_what_would_be_refused_and_runs_nothing(run, tmp_path):
     (tmp_path / "evil.pkl").write_bytes(b"cos\nsystem\n(S'touch ran'\ntR.")
-    done = xplain("inspect", "evil.pkl")
+    done = run("inspect", "evil.pkl")
     assert (done.code, done.err) == (3, "")
     assert "os.system" in done.out
     assert done.out.endswith("verdict   would be refused\n")

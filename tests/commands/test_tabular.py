@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from running import SMALL, Case, rows_of
+from running import SMALL, Case, Forked, forks, rows_of
 
 
 @pytest.fixture
@@ -135,12 +135,13 @@ def test_standard_output_carries_json_lines(run, cancer, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_standard_input_is_explained_against_a_background(xplain, cancer):
+@forks
+def test_standard_input_is_explained_against_a_background(cancer, tmp_path):
     text = cancer.data.read_text()
     options = ("--background", cancer.data, *SMALL, "-q")
-    done = xplain("tabular", cancer.model, "-", *options, stdin=text)
-    assert done.code == 0, done.err
-    assert len(done.out.splitlines()) == 60
+    process = Forked(tmp_path, "tabular", cancer.model, "-", *options, given=text)
+    assert process.wait(120) == 0, process.said.read_text()
+    assert len((tmp_path / "said.out").read_text().splitlines()) == 60
 
 
 def test_repeats_are_written_on_request(run, cancer, tmp_path):

@@ -83,7 +83,7 @@ def test_paths_that_cannot_be_read_are_refused(tmp_path):
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
     opened = table(tmp_path, "a,b\n1,2\n3,4\n")
     write(tmp_path / "data.csv", "a,b\n1,2\n")
-    with pytest.raises(RefusedError, match="2 rows were counted but 1 read"):
+    with pytest.raises(RefusedError, match="2 rows counted but 1 read"):
         list(chunks(opened, {"a": "number"}, [], 10))
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from xplain_cli.datasets import (
     kinds,
     n_rows,
     open_table,
+    read_columns,
 )
 from xplain_cli.errors import UsageError
 
@@ -37,7 +39,7 @@ def test_kind_is_the_same_in_a_quoted_file(tmp_path):
         ("a\tb\n1\t2\n", r"try --sep '\t'"),
         ("a,b\n1,2,3\n", "line 2 has 3 cells, the header 2"),
         ("a,b\n1,2,\n3,4,\n", "line 2 has 3 cells, the header 2"),
-        ("a,b\n1,2\n3\n4\n", "line 3 has 1 cells, the header 2"),
+        ("a,b\n1,2\n3\n4\n", "line 3 has 1 cell, the header 2"),
         ('a,b\n"x\ny",2\n3,4,5\n6\n', "line 4 has 3 cells"),
         ('a,b\n1,2\n"3,4\n5,6\n', "a quote in line 3 is never closed"),
         ('a,b\n"3"x,4\n', "a quote in line 2 is wrong"),
@@ -119,3 +121,24 @@ def test_a_single_quoted_name_with_a_comma_is_one_column(tmp_path):
     path = tmp_path / "one.csv"
     path.write_text('"a,b"\n1\n2\n')
     assert open_table([str(path)], ReadOptions()).columns == ("a,b",)
+
+
+def test_blanks_in_quotes_are_a_cell_and_a_line_of_blanks_is_none(tmp_path):
+    opened = table(tmp_path, 'text\nfree\n"  "\n  \n""\n" \t"\nwin\n')
+    found = read_columns(opened, {"text": "text"}).table["text"].tolist()
+    assert n_rows(opened) == 5
+    assert found == ["free", "  ", np.nan, " \t", "win"]
+
+
+def test_a_small_file_that_is_read_again_is_the_same_whatever_was_written_to_it(tmp_path):
+    opened = table(tmp_path, "a,b\n1.5,x\n2.5,y\n")
+    kinds_ = {"a": "number", "b": "text"}
+    first = read_columns(opened, kinds_).table
+    cells = first["a"].to_numpy()
+    cells.flags.writeable = True
+    cells[:] = 0.0
+    assert first["a"].tolist() == [0.0, 0.0]
+    again = read_columns(opened, kinds_).table
+    assert again.to_dict("list") == {"a": [1.5, 2.5], "b": ["x", "y"]}
+    (rows,) = chunks(opened, {"a": "number"}, ["b"], 5)  # another question is read
+    assert (rows.table["a"].tolist(), rows.carried["b"].tolist()) == ([1.5, 2.5], ["x", "y"])

@@ -90,7 +90,7 @@ def test_reasons_are_placed_in_chunks_of_any_size_and_over_files(tmp_path):
         parts = list(chunks(opened, {"x": "number"}, ["t"], rows))
         found = {c.start + i: why for c in parts for i, why in c.reasons.items()}
         assert {row: why.split(":")[1].strip() for row, why in found.items()} == {
-            1: "line 3 has 1 cells, the header 2; remove a separator too many, add one too few, "
+            1: "line 3 has 1 cell, the header 2; remove a separator too many, add one too few, "
             "or quote a cell that holds one",
             2: "row 2, line 5, column 'x'",
             4: "row 4, line 4, column 'x'",

@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import sys
+import tracemalloc
 import zipfile
 
 import pytest
@@ -128,3 +129,47 @@ def test_what_is_made_to_fill_a_disk_is_refused_early(tmp_path, monkeypatch):
     (tmp_path / "d.csv.gz").write_bytes(gzip.compress(TEXT + b"3,x\n" * 250_000))
     with pytest.raises(RefusedError, match="unpacks to more than"):
         read(tmp_path / "d.csv.gz")
+
+
+def wide_xz(window):
+    """Return text packed by xz whose window, which a reader has to make, is so large."""
+    chain = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": window}]
+    return lzma.compress(TEXT, filters=chain)
+
+
+def wide_zip(window):
+    """Return a zip archive by LZMA that states such a window, in its fifth to eighth property."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("inner.csv", TEXT)
+    data = bytearray(held.getvalue())
+    at = 30 + len("inner.csv") + 5
+    data[at : at + 4] = window.to_bytes(4, "little")
+    return bytes(data)
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [(".xz", wide_xz), (".zip", wide_zip)])
+def test_a_window_that_does_not_fit_into_bounded_memory_is_refused(tmp_path, suffix, pack):
+    good, bad = tmp_path / f"good.csv{suffix}", tmp_path / f"bad.csv{suffix}"
+    good.write_bytes(pack(packed.MOST_WINDOW))
+    bad.write_bytes(pack(packed.MOST_WINDOW + (1 << 26)))
+    assert len(read(good)[1]) == 2
+    with pytest.raises(RefusedError, match=r"bad\.csv.* cannot be unpacked: .*unpack it first"):
+        read(bad)
+
+
+def test_xz_files_of_several_streams_with_zeros_between_are_whole(tmp_path):
+    parts = [lzma.compress(TEXT), bytes(8), lzma.compress(b"3,z\n"), bytes(1 << 21)]
+    (tmp_path / "d.csv.xz").write_bytes(b"".join(parts))
+    assert read(tmp_path / "d.csv.xz")[1]["word"].tolist() == ["x", "y", "z"]
+
+
+def test_an_xz_file_is_unpacked_block_by_block(tmp_path):
+    (tmp_path / "d.csv.xz").write_bytes(lzma.compress(b"a,b\n" + b"1,2\n" * (1 << 23), preset=0))
+    tracemalloc.start()
+    stream = packed.open_packed(str(tmp_path / "d.csv.xz"), "d", ".xz")
+    total = sum(map(len, iter(lambda: stream.read(1 << 20), b"")))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert total == 4 + (1 << 25)
+    assert peak < 1 << 24

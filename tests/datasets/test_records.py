@@ -13,7 +13,7 @@ GOOD = [[float(i), f"w{i}"] for i in range(4)]
 
 
 BAD_LINES = [
-    ("9", "line 4 has 1 cells, the header 2; remove a separator too many, add one too few"),
+    ("9", "line 4 has 1 cell, the header 2; remove a separator too many, add one too few"),
     ("9,w,1", "line 4 has 3 cells, the header 2"),
     ("9,w\0", "line 4 has a NUL byte"),
     ('"9"x,w', "a quote in line 4 is wrong"),

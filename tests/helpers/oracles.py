@@ -1,6 +1,7 @@
 """Slow and obvious second versions, each with its source."""
 
 import itertools
+import math
 
 import numpy as np
 
@@ -130,3 +131,21 @@ def shapley(n, model):
                 grown = tuple(sorted((*subset, feature)))
                 gains[feature] += share * (value[grown] - value[subset])
     return gains
+
+
+def two_kinds_limit(sizes, kernel, n, k, answer):
+    """LIME on masks of a model that counts: ``answer(i, j)`` of i of k features, j of the others.
+
+    Features of a kind have the same weight, so that all masks with equal counts are one.
+    """
+    counts, weights, values = [], [], []
+    for i, j in itertools.product(range(k + 1), range(n - k + 1)):
+        ways = math.comb(k, i) * math.comb(n - k, j)
+        law = 1 / n / math.comb(n, i + j) if sizes == "uniform-size" else 0.5**n
+        full = i + j == n and sizes == "uniform-size"
+        counts.append((1, i, j))
+        weights.append(0.0 if full else ways * law * kernel[i + j])
+        values.append(answer(i, j))
+    z, w = np.array(counts, dtype=float), np.array(weights)
+    _, own, other = np.linalg.solve((z.T * w) @ z, (z.T * w) @ np.array(values, dtype=float))
+    return np.array([own] * k + [other] * (n - k))

@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.cluster import DBSCAN
+from sklearn.kernel_approximation import AdditiveChi2Sampler
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import LocalOutlierFactor
+from sklearn.neighbors import KernelDensity, LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from xplain_cli.errors import RefusedError, UsageError
 from xplain_cli.models import ModelRecipe, load_model
 from xplain_cli.models.inspection import inspect_file
+from xplain_cli.models.members import stored_model
 
 TABLE = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["a", "b"])
 LABELS = (TABLE["a"] + TABLE["b"] > 0).astype(int)
@@ -95,3 +97,11 @@ def test_what_judges_its_own_rows_alone_is_told_how_to_judge_others(tmp_path, mo
     (tmp_path / "m.pkl").write_bytes(pickle.dumps(model.fit(TABLE)))
     with pytest.raises(RefusedError, match=f"judges only the rows it was fitted on; .*{said}"):
         load_model(ModelRecipe(str(tmp_path / "m.pkl")))
+
+
+def test_what_scores_rows_alone_is_told_a_way(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(RefusedError, match="an AdditiveChi2Sampler, which does not predict"):
+        stored_model(ModelRecipe("m.pkl"), AdditiveChi2Sampler().fit(np.abs(rows)))
+    with pytest.raises(RefusedError, match=r"a KernelDensity, which scores rows .*MODULE:FUNCTION"):
+        stored_model(ModelRecipe("m.pkl"), KernelDensity().fit(rows))

@@ -162,13 +162,14 @@ def test_consent_to_leftovers_is_none_to_this(run, folder):
     assert done.code == 3
 
 
-def test_consent_comes_from_the_command_line_or_the_environment_only(xplain, folder):
+def test_consent_comes_from_the_command_line_or_the_environment_only(run, folder, monkeypatch):
     line = ("tabular", "moving:noisy", "rows.csv", *KERNEL, "-q")
     (folder / "xplain.toml").write_text('accept = ["unsteady"]\n')
-    done = xplain(*line)
+    done = run(*line)
     assert (done.code, "can never consent" in done.err) == (2, True), done.err
     (folder / "xplain.toml").unlink()
-    assert xplain(*line, env={"XPLAIN_ACCEPT": "leftovers,unsteady"}).code == 0
+    monkeypatch.setenv("XPLAIN_ACCEPT", "leftovers,unsteady")
+    assert run(*line).code == 0
 
 
 def test_an_unknown_consent_is_refused(run, folder):
@@ -325,3 +326,31 @@ def test_bad_rows_are_left_out_of_the_question(run, folder):
     options = ("-m", "kernel-shap", "-b", "zero", "--python-path", ".")
     done = run("tabular", "choosy:f", "gaps.csv", *options)
     assert (done.code, "for the same 14 rows" in done.err) == (3, True), done.err
+
+
+def test_trees_of_a_judged_file_are_not_asked_and_others_are(tmp_path):
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.linear_model import LinearRegression
+
+    class Counting:
+        def __init__(self, model):
+            self.model, self.calls = model, 0
+            self.signature, self.capabilities = model.signature, model.capabilities
+
+        def predict(self, rows):
+            self.calls += 1
+            return self.model.predict(rows)
+
+    asked = {}
+    forest = RandomForestRegressor(3, random_state=0)
+    for name, kind, wishes in (
+        ("judged", forest, {}),
+        ("trusted", forest, {"trusted": ("a.name",)}),
+        ("whole", forest, {"trust_all": True}),
+        ("other", LinearRegression(), {}),
+    ):
+        path = stored(tmp_path, kind.fit(ROWS, ROWS["a"]))
+        model = Counting(bound(path, **wishes))
+        assert check_steady(ModelRecipe(str(path), **wishes), model, ROWS) == ""
+        asked[name] = model.calls
+    assert asked == {"judged": 0, "trusted": 5, "whole": 5, "other": 5}

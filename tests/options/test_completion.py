@@ -1,6 +1,7 @@
 """What the shell offers: the names that the shelves hold, columns of DATA, classes of the model."""
 
 import json
+import shlex
 
 import pytest
 from typer.testing import CliRunner
@@ -16,7 +17,7 @@ def offered(*words):
     """Return what a shell offers for the last word."""
     env = {
         "_XPLAIN_COMPLETE": "complete_bash",
-        "COMP_WORDS": " ".join(("xplain", *words)),
+        "COMP_WORDS": shlex.join(("xplain", *words)),
         "COMP_CWORD": str(len(words)),
     }
     return (

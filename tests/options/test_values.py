@@ -1,11 +1,12 @@
 """Values of options: read from text, typed in a project file, and checked."""
 
 import os
+import shlex
 
 import pytest
 
 from xplain_cli.commands import COMMANDS
-from xplain_cli.errors import UsageError
+from xplain_cli.errors import UsageError, naming, nearest
 from xplain_cli.options.values import check, parse, split, typed
 
 SETTINGS = {option.name: option for each in COMMANDS.values() for option in each.options}
@@ -87,3 +88,35 @@ def test_keys_of_the_project_file_are_read_in_the_options_own_type():
 def test_keys_of_another_type_are_refused(name, value):
     with pytest.raises(UsageError, match=r"xplain\.toml: key is .* must be"):
         typed(SETTINGS[name], value, "xplain.toml: key")
+
+
+@pytest.mark.parametrize(
+    ("typed_as", "names"),
+    [
+        ('"a,b",c', ("a,b", "c")),
+        ('c, "a, b" ,"d ""e"""', ("c", "a, b", 'd "e"')),
+        (' "x" y,z', ('"x" y', "z")),
+        (" lead", (" lead",)),
+        ('" lead",b ', (" lead", "b")),
+        ('"never closed,b', ('"never closed', "b")),
+        (",,a,", ("a",)),
+        ("  ", ()),
+    ],
+)
+def test_names_may_hold_commas_blanks_and_quotes(typed_as, names):
+    assert split(SETTINGS["drop_columns"], (typed_as,)) == names
+    assert parse(SETTINGS["drop_columns"], typed_as, "XPLAIN_DROP_COLUMNS") == names
+
+
+@pytest.mark.parametrize(
+    "name", ["a,b", '"q"', " lead", "-dash", "it's", "g[0]", "$HOME", "x:y", "k=v", 'a",""b', "ü é"]
+)
+def test_what_is_advised_for_a_column_means_that_column(name):
+    flag, *rest = shlex.split(naming("--drop-columns", name))
+    word = rest[0] if rest else flag.removeprefix("--drop-columns=")
+    assert split(SETTINGS["drop_columns"], (word,)) == (name,)
+
+
+def test_a_hint_at_a_name_with_a_comma_can_be_typed():
+    hint = nearest("size", ["size, cm", "weight"], "--hold")
+    assert hint == "; did you mean --hold '\"size, cm\"'?"

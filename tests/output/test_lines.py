@@ -38,11 +38,18 @@ def test_every_kind_of_column_is_what_python_writes(monkeypatch):
         "mixed": pd.Series([1, "é", [[0, 3], [5, 9]]], dtype=object),
         "empty": pd.Series([None, pd.NA, np.nan], dtype=object),
         "rank": [1.0, np.nan, 3.0],
-        "classes": pd.Categorical(["p", "q", "p"]),
+        "classes": pd.Categorical(["p", "q", "p"], categories=["q", "none", "p"]),
     })
     ours, plain = both(monkeypatch, frame, frozenset({"rank"}))
     assert ours == plain
     assert plain.startswith(b"B,X,1,0.1,True,0.5,1,,1,P\n")
+
+
+def test_numbers_that_come_often_are_what_python_writes(monkeypatch):
+    pytest.importorskip("pyarrow")
+    values = np.tile([0.5, -0.0, 0.0, np.nan, np.inf, 1e-9, 3.0], 300)
+    ours, plain = both(monkeypatch, pd.DataFrame({"a": values, "b": values[::-1]}))
+    assert ours == plain
 
 
 def test_a_lone_surrogate_does_not_end_the_run(monkeypatch):

@@ -67,10 +67,10 @@ def test_the_numbers_are_those_of_the_samples_that_it_names(run, cancer, tmp_pat
 
 
 def test_a_budget_in_time_is_measured_once_and_then_stands(run, cancer, tmp_path, forbid_measuring):
-    command = ("tabular", cancer.model, cancer.data, *SMALL, "--budget", "2m", "-r", "2")
+    command = ("tabular", cancer.model, cancer.data, *SMALL, "--budget", "20s", "-r", "2")
     assert run(*command).code == 0
     held = manifest_of(tmp_path / "xplain-out")["budget"]
-    assert held["asked"] == "2m"
+    assert held["asked"] == "20s"
     assert held["samples"] > 1024
     forbid_measuring()
     assert "nothing to do" in run(*command).err
@@ -180,8 +180,8 @@ def test_a_project_file_may_say_model_inputs_as_a_number(run, cancer, tmp_path):
     ("options", "message"),
     [
         (("--budget", "20 minutes"), "must look like 20m (s, m or h) or 2e6 (model inputs)"),
-        (("--budget", "100"), "60 rows take at least 124 model inputs; give more, or"),
-        (("--budget", "0.001s"), "60 rows take about"),
+        (("--budget", "100"), "to explain 60 rows takes at least 124 model inputs; give more, or"),
+        (("--budget", "0.001s"), "to explain 60 rows takes about"),
         (("--budget", "1e5", "-n", "512"), "--budget and --samples at once"),
         (("--budget", "1e5", "--max-rel-se", ".1"), "--budget and --max-rel-se at once"),
         (("--budget", "1m", "--shard", "1/2"), "--budget 1m is time on this machine, and --shard"),

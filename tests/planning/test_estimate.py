@@ -3,9 +3,13 @@
 import json
 import re
 
+import numpy as np
+import pandas as pd
 import pytest
 from picture_models import mean_colours
 from PIL import Image
+
+from xplain_cli.planning import lengths
 
 
 def test_a_dry_run_writes_nothing_and_counts_model_inputs(run, cancer, tmp_path):
@@ -83,3 +87,52 @@ def test_a_dry_run_says_the_most_that_a_goal_takes_of_a_pool(run, cancer, tmp_pa
     words = ("tabular", cancer.model, cancer.data, "--rows", "0:8", "--max-rel-se", "0.001")
     said, most, asked = said_and_asked(run, tmp_path, *words, "-n", "64", "--max-samples", "2048")
     assert said < asked == most
+
+
+@pytest.fixture
+def uneven(comments, tmp_path):
+    """Texts of 1 to 60 words, a few of them twice, the long ones first."""
+    rng = np.random.default_rng(7)
+    words = [f"word{i}" for i in range(200)]
+    lengths = np.sort(np.minimum(60, 1 + rng.gamma(1.2, 9, size=60).astype(int)))[::-1]
+    texts = [" ".join(rng.choice(words, size=n, replace=False)) for n in lengths]
+    texts[31], texts[47] = texts[30], texts[46]
+    pd.DataFrame({"CONTENT": texts}).to_csv(tmp_path / "uneven.csv", index=False)
+    return comments / "model.pkl", "uneven.csv"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-n", "64", "-r", "4"),
+        ("-n", "64", "-r", "4", "--mask-token", "UNK"),
+        ("-n", "128", "-r", "2", "-m", "kernel-shap", "--mask-token", "UNK", "--chunk-rows", "9"),
+        ("-m", "occlusion", "--mask-token", "UNK"),
+        ("-n", "2048", "-r", "1", "--mask-token", "UNK", "--rows", "20:60"),
+        ("-n", "64", "-r", "2", "-b", "nearest:class=fine"),
+    ],
+    ids=["counted", "asked", "coalitions", "occlusion", "more than tried", "nearest"],
+)
+@pytest.mark.parametrize("order", [1, -1], ids=["long first", "short first"])
+def test_a_dry_run_foretells_texts_in_any_order(run, uneven, tmp_path, options, order):
+    model, data = uneven
+    pd.read_csv(tmp_path / data)[::order].to_csv(tmp_path / data, index=False)
+    said, _, asked = said_and_asked(run, tmp_path, "text", model, data, *options)
+    assert said == pytest.approx(asked, rel=0.15)
+
+
+def test_a_dry_run_of_many_texts_looks_at_some_of_them(run, uneven, tmp_path, monkeypatch):
+    monkeypatch.setattr(lengths, "_MOST", 15)
+    words = ("text", *uneven, "-n", "64", "-r", "4", "--mask-token", "UNK")
+    said, _, asked = said_and_asked(run, tmp_path, *words)
+    assert said == pytest.approx(asked, rel=0.15)
+
+
+def test_the_time_is_the_sum_of_its_lines(run, cancer):
+    said = run("tabular", cancer.model, cancer.data, "--rows", "0:8", "-n", "64", "--dry-run").out
+    parts = re.findall(
+        r"^  (?:to open|in the model|in surrogates|to write) +([\d.]+) s$", said, re.MULTILINE
+    )
+    whole = re.search(r"^estimated time +([\d.]+) s on one worker$", said, re.MULTILINE)
+    assert len(parts) == 4
+    assert float(whole[1]) == pytest.approx(sum(map(float, parts)), abs=0.25)

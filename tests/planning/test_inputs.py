@@ -30,7 +30,7 @@ def test_a_folder_of_broken_pictures_is_refused(run, watching, tmp_path):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "0.png").write_bytes(b"")
     done = run("image", watching, "bad", "--rescale", "1/255")
-    assert (done.code, "none of the first 1 pictures can be read" in done.err) == (3, True)
+    assert (done.code, "of the first 1 picture none can be read" in done.err) == (3, True)
 
 
 def test_rows_that_all_fail_at_first_stop_the_run(run, good, tmp_path):

@@ -194,3 +194,14 @@ def test_places_that_cannot_hold_a_run_are_refused(explain, bucket, output, opti
     done = explain(*options, output=output)
     assert (done.code, message in done.err) == (2, True), done.err
     assert bucket.find("/b") == []
+
+
+def test_a_user_without_a_home_is_told_to_name_a_folder(explain, monkeypatch):
+    def unknown(_number):
+        raise KeyError
+
+    for name in ("XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    done = explain()
+    assert (done.code, "set XDG_CACHE_HOME to a folder" in done.err) == (3, True), done.err

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from running import rows_of
+from running import rows_of, run_in
 
 from xplain_cli.quality.precision import PrecisionTarget
 
@@ -31,32 +31,37 @@ def explain(run, cancer, tmp_path):
 GOAL = ("--max-rel-se", "0.1", "--max-samples", "8192")
 
 
-def test_rows_stop_at_levels_of_their_own_and_the_manifest_counts_them(explain):
-    out = explain("out", *GOAL)
-    lines = rows_of(out / "stability.csv")
+@pytest.fixture(scope="module")
+def whole(cancer, tmp_path_factory):
+    """All rows with a goal in one run, which tests only read."""
+    folder = tmp_path_factory.mktemp("goals")
+    run_in(folder, "tabular", cancer.model, cancer.data, *SMALL, *GOAL, "-o", "whole", "-q")
+    return folder / "whole"
+
+
+def test_rows_stop_at_levels_of_their_own_and_the_manifest_counts_them(whole):
+    lines = rows_of(whole / "stability.csv")
     repeats = [int(line["n_repeats"]) for line in lines]
     assert len(set(repeats)) > 1
     goal = PrecisionTarget(0.1, 4, 128, 8192)
     met = [goal.reached(float(line["max_rel_se"]), int(line["n_repeats"])) for line in lines]
     for line, ok in zip(lines, met, strict=True):
         assert ok or int(line["n_repeats"]) == 64
-    manifest = json.loads((out / "manifest.json").read_text())
+    manifest = json.loads((whole / "manifest.json").read_text())
     assert manifest["pool"]["rows"] == 128 * max(repeats)
     stated = manifest["precision_goal"]
     assert (stated["rows_reached"], stated["rows"]) == (int(np.sum(met)), 60)
 
 
-def test_a_row_that_needed_more_has_the_numbers_of_a_run_of_so_many_repeats(explain):
-    out = explain("out", *GOAL)
-    lines = numbers(out / "stability.csv")
+def test_a_row_that_needed_more_has_the_numbers_of_a_run_of_so_many_repeats(explain, whole):
+    lines = numbers(whole / "stability.csv")
     most = max(int(line["n_repeats"]) for line in lines)
-    whole = numbers(explain("whole", "-r", str(most)) / "stability.csv")
-    same = [a == b for a, b in zip(lines, whole, strict=True)]
+    fixed = numbers(explain("fixed", "-r", str(most)) / "stability.csv")
+    same = [a == b for a, b in zip(lines, fixed, strict=True)]
     assert same == [int(line["n_repeats"]) == most for line in lines]
 
 
-def test_chunks_jobs_shards_and_resumes_decide_no_level(explain, run, tmp_path):
-    whole = explain("whole", *GOAL, "--backend", "serial")
+def test_chunks_jobs_shards_and_resumes_decide_no_level(explain, run, whole, tmp_path):
     explain("chunks", *GOAL, "--chunk-rows", "7", "--backend", "loky", "-j", "2")
     for i in (1, 2):
         explain(f"s{i}", *GOAL, "--shard", f"{i}/2")

@@ -47,8 +47,9 @@ def test_what_reads_a_background_asks_a_pipe_for_one(tmp_path, model, more):
     assert "-b row=ID, file=PATH" in said
 
 
-def test_several_baselines_refuse_a_pipe(xplain, model):
+@forks
+def test_several_baselines_refuse_a_pipe(tmp_path, model):
     several = ("-b", "zero", "-b", "row=0")
-    done = xplain("tabular", model, "-", *METHOD, *several, stdin="a,b\n3,5\n")
-    assert done.code == 2
-    assert "save it to a file" in done.err
+    process = Forked(tmp_path, "tabular", model, "-", *METHOD, *several, given="a,b\n3,5\n")
+    assert process.wait() == 2
+    assert "save it to a file" in process.said.read_text()

@@ -1,12 +1,10 @@
 """Messages quote little of a text, and nothing where values are hidden."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from running import environment
+from running import Forked, forks
 
 from xplain_cli.errors import summed_up
 
@@ -192,19 +190,14 @@ def score(texts):
 """
 
 
+@forks
 @pytest.mark.parametrize("hides", [True, False])
 def test_what_a_function_prints_and_calls_its_errors_is_hidden_with_the_values(tmp_path, hides):
     (tmp_path / "talker.py").write_text(TALKER)
     (tmp_path / "t.txt").write_text("some words\nand more\n")
-    words = ["text", "talker:score", "t.txt", "--python-path", ".", *["--no-values"] * hides]
-    done = subprocess.run(
-        [sys.executable, "-m", "xplain_cli", *words],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 3
-    assert ("rosebud" in (done.stdout + done.stderr).lower()) != hides
-    assert "ValueError" in done.stderr or not hides
+    words = ("text", "talker:score", "t.txt", "--python-path", ".", *["--no-values"] * hides)
+    process = Forked(tmp_path, *words)
+    assert process.wait() == 3
+    said, out = process.said.read_text(), (tmp_path / "said.out").read_text()
+    assert ("rosebud" in (out + said).lower()) != hides
+    assert "ValueError" in said or not hides

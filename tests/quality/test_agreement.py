@@ -47,3 +47,18 @@ def test_many_features_are_sampled_close_to_the_whole(rng):
     pairs = list(itertools.combinations(sizes, 2))[:200]
     expected = np.mean([kendall_tau(a, b) for a, b in pairs])
     assert mean_tau(sizes) == pytest.approx(expected, abs=0.03)
+
+
+def test_features_of_one_size_are_above_nobody(rng):
+    sizes = rng.random((3, 70, 9))
+    sizes[1, :, :4] = 0.0  # as features without a weight have it
+    sizes[2] = sizes[2].round(1)
+    for row in sizes:
+        pairs = list(itertools.combinations(range(9), 2))
+        tops = [(row[:, a] > row[:, b]).sum() for a, b in pairs]
+        bottoms = [(row[:, a] < row[:, b]).sum() for a, b in pairs]
+        signs = np.subtract(tops, bottoms, dtype=np.float64)
+        apart = np.add(tops, bottoms) > 0
+        expected = ((signs[apart] ** 2 / 70 - 1) / 69).mean()
+        assert mean_tau(row) == pytest.approx(expected)
+    assert (top_members(sizes, 6).sum(axis=-1) == 6).all()

@@ -10,7 +10,7 @@ from xplain_cli.quality.fidelity import (
     Decision,
     attribution_error,
     decision_of,
-    fidelity_label,
+    fidelity_words,
     own_miss,
 )
 
@@ -35,7 +35,8 @@ ONE = np.array([[[1, -1]]])
     ],
 )
 def test_the_word_is_the_worse_of_two_grades(r2, miss, same, word):
-    assert fidelity_label(r2, miss, same) == word
+    found = fidelity_words(*(np.array([value, 1.0]) for value in (r2, miss, same)))
+    assert found.objects()[0] == word
 
 
 @pytest.mark.parametrize(

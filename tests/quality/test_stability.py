@@ -7,7 +7,7 @@ import pytest
 from oracles import jaccard, kendall_tau
 
 from xplain_cli.explanation import Attribution
-from xplain_cli.quality.stability import assess, precision_label
+from xplain_cli.quality.stability import assess, precision_words
 
 
 def attribution(weights, error_factors, *, degrees=7.0, exact=False, repeats=8):
@@ -50,7 +50,7 @@ def test_exact_answers_have_no_doubt():
     assert sure.top_k_probability.tolist() == [[[1.0, 1.0, 0.0]]]
     assert (sure.topk_jaccard, sure.kendall_tau, sure.sign_flip_rate) == (1, 1, 0)
     assert sure.least_sign_probability == 1
-    assert precision_label(float(sure.max_rel_se[0, 0])) == "exact"
+    assert precision_words(sure.max_rel_se).objects() == "exact"
 
 
 def test_k_of_all_features_says_nothing():
@@ -88,4 +88,4 @@ def test_the_seed_decides_the_predicted_reruns():
     [(0, "exact"), (0.05, "stable"), (0.15, "usable"), (0.151, "unstable")],
 )
 def test_precision_labels(value, label):
-    assert precision_label(value) == label
+    assert precision_words(np.array([value, 9.0])).objects().tolist() == [label, "unstable"]

@@ -76,7 +76,7 @@ def test_no_text_and_no_units_lose_a_character(text, places):
 
 def test_a_long_text_is_cut_and_says_so():
     units = [{"feature": "x", "weight": 1.0, "std_error": 0.0, "spans": [[7000, 7001]]}]
-    assert marked_text("y" * 8000, units)[-1].text == " \u2026 and 1 more units"
+    assert marked_text("y" * 8000, units)[-1].text == " \u2026 and 1 more unit"
     assert marked_text("y" * 8000, [])[-1].text == " \u2026 and 2000 more characters"
 
 

@@ -1,14 +1,16 @@
 """Parts keep records exactly, and their repeats are joined in a stream."""
 
 import io
+import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from xplain_cli.explanation import Records
+from xplain_cli.explanation import CodedWords, Records, coded, words_of
 from xplain_cli.runs.parts import is_whole, pack, unpack, write_repeats
 
+CODED = ("row_id", "target", "feature", "ints")
 VALUES = [1, 1.0, "1", True, None, float("nan"), -0.0, "é\n\ud800", 2**70, ""]
 
 
@@ -54,6 +56,67 @@ def test_texts_that_look_alike_to_a_table_stay_apart(tmp_path):
     own = Records(alike, records().stability[:1], np.array([5]), {})
     found = unpack(stored(tmp_path, own), "plan")
     assert found.weights["target"].tolist() == texts
+
+
+def coded_records():
+    """Return records whose texts and ids are coded, and the same records as they are."""
+    own = records()
+    words = {name: words_of(own.weights[name].to_numpy(dtype=object)) for name in CODED}
+    columns = {name: coded(one) for name, one in words.items()}
+    return Records(own.weights.assign(**columns), own.stability, own.lines, own.repeats), own
+
+
+def test_coded_columns_are_packed_as_if_each_cell_were_looked_at():
+    told, own = coded_records()
+    assert {str(told.weights[name].dtype) for name in CODED} == {"category"}
+    assert pack(told, "plan") == pack(own, "plan")
+
+
+@pytest.mark.parametrize("shape", [(1,), (3,), (1, 1), (1, 3), (2, 3), (0, 3), (0,)])
+def test_words_of_cells_are_the_cells(shape):
+    alike = np.broadcast_to(np.array(["b", "a", "b"], dtype=object)[: shape[-1]], shape)
+    for cells in (alike, alike.copy()):
+        found = words_of(cells)
+        told = found.objects() if isinstance(found, CodedWords) else found
+        assert (told.shape, told.tolist()) == (shape, cells.tolist())
+
+
+def test_words_that_no_cell_holds_are_not_packed():
+    told, own = coded_records()
+    some = slice(7, 9)
+    fewer, plain = (
+        Records(one.weights[some].reset_index(drop=True), one.stability[:1], np.array([2]), {})
+        for one in (told, own)
+    )
+    assert pack(fewer, "plan") == pack(plain, "plan")
+
+
+def test_records_read_as_codes_say_the_same(tmp_path):
+    path = stored(tmp_path, records())
+    for source in (path, path.read_bytes()):
+        found = unpack(source, "plan", codes=True)
+        assert found.weights["target"].dtype == "category"
+        for name, column in unpack(source, "plan").weights.items():
+            assert repr(found.weights[name].tolist()) == repr(column.tolist())
+
+
+@pytest.mark.parametrize("place", [b"\xff\xff\xff\xff", b"\x0a\x00\x00\x00"])
+def test_places_of_words_that_are_not_there_are_refused(place):
+    data = pack(records(), "plan")
+    at = data.index(np.arange(10, dtype=np.int32).tobytes())  # those of the features
+    altered = data[:at] + place + data[at + 4 :]
+    with pytest.raises(ValueError, match="not there"):
+        unpack(altered, "plan", codes=True)
+
+
+def test_members_that_lie_in_one_another_are_refused():
+    data = pack(records(), "plan")
+    file = io.BytesIO(data)
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.filelist += archive.infolist()
+        archive._didModify = True
+    with pytest.raises(ValueError, match="in one another"):
+        unpack(file.getvalue(), "plan")
 
 
 def test_records_of_failed_rows_only_read_back(tmp_path):

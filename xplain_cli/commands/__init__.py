@@ -1,7 +1,8 @@
 """The commands that a user types: file = command = function, in one table."""
 
+import contextlib
 import os
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,6 +54,8 @@ COMMANDS: dict[str, Command] = {
 GROUPS = {"baselines": "Baselines that are learned for a model: train one, show one."}
 """What commands of two words begin with, and what these are about."""
 
+_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
+
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 - Typer hands it over by place
     if value:
@@ -79,8 +82,21 @@ def xplain(
     """
 
 
-def make_app(commands: Mapping[str, Command], only: Container[str] | None = None) -> typer.Typer:
-    """Return the command line of some commands by name; *only*: what of it will be typed."""
+def make_app(
+    commands: Mapping[str, Command],
+    only: Container[str] | None = None,
+    parsed: Callable[[], None] = lambda: None,
+) -> typer.Typer:
+    """
+    Return the command line of some commands by name.
+
+    Parameters
+    ----------
+    only
+        What of it will be typed.
+    parsed
+        Called when the options are read, before a command runs.
+    """
     app = typer.Typer(
         cls=HelpfulGroup,
         no_args_is_help=True,
@@ -92,6 +108,7 @@ def make_app(commands: Mapping[str, Command], only: Container[str] | None = None
 
     def add(name: str, command: Command) -> None:
         def answer(given: Mapping[str, Any]) -> None:
+            parsed()
             options = resolve(name, given, os.environ, Path(), commands)
             # whatever code of a user's the command runs, only the command says how it ended
             with staying(str(options.values.get("model") or name)):
@@ -119,7 +136,20 @@ def make_app(commands: Mapping[str, Command], only: Container[str] | None = None
     return app
 
 
-def app_for(argv: Sequence[str]) -> typer.Typer:
+@contextlib.contextmanager
+def without_plugins() -> Iterator[None]:
+    """Let pydantic, by which Typer reads options, look for no plugins in all that is installed."""
+    kept = os.environ.get(_PLUGINS)
+    os.environ[_PLUGINS] = "__all__"
+    try:
+        yield
+    finally:
+        del os.environ[_PLUGINS]
+        if kept is not None:
+            os.environ[_PLUGINS] = kept
+
+
+def app_for(argv: Sequence[str], parsed: Callable[[], None] = lambda: None) -> typer.Typer:
     """
     Return the command line that can read some words.
 
@@ -127,4 +157,4 @@ def app_for(argv: Sequence[str]) -> typer.Typer:
     commands that it is given, which takes longer than many a command does.
     """
     named = argv[0] if argv else ""
-    return make_app(COMMANDS, only={named} if named in COMMANDS else None)
+    return make_app(COMMANDS, {named} if named in COMMANDS else None, parsed)

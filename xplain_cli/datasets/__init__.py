@@ -6,6 +6,7 @@ from xplain_cli.datasets.cells import LONG
 from xplain_cli.datasets.columns import ColumnMatch, duplicate_ids, match_columns
 from xplain_cli.datasets.files import PICTURES, PICTURES_GO_TO, digest_files, find_files
 from xplain_cli.datasets.misfits import file_of, first_readable, judge_columns
+from xplain_cli.datasets.partitions import with_parts
 from xplain_cli.datasets.sources import DataFile, ReadOptions, Source
 from xplain_cli.datasets.tables import (
     KINDS,
@@ -104,7 +105,7 @@ def open_table(paths: Sequence[str], options: ReadOptions, *, lines: bool = Fals
     ----------
     paths
         Files with the same columns (in any order; the first file's counts), folders and globs of
-        them, ``-`` for stdin.
+        them, partitioned folders, ``-`` for stdin.
 
     Raises
     ------
@@ -118,6 +119,7 @@ def open_table(paths: Sequence[str], options: ReadOptions, *, lines: bool = Fals
     aside = {"split"} if lines else {"split", "text"}
     suffixes = [suffix for suffix, kind in _SUFFIXES.items() if kind not in aside]
     files, notes = find_files(paths, () if options.input_format else suffixes)
-    sources = [FORMATS[_format_of(file, options)](file, options) for file in files]
+    opened = (FORMATS[_format_of(file, options)](file, options) for file in files)
+    sources = [with_parts(source, options) for source in opened]
     said = (note for source in sources for note in source.notes)
     return make_table(sources, digest_files(files), options, (*notes, *said))

@@ -19,7 +19,7 @@ from xplain_cli.datasets import cells as cell
 from xplain_cli.datasets.cells import Cells, Facts, Missing
 from xplain_cli.datasets.files import spool_bytes
 from xplain_cli.datasets.sources import CellBlock, CellQuery, DataFile, ReadOptions, block_rows
-from xplain_cli.errors import RefusedError, nearest
+from xplain_cli.errors import RefusedError, counted, nearest
 
 MOST_BYTES = 1 << 30
 """What a member of an npz file may take, unpacked or as float64; an npy file is read in place."""
@@ -264,8 +264,8 @@ def _columns(file: DataFile, values: Any) -> tuple[str, ...]:
     width = values.shape[1] if names is None else len(names)
     if not values.nbytes or width > _MOST_COLUMNS:
         raise RefusedError(
-            f"{file.name}: {len(values)} rows and {width} columns; there is no table to read,"
-            f" save one with rows and at most {_MOST_COLUMNS} columns"
+            f"{file.name}: {counted(len(values))} and {counted(width, 'column')}; there is"
+            f" no table to read, save one with rows and at most {_MOST_COLUMNS} columns"
         )
     columns = tuple(names) if names is not None else tuple(map(str, range(width)))
     for column in columns:

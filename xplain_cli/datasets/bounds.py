@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from xplain_cli.datasets.grid import LONGEST
 from xplain_cli.datasets.packed import FEW_BYTES, MOST_RATIO
 from xplain_cli.datasets.sources import DataFile
-from xplain_cli.errors import RefusedError, require
+from xplain_cli.errors import RefusedError, naming, require
 
 BATCH_BYTES = 1 << 26
 """What the texts of one batch may take; one that holds more is cut into pieces."""
@@ -164,7 +163,7 @@ class Ration:
             raise RefusedError(
                 f"{self._file.name}: row {self._rows + row}, column {column!r} holds"
                 f" {lengths[row]} bytes, and a cell may hold {LONGEST}; break it into rows, or"
-                f" leave the column out with --drop-columns {quote(column)}"
+                f" leave the column out with {naming('--drop-columns', column)}"
             )
 
     def _check_all(self, total: Any, width: int) -> None:

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from shlex import quote
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from xplain_cli.errors import naming
 
 Cells = npt.NDArray[Any]  # (rows,), float64, bool or object
 
@@ -208,7 +209,8 @@ def _not_a(what: str, cell: Any, column: str, *, shown: bool) -> str:
     if isinstance(cell, list | dict):
         return (
             f"column {column!r} holds an object or a list; "
-            f"flatten it to one value a column, or leave it out with --drop-columns {quote(column)}"
+            "flatten it to one value a column, or leave it out with"
+            f" {naming('--drop-columns', column)}"
         )
     if not shown:
         return f"column {column!r}: a cell is not {what}; change it (its value is not shown)"
@@ -222,7 +224,7 @@ def _not_a(what: str, cell: Any, column: str, *, shown: bool) -> str:
     return (
         f"column {column!r}: {shorten(cell)} is not {what}; "
         f"if it means missing, --na-values {shorten(str(cell))}; "
-        f"to read the column as text, --dtype {column}=text"
+        f"to read the column as text, {naming('--dtype', column, '=text')}"
     )
 
 

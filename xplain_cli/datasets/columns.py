@@ -1,6 +1,6 @@
 """Matches the columns of a table to a model's inputs, by name and never by position."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -35,15 +35,20 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:_SHOWN])) + more
 
 
+def named_by(pattern: str, names: Collection[str]) -> tuple[str, ...]:
+    """Return the names that a name or glob stands for; a name itself goes before a glob."""
+    return (pattern,) if pattern in names else tuple(n for n in names if fnmatchcase(n, pattern))
+
+
 def _select(patterns: Sequence[str], names: Sequence[str], option: str, where: str) -> set[str]:
-    """Return the names that names or globs stand for; a name itself goes before a glob."""
+    """Return the names that names or globs stand for."""
     selected: set[str] = set()
     for pattern in patterns:
-        found = {pattern} if pattern in names else {n for n in names if fnmatchcase(n, pattern)}
+        found = set(named_by(pattern, names))
         if not found:
             raise UsageError(
                 f"{option} {pattern!r}: matches no column of {where}; it has {_listed(names)}"
-                f"{nearest(pattern, names)}"
+                f"{nearest(pattern, names, option)}"
             )
         selected |= found
     return selected

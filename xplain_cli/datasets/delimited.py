@@ -5,7 +5,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,6 +37,7 @@ from xplain_cli.datasets.sources import (
 )
 from xplain_cli.errors import RefusedError, UsageError
 
+_KEPT_ROWS = 4096  # of texts of any length
 _WHOLE_FLOATS = 2.0**53  # from here on every float is whole
 _PAD = re.compile(r"[ \t]?[+-]?0[0-9]|[ \t]{2}")
 # pandas 3.1 always reads the nearest float and deprecates the option
@@ -62,6 +63,10 @@ class Delimited:
     grid: LineGrid
     mended: str | None = None  # a quoted copy in utf-8 without the lines that are no rows
     notes: tuple[str, ...] = ()
+    # of a small file what was read last: background, probe and rows are mostly the same cells
+    _read: list[tuple[CellQuery, CellBlock]] = field(
+        default_factory=list, repr=False, compare=False
+    )
 
     @property
     def rows(self) -> int:
@@ -146,8 +151,14 @@ class Delimited:
         if not columns:  # pandas reads no rows where no column is asked for
             yield CellBlock(self.rows, {}, {}, self.flaws)
             return
+        if self._read and self._read[0][0] == wanted:
+            yield self._read[0][1].copy()
+            return
         for frame in self._frames(columns, dtypes, known):
-            yield self._block(frame, wanted, floats)
+            block = self._block(frame, wanted, floats)
+            if block.rows == self.rows <= _KEPT_ROWS:
+                self._read[:] = [(wanted, block.copy())]
+            yield block
 
     def _block(self, frame: pd.DataFrame, wanted: CellQuery, floats: set[str]) -> CellBlock:
         start = int(frame.index[0])

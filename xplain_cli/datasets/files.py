@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import glob
 import hashlib
+import json
 import os
 import re
 import stat
@@ -15,8 +16,9 @@ from pathlib import Path, PurePath
 from typing import IO, TextIO
 
 from xplain_cli.datasets.packed import Unpacked, open_packed, suffix_of
+from xplain_cli.datasets.partitions import name_those_below, partitioned, parts_of
 from xplain_cli.datasets.sources import DataFile
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError, UsageError, counted
 from xplain_cli.remote import local, redact
 
 PICTURES = frozenset({
@@ -132,8 +134,10 @@ def split_member(path: str) -> tuple[str, str]:
     return match["path"], match["member"]
 
 
-def _open_path(path: str, member: str) -> DataFile:
+def _open_path(path: str, member: str, named: str) -> DataFile:
+    """Open a file that a DATA argument names, as itself, by a glob or by a folder."""
     suffix = PurePath(path).suffix.lower()
+    parts = parts_of(path, named) if Path(named).is_dir() else ()
     try:
         mode = Path(path).stat().st_mode
         if stat.S_ISFIFO(mode):
@@ -143,7 +147,8 @@ def _open_path(path: str, member: str) -> DataFile:
             raise RefusedError(f"{path}: is not a regular file; name a file, a folder or a glob")
         with Path(path).open("rb"):
             name = f"{redact(path)}:{member}" if member else redact(path)
-        return _unpacked(DataFile(name, path, suffix=suffix_of(path), member=member), suffix)
+        file = DataFile(name, path, suffix=suffix_of(path), member=member, parts=parts)
+        return _unpacked(file, suffix)
     except FileNotFoundError as error:
         raise RefusedError(f"{path}: no such file; check the name") from error
     except (OSError, ValueError) as error:
@@ -159,6 +164,12 @@ def _below(folder: str) -> Iterator[str]:
     return (name for _, _, names in os.walk(folder) for name in names)
 
 
+def _in_order(path: str, files: Sequence[str]) -> str:
+    """Say which files stand for a path."""
+    shown = ", ".join(files[:3]) + (f", ... {files[-1]}" if len(files) > 3 else "")
+    return f"{path}: {counted(len(files), 'file')} in this order: {shown}"
+
+
 def _expand(path: str, suffixes: Collection[str]) -> tuple[list[str], list[str]]:
     """Return the sorted files that a folder or glob stands for, and notes; a file as it is."""
     is_folder = path != "-" and Path(path).is_dir()
@@ -167,14 +178,21 @@ def _expand(path: str, suffixes: Collection[str]) -> tuple[list[str], list[str]]
     found = sorted(glob.glob(glob.escape(path) + "/*" if is_folder else path, recursive=True))  # noqa: PTH207 - a pattern may be absolute
     files = [one for one in found if Path(one).is_file()]
     taken = [one for one in files if not suffixes or suffix_of(one) in suffixes]
+    if is_folder and not taken and (inside := partitioned(path, suffixes)):
+        columns = ", ".join(name for name, _ in parts_of(inside[0], path))
+        notes = [f"{path}: partitioned: the names of its folders are columns: {columns}"]
+        return inside, [*notes, _in_order(path, inside)]
     if not taken:
         if suffixes and any(map(_is_picture, _below(path) if is_folder else files)):
             raise RefusedError(f"{path}: holds no rows; {PICTURES_GO_TO} {path}")
         kinds = f" ({' '.join(suffixes)})" if suffixes else ""
         what = "is a folder without" if is_folder else "matches no"
-        raise RefusedError(f"{path}: {what} files of DATA{kinds}; name its files one by one")
-    shown = ", ".join(taken[:3]) + (f", ... {taken[-1]}" if len(taken) > 3 else "")
-    notes = [f"{path}: {len(taken)} files in this order: {shown}"]
+        way_out = name_those_below(path, suffixes) if is_folder else "name its files one by one"
+        raise RefusedError(f"{path}: {what} files of DATA{kinds}; {way_out}")
+    notes = [_in_order(path, taken)]
+    if not is_folder and (stated := parts_of(taken[0])):
+        shown = ", ".join(f"{name}={value}" for name, value in stated)
+        notes.append(f"{path}: names of folders ({shown}) are columns only where a folder is DATA")
     if left := [one for one in found if one not in set(taken)]:
         notes.append(f"{path}: left out: {', '.join(left[:5])}{', ...' if len(left) > 5 else ''}")
     return taken, notes
@@ -189,8 +207,9 @@ def find_files(
     Parameters
     ----------
     paths
-        Files, folders (the files in them, sorted), globs (``**`` goes down), addresses of any of
-        them, ``-``; ``FILE.npz:NAME`` is one array of a file. What is compressed is unpacked.
+        Files, folders (the files in them, sorted; of partitioned ones those below), globs (``**``
+        goes down), addresses of any of them, ``-``; ``FILE.npz:NAME`` is one array of a file. What
+        is compressed is unpacked.
     suffixes
         Lower-case endings of the files that folders and globs stand for; empty: any.
 
@@ -205,11 +224,11 @@ def find_files(
         raise UsageError("no DATA; name a file, or - for stdin")
     if list(paths).count("-") > 1:
         raise UsageError("stdin (-) is named twice; it can be read once")
-    split = [split_member(path) for path in paths]
-    expanded = [(_expand(local(path), suffixes), member) for path, member in split]
+    places = [(local(path), member) for path, member in map(split_member, paths)]
+    expanded = [_expand(path, suffixes) for path, _ in places]
     files = tuple(
-        _open_stdin() if path == "-" else _open_path(path, member)
-        for (taken, _), member in expanded
+        _open_stdin() if path == "-" else _open_path(path, member, folder)
+        for (taken, _), (folder, member) in zip(expanded, places, strict=True)
         for path in taken
     )
     for file in files:
@@ -217,7 +236,7 @@ def find_files(
             raise RefusedError(
                 f"{file.name}: is empty, not even a first line; name a file with a header and rows"
             )
-    return files, tuple(note for (_, notes), _ in expanded for note in notes)
+    return files, tuple(note for _, notes in expanded for note in notes)
 
 
 def refuse_foreign(file: DataFile) -> None:
@@ -233,7 +252,8 @@ def digest_files(files: Sequence[DataFile]) -> str:
     """
     Return the SHA-256 (hex) of one file, or of the digests of several in order.
 
-    That of a compressed file is of what it holds; that of ``FILE.npz:NAME`` is of both.
+    That of a compressed file is of what it holds; that of ``FILE.npz:NAME`` is of both, as
+    is that of a file in a partitioned folder and what its folders state.
     """
     digests = []
     for file in files:
@@ -242,6 +262,9 @@ def digest_files(files: Sequence[DataFile]) -> str:
         if file.member:
             member = file.member.encode("utf-8", "surrogatepass")
             found = hashlib.sha256(f"{found}:".encode() + member).hexdigest()
+        if file.parts:
+            stated = json.dumps(file.parts).encode()
+            found = hashlib.sha256(f"{found}:".encode() + stated).hexdigest()
         digests.append(found)
     return (
         digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -3,9 +3,10 @@
 import bz2
 import gzip
 import lzma
+import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 from typing import IO, Any
 
@@ -18,9 +19,44 @@ FEW_BYTES = 1 << 30
 MOST_RATIO = 200
 """Tables are packed 3 to 50 times; files that are made to fill a disk 1,000 times and more."""
 
+MOST_WINDOW = 1 << 27
+"""How far back in what it has unpacked a packed file may point: what zstd reads, twice xz -9."""
+_BESIDE = 1 << 23
+_BLOCK = 1 << 20
+
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _ZIP = b"PK\x03\x04"
-_BROKEN = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+_BROKEN = (
+    *(EOFError, OSError, ValueError, struct.error),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+)
+
+
+def _xz_blocks(path: str) -> Iterator[bytes]:
+    """Yield what the streams of an xz file hold, zeros between them left out."""
+    with Path(path).open("rb") as file:
+        packed = file.read(_BLOCK)
+        while packed:
+            stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MOST_WINDOW + _BESIDE)
+            while not stream.eof:
+                if stream.needs_input and not (packed := packed or file.read(_BLOCK)):
+                    raise EOFError("it ends before its end-of-stream marker")
+                yield stream.decompress(packed, _BLOCK)
+                packed = b""
+            packed = stream.unused_data.lstrip(b"\0")
+            while not packed and (more := file.read(_BLOCK)):
+                packed = more.lstrip(b"\0")
+
+
+class _Xz:
+    """An xz file, unpacked in bounded memory: ``lzma.open`` makes as large a window as it says."""
+
+    def __init__(self, path: str) -> None:
+        self._blocks = filter(None, _xz_blocks(path))
+
+    def read(self, _size: int) -> bytes:
+        """Return the next bytes, at most a mebibyte; none at the end."""
+        return next(self._blocks, b"")
 
 
 def _open_zstd(path: str) -> Any:
@@ -30,7 +66,7 @@ def _open_zstd(path: str) -> Any:
 _OPENERS: dict[bytes, tuple[str, Callable[[str], Any]]] = {
     b"\x1f\x8b": ("gzip", gzip.open),
     b"BZh": ("bzip2", bz2.open),
-    b"\xfd7zXZ": ("xz", lzma.open),
+    b"\xfd7zXZ": ("xz", _Xz),
     b"\x28\xb5\x2f\xfd": ("zstd", _open_zstd),
 }
 
@@ -45,7 +81,7 @@ def suffix_of(path: str) -> str:
 class Unpacked:
     """What a compressed file holds: a stream that names it where it is damaged or too large."""
 
-    def __init__(self, stream: IO[bytes], name: str, kind: str, size: int) -> None:
+    def __init__(self, stream: Any, name: str, kind: str, size: int) -> None:
         self._stream, self._name, self._kind = stream, name, kind
         self._most = self._left = min(MOST_BYTES, max(FEW_BYTES, MOST_RATIO * size))
 
@@ -59,7 +95,7 @@ class Unpacked:
             The file is damaged, cut short or unpacks to too much.
         """
         try:
-            block = self._stream.read(size)
+            block: bytes = self._stream.read(size)
         except _BROKEN as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise RefusedError(
@@ -74,6 +110,16 @@ class Unpacked:
         return block
 
 
+def _window(path: str, member: zipfile.ZipInfo) -> int:
+    """Return the window of a file in a zip archive, where its kind of packing states one."""
+    if member.compress_type != zipfile.ZIP_LZMA:
+        return 0
+    with Path(path).open("rb") as file:
+        file.seek(member.header_offset + 26)  # of the local header, whose name may be another
+        file.seek(sum(struct.unpack("<HH", file.read(4))), 1)
+        return int.from_bytes(file.read(9)[5:], "little")
+
+
 def _open_zip(path: str, name: str) -> IO[bytes]:
     """
     Open the only file of a zip archive.
@@ -81,12 +127,14 @@ def _open_zip(path: str, name: str) -> IO[bytes]:
     Raises
     ------
     RefusedError
-        It holds none, several, or one that is encrypted.
+        It holds none, several, one that is encrypted, or one that takes too much memory.
     """
     try:
         archive = zipfile.ZipFile(path)
         files = [one for one in archive.infolist() if not one.is_dir()]
         if len(files) == 1:
+            if _window(path, files[0]) > MOST_WINDOW:
+                raise ValueError(f"its window is larger than {MOST_WINDOW} bytes")
             return archive.open(files[0])
     except (*_BROKEN, RuntimeError, NotImplementedError) as error:
         raise RefusedError(f"{name}: cannot be unpacked: {error}; unpack it first") from error

@@ -3,12 +3,11 @@
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from shlex import quote
 from typing import Any, BinaryIO
 
 from xplain_cli.datasets.bounds import BATCH_BYTES, check_held
 from xplain_cli.datasets.sources import DataFile
-from xplain_cli.errors import require
+from xplain_cli.errors import naming, require
 
 _DICTIONARY, _DATA_2 = 2, 3  # kinds of pages
 _PREFIXED = 7  # each text as its difference to the one before: DELTA_BYTE_ARRAY
@@ -271,9 +270,8 @@ def batch_size(file: DataFile, parquet: Any, columns: Sequence[str], size: int) 
                 _look(handle, _chunk(group, i), leaf)
             if leaf.repeated:
                 what = f"the lists of column {path!r}"
-                way_out = (
-                    f"flatten it, or leave it out with --drop-columns {quote(path.split('.')[0])}"
-                )
+                column = path.split(".")[0]
+                way_out = f"flatten it, or leave it out with {naming('--drop-columns', column)}"
                 check_held(file, leaf.crowd * leaf.cell, what, way_out)
             pages += leaf.page
             row += leaf.cell

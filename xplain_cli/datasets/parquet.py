@@ -14,7 +14,7 @@ from xplain_cli.datasets.bounds import Ration
 from xplain_cli.datasets.cells import Cells, Facts, Missing
 from xplain_cli.datasets.pages import batch_size
 from xplain_cli.datasets.sources import CellBlock, CellQuery, DataFile, ReadOptions, block_rows
-from xplain_cli.errors import RefusedError, require
+from xplain_cli.errors import RefusedError, counted, require
 
 Batches: TypeAlias = Callable[[DataFile, Sequence[str], int], Iterator[Any]]
 """Takes a file, columns and a number of rows; yields record batches of at most so many rows that
@@ -195,7 +195,7 @@ def checked_columns(
         raise RefusedError(f"{file.name}: column {twice[0]!r} stands more than once; rename one")
     if not rows or not names:
         raise RefusedError(
-            f"{file.name}: {rows} rows and {len(names)} columns; there is no table,"
+            f"{file.name}: {counted(rows)} and {counted(len(names), 'column')}; there is no table,"
             " name a file with rows"
         )
     missing = cell.missing_words(options.na_values)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xplain_cli.datasets.directories import count_pages
 from xplain_cli.datasets.files import PICTURES, split_member
 from xplain_cli.datasets.pixels import DICOM_WAY_OUT, Pixels, Reading, instruct_pillow, read_pixels
 from xplain_cli.datasets.stacks import open_stack
@@ -22,8 +23,6 @@ _STACKS = frozenset({".npy", ".npz"})
 _TABLES = frozenset({".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".pq"})
 _TABLES_GO_TO = "tables are explained by: xplain tabular MODEL"
 _DICOM = frozenset({".dcm", ".dicom"})
-_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-_MOST_PAGES = 100_000
 
 
 @dataclass(frozen=True)
@@ -179,16 +178,10 @@ def _named(path: str, notes: list[str]) -> list[str]:
 
 
 def _pages(path: str) -> int:
-    """Return the pages of a TIFF; 1 for other files and for damaged ones, which fail as rows."""
-    from PIL import Image
-
+    """Return the pages of a file; 1 where it cannot be opened, which fails as a row."""
     try:
-        with Path(path).open("rb") as file:
-            if file.read(4) not in _TIFF:
-                return 1
-        with Image.open(path, formats=["TIFF"]) as image:
-            return min(int(getattr(image, "n_frames", 1)), _MOST_PAGES)
-    except Exception:  # noqa: BLE001 - a damaged file may raise anything; reading it says what
+        return count_pages(path)
+    except OSError:
         return 1
 
 
@@ -255,7 +248,7 @@ def find_pictures(paths: Sequence[str]) -> Pictures:
         No DATA, or stdin.
     RefusedError
         A path does not exist, a folder holds no picture, a stack is damaged or of another shape,
-        a file is DICOM, or a picture is named twice.
+        a file is DICOM, a TIFF has more than 100,000 pages, or a picture is named twice.
     """
     if not paths:
         raise UsageError("no DATA; name pictures, a folder or a stack")

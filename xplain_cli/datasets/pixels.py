@@ -158,10 +158,9 @@ def _open(handle: BinaryIO, page: int, reading: Reading) -> tuple[NDArray[Any], 
     notes: list[str] = []
     able = [name for name in _FORMATS if name in Image.OPEN]  # a build may lack AVIF
     with Image.open(handle, formats=able) as image:
-        frames = getattr(image, "n_frames", 1)
         if image.format == "TIFF":
             image.seek(page)
-        elif frames > 1:
+        elif (frames := getattr(image, "n_frames", 1)) > 1:
             notes.append(f"the first of {frames} frames")
         _check_size(*image.size, reading.max_pixels)
         if any(";16" in str(tile[3]) for tile in image.tile) and not image.mode.startswith("I"):

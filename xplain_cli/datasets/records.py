@@ -11,7 +11,7 @@ from typing import Any, Literal, TextIO
 from xplain_cli.datasets.files import open_spool
 from xplain_cli.datasets.grid import LONGEST, keeps_ascii
 from xplain_cli.datasets.sources import DataFile
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError, UsageError, counted
 
 
 @dataclass(frozen=True)
@@ -140,11 +140,12 @@ def read_records(
         lines: where rows begin and end is then unknown.
     """
     csv.field_size_limit(LONGEST)  # the default refuses documents above 131072 characters
-    nul = 0
+    nul, last = 0, ""
 
     def lines() -> Iterator[str]:
-        nonlocal nul
+        nonlocal nul, last
         for number, text in enumerate(read_lines(file, handle), start=1):
+            last = text
             if "\0" in text:
                 nul = number
             yield text
@@ -155,8 +156,8 @@ def read_records(
     while (record := _next_record(file, reader)) is not None:
         if nul > line:
             record = nul_byte(file, nul)
-        if len(record) == 1 and record[0] and not record[0].strip(" \t"):
-            record = []
+        if len(record) == 1 and record[0] and not last.strip(" \t\r\n"):
+            record = []  # blanks in quotes are a cell
         line = reader.line_num
         yield line, record
 
@@ -169,8 +170,9 @@ def walk(
     for line, record in read_records(file, handle, dialect):
         if record and len(record) != n_columns and isinstance(record, list):
             record = (  # noqa: PLW2901 - the reason stands in its place
-                f"{file.name}: line {line} has {len(record)} cells, the {first} {n_columns}; remove"
-                " a separator too many, add one too few, or quote a cell that holds one"
+                f"{file.name}: line {line} has {counted(len(record), 'cell')}, the {first}"
+                f" {n_columns}; remove a separator too many, add one too few, or quote"
+                " a cell that holds one"
             )
         yield line, record
 

@@ -71,6 +71,8 @@ class DataFile:
         The lower-case ending of its name, without that of what packed it: ``.csv`` of a.csv.gz.
     member
         Of an npz file the array that is meant; empty: the one that is a table.
+    parts
+        Columns that the names of its folders state, and their values.
     """
 
     name: str
@@ -79,6 +81,7 @@ class DataFile:
     is_piped: bool = False
     suffix: str = ""
     member: str = ""
+    parts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,13 @@ class CellBlock:
     typed: Mapping[str, Cells]
     carried: Mapping[str, Cells]
     reasons: Mapping[int, str] = field(default_factory=dict)
+
+    def copy(self) -> "CellBlock":
+        """Return a block of the same cells, which may be written to."""
+        typed = {c: v.copy() for c, v in self.typed.items()}
+        return CellBlock(
+            self.rows, typed, {c: v.copy() for c, v in self.carried.items()}, dict(self.reasons)
+        )
 
     def cut(self, start: int, stop: int) -> "CellBlock":
         """Return rows start..stop of the block."""

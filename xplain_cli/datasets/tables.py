@@ -16,7 +16,7 @@ from xplain_cli.datasets.sources import (
     collect_blocks,
     join_blocks,
 )
-from xplain_cli.errors import RefusedError, UsageError, nearest
+from xplain_cli.errors import RefusedError, UsageError, counted, nearest
 
 KINDS = ("number", "integer", LONG, "bool", "text", "category", "date", "empty")
 _STORED = {"number": "number", "integer": "number", "empty": "number", "bool": "bool", LONG: LONG}
@@ -208,7 +208,7 @@ def _blocks(table: Table, wanted: CellQuery, start: int, stop: int) -> Iterator[
                         break
             if position < min(stop, last) or position > last:
                 raise RefusedError(
-                    f"{source.file.name}: {source.rows} rows were counted but {position - first} "
+                    f"{source.file.name}: {counted(source.rows)} counted but {position - first} "
                     "read; the file changed meanwhile, or its quoting is ambiguous"
                 )
         first = last

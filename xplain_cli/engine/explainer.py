@@ -19,7 +19,7 @@ from xplain_cli.engine.model_calls import ModelCalls, failure_text, run_together
 from xplain_cli.engine.path_calls import PathModel, unit_values
 from xplain_cli.engine.records import ExplainedRows, Labels, to_records
 from xplain_cli.engine.row_predictions import Answers, answer_rows
-from xplain_cli.engine.tasks import by_features, make_task, split_rows
+from xplain_cli.engine.tasks import by_features, make_task, some_of, split_rows
 from xplain_cli.explanation import Attribution, BoolArray, FloatArray, Records, Rows
 from xplain_cli.features import FeatureLabels, Perturbation, RoughWeights, Split
 from xplain_cli.methods import Method, Pool, Task, UnexplainedError
@@ -33,7 +33,7 @@ from xplain_cli.quality.fidelity import decision_of
 from xplain_cli.quality.precision import Budget
 from xplain_cli.quality.stability import assess
 from xplain_cli.scales import Scale
-from xplain_cli.targets import Target, is_pair, of_several, target_names, used_outputs
+from xplain_cli.targets import Target, is_pair, names_of_rows, of_several, used_outputs
 
 _Found: TypeAlias = tuple[list[tuple[ExplainedRows, list[int]]], dict[int, str]]
 """Explained rows, each group with the places of its rows, and why others are not explained."""
@@ -177,7 +177,7 @@ class Explainer:
             return [], {}
         number = {key: d for d, key in enumerate(first)}
         at = {i: number[split.keys[i]] for i in due}
-        explained, lost = explain(split.take(list(first.values())))
+        explained, lost = explain(some_of(split, list(first.values())))
         places = [at.get(i, -1) for i in range(len(split))]
         placed = [_placed(found, chosen, places) for found, chosen in explained]
         return placed, {i: lost[d] for i, d in at.items() if d in lost}
@@ -301,7 +301,7 @@ class Explainer:
             attribution=whole,
             stability=assess(whole, asked.stability_k, asked.budget.seed),
             shown=self._shown(task.block),
-            targets=[target_names(pair, outputs) for pair in task.pairs],
+            targets=names_of_rows(task.pairs, outputs),
             predictions=task.predictions,
             same_decision=self._decide(whole, task),
         )

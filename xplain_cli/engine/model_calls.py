@@ -42,7 +42,7 @@ from xplain_cli.targets import Target, is_pair
 
 T = TypeVar("T")
 
-_SPARSE_BATCHES = 32  # such rows are small, and a call costs as much as thousands of them
+SPARSE_BATCHES = 32  # such rows are small, and a call costs as much as thousands of them
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _question(asked: ModelCalls, block: Any, row: int, found: DistinctMasks) -> 
 def _predict(asked: ModelCalls, questions: Sequence[_Question], *, sparse: bool) -> FloatArray:
     pieces = (piece for question in questions for piece in question.pieces())
     if sparse and asked.sparse is not None:
-        rows = _SPARSE_BATCHES * asked.batch_rows
+        rows = SPARSE_BATCHES * asked.batch_rows
         return predict_stream(asked.sparse.predict_rows, pieces, rows, asked.kept)
     many = takes_many(asked.model)
     return predict_stream(

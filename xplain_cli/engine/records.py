@@ -11,16 +11,20 @@ from xplain_cli.explanation import (
     STABILITY_COLUMNS,
     WEIGHT_COLUMNS,
     Attribution,
+    CodedWords,
     FloatArray,
     IntArray,
     Records,
     Rows,
     coarser,
+    coded,
+    joined_cells,
     side_by_side,
+    words_of,
 )
 from xplain_cli.features import NOT_EMPTY, FeatureLabels
-from xplain_cli.quality.fidelity import attribution_error, fidelity_label, own_miss
-from xplain_cli.quality.stability import Stability, precision_label
+from xplain_cli.quality.fidelity import attribution_error, fidelity_words, own_miss
+from xplain_cli.quality.stability import Stability, precision_words
 
 _COUNTS = ("n_repeats", "n_samples", "n_model_inputs", "n_omitted", "n_changed")
 _TEXTS = (
@@ -113,7 +117,7 @@ def _stability_columns(found: ExplainedRows, *, steady: bool) -> dict[str, Any]:
     b, t = total.shape
     miss = own_miss(got, found.predictions) if got.sums else np.full((b, t), np.nan)
     return {
-        "target": np.array(found.targets, dtype=object).ravel(),
+        "target": _targets(found),
         "prediction": found.predictions.ravel(),
         "base_value": got.base.ravel(),
         "baseline_distance": np.full(b * t, np.nan),
@@ -134,17 +138,14 @@ def _stability_columns(found: ExplainedRows, *, steady: bool) -> dict[str, Any]:
         "size_omitted": np.zeros(b * t),
         "same_decision": found.same_decision.ravel(),
         **_integrated(got),
-        "precision": [precision_label(v, steady=steady) for v in sure.max_rel_se.ravel().tolist()],
-        "fidelity": [
-            fidelity_label(*values)
-            for values in zip(
-                got.local_r2.ravel().tolist(),
-                miss.ravel().tolist(),
-                found.same_decision.ravel().tolist(),
-                strict=True,
-            )
-        ],
+        "precision": precision_words(sure.max_rel_se.ravel(), steady=steady),
+        "fidelity": fidelity_words(got.local_r2.ravel(), miss.ravel(), found.same_decision.ravel()),
     }
+
+
+def _targets(found: ExplainedRows) -> Any:
+    """Return the names of the targets of all rows, (b * t,)."""
+    return words_of(np.array(found.targets, dtype=object).ravel())
 
 
 def _integrated(got: Attribution) -> dict[str, Any]:
@@ -179,14 +180,16 @@ def _stability_lines(
         lines, _ = found.lines
         t = found.predictions.shape[1]
         columns = _stability_columns(found, steady=labels.steady)
-        known = {c: np.asarray(v)[lines] for c, v in columns.items()}
+        known = {c: v[lines] for c, v in columns.items()}
         known |= {c: np.asarray(v)[lines // t] for c, v in found.shown.row_columns.items()}
     table: dict[str, Any] = {}
     for column in (*STABILITY_COLUMNS, *labels.stability_columns):
-        blank = _blank(column, len(rows))
-        table[column] = np.asarray(known[column], blank.dtype) if column in known else blank
-    bad = "failed" if found is None else "empty"
-    table["status"] = np.array(["ok" if why is None else bad for why in reasons], dtype=object)
+        blank, said = _blank(column, len(rows)), known.get(column)
+        if said is not None and not isinstance(said, CodedWords):
+            said = np.asarray(said, blank.dtype)
+        table[column] = blank if said is None else said
+    bad = np.fromiter((why is not None for why in reasons), np.int64, len(reasons))
+    table["status"] = CodedWords(bad, ["ok", "failed" if found is None else "empty"])
     table["error"] = np.array(reasons, dtype=object)
     return table
 
@@ -197,15 +200,23 @@ def _of_features(shown: FeatureLabels, column: str) -> Any:
     return np.full(shown.names.shape, np.nan) if known is None else known
 
 
+def _picked(cells: Any, at: IntArray) -> Any:
+    """Return cells of an array, or of words, by their places among all of them."""
+    if isinstance(cells, CodedWords):
+        return CodedWords(_picked(cells.places, at), cells.words)
+    return np.asarray(cells).reshape(-1).take(at)
+
+
 def _weight_lines(
-    labels: Labels, found: ExplainedRows
+    labels: Labels, found: ExplainedRows, *, with_repeats: bool
 ) -> tuple[dict[str, Any], IntArray, FloatArray]:
     """
     Return lines of weights.csv column by column, less what other lines of their row repeat.
 
     Returns
     -------
-    the columns, the number of lines for each (row, target), and each repeat's weights (r, lines).
+    the columns, the number of lines for each (row, target), and each repeat's weights (r, lines),
+    r = 0 where they are not asked for.
     """
     got, sure, shown = found.attribution, found.stability, found.shown
     b, t, n = got.weights.shape
@@ -217,13 +228,14 @@ def _weight_lines(
     kept = ranks[None, :] < counts[:, None]
     feature = order[kept]
     pair = np.repeat(flat, counts)
+    at, cell = pair * n + feature, (pair // t) * n + feature
     columns: dict[str, Any] = {
-        "target": np.array(found.targets, dtype=object).ravel()[pair],
+        "target": _targets(found)[pair],
         "rank": np.broadcast_to(ranks + 1, order.shape)[kept].astype(np.int64),
         "feature_index": feature.astype(np.int64),
-        "feature": shown.names[pair // t, feature],
-        "feature_value": shown.values[pair // t, feature],
-        "weight": got.weights.reshape(b * t, n)[pair, feature],
+        "feature": _picked(words_of(shown.names), cell),
+        "feature_value": _picked(shown.values, cell),
+        "weight": _picked(got.weights, at),
     }
     for column, part in {
         "std_error": sure.std_error,
@@ -232,15 +244,15 @@ def _weight_lines(
         "std_over_seeds": sure.std_over_seeds,
         "sign_probability": sure.sign_probability,
         "top_k_probability": sure.top_k_probability,
+        "quadrature_error": got.quadrature_error,
     }.items():
-        columns[column] = part.reshape(b * t, n)[pair, feature]
-    if got.quadrature_error is not None:
-        columns["quadrature_error"] = got.quadrature_error.reshape(b * t, n)[pair, feature]
+        if part is not None:
+            columns[column] = _picked(part, at)
     for column in labels.weight_columns:
         if column not in columns:
-            columns[column] = _of_features(shown, column)[pair // t, feature]
-    own = got.repeats.reshape(len(got.repeats), b * t, n)[:, pair, feature]
-    return columns, counts, own
+            columns[column] = _picked(_of_features(shown, column), cell)
+    own = [_picked(part, at) for part in got.repeats] if with_repeats else []
+    return columns, counts, np.array(own).reshape(len(own), len(at))
 
 
 def _maps(explained: Sequence[ExplainedRows], place: IntArray) -> FloatArray | None:
@@ -267,9 +279,9 @@ def _maps(explained: Sequence[ExplainedRows], place: IntArray) -> FloatArray | N
 
 def _in_order(
     parts: Sequence[Mapping[str, Any]], rows: IntArray, alike: Mapping[str, str], names: list[str]
-) -> tuple[pd.DataFrame, IntArray]:
+) -> tuple[dict[str, Any], IntArray]:
     """
-    Lay out the lines of all parts as one table, in the order of *rows*; also return that order.
+    Lay out the lines of all parts as columns, in the order of *rows*; also return that order.
 
     Columns stay arrays up to here: texts come in as many parts as they have sizes, and a table of
     each would take longer than its numbers. *alike* is what every line repeats.
@@ -278,14 +290,22 @@ def _in_order(
     table: dict[str, Any] = {}
     for column in names:
         if column in alike:
-            table[column] = np.full(len(rows), alike[column], dtype=object)
+            table[column] = CodedWords(np.zeros(len(rows), dtype=np.int64), [alike[column]])
         elif len(parts) == 1:
             table[column] = parts[0].get(column)
         elif column in parts[0]:
-            table[column] = np.concatenate([np.asarray(part[column]) for part in parts])[order]
+            table[column] = joined_cells([part[column] for part in parts])[order]
         else:  # filled in later
             table[column] = None
-    return pd.DataFrame(table, columns=names, index=range(len(rows))), order
+    return table, order
+
+
+def _frame(table: Mapping[str, Any], size: int) -> pd.DataFrame:
+    """Return columns as a table; None is a column where nothing is said."""
+    cells = {
+        name: coded(one) if isinstance(one, CodedWords) else one for name, one in table.items()
+    }
+    return pd.DataFrame(cells, index=range(size), copy=False)
 
 
 def to_records(
@@ -322,7 +342,7 @@ def to_records(
     owners, repeats = [], []
     for found in explained:
         _, row = found.lines
-        lines, counts, own = _weight_lines(labels, found)
+        lines, counts, own = _weight_lines(labels, found, with_repeats=with_repeats)
         stability.append(_stability_lines(labels, found, row, [*map(empty.get, row.tolist())]))
         places.append(row)
         numbers.append(counts)
@@ -342,28 +362,28 @@ def to_records(
     said, order = _in_order(stability, place, labels.of_all_lines(), names)
     names = [*WEIGHT_COLUMNS, *labels.weight_columns]
     table, weight_order = _in_order(weights, owner, {"run_id": labels.run_id}, names)
-    records = Records(
-        weights=table,
-        stability=said,
+    place, owner = place[order], owner[weight_order]
+    _name_rows(said, table, rows, place, owner)
+    if not with_values:
+        table |= {column: _VALUES[column] for column in table if column in _VALUES}
+    return Records(
+        weights=_frame(table, len(owner)),
+        stability=_frame(said, len(place)),
         lines=np.concatenate(numbers)[order],
         repeats={"weights": side_by_side(repeats)[:, weight_order]} if with_repeats else {},
-        maps=_maps(explained, place[order]),
+        maps=_maps(explained, place),
     )
-    _name_rows(records, rows, place[order], owner[weight_order])
-    if not with_values:
-        for column in table.columns.intersection(list(_VALUES)):
-            table[column] = _VALUES[column]
-    return records
 
 
-def _name_rows(records: Records, rows: Rows, place: IntArray, owner: IntArray) -> None:
+def _name_rows(
+    said: dict[str, Any], table: dict[str, Any], rows: Rows, place: IntArray, owner: IntArray
+) -> None:
     """Fill in row numbers, row ids and kept columns, of the lines of rows *place* and *owner*."""
     identity = np.empty(len(rows.ids), dtype=object)
     identity[:] = list(rows.ids)
-    records.stability["row"] = (rows.start + place).astype(np.int64)
-    records.stability["row_id"] = identity[place]
-    records.weights["row_id"] = identity[owner]
-    for column in rows.kept.columns:
-        carried = rows.kept[column].to_numpy(dtype=object)
-        records.stability[column] = carried[place]
-        records.weights[column] = carried[owner]
+    said["row"] = (rows.start + place).astype(np.int64)
+    carried = {"row_id": identity}
+    carried |= {name: rows.kept[name].to_numpy(dtype=object) for name in rows.kept.columns}
+    for name, cells in carried.items():
+        words = words_of(cells)
+        said[name], table[name] = words[place], words[owner]

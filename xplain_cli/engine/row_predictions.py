@@ -12,7 +12,7 @@ from xplain_cli.models import Signature
 from xplain_cli.models.batches import count, gaps, predict_fixed, take
 from xplain_cli.models.one_by_one import together_or_each
 from xplain_cli.scales import no_log_odds, to_scale
-from xplain_cli.targets import choose, is_pair, pair_values
+from xplain_cli.targets import choose, is_pair, own_values
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,7 @@ def answer_rows(
     outputs, reasons = _predict_rows(asked, signature, inputs)
     pairs = choose(asked.target, np.nan_to_num(outputs)) if pairs is None else pairs
     scaled = to_scale(outputs, asked.scale, paired=is_pair(asked.target))
-    values = np.stack([
-        pair_values(row[None], pair, margin=signature.margin)[:, 0]
-        for row, pair in zip(scaled, pairs, strict=True)
-    ])
+    values = own_values(scaled, pairs, margin=signature.margin)
     for d in np.flatnonzero(~np.isfinite(values).all(axis=1)).tolist():
         if not np.isfinite(outputs[d]).all():
             reasons.setdefault(d, _no_number(gaps(inputs, d)))

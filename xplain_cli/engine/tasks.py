@@ -32,6 +32,12 @@ def by_features(rows: Split, chosen: Sequence[int]) -> dict[tuple[int, int], lis
     return groups
 
 
+def some_of(rows: Split, chosen: Sequence[int]) -> Split:
+    """Return some rows; all of them, in their order, are what they are."""
+    places = list(chosen)
+    return rows if places == list(range(len(rows))) else rows.take(places)
+
+
 def make_task(
     asked: ModelCalls,
     signature: Signature,
@@ -60,7 +66,7 @@ def make_task(
     pairs = answers.pairs[places]
     return Task(
         perturbation=perturbation,
-        block=rows.take(places),
+        block=some_of(rows, places),
         # methods see the needed outputs alone
         pairs=np.where(pairs >= 0, np.searchsorted(asked.kept, pairs), -1),
         predictions=answers.values[places],

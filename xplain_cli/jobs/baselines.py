@@ -22,7 +22,7 @@ from xplain_cli.baselines.lessons import Examples
 from xplain_cli.baselines.pairs import pair_lines, pairs_picture
 from xplain_cli.baselines.training import Learned, check_trainable, fit_generator, too_few_to_learn
 from xplain_cli.console import Console
-from xplain_cli.errors import FewRowsError, RefusedError, UsageError, quoting, staying
+from xplain_cli.errors import FewRowsError, RefusedError, UsageError, counted, quoting, staying
 from xplain_cli.jobs.schedule import rooms_for
 from xplain_cli.modalities import classes_named, model_id
 from xplain_cli.models import UnableError
@@ -267,7 +267,7 @@ def _fact_lines(learned: LearnedFile) -> Iterator[str]:
     yield "kind      ganmex: a generator that moves a row to another class"
     yield f"model     SHA-256 {learned.model_sha256}"
     yield f"data      SHA-256 {facts['data']}, {facts['rows']} {facts['noun']}s of {shape}"
-    yield f"classes   {', '.join(f'{name} ({count} rows)' for name, count in known)}"
+    yield f"classes   {', '.join(f'{name} ({counted(count)})' for name, count in known)}"
     yield (
         f"training  {kind}, snapshot of step {facts['step']} of {recipe['steps']}, seed"
         f" {facts['seed']}, noise {recipe['noise']}, torch {facts['versions']['torch']}"

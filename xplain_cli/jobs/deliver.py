@@ -17,7 +17,13 @@ from xplain_cli.runs.paths import SUFFIXES, unwritable
 
 def _home(address: str) -> Path:
     """Return where runs of an address are made, in the user's cache."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError as error:  # a container runs as a user that its system does not know
+        raise RefusedError(
+            "runs for other machines are made in a cache here, and this user has no home folder;"
+            " set XDG_CACHE_HOME to a folder"
+        ) from error
     name = redact(address).rstrip("/").encode("utf-8", "surrogatepass")
     return cache / "xplain" / "runs" / hashlib.sha256(name).hexdigest()[:16]
 

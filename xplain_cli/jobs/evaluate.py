@@ -10,7 +10,7 @@ import pandas as pd
 
 from xplain_cli.console import Console
 from xplain_cli.engine.model_calls import run_together
-from xplain_cli.errors import RefusedError, UsageError, quoting
+from xplain_cli.errors import RefusedError, UsageError, counted, quoting
 from xplain_cli.explanation import FloatArray
 from xplain_cli.features import Split
 from xplain_cli.jobs.measuring import asked_by, features_of, given_rows, split_again, whole_weights
@@ -112,7 +112,7 @@ def _tell(frame: pd.DataFrame, job: Job, console: Console) -> None:
     rows = frame.drop_duplicates("row_id")
     inputs = int(rows["n_model_inputs"].sum())
     console.note(
-        f"baseline {_masked_by(job)}: {len(rows)} rows, {inputs} model inputs"
+        f"baseline {_masked_by(job)}: {counted(len(rows))}, {counted(inputs, 'model input')}"
         f" ({inputs / max(len(rows), 1):.0f} a row)"
     )
     for name in MEASURES:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from xplain_cli.console import Console
-from xplain_cli.errors import XplainError, quoting
+from xplain_cli.errors import XplainError, counted, quoting
 from xplain_cli.jobs.finish import Account, RunFiles, across_rows, check_free, finish
 from xplain_cli.jobs.gate import Lost, conclude, judge_gates, written
 from xplain_cli.jobs.manifest import WHERE_USED, Course, manifest
@@ -85,7 +85,7 @@ def _tell_of_run(job: Job, run: Run) -> None:
     batch = job.opened.modality.batch_rows
     if run.chunk_rows < min(batch, chunk_rows(job)):
         job.console.note(
-            f"chunks of {run.chunk_rows} rows: each is filled up to a model batch of {batch}"
+            f"chunks of {counted(run.chunk_rows)}: each is filled up to a model batch of {batch}"
         )
     if run.set_aside is not None:
         job.console.note(f"the earlier run was set aside as {run.set_aside}")
@@ -137,7 +137,8 @@ def _explain_to_stdout(job: Job, run: Run, rooms: Rooms, course: Course) -> int:
     stream, fmt = job.console.stream(), job.request.result.output_format
 
     def pieces() -> Iterator[RenderedPiece]:
-        for records in explain_rows(job, run, crew, course):
+        for found in explain_rows(job, run, crew, course):
+            records = found.records(job.plan.identity)
             tally.add(records)
             frames.append(written(records, job.rendering.top_k))
             yield render_piece(records, job.rendering, fmt)
@@ -174,7 +175,8 @@ def preview(request: Request, console: Console) -> list[str]:
         job = _planned(request, console, rooms)
         size = request.workers.chunk_rows or chunk_rows(job)
         fmt = request.result.output_format
-        cost = estimate(job.opened, assign(job, None), size, job.rendering, fmt)
+        took = job.opening_seconds
+        cost = estimate(job.opened, job.chosen, assign(job, None), size, job.rendering, fmt, took)
         return [*describe(job.opened, job.chosen, job.request.method), *lines_of(cost)]
 
 

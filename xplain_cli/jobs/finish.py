@@ -174,7 +174,7 @@ def _figures(parts: Parts, numbers: Mapping[str, Any]) -> dict[str, Any]:
 def _render(
     run: Run, rendering: Rendering, fmt: str, top_k: int, chunk: tuple[int, int]
 ) -> tuple[RenderedPiece, Tally]:
-    tally, records = Tally(top_k), run.read_part(*chunk)
+    tally, records = Tally(top_k), run.read_part(*chunk, codes=True)
     tally.add(records)
     return render_piece(records, rendering, fmt), tally
 

@@ -86,6 +86,7 @@ def explain_some(job: Job, rooms: Rooms, rows: Sequence[int]) -> Iterator[Record
     run = open_run(RunPlace(None, "csv"), job.plan, explicit=True, force=False, chunk_rows=1)
     try:
         _, crew = share_pool(job, run, rooms)
-        yield from explain_rows(job, run, crew, Course(0.0), rows)
+        for found in explain_rows(job, run, crew, Course(0.0), rows):
+            yield found.records(job.plan.identity)
     finally:
         run.close()

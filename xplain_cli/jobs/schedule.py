@@ -12,7 +12,6 @@ from typing import Any
 from xplain_cli.baselines import BASELINES
 from xplain_cli.engine.pool import find_pool, make_pool
 from xplain_cli.errors import FailedRowsError, counted
-from xplain_cli.explanation import Records
 from xplain_cli.jobs.manifest import Course
 from xplain_cli.methods import METHODS
 from xplain_cli.modalities import Piece, import_modality
@@ -28,7 +27,7 @@ from xplain_cli.targets import used_outputs
 from xplain_cli.workers import Parallelism, explain_all
 from xplain_cli.workers.room_models import load_in, run_in
 from xplain_cli.workers.rooms import Rooms, Walls, open_rooms
-from xplain_cli.workers.worker_pool import Crew, added_pools, with_pool
+from xplain_cli.workers.worker_pool import ChunkResult, Crew, added_pools, with_pool
 
 _COLLECT_AFTER = (700, 10, 10)  # as Python begins, which `main` puts off for the imports
 _FIRST_ROWS = 16  # chunks of a row or two must not stop a run for one bad row
@@ -151,7 +150,7 @@ def explain_rows(
     crew: Crew,
     course: Course,
     rows: Sequence[int] | None = None,
-) -> Iterator[Records]:
+) -> Iterator[ChunkResult]:
     """
     Explain what is missing, keep each part; first rows that all fail stop the run.
 
@@ -167,17 +166,15 @@ def explain_rows(
         progress.skip(done)
         tasks = course.timed("read", _tasks(job, run, rows))
         for found in explain_all(crew, tasks, spread_of(job, run), total - done, course.chose):
-            task, records = found.task, found.records
+            task = found.task
             course.spent(found.effort)
-            failed = records.stability["status"].eq("failed")
-            lost = lost + len(failed) if lost is not None and failed.all() else None
+            all_failed = found.failed == found.lines
+            lost = lost + found.failed if lost is not None and all_failed else None
             if lost is not None and lost >= min(_FIRST_ROWS, total) and job.tolerated < total:
-                raise FailedRowsError(
-                    f"all of the first {counted(lost)} failed: {records.stability['error'].iloc[0]}"
-                )
+                raise FailedRowsError(f"all of the first {counted(lost)} failed: {found.reason}")
             with course.during("write"):
-                run.write_part(task.start, task.stop, records, found.part)
+                run.keep_part(task.start, task.stop, found.part)
                 if job.chosen.budget.goal is not None:
                     added_pools(crew.rooms, run.pool_path("shared").parent)
             progress.advance(task.stop - task.start, found.effort.model_inputs)
-            yield records
+            yield found

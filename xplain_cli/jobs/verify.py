@@ -78,6 +78,10 @@ def _listed(flaws: Sequence[str]) -> str:
     return "; ".join(flaws[:_MOST]) + rest
 
 
+def _hashed(files: int) -> str:
+    return f"{counted(files, 'file')} {'has its hash' if files == 1 else 'have their hashes'}"
+
+
 def _files_check(found: FinishedRun) -> Check:
     """Check that every file of a run is the one that was written."""
     name = "files"
@@ -96,9 +100,9 @@ def _files_check(found: FinishedRun) -> Check:
         return Check(
             name,
             failed=False,
-            message=f"{count} files have their hashes; this run was made before parts had some",
+            message=f"{_hashed(count)}; this run was made before parts had some",
         )
-    return Check(name, failed=False, message=f"{count} files have their hashes")
+    return Check(name, failed=False, message=_hashed(count))
 
 
 def _version_differences(facts: Mapping[str, Any], models: Mapping[str, str]) -> list[str]:

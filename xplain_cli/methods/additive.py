@@ -65,16 +65,14 @@ class _Indicators:
     """
 
     def __init__(self, codes: Any, starts: IntArray) -> None:
-        n, total = codes.shape
-        levels = int(starts[-1])
-        feature = np.repeat(np.arange(n), np.diff(starts))
-        level = (np.arange(levels) - starts[feature]).astype(codes.dtype)[:, None]
+        levels, total = int(starts[-1]), codes.shape[1]
+        whole = np.empty((levels, total), dtype=np.bool_)
+        for own, start, stop in zip(codes, starts[:-1], starts[1:], strict=True):
+            level = np.arange(stop - start).astype(codes.dtype)[:, None]
+            np.equal(own, level, out=whole[start:stop])
         step = max(_BLOCK_DRAWS, _BLOCK_NUMBERS // max(levels, 1))
-        self._blocks: list[tuple[slice, Any]] = []
-        for first in range(0, total, step):
-            at = slice(first, min(first + step, total))
-            found = np.repeat(codes[:, at], np.diff(starts), axis=0) == level
-            self._blocks.append((at, found.view(np.uint8)))
+        parts = [slice(at, min(at + step, total)) for at in range(0, total, step)]
+        self._blocks = [(at, whole.view(np.uint8)[:, at]) for at in parts]
         self._numbers = np.empty((levels, step), dtype=np.float32)
 
     def normal(self, tables: Any, means: Any, kept: Any) -> Any:

@@ -4,7 +4,7 @@ The additive stand-in g has known moments, from its tables. For what it leaves, 
 taken over the draws, repeat by repeat, as ratios to the weight that the draws show.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,6 +138,29 @@ class DrawSums:
     effective: FloatArray
 
 
+def _of_rows(
+    seen: Sequence[Targets], known: Callable[[Targets], FloatArray], places: IntArray | None = None
+) -> FloatArray:
+    """
+    Return what is known (r, t, x) of each row's targets, (b, r, t, x).
+
+    With *places* (b, n) what stands there, (b, r, t, n).
+    """
+    rows: dict[int, list[int]] = {}
+    for i, target in enumerate(seen):  # rows have few targets: they are taken together
+        rows.setdefault(id(target), []).append(i)
+    first = known(seen[0])
+    found = np.empty((
+        len(seen),
+        *first.shape[:2],
+        *(first if places is None else places).shape[-1:],
+    ))
+    for some in rows.values():
+        own = known(seen[some[0]])
+        found[some] = own if places is None else np.moveaxis(own.take(places[some], -1), -2, 0)
+    return found
+
+
 def pass_over(
     draws: Draws, pool: Pool, laws: RowLaws, codes: IntArray, seen: Sequence[Targets]
 ) -> DrawSums:
@@ -161,10 +184,10 @@ def pass_over(
         matched[some] = draws.matched_sums(own[some], weighted)
     sums /= count // r
     if draws.plain:  # what is summed so far is (weight - 1) times the values
-        for i, (part, place) in enumerate(zip(seen, laws.places, strict=True)):
+        for i, part in enumerate(seen):
             sums[i] += part.plain
-            matched[i, :, 0] += pool.by_level[0][:, place]
-            matched[i, :, 1:] += part.sums[..., place]
+        matched[:, :, 0] += np.moveaxis(pool.by_level[0].take(laws.places, -1), 1, 0)
+        matched[:, :, 1:] += _of_rows(seen, lambda target: target.sums, laws.places)
     total = add_up(np.moveaxis(sums[..., 0], 1, 0)) / r
     return DrawSums(
         weight=sums[..., 0],
@@ -253,15 +276,15 @@ def _stand_in_moments(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return slopes (b, r, t, n), means and variances (b, r, t) of the stand-ins."""
     plain, tilted = (part[:, None, None] for part in (laws.plain, laws.tilted))
-    pairs = list(zip(seen, laws.places, strict=True))
-    own = np.stack([part.tables[..., at] for part, at in pairs])
-    own_squares = np.stack([part.table_squares[..., at] for part, at in pairs])
-    totals, squares = np.stack([p.totals for p in seen]), np.stack([p.squares for p in seen])
+    own = _of_rows(seen, lambda target: target.tables, laws.places)
+    own_squares = _of_rows(seen, lambda target: target.table_squares, laws.places)
+    totals = _of_rows(seen, lambda target: target.totals)
+    squares = _of_rows(seen, lambda target: target.squares)
     rest = _divided(totals - plain * own, 1 - plain)
     squares = _divided(squares - plain * own_squares, 1 - plain)
     level = tilted * own + (1 - tilted) * rest
     spread = tilted * own_squares + (1 - tilted) * squares - level**2
-    constants = np.stack([part.constants for part in seen])
+    constants = _of_rows(seen, lambda target: target.constants[..., None])[..., 0]
     return own - rest, constants + over_features(level), over_features(spread)
 
 
@@ -272,8 +295,7 @@ def see_moments(pool: Pool, laws: RowLaws, seen: Sequence[Targets], sums: DrawSu
     difference, inside, outside = _contrasts(
         sums.matched, sums.matched_weight, sums.left, sums.weight
     )
-    pairs = zip(seen, laws.places, strict=True)
-    plain = np.stack([part.contrasts[..., own] for part, own in pairs])
+    plain = _of_rows(seen, lambda target: target.contrasts, laws.places)
     left = inside - outside + difference
     there = laws.contrasted[:, None, None]
     widening = [_widening(counts)[:, None, None] - 1 for counts in (laws.seen, total - laws.seen)]

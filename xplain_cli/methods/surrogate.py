@@ -43,15 +43,18 @@ class Control:
         several sets where there is a single repeat.
     sums : (b, r, p, p)
         Gram sums of [1, z, f] with the model's own values f: what the fit is judged by.
-    used : int
-        Numbers that g took from the draws, for each row and target.
+    used : (b, t) int
+        Numbers that g took from the draws that it answers.
+    shared : (b, t)
+        Variance, summed over the weights, that the repeats share where g is cross-fitted.
     """
 
     beta: FloatArray
     intercept: FloatArray
     repeats: FloatArray
     sums: FloatArray
-    used: int
+    used: IntArray
+    shared: FloatArray
 
 
 @dataclass(frozen=True)
@@ -226,6 +229,14 @@ def _spread(parts: FloatArray) -> FloatArray:
     return np.asarray((parts - add_up(parts) / count) / np.sqrt(count * max(count - 1, 1)))
 
 
+def _sharing(parts: FloatArray, shared: FloatArray) -> FloatArray:
+    """Return repeats (r, b, t, n) whose spread holds a variance (b, t) that they share."""
+    total = add_up(_spread(parts) ** 2).sum(axis=-1)
+    factor = np.sqrt(1 + shared / np.where(total > 0, total, 1.0))[..., None]
+    mean = add_up(parts) / len(parts)
+    return np.asarray(np.where(shared[..., None] > 0, mean + (parts - mean) * factor, parts))
+
+
 def _controlled(
     seen: Sums,
     control: Control,
@@ -243,11 +254,11 @@ def _controlled(
         left_out, bases = fitted.beta[:, None], fitted.intercept[:, None]
     left_out, bases = left_out + control.beta[:, None], bases + control.intercept[:, None]
     total = seen.repeats * seen.samples
-    widened = float(np.sqrt(total / max(total - control.used, 1)))
+    widened = np.sqrt(total / np.maximum(total - control.used, 1))[..., None]
     count = seen.repeats
     if count > 1:
         mean = add_up(fitted.repeats) / count
-        own = mean + (fitted.repeats - mean) * widened + control.repeats
+        own = _sharing(mean + (fitted.repeats - mean) * widened + control.repeats, control.shared)
         spread = _spread(own)
     else:
         own = (fitted.beta + control.beta)[None]

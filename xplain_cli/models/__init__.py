@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError, UsageError, with_article
 from xplain_cli.models import callables
 from xplain_cli.models.contract import (
     Batch,
@@ -152,7 +152,9 @@ def load_model(recipe: ModelRecipe) -> LoadedModel:
         return opener(recipe)
     loaded = _load(recipe)
     if recipe.redraw is not None and loaded.kind not in REDRAWN_KINDS:
-        raise RefusedError(f"{recipe.source}: a {loaded.kind} model has no layers to draw anew")
+        raise RefusedError(
+            f"{recipe.source}: {with_article(loaded.kind)} model has no layers to draw anew"
+        )
     if recipe.link is None:
         return loaded
     linked: Any = LoadedLinkedModel(loaded, recipe.link)  # whatever the model has, it has

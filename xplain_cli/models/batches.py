@@ -152,7 +152,8 @@ def _filled(inputs: Any, size: int, *, fresh: bool) -> Any:
     return inputs if count(inputs) == size else take(inputs, places)
 
 
-def _join(pieces: list[Any]) -> Any:
+def join_inputs(pieces: list[Any]) -> Any:
+    """Return batches, all of one kind, as one."""
     if len(pieces) == 1:
         return pieces[0]
     if isinstance(pieces[0], list):
@@ -196,13 +197,13 @@ def _batches(
         while rows + count(piece) - start >= most:
             stop = start + most - rows
             whole = piece if (start, stop) == (0, count(piece)) else _cut(piece, start, stop)
-            yield _filled(_join([*held, whole]), most, fresh=fresh), most
+            yield _filled(join_inputs([*held, whole]), most, fresh=fresh), most
             held, rows, start = [], 0, stop
         if start < count(piece):
             held.append(_cut(piece, start, count(piece)) if start else piece)
             rows += count(piece) - start
     if rows:
-        yield _filled(_join(held), padded(rows, size), fresh=fresh), rows
+        yield _filled(join_inputs(held), padded(rows, size), fresh=fresh), rows
 
 
 def predict_stream(

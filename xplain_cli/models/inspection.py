@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import RefusedError, with_article
 from xplain_cli.models.callables import callable_sha256, module_file, names_callable
 from xplain_cli.models.contract import LEFTOVERS, ModelRecipe
 from xplain_cli.models.pickles.allowlist import odd_parts, stated_version, unknown_names
@@ -193,7 +193,7 @@ def _no_model(root: Any) -> tuple[str, ...]:
         return ()
     if isinstance(root, dict):
         return ("is a dict, not a model (--member NAME takes a model that it holds)",)
-    return (f"is a {type(root).__name__}, not a model",)
+    return (f"is {with_article(type(root).__name__)}, not a model",)
 
 
 def _taken(root: Any, member: str | None) -> Any:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from xplain_cli.errors import RefusedError, UsageError, nearest, shortened
+from xplain_cli.errors import RefusedError, UsageError, nearest, shortened, with_article
 from xplain_cli.models.contract import ModelRecipe
 from xplain_cli.models.estimators.answers import final
 
@@ -37,9 +37,8 @@ def _member(recipe: ModelRecipe, loaded: Any) -> Any:
         return loaded
     option = f"{recipe.member_option}{name}"
     if not isinstance(loaded, dict):
-        raise UsageError(
-            f"{option}: {path} holds a {type(loaded).__name__}, not a dict; leave the name out"
-        )
+        kind = with_article(type(loaded).__name__)
+        raise UsageError(f"{option}: {path} holds {kind}, not a dict; leave the name out")
     members = {str(key): value for key, value in loaded.items()}
     if name not in members:
         raise UsageError(f"{option}: {path} holds {_listed(list(members))}{nearest(name, members)}")
@@ -51,7 +50,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _describe(loaded: Any, option: str) -> str:
-    kind = type(loaded).__name__
+    kind = with_article(type(loaded).__name__)
     if isinstance(loaded, dict):
         keys = _listed(list(map(str, loaded)))
         models = [str(key) for key, value in loaded.items() if _predicts(value)]
@@ -66,7 +65,13 @@ def _describe(loaded: Any, option: str) -> str:
             if hasattr(last, "novelty")
             else "fit a classifier to the labels that it gave them, and store that"
         )
-        return f"holds a {type(last).__name__}, which judges only the rows it was fitted on; {way}"
+        kind = with_article(type(last).__name__)
+        return f"holds {kind}, which judges only the rows it was fitted on; {way}"
+    if hasattr(loaded, "score_samples"):
+        return (
+            f"holds {kind}, which scores rows and predicts none; write a function that returns its"
+            " score_samples, and name that for MODEL: MODULE:FUNCTION --python-path FOLDER"
+        )
     if hasattr(loaded, "fit"):
-        return f"holds a {kind}, which does not predict; store the whole pipeline or the model"
-    return f"holds a {kind}, not a model; store the fitted model alone"
+        return f"holds {kind}, which does not predict; store the whole pipeline or the model"
+    return f"holds {kind}, not a model; store the fitted model alone"

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from xplain_cli.errors import with_article
 from xplain_cli.models.estimators.booster_trees import check_lightgbm, check_xgboost
 from xplain_cli.models.pickles.records import role_of
 from xplain_cli.models.soundness import OddPartError, need
@@ -37,7 +38,10 @@ def _loader(node: Any) -> str:
 
 def _plain(*keys: str) -> Callable[[Node], None]:
     def check(node: Node) -> None:
-        need(_key(node) in keys, f"makes a {_key(node)[:80]} as a {keys[0].partition(':')[2]}")
+        need(
+            _key(node) in keys,
+            f"makes {with_article(_key(node)[:80])} as {with_article(keys[0].partition(':')[2])}",
+        )
 
     return check
 
@@ -65,7 +69,7 @@ def _check_default(node: Node) -> None:
 
 def _check_array(node: Node) -> None:
     array = _key(node) == "numpy:ndarray" or role_of(_key(node)) == "type"
-    need(array, f"makes a {_key(node)[:80]} as an array")
+    need(array, f"makes {with_article(_key(node)[:80])} as an array")
 
 
 def _check_masked(node: Node) -> None:
@@ -120,7 +124,7 @@ def _check_partial(node: Node) -> None:
 
 
 def _refused(node: Node) -> None:
-    raise OddPartError(f"holds a {_loader(node)[:40].removesuffix('Node').lower()}")
+    raise OddPartError(f"holds {with_article(_loader(node)[:40].removesuffix('Node').lower())}")
 
 
 def _anything(_: Node) -> None:

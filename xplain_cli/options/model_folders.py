@@ -46,7 +46,7 @@ def in_folder(options: Options, command: str) -> Options:
     values = options.values | {"model": str(found.model)}
     notes = [f"{named}: MLflow, flavour {found.flavour}, {found.model.name}"]
     if command == "tabular" and found.columns:
-        told = {text.partition("=")[0] for text in values["dtype"]}
+        told = {text.rpartition("=")[0] for text in values["dtype"]}
         own = [f"{name}={kind}" for name, kind in found.columns if kind and name not in told]
         values["dtype"] = (*values["dtype"], *own)
         if not values["features"] and not values["drop_columns"]:

@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.options.declare import LISTS, Option
@@ -11,11 +12,29 @@ _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
 
 
+_PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,]*))(?:,|$)')
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Yield what commas part; in double quotes, where one is written twice, they are characters."""
+    if "," not in text and not text.startswith('"'):  # blanks around a single name are its own
+        yield from [text] if text.strip() else []
+        return
+    at = 0
+    while at < len(text) and (found := _PART.match(text, at)):
+        quoted, plain = found.groups()
+        if quoted is not None:
+            yield quoted.replace('""', '"')
+        elif plain.strip():
+            yield plain.strip()
+        at = found.end()
+
+
 def split(option: Option, items: tuple[str, ...]) -> tuple[str, ...]:
     """Return the items of a list, those of "names" split at their commas."""
     if option.kind != "names":
         return items
-    return tuple(part.strip() for item in items for part in item.split(",") if part.strip())
+    return tuple(part for item in items for part in _parts(item))
 
 
 def _number(text: str, where: str) -> float:
@@ -35,8 +54,9 @@ def parse(option: Option, text: str, where: str) -> object:
         The text is no number, or neither true nor false.
     """
     if option.kind in LISTS:
-        separator = os.pathsep if option.kind == "paths" else ","
-        return tuple(part.strip() for part in text.split(separator) if part.strip())
+        if option.kind != "paths":
+            return tuple(_parts(text))
+        return tuple(part.strip() for part in text.split(os.pathsep) if part.strip())
     if option.kind == "integer":
         try:
             return int(text)

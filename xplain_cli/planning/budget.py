@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError, UsageError, counted
 from xplain_cli.output import render_piece
 from xplain_cli.planning.choices import with_draws
 from xplain_cli.planning.cost_model import ENDLESS, CostModel, Speed
 from xplain_cli.planning.estimate import seconds_per_input, spell, trial_rows, try_rows
+from xplain_cli.planning.lengths import features_of, lengths_of, piece_of, pieces_of
 from xplain_cli.planning.prepare import Job, assign, chunk_rows, make_plan
 from xplain_cli.runs.paths import RunPlace, read_marker
 
@@ -24,14 +25,10 @@ def _features(job: Job) -> Mapping[int, int]:
     most = job.chosen.neighbourhood.features
     if most is not None:
         return {most: stop - start}
-    limit = job.chosen.perturbation.traits.most_features
     found: Counter[int] = Counter()
-    modality = job.opened.modality
-    size = modality.chunk_rows(job.chosen.method, job.chosen.neighbourhood)
-    for piece in modality.pieces(size, start, stop):
+    for piece in pieces_of(job.opened, job.chosen, start, stop):
         split = job.chosen.perturbation.split(piece.batch)
-        for i, n in enumerate(split.counts.tolist()):
-            found[0 if i in split.reasons else n if limit is None else min(n, limit)] += 1
+        found.update(features_of(job.chosen, split).tolist())
     return found
 
 
@@ -75,9 +72,12 @@ def _pace(job: Job, demand: CostModel, left: float) -> Speed:
     rows = int(min(trial_rows(asked), demand.rows, afford))
     if rows < 1:
         return pace
+    lengths, fair = lengths_of(opened, job.chosen, size), None
+    if lengths is not None:
+        fair = piece_of(opened, job.chosen, lengths.typical(rows) * lengths.step)
+    budgets = [replace(asked.budget, samples=samples) for samples in sizes]
     tried = [
-        try_rows(opened, replace(asked, budget=replace(asked.budget, samples=samples)), rows, size)
-        for samples in sizes
+        try_rows(opened, replace(asked, budget=budget), rows, size, fair) for budget in budgets
     ]
     solve = [trial.solve_seconds / trial.rows for trial in tried]
     slope = max(0.0, (solve[-1] - solve[0]) / max(1, sizes[-1] - sizes[0]))
@@ -97,7 +97,7 @@ def _within_inputs(demand: CostModel, choices: Sequence[int], most: float, text:
     able = [samples for samples in choices if demand.total(samples) <= most]
     if not able:
         raise UsageError(
-            f"--budget {text}: {demand.rows} rows take at least"
+            f"--budget {text}: to explain {counted(demand.rows)} takes at least"
             f" {demand.total(choices[0]):,} model inputs; give more, or explain fewer rows (--rows)"
         )
     return able[-1]
@@ -111,8 +111,9 @@ def _within_time(job: Job, demand: CostModel, choices: Sequence[int], seconds: f
     if not able:
         least = seconds - left + pace.seconds(demand, choices[0])
         raise UsageError(
-            f"--budget {job.request.sampling.budget}: {demand.rows} rows take about {spell(least)}"
-            " here with the fewest samples; give more time, or explain fewer rows (--rows)"
+            f"--budget {job.request.sampling.budget}: to explain {counted(demand.rows)} takes about"
+            f" {spell(least)} here with the fewest samples; give more time, or explain"
+            " fewer rows (--rows)"
         )
     return able[-1]
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.engine.explainer import Assignment, Explainer
+from xplain_cli.engine.model_calls import SPARSE_BATCHES
 from xplain_cli.engine.pool import draw_pool, share_draws
 from xplain_cli.explanation import FloatArray, IntArray, Records, join_records
 from xplain_cli.features import Sampler
@@ -29,6 +30,7 @@ from xplain_cli.output import Rendering, render_piece
 from xplain_cli.planning.choices import Choices
 from xplain_cli.planning.cost_model import CostModel
 from xplain_cli.planning.inputs import Inputs
+from xplain_cli.planning.lengths import Lengths, lengths_of, piece_of
 from xplain_cli.samples import least_samples
 from xplain_cli.scales import checked_scale
 from xplain_cli.targets import used_outputs
@@ -55,6 +57,8 @@ class Estimate:
         How many, if every row takes all the looks that it may.
     model_seconds, solve_seconds
         Seconds in the model, and in the surrogates with their stability.
+    opening_seconds, write_seconds
+        Seconds until the first row, which opening took here, and to write what comes out.
     output_bytes
         Size of weights and stability together.
     """
@@ -65,6 +69,8 @@ class Estimate:
     at_most: int
     model_seconds: float
     solve_seconds: float
+    opening_seconds: float
+    write_seconds: float
     output_bytes: float
 
 
@@ -114,6 +120,9 @@ class Trial:
         Seconds in the model, of each input.
     drawing_seconds, solve_seconds
         Seconds to draw the pool, and outside the model for these rows.
+    once_seconds
+        Seconds outside the model for what rows with as many features share: designs of masks. It
+        is known where rows were chosen to stand for all.
     """
 
     rows: int
@@ -124,6 +133,7 @@ class Trial:
     per_input: float
     drawing_seconds: float
     solve_seconds: float
+    once_seconds: float = 0.0
 
 
 def trial_rows(asked: Assignment) -> int:
@@ -170,11 +180,33 @@ def _own_size(asked: Assignment) -> int:
     return asked.batch_rows if asked.method.pooled else min(OWN_ROWS, asked.batch_rows)
 
 
-def try_rows(opened: Inputs, asked: Assignment, rows: int, chunk: int) -> Trial:
+def _mask_size(asked: Assignment) -> int:
+    """Return the rows of a batch of rows with features taken away."""
+    return asked.batch_rows * (SPARSE_BATCHES if asked.sparse else 1)
+
+
+def _timed(worker: Explainer, pieces: list[Piece]) -> tuple[Records, FloatArray, float]:
+    """Return what rows gave, seconds and inputs that the model took, and seconds outside it."""
+    before, began = _model_time(), time.perf_counter()
+    records = join_records([worker.explain(piece.batch, piece.rows) for piece in pieces])
+    spent, asked = time.perf_counter() - began, _model_time() - before
+    return records, asked, max(0.0, spent - float(asked[0]))
+
+
+def try_rows(
+    opened: Inputs, asked: Assignment, rows: int, chunk: int, chosen: Piece | None = None
+) -> Trial:
     """
     Explain a few rows with a pool of the run's size, in chunks as the run has them.
 
     The pool repeats the outputs of one batch: the numbers mean nothing, the cost does.
+
+    Parameters
+    ----------
+    rows, chunk
+        How many of the first rows are tried, and those of a chunk of the run.
+    chosen
+        Rows that stand for all, in place of the first.
     """
     before, began, pools, pool_inputs = _model_time(), time.perf_counter(), [], 0
     if asked.method.pooled and asked.perturbation.draws is not None:
@@ -182,26 +214,29 @@ def try_rows(opened: Inputs, asked: Assignment, rows: int, chunk: int) -> Trial:
         each = asked.perturbation.traits.pools * asked.budget.samples
         pool_inputs = padded(each * asked.budget.repeats, asked.batch_rows)
     drawing = time.perf_counter() - began - (_model_time() - before)[0]
-    worker = Explainer(asked, opened.model, iter(pools))
-    pieces = _warmed(worker, opened, rows, chunk, twice=asked.method.pooled)
-    ready, began = _model_time(), time.perf_counter()
-    records = join_records([worker.explain(piece.batch, piece.rows) for piece in pieces])
-    spent, after = time.perf_counter() - began, _model_time()
-    in_model, asked_inputs = after - before
+    worker, once = Explainer(asked, opened.model, iter(pools)), 0.0
+    if chosen is None:
+        pieces = _warmed(worker, opened, rows, chunk, twice=asked.method.pooled)
+    else:
+        pieces = [chosen]
+        _, _, once = _timed(worker, pieces)
+    records, taken, solving = _timed(worker, pieces)
+    in_model, asked_inputs = _model_time() - before
     # a row's own prediction is among its inputs, and stands in a batch of rows
     lines = records.stability.drop_duplicates("row")
     own = (lines["n_model_inputs"] - lines["status"].ne("failed")).to_numpy(dtype=np.int64)
-    known = _padded_in_chunks(own.astype(np.float64), chunk, asked.batch_rows)
+    known = _padded_in_chunks(own.astype(np.float64), chunk, _mask_size(asked))
     known += _padded_in_chunks(np.ones(len(own)), chunk, _own_size(asked))
     return Trial(
         rows=len(lines),
         records=records,
         pool_inputs=pool_inputs,
         own_inputs=own,
-        other_inputs=max(0.0, float((after - ready)[1]) - known) / len(pieces),
+        other_inputs=max(0.0, float(taken[1]) - known) / len(pieces),
         per_input=float(in_model / asked_inputs) if asked_inputs else 0.0,
         drawing_seconds=float(drawing),
-        solve_seconds=float(max(0.0, spent - (after - ready)[0])),
+        solve_seconds=solving,
+        once_seconds=max(0.0, once - solving),
     )
 
 
@@ -230,6 +265,14 @@ def _more_inputs(asked: Assignment, fewer: Assignment, records: Records) -> floa
     return inputs(asked) / max(1, inputs(fewer))
 
 
+def _most_inputs(one: Assignment, features: IntArray) -> FloatArray:
+    """Return the most model inputs (r,) that rows with so many features (r,) take."""
+    cost = CostModel(one.method, one.perturbation, one.budget.repeats, {})
+    found, places = np.unique(features, return_inverse=True)
+    each = [cost.one(n, one.budget.samples) if n else 0 for n in found.tolist()]
+    return np.array(each, dtype=np.float64)[places]
+
+
 def _added_inputs(
     asked: Assignment, fewer: Assignment, records: Records, own: IntArray
 ) -> FloatArray:
@@ -240,14 +283,32 @@ def _added_inputs(
     """
     first = records.stability.reset_index(drop=True).drop_duplicates("row").index
     features = records.lines[first.to_numpy()]
+    least, most = _most_inputs(fewer, features), _most_inputs(asked, features)
+    share = own / np.maximum(least, 1.0)
+    return (most - least) * np.where(share > _NEARLY_ALL, 1.0, share)
 
-    def most(one: Assignment) -> FloatArray:
-        cost = CostModel(one.method, one.perturbation, one.budget.repeats, {})
-        each = [cost.one(n, one.budget.samples) if n else 0 for n in features.tolist()]
-        return np.array(each, dtype=np.float64)
 
-    share = own / np.maximum(most(fewer), 1.0)
-    return (most(asked) - most(fewer)) * np.where(share > _NEARLY_ALL, 1.0, share)
+def _inputs_by_length(
+    asked: Assignment, fewer: Assignment, own: IntArray, tried: IntArray, features: IntArray
+) -> FloatArray:
+    """
+    Return the model inputs (s,) of rows with so many *features* (s,).
+
+    Parameters
+    ----------
+    own, tried
+        Of each row of the trial (r,) its model inputs there, and its features. The share of the
+        most that it might have taken is that of rows as long.
+    """
+    some = tried > 0
+    if not some.any():
+        return np.zeros(len(features))
+    share = own[some] / np.maximum(_most_inputs(fewer, tried[some]), 1.0)
+    if fewer is not asked:
+        share = np.where(share > _NEARLY_ALL, 1.0, share)
+    lengths, places, times = np.unique(tried[some], return_inverse=True, return_counts=True)
+    shares = np.bincount(places, weights=share) / times
+    return _most_inputs(asked, features) * np.interp(features, lengths, shares)
 
 
 def _looks(asked: Assignment, fewer: Assignment, records: Records) -> float:
@@ -279,39 +340,96 @@ def _longest_pool(asked: Assignment, first: int) -> int:
     return first + sum(padded(each * (b - a)) for a, b in pairwise(asked.budget.stages))
 
 
+@dataclass(frozen=True)
+class _Outlook:
+    """
+    What a trial foretells of all rows.
+
+    Attributes
+    ----------
+    tried
+        The trial.
+    own_inputs : (rows,) float
+        Model inputs of each row.
+    solve_seconds
+        Seconds outside the model, the pool left out.
+    """
+
+    tried: Trial
+    own_inputs: FloatArray
+    solve_seconds: float
+
+
+def _from_first(
+    opened: Inputs, once: Assignment, fewer: Assignment, chunk: int, rows: int
+) -> _Outlook:
+    """Try the first rows, which stand for all where all have equally many features."""
+    tried = try_rows(opened, fewer, min(trial_rows(once), rows), chunk)
+    own, more = tried.own_inputs.astype(np.float64), 1.0
+    if fewer is not once:
+        own += _added_inputs(once, fewer, tried.records, tried.own_inputs)
+        more = _more_inputs(once, fewer, tried.records)
+    return _Outlook(tried, np.resize(own, rows), tried.solve_seconds * more * rows / tried.rows)
+
+
+def _from_fair(
+    opened: Inputs, chosen: Choices, once: Assignment, fewer: Assignment, lengths: Lengths
+) -> _Outlook:
+    """Try rows that are as long as all are: what a row takes follows its features."""
+    places = lengths.typical(trial_rows(once))
+    rows, counts = opened.stop - opened.start, lengths.counts[places]
+    piece = piece_of(opened, chosen, places * lengths.step)
+    tried = try_rows(opened, fewer, len(places), len(places), piece)
+    own = _inputs_by_length(once, fewer, tried.own_inputs, counts, lengths.counts)
+    own[lengths.repeats] = 0
+    whole = lengths.of_all(own, rows)
+    solving = tried.solve_seconds * whole.sum() / max(1, tried.own_inputs.sum())
+    shared = len(np.unique(lengths.counts)) / len(np.unique(counts))
+    added = _most_inputs(once, counts).sum() / max(1.0, _most_inputs(fewer, counts).sum())
+    return _Outlook(tried, whole, float(solving + tried.once_seconds * shared * added))
+
+
 def estimate(
-    opened: Inputs, asked: Assignment, chunk_rows: int, rendering: Rendering, fmt: str
+    opened: Inputs,
+    chosen: Choices,
+    asked: Assignment,
+    chunk_rows: int,
+    rendering: Rendering,
+    fmt: str,
+    opening_seconds: float,
 ) -> Estimate:
     """Explain a few rows with a pool of the run's size, and multiply."""
     rows = opened.stop - opened.start
     once = replace(asked, budget=replace(asked.budget, goal=None))
     fewer = _fewer_samples(once)
-    tried = try_rows(opened, fewer, min(trial_rows(once), rows), chunk_rows)
-    records, times = tried.records, rows / tried.rows
-    more = _more_inputs(once, fewer, records) if fewer is not once else 1.0
-    own_inputs = tried.own_inputs.astype(np.float64)
-    if fewer is not once:
-        own_inputs += _added_inputs(once, fewer, records, tried.own_inputs)
-    looks = _looks(asked, fewer, records)
-    stages = asked.budget.stages
+    lengths = lengths_of(opened, chosen, chunk_rows)
+    if lengths is None:
+        seen = _from_first(opened, once, fewer, chunk_rows, rows)
+    else:
+        seen = _from_fair(opened, chosen, once, fewer, lengths)
+    tried, records = seen.tried, seen.tried.records
+    looks, stages = _looks(asked, fewer, records), asked.budget.stages
     others = _padded_in_chunks(np.ones(rows), chunk_rows, _own_size(asked))
     others += int(tried.other_inputs * -(-rows // chunk_rows))
 
     def inputs(pool: int, looks: float) -> int:
-        each = np.resize(own_inputs, rows) * looks
-        own = _padded_in_chunks(each, chunk_rows, asked.batch_rows)
+        own = _padded_in_chunks(seen.own_inputs * looks, chunk_rows, _mask_size(asked))
         return pool + others + own
 
     foretold = inputs(tried.pool_inputs, looks)
+    began = time.perf_counter()
     shown = render_piece(records, rendering, fmt)
+    writing = time.perf_counter() - began
     return Estimate(
         rows=rows,
         features=_typical_features(records),
         model_inputs=foretold,
         at_most=inputs(_longest_pool(asked, tried.pool_inputs), stages[-1] / stages[0]),
         model_seconds=foretold * tried.per_input,
-        solve_seconds=tried.drawing_seconds + tried.solve_seconds * more * looks * times,
-        output_bytes=(len(shown.weights) + len(shown.stability)) * times,
+        solve_seconds=tried.drawing_seconds + seen.solve_seconds * looks,
+        opening_seconds=opening_seconds,
+        write_seconds=writing * rows / tried.rows,
+        output_bytes=(len(shown.weights) + len(shown.stability)) * rows / tried.rows,
     )
 
 
@@ -350,15 +468,17 @@ def describe(opened: Inputs, chosen: Choices, method: str) -> list[str]:
 
 def lines_of(cost: Estimate) -> list[str]:
     """Say an estimate in a few lines."""
-    total = cost.model_seconds + cost.solve_seconds
+    total = cost.opening_seconds + cost.model_seconds + cost.solve_seconds + cost.write_seconds
     return [
         f"rows            {cost.rows:,}",
         f"features        {cost.features:,}",
         f"model inputs    {cost.model_inputs:,}",
         *([f"  at most       {cost.at_most:,}"] if cost.at_most > cost.model_inputs else []),
         f"estimated time  {spell(total)} on one worker",
+        f"  to open       {spell(cost.opening_seconds)}",
         f"  in the model  {spell(cost.model_seconds)}",
         f"  in surrogates {spell(cost.solve_seconds)}",
+        f"  to write      {spell(cost.write_seconds)}",
         f"output          {cost.output_bytes / 1e6:.1f} MB",
     ]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xplain_cli.errors import ModelDiedError, RefusedError, UsageError
+from xplain_cli.errors import ModelDiedError, RefusedError, UsageError, counted
 from xplain_cli.modalities import Modality, open_modality
 from xplain_cli.models import LoadedModel, Model, ModelRecipe, Signature, load_model
 from xplain_cli.models.batches import count, take
@@ -120,8 +120,8 @@ def _slice(asked: tuple[int, int | None] | None, count: int) -> tuple[int, int]:
     start, stop = asked or (0, None)
     if start >= count:
         raise UsageError(
-            f"--rows {start}:{stop or ''}: the data has {count} rows, counted from 0; START must be"
-            f" below {count}"
+            f"--rows {start}:{stop or ''}: the data has {counted(count)}, counted from 0;"
+            f" START must be below {count}"
         )
     return start, min(stop or count, count)
 
@@ -131,7 +131,9 @@ def _shard(asked: tuple[int, int] | None, start: int, stop: int) -> tuple[int, i
     number, count = asked or (1, 1)
     low, high = (start + (stop - start) * i // count for i in (number - 1, number))
     if low == high:
-        raise UsageError(f"--shard {number}/{count}: of {stop - start} rows none is left for it")
+        raise UsageError(
+            f"--shard {number}/{count}: of {counted(stop - start)} none is left for it"
+        )
     return low, high
 
 
@@ -153,7 +155,7 @@ def _probe(modality: Modality, loaded: LoadedModel) -> tuple[Signature, Any, lis
                 good[i] = loaded.settle(take(rows, [i]))
         if not good:
             raise
-        note = f"the model fails on some of the first {count(rows)} rows"
+        note = f"the model fails on some of the first {counted(count(rows))}"
         return next(iter(good.values())), take(rows, list(good)), [note]
 
 

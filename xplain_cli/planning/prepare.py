@@ -204,6 +204,7 @@ _CHUNKS_OF_EACH = 10  # units of work for each worker, in a job that has so many
 # columns it was an eighth of a job. More weights than this in one chunk take memory and no time.
 _CHUNK_WEIGHTS = 1 << 16
 _TIMES_AS_MANY = 4
+_LITTLE_MORE = 1.25  # of what is usual: a second chunk for the rest costs more than it takes
 
 
 def _weights_of_row(chosen: Choices) -> int:
@@ -217,7 +218,7 @@ def chunk_rows(job: Job) -> int:
     Return the rows of a unit of work.
 
     Fewer of a short job, lest workers wait for the last; of rows that share a pool more of a long
-    one, as each by itself takes little.
+    one, as each by itself takes little: whole model batches, which are filled up.
     """
     import joblib
 
@@ -226,6 +227,7 @@ def chunk_rows(job: Job) -> int:
     rows, jobs = opened.stop - opened.start, job.request.workers.jobs or joblib.cpu_count()
     each = rows // (_CHUNKS_OF_EACH * jobs)
     if chosen.method.pooled:
-        light = _CHUNK_WEIGHTS // _weights_of_row(chosen)
-        return max(usual, min(each, light, _TIMES_AS_MANY * usual))
+        light, batch = _CHUNK_WEIGHTS // _weights_of_row(chosen), opened.modality.batch_rows
+        whole = min(each, light, _TIMES_AS_MANY * usual) // batch * batch
+        return rows if usual < rows <= _LITTLE_MORE * usual else max(usual, whole)
     return min(usual, max(each, usual // 8, 1))

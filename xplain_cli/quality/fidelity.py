@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xplain_cli.explanation import Attribution, BoolArray, FloatArray, IntArray
+from xplain_cli.explanation import Attribution, BoolArray, CodedWords, FloatArray, IntArray
+from xplain_cli.quality.words import FIDELITY
 
 _GOOD_R2, _FAIR_R2 = 0.5, 0.2
 _GOOD_MISS, _FAIR_MISS = 0.25, 0.5
@@ -110,28 +111,25 @@ def own_miss(got: Attribution, predictions: FloatArray) -> FloatArray:
     return np.where(rounds, 0.0, attribution_error(got, predictions))
 
 
-def _grade(value: float, good: float, fair: float) -> int:
-    """Return 2 (good), 1 (fair) or 0 (poor) of a number of which less is better."""
-    return 2 if value <= good else int(value <= fair)
+def _grades(values: FloatArray, good: float, fair: float) -> IntArray:
+    """Return places in ``FIDELITY`` of numbers of which less is better; 0 where there is none."""
+    grades = np.where(values <= good, 0, np.where(values <= fair, 1, 2))
+    return np.where(np.isnan(values), 0, grades).astype(np.int64)
 
 
-def fidelity_label(local_r2: float, miss: float, same_decision: float) -> str | None:
+def fidelity_words(local_r2: FloatArray, miss: FloatArray, same_decision: FloatArray) -> CodedWords:
     """
     Return good, fair or poor: the worse of two grades.
 
     Around the row by R^2 on draws that were not fitted (good from 0.5, fair from 0.2); at the row
     by the share of what is due that base and weights miss (good up to 0.25, fair up to 0.5), and
-    poor where they decide otherwise than the model. A grade that is undefined (NaN) does not count.
-
-    Returns
-    -------
-    the word; None where both grades are undefined
+    poor where they decide otherwise than the model. A grade that is undefined (NaN) does not count,
+    and nothing is said where all are.
     """
-    grades = []
-    if not np.isnan(local_r2):
-        grades.append(_grade(-local_r2, -_GOOD_R2, -_FAIR_R2))
-    if not np.isnan(miss):
-        grades.append(_grade(miss, _GOOD_MISS, _FAIR_MISS))
-    if same_decision == 0:
-        grades.append(0)
-    return ("poor", "fair", "good")[min(grades)] if grades else None
+    grades = np.maximum(
+        _grades(-local_r2, -_GOOD_R2, -_FAIR_R2), _grades(miss, _GOOD_MISS, _FAIR_MISS)
+    )
+    otherwise = same_decision == 0
+    unknown = np.isnan(local_r2) & np.isnan(miss) & ~otherwise
+    places = np.where(unknown, -1, np.where(otherwise, FIDELITY.index("poor"), grades))
+    return CodedWords(places.astype(np.int64), list(FIDELITY))

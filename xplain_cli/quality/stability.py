@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.explanation import Attribution, FloatArray, add_up
+from xplain_cli.explanation import Attribution, CodedWords, FloatArray, add_up
 from xplain_cli.quality.agreement import mean_jaccard, mean_tau, top_members
-from xplain_cli.quality.words import UNSTEADY
+from xplain_cli.quality.words import PRECISION, UNSTEADY
 from xplain_cli.seeds import RERUNS, stream
 
 _RERUNS = 128
@@ -201,12 +201,10 @@ def assess(attribution: Attribution, k: int, seed: int) -> Stability:
     )
 
 
-def precision_label(max_rel_se: float, *, steady: bool = True) -> str:
+def precision_words(max_rel_se: FloatArray, *, steady: bool = True) -> CodedWords:
     """Return exact (0), stable (<= 0.05), usable (<= 0.15), unstable; unsteady: so is the model."""
     if not steady:
-        return UNSTEADY
-    if max_rel_se == 0:
-        return "exact"
-    if max_rel_se <= 0.05:
-        return "stable"
-    return "usable" if max_rel_se <= 0.15 else "unstable"
+        return CodedWords(np.zeros(max_rel_se.shape, dtype=np.int64), [UNSTEADY])
+    stable, usable = max_rel_se <= 0.05, max_rel_se <= 0.15
+    places = np.select([max_rel_se == 0, stable, usable], [0, 1, 2], 3)
+    return CodedWords(places.astype(np.int64), list(PRECISION))

@@ -141,6 +141,11 @@ def _other_questions(scale: str, baseline: str) -> str:
     return f"--output-scale log-odds, or {other}" if scale == "probability" else other
 
 
+def _counts(column: Any) -> dict[Any, int]:
+    """Return how often each word of a column stands there, the most frequent first."""
+    return {word: int(count) for word, count in column.value_counts().items() if count}
+
+
 class Tally:
     """
     The running sums of a run, fed part by part in any order.
@@ -194,8 +199,8 @@ class Tally:
         import numpy as np
 
         for column, counts in self._words.items():
-            for word, count in done[column].value_counts().items():
-                counts[word] = counts.get(word, 0) + int(count)
+            for word, count in _counts(done[column]).items():
+                counts[word] = counts.get(word, 0) + count
         for name, values in self._values.items():
             numbers = done[name].to_numpy(dtype=float)
             values.extend(numbers[np.isfinite(numbers)].tolist())
@@ -230,8 +235,8 @@ class Tally:
 
     def _add_subject(self, done: Any) -> None:
         """Count the targets, and sum up what the model says of rows and of baselines."""
-        for target, count in done["target"].value_counts(sort=False).items():
-            self._targets[str(target)] = self._targets.get(str(target), 0) + int(count)
+        for target, count in _counts(done["target"]).items():
+            self._targets[str(target)] = self._targets.get(str(target), 0) + count
         self._said = (str(done["output_scale"].iloc[0]), str(done["baseline"].iloc[0]))
         prediction, base = self._means
         self._means = (
@@ -249,8 +254,8 @@ class Tally:
 
     def _add_texts(self, rows: Any) -> None:
         """Count by which rule texts were split, and those that the model does not read whole."""
-        for rule, count in rows["segmentation"].value_counts().items():
-            self._rules[str(rule)] = self._rules.get(str(rule), 0) + int(count)
+        for rule, count in _counts(rows["segmentation"]).items():
+            self._rules[str(rule)] = self._rules.get(str(rule), 0) + count
         self._truncated += int((rows["n_truncated"].astype(float) > 0).sum())
 
     def add(self, records: "Records") -> None:

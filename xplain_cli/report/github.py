@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from xplain_cli.errors import counted
 from xplain_cli.output.cells import cleaned
 from xplain_cli.quality.checks import Check
 
@@ -68,6 +69,6 @@ def job_summary(command: str, checks: Sequence[Check]) -> str:
         rows = _cell(", ".join(map(cleaned, check.rows)), 500)
         lines.append(f"| {mark} | {_cell(check.name)} | {_cell(check.message, 1000)} | {rows} |")
     if len(order) > _MOST_LINES:
-        lines.append(f"\n{len(order) - _MOST_LINES} more checks are not shown.")
+        lines.append(f"\n{counted(len(order) - _MOST_LINES, 'more check')} not shown.")
     text = "\n".join([*lines, "", ""])
     return text if len(text.encode()) <= MOST_SUMMARY else f"### xplain {command}: {said}\n\n"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from xplain_cli.errors import counted
 from xplain_cli.output.cells import cleaned, plain
 
 _MOST_UNITS, _MOST_TEXT, _MOST_UNIT = 400, 6000, 400  # units, letters of a text, of a unit
@@ -183,8 +184,8 @@ def _places(units: Sequence[Mapping[str, Any]]) -> list[tuple[int, int, int]]:
 
 
 def _ends(left: int, lost: int) -> list[Fragment]:
-    said = [f" \u2026 and {left} more units"] if left else []
-    said += [f" \u2026 and {lost} units that the model does not read"] if lost else []
+    said = [f" \u2026 and {counted(left, 'more unit')}"] if left else []
+    said += [f" \u2026 and {counted(lost, 'unit')} that the model does not read"] if lost else []
     return [Fragment(text) for text in said]
 
 

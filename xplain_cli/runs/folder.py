@@ -80,17 +80,18 @@ class Run:
     def _part(self, start: int, stop: int) -> Path:
         return self.folder / "parts" / parts.name_of(start, stop)
 
-    def write_part(
-        self, start: int, stop: int, records: Records, packed: bytes | None = None
-    ) -> None:
-        """Keep the records of rows *start* to *stop*; *packed* are their bytes, where known."""
-        data = parts.pack(records, self.marker.identity) if packed is None else packed
-        write_atomically(self._part(start, stop), data)
+    def write_part(self, start: int, stop: int, records: Records) -> None:
+        """Keep the records of rows *start* to *stop*."""
+        self.keep_part(start, stop, parts.pack(records, self.marker.identity))
 
-    def read_part(self, start: int, stop: int) -> Records:
-        """Return the records of a chunk."""
+    def keep_part(self, start: int, stop: int, part: bytes) -> None:
+        """Keep the part of rows *start* to *stop*, as ``parts.pack`` made it."""
+        write_atomically(self._part(start, stop), part)
+
+    def read_part(self, start: int, stop: int, *, codes: bool = False) -> Records:
+        """Return the records of a chunk; *codes* as of ``parts.unpack``."""
         with _reading():
-            return parts.unpack(self._part(start, stop), self.marker.identity)
+            return parts.unpack(self._part(start, stop), self.marker.identity, codes=codes)
 
     def secret(self) -> str:
         """Return a random secret that lasts until the run is finished, and is then forgotten."""

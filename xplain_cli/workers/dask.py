@@ -21,10 +21,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from xplain_cli.engine.chunk import Effort
 from xplain_cli.engine.explainer import Assignment
 from xplain_cli.errors import RefusedError, UsageError, require
-from xplain_cli.explanation import Records, join_records
 from xplain_cli.modalities import Piece
 from xplain_cli.workers.rooms import Rooms, Walls
 from xplain_cli.workers.worker_pool import (
@@ -33,6 +31,7 @@ from xplain_cli.workers.worker_pool import (
     WorkerPool,
     lost_row,
     one_row,
+    put_together,
     with_pool,
 )
 
@@ -189,7 +188,7 @@ def _while_wanted(worker: Any, job: str) -> Iterator[None]:
         watcher.join()
 
 
-def _explain(parcel: Parcel, task: Piece) -> tuple[Records, Effort]:
+def _explain(parcel: Parcel, task: Piece) -> ChunkResult:
     from distributed import get_worker
 
     worker = get_worker()
@@ -201,7 +200,7 @@ def _explain(parcel: Parcel, task: Piece) -> tuple[Records, Effort]:
     pool = _pool(parcel, unpack(parcel, Path(worker.local_directory)))
     with _while_wanted(worker, parcel.job):
         (found,) = pool.explain(iter([task]))
-    return found.records, found.effort
+    return found
 
 
 def _connect(scheduler: str) -> Any:
@@ -234,36 +233,36 @@ class _Cluster:
     def submit(self, task: Piece) -> Any:
         return self._client.submit(_explain, self._parcel, task, pure=False)
 
-    def _alone(self, task: Piece) -> tuple[Records, Effort]:
+    def _alone(self, task: Piece) -> ChunkResult:
         from distributed.scheduler import KilledWorker
 
         try:
-            found: tuple[Records, Effort] = self.submit(task).result()
+            found: ChunkResult = self.submit(task).result()
         except KilledWorker as error:
             reason = f"{error.allowed_failures + 1} workers of the cluster died of this row"
             return self._lost(lost_row(task, reason))
         return found
 
-    def _lost(self, task: Piece) -> tuple[Records, Effort]:
+    def _lost(self, task: Piece) -> ChunkResult:
         """Return the record of a lost row, made in a room here."""
         pool = WorkerPool(self._crew, 1)
         try:
             (found,) = pool.explain(iter([task]))
         finally:
             pool.stop()
-        return found.records, found.effort
+        return found
 
     def result(self, task: Piece, future: Any) -> ChunkResult:
         """Return a chunk's result; one that kills its workers is taken row by row."""
         from distributed.scheduler import KilledWorker
 
         try:
-            return ChunkResult(task, *future.result())
+            found: ChunkResult = future.result()
         except KilledWorker:
             rows = range(len(task.rows.ids))
-            found = [self._alone(one_row(task, i)) for i in rows]
-            records = join_records([records for records, _ in found])
-            return ChunkResult(task, records, sum((effort for _, effort in found), Effort()))
+            alone = [self._alone(one_row(task, i)) for i in rows]
+            return put_together(task, alone, self._crew.assignment.identity)
+        return found
 
 
 def explain_on_cluster(crew: Crew, tasks: Iterator[Piece], scheduler: str) -> Iterator[ChunkResult]:

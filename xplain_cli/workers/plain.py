@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from xplain_cli.engine.chunk import Effort
+from xplain_cli.errors import with_article
 from xplain_cli.models.contract import Levels, PictureInput, Signature
 from xplain_cli.models.gradients import Kinks, UnitText
 from xplain_cli.models.inspection import Inspection
@@ -121,7 +122,7 @@ class _Writer:
             return ["value", type(value).__name__, parts]
         found = self._container(value)
         if found is None:
-            raise MessageError(f"a {type(value).__name__} is no plain value")
+            raise MessageError(f"{with_article(type(value).__name__)} is no plain value")
         return found
 
 
@@ -167,7 +168,7 @@ class _ValueReader:
         kinds = kinds_of(VALUES[name])
         strange = [part for part, one in held.items() if not fits(one, kinds[part])]
         if strange:
-            raise MessageError(f"a {name} whose {strange[0]} is of another kind")
+            raise MessageError(f"{with_article(name)} whose {strange[0]} is of another kind")
         return VALUES[name](**held)
 
     def _dict(self, pairs: list[list[Any]]) -> dict[Any, Any]:
@@ -194,7 +195,7 @@ class _ValueReader:
         return makers[name](*parts)
 
 
-def decode(data: bytes) -> Any:
+def decode(data: bytes | bytearray) -> Any:
     """
     Return the value of some bytes.
 

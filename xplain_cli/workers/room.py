@@ -6,6 +6,7 @@ comes from the process that made it, as a pickle.
 """
 
 import contextlib
+import gc
 import os
 import pathlib
 import pickle
@@ -54,6 +55,7 @@ GRADIENT_FACTS = ("link", "smooth", "single", "batch_rows", "shape", "held", "ab
 
 _NOT_CALLED = ("row_by_row", "why_not", "masked_text")
 _ENDED_BY_PARENT = 0
+_COLLECT_AFTER = 500_000  # objects; looking through those that stay took a tenth of a load
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,18 @@ def _refusing(recipe: ModelRecipe, what: str) -> Iterator[None]:
         ) from error
 
 
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage while a model and its packages are loaded, nor in them: they stay."""
+    usual = gc.get_threshold()
+    gc.set_threshold(_COLLECT_AFTER)
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.set_threshold(*usual)
+
+
 class _Desk:
     """What a room answers: a method for each question; models are known by number."""
 
@@ -116,7 +130,7 @@ class _Desk:
 
     def open(self, recipe: ModelRecipe) -> dict[str, Any]:
         """Judge and load a model; return what it says of itself, and its number."""
-        with _refusing(recipe, "opened"):
+        with _refusing(recipe, "opened"), _uncollected():
             self._loaded.append(load_model(recipe))
         self._recipes.append(recipe)
         loaded = self._loaded[-1]

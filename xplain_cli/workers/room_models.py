@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.errors import ModelDiedError, RefusedError, staying
+from xplain_cli.errors import ModelDiedError, RefusedError, staying, with_article
 from xplain_cli.explanation import FloatArray
 from xplain_cli.modalities import PROBE_ROWS
 from xplain_cli.models import Capabilities, LoadedModel, MaskedText, Model, ModelRecipe, Signature
@@ -60,7 +60,7 @@ def _masked_text(room: Room, number: int) -> MaskedText:
 
 def _matrix(found: Any) -> FloatArray:
     if not isinstance(found, np.ndarray):
-        raise TypeError(f"answered a {type(found).__name__}")
+        raise TypeError(f"answered {with_article(type(found).__name__)}")
     return np.ascontiguousarray(found, dtype=np.float64)
 
 

@@ -38,6 +38,7 @@ DATA_IS_READ = (
 
 _MOST_BYTES = 1 << 31  # of an answer
 _AT_ONCE = 1 << 20  # bytes
+_AT_FIRST = 1 << 26  # bytes of memory for an answer, before it has sent as many
 _TICK = 0.25  # seconds between looks at the clock and at the folder
 _START_SECONDS = 60.0
 _MEMORY_SHARE = 0.75
@@ -258,7 +259,7 @@ class Room:
             self._ended = self._killed or f"died ({ending(self._source.ended(self.process))})"
         return ModelDiedError(f"the process of the model {self._ended}", self._ended)
 
-    def _receive(self, limit: float | None) -> bytes:
+    def _receive(self, limit: float | None) -> bytes | bytearray:
         """Return the bytes of an answer; a room that takes too long, or too much, is ended."""
         until = None if limit is None else time.monotonic() + limit
         try:
@@ -275,16 +276,19 @@ class Room:
         except (EOFError, OSError) as error:
             raise self._died() from error
 
-    def _read(self, length: int, until: float | None, limit: float | None) -> bytes:
+    def _read(self, length: int, until: float | None, limit: float | None) -> bytearray:
         """Return so many bytes of what the room says."""
-        found = bytearray()
-        while len(found) < length:
+        found, filled = bytearray(min(length, _AT_FIRST)), 0
+        while filled < length:
+            if filled == len(found):  # it may say more than it sends
+                found.extend(bytes(min(filled, length - filled)))
             self._await(until, limit)
-            some = os.read(self._pipe.fileno(), min(_AT_ONCE, length - len(found)))
+            with memoryview(found) as view:
+                some = os.readv(self._pipe.fileno(), [view[filled : filled + _AT_ONCE]])
             if not some:
                 raise EOFError
-            found += some
-        return bytes(found)
+            filled += some
+        return found
 
     def _await(self, until: float | None, limit: float | None) -> None:
         """Wait until the room says something; end one that takes too long or writes too much."""

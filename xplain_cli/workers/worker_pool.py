@@ -6,7 +6,6 @@ the model's own code; what other threads of that room were at is asked again wit
 """
 
 import contextlib
-import io
 import itertools
 import re
 import shutil
@@ -33,7 +32,7 @@ from xplain_cli.explanation import (
 from xplain_cli.modalities import Piece
 from xplain_cli.models import Model
 from xplain_cli.models.batches import take
-from xplain_cli.runs.parts import unpack
+from xplain_cli.runs.parts import pack, unpack
 from xplain_cli.workers.room_models import place_of, too_slow
 from xplain_cli.workers.rooms import Room, Rooms
 
@@ -52,13 +51,23 @@ class ChunkResult:
     Attributes
     ----------
     part
-        The bytes of its part as they came; None: it was put together of single rows.
+        The bytes of its part.
+    failed, lines
+        How many of its lines of stability.csv say that a row failed, and how many there are.
+    reason
+        Why the first of them failed.
     """
 
     task: Piece
-    records: Records
+    part: bytes
     effort: Effort
-    part: bytes | None = None
+    failed: int
+    lines: int
+    reason: str
+
+    def records(self, identity: str) -> Records:
+        """Return what the part of a plan says."""
+        return unpack(self.part, identity)
 
 
 def one_row(task: Piece, i: int) -> Piece:
@@ -75,9 +84,9 @@ def lost_row(task: Piece, reason: str) -> Piece:
     return Piece(task.batch, Rows(rows.start, rows.ids, rows.kept, {0: reason}))
 
 
-def _records_of(data: bytes, task: Piece, assignment: Assignment) -> Records:
-    """Return the records of a chunk that a room made; ValueError where they are no such."""
-    records = unpack(io.BytesIO(data), assignment.identity)
+def _result_of(data: bytes, task: Piece, assignment: Assignment, effort: Effort) -> ChunkResult:
+    """Return a chunk as a room explained it; ValueError where its bytes are no part of it."""
+    records = unpack(data, assignment.identity, codes=True)
     labels, kept = assignment.labels, tuple(map(str, task.rows.kept.columns))
     for frame, own in (
         (records.stability, (*STABILITY_COLUMNS, *labels.stability_columns)),
@@ -90,16 +99,32 @@ def _records_of(data: bytes, task: Piece, assignment: Assignment) -> Records:
     rows = lines[np.diff(lines, prepend=-1) != 0]
     if not np.array_equal(rows, np.arange(task.start, task.stop)):
         raise ValueError(f"rows {task.start}:{task.stop} were asked")
-    ids = [str(task.rows.ids[row - task.start]) for row in lines]
-    said = {name: list(map(str, stability[name])) for name in ("row_id", "run_id")}
-    if said != {"row_id": ids, "run_id": [labels.run_id] * len(lines)}:
+    ids = [str(task.rows.ids[row - task.start]) for row in lines.tolist()]
+    said = [list(map(str, stability[name].tolist())) for name in ("row_id", "run_id")]
+    if said != [ids, [labels.run_id] * len(lines)]:
         raise ValueError("lines are of other rows, or of another run")
     counts = records.lines
     if counts.shape != lines.shape or counts.min(initial=0) < 0:
         raise ValueError("lines of weights are not counted")
     if counts.sum() != len(records.weights):
         raise ValueError("lines of weights are missing, or too many")
-    return records
+    failed = np.flatnonzero(stability["status"].eq("failed").to_numpy())
+    reason = str(stability["error"].iloc[int(failed[0])]) if len(failed) else ""
+    return ChunkResult(task, data, effort, len(failed), len(lines), reason)
+
+
+def put_together(task: Piece, found: Sequence[ChunkResult], identity: str) -> ChunkResult:
+    """Return a chunk whose rows were explained one by one."""
+    records = join_records([one.records(identity) for one in found])
+    failed = [one for one in found if one.failed]
+    return ChunkResult(
+        task,
+        pack(records, identity),
+        sum((one.effort for one in found), Effort()),
+        sum(one.failed for one in found),
+        sum(one.lines for one in found),
+        failed[0].reason if failed else "",
+    )
 
 
 @dataclass(frozen=True)
@@ -185,7 +210,7 @@ class _Worker:
         answers = room.ask("explain", list(tasks), self._crew.threads)
         try:
             return [
-                ChunkResult(task, _records_of(data, task, assignment), effort, data)
+                _result_of(data, task, assignment, effort)
                 for task, (data, effort) in zip(tasks, answers, strict=True)
             ]
         except Exception as error:  # whatever bytes may lead to that anybody may have made
@@ -271,8 +296,7 @@ class WorkerPool:
         results = []
         for task in work.tasks:
             found = [self._alone(worker, one_row(task, i)) for i in range(len(task.rows.ids))]
-            effort = sum((one.effort for one in found), Effort())
-            results.append(ChunkResult(task, join_records([one.records for one in found]), effort))
+            results.append(put_together(task, found, self._crew.assignment.identity))
         work.future = Future()
         work.future.set_result(results)
 

@@ -27,9 +27,10 @@ def law(**more):
 
 def said(sampler, table):
     found = conditions(sampler.cells, sampler.split(table).codes)
+    told = found | {"condition": found["condition"].objects()}
     return [
         dict(zip(COLUMNS, line, strict=True))
-        for line in zip(*(found[c][0] for c in COLUMNS), strict=True)
+        for line in zip(*(told[c][0] for c in COLUMNS), strict=True)
     ]
 
 

@@ -81,7 +81,10 @@ CLASSIFIERS = {
     ),
     "positive powers": make_pipeline(MinMaxScaler((1, 2)), PowerTransformer("box-cox"), net(5)),
     "products": make_pipeline(
-        StandardScaler(), PolynomialFeatures(3, interaction_only=True), LogisticRegression()
+        StandardScaler(),
+        PCA(8),  # of all 30 columns there are 4,525 products
+        PolynomialFeatures(3, interaction_only=True),
+        LogisticRegression(),
     ),
     "lengths": make_pipeline(StandardScaler(), Normalizer(), LogisticRegression()),
     "bag": scaled(BaggingClassifier(LogisticRegression(), 3, max_features=0.5, random_state=0)),

@@ -15,7 +15,7 @@ from xplain_cli.baselines.fills import FilledPictures, MeanColour
 from xplain_cli.baselines.lessons import Examples, picture_examples
 from xplain_cli.datasets.pictures import Pictures, find_pictures
 from xplain_cli.datasets.pixels import Pixels
-from xplain_cli.errors import RefusedError, UsageError
+from xplain_cli.errors import RefusedError, UsageError, counted
 from xplain_cli.explanation import Rows
 from xplain_cli.features import Perturbation
 from xplain_cli.methods import Method
@@ -298,7 +298,9 @@ def _first(found: Pictures, preparation: Preparation) -> list[Pixels]:
         if len(read) == _PROBED:
             break
     if not read:
-        raise RefusedError(f"none of the first {len(reasons)} pictures can be read: {reasons[0]}")
+        raise RefusedError(
+            f"of the first {counted(len(reasons), 'picture')} none can be read: {reasons[0]}"
+        )
     return read
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xplain_cli.explanation import FloatArray, IntArray
+from xplain_cli.explanation import CodedWords, FloatArray, IntArray
 from xplain_cli.modalities.tabular.cells import Binned, Categories, Cell, Joint
 
 COLUMNS = ("condition", "bin_low", "bin_high")
@@ -100,16 +100,17 @@ def conditions(cells: Sequence[Cell], codes: IntArray) -> dict[str, Any]:
 
     Returns
     -------
-    ``COLUMNS`` to (b, n) arrays: texts or None, and numbers or NaN.
+    ``COLUMNS`` to (b, n): ``CodedWords``, and arrays of numbers or NaN.
     """
-    words = np.full(codes.shape, None, dtype=object)
+    places, words = np.full(codes.shape, -1), dict[str, int]()
     lows, highs = np.full(codes.shape, np.nan), np.full(codes.shape, np.nan)
     for j, bins in enumerate(map(bins_of, cells)):
         own = codes[:, j]
         known = (own >= 0) & (own < len(bins.words))
-        words[known, j] = bins.words[own[known]]
+        said = [-1 if one is None else words.setdefault(one, len(words)) for one in bins.words]
+        places[known, j] = np.array(said)[own[known]]
         lows[known, j], highs[known, j] = bins.lows[own[known]], bins.highs[own[known]]
-    return dict(zip(COLUMNS, (words, lows, highs), strict=True))
+    return dict(zip(COLUMNS, (CodedWords(places, list(words)), lows, highs), strict=True))
 
 
 def edges_said(cells: Sequence[Cell]) -> dict[str, list[float]]:

@@ -1,6 +1,5 @@
 """Tables: columns are features, and a background stands for the training distribution."""
 
-import fnmatch
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +10,7 @@ from xplain_cli import datasets
 from xplain_cli.baselines import Baseline, open_baseline
 from xplain_cli.baselines.lessons import Examples, table_examples
 from xplain_cli.datasets import Table
-from xplain_cli.datasets.columns import check_signature, match_columns
+from xplain_cli.datasets.columns import check_signature, match_columns, named_by
 from xplain_cli.errors import UsageError, nearest
 from xplain_cli.explanation import IntArray
 from xplain_cli.methods import METHODS, Method
@@ -303,10 +302,11 @@ def _discrete(request: Request, kinds: Mapping[str, str], known: ModelColumns) -
     found = {c for c, kind in kinds.items() if kind not in {"number", "integer", "empty"}}
     found |= set(kinds) & known.discrete
     for pattern in request.columns.categorical:
-        hits = {c for c in kinds if fnmatch.fnmatchcase(c, pattern)}
+        hits = set(named_by(pattern, kinds))
         if not hits:
             raise UsageError(
-                f"--categorical {pattern!r} matches no column of the model{nearest(pattern, kinds)}"
+                f"--categorical {pattern!r} matches no column of the model"
+                f"{nearest(pattern, kinds, '--categorical')}"
             )
         found |= hits
     return frozenset(found)

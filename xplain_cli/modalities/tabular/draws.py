@@ -248,6 +248,8 @@ def shown_cells(column: "pd.Series[Any]", kind: str) -> list[Any]:
     values = column.to_numpy().tolist()
     if kind == "integer":
         return [int(v) if math.isfinite(v) else None for v in values]
+    if column.dtype.kind == "f" and not column.hasnans:
+        return values
     return [None if v is None or v != v else v for v in values]  # noqa: PLR0124 - NaN
 
 
@@ -266,11 +268,9 @@ def row_keys(table: pd.DataFrame) -> tuple[bytes, ...]:
     other = [c for c in table.columns if c not in numeric]
     numbers = table[numeric].to_numpy(dtype=np.float64) + 0.0  # -0.0 is 0.0
     numbers[np.isnan(numbers)] = np.nan
-    texts = zip(*(table[c].tolist() for c in other), strict=True) if other else None
-    keys = []
-    for row in np.ascontiguousarray(numbers):
-        state = hashlib.sha256(row.tobytes())
-        if texts is not None:
-            state.update(repr(next(texts)).encode())
-        keys.append(state.digest())
-    return tuple(keys)
+    data, size = numbers.tobytes(), numbers.shape[1] * numbers.itemsize
+    rows = [data[i * size : (i + 1) * size] for i in range(len(table))]
+    if other:
+        cells = zip(*(table[c].tolist() for c in other), strict=True)
+        rows = [row + repr(own).encode() for row, own in zip(rows, cells, strict=True)]
+    return tuple(hashlib.sha256(row).digest() for row in rows)

@@ -1,15 +1,14 @@
 """Fits the sampler of a table to its background rows: a cell for each feature."""
 
-import fnmatch
 from collections.abc import Mapping, Sequence
-from shlex import quote
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from xplain_cli.baselines.tables import moments
-from xplain_cli.errors import RefusedError, UsageError, nearest
+from xplain_cli.datasets.columns import named_by
+from xplain_cli.errors import RefusedError, UsageError, naming, nearest
 from xplain_cli.explanation import IntArray
 from xplain_cli.methods.discretizers import entropy_edges, quantile_edges
 from xplain_cli.modalities.tabular.cells import (
@@ -44,7 +43,7 @@ def parse_groups(groups: Sequence[str], columns: Sequence[str]) -> dict[str, tup
         name, equals, pattern = text.partition("=")
         if not equals or not name or not pattern:
             raise UsageError(f"--group {text!r}: expected NAME=GLOB, such as city=city_*")
-        hits = tuple(c for c in columns if fnmatch.fnmatchcase(c, pattern))
+        hits = named_by(pattern, columns)
         if not hits:
             raise UsageError(
                 f"--group {text!r} matches no column of the model{nearest(pattern, columns)}"
@@ -68,12 +67,12 @@ def _cell(
     if np.isinf(values).any():
         raise RefusedError(
             f"background: column {name!r} has infinite values; bins need finite numbers:"
-            f" --drop-columns {quote(name)}, or --na-values inf"
+            f" {naming('--drop-columns', name)}, or --na-values inf"
         )
     if np.nanmax(np.abs(values), initial=0.0) > _LARGEST:
         raise RefusedError(
             f"background: column {name!r} has values above {_LARGEST:.0e}, whose differences are"
-            f" infinite: --drop-columns {quote(name)}, or give it in a larger unit"
+            f" infinite: {naming('--drop-columns', name)}, or give it in a larger unit"
         )
     if discretizer == "none":
         if np.isnan(values).any():

@@ -1,6 +1,5 @@
 """Columns that the user holds: each row keeps its own values there, whatever else is drawn."""
 
-import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +7,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from xplain_cli.errors import UsageError, nearest
+from xplain_cli.datasets.columns import named_by
+from xplain_cli.errors import UsageError, naming, nearest
 from xplain_cli.explanation import IntArray
 from xplain_cli.models.batches import repeated
 from xplain_cli.samples import MOST_POOLS
@@ -27,11 +27,11 @@ def parse_held(
     """
     held: set[str] = set()
     for pattern in names:
-        hits = groups.get(pattern) or [c for c in columns if fnmatch.fnmatchcase(c, pattern)]
+        hits = groups.get(pattern) or named_by(pattern, columns)
         if not hits:
             raise UsageError(
                 f"--hold {pattern!r} matches no column of the model"
-                f"{nearest(pattern, [*columns, *groups])}"
+                f"{nearest(pattern, [*columns, *groups], '--hold')}"
             )
         held |= set(hits)
     for group, members in groups.items():
@@ -40,7 +40,7 @@ def parse_held(
             inside = next(c for c in members if c in held)
             raise UsageError(
                 f"--hold {inside!r}: is in group {group!r} with {others[0]!r}, which is not held;"
-                f" hold the group (--hold {group}), or leave the column out of it"
+                f" hold the group ({naming('--hold', group)}), or leave the column out of it"
             )
     if held and len(held) == len(columns):
         raise UsageError("--hold names all columns of the model: nothing is left to explain")

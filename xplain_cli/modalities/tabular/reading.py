@@ -33,7 +33,7 @@ def _check_background(rows: int, path: str) -> list[str]:
             rows,
         )
     if rows < _FEW_BACKGROUND:
-        return [f"background: only {rows} rows; bins and frequencies are rough below 200"]
+        return [f"background: only {counted(rows)}; bins and frequencies are rough below 200"]
     return []
 
 

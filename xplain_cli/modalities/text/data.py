@@ -14,7 +14,7 @@ from xplain_cli.baselines.assignment import check_unasked
 from xplain_cli.baselines.lessons import Examples
 from xplain_cli.baselines.texts import Deletion, Replacement, Token
 from xplain_cli.datasets import Table
-from xplain_cli.errors import RefusedError, UsageError, nearest
+from xplain_cli.errors import RefusedError, UsageError, counted, nearest
 from xplain_cli.methods import Method
 from xplain_cli.modalities import (
     PROBE_ROWS,
@@ -332,8 +332,8 @@ def _first(table: Table, column: str, held: HeldColumns | None) -> Any:
     there = [isinstance(text, str) and bool(text.strip()) for text in head[column]]
     if not any(there):
         raise RefusedError(
-            f"{table.paths[0]}: the first {len(head)} cells of column {column!r} hold no text; name"
-            " another one with --text-column"
+            f"{table.paths[0]}: no text in the first {counted(len(head), 'cell')} of column"
+            f" {column!r}; name another one with --text-column"
         )
     first = head[there].head(PROBE_ROWS).reset_index(drop=True)
     return first[column].tolist() if held is None else first

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xplain_cli.errors import with_article
 from xplain_cli.models.estimators.ubjson import read_ubjson
 from xplain_cli.models.soundness import OddPartError, found, is_forest, is_within, need
 
@@ -210,7 +211,7 @@ def _row(lines: Mapping[str, str], name: str, kind: type[np.generic] = np.int64)
     try:
         return np.array(lines.get(name, "").split(), dtype=kind)
     except (ValueError, OverflowError) as error:
-        raise OddPartError(f"has a {name} that is no list of numbers") from error
+        raise OddPartError(f"has {with_article(name)} that is no list of numbers") from error
 
 
 def _check_lightgbm_tree(lines: Mapping[str, str], columns: int) -> None:

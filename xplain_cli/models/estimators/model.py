@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from xplain_cli.errors import RefusedError, UsageError, summed_up
+from xplain_cli.errors import RefusedError, UsageError, summed_up, with_article
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import (
     Batch,
@@ -201,9 +201,10 @@ class Estimator:
             matrix, frame = self._asked(response, batch)
         except Exception as error:  # a model of another version fails in any way
             if type(error).__name__ == "NotFittedError":
+                kind = with_article(type(self.estimator).__name__)
                 raise RefusedError(
-                    f"{self.source}: holds a {type(self.estimator).__name__} that is not fitted, or"
-                    " a step of it is not; call its fit, then store it again"
+                    f"{self.source}: holds {kind} that is not fitted, or a step of it is not; call"
+                    " its fit, then store it again"
                 ) from None
             reason = summed_up(error, quotes=self.recipe.quotes)
             skew = [note for note in self.notes if note.startswith("fitted with ")]
@@ -294,6 +295,9 @@ class Estimator:
         """Return what a classifier predicts of the first rows; None where it does not say."""
         if task != "classification" or not callable(getattr(self.estimator, "predict", None)):
             return None
+        own = type(self.estimator).__module__.startswith("sklearn.")
+        if own and getattr(self.estimator, "n_outputs_", None) == 1:
+            return None  # it predicts one label a row, and says so
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # nothing of this answer is explained
             try:

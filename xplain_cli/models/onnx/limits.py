@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from xplain_cli.errors import with_article
 from xplain_cli.models.onnx.files import MESSAGES, fields
 from xplain_cli.models.onnx.graph import Graph, Node, constant, listed, parse_node, parse_nodes
 from xplain_cli.models.onnx.trees import odd_trees
@@ -109,7 +110,7 @@ def _steps(graph: Graph, node: Node) -> float:
 
 
 def _odd_node(graph: Graph, node: Node) -> str | None:
-    asked = f"a {node.op} of more than {_MOST} numbers"
+    asked = f"{with_article(node.op)} of more than {_MOST} numbers"
     if node.op in _SHAPED and _product(graph, node, _SHAPED[node.op]) > _MOST:
         return asked
     if node.op in _SIZED:
@@ -119,7 +120,7 @@ def _odd_node(graph: Graph, node: Node) -> str | None:
         return asked
     if node.op in {"Tile", "Pad", "OneHot", "Upsample", "Resize", "Loop", "EyeLike"}:
         most = max(_numbers(graph, node), default=0.0)
-        return f"a {node.op} by more than {_REPEATS}" if most > _REPEATS else None
+        return f"{with_article(node.op)} by more than {_REPEATS}" if most > _REPEATS else None
     return None
 
 

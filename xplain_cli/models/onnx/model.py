@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xplain_cli.errors import RefusedError, UsageError, summed_up
+from xplain_cli.errors import RefusedError, UsageError, counted, summed_up, with_article
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import (
     Batch,
@@ -290,7 +290,9 @@ def _check_inputs(path: str, inputs: Sequence[Slot]) -> None:
     refuse_ids(path, inputs)
     for slot in inputs:
         if slot.type not in TYPES:
-            raise RefusedError(f"{path}: input {slot.name!r} is a {slot.type}, not a tensor")
+            raise RefusedError(
+                f"{path}: input {slot.name!r} is {with_article(slot.type)}, not a tensor"
+            )
         wide = not is_matrix(inputs) and slot.width != 1
         if len(slot.shape) not in {1, 2} or wide:
             said = f"{path}: input {slot.name!r} has the shape {list(slot.shape)}"
@@ -419,7 +421,8 @@ def settle_outputs(
         raise RefusedError(f"{source}: {_NO_UTF8}") from error
     except Exception as error:  # onnxruntime's own exceptions share no other base
         raise RefusedError(
-            f"{source}: failed on the first {rows} rows: {summed_up(error, quotes=recipe.quotes)}"
+            f"{source}: failed on the first {counted(rows)}:"
+            f" {summed_up(error, quotes=recipe.quotes)}"
         ) from error
     asked = dict(zip(outputs, answers, strict=True))
     asked_rows = filled_up(rows, fixed)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import RefusedError, with_article
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import (
     Batch,
@@ -171,5 +171,7 @@ def open_onnx_pictures(recipe: ModelRecipe, stored: ModelContent) -> LoadedModel
             " table: xplain tabular, texts: xplain text"
         )
     if TYPES.get(inputs[0].type, np.object_) in {np.object_, np.bool_}:
-        raise RefusedError(f"{recipe.source}: its input is a {inputs[0].type}, not of pixels")
+        raise RefusedError(
+            f"{recipe.source}: its input is {with_article(inputs[0].type)}, not of pixels"
+        )
     return LoadedOnnxPictures(recipe, stored.sha256, runner, inputs[0])

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from xplain_cli.errors import with_article
 from xplain_cli.explanation import BoolArray, IntArray
 from xplain_cli.models.onnx.files import fields
 from xplain_cli.models.pickles.unpickler import Content
@@ -322,7 +323,7 @@ def odd_trees(data: Content, start: int, stop: int, columns: int | None) -> str 
         most = _MOST_COLUMNS if columns is None else columns
         _within(asked, most, "splits by a column that it does not have")
     except OddPartError as odd:
-        return f"a {name} that {odd}"
+        return f"{with_article(name)} that {odd}"
     except StopIteration as error:
         raise IndexError from error
     return None

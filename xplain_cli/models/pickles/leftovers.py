@@ -11,12 +11,12 @@ import dis
 import functools
 import importlib.util
 import inspect
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from xplain_cli.errors import RefusedError
+from xplain_cli.errors import RefusedError, with_article
 from xplain_cli.models.contract import LEFTOVERS, ModelRecipe
 from xplain_cli.models.pickles.dry_run import DryRun
 from xplain_cli.models.pickles.object_graph import held_by
@@ -70,7 +70,8 @@ def _sets_by_name(kind: type, codes: list[CodeType]) -> bool:
     return any(_BY_NAME & set(code.co_names) for code in codes)
 
 
-def _own_attributes(kind: type) -> set[str] | None:
+@functools.cache
+def _own_attributes(kind: type) -> frozenset[str] | None:
     """Return the attributes that the methods of a class set; None where that cannot be known."""
     names: set[str] = set()
     for one in kind.__mro__:
@@ -81,20 +82,21 @@ def _own_attributes(kind: type) -> set[str] | None:
         if compiled or _sets_by_name(one, codes):
             return None
         names |= {name for code in codes for name in _set_on_self(code)}
-    return names
+    return frozenset(names)
 
 
-def _parameters(kind: type) -> set[str]:
+@functools.cache  # a forest holds a hundred trees of one class
+def _parameters(kind: type) -> frozenset[str]:
     """Return the parameters that an installed class takes, its parents' among them."""
     names: set[str] = set()
     for one in kind.__mro__:
         with contextlib.suppress(KeyError, TypeError, ValueError):  # no signature of its own
             names |= set(inspect.signature(vars(one)["__init__"]).parameters)
-    return names
+    return frozenset(names)
 
 
-def _own_parameters(value: Any) -> set[str]:
-    """Return the parameters that an estimator says it has."""
+def _said_parameters(value: Any) -> set[str]:
+    """Return the parameters that an estimator says it has; of a class that says nothing none."""
     # an old file may lack a newer parameter, on which get_params fails in its own way
     with contextlib.suppress(Exception):
         return set(value.get_params(deep=False))
@@ -116,16 +118,15 @@ def _is_default(owner: Mapping[Any, Any], name: str, value: Any) -> bool:
 def _shown(value: Any) -> str:
     plain = value is None or isinstance(value, (str, bool, int, float))
     text = repr(value) if plain else ""
-    return text if plain and len(text) <= _LONGEST else f"a {type(value).__name__}"
+    return text if plain and len(text) <= _LONGEST else with_article(type(value).__name__)
 
 
-def _leftovers_of(
-    kind: type, held: Mapping[Any, Any], parameters: Collection[str] = ()
-) -> Iterator[str]:
-    """Yield the leftovers among the attributes of an estimator of a class."""
+def _leftovers_of(kind: type, held: Mapping[Any, Any], value: Any = None) -> Iterator[str]:
+    """Yield the leftovers among the attributes of an estimator, *value* if it is loaded."""
     own = {name for name in held if isinstance(name, str)}
     odd = {name for name in own if not name.startswith("_") and not name.endswith("_")}
-    odd -= _parameters(kind) | set(parameters)
+    odd -= _parameters(kind)
+    odd -= _said_parameters(value) if odd else set()
     known = _own_attributes(kind) if odd else None
     if known is None:
         return
@@ -146,7 +147,7 @@ def find_leftovers(root: Any) -> tuple[str, ...]:
         for value in held_by(root)
         if not isinstance(value, type) and hasattr(value, "get_params")
         if hasattr(value, "__dict__")
-        for one in _leftovers_of(type(value), vars(value), _own_parameters(value))
+        for one in _leftovers_of(type(value), vars(value), value)
     ]
     return tuple(sorted(set(found)))
 

@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -50,6 +50,26 @@ class Record:
     closed: bool = False
 
 
+class _Records(Mapping[str, Record]):
+    """Records by name, each made of what is stored when it is first asked for: few ever are."""
+
+    def __init__(self, stored: dict[str, dict[str, Any]]) -> None:
+        self._stored = stored
+        self._made: dict[str, Record] = {}
+
+    def __getitem__(self, key: str) -> Record:
+        key = self._stored[key].get("as", key)
+        if key not in self._made:
+            self._made[key] = _record(key, self._stored[key])
+        return self._made[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+
 @dataclass(frozen=True)
 class AllowList:
     """
@@ -88,13 +108,10 @@ def allow_list() -> AllowList:
     """Return the shipped list."""
     text = resources.files("xplain_cli.models.pickles").joinpath("allowed.json").read_text("utf-8")
     stored = json.loads(text)
-    records = {key: _record(key, one) for key, one in stored["names"].items() if "as" not in one}
-    for key, one in stored["names"].items():
-        if "as" in one:
-            records[key] = records[one["as"]]
-    return AllowList(records, frozenset(stored["methods"]))
+    return AllowList(_Records(stored["names"]), frozenset(stored["methods"]))
 
 
+@cache
 def allowed_names() -> frozenset[str]:
     """Return the names on the list, as ``module:name``."""
     return frozenset(allow_list().records)

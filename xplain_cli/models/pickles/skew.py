@@ -1,14 +1,17 @@
 """Compares the scikit-learn that fitted a model with the installed one."""
 
+import functools
 import warnings
 from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
+_version = functools.cache(metadata.version)
+
 
 def skew(version: str | None) -> str:
     """Return the note on two versions of scikit-learn, or nothing."""
-    running = metadata.version("scikit-learn")
+    running = _version("scikit-learn")
     if version is None or version == running:
         return ""
     return f"fitted with scikit-learn {version}, running {running}"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xplain_cli.errors import RefusedError, UsageError, require
+from xplain_cli.errors import RefusedError, UsageError, require, with_article
 from xplain_cli.explanation import FloatArray
 from xplain_cli.models.contract import (
     Batch,
@@ -96,7 +96,7 @@ class Network:
         if isinstance(answer, (tuple, list)) and len(answer) == 1:
             answer = answer[0]
         if not isinstance(answer, torch.Tensor):
-            raise TypeError(f"answers a {type(answer).__name__}, not one tensor")
+            raise TypeError(f"answers {with_article(type(answer).__name__)}, not one tensor")
         return to_matrix(answer.to(torch.float64).numpy())
 
 
