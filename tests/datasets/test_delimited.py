@@ -142,3 +142,15 @@ def test_a_small_file_that_is_read_again_is_the_same_whatever_was_written_to_it(
     assert again.to_dict("list") == {"a": [1.5, 2.5], "b": ["x", "y"]}
     (rows,) = chunks(opened, {"a": "number"}, ["b"], 5)  # another question is read
     assert (rows.table["a"].tolist(), rows.carried["b"].tolist()) == ([1.5, 2.5], ["x", "y"])
+
+
+def test_cells_of_a_large_file_are_not_kept(tmp_path, monkeypatch):
+    text = "a,b\n1.5,x\n2.5,y\n"
+    kept = {}
+    for most in (len(text), len(text) - 1):
+        monkeypatch.setattr("xplain_cli.datasets.delimited._KEPT_BYTES", most)
+        opened = table(tmp_path, text)
+        read_columns(opened, {"b": "text"})
+        write(tmp_path / "data.csv", text.upper())
+        kept[most] = read_columns(opened, {"b": "text"}).table["b"].tolist()
+    assert kept == {len(text): ["x", "y"], len(text) - 1: ["X", "Y"]}

@@ -23,6 +23,20 @@ def test_several_baselines_are_compared(run, tmp_path, mixed):
         assert 0 <= float(line["topk_jaccard"]) <= 1
 
 
+def test_methods_whose_units_of_work_have_other_rows_are_compared(run, tmp_path, mixed):
+    methods = ("-m", "kernel-shap", "-m", "lime")  # lime's pool is shared: all rows are one unit
+    done = run(
+        *("tabular", mixed.model, mixed.data, *methods),
+        *("--rows", "0:16", "-n", "64", "-r", "2", "-o", "both", "-q"),
+    )
+    assert done.code == 0, done.err
+    lines = rows_of(tmp_path / "both" / "agreement.csv")
+    runs = sorted((tmp_path / "both").glob("*/parts"))
+    assert len({len(list(parts.iterdir())) for parts in runs}) == 2
+    own = rows_of(tmp_path / "both" / "lime" / "stability.csv")
+    assert [line["row_id"] for line in lines] == [line["row_id"] for line in own]
+
+
 def test_a_file_of_several_baselines_has_files_beside_it(run, tmp_path, mixed):
     done = run(
         *("tabular", mixed.model, mixed.data, "-m", "occlusion", "-b", "mean", "-b", "row=1"),

@@ -179,3 +179,21 @@ def test_background_statistics_do_not_depend_on_row_order(run, diabetes, tmp_pat
     one, two = (rows_of(tmp_path / out / "weights.csv") for out in ("one", "two"))
     for first, second in zip(one, two, strict=True):
         assert {**first, "run_id": ""} == {**second, "run_id": ""}
+
+
+def test_types_of_parquet_do_not_depend_on_chunks(run, tmp_path, rng):
+    from sklearn.linear_model import LinearRegression
+
+    X = numbers(rng, 24, 2)
+    model, _ = stored(tmp_path, LinearRegression().fit(X, X["a"]), X, "typed")
+    notes = [*range(12), *("x" * 12)]  # the first chunk holds numbers alone
+    X.assign(note=notes).to_json("typed.jsonl", orient="records", lines=True)
+    job = ("tabular", model, "typed.jsonl", *SMALL, "--keep", "note")
+    found = []
+    for out, size in (("whole", 24), ("cut", 12)):
+        done = run(*job, "--output-format", "parquet", "-o", out, "--chunk-rows", size)
+        assert done.code == 0, done.err
+        found.append(pd.read_parquet(f"{out}/weights.parquet"))
+    pd.testing.assert_frame_equal(*found)
+    assert found[0]["row_id"].tolist() == [str(i // 2) for i in range(48)]
+    assert found[0]["note"].tolist() == [str(notes[i // 2]) for i in range(48)]

@@ -38,7 +38,7 @@ from xplain_cli.datasets.sources import (
 )
 from xplain_cli.errors import RefusedError, UsageError
 
-_KEPT_ROWS = 4096  # of texts of any length
+_KEPT_ROWS, _KEPT_BYTES = 4096, 1 << 24  # texts may be of any length
 _WHOLE_FLOATS = 2.0**53  # from here on every float is whole
 _PAD = re.compile(r"[ \t]?[+-]?0[0-9]|[ \t]{2}")
 # pandas 3.1 always reads the nearest float and deprecates the option
@@ -78,6 +78,11 @@ class Delimited:
     def flaws(self) -> Mapping[int, str]:
         """Of each row that cannot be read at all, by its number in the file, the reason."""
         return self.grid.flaws
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether its cells may be kept."""
+        return self.rows <= _KEPT_ROWS and Path(self.file.path).stat().st_size <= _KEPT_BYTES
 
     def _frames(
         self, columns: Sequence[str], dtypes: Mapping[str, Any], known: Sequence[str]
@@ -157,7 +162,7 @@ class Delimited:
             return
         for frame in self._frames(columns, dtypes, known):
             block = self._block(frame, wanted, floats)
-            if block.rows == self.rows <= _KEPT_ROWS:
+            if block.rows == self.rows and self._is_small:
                 self._read[:] = [(wanted, block.copy())]
             yield block
 

@@ -1,8 +1,11 @@
 """Runs one job under several baselines, or methods, and measures how far the runs agree."""
 
+import heapq
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -162,14 +165,23 @@ def _sign_agreement(weights: FloatArray, k: int) -> float:
     return float((np.abs(signs.sum(axis=0)) == len(signs)).mean())
 
 
+def _explained(run: FinishedRun) -> Iterator[tuple[int, str, Sequence[TargetLine]]]:
+    """Yield of each explained row its number, its id and what is said of its targets, in order."""
+    for records in run.records():
+        said = said_of(records)
+        ids = dict(zip(records.stability["row"], records.stability["row_id"], strict=True))
+        yield from ((row, ids[row], said[row]) for row in sorted(said))
+
+
 def _agreement(runs: Sequence[FinishedRun], k: int) -> Iterator[dict[str, Any]]:
     """Compare runs row by row; a row that one of them lacks is left out."""
-    for parts in zip(*(run.records() for run in runs), strict=True):
-        said = [said_of(records) for records in parts]
-        ids = dict(zip(parts[0].stability["row"], parts[0].stability["row_id"], strict=True))
-        for row in sorted(set.intersection(*(set(own) for own in said))):
-            for lines in zip(*(own[row] for own in said), strict=True):
-                yield {"row_id": ids[row], **_compared(lines, k)}
+    # by rows, not by parts: methods and baselines differ in the rows of a unit of work
+    rows = heapq.merge(*map(_explained, runs), key=itemgetter(0))
+    for _, same in groupby(rows, key=itemgetter(0)):
+        _, ids, said = zip(*same, strict=True)
+        if len(said) == len(runs):
+            for lines in zip(*said, strict=True):
+                yield {"row_id": ids[0], **_compared(lines, k)}
 
 
 def _tell(frame: pd.DataFrame, texts: Sequence[str], console: Console) -> None:

@@ -174,7 +174,9 @@ def _figures(parts: Parts, numbers: Mapping[str, Any]) -> dict[str, Any]:
 def _render(
     run: Run, rendering: Rendering, fmt: str, top_k: int, chunk: tuple[int, int]
 ) -> tuple[RenderedPiece, Tally]:
-    tally, records = Tally(top_k), run.read_part(*chunk, codes=True)
+    # a column of parquet is of one type: what is a number in all cells of this chunk, such as a
+    # row's id or a feature's value, may be a text in another one
+    tally, records = Tally(top_k), run.read_part(*chunk, codes=fmt != "parquet")
     tally.add(records)
     return render_piece(records, rendering, fmt), tally
 

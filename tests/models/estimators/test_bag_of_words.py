@@ -100,6 +100,16 @@ def test_a_forest_takes_the_road_as_well():
     assert sparse_texts(model.fit(CORPUS, LABELS)) is not None
 
 
+def test_a_given_vocabulary_needs_no_fit():
+    terms = ["free", "phone now", "win"]
+    model = LogisticRegression().fit(CountVectorizer(vocabulary=terms).transform(CORPUS), LABELS)
+    vectors = CountVectorizer(vocabulary=terms, ngram_range=(1, 2))
+    road, rows = sparse_texts(make_pipeline(vectors, model)), rows_of()
+    masks = np.random.default_rng(0).random((40, int(rows.counts[4]))) < 0.7
+    counts = road.masked_rows(*rows.spanned(4), masks)
+    assert abs(counts - vectors.transform(rows.masked(4, masks))).max() == 0
+
+
 def test_words_that_grow_together_are_noticed():
     # without the hyphen's neighbours a vectoriser that splits at hyphens only sees another word
     vectors = CountVectorizer(token_pattern=r"[^\s]+")
@@ -198,6 +208,7 @@ EXACT = [
     CountVectorizer(token_pattern=r"\B\w|(?<!\w)\w+(?=\w)", ngram_range=(2, 2)),
     CountVectorizer(analyzer="char_wb", ngram_range=(1, 3), strip_accents="ascii"),
     HashingVectorizer(n_features=32, strip_accents="unicode", norm=None),
+    CountVectorizer(token_pattern=r"(\w*)[-',]", ngram_range=(1, 4), min_df=2),  # empty words
 ]
 
 

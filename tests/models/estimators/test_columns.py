@@ -2,19 +2,41 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
 )
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from stored_cases import CITIES, people
 
+from xplain_cli.errors import RefusedError
 from xplain_cli.models import Levels
-from xplain_cli.models.estimators.columns import column_kinds
+from xplain_cli.models.estimators.columns import check_term_columns, column_kinds
+
+
+@pytest.mark.parametrize("place", [2, -1, 2.0, 10**12])
+def test_words_in_columns_that_are_not_there_are_refused(place):
+    words = CountVectorizer().fit(["good bad"])
+    words.vocabulary_["bad"] = place
+    with pytest.raises(RefusedError, match=rf"column {int(place)} of 2 \(0 to 1\)"):
+        check_term_columns(make_pipeline(make_pipeline(words), LogisticRegression()))
+
+
+def test_words_may_share_a_column_and_number_it_in_any_type():
+    words = CountVectorizer().fit(["good bad"])
+    words.vocabulary_ = {"good": np.int8(1), "bad": 1.0}
+    check_term_columns(make_pipeline(words, HashingVectorizer()))
+
+
+def test_hashing_into_no_column_is_refused():
+    with pytest.raises(RefusedError, match="n_features=0; store it with 1 or more"):
+        check_term_columns(make_pipeline(HashingVectorizer(n_features=0), LogisticRegression()))
 
 
 def test_levels_stand_only_where_an_encoder_sees_the_column_as_it_is():

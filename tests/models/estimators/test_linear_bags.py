@@ -39,7 +39,7 @@ UNION = FeatureUnion(
         ("letters", make_pipeline(CountVectorizer(analyzer="char_wb"), TfidfTransformer())),
         ("hashed", HashingVectorizer(n_features=16)),
     ],
-    transformer_weights={"letters": 0.5},
+    transformer_weights={"letters": 0.5, "hashed": None},
 )
 UNSIGNED = {"n_features": 32, "alternate_sign": False, "norm": None}
 SUBLINEAR = TfidfTransformer(sublinear_tf=True)
@@ -123,6 +123,42 @@ def test_classes_that_are_ruled_out_are_counted(how):
     road = model.capabilities.masked_text
     found = road.predict_rows(road.masked_rows(*rows.spanned(0), masks))
     np.testing.assert_array_equal(found, model.predict(rows.masked(0, masks)))
+
+
+def test_words_that_cancel_leave_nothing_to_be_divided_by():
+    words = "w10 w0 w21 w1 w12 w22 w2 w43 w3 w14 w24 w34 w4 w15 w5 w46 w6 w7 w18 w38 w8 w19 w39 w9"
+    hashed = HashingVectorizer(n_features=4, norm=None)
+    assert not hashed.transform([words]).toarray().any()  # by twos, of opposite signs
+    model = make_pipeline(hashed, TfidfTransformer(), LogisticRegression(C=10))
+    model.fit([*CORPUS, *(f"w{i}" for i in range(20))], [*LABELS, *([0, 1] * 10)])
+    texts, rows = sparse_texts(model), TextMasker().split([words])
+    masks = np.ones((3, 24), dtype=bool)
+    found = texts.masked_scores(*rows.spanned(0), masks)
+    np.testing.assert_allclose(found, [model[-1].intercept_] * 3, rtol=0, atol=1e-12)
+
+
+def stored_otherwise(**changes):
+    """Return what a pipeline of tf-idf and a model is, whose attributes are put in by hand."""
+    pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(CORPUS, LABELS)
+    if "idf" in changes:
+        pipeline[0]._tfidf.idf_ = changes["idf"](pipeline[0].idf_)
+    pipeline[1].intercept_ = changes.get("intercept", pipeline[1].intercept_)
+    return sparse_texts(pipeline)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"idf": lambda idf: idf[:-1]},
+        {"idf": lambda idf: np.append(idf, 1.0)},
+        {"idf": lambda idf: np.where(idf > 2, np.inf, idf)},
+        {"intercept": np.zeros(2)},
+    ],
+    ids=["fewer weights", "more weights", "endless weights", "fewer levels"],
+)
+def test_numbers_that_do_not_fit_are_no_sum(changes):
+    assert stored_otherwise(**changes).linear is None
+    assert stored_otherwise().linear is not None
 
 
 class Own(LogisticRegression):

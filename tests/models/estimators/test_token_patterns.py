@@ -36,6 +36,7 @@ def test_patterns_between_blanks(pattern):
         r"\A\w+",
         r"\w+ \w+",
         r"(?a)\S+",
+        r"(?a:\S+)",
         r"(?<=\s)\w+",
         r"\w+(?=\s)",
         r"\W",
@@ -57,6 +58,7 @@ def test_a_vectoriser_counts_pieces_by_its_own_rules_only():
     assert not counts_pieces(CountVectorizer(analyzer="char"))
     assert not counts_pieces(TfidfVectorizer(preprocessor=str.lower))
     assert not counts_pieces(CountVectorizer(input="filename"))
+    assert not counts_pieces(CountVectorizer(ngram_range=(0, 2)))
     assert not counts_pieces("passthrough")
 
 

@@ -74,6 +74,8 @@ class _Counts:
     def __init__(self, vectoriser: Any) -> None:
         self.vectoriser = vectoriser
         self._analyse = vectoriser.build_analyzer()
+        if not hasattr(vectoriser, "n_features") and not hasattr(vectoriser, "vocabulary_"):
+            vectoriser.get_feature_names_out()  # numbers a vocabulary given to one never fitted
         self._vocabulary: Mapping[str, int] | None = getattr(vectoriser, "vocabulary_", None)
         self._prepare = vectoriser.build_preprocessor()
         self._found: dict[str, tuple[str, ...]] = {}
@@ -175,7 +177,8 @@ class _Union:
     def __init__(self, union: Any, parts: list["_Vectors"]) -> None:
         self._parts = parts
         weights = union.transformer_weights or {}
-        self._weights = [weights.get(name, 1.0) for name, _ in union.transformer_list]
+        given = [weights.get(name) for name, _ in union.transformer_list]
+        self._weights = [1.0 if weight is None else weight for weight in given]
 
     def counts(self, masked: _Masked) -> Any | None:
         """Return the parts' matrices side by side."""

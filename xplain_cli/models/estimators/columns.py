@@ -1,7 +1,7 @@
 """Finds the columns that a fitted pipeline reads, and those it takes as categories or numbers."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from xplain_cli.errors import RefusedError
 from xplain_cli.models.contract import Levels
+from xplain_cli.models.pickles.object_graph import held_by
 
 _MOST_COLUMNS = 1 << 22
 _ENCODERS = frozenset({"OneHotEncoder", "OrdinalEncoder", "TargetEncoder"})
@@ -144,6 +145,40 @@ def takes_texts(estimator: Any) -> bool:
     return bool(
         {"CountVectorizer", "HashingVectorizer"} & {c.__name__ for c in type(estimator).__mro__}
     )
+
+
+def check_term_columns(root: Any) -> None:
+    """
+    Refuse vectorisers that count words in columns which they do not have.
+
+    scikit-learn does not check it: such counts are written beside the memory of a matrix.
+
+    Raises
+    ------
+    RefusedError
+        A vectoriser anywhere in a model numbers its words like that, or has no column at all.
+    """
+    for step in held_by(root):
+        name, words = type(step).__name__, getattr(step, "vocabulary_", None)
+        if name == "HashingVectorizer" and min(_ends([step.n_features]), default=1) < 1:
+            raise RefusedError(f"{name} has n_features={step.n_features}; store it with 1 or more")
+        if not isinstance(words, Mapping) or not hasattr(step, "build_analyzer"):
+            continue
+        odd = [at for at in _ends(words.values()) if not 0 <= at < len(words)]
+        if odd:
+            raise RefusedError(
+                f"{name} puts a word into column {odd[0]} of {len(words)} (0 to {len(words) - 1});"
+                " number the words of its vocabulary_ without gaps, fit what stands behind it on"
+                " that, then store it again"
+            )
+
+
+def _ends(numbers: Collection[Any]) -> tuple[int, ...]:
+    """Return the least and the largest of whole numbers; none where scikit-learn refuses one."""
+    try:
+        return (min(map(int, numbers)), max(map(int, numbers))) if numbers else ()
+    except (TypeError, ValueError, OverflowError):
+        return ()
 
 
 def handed_on(estimator: Any) -> list[Any]:

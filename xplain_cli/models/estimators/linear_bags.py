@@ -82,6 +82,7 @@ class _Weighting:
     curve: Callable[[FloatArray], FloatArray] | None
     factors: FloatArray
     norm: str | None
+    weighs: bool
 
     @property
     def power(self) -> int:
@@ -103,13 +104,12 @@ def _weighting_of(counts: Any, later: Sequence[Any], width: int) -> _Weighting |
         return None
     if hashed and counts.alternate_sign and (bent or norm == "l1"):
         return None  # signs do not survive a curve, and sizes of sums are no sums
-    factors = np.ones(width)
-    if tfidf is not None and tfidf.use_idf:
-        factors = np.asarray(tfidf.idf_, dtype=np.float64)
-    if not (factors > 0).all():
+    weighed = tfidf if tfidf is not None and tfidf.use_idf else None
+    factors = np.ones(width) if weighed is None else np.asarray(weighed.idf_, dtype=np.float64)
+    if factors.shape != (width,) or not (np.isfinite(factors) & (factors > 0)).all():
         return None
     curve = _presence if counts.binary else _sublinear
-    return _Weighting(curve if bent else None, factors, norm)
+    return _Weighting(curve if bent else None, factors, norm, weighed is not None)
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,10 @@ class WordBag:
         """Tell which terms are counted mask by mask: no sum over states, or over pairs of many."""
         several: BoolArray = _repeated(terms.columns)
         if self.weighting.curve is None:
-            others = terms.columns[terms.states >= len(terms.units)]
+            apart = terms.states >= len(terms.units)
+            if self.weighting.weighs:  # weights that cancel leave a rest, which a norm blows up
+                apart |= terms.sizes < 0
+            others = terms.columns[apart]
             several &= self.weighting.power > 1 and np.isin(terms.columns, others)
         return several
 
@@ -394,6 +397,8 @@ def linear_bag(parts: Sequence[BagSteps], head: Any) -> LinearBag | None:
     if not isinstance(slopes, np.ndarray) or not _is_finite(slopes, level):
         return None
     table = np.atleast_2d(slopes)
+    if np.shape(level) not in {(), (len(table),)}:
+        return None
     found = list(_bags(parts, table))
     bags = [bag for bag in found if bag is not None]
     if len(bags) < len(found):

@@ -301,7 +301,8 @@ class Chains:
                     continue
                 for term in terms:
                     yield term, here
-                yield from self._onward(whole, length + len(words), stops[at:], here)
+                if whole:  # words may be empty, and terms then begin with nothing
+                    yield from self._onward(whole, length + len(words), stops[at:], here)
             rows = rows[stop.silent[rows]]
             if not len(rows):
                 return

@@ -44,6 +44,7 @@ from xplain_cli.models.estimators.boosters import (
     yes_or_no_outputs,
 )
 from xplain_cli.models.estimators.columns import (
+    check_term_columns,
     column_kinds,
     fitted_names,
     fitted_width,
@@ -174,6 +175,7 @@ class Estimator:
             redraw_estimator(self.estimator, self.recipe.redraw)
         self.columns = fitted_names(self.estimator)
         try:
+            check_term_columns(self.estimator)
             self.n_columns = fitted_width(self.estimator)
         except RefusedError as error:
             raise RefusedError(f"{self.source}: {error}") from error

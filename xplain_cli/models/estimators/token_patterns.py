@@ -51,7 +51,8 @@ def _inside(kind: str, value: Any) -> list[Any] | None:
         case "BRANCH":
             return list(value[1])
         case "SUBPATTERN":
-            return [value[3]]
+            _, added, _, inner = value
+            return None if added & re.ASCII else [inner]
         case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
             return [value[2]]
         case "ASSERT" | "ASSERT_NOT":
@@ -92,7 +93,7 @@ def finds_pieces(pattern: str) -> bool:
         flags = re.compile(pattern).flags
     except (ImportError, re.error, RecursionError, TypeError):
         return False
-    if flags & re.ASCII:  # to \S, blanks beyond ASCII are none
+    if flags & re.ASCII:  # to \S, blanks beyond ASCII are none; (?a:...) is an unknown part
         return False
     return parsed.getwidth()[0] > 0 and _stays_between_blanks(parsed)
 
@@ -116,7 +117,8 @@ def counts_pieces(vectoriser: Any) -> bool:
     if not _is_own(vectoriser):
         return False
     if vectoriser.analyzer == "word":
-        return finds_pieces(vectoriser.token_pattern)
+        # terms of no word stand between all words: one more in a text than in its two halves
+        return vectoriser.ngram_range[0] > 0 and finds_pieces(vectoriser.token_pattern)
     return bool(vectoriser.analyzer == "char_wb")
 
 
