@@ -244,7 +244,7 @@ def test_nothing_is_taken_apart_at_the_end_but_what_asked_for_it():
     code = """
 import atexit, sys, weakref
 from xplain_cli import commands
-from xplain_cli.main import main
+from xplain_cli.main import command
 class Kept:
     def __del__(self):
         print("taken apart")
@@ -255,10 +255,45 @@ def app(args, prog_name):
     raise SystemExit(4)
 commands.app_for = lambda *_: app
 sys.argv = ["xplain"]
-main()
+command()
 """
     done = python(code)
     assert (done.returncode, done.stdout, done.stderr) == (4, "done told\n", "")
+
+
+def test_what_was_registered_before_is_done_too():
+    code = """
+import atexit, logging, sys
+from logging.handlers import MemoryHandler
+atexit.register(print, "measured")
+logging.getLogger().addHandler(MemoryHandler(99, target=logging.StreamHandler(sys.stdout)))
+from xplain_cli.main import command
+logging.warning("written at the end")
+sys.argv = ["xplain", "--version"]
+command()
+"""
+    done = python(code)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[1:] == ["measured", "written at the end"]
+    alone = python(code.replace("atexit.register", "print"))
+    assert alone.stdout.splitlines()[2:] == ["written at the end"]
+
+
+def test_who_calls_it_goes_on_and_ends_as_he_likes():
+    code = """
+import atexit, sys
+from xplain_cli.main import main
+sys.argv = ["xplain", "--version"]
+try:
+    main()
+except SystemExit as ending:
+    kept = open(1, "w", closefd=False)
+    kept.write("never flushed by hand")
+    sys.exit(7)
+"""
+    done = python(code)
+    assert done.returncode == 7
+    assert done.stdout.splitlines()[1:] == ["never flushed by hand"]
 
 
 def test_a_command_has_the_environment_as_it_was(monkeypatch):

@@ -1,5 +1,5 @@
 """``python -m xplain_cli`` is ``xplain``."""
 
-from xplain_cli.main import main
+from xplain_cli.main import command
 
-main()
+command()

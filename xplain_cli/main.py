@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import errno
 import gc
+import logging
 import os
 import signal
 import sys
@@ -24,6 +25,7 @@ REFUSED = 3
 # Imports make some 300,000 objects that stay: looking for garbage among them after every 700 takes
 # a tenth of a short job. `jobs.schedule` puts Python's own number back for the work.
 _COLLECT_AFTER = 500_000
+_LOGGING = 1  # what the import of `logging` registers
 
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
@@ -175,29 +177,36 @@ class _Ending:
     """
     The last thing that the process does: nothing is taken apart that dies with it.
 
-    Python would empty the modules one by one, a tenth of a second in a short job. It is registered
-    before all others, so what anybody registers later is done before.
+    Python would empty the modules one by one, a tenth of a second in a short job. What anybody
+    registers later is done before; where somebody has registered before (one who measures which
+    lines are run, say), whose turn would come after it, Python ends the process as ever.
     """
 
     def __init__(self) -> None:
         self.code: int | None = None
-        atexit.register(self._end)
+        earlier = getattr(atexit, "_ncallbacks", lambda: _LOGGING + 1)()
+        if earlier <= _LOGGING:
+            atexit.register(self._end)
 
     def _end(self) -> None:
         if self.code is not None:
+            logging.shutdown()
             os._exit(_flushed(self.code))
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """
-    Run ``xplain`` and end the process.
+    Run ``xplain`` and leave with its exit code.
 
     Exit codes: 0 done, 1 a gate was not met, 2 usage, 3 a file refused, 4 too many failed rows,
     5 a bug, 130 Ctrl-C, 141 closed pipe, 143 SIGTERM.
     """
-    if argv is not None:
-        sys.exit(_flushed(_guarded(argv)))
-    ending = _Ending()  # the process is ours
+    sys.exit(_flushed(_guarded(sys.argv[1:] if argv is None else argv)))
+
+
+def command() -> NoReturn:
+    """Run ``xplain`` as a process of its own, and end it."""
+    ending = _Ending()
     gc.set_threshold(_COLLECT_AFTER)
     ending.code = _flushed(_guarded(sys.argv[1:]))
     sys.exit(ending.code)

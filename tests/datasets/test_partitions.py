@@ -122,3 +122,37 @@ def test_a_glob_says_that_folders_are_no_columns(tmp_path):
     opened, _ = read(f"{tmp_path}/data/*/*/*.parquet")
     assert opened.columns == ("x", "word")
     assert any("are columns only where a folder is DATA" in note for note in opened.notes)
+
+
+def test_what_spark_leaves_in_a_folder_is_no_row(tmp_path):
+    pd.DataFrame({"x": [1.0, 2.0], "y": [3.0, 4.0]}).to_parquet(tmp_path / "part-0.parquet")
+    pd.DataFrame({"x": [0.5], "y": [3.0]}).iloc[:0].to_parquet(tmp_path / "part-1.parquet")
+    for name in ("_SUCCESS", "_old.parquet", ".part-0.parquet", "._SUCCESS.crc"):
+        (tmp_path / name).write_bytes(b"no rows")
+    opened, found = read(tmp_path)
+    assert found["x"].tolist() == pd.read_parquet(tmp_path)["x"].tolist()
+    assert any("1 file left out: " in note and "part-1" in note for note in opened.notes)
+
+
+@pytest.mark.parametrize("empty", ["", "x,y\n"], ids=["no byte", "header"])
+@pytest.mark.parametrize("folder", [".", "part=1"], ids=["flat", "partitioned"])
+def test_files_of_empty_parts_are_left_out(tmp_path, folder, empty):
+    (tmp_path / folder).mkdir(exist_ok=True)
+    (tmp_path / folder / "a.csv").write_text(empty)
+    with pytest.raises(RefusedError, match="a header"):
+        read(tmp_path)
+    (tmp_path / folder / "b.csv").write_text("x,y\n1,2\n")
+    opened, found = read(tmp_path)
+    assert found["x"].tolist() == [1]
+    assert any("left out: " in note and "a.csv" in note for note in opened.notes)
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path):
+    (tmp_path / "else" / "k=2").mkdir(parents=True)
+    (tmp_path / "else" / "k=2" / "b.csv").write_text("x,y\n9,9\n")
+    (tmp_path / "data" / "k=1").mkdir(parents=True)
+    (tmp_path / "data" / "k=1" / "a.csv").write_text("x,y\n1,2\n")
+    (tmp_path / "data" / "k=2").symlink_to(tmp_path / "else" / "k=2")
+    (tmp_path / "data" / "k=1" / "back").symlink_to(tmp_path / "data")
+    found = read(tmp_path / "data")[1]
+    assert found[["x", "k"]].to_numpy().tolist() == [[1, 1], [9, 2]]

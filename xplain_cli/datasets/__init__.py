@@ -7,7 +7,7 @@ from xplain_cli.datasets.columns import ColumnMatch, duplicate_ids, match_column
 from xplain_cli.datasets.files import PICTURES, PICTURES_GO_TO, digest_files, find_files
 from xplain_cli.datasets.misfits import file_of, first_readable, judge_columns
 from xplain_cli.datasets.partitions import with_parts
-from xplain_cli.datasets.sources import DataFile, ReadOptions, Source
+from xplain_cli.datasets.sources import DataFile, NoRowsError, ReadOptions, Source
 from xplain_cli.datasets.tables import (
     KINDS,
     Chunk,
@@ -19,7 +19,7 @@ from xplain_cli.datasets.tables import (
     n_rows,
     read_columns,
 )
-from xplain_cli.errors import RefusedError, UsageError, nearest
+from xplain_cli.errors import RefusedError, UsageError, counted, nearest
 from xplain_cli.specs import Shelf
 
 __all__ = [
@@ -97,6 +97,21 @@ def _format_of(file: DataFile, options: ReadOptions) -> str:
     return _SUFFIXES[suffix]
 
 
+def _opened(
+    files: Sequence[DataFile], options: ReadOptions
+) -> tuple[list[Source], tuple[str, ...]]:
+    """Return the files that hold rows, if any does, and a note on the others."""
+    sources, blank = [], list[NoRowsError]()
+    for file in files:
+        try:
+            sources.append(with_parts(FORMATS[_format_of(file, options)](file, options), options))
+        except NoRowsError as error:
+            blank.append(error)
+    if not sources:
+        raise blank[0]
+    return sources, (f"{counted(len(blank), 'file')} left out: {blank[0]}",) if blank else ()
+
+
 def open_table(paths: Sequence[str], options: ReadOptions, *, lines: bool = False) -> Table:
     """
     Open DATA and check all that can be checked before a row is used.
@@ -119,7 +134,6 @@ def open_table(paths: Sequence[str], options: ReadOptions, *, lines: bool = Fals
     aside = {"split"} if lines else {"split", "text"}
     suffixes = [suffix for suffix, kind in _SUFFIXES.items() if kind not in aside]
     files, notes = find_files(paths, () if options.input_format else suffixes)
-    opened = (FORMATS[_format_of(file, options)](file, options) for file in files)
-    sources = [with_parts(source, options) for source in opened]
+    sources, left = _opened(files, options)
     said = (note for source in sources for note in source.notes)
-    return make_table(sources, digest_files(files), options, (*notes, *said))
+    return make_table(sources, digest_files(files), options, (*notes, *left, *said))

@@ -30,6 +30,7 @@ from xplain_cli.datasets.sources import (
     CellBlock,
     CellQuery,
     DataFile,
+    NoRowsError,
     ReadOptions,
     block_rows,
     check_flaws,
@@ -335,7 +336,7 @@ def open_delimited(file: DataFile, options: ReadOptions, sep: str) -> Delimited:
     except UnicodeError as error:
         raise undecodable(file, encoding) from error
     if not grid.rows:
-        raise RefusedError(f"{file.name}: a header without rows; --no-header if it is a row")
+        raise NoRowsError(f"{file.name}: a header without rows; --no-header if it is a row")
     missing = cell.missing_words(("", *options.na_values), options.decimal)
     header = options.header
     return Delimited(file, columns, dialect, encoding, header, missing, grid, mended, notes)

@@ -16,7 +16,12 @@ from pathlib import Path, PurePath
 from typing import IO, TextIO
 
 from xplain_cli.datasets.packed import Unpacked, open_packed, suffix_of
-from xplain_cli.datasets.partitions import name_those_below, partitioned, parts_of
+from xplain_cli.datasets.partitions import (
+    name_those_below,
+    partitioned,
+    parts_of,
+    stands_aside,
+)
 from xplain_cli.datasets.sources import DataFile
 from xplain_cli.errors import RefusedError, UsageError, counted
 from xplain_cli.remote import local, redact
@@ -43,8 +48,7 @@ _FOREIGN = (
     (b"\xff\xd8\xff", "a picture", "name a table, or explain it by: xplain image MODEL FILE"),
     (b"%PDF", "a PDF document", "export it as csv"),
 )
-
-
+_TEXTS = frozenset({"", ".csv", ".tsv", ".tab", ".jsonl", ".ndjson"})
 _MEMBER = re.compile(r"(?P<path>.+\.npz):(?P<member>[^:]+)", re.IGNORECASE | re.DOTALL)
 
 
@@ -170,6 +174,23 @@ def _in_order(path: str, files: Sequence[str]) -> str:
     return f"{path}: {counted(len(files), 'file')} in this order: {shown}"
 
 
+def _left_out(path: str, left: Sequence[str]) -> list[str]:
+    """Say which files of a path are not read."""
+    more = ", ..." if len(left) > 5 else ""
+    return [f"{path}: left out: {', '.join(left[:5])}{more}"] if left else []
+
+
+def _without_blank(files: list[str]) -> tuple[list[str], list[str]]:
+    """
+    Return the files of a folder, and those of text without a byte, which Spark writes of no rows.
+
+    All stay where no other is there.
+    """
+    blank = [one for one in files if suffix_of(one) in _TEXTS and not Path(one).stat().st_size]
+    aside = set(blank) if len(blank) < len(files) else set[str]()
+    return [one for one in files if one not in aside], sorted(aside)
+
+
 def _expand(path: str, suffixes: Collection[str]) -> tuple[list[str], list[str]]:
     """Return the sorted files that a folder or glob stands for, and notes; a file as it is."""
     is_folder = path != "-" and Path(path).is_dir()
@@ -177,11 +198,16 @@ def _expand(path: str, suffixes: Collection[str]) -> tuple[list[str], list[str]]
         return [path], []
     found = sorted(glob.glob(glob.escape(path) + "/*" if is_folder else path, recursive=True))  # noqa: PTH207 - a pattern may be absolute
     files = [one for one in found if Path(one).is_file()]
-    taken = [one for one in files if not suffixes or suffix_of(one) in suffixes]
+    taken = [
+        one
+        for one in files
+        if (not suffixes or suffix_of(one) in suffixes) and not (is_folder and stands_aside(one))
+    ]
     if is_folder and not taken and (inside := partitioned(path, suffixes)):
         columns = ", ".join(name for name, _ in parts_of(inside[0], path))
         notes = [f"{path}: partitioned: the names of its folders are columns: {columns}"]
-        return inside, [*notes, _in_order(path, inside)]
+        inside, blank = _without_blank(inside)
+        return inside, [*notes, _in_order(path, inside), *_left_out(path, blank)]
     if not taken:
         if suffixes and any(map(_is_picture, _below(path) if is_folder else files)):
             raise RefusedError(f"{path}: holds no rows; {PICTURES_GO_TO} {path}")
@@ -189,13 +215,13 @@ def _expand(path: str, suffixes: Collection[str]) -> tuple[list[str], list[str]]
         what = "is a folder without" if is_folder else "matches no"
         way_out = name_those_below(path, suffixes) if is_folder else "name its files one by one"
         raise RefusedError(f"{path}: {what} files of DATA{kinds}; {way_out}")
+    taken = _without_blank(taken)[0] if is_folder else taken
     notes = [_in_order(path, taken)]
     if not is_folder and (stated := parts_of(taken[0])):
         shown = ", ".join(f"{name}={value}" for name, value in stated)
         notes.append(f"{path}: names of folders ({shown}) are columns only where a folder is DATA")
-    if left := [one for one in found if one not in set(taken)]:
-        notes.append(f"{path}: left out: {', '.join(left[:5])}{', ...' if len(left) > 5 else ''}")
-    return taken, notes
+    kept = set(taken)
+    return taken, [*notes, *_left_out(path, [one for one in found if one not in kept])]
 
 
 def find_files(

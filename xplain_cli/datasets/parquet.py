@@ -13,7 +13,14 @@ from xplain_cli.datasets import cells as cell
 from xplain_cli.datasets.bounds import Ration
 from xplain_cli.datasets.cells import Cells, Facts, Missing
 from xplain_cli.datasets.pages import batch_size
-from xplain_cli.datasets.sources import CellBlock, CellQuery, DataFile, ReadOptions, block_rows
+from xplain_cli.datasets.sources import (
+    CellBlock,
+    CellQuery,
+    DataFile,
+    NoRowsError,
+    ReadOptions,
+    block_rows,
+)
 from xplain_cli.errors import RefusedError, counted, require
 
 Batches: TypeAlias = Callable[[DataFile, Sequence[str], int], Iterator[Any]]
@@ -194,7 +201,8 @@ def checked_columns(
     if twice:
         raise RefusedError(f"{file.name}: column {twice[0]!r} stands more than once; rename one")
     if not rows or not names:
-        raise RefusedError(
+        kind = NoRowsError if names else RefusedError
+        raise kind(
             f"{file.name}: {counted(rows)} and {counted(len(names), 'column')}; there is no table,"
             " name a file with rows"
         )

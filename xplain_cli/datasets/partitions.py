@@ -1,7 +1,7 @@
 """Partitioned folders (``year=2024/x.parquet``): the names of folders are columns of their rows."""
 
 import os
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from shlex import quote
@@ -32,12 +32,27 @@ def parts_of(path: str, folder: str = "") -> Parts:
     return tuple(part for part in map(_part, names) if part is not None)
 
 
+def stands_aside(path: str) -> bool:
+    """Return whether a name is of what writers leave beside the rows."""
+    return PurePath(path).name.startswith(_ASIDE)
+
+
+def _below(folder: str, above: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Yield the files below a folder; links are followed, but not back to a folder above."""
+    here = os.path.realpath(folder)
+    if here in above:
+        return
+    for entry in Path(folder).iterdir():
+        if stands_aside(entry.name):
+            continue
+        if entry.is_dir():
+            yield from _below(str(entry), above | {here})
+        elif entry.is_file():
+            yield str(entry)
+
+
 def _found(folder: str, suffixes: Collection[str]) -> list[str]:
-    found = []
-    for at, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(_ASIDE)]
-        found += [str(Path(at, name)) for name in files if not name.startswith(_ASIDE)]
-    return sorted(path for path in found if not suffixes or suffix_of(path) in suffixes)
+    return sorted(path for path in _below(folder) if not suffixes or suffix_of(path) in suffixes)
 
 
 def partitioned(folder: str, suffixes: Collection[str]) -> list[str]:

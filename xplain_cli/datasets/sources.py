@@ -12,6 +12,10 @@ from xplain_cli.errors import RefusedError
 _MOST_FLAWS = 100_000
 
 
+class NoRowsError(RefusedError):
+    """A table of columns holds no row, as the files that writers make of empty parts."""
+
+
 @dataclass(frozen=True)
 class ReadOptions:
     """
