@@ -35,6 +35,17 @@ class Case:
     data: Path
 
 
+def until(condition, seconds=150):
+    """Return what holds at last; nothing else says when another process has come so far."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come to pass")
+
+
 def environment(**extra):
     """Return the environment without XPLAIN_* and without colours, with *extra* variables."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("XPLAIN_")}

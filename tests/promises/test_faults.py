@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from running import Forked, environment, rows_of, run_in
+from running import Forked, environment, rows_of, run_in, until
 
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc"),
@@ -207,16 +207,6 @@ def calm(cancer, tmp_path_factory):
     words = ("tabular", "slow:predict", cancer.data, *SMALL, "--rows", "0:30")
     run_in(folder, *words, "--backend", "serial", "-o", "out")
     return folder / "out"
-
-
-def until(condition, seconds=150):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not come to pass")
 
 
 def test_a_killed_parent_leaves_no_process(cancer, tmp_path):

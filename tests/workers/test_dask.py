@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from running import environment, rows_of
+from running import environment, rows_of, until
 
 from xplain_cli.workers.dask import differing
 
@@ -94,13 +94,6 @@ def predict(table):
 
 def is_there(pid):
     return Path(f"/proc/{pid}").exists()
-
-
-def until(condition, seconds=60):
-    """Wait until something holds; on a busy machine that may take a while."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
 
 
 @pytest.fixture
